@@ -1,0 +1,1 @@
+"""The box: buttons in, lights and voice out. Knows the broker's room, never the server's."""

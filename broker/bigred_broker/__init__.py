@@ -1,0 +1,1 @@
+"""Everything that passes between box and server: topics, messages, the link, Mosquitto."""
