@@ -1,0 +1,157 @@
+"""The MQTT link, used by both sides: one live connection at a time, and never a stale message.
+
+Each connection is a paho client of its own. When it is lost, the client goes with everything that
+was still queued in it, so that a press made while the network was away can never arrive later.
+What is to be seen by everyone who connects (`keep`) is published again on every new connection.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from bigred_broker.connection import Connection, Delivery, NotConnectedError
+from bigred_broker.messages import Status
+from bigred_broker.settings import BrokerSettings
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_S = 5.0
+HEARTBEAT_DEADLINE_S = 5.0
+CONNECT_DEADLINE_S = 10.0
+FAREWELL_DEADLINE_S = 1.0
+_FIRST_DELAY_S = 0.5
+_LONGEST_DELAY_S = 15.0
+
+
+def delays(dice: Callable[[], float] = random.random) -> Iterator[float]:
+    """Give the waits between attempts in seconds: doubling, each spread over half to all of it.
+
+    Spread, because a hundred boxes that lost the broker together must not come back together.
+    """
+    longest = _FIRST_DELAY_S
+    while True:
+        yield longest * (0.5 + dice() / 2)
+        longest = min(longest * 2, _LONGEST_DELAY_S)
+
+
+@dataclass(frozen=True)
+class LinkUp:
+    """The link stands: subscriptions are made and what is kept was published."""
+
+
+@dataclass(frozen=True)
+class LinkDown:
+    """The link is lost; `reason` is a sentence."""
+
+    reason: str
+
+
+Happening = LinkUp | LinkDown | Delivery
+
+
+@dataclass
+class Link:
+    """A client of the broker under `name`, telling `status_topic` whether it is there.
+
+    Run `run()` as a task; read `happenings`. Not for use from other threads.
+    """
+
+    broker: BrokerSettings
+    name: str
+    status_topic: str
+    subscriptions: Sequence[str]
+    session_expiry_s: int = 0
+    heartbeat_s: float = HEARTBEAT_S
+    happenings: asyncio.Queue[Happening] = field(default_factory=asyncio.Queue)
+    _kept: dict[str, bytes] = field(default_factory=dict)
+    _connection: Connection | None = None
+    _told: str = ""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a publish would go out now."""
+        return self._connection is not None
+
+    def publish(self, topic: str, payload: bytes, *, expiry_s: int | None = None) -> None:
+        """Send a message now or never (QoS 1). Raises NotConnectedError; nothing is queued."""
+        if self._connection is None:
+            raise NotConnectedError(f"the broker at {self._address} is away")
+        self._connection.publish(topic, payload, expiry_s=expiry_s)
+
+    def keep(self, topic: str, payload: bytes) -> None:
+        """Have a retained message stand: sent now if possible, and after every reconnect."""
+        if self._kept.get(topic) == payload:
+            return
+        self._kept[topic] = payload
+        if self._connection is not None:
+            self._connection.publish(topic, payload, retain=True)
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled; then say farewell, so that no will is needed."""
+        waits = delays()
+        while True:
+            try:
+                connection = await self._open()
+            except OSError as error:
+                self._tell_down(f"the broker at {self._address} can't be reached: {error}")
+            else:
+                waits = delays()
+                reason = await self._serve(connection)
+                self._tell_down(f"the broker at {self._address} is lost: {reason}")
+            await asyncio.sleep(next(waits))
+
+    async def _open(self) -> Connection:
+        connection = Connection(
+            self.broker, self.name, self.status_topic, self.session_expiry_s, self.happenings
+        )
+        try:
+            await connection.open(CONNECT_DEADLINE_S)
+        except (OSError, asyncio.CancelledError):
+            connection.drop()
+            raise
+        return connection
+
+    async def _serve(self, connection: Connection) -> str:
+        """Use a connection until it is lost; give the reason."""
+        try:
+            await connection.subscribe(self.subscriptions, CONNECT_DEADLINE_S)
+            connection.publish(self.status_topic, Status.ONLINE.value.encode(), retain=True)
+            for topic, payload in self._kept.items():
+                connection.publish(topic, payload, retain=True)
+            self._connection = connection
+            self._told = ""
+            self.happenings.put_nowait(LinkUp())
+            return await self._watch(connection)
+        except OSError as error:
+            return str(error)
+        except asyncio.CancelledError:
+            connection.publish(self.status_topic, Status.OFFLINE.value.encode(), retain=True)
+            await connection.close(FAREWELL_DEADLINE_S)
+            raise
+        finally:
+            self._connection = None
+            connection.drop()
+
+    async def _watch(self, connection: Connection) -> str:
+        """Prove again and again that answers still come; paho's own flag survives a dead thread."""
+        while not connection.lost.done():
+            started = time.monotonic()
+            if not await connection.answers(HEARTBEAT_DEADLINE_S):
+                return f"no heartbeat for {HEARTBEAT_DEADLINE_S:g} s"
+            pause = max(0.0, self.heartbeat_s - (time.monotonic() - started))
+            await asyncio.wait([connection.lost], timeout=pause)
+        return connection.lost.result()
+
+    def _tell_down(self, reason: str) -> None:
+        if reason != self._told:
+            self._told = reason
+            log.warning("link down", client=self.name, reason=reason)
+            self.happenings.put_nowait(LinkDown(reason))
+
+    @property
+    def _address(self) -> str:
+        return f"{self.broker.host}:{self.broker.port}"

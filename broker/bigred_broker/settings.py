@@ -1,0 +1,35 @@
+"""The `[broker]` section, alike in the box's and the server's configuration file."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bigred_broker.topics import DEFAULT_PREFIX
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Section(BaseModel):
+    """A section of a configuration file: immutable, and a key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TlsSettings(Section):
+    """`[broker.tls]`: whom to trust, and how to show who we are. Paths of PEM files."""
+
+    ca: Path
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+class BrokerSettings(Section):
+    """`[broker]`: where the MQTT broker is."""
+
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = DEFAULT_PREFIX
+    username: str = ""
+    password: str = ""
+    tls: TlsSettings | None = None
