@@ -1,0 +1,83 @@
+"""The shop, a small sample app: compiled from the Java source beside this file and packed as WARs.
+
+Besides the good build there are three bad ones, each caught by another part of a deployment.
+"""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from enum import StrEnum
+from pathlib import Path
+
+from bigred_broker.program import ProgramError
+
+from bigred_server.tomcat.instance import find_java
+
+_SOURCE = Path(__file__).parent / "shop"
+_SERVLET_API = Path("/usr/share/tomcat10/lib/servlet-api.jar")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
+
+
+class Kind(StrEnum):
+    """How a build of the shop behaves."""
+
+    GOOD = "good"
+    DOES_NOT_START = "does-not-start"  # the app fails in its start; Tomcat answers 404
+    ANSWERS_500 = "answers-500"  # the app starts well and answers every request with 500
+    WRONG_RELEASE = "wrong-release"  # the app says that it is another release
+
+
+def build(folder: Path, version: str, kind: Kind = Kind.GOOD) -> Path:
+    """Give the WAR of one version and kind, made in `folder`: same version and kind, same bytes.
+
+    The source is compiled once per folder. Raises ValueError for a version that cannot stand in a
+    file name, ProgramError when the JDK or Tomcat's libraries are missing.
+    """
+    if not _VERSION.fullmatch(version):
+        raise ValueError(f"{version!r} is no version: 1 to 40 of letters, digits and . _ + -")
+    classes = _compiled(folder)
+    said = f"{version}-other" if kind is Kind.WRONG_RELEASE else version
+    content = {
+        "META-INF/MANIFEST.MF": (
+            "Manifest-Version: 1.0\r\n"
+            "Implementation-Title: shop\r\n"
+            f"Implementation-Version: {version}\r\n\r\n"
+        ).encode(),
+        "WEB-INF/web.xml": (_SOURCE / "web.xml").read_bytes(),
+        "WEB-INF/classes/release.properties": f"version={said}\nkind={kind}\n".encode(),
+    }
+    for file in sorted(classes.rglob("*.class")):
+        content[f"WEB-INF/classes/{file.relative_to(classes)}"] = file.read_bytes()
+    name = f"shop-{version}" if kind is Kind.GOOD else f"shop-{version}-{kind}"
+    war = folder / f"{name}.war"
+    new = war.with_suffix(".new")
+    with zipfile.ZipFile(new, "w") as archive:
+        for path, data in content.items():
+            # The time of a ZipInfo is 1980-01-01 unless told: equal builds get equal bytes.
+            archive.writestr(zipfile.ZipInfo(path), data, zipfile.ZIP_DEFLATED)
+    return new.replace(war)
+
+
+def _compiled(folder: Path) -> Path:
+    sources = sorted(_SOURCE.glob("*.java"))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
+    classes = folder / f"classes-{digest[:12]}"
+    if classes.exists():
+        return classes
+    if not _SERVLET_API.exists():
+        raise ProgramError(f"{_SERVLET_API} is missing; install the package tomcat10-common")
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix="javac-", dir=folder))
+    try:
+        argv = [str(find_java("javac")), "--release", "17", "-proc:none"]
+        argv += ["-cp", str(_SERVLET_API), "-d", str(scratch / "classes"), *map(str, sources)]
+        compiler = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        if compiler.returncode != 0:
+            raise ProgramError(f"javac could not compile the shop:\n{compiler.stderr}")
+        (scratch / "classes").replace(classes)
+    finally:
+        shutil.rmtree(scratch)
+    return classes

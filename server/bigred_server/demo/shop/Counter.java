@@ -1,0 +1,64 @@
+package shop;
+
+import jakarta.servlet.http.HttpServlet;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** The counter of the shop: a page, orders, a health check, and answers that take their time. */
+public final class Counter extends HttpServlet {
+    private static final long serialVersionUID = 1L;
+    private static final int LONGEST_MS = 5000;
+
+    private final AtomicLong orders = new AtomicLong();
+
+    @Override
+    protected void doGet(HttpServletRequest request, HttpServletResponse response) throws IOException {
+        switch (request.getServletPath()) {
+            case "/":
+                response.setContentType("text/html;charset=UTF-8");
+                response.getWriter().print("<!doctype html>\n<title>Shop</title>\n<h1>Shop</h1>\n<p>Release "
+                        + Release.VERSION + " is open.</p>\n");
+                break;
+            case "/health":
+                say(response, "open");
+                break;
+            case "/slow":
+                say(response, "slept " + sleep(request.getParameter("ms")) + " ms");
+                break;
+            default:
+                response.sendError(HttpServletResponse.SC_NOT_FOUND);
+        }
+    }
+
+    @Override
+    protected void doPost(HttpServletRequest request, HttpServletResponse response) throws IOException {
+        if (!request.getServletPath().equals("/order")) {
+            response.sendError(HttpServletResponse.SC_NOT_FOUND);
+            return;
+        }
+        int length = request.getInputStream().readAllBytes().length;
+        response.setStatus(HttpServletResponse.SC_CREATED);
+        say(response, "order " + orders.incrementAndGet() + ": " + length + " bytes");
+    }
+
+    private static int sleep(String asked) throws IOException {
+        int ms = 0;
+        try {
+            ms = Math.max(0, Math.min(Integer.parseInt(asked), LONGEST_MS));
+            Thread.sleep(ms);
+        } catch (NumberFormatException notANumber) {
+            return 0;
+        } catch (InterruptedException stopping) {
+            Thread.currentThread().interrupt();
+            throw new IOException("stopped while asleep", stopping);
+        }
+        return ms;
+    }
+
+    private static void say(HttpServletResponse response, String text) throws IOException {
+        response.setContentType("text/plain;charset=UTF-8");
+        response.getWriter().print(text + "\n");
+    }
+}

@@ -1,0 +1,1 @@
+"""The neighbour HAProxy: sends the users to the nodes, and tells how the nodes are."""

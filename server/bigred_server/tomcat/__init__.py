@@ -1,0 +1,1 @@
+"""The neighbour Tomcat: one node of an app."""

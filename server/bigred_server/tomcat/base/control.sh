@@ -1,0 +1,71 @@
+#!/bin/sh
+# Starts, stops and finds the one JVM of the folder this script lies in:  tomcat start|stop|running
+#
+# Each verb may be run at any time, twice at once, or be killed in the middle: start and stop take
+# turns by a lock, and what counts is the process itself, known by its -Dcatalina.base.
+# shellcheck disable=SC2154 # java, home, port and patience_s come from the settings
+set -u
+base=$(cd "$(dirname "$0")" && pwd -P) || exit 1
+# shellcheck source=/dev/null
+. "$base/settings"
+
+marked() { # is process $pid the JVM of this base? (a number used again for another one is not)
+    grep -qzxF -e "-Dcatalina.base=$base" "/proc/$pid/cmdline" 2>/dev/null
+}
+
+alive() {
+    read -r pid 2>/dev/null <"$base/pid" && marked
+}
+
+gone() { # a zombie has closed its port; its parent may take its time
+    ! read -r _ _ state _ 2>/dev/null <"/proc/$pid/stat" || [ "$state" = Z ]
+}
+
+start() {
+    if alive; then
+        [ -e "$base/stopping" ] || return 0
+        stop # a stop that was killed: the JVM still lives, but not for long
+    fi
+    rm -f "$base/stopping"
+    # The process that becomes the JVM writes its own number, so it is known even if we are killed
+    # here. $(...) returns when it has closed its output, which is when it has become the JVM.
+    # shellcheck disable=SC2016,SC2034 # that shell expands them; nothing is printed
+    started=$(setsid sh -c '
+        cd "$0" && echo "$$" >pid.new && mv pid.new pid && exec "$@" </dev/null >logs/catalina.out 2>&1 9>&-
+    ' "$base" "$java" \
+        -XX:+UseSerialGC -Xms32m -Xmx96m -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xshare:auto \
+        -Djava.awt.headless=true -Djava.io.tmpdir="$base/temp" \
+        -Djava.util.logging.config.file="$base/conf/logging.properties" \
+        -Dcatalina.home="$home" -Dcatalina.base="$base" -Dbigred.port="$port" \
+        -cp "$home/bin/bootstrap.jar:$home/bin/tomcat-juli.jar" \
+        org.apache.catalina.startup.Bootstrap start &)
+    alive
+}
+
+stop() {
+    alive || return 0
+    : >"$base/stopping"
+    kill -TERM "$pid" 2>/dev/null
+    rounds=$((patience_s * 20)) # of 0.05 s
+    until gone; do
+        rounds=$((rounds - 1))
+        if [ "$rounds" -eq 0 ] && marked; then
+            kill -KILL "$pid" 2>/dev/null
+        fi
+        sleep 0.05
+    done
+    rm -f "$base/pid" "$base/stopping"
+}
+
+case ${1-} in
+start | stop)
+    exec 9>"$base/lock"
+    flock 9
+    "$1"
+    ;;
+running) alive || exit 1 ;;
+*)
+    echo "usage: $0 start|stop|running" >&2
+    exit 64
+    ;;
+esac
