@@ -1,0 +1,32 @@
+"""What can go wrong in a way a person can mend: each error is one sentence that says how."""
+
+
+class BigredError(Exception):
+    """Something was refused or did not work; nothing half-done is left behind."""
+
+
+class UnknownAppError(BigredError, KeyError):
+    """An app is named that the configuration does not have."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ReleaseError(BigredError, ValueError):
+    """A release can't be taken in, found or used."""
+
+
+class DeploymentError(BigredError, RuntimeError):
+    """A deployment can't be started or changed."""
+
+
+class NotRunningError(BigredError, RuntimeError):
+    """The deploy server does not run, or runs already."""
+
+
+class HaproxyError(BigredError, OSError):
+    """HAProxy can't be reached, or did not do what it was asked."""
+
+
+class NodeError(BigredError, OSError):
+    """A node did not do what it was asked."""

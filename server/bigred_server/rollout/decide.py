@@ -1,0 +1,136 @@
+"""The decision: from a deployment, a look and the policy to the acts that are due now.
+
+Pure: no clock, no network, no memory. Called after every look; it must be right whatever happened
+in between, and must never do two things to a node that one look does not justify.
+"""
+
+from dataclasses import dataclass
+
+from bigred_broker.messages import Phase
+
+from bigred_server.rollout import sentences
+from bigred_server.rollout.act import HANDS_OFF, Act, Kind
+from bigred_server.rollout.deployment import Deployment
+from bigred_server.rollout.fault import fault
+from bigred_server.rollout.look import Admin
+from bigred_server.rollout.station import Station
+from bigred_server.rollout.step import step
+from bigred_server.rollout.view import View, is_serving
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is due: the phase to be in, why (when it changes), and the acts.
+
+    `nodes` and `skipped` are set once, when the deployment leaves `preparing`.
+    """
+
+    phase: Phase
+    acts: tuple[Act, ...] = ()
+    reason: str = ""
+    blames_build: bool = False
+    nodes: tuple[str, ...] | None = None
+    skipped: tuple[str, ...] | None = None
+
+
+def decide(view: View) -> Decision:
+    """Say what is due."""
+    phase = view.deployment.phase
+    if phase is Phase.PREPARING:
+        return _prepare(view)
+    if phase.is_outcome:
+        return Decision(phase)
+    return _back(view) if phase is Phase.ROLLING_BACK else _forward(view)
+
+
+def _prepare(view: View) -> Decision:
+    looks, policy = view.looks, view.policy
+    if view.deployment.rollback_asked:
+        return Decision(Phase.ABORTED, reason=sentences.ASKED_TO_STOP)
+    if any(look.admin is Admin.UNKNOWN for look in looks.values()):
+        if all(view.waited_s(name) > policy.check_s for name in looks):
+            return Decision(Phase.ABORTED, reason=sentences.FLEET_UNKNOWN)
+        return Decision(Phase.PREPARING)
+    healthy = tuple(name for name, look in looks.items() if is_serving(look))
+    skipped = tuple(name for name in looks if name not in healthy)
+    if view.deployment.previous is None and not any(look.digest for look in looks.values()):
+        # The very first release: nobody is served yet, so nobody can be harmed.
+        healthy, skipped = tuple(looks), ()
+    elif len(healthy) - 1 < policy.min_healthy:
+        reason = sentences.too_few(len(healthy), len(looks), policy.min_healthy)
+        return Decision(Phase.ABORTED, reason=reason)
+    return Decision(Phase.CANARY, nodes=healthy, skipped=skipped)
+
+
+def _forward(view: View) -> Decision:
+    deployment, stations = view.deployment, view.stations
+    if deployment.rollback_asked:
+        return _turn_back(deployment, sentences.ROLLBACK_ASKED, blames_build=True)
+    if view.is_stuck:
+        return _turn_back(deployment, sentences.stuck(view.policy.progress_s), blames_build=False)
+    if view.is_blind:
+        return Decision(deployment.phase)
+    for name in deployment.nodes:
+        if found := fault(view, name, stations[name]):
+            return _turn_back(deployment, found.text, blames_build=found.blames_build)
+    if all(where is Station.SERVING for where in stations.values()):
+        return Decision(Phase.SUCCEEDED)
+    if deployment.phase is Phase.ROLLING:
+        return Decision(Phase.ROLLING, _acts(view, deployment.nodes, view.policy.batch))
+    canary = deployment.nodes[0]
+    if stations[canary] is Station.SERVING:
+        return Decision(Phase.ROLLING)
+    return Decision(Phase.CANARY, _acts(view, (canary,), batch=1))
+
+
+def _turn_back(deployment: Deployment, reason: str, *, blames_build: bool) -> Decision:
+    if deployment.previous is None:
+        return Decision(Phase.FAILED, reason=sentences.no_way_back(reason))
+    return Decision(Phase.ROLLING_BACK, reason=reason, blames_build=blames_build)
+
+
+def _back(view: View) -> Decision:
+    """Bring every node back to the previous release, one at a time; a node that fails is left."""
+    deployment, stations = view.deployment, view.stations
+    if view.is_stuck:
+        return Decision(Phase.FAILED, reason=sentences.stuck(view.policy.progress_s))
+    if view.is_blind:
+        return Decision(deployment.phase)
+    faults = [f for name in deployment.nodes if (f := fault(view, name, stations[name]))]
+    lost = {found.node for found in faults}
+    left = tuple(name for name in deployment.nodes if name not in lost)
+    if any(stations[name] is not Station.SERVING for name in left):
+        return Decision(deployment.phase, _acts(view, left, batch=1))
+    if faults:
+        return Decision(Phase.FAILED, reason=sentences.lost_nodes([f.text for f in faults]))
+    return Decision(Phase.ROLLED_BACK)
+
+
+def _acts(view: View, nodes: tuple[str, ...], batch: int) -> tuple[Act, ...]:
+    """Go on with the nodes in hand, then take more while the batch and the pool allow it."""
+    stations = view.stations
+    in_hand = [n for n in nodes if stations[n] not in (Station.SERVING, Station.TAKING)]
+    acts = [act for name in in_hand if (act := step(view, name, stations[name]))]
+    for name in nodes:
+        if stations[name] is not Station.TAKING:
+            continue
+        if name in view.busy:
+            in_hand.append(name)
+        elif not is_serving(view.looks[name]):
+            # It serves nobody: closing the door on it costs nothing and needs no leave.
+            acts.append(Act(Kind.MAINT, name, view.goal))
+            in_hand.append(name)
+        elif len(in_hand) < batch and view.may_take([*in_hand, name]):
+            kind = Kind.DRAIN if view.policy.drain_first_s > 0 else Kind.MAINT
+            acts.append(Act(kind, name, view.goal))
+            in_hand.append(name)
+    return tuple(acts) + _reasserted(view)
+
+
+def _reasserted(view: View) -> tuple[Act, ...]:
+    """Close the door again on nodes in hand that HAProxy opened: it restarted and forgot."""
+    return tuple(
+        Act(Kind.MAINT, name, view.goal)
+        for name, kind in view.busy.items()
+        if kind in HANDS_OFF and view.looks[name].admin is Admin.READY
+    )

@@ -1,0 +1,66 @@
+"""The sentences a rollout says about itself: what people read and hear, in one place."""
+
+from collections.abc import Sequence
+
+from bigred_server.rollout.station import Station
+
+ASKED_TO_STOP = "stopped before any node was touched"
+ROLLBACK_ASKED = "a person asked for the rollback"
+FLEET_UNKNOWN = "HAProxy could not be read, so no node was touched"
+
+_NOT_DONE = {
+    Station.UNKNOWN: "it could not be looked at",
+    Station.DRAINING: "requests were still in flight",
+    Station.STOPPING: "Tomcat did not stop",
+    Station.SWAPPING: "the WAR was not in place",
+    Station.STARTING: "the app did not answer as the wanted release",
+    Station.CHECKING: "HAProxy's check did not pass",
+}
+
+
+def at_node(node: str, text: str) -> str:
+    """Say at which node something is so."""
+    return f"{node}: {text}"
+
+
+def overdue(station: Station, limit_s: float) -> str:
+    """Say what had not happened when a deadline was over."""
+    return f"{_NOT_DONE[station]} within {limit_s:g} s"
+
+
+def failed_tries(tries: int, station: Station, failure: str) -> str:
+    """Say that an act failed again and again, and what it said last."""
+    return f"{station} failed {tries} times: {failure}"
+
+
+def wrong_answer(text: str) -> str:
+    """Say that the app is up, and what it answers instead."""
+    return f"the app does not answer as the wanted release: {text}"
+
+
+def does_not_stay_up(tries: int) -> str:
+    """Say that the process ends again and again."""
+    return f"Tomcat was started {tries} times and does not stay up; see its catalina.out"
+
+
+def too_few(healthy: int, total: int, min_healthy: int) -> str:
+    """Say why no node may be taken."""
+    return (
+        f"{healthy} of {total} nodes are up and min_healthy is {min_healthy}: "
+        "taking one would leave too few"
+    )
+
+
+def stuck(progress_s: float) -> str:
+    """Say that nothing moved any more."""
+    return f"no node made any progress for {progress_s:g} s"
+
+
+def no_way_back(reason: str) -> str:
+    """Say that a first release failed."""
+    return f"{reason}; there is no earlier release to go back to"
+
+
+def lost_nodes(texts: Sequence[str]) -> str:
+    """Say which nodes could not be brought back; they stay out of the pool."""
+    return "could not be brought back and stay out of the pool: " + "; ".join(texts)
