@@ -13,7 +13,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from bigred_broker.program import ProgramError
-
 from bigred_server.tomcat.instance import find_java
 
 _SOURCE = Path(__file__).parent / "shop"

@@ -25,7 +25,8 @@ def configuration(port: int, backend: Backend, admin_socket: Path, state_file: P
 
     Pure. Why each line stands there: a request in flight, on a dying connection or met by a node
     that just went is answered by another node; a POST is never sent twice; a reload neither closes
-    idle connections nor forgets which node is in maintenance.
+    idle connections nor forgets which node is in maintenance. Idle connections to a node are soon
+    given up (pool-purge-delay): a stopping Tomcat waits for each of them as for a request.
     """
     sticky = backend.sticky_cookie
     servers = "\n".join(
@@ -69,6 +70,6 @@ backend {backend.name}
     http-check send meth GET uri {backend.check_path} ver HTTP/1.1 hdr Host localhost
     http-check expect status 200
     default-server inter {backend.check_inter_ms}ms fastinter {backend.check_fast_ms}ms \
-fall 2 rise 1
+fall 2 rise 1 pool-purge-delay 100ms
 {servers}
 """

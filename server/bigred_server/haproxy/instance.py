@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_broker.program import ProgramError, find_program, is_listening, running, wait_until
-
 from bigred_server.haproxy.configuration import Backend, configuration
 
 # HAProxy adds a suffix before it moves its socket into place; the kernel allows 107 bytes.

@@ -1,0 +1,129 @@
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from bigred_broker.program import ProgramError, free_port, is_listening, wait_until
+from bigred_server.haproxy.configuration import Backend
+from bigred_server.haproxy.instance import HaproxyInstance
+
+
+@contextlib.contextmanager
+def node(name: str) -> Iterator[int]:
+    class Answers(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(name)))
+            self.end_headers()
+            self.wfile.write(name.encode())
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    class Node(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            pass  # a HAProxy that ends resets its connections
+
+    server = Node(("127.0.0.1", 0), Answers)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+@pytest.fixture
+def backend() -> Iterator[Backend]:
+    with node("n1") as first, node("n2") as second:
+        yield Backend("shop", (("n1", first), ("n2", second)), "/health", sticky_cookie="NODE")
+
+
+@pytest.fixture
+def haproxy(tmp_path: Path, backend: Backend) -> Iterator[HaproxyInstance]:
+    instance = HaproxyInstance(tmp_path, free_port(), backend)
+    with instance.run():
+        yield instance
+
+
+def ask(haproxy: HaproxyInstance, command: str) -> str:
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(5)
+        line.connect(str(haproxy.admin_socket))
+        line.sendall(f"{command}\n".encode())
+        return line.makefile().read()
+
+
+def names(haproxy: HaproxyInstance, times: int = 20) -> set[str]:
+    url = f"http://127.0.0.1:{haproxy.port}/"
+    return {httpx2.get(url).raise_for_status().text for _ in range(times)}
+
+
+def test_it_sends_users_to_every_node(haproxy: HaproxyInstance) -> None:
+    assert names(haproxy) == {"n1", "n2"}
+
+
+def test_a_user_with_a_cookie_stays_on_a_node(haproxy: HaproxyInstance) -> None:
+    with httpx2.Client(base_url=f"http://127.0.0.1:{haproxy.port}") as user:
+        assert len({user.get("/").text for _ in range(10)}) == 1
+
+
+def test_a_node_that_dies_costs_no_request(tmp_path: Path) -> None:
+    with node("n2") as second, contextlib.ExitStack() as first_lives:
+        first = first_lives.enter_context(node("n1"))
+        backend = Backend("shop", (("n1", first), ("n2", second)), "/health")
+        haproxy = HaproxyInstance(tmp_path, free_port(), backend)
+        with haproxy.run():
+            assert names(haproxy) == {"n1", "n2"}
+            first_lives.close()
+            assert names(haproxy) == {"n2"}
+            wait_until(lambda: "DOWN" in ask(haproxy, "show stat"), 5, "the check sees it")
+
+
+def test_a_reload_knows_which_node_is_in_maintenance(haproxy: HaproxyInstance) -> None:
+    ask(haproxy, "set server shop/n1 state maint")
+    haproxy.reload()
+    assert names(haproxy) == {"n2"}
+
+
+def test_a_reload_ends_no_connection(haproxy: HaproxyInstance) -> None:
+    with httpx2.Client(base_url=f"http://127.0.0.1:{haproxy.port}") as user:
+        user.get("/")
+        haproxy.reload()
+        assert user.get("/").status_code == 200
+
+
+def test_it_is_gone_when_the_block_ends(tmp_path: Path, backend: Backend) -> None:
+    haproxy = HaproxyInstance(tmp_path, free_port(), backend)
+    with haproxy.run():
+        assert is_listening(haproxy.port)
+    wait_until(lambda: not is_listening(haproxy.port), 5, "the port is closed")
+
+
+def test_a_taken_port_is_refused(tmp_path: Path, haproxy: HaproxyInstance) -> None:
+    second = HaproxyInstance(tmp_path / "second", haproxy.port, haproxy.backend)
+    with pytest.raises(ProgramError, match="taken"), second.run():
+        pass
+
+
+def test_a_wrong_configuration_is_refused_in_haproxys_own_words(tmp_path: Path) -> None:
+    twice = Backend("shop", (("n1", free_port()), ("n1", free_port())), "no path")
+    with (
+        pytest.raises(ProgramError, match=r"haproxy\.cfg:\d+"),
+        HaproxyInstance(tmp_path, free_port(), twice).run(),
+    ):
+        pass
+
+
+def test_a_reload_without_a_haproxy_is_told(tmp_path: Path, backend: Backend) -> None:
+    with pytest.raises(ProgramError, match="no HAProxy answers"):
+        HaproxyInstance(tmp_path, free_port(), backend).reload()
