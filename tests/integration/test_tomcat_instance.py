@@ -67,10 +67,12 @@ def slow_request(tomcat: TomcatInstance, ms: int) -> httpx2.Response:
 
 def busy(tomcat: TomcatInstance) -> bool:
     # Tomcat's end of a connection: established (01), accepted (it has an inode), all input read.
-    for line in Path("/proc/net/tcp").read_text().splitlines():
-        _, local, _, state, queues, _, _, _, _, inode, *_ = line.split(maxsplit=10)
-        if local.endswith(f":{tomcat.port:04X}") and state == "01":
-            return inode != "0" and queues.endswith(":00000000")
+    # Java's sockets are IPv6 ones, whatever they are bound to, unless the machine has no IPv6.
+    for table in Path("/proc/net").glob("tcp*"):
+        for line in table.read_text().splitlines():
+            _, local, _, state, queues, _, _, _, _, inode, *_ = line.split(maxsplit=10)
+            if local.endswith(f":{tomcat.port:04X}") and state == "01":
+                return inode != "0" and queues.endswith(":00000000")
     return False
 
 
