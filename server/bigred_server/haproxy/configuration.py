@@ -23,10 +23,10 @@ class Backend:
 def configuration(port: int, backend: Backend, admin_socket: Path, state_file: Path) -> str:
     """Give the text of a haproxy.cfg that serves `backend` on 127.0.0.1:`port`.
 
-    Pure. Why each line stands there: a request in flight, on a dying connection or met by a node
-    that just went is answered by another node; a POST is never sent twice; a reload neither closes
-    idle connections nor forgets which node is in maintenance. Idle connections to a node are soon
-    given up (pool-purge-delay): a stopping Tomcat waits for each of them as for a request.
+    Pure. Why the settings: a GET that meets a dead or dying node is answered by another node; a
+    POST that a node may have seen is never sent again; a reload neither closes idle connections nor
+    forgets which node is in maintenance. Idle connections to a node are soon given up
+    (pool-purge-delay), for a stopping Tomcat waits for each of them as for a request.
     """
     sticky = backend.sticky_cookie
     servers = "\n".join(
