@@ -58,6 +58,11 @@ class Topics:
         """The subscription that hears all apps."""
         return f"{self.prefix}/app/+/+"
 
+    @property
+    def every_app_state(self) -> str:
+        """The subscription that hears how all apps stand, without everything on the way."""
+        return f"{self.prefix}/app/+/state"
+
     def every_set(self, box: str) -> str:
         """The subscription that hears all the server asks of one box."""
         return f"{self.prefix}/box/{_checked(box)}/set/+"

@@ -1,0 +1,133 @@
+"""Puts a box together from its settings."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable
+
+import structlog
+
+from bigred_agent import about
+from bigred_agent.box import Box
+from bigred_agent.buttons import keyboard, socket
+from bigred_agent.buttons.edges import Timing
+from bigred_agent.buttons.reading import Button
+from bigred_agent.buttons.simulated import SimulatedButton
+from bigred_agent.buttons.watch import Watch
+from bigred_agent.errors import LightsError, UsbMissingError
+from bigred_agent.lights.lamp import Lamp, NoLamp
+from bigred_agent.lights.player import Player
+from bigred_agent.machine.state import Policy
+from bigred_agent.phrases import pack as packs
+from bigred_agent.settings import AgentSettings, ButtonSettings, LightsSettings, VoiceSettings
+from bigred_agent.voice.engine import Sound
+from bigred_agent.voice.engines import engines
+from bigred_agent.voice.speaker import Speaker
+from bigred_agent.wire import subscriptions
+from bigred_broker.link import Link
+from bigred_broker.topics import Topics
+
+log = structlog.get_logger(__name__)
+
+NO_PYUSB = "the USB button needs the Python package pyusb; install bigred with its extra 'agent'"
+
+
+async def run(settings: AgentSettings, hint: Callable[[str], None]) -> None:
+    """Run the box until SIGINT, SIGTERM or the key q. `hint` shows help to a person.
+
+    Raises AgentError when the box can't even start.
+    """
+    button = make_button(settings.button)
+    box = make_box(settings, button)
+    running = asyncio.ensure_future(box.run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, running.cancel)
+    async with _simulation(settings.button, button, running.cancel, hint):
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    log.info("the box ends", box=settings.box.name)
+
+
+def make_button(settings: ButtonSettings) -> Button:
+    """Give the button the settings ask for. Raises UsbMissingError without pyusb."""
+    if settings.kind == "simulated":
+        return SimulatedButton()
+    try:
+        from bigred_agent.buttons.dream_cheeky import DreamCheekyButton
+    except ImportError as error:
+        raise UsbMissingError(NO_PYUSB) from error
+    return DreamCheekyButton()
+
+
+def make_lamp(settings: LightsSettings) -> Lamp:
+    """Give the lights; a box without them says so once and goes on."""
+    if not settings.enabled:
+        return NoLamp()
+    from bigred_agent.lights.gpio import GpioLamp
+
+    try:
+        return GpioLamp(settings.rgb_pins, settings.bar_pins, active_high=settings.active_high)
+    except LightsError as error:
+        log.warning("the box has no lights and goes on without", reason=str(error))
+        return NoLamp()
+
+
+def make_speaker(settings: VoiceSettings) -> Speaker:
+    """Give the voice, silent if need be."""
+    sound = Sound(settings.voice, settings.rate, settings.volume)
+    return Speaker(engines(settings.engine, sound), muted=settings.muted)
+
+
+def make_box(settings: AgentSettings, button: Button) -> Box:
+    """Put all parts together. Needs a running loop."""
+    name = settings.box.name
+    topics = Topics(settings.broker.prefix)
+    speaker = make_speaker(settings.voice)
+    lamp = make_lamp(settings.lights)
+    pack = packs.load(settings.voice.pack)
+    timing = Timing(settings.button.refractory_ms / 1000, settings.button.hold_s)
+    log.info("the box starts", box=name, broker=f"{settings.broker.host}:{settings.broker.port}")
+    return Box(
+        name=name,
+        topics=topics,
+        link=Link(settings.broker, name, topics.box(name, "status"), subscriptions(topics, name)),
+        watch=Watch(button, lambda _: None, timing, settings.button.poll_ms / 1000),
+        player=Player(lamp, settings.lights.all_patterns),
+        speaker=speaker,
+        pack=pack,
+        policy=Policy(
+            answer_deadline_s=settings.box.answer_deadline_s,
+            outcome_light_s=settings.box.outcome_light_s,
+            settle_s=settings.box.settle_s,
+            identify_s=settings.box.identify_s,
+        ),
+        info=about.info(button.name, pack.language, _capabilities(lamp, speaker)),
+    )
+
+
+def _capabilities(lamp: Lamp, speaker: Speaker) -> tuple[str, ...]:
+    has = {
+        "lid": True,
+        "light": lamp.is_real,
+        "progress": lamp.bar_length > 0,
+        "voice": speaker.engine is not None,
+    }
+    return tuple(name for name, there in has.items() if there)
+
+
+@contextlib.asynccontextmanager
+async def _simulation(
+    settings: ButtonSettings,
+    button: Button,
+    leave: Callable[[], object],
+    hint: Callable[[str], None],
+) -> AsyncIterator[None]:
+    async with contextlib.AsyncExitStack() as stack:
+        if isinstance(button, SimulatedButton):
+            if settings.socket is not None:
+                await stack.enter_async_context(socket.serving(button, settings.socket))
+            if settings.keyboard:
+                stack.enter_context(keyboard.listening(button, leave))
+                hint(keyboard.HELP)
+        yield

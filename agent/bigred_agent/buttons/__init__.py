@@ -1,0 +1,1 @@
+"""Buttons in: levels from the hardware, events from the levels."""

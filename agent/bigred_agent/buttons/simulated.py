@@ -1,0 +1,79 @@
+"""A button that is set by hand: over a socket, by the keyboard, by a test.
+
+It is polled like a real one, so what is measured with it is honest. Each level stands long enough
+to outlast the debouncing, also when the commands come faster than anybody could act.
+"""
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+from bigred_agent.buttons.reading import Reading
+from bigred_agent.errors import ButtonAbsentError, ButtonError
+from bigred_broker.messages import Lid
+
+NAME = "simulated button"
+UNPLUGGED = "the simulated button is unplugged"
+COMMANDS = ("open", "close", "press", "down", "up", "unplug", "plug")
+_STAND_POLLS = 5  # at 15 ms longer than the refractory time of 60 ms
+
+_LEVELS: dict[str, tuple[tuple[str, Lid | bool], ...]] = {
+    "open": (("lid", Lid.OPEN),),
+    "close": (("lid", Lid.CLOSED),),
+    "down": (("pressed", True),),
+    "up": (("pressed", False),),
+    "press": (("pressed", True), ("pressed", False)),
+}
+
+
+class UnknownCommandError(ButtonError, ValueError):
+    """A simulated button was told something it does not know."""
+
+
+@dataclass
+class SimulatedButton:
+    """A Button; `command` may be called from any thread."""
+
+    name: str = NAME
+    _reading: Reading = field(default_factory=lambda: Reading(Lid.CLOSED, pressed=False))
+    _plugged: bool = True
+    _ahead: deque[tuple[str, Lid | bool]] = field(default_factory=deque)
+    _stands: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def command(self, word: str) -> None:
+        """Do one of COMMANDS. Raises UnknownCommandError for anything else."""
+        if word not in COMMANDS:
+            raise UnknownCommandError(f"{word!r} is unknown; known are {', '.join(COMMANDS)}")
+        with self._lock:
+            if word in ("plug", "unplug"):
+                self._plugged = word == "plug"
+            else:
+                self._ahead.extend(_LEVELS[word])
+
+    def toggle_plug(self) -> None:
+        """Unplug it, or plug it in again."""
+        self.command("unplug" if self._plugged else "plug")
+
+    def open(self) -> None:
+        """Succeed while it is plugged in."""
+        if not self._plugged:
+            raise ButtonAbsentError(UNPLUGGED)
+
+    def read(self) -> Reading:
+        """Give the levels; the next ones come up when the last have stood long enough."""
+        with self._lock:
+            if not self._plugged:
+                raise ButtonAbsentError(UNPLUGGED)
+            self._stands = max(0, self._stands - 1)
+            if self._ahead and not self._stands:
+                name, level = self._ahead.popleft()
+                self._stands = _STAND_POLLS
+                if name == "lid" and isinstance(level, Lid):
+                    self._reading = replace(self._reading, lid=level)
+                else:
+                    self._reading = replace(self._reading, pressed=bool(level))
+            return self._reading
+
+    def close(self) -> None:
+        """Do nothing: nobody else wants it."""

@@ -1,0 +1,65 @@
+"""The simulated button's UNIX socket: one command a line, one answer a line.
+
+    open | close | press | down | up | unplug | plug   ->   ok
+    anything else                                      ->   error: SENTENCE
+
+`press` is `down` and, long enough after to be seen, `up`. `ok` says that the command was taken; the
+button shows it at its next reading. Only this user may connect.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from bigred_agent.buttons.simulated import SimulatedButton, UnknownCommandError
+from bigred_agent.errors import ButtonError
+
+_LONGEST_LINE = 200
+
+
+@contextlib.asynccontextmanager
+async def serving(button: SimulatedButton, path: Path) -> AsyncIterator[None]:
+    """Answer on a socket at `path` while the block runs. Raises ButtonError when it can't be."""
+    mask = os.umask(0o077)
+    try:
+        _unlink(path)
+        server = await asyncio.start_unix_server(
+            lambda reader, writer: _converse(button, reader, writer), path, limit=_LONGEST_LINE
+        )
+    except OSError as error:
+        raise ButtonError(
+            f"the simulated button's socket {path} can't be made: {error}; choose another path "
+            "(at most 107 bytes, in a folder that exists)"
+        ) from error
+    finally:
+        os.umask(mask)
+    try:
+        yield
+    finally:
+        server.close()
+        _unlink(path)
+
+
+def _unlink(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+async def _converse(
+    button: SimulatedButton, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    # A line too long (ValueError) or a caller that hangs up ends the conversation, no more.
+    with contextlib.suppress(ConnectionError, ValueError, asyncio.CancelledError):
+        while line := await reader.readline():
+            writer.write(f"{_answer(button, line)}\n".encode())
+            await writer.drain()
+    writer.close()
+
+
+def _answer(button: SimulatedButton, line: bytes) -> str:
+    try:
+        button.command(line.decode("utf-8", errors="replace").strip())
+    except UnknownCommandError as error:
+        return f"error: {error}"
+    return "ok"

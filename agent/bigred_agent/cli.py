@@ -1,0 +1,126 @@
+"""The command line of a box, `bigred-agent`. What is heavy is imported by the verb that needs it."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from bigred_agent.settings import AgentSettings
+
+CONFIG_HELP = "The configuration file; without it /etc/bigred/agent.toml if there is one."
+NOT_SPOKEN = "not spoken"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bigred")
+def main() -> None:
+    """Run the box: a big red button, lights and a voice."""
+
+
+def _config_option(command: click.decorators.FC) -> click.decorators.FC:
+    return click.option("--config", "-c", type=click.Path(path_type=Path), help=CONFIG_HELP)(
+        command
+    )
+
+
+@main.command()
+@_config_option
+@click.option("--name", help="The name of this box, in place of the file's.")
+@click.option("--broker", metavar="HOST:PORT", help="The broker, in place of the file's.")
+@click.option(
+    "--simulated",
+    metavar="SOCKET",
+    type=click.Path(path_type=Path),
+    help="Use a simulated button, set over this UNIX socket.",
+)
+@click.option("--keyboard", is_flag=True, help="Use a simulated button, set by the keyboard.")
+@click.option("--muted", is_flag=True, help="Keep quiet.")
+@click.option("--log", "style", type=click.Choice(["console", "json"]), help="How to log.")
+def run(
+    config: Path | None,
+    name: str | None,
+    broker: str | None,
+    simulated: Path | None,
+    keyboard: bool,
+    muted: bool,
+    style: str | None,
+) -> None:
+    """Run the box until it is stopped."""
+    from bigred_agent import build
+    from bigred_agent.errors import AgentError
+    from bigred_agent.flags import Flags, applied
+    from bigred_broker import logs
+
+    flags = Flags(name, broker, simulated, keyboard, muted, style)
+    try:
+        settings = applied(_settings(config), flags)
+    except ValueError as error:
+        _fail(str(error))
+    logs.configure(settings.log.style, settings.log.level)
+    try:
+        asyncio.run(build.run(settings, click.echo))
+    except AgentError as error:
+        _fail(str(error))
+
+
+@main.command()
+@_config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(config: Path | None, as_json: bool) -> None:
+    """Look for what is wrong with this box, and say how it is mended."""
+    from bigred_agent.doctor import report
+
+    findings = report.examine(_settings(config))
+    click.echo(report.as_json(findings) if as_json else report.as_text(findings))
+    if not all(finding.is_well for finding in findings):
+        sys.exit(1)
+
+
+@main.command()
+@_config_option
+@click.argument("text", nargs=-1)
+def say(config: Path | None, text: tuple[str, ...]) -> None:
+    """Speak TEXT, or the test phrase."""
+    from bigred_agent.errors import AgentError
+    from bigred_agent.voice.once import speak_once
+
+    try:
+        asyncio.run(speak_once(" ".join(text), _settings(config).voice))
+    except AgentError as error:
+        _fail(f"{NOT_SPOKEN}: {error}")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path), default=Path("agent.toml"))
+def init(file: Path) -> None:
+    """Write the annotated example configuration to FILE (default: agent.toml)."""
+    from bigred_agent.settings import example
+
+    try:
+        with file.open("x", encoding="utf-8") as target:
+            target.write(example())
+    except FileExistsError:
+        _fail(f"{file} exists and stays as it is; give another name")
+    except OSError as error:
+        _fail(f"{file} can't be written: {error}")
+    click.echo(f"{file} is written; now: bigred-agent run --config {file}")
+
+
+def _settings(config: Path | None) -> "AgentSettings":
+    from bigred_agent.settings import SYSTEM_FILE, AgentSettings
+    from bigred_broker.config import ConfigError, load
+
+    if config is None and not SYSTEM_FILE.exists():
+        return AgentSettings()
+    try:
+        return load(config or SYSTEM_FILE, AgentSettings)
+    except ConfigError as error:
+        _fail(str(error))
+
+
+def _fail(sentence: str) -> NoReturn:
+    click.echo(f"bigred-agent: {sentence}", err=True)
+    sys.exit(1)

@@ -1,0 +1,1 @@
+"""What is wrong with this box, and how it is mended."""

@@ -1,0 +1,20 @@
+"""One finding of the doctor."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, what was seen, and how to mend it ("" when it is well).
+
+    What the configuration asks for and is not there must be mended; the rest is well.
+    """
+
+    subject: str
+    seen: str
+    mend: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is to be mended."""
+        return not self.mend

@@ -1,0 +1,101 @@
+"""The doctor looks at the button and the lights. Run it while the agent does not hold them."""
+
+from bigred_agent.build import make_button
+from bigred_agent.doctor.finding import Finding
+from bigred_agent.errors import (
+    AgentError,
+    ButtonAbsentError,
+    ButtonBusyError,
+    ButtonError,
+    ButtonForbiddenError,
+    LightsError,
+    UsbMissingError,
+)
+from bigred_agent.settings import ButtonSettings, LightsSettings
+
+_LIBRARY = "USB library"
+_PRESENCE = "button"
+_PERMISSION = "button permission"
+_ANSWER = "button answer"
+_READS = 5  # single reads that time out are normal
+
+NO_ANSWER = "plug it into the box itself or a powered hub; it wants 500 mA"
+
+
+def button(settings: ButtonSettings) -> list[Finding]:
+    """Look for the button, step by step, as far as one gets."""
+    if settings.kind == "simulated":
+        return [_simulated(settings)]
+    try:
+        found = make_button(settings)
+        found.open()
+    except ButtonError as error:
+        return _closed(error)
+    try:
+        reading = next((level for _ in range(_READS) if (level := found.read())), None)
+    except ButtonError as error:
+        return [*_opened(found.name), Finding(_ANSWER, str(error), NO_ANSWER)]
+    finally:
+        found.close()
+    if reading is None:
+        return [*_opened(found.name), Finding(_ANSWER, "it does not answer", NO_ANSWER)]
+    pressed = "pressed" if reading.pressed else "not pressed"
+    return [
+        *_opened(found.name),
+        Finding(_ANSWER, f"the lid is {reading.lid.value}, the button is {pressed}"),
+    ]
+
+
+def lights(settings: LightsSettings) -> Finding:
+    """Try the pins."""
+    subject = "lights"
+    if not settings.enabled:
+        return Finding(subject, "switched off in the configuration")
+    from bigred_agent.lights.gpio import GpioLamp
+
+    try:
+        lamp = GpioLamp(settings.rgb_pins, settings.bar_pins, active_high=settings.active_high)
+    except LightsError as error:
+        seen, _, mend = str(error).partition("; ")
+        return Finding(subject, seen, mend)
+    lamp.close()
+    return Finding(subject, f"an RGB LED and a bar of {lamp.bar_length}")
+
+
+def _simulated(settings: ButtonSettings) -> Finding:
+    if settings.socket is None:
+        if settings.keyboard:
+            return Finding(_PRESENCE, "simulated, by the keyboard")
+        return Finding(
+            _PRESENCE,
+            "simulated, but nothing sets it",
+            "set [button] socket or keyboard, or kind to dream-cheeky",
+        )
+    if not settings.socket.parent.is_dir():
+        return Finding(
+            _PRESENCE,
+            f"simulated, but the folder {settings.socket.parent} does not exist",
+            "make the folder, or choose another [button] socket",
+        )
+    return Finding(_PRESENCE, f"simulated, by the socket {settings.socket}")
+
+
+def _opened(name: str) -> list[Finding]:
+    return [
+        Finding(_LIBRARY, "installed"),
+        Finding(_PRESENCE, name),
+        Finding(_PERMISSION, "this user may open it"),
+    ]
+
+
+def _closed(error: ButtonError) -> list[Finding]:
+    seen, _, mend = str(error).partition("; ")
+    mend = mend or "unplug it and plug it in again"
+    library = Finding(_LIBRARY, "installed")
+    match error:
+        case UsbMissingError():
+            return [Finding(_LIBRARY, seen, mend)]
+        case ButtonForbiddenError():
+            return [library, Finding(_PERMISSION, seen, mend)]
+        case ButtonAbsentError() | ButtonBusyError() | AgentError():
+            return [library, Finding(_PRESENCE, seen, mend)]

@@ -1,0 +1,50 @@
+"""The doctor looks at the broker and the server, without disturbing an agent that runs."""
+
+import asyncio
+import uuid
+
+from bigred_agent.doctor.finding import Finding
+from bigred_broker.connection import Connection, Delivery
+from bigred_broker.messages import MessageError, Status, decode_status
+from bigred_broker.settings import BrokerSettings
+from bigred_broker.topics import Topics
+
+_BROKER = "broker"
+_SERVER = "server"
+DEADLINE_S = 5.0
+STATUS_DEADLINE_S = 1.0
+
+START_SERVER = "start the deploy server, or look at its [broker] section: host, port and prefix"
+
+
+async def network(broker: BrokerSettings) -> list[Finding]:
+    """Connect under a name of the doctor's own, and read the server's retained status."""
+    address = f"{broker.host}:{broker.port}"
+    name = f"doctor-{uuid.uuid4().hex[:12]}"
+    topics = Topics(broker.prefix)
+    deliveries: asyncio.Queue[Delivery] = asyncio.Queue()
+    connection = Connection(broker, name, topics.box(name, "status"), 0, deliveries)
+    try:
+        await connection.open(DEADLINE_S)
+        await connection.subscribe([topics.server_status], DEADLINE_S)
+        server = await _server(deliveries)
+        await connection.close(STATUS_DEADLINE_S)
+    except OSError as error:
+        mend = f"start the broker at {address}, or correct [broker] host and port"
+        return [Finding(_BROKER, f"{address} can't be used: {error}", mend)]
+    finally:
+        connection.drop()
+    return [Finding(_BROKER, f"{address} answers"), server]
+
+
+async def _server(deliveries: "asyncio.Queue[Delivery]") -> Finding:
+    try:
+        delivery = await asyncio.wait_for(deliveries.get(), STATUS_DEADLINE_S)
+        status = decode_status(delivery.payload)
+    except TimeoutError:
+        return Finding(_SERVER, "no server was ever seen at this broker", START_SERVER)
+    except MessageError as error:
+        return Finding(_SERVER, f"its status is malformed: {error}", START_SERVER)
+    if status is Status.ONLINE:
+        return Finding(_SERVER, "online")
+    return Finding(_SERVER, "offline", START_SERVER)

@@ -1,0 +1,52 @@
+"""The doctor looks at the sound card and the engines."""
+
+import ctypes
+import ctypes.util
+import importlib.util
+import shutil
+
+from bigred_agent.doctor.finding import Finding
+from bigred_agent.settings import VoiceSettings
+from bigred_agent.voice import sound_card
+from bigred_agent.voice.engines import Choice
+
+SILENT = 'or set [voice] engine = "none" for a box that keeps quiet'
+_PYTTSX3 = "voice pyttsx3"
+_ESPEAK = "voice espeak-ng"
+
+
+def voice(settings: VoiceSettings) -> list[Finding]:
+    """Look at all the configured voice needs."""
+    if settings.engine is Choice.NONE:
+        return [Finding("voice", "switched off in the configuration")]
+    findings = [_card()]
+    if settings.engine in (Choice.AUTO, Choice.PYTTSX3):
+        findings.append(_pyttsx3())
+    if settings.engine in (Choice.AUTO, Choice.ESPEAK):
+        findings.append(_espeak())
+    return findings
+
+
+def _card() -> Finding:
+    if (complaint := sound_card.complaint()) is None:
+        return Finding("sound card", "there is one")
+    seen, _, mend = complaint.partition("; ")
+    return Finding("sound card", seen, f"{mend}; {SILENT}")
+
+
+def _pyttsx3() -> Finding:
+    if importlib.util.find_spec("pyttsx3") is None:
+        return Finding(
+            _PYTTSX3, "the Python package is missing", "install bigred with its extra 'agent'"
+        )
+    if ctypes.util.find_library("espeak-ng") is None:
+        return Finding(
+            _PYTTSX3, "its library espeak-ng is missing", "install the package libespeak-ng1"
+        )
+    return Finding(_PYTTSX3, "installed")
+
+
+def _espeak() -> Finding:
+    if shutil.which("espeak-ng") is None:
+        return Finding(_ESPEAK, "the command is missing", "install the package espeak-ng")
+    return Finding(_ESPEAK, "installed")

@@ -1,0 +1,1 @@
+"""Lights out: patterns as plain values, one player, and the pins."""

@@ -1,0 +1,74 @@
+"""Phrase packs: TOML files in this folder, and the pure function that fills a phrase in."""
+
+import string
+import tomllib
+from importlib import resources
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bigred_agent.errors import PackError
+from bigred_agent.phrases.phrase import Phrase, Servers, Value
+
+DEFAULT_PACK = "default"
+
+
+class Pack(BaseModel):
+    """One way to speak. `numbers` are the words from zero to twenty."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    language: str
+    numbers: Annotated[tuple[str, ...], Field(min_length=21, max_length=21)]
+    one_server: str
+    many_servers: str
+    no_reason: str
+    phrases: dict[Phrase, str]
+
+
+def names() -> list[str]:
+    """List the packs there are."""
+    files = resources.files(__package__).iterdir()
+    return sorted(file.name[: -len(".toml")] for file in files if file.name.endswith(".toml"))
+
+
+def load(name: str) -> Pack:
+    """Read a pack by its name. Raises PackError when there is none, or it is not complete."""
+    if name not in names():
+        raise PackError(f"there is no phrase pack {name!r}; there are: {', '.join(names())}")
+    text = resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    try:
+        pack = Pack.model_validate(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise PackError(f"the phrase pack {name!r} is wrong: {error}") from error
+    if missing := set(Phrase) - pack.phrases.keys():
+        raise PackError(f"the phrase pack {name!r} lacks {', '.join(sorted(missing))}")
+    return pack
+
+
+def placeholders(template: str) -> frozenset[str]:
+    """Give the names of what a phrase is filled with."""
+    return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
+
+
+def render(pack: Pack, phrase: Phrase, **values: Value) -> str:
+    """Give the sentence. Numbers up to twenty become words; a missing reason is said to be so."""
+    spoken = {name: _spoken(pack, value) for name, value in values.items()}
+    if "reason" in spoken:
+        spoken["reason"] = spoken["reason"] or pack.no_reason
+    # What is not known leaves no gap.
+    return " ".join(pack.phrases[phrase].format(**spoken).split())
+
+
+def _spoken(pack: Pack, value: Value) -> str:
+    if isinstance(value, Servers):
+        template = pack.one_server if value.count == 1 else pack.many_servers
+        return template.format(count=_number(pack, value.count))
+    if isinstance(value, int):
+        return _number(pack, value)
+    # The phrase brings its own full stop.
+    return value.strip().rstrip(".")
+
+
+def _number(pack: Pack, number: int) -> str:
+    return pack.numbers[number] if 0 <= number < len(pack.numbers) else str(number)

@@ -1,0 +1,53 @@
+"""The names of all phrases. What they sound like stands in the packs beside this file."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Phrase(StrEnum):
+    """Everything the box may say by itself; each has a line in every pack."""
+
+    ARMED = "armed"
+    ARMED_NO_AUTHOR = "armed_no_author"
+    NOT_ARMED = "not_armed"
+    RUNNING_PRESS_TO_STOP = "running_press_to_stop"
+    HOLDING_PRESS_TO_GO_ON = "holding_press_to_go_on"
+    DISARMED = "disarmed"
+    DISARMED_EXPIRED = "disarmed_expired"
+    DISARMED_LOST = "disarmed_lost"
+    LIFT_THE_LID = "lift_the_lid"
+    ACCEPTED = "accepted"
+    COUNT = "count"
+    REFUSED = "refused"
+    STOP_ASKED = "stop_asked"
+    NOBODY_ANSWERED = "nobody_answered"
+    NOT_CONNECTED = "not_connected"
+    BROKER_AWAY = "broker_away"
+    SERVER_AWAY = "server_away"
+    SERVER_BACK = "server_back"
+    BUTTON_LOST = "button_lost"
+    BUTTON_FOUND = "button_found"
+    CANDIDATE = "candidate"
+    STARTED = "started"
+    CANARY = "canary"
+    ROLLING = "rolling"
+    BAKING = "baking"
+    PROGRESS = "progress"
+    HOLDING = "holding"
+    ROLLING_BACK = "rolling_back"
+    SUCCEEDED = "succeeded"
+    ROLLED_BACK = "rolled_back"
+    ABORTED = "aborted"
+    FAILED = "failed"
+    IDENTIFY = "identify"
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class Servers:
+    """A number of servers; each pack counts them in its own language."""
+
+    count: int
+
+
+Value = str | int | Servers

@@ -1,0 +1,75 @@
+"""Speaks through pyttsx3, in a process of its own that may hang or crash.
+
+Started by pyttsx3_engine.py: one JSON string a line comes in on standard input, one JSON object a
+line goes out. One engine, one thread, one `say` for each `runAndWait`, and then the wait for
+`finished-utterance`: anything else makes pyttsx3 2.99 drop sentences, repeat them, hang or crash
+(pyttsx3 #402, #419, #126; measured). Never import this from the agent itself.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from queue import SimpleQueue
+from typing import TextIO
+
+from bigred_agent.voice.engine import Sound
+
+# The callback that tells the end still has two statements to run on espeak's own thread.
+_CALLBACK_S = 0.03
+
+
+def main() -> None:
+    """Answer until standard input ends; `argv` holds voice, rate and volume."""
+    answers = _own_stdout()
+    sound = Sound(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+    try:
+        _speak_all(answers, sound)
+    except (RuntimeError, ImportError, OSError, ValueError) as error:
+        _answer(answers, "failed", str(error))
+        sys.exit(1)
+
+
+def _speak_all(answers: TextIO, sound: Sound) -> None:
+    import pyttsx3
+
+    texts: SimpleQueue[str] = SimpleQueue()
+    engine = pyttsx3.init("espeak")
+    finished = threading.Event()
+    engine.connect("finished-utterance", lambda name, completed: finished.set())
+    engine.setProperty("voice", sound.voice)
+    engine.setProperty("rate", sound.rate)
+    engine.setProperty("volume", sound.volume)
+    threading.Thread(target=_read, args=(texts,), daemon=True).start()
+    _answer(answers, "ready")
+    while True:
+        finished.clear()
+        engine.say(texts.get())
+        engine.runAndWait()
+        finished.wait()
+        time.sleep(_CALLBACK_S)
+        _answer(answers, "done")
+
+
+def _read(texts: "SimpleQueue[str]") -> None:
+    for line in sys.stdin:
+        texts.put(json.loads(line))
+    # The agent is gone. The main thread may hang in a C library: nothing less would end it.
+    os._exit(0)
+
+
+def _own_stdout() -> TextIO:
+    """Keep standard output for the answers: pyttsx3 and aplay print to it as they like."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answers
+
+
+def _answer(answers: TextIO, word: str, text: str = "") -> None:
+    answers.write(json.dumps({"answer": word, "text": text}) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()

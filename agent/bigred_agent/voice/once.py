@@ -1,0 +1,34 @@
+"""Speaks a single sentence and waits for its end: `bigred-agent say`."""
+
+from bigred_agent.errors import VoiceError
+from bigred_agent.phrases import pack as packs
+from bigred_agent.phrases.phrase import Phrase
+from bigred_agent.settings import VoiceSettings
+from bigred_agent.voice import sound_card
+from bigred_agent.voice.engine import Sound, deadline_s
+from bigred_agent.voice.engines import Choice, engines
+from bigred_agent.voice.text import clean
+
+OFF = 'the voice is switched off: [voice] engine = "none"'
+
+
+async def speak_once(text: str, settings: VoiceSettings) -> None:
+    """Speak a text, or the pack's test phrase; by the next engine when one fails.
+
+    Raises VoiceError when none could.
+    """
+    text = clean(text) or packs.render(packs.load(settings.pack), Phrase.TEST)
+    sound = Sound(settings.voice, settings.rate, settings.volume)
+    trouble = OFF
+    if settings.engine is not Choice.NONE and (complaint := sound_card.complaint()):
+        raise VoiceError(complaint)
+    for engine in engines(settings.engine, sound):
+        try:
+            await engine.speak(text, deadline_s(text))
+        except VoiceError as error:
+            trouble = str(error)
+        else:
+            return
+        finally:
+            await engine.close()
+    raise VoiceError(trouble)

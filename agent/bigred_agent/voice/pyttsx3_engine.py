@@ -1,0 +1,93 @@
+"""Speaks by pyttsx3, kept in a child process that is killed when it overruns."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from dataclasses import dataclass, field
+
+from bigred_agent.errors import VoiceError
+from bigred_agent.voice.engine import Sound
+
+START_DEADLINE_S = 15.0
+
+
+@dataclass
+class Pyttsx3Engine:
+    """An Engine. The child is started with the first sentence, and again after each failure."""
+
+    sound: Sound
+    name: str = "pyttsx3"
+    _child: Process | None = None
+    # pyttsx3 leaves its WAV behind when it is killed: here it goes with the folder.
+    _folder: tempfile.TemporaryDirectory[str] = field(
+        default_factory=lambda: tempfile.TemporaryDirectory(prefix="bigred-voice-")
+    )
+
+    async def speak(self, text: str, deadline_s: float) -> None:
+        """Have the child speak; kill it, and whatever it started, when it fails or is late."""
+        try:
+            if self._child is None:
+                self._child = await self._start()
+                await _expect(self._child, "ready", START_DEADLINE_S)
+            await _ask(self._child, text)
+            await _expect(self._child, "done", deadline_s)
+        except BaseException:
+            await self._kill()
+            raise
+
+    async def close(self) -> None:
+        """Kill the child; there is no polite way that could not hang."""
+        await self._kill()
+        self._folder.cleanup()
+
+    async def _start(self) -> Process:
+        sound = self.sound
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bigred_agent.voice.child",
+            sound.voice,
+            str(sound.rate),
+            str(sound.volume),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            env={**os.environ, "TMPDIR": self._folder.name},
+            # Its own group, so that aplay dies with it.
+            start_new_session=True,
+        )
+
+    async def _kill(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        await child.wait()
+
+
+async def _ask(child: Process, text: str) -> None:
+    assert child.stdin is not None  # noqa: S101  # it was started with a pipe
+    try:
+        child.stdin.write(f"{json.dumps(text)}\n".encode())
+        await child.stdin.drain()
+    except ConnectionError as error:
+        raise VoiceError("pyttsx3 crashed") from error
+
+
+async def _expect(child: Process, word: str, deadline_s: float) -> None:
+    assert child.stdout is not None  # noqa: S101  # it was started with a pipe
+    try:
+        line = await asyncio.wait_for(child.stdout.readline(), deadline_s)
+    except TimeoutError as error:
+        raise VoiceError(f"pyttsx3 hangs: not {word} within {deadline_s:.0f} s") from error
+    if not line:
+        raise VoiceError("pyttsx3 crashed")
+    answer = json.loads(line)
+    if answer["answer"] != word:
+        raise VoiceError(f"pyttsx3 failed: {answer['text']}")

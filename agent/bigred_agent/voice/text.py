@@ -1,0 +1,14 @@
+"""Text as it may reach a speech engine: short, on one line, without control characters."""
+
+import unicodedata
+
+MOST_CHARACTERS = 300
+
+
+def clean(text: str) -> str:
+    """Drop what can't be spoken and cut what is too long, at a word's end if there is one."""
+    printable = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in text)
+    line = " ".join(printable.split())
+    if len(line) <= MOST_CHARACTERS:
+        return line
+    return line[:MOST_CHARACTERS].rsplit(" ", 1)[0]

@@ -1,0 +1,89 @@
+"""Deliveries of the broker become happenings of the box; what is malformed is counted.
+
+Retained answers and commands are refused: somebody set the flag by mistake, and each reconnect
+would repeat them (Tasmota's "ghost switching").
+"""
+
+import time
+from dataclasses import dataclass, field
+
+import structlog
+
+from bigred_agent.machine.happenings import AppIs, Happening, ServerIs
+from bigred_broker.connection import Delivery
+from bigred_broker.faults import Faults
+from bigred_broker.messages import (
+    AppState,
+    MessageError,
+    Reply,
+    SetConfig,
+    SetIdentify,
+    SetLight,
+    SetSay,
+    decode,
+    decode_status,
+)
+from bigred_broker.topics import Topics
+
+log = structlog.get_logger(__name__)
+
+_COMMANDS: dict[tuple[str, ...], type[Reply | SetSay | SetLight | SetIdentify | SetConfig]] = {
+    ("reply",): Reply,
+    ("set", "say"): SetSay,
+    ("set", "light"): SetLight,
+    ("set", "identify"): SetIdentify,
+    ("set", "config"): SetConfig,
+}
+
+
+def subscriptions(topics: Topics, box: str) -> tuple[str, ...]:
+    """List what a box listens to."""
+    return (
+        topics.box(box, "reply"),
+        topics.every_set(box),
+        topics.server_status,
+        topics.every_app_state,
+    )
+
+
+@dataclass
+class Ear:
+    """Understands what is delivered to one box."""
+
+    topics: Topics
+    box: str
+    faults: Faults = field(default_factory=Faults)
+
+    def understand(self, delivery: Delivery) -> Happening | SetConfig | None:
+        """Give what a delivery means; None when it means nothing to a box."""
+        try:
+            return self._decode(delivery)
+        except MessageError as error:
+            if self.faults.count(delivery.topic, time.monotonic()):
+                log.warning(
+                    "malformed message",
+                    topic=delivery.topic,
+                    reason=str(error),
+                    malformed_so_far=self.faults.total,
+                )
+            return None
+
+    def _decode(self, delivery: Delivery) -> Happening | SetConfig | None:
+        match self.topics.parse(delivery.topic):
+            case ("server", "status"):
+                return ServerIs(decode_status(delivery.payload))
+            case ("app", app, "state"):
+                return self._app(delivery, app)
+            case ("box", self.box, *leaf) if model := _COMMANDS.get(tuple(leaf)):
+                if delivery.retained:
+                    raise MessageError("a command or an answer must not be retained")
+                return decode(model, delivery.payload or b"{}")
+        raise MessageError("nothing a box understands")
+
+    def _app(self, delivery: Delivery, app: str) -> AppIs | None:
+        if not delivery.payload:
+            return None  # an app that was taken away
+        state = decode(AppState, delivery.payload)
+        if state.app != app:
+            raise MessageError(f"the state of app {state.app!r} under the topic of {app!r}")
+        return AppIs(state, delivery.retained)
