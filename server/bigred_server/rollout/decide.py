@@ -7,7 +7,6 @@ in between, and must never do two things to a node that one look does not justif
 from dataclasses import dataclass
 
 from bigred_broker.messages import Phase
-
 from bigred_server.rollout import sentences
 from bigred_server.rollout.act import HANDS_OFF, Act, Kind
 from bigred_server.rollout.deployment import Deployment
@@ -74,7 +73,7 @@ def _forward(view: View) -> Decision:
         if found := fault(view, name, stations[name]):
             return _turn_back(deployment, found.text, blames_build=found.blames_build)
     if all(where is Station.SERVING for where in stations.values()):
-        return Decision(Phase.SUCCEEDED)
+        return Decision(deployment.phase if view.busy else Phase.SUCCEEDED)
     if deployment.phase is Phase.ROLLING:
         return Decision(Phase.ROLLING, _acts(view, deployment.nodes, view.policy.batch))
     canary = deployment.nodes[0]
@@ -99,7 +98,7 @@ def _back(view: View) -> Decision:
     faults = [f for name in deployment.nodes if (f := fault(view, name, stations[name]))]
     lost = {found.node for found in faults}
     left = tuple(name for name in deployment.nodes if name not in lost)
-    if any(stations[name] is not Station.SERVING for name in left):
+    if view.busy or any(stations[name] is not Station.SERVING for name in left):
         return Decision(deployment.phase, _acts(view, left, batch=1))
     if faults:
         return Decision(Phase.FAILED, reason=sentences.lost_nodes([f.text for f in faults]))

@@ -19,7 +19,6 @@ class Deployment:
 
     `previous` is what a rollback goes back to, None for an app's very first release. `nodes` are
     those in scope, in order, fixed when the deployment left `preparing`; `skipped` were down.
-    `not_before_s` is when the countdown ends, in seconds of Unix time.
     """
 
     id: str
@@ -30,5 +29,3 @@ class Deployment:
     nodes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     rollback_asked: bool = False
-    not_before_s: float = 0.0
-    reason: str = ""

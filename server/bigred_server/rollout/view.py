@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from bigred_broker.messages import Phase
-
 from bigred_server.rollout.act import Busy
 from bigred_server.rollout.deployment import Deployment, Goal
 from bigred_server.rollout.look import Admin, Looks, NodeLook
@@ -11,10 +10,12 @@ from bigred_server.rollout.policy import Policy
 from bigred_server.rollout.station import Station, station
 from bigred_server.rollout.waits import Waits, last_change_s
 
+_BACKWARDS = frozenset({Phase.ROLLING_BACK, Phase.ROLLED_BACK})
+
 
 def wanted(deployment: Deployment) -> Goal:
     """Say what the nodes are to run in the deployment's present phase."""
-    if deployment.phase is Phase.ROLLING_BACK and deployment.previous is not None:
+    if deployment.phase in _BACKWARDS and deployment.previous is not None:
         return deployment.previous
     return deployment.goal
 
@@ -26,7 +27,7 @@ def is_serving(look: NodeLook) -> bool:
 
 @dataclass(frozen=True)
 class View:
-    """A deployment, one look, the clocks (monotonic seconds), the acts still running, the policy."""
+    """A deployment, one look, the clocks (monotonic seconds), acts still running, the policy."""
 
     deployment: Deployment
     looks: Looks

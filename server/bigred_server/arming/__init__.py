@@ -1,0 +1,1 @@
+"""Who may fire what, now: armings, gates and presses."""

@@ -1,0 +1,66 @@
+"""The gates: whether a box may arm or fire now, and in which words not. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bigred_broker.messages import Phase, Refusal
+from bigred_server.release import Release, Stage, candidate
+
+
+@dataclass(frozen=True)
+class GateState:
+    """What the gates look at.
+
+    `running` is the phase of a deployment that runs, `running_version` and `running_who` tell of
+    it. `healthy` of `total` nodes serve; `trouble` says why HAProxy could not be read.
+    """
+
+    app: str
+    releases: Sequence[Release]
+    running: Phase | None = None
+    running_version: str = ""
+    running_who: str = ""
+    healthy: int = 0
+    total: int = 0
+    min_healthy: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class No:
+    """A refusal: the code for programs, the reason for people."""
+
+    code: Refusal
+    reason: str
+
+
+def gate(state: GateState) -> No | None:
+    """Give the first reason against a deployment, or None when there is none."""
+    if state.running is not None:
+        return No(
+            Refusal.RUNNING,
+            f"{state.app} {state.running_version} by {state.running_who} is on its way: "
+            f"{state.running.replace('_', ' ')}",
+        )
+    if candidate(list(state.releases)) is None:
+        return No(Refusal.NO_CANDIDATE, _no_candidate(state))
+    if state.trouble:
+        return No(Refusal.UNHEALTHY, f"the nodes of {state.app} can't be seen: HAProxy is away")
+    never_live = not any(r.stage is not Stage.READY for r in state.releases)
+    if state.healthy - 1 < state.min_healthy and not (never_live and state.healthy == 0):
+        return No(
+            Refusal.UNHEALTHY,
+            f"{state.healthy} of {state.total} nodes of {state.app} are up and "
+            f"{state.min_healthy} must stay up",
+        )
+    return None
+
+
+def _no_candidate(state: GateState) -> str:
+    live = next((r.version for r in state.releases if r.stage is Stage.LIVE), None)
+    newest = max(state.releases, key=lambda r: r.submitted_at, default=None)
+    if newest is not None and newest.stage is Stage.BAD:
+        return f"{state.app} {newest.version} was rolled back and is bad; nothing newer is ready"
+    if live is not None:
+        return f"{state.app} {live} is live and nothing newer is ready"
+    return f"no release of {state.app} is ready"

@@ -1,0 +1,63 @@
+"""The `bigred` command: for those who run the server and those who submit releases.
+
+Each verb is loaded only when it is called: a hook pays for the start of the command.
+"""
+
+import importlib
+import sys
+
+import click
+
+_VERBS = {
+    "init": ("bigred_server.cli.init", "Write an annotated configuration file."),
+    "mosquitto": ("bigred_server.cli.mosquitto", "Print a Mosquitto configuration."),
+    "server": ("bigred_server.cli.server", "Run the deploy server."),
+    "submit": ("bigred_server.cli.submit", "Hand in a WAR as a release."),
+    "status": ("bigred_server.cli.status", "Show releases, nodes and the running deployment."),
+    "deploy": ("bigred_server.cli.deploy", "Make a release live, and follow it."),
+    "rollback": ("bigred_server.cli.rollback", "Go back to the last good release."),
+    "history": ("bigred_server.cli.history", "List deployments."),
+    "show": ("bigred_server.cli.show", "Show one deployment with its receipt."),
+    "demo": ("bigred_server.cli.demo", "See the main job done on this machine."),
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        module = importlib.import_module(_VERBS[cmd_name][0])
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, text) for verb, (_, text) in _VERBS.items()])
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bigred")
+def bigred() -> None:
+    """A red button puts new software live: a WAR, over Tomcats behind HAProxy, losing nothing."""
+
+
+def main() -> None:
+    """Run the command; an error is one sentence and exit code 1, never a traceback."""
+    from bigred_broker.config import ConfigError
+    from bigred_broker.mosquitto import ListenerError
+    from bigred_broker.program import ProgramError
+    from bigred_server.errors import BigredError
+
+    try:
+        bigred.main(prog_name="bigred", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except (BigredError, ConfigError, ListenerError, ProgramError) as error:
+        click.echo(f"bigred: {error}", err=True)
+        sys.exit(1)

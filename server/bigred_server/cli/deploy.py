@@ -1,0 +1,46 @@
+"""`bigred deploy`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from bigred_broker.messages import Phase
+from bigred_server.cli.follow import follow, summary
+from bigred_server.cli.options import (
+    app_option,
+    config_option,
+    journal,
+    need_server,
+    person,
+    pick_app,
+    run,
+    settings_of,
+)
+from bigred_server.rollout import wishes
+from bigred_server.settings import Settings
+
+
+@click.command("deploy")
+@click.argument("version", required=False)
+@app_option
+@click.option("--no-wait", is_flag=True, help="Return when it has begun, not when it has ended.")
+@config_option
+def command(version: str | None, app: str | None, no_wait: bool, config: Path | None) -> None:
+    """Make VERSION live, or the newest ready release. Exit code 0 only when it is."""
+    settings = settings_of(config)
+    name = pick_app(settings, app)
+    need_server(settings)
+    phase = run(_deploy(settings, name, version, wait=not no_wait))
+    sys.exit(0 if phase in (Phase.SUCCEEDED, Phase.PREPARING) else 1)
+
+
+async def _deploy(settings: Settings, app: str, version: str | None, *, wait: bool) -> Phase:
+    async with journal(settings) as db:
+        record = await wishes.deploy(db, app, version, person())
+        click.echo(f"deployment {record.id} has begun")
+        if not wait:
+            return record.phase
+        record = await follow(settings, db, record.id)
+        click.echo(summary(record))
+        return record.phase

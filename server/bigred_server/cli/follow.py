@@ -1,0 +1,77 @@
+"""Follows a deployment in the terminal: an event a line, and the receipt at the end."""
+
+import asyncio
+import time
+from datetime import datetime
+
+import click
+
+from bigred_server.cli.options import is_running
+from bigred_server.errors import NotRunningError
+from bigred_server.journal import deployments, events
+from bigred_server.journal.database import Database
+from bigred_server.journal.deployments import Record
+from bigred_server.journal.events import EventRecord
+from bigred_server.settings import Settings
+
+_POLL_S = 0.2
+_SERVER_CHECK_S = 2.0
+
+
+async def follow(settings: Settings, db: Database, deployment: str) -> Record:
+    """Print what happens until the deployment has ended; give it.
+
+    Raises NotRunningError when the server goes away meanwhile.
+    """
+    seen = 0
+    checked_at_s = time.monotonic()
+    while True:
+        async with db.read() as connection:
+            record = await deployments.find(connection, deployment)
+            news = await events.of_deployment(connection, deployment, seen)
+        for event in news:
+            seen = event.id
+            click.echo(line(event))
+        if record is None or record.ended_at is not None:
+            return _found(record, deployment)
+        if time.monotonic() - checked_at_s > _SERVER_CHECK_S:
+            checked_at_s = time.monotonic()
+            if not is_running(settings):
+                raise NotRunningError(
+                    f"the server is gone; {deployment} goes on when it is started again"
+                )
+        await asyncio.sleep(_POLL_S)
+
+
+def _found(record: Record | None, deployment: str) -> Record:
+    if record is None:
+        raise click.ClickException(f"there is no deployment {deployment}")
+    return record
+
+
+def line(event: EventRecord) -> str:
+    """Write an event as a line, in this machine's time."""
+    at = datetime.fromtimestamp(event.at).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    return f"{at}  {event.node or '-':<12} {event.text}"
+
+
+def summary(record: Record) -> str:
+    """Write the receipt as a few lines."""
+    slip = record.receipt
+    if slip is None:
+        return f"{record.id}: {record.phase}" + (f": {record.reason}" if record.reason else "")
+    lines = [
+        f"{slip['app']} {slip['release']}: {slip['outcome']} on {slip['nodes']} nodes "
+        f"in {slip['seconds']:.1f} s, by {slip['who']}"
+        + (f" ({slip['reason']})" if slip["reason"] else ""),
+        f"{slip['requests']} requests meanwhile, {slip['failed']} failed, "
+        f"{slip['retried']} retried",
+    ]
+    if slip["skipped"]:
+        lines.append(f"skipped, because they were down: {', '.join(slip['skipped'])}")
+    lines += [
+        f"  {node['name']:<12} {node['seconds']:6.2f} s   drain {node['drain_s']:.2f}   "
+        f"stop {node['stop_s']:.2f}   start {node['start_s']:.2f}   check {node['check_s']:.2f}"
+        for node in slip["per_node"]
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,86 @@
+"""What several verbs share: which configuration, which app, and the journal behind it."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from bigred_server.daemon import journal_path
+from bigred_server.errors import NotRunningError, UnknownAppError
+from bigred_server.journal import lock
+from bigred_server.journal.database import Database
+from bigred_server.settings import Settings, load
+
+SYSTEM_CONFIG = Path("/etc/bigred/bigred.toml")
+LOCAL_CONFIG = Path("bigred.toml")
+
+T = TypeVar("T")
+
+config_option = click.option(
+    "--config",
+    "-c",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="BIGRED_CONFIG",
+    help=f"The configuration file; else $BIGRED_CONFIG, ./{LOCAL_CONFIG}, {SYSTEM_CONFIG}.",
+)
+app_option = click.option("--app", "-a", help="The app; not needed where there is only one.")
+
+
+def settings_of(config: Path | None) -> Settings:
+    """Load the configuration: the one named, or the first that is found. Raises ConfigError."""
+    if config is not None:
+        return load(config)
+    found = next((path for path in (LOCAL_CONFIG, SYSTEM_CONFIG) if path.exists()), None)
+    if found is None:
+        raise click.ClickException(
+            f"no configuration: neither ./{LOCAL_CONFIG} nor {SYSTEM_CONFIG} is there; "
+            "name one with --config, or write one with: bigred init"
+        )
+    return load(found)
+
+
+def pick_app(settings: Settings, app: str | None) -> str:
+    """Give the app that is named, or the only one. Raises UnknownAppError."""
+    known = ", ".join(settings.apps)
+    if app is None:
+        if len(settings.apps) > 1:
+            raise UnknownAppError(f"name the app with --app; there is: {known}")
+        return next(iter(settings.apps))
+    if app not in settings.apps:
+        raise UnknownAppError(f"no app {app!r} in the configuration; there is: {known}")
+    return app
+
+
+@contextlib.asynccontextmanager
+async def journal(settings: Settings) -> AsyncIterator[Database]:
+    """Open the journal for one verb."""
+    db = await Database.open(journal_path(settings.server.state))
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+def is_running(settings: Settings) -> bool:
+    """Say whether the server runs."""
+    return lock.is_held(journal_path(settings.server.state))
+
+
+def need_server(settings: Settings) -> None:
+    """Raise NotRunningError unless the server runs: what is asked now must not happen later."""
+    if not is_running(settings):
+        raise NotRunningError("the server is not running; start it with: bigred server")
+
+
+def person() -> str:
+    """Say who types."""
+    return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid-{os.getuid()}"
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run the asynchronous part of a verb."""
+    return asyncio.run(work)

@@ -1,0 +1,50 @@
+"""`bigred rollback`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from bigred_broker.messages import Phase
+from bigred_server.cli.follow import follow, summary
+from bigred_server.cli.options import (
+    app_option,
+    config_option,
+    journal,
+    need_server,
+    person,
+    pick_app,
+    run,
+    settings_of,
+)
+from bigred_server.rollout import wishes
+from bigred_server.settings import Settings
+
+
+@click.command("rollback")
+@app_option
+@config_option
+def command(app: str | None, config: Path | None) -> None:
+    """Go back to the last good release; a deployment that runs is taken back instead.
+
+    The release that is taken back is bad from then on and can't be armed again.
+    """
+    settings = settings_of(config)
+    name = pick_app(settings, app)
+    need_server(settings)
+    sys.exit(0 if run(_rollback(settings, name)) else 1)
+
+
+async def _rollback(settings: Settings, app: str) -> bool:
+    """Have it done and follow it; say whether the fleet is on the earlier release."""
+    async with journal(settings) as db:
+        record, was_running = await wishes.rollback(db, app, person())
+        click.echo(
+            f"deployment {record.id} is taken back"
+            if was_running
+            else f"deployment {record.id} has begun"
+        )
+        record = await follow(settings, db, record.id)
+        click.echo(summary(record))
+    wanted = (Phase.ROLLED_BACK, Phase.ABORTED) if was_running else (Phase.SUCCEEDED,)
+    return record.phase in wanted

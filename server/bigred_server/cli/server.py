@@ -1,0 +1,21 @@
+"""`bigred server`."""
+
+from pathlib import Path
+
+import click
+
+from bigred_broker import logs
+from bigred_server.cli.options import config_option, run, settings_of
+from bigred_server.daemon import serve
+
+
+@click.command("server")
+@config_option
+def command(config: Path | None) -> None:
+    """Run the deploy server until it is stopped (SIGTERM or Ctrl-C).
+
+    Killed in the middle of a deployment, it goes on from what it sees when it is started again.
+    """
+    settings = settings_of(config)
+    logs.configure(settings.server.log_format)
+    run(serve(settings))

@@ -1,0 +1,50 @@
+"""`bigred show`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from bigred_server.cli.follow import line, summary
+from bigred_server.cli.options import config_option, journal, run, settings_of
+from bigred_server.journal import acts, deployments, events
+from bigred_server.journal.acts import ActRecord
+from bigred_server.journal.deployments import Record
+from bigred_server.journal.events import EventRecord
+from bigred_server.settings import Settings
+
+
+@click.command("show")
+@click.argument("deployment", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, acts included.")
+@config_option
+def command(deployment: str | None, as_json: bool, config: Path | None) -> None:
+    """Show DEPLOYMENT, or the newest one: what happened, and its receipt."""
+    settings = settings_of(config)
+    record, happened, done = run(_show(settings, deployment))
+    if as_json:
+        everything = {
+            **vars(record),
+            "events": [vars(event) for event in happened],
+            "acts": [vars(act) for act in done],
+        }
+        click.echo(json.dumps(everything, indent=2))
+        return
+    for event in happened:
+        click.echo(line(event))
+    click.echo(summary(record))
+
+
+async def _show(
+    settings: Settings, deployment: str | None
+) -> tuple[Record, list[EventRecord], list[ActRecord]]:
+    async with journal(settings) as db, db.read() as connection:
+        if deployment is None:
+            found = next(iter(await deployments.newest(connection, None, 1)), None)
+        else:
+            found = await deployments.find(connection, deployment)
+        if found is None:
+            what = f"deployment {deployment}" if deployment else "deployment yet"
+            raise click.ClickException(f"there is no {what}; see: bigred history")
+        happened = await events.of_deployment(connection, found.id)
+        return found, happened, await acts.of_deployment(connection, found.id)

@@ -1,0 +1,81 @@
+"""`bigred status`."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bigred_broker.messages import AppState, ReleaseNote
+from bigred_server.cli.options import (
+    app_option,
+    config_option,
+    is_running,
+    journal,
+    pick_app,
+    run,
+    settings_of,
+)
+from bigred_server.daemon import release_store
+from bigred_server.journal import deployments, releases
+from bigred_server.journal.database import Database
+from bigred_server.rollout.fleet import RealFleet
+from bigred_server.settings import Settings
+from bigred_server.status import app_state
+from bigred_server.tomcat.probe import client
+
+
+@click.command("status")
+@app_option
+@click.option("--json", "as_json", is_flag=True, help="Print it as the server publishes it.")
+@config_option
+def command(app: str | None, as_json: bool, config: Path | None) -> None:
+    """Show each app: what is live, what waits, what runs, and how every node stands."""
+    settings = settings_of(config)
+    names = [pick_app(settings, app)] if app else list(settings.apps)
+    for state, trouble in run(_states(settings, names)):
+        if as_json:
+            click.echo(state.model_dump_json(exclude_none=True))
+        else:
+            _print(state, trouble)
+    if not as_json and not is_running(settings):
+        click.echo("The server is not running; start it with: bigred server", err=True)
+
+
+async def _states(settings: Settings, names: list[str]) -> list[tuple[AppState, str]]:
+    async with journal(settings) as db:
+        return [await _state(settings, db, name) for name in names]
+
+
+async def _state(settings: Settings, db: Database, name: str) -> tuple[AppState, str]:
+    async with client() as http:
+        store = release_store(settings.server.state)
+        look = await RealFleet(settings.apps[name], store, http).look(deep=True)
+    async with db.read() as connection:
+        known = await releases.of_app(connection, name)
+        last = next(iter(await deployments.newest(connection, name, 1)), None)
+    return app_state(name, last, known, look.nodes, None), look.trouble
+
+
+def _print(state: AppState, trouble: str) -> None:
+    console = Console()
+    console.print(f"[bold]{state.app}[/]: live {_told(state.live)}, next {_told(state.candidate)}")
+    if state.phase is not None:
+        reason = f": {state.reason}" if state.reason else ""
+        console.print(
+            f"deployment {state.deployment} of {_told(state.release)}, "
+            f"{state.phase.replace('_', ' ')} since {state.since}, by {state.who}{reason}",
+            highlight=False,
+        )
+    if trouble:
+        console.print(trouble, style="red", highlight=False)
+    table = Table("node", "state", "release")
+    for node in state.nodes:
+        table.add_row(node.name, node.state, node.release or "-")
+    console.print(table)
+
+
+def _told(release: ReleaseNote | None) -> str:
+    if release is None:
+        return "none"
+    return f"{release.version} by {release.author}" if release.author else release.version

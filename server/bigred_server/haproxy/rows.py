@@ -1,0 +1,102 @@
+"""HAProxy's tables as values: pure readers of `show stat` and `show servers state`.
+
+Columns are found by their names, for their order grows with every version.
+"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bigred_server.rollout.look import Admin
+
+# srv_admin_state is a set of bits. Source: HAProxy's include/haproxy/server-t.h, SRV_ADMF_*.
+_MAINT_BITS = 0x01 | 0x02 | 0x04 | 0x20
+_DRAIN_BITS = 0x08 | 0x10
+
+_PASSING = frozenset({"L4OK", "L6OK", "L7OK", "L7OKC", "PROCOK"})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One server of a backend: see NodeLook for what the words mean."""
+
+    name: str
+    admin: Admin
+    up: bool
+    fresh: bool | None
+    in_flight: int
+    status: str
+    check: str
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What a backend counted since HAProxy's start."""
+
+    requests: int
+    errors_5xx: int
+    retried: int
+
+
+def stat(answer: str) -> list[Mapping[str, str]]:
+    """Read the CSV of `show stat`."""
+    return list(csv.DictReader(answer.lstrip("# ").splitlines()))
+
+
+def server_states(answer: str) -> list[Mapping[str, str]]:
+    """Read the table of `show servers state`: a version, a line of names, then the servers."""
+    lines = [line for line in answer.splitlines() if line.strip()]
+    names = next((line for line in lines if line.startswith("#")), "#")[1:].split()
+    return [
+        dict(zip(names, line.split(), strict=False))
+        for line in lines
+        if not line.startswith("#") and len(line.split()) > 1
+    ]
+
+
+def admin(bits: int) -> Admin:
+    """Tell the administrative state from `srv_admin_state`."""
+    if bits & _MAINT_BITS:
+        return Admin.MAINT
+    return Admin.DRAIN if bits & _DRAIN_BITS else Admin.READY
+
+
+def row(fields: Mapping[str, str], state: Admin) -> Row:
+    """Read one server's row of `show stat`."""
+    status = fields["status"]
+    return Row(
+        name=fields["svname"],
+        admin=state,
+        up=status.startswith("UP") or status == "no check",
+        fresh=is_fresh(fields),
+        in_flight=_number(fields["scur"]) + _number(fields["qcur"]),
+        status=status,
+        check=" ".join(filter(None, (fields.get("check_status", ""), fields.get("last_chk", "")))),
+    )
+
+
+def is_fresh(fields: Mapping[str, str]) -> bool | None:
+    """Say whether the check passes fully by now; None when HAProxy gives no way to tell.
+
+    On leaving MAINT a server keeps the *old* result and gets a health of `rise`; only with `fall`
+    of 2 or more does a passing check raise it further, to rise + fall - 1.
+    """
+    check = fields.get("check_status", "")
+    if not check or fields["status"] == "no check" or _number(fields.get("check_fall", "")) < 2:
+        return None
+    full = _number(fields["check_rise"]) + _number(fields["check_fall"]) - 1
+    in_transition = "/" in fields["status"]
+    return check in _PASSING and not in_transition and _number(fields["check_health"]) == full
+
+
+def counters(fields: Mapping[str, str]) -> Counters:
+    """Read the BACKEND row of `show stat`."""
+    return Counters(
+        requests=_number(fields.get("req_tot", "")) or _number(fields["stot"]),
+        errors_5xx=_number(fields.get("hrsp_5xx", "")),
+        retried=_number(fields.get("wretr", "")) + _number(fields.get("wredis", "")),
+    )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.strip().isdigit() else 0

@@ -1,0 +1,65 @@
+"""HAProxy's Runtime API: one command a connection, over a UNIX socket or TCP.
+
+It answers failures in plain words and success with silence, so what is asked is always read back.
+"""
+
+import asyncio
+
+from bigred_server.errors import HaproxyError
+
+DEADLINE_S = 2.0
+
+# Words with which HAProxy refuses (2.4 to 3.x); it has no status code.
+_REFUSALS = (
+    "Permission denied",
+    "No such",
+    "Unknown command",
+    "Require",
+    "Invalid",
+    "Malformed",
+    "Can't",
+    "can't",
+    "does not",
+    "must be",
+    "Only ",
+)
+
+
+async def command(address: str, text: str, deadline_s: float = DEADLINE_S) -> str:
+    """Send one command; give the answer. Raises HaproxyError when there is none in time."""
+    try:
+        async with asyncio.timeout(deadline_s):
+            reader, writer = await _connect(address)
+            try:
+                writer.write(text.encode() + b"\n")
+                return (await reader.read()).decode("utf-8", "replace")
+            finally:
+                writer.close()
+    except TimeoutError as error:
+        raise HaproxyError(f"HAProxy at {address}: no answer in {deadline_s:g} s") from error
+    except OSError as error:
+        raise HaproxyError(
+            f"HAProxy at {address} can't be reached: {error}; is it running, and is this its "
+            "'stats socket'?"
+        ) from error
+
+
+async def order(address: str, text: str, deadline_s: float = DEADLINE_S) -> None:
+    """Send a command that changes something. Raises HaproxyError when HAProxy refuses."""
+    answer = (await command(address, text, deadline_s)).strip()
+    if "Permission denied" in answer:
+        raise HaproxyError(
+            f"HAProxy at {address} denies {text!r}: write 'level admin' on its 'stats socket' line"
+        )
+    if any(word in answer for word in _REFUSALS):
+        raise HaproxyError(f"HAProxy at {address} refuses {text!r}: {answer}")
+
+
+async def _connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    # `read()` must give the whole answer of a large fleet.
+    if address.startswith("/"):
+        return await asyncio.open_unix_connection(address, limit=1 << 24)
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        raise HaproxyError(f"{address!r} is neither the path of a UNIX socket nor 'host:port'")
+    return await asyncio.open_connection(host or "127.0.0.1", int(port), limit=1 << 24)

@@ -1,0 +1,66 @@
+"""The acts in the journal: the intent is written before, the outcome after."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bigred_server.journal.tables import act as table
+
+_MAX_EVIDENCE = 4000
+
+
+class Outcome(StrEnum):
+    """How an act ended. UNKNOWN: the server died meanwhile, or no answer came; look again."""
+
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class ActRecord:
+    """One act; times are seconds of Unix time."""
+
+    id: int
+    deployment: str
+    node: str
+    kind: str
+    digest: str
+    begun_at: float
+    ended_at: float | None
+    outcome: str | None
+    evidence: str
+
+
+async def begin(
+    db: AsyncConnection, deployment: str, node: str, kind: str, digest: str, now: float
+) -> int:
+    """Write the intent; give its number."""
+    values = {"deployment": deployment, "node": node, "kind": kind, "digest": digest}
+    result = await db.execute(insert(table).values(**values, begun_at=now, evidence=""))
+    key = result.inserted_primary_key
+    if key is None:
+        raise RuntimeError("the database gave no number for the act")
+    return int(key[0])
+
+
+async def end(db: AsyncConnection, act: int, outcome: Outcome, evidence: str, now: float) -> None:
+    """Write the outcome."""
+    values = {"outcome": outcome, "evidence": evidence[-_MAX_EVIDENCE:], "ended_at": now}
+    await db.execute(update(table).where(table.c.id == act).values(**values))
+
+
+async def end_left_open(db: AsyncConnection, deployment: str, now: float) -> int:
+    """Mark the acts UNKNOWN that a server began and never ended; give their number."""
+    left_open = (table.c.deployment == deployment) & table.c.outcome.is_(None)
+    values = {"outcome": Outcome.UNKNOWN, "ended_at": now}
+    result = await db.execute(update(table).where(left_open).values(**values))
+    return result.rowcount
+
+
+async def of_deployment(db: AsyncConnection, deployment: str) -> list[ActRecord]:
+    """List a deployment's acts in the order in which they were begun."""
+    query = select(table).where(table.c.deployment == deployment).order_by(table.c.id)
+    return [ActRecord(**row) for row in (await db.execute(query)).mappings()]

@@ -1,0 +1,91 @@
+"""The deployments in the journal."""
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any  # receipts and counters are JSON
+
+from sqlalchemy import RowMapping, Select, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bigred_broker.messages import Phase
+from bigred_server.errors import DeploymentError
+from bigred_server.journal.tables import deployment as table
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A deployment as the journal keeps it; times are seconds of Unix time.
+
+    `takes_back` is the release that becomes bad when this one is live: set for a rollback.
+    """
+
+    id: str
+    app: str
+    digest: str
+    previous: str | None
+    who: str
+    started_at: float
+    not_before: float = 0.0
+    phase: Phase = Phase.PREPARING
+    reason: str = ""
+    nodes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    rollback_asked: bool = False
+    blames_build: bool = False
+    takes_back: str | None = None
+    ended_at: float | None = None
+    counters: Json | None = field(default=None, compare=False)
+    receipt: Json | None = field(default=None, compare=False)
+
+
+def new_id() -> str:
+    """Give a deployment's id: short enough to be typed, never the same twice."""
+    return f"d-{secrets.token_hex(5)}"
+
+
+async def add(db: AsyncConnection, record: Record) -> None:
+    """Write a new deployment. Raises DeploymentError when one of the app is running."""
+    values = {**vars(record), "nodes": list(record.nodes), "skipped": list(record.skipped)}
+    try:
+        await db.execute(insert(table).values(**values))
+    except IntegrityError as error:
+        raise DeploymentError(f"a deployment of {record.app} is running already") from error
+
+
+async def change(db: AsyncConnection, deployment_id: str, **values: object) -> None:
+    """Change columns of a deployment."""
+    await db.execute(update(table).where(table.c.id == deployment_id).values(**values))
+
+
+async def running(db: AsyncConnection, app: str) -> Record | None:
+    """Give the app's running deployment."""
+    return await _one(db, select(table).where(table.c.app == app, table.c.ended_at.is_(None)))
+
+
+async def find(db: AsyncConnection, deployment_id: str) -> Record | None:
+    """Find a deployment by its id."""
+    return await _one(db, select(table).where(table.c.id == deployment_id))
+
+
+async def newest(db: AsyncConnection, app: str | None, limit: int = 20) -> list[Record]:
+    """List deployments of an app, or of all apps, the newest first."""
+    query = select(table).order_by(table.c.started_at.desc()).limit(limit)
+    if app is not None:
+        query = query.where(table.c.app == app)
+    return [_record(row) for row in (await db.execute(query)).mappings()]
+
+
+async def _one(db: AsyncConnection, query: Select[Any]) -> Record | None:
+    return next(map(_record, (await db.execute(query)).mappings()), None)
+
+
+def _record(row: RowMapping) -> Record:
+    values = {
+        "phase": Phase(row["phase"]),
+        "nodes": tuple(row["nodes"]),
+        "skipped": tuple(row["skipped"]),
+    }
+    return Record(**{**row, **values})

@@ -1,0 +1,35 @@
+"""What happened in a deployment, as sentences: what `show` tells and followers read."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bigred_server.journal.tables import event as table
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """One happening; `at` in seconds of Unix time, `kind` of an AppEventType."""
+
+    id: int
+    deployment: str
+    at: float
+    kind: str
+    node: str | None
+    text: str
+
+
+async def add(
+    db: AsyncConnection, deployment: str, at: float, kind: str, text: str, node: str | None = None
+) -> None:
+    """Write a happening."""
+    values = {"deployment": deployment, "at": at, "kind": kind, "node": node, "text": text}
+    await db.execute(insert(table).values(**values))
+
+
+async def of_deployment(db: AsyncConnection, deployment: str, after: int = 0) -> list[EventRecord]:
+    """List what happened in a deployment after the event numbered `after`."""
+    query = select(table).where(table.c.deployment == deployment, table.c.id > after)
+    rows = await db.execute(query.order_by(table.c.id))
+    return [EventRecord(**row) for row in rows.mappings()]

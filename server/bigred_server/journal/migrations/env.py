@@ -1,0 +1,8 @@
+"""Alembic's entry: runs the migrations on the connection that the journal hands over."""
+
+from alembic import context
+
+from bigred_server.journal.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()

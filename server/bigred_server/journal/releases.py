@@ -1,0 +1,41 @@
+"""The releases in the journal."""
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bigred_server.journal.tables import release as table
+from bigred_server.release import Release, Stage
+
+
+async def add(db: AsyncConnection, release: Release) -> None:
+    """Write a new release."""
+    await db.execute(insert(table).values(**vars(release)))
+
+
+async def find(db: AsyncConnection, app: str, digest: str) -> Release | None:
+    """Find a release by its digest."""
+    rows = await db.execute(select(table).where(table.c.app == app, table.c.digest == digest))
+    return next(map(_release, rows.mappings()), None)
+
+
+async def of_app(db: AsyncConnection, app: str) -> list[Release]:
+    """List an app's releases, the newest first."""
+    query = select(table).where(table.c.app == app).order_by(table.c.submitted_at.desc())
+    return [_release(row) for row in (await db.execute(query)).mappings()]
+
+
+async def set_stage(db: AsyncConnection, app: str, digest: str, stage: Stage) -> None:
+    """Move a release to a stage."""
+    this = (table.c.app == app) & (table.c.digest == digest)
+    await db.execute(update(table).where(this).values(stage=stage))
+
+
+async def make_live(db: AsyncConnection, app: str, digest: str) -> None:
+    """Make a release the live one; the one that was live is retired."""
+    others = (table.c.app == app) & (table.c.stage == Stage.LIVE) & (table.c.digest != digest)
+    await db.execute(update(table).where(others).values(stage=Stage.RETIRED))
+    await set_stage(db, app, digest, Stage.LIVE)
+
+
+def _release(row: RowMapping) -> Release:
+    return Release(**{**row, "stage": Stage(row["stage"])})

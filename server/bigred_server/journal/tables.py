@@ -1,0 +1,121 @@
+"""The tables. A change here needs a migration beside it (`migrations/versions`)."""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# All times are seconds of Unix time, but for `deadline_s` of an arming, which is monotonic.
+
+release = Table(
+    "release",
+    metadata,
+    Column("app", String(32), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("version", String(500), nullable=False),
+    Column("marker", String(500), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("submitted_at", Float, nullable=False),
+    Column("commit", String(500), nullable=False),
+    Column("author", String(500), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Index("uq_release_app_version", "app", "version", unique=True),
+)
+
+deployment = Table(
+    "deployment",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("app", String(32), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("previous", String(64)),
+    Column("who", String(64), nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("nodes", JSON, nullable=False),
+    Column("skipped", JSON, nullable=False),
+    Column("rollback_asked", Boolean, nullable=False),
+    Column("blames_build", Boolean, nullable=False),
+    Column("takes_back", String(64)),
+    Column("not_before", Float, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("counters", JSON),
+    Column("receipt", JSON),
+    # One running deployment an app, whoever asks, however many servers there are.
+    Index(
+        "uq_deployment_running",
+        "app",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index("ix_deployment_started_at", "started_at"),
+)
+
+act = Table(
+    "act",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("deployment", String(32), ForeignKey("deployment.id"), nullable=False, index=True),
+    Column("node", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("begun_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("outcome", String(16)),
+    Column("evidence", Text, nullable=False),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("deployment", String(32), ForeignKey("deployment.id"), nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("node", String(32)),
+    Column("text", Text, nullable=False),
+)
+
+arming = Table(
+    "arming",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("box", String(32), nullable=False, index=True),
+    Column("app", String(32), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("server_run", String(32), nullable=False),
+    Column("deadline_s", Float, nullable=False),
+    Column("made_at", Float, nullable=False),
+    Column("used_at", Float),
+)
+
+answer = Table(
+    "answer",
+    metadata,
+    Column("box", String(32), primary_key=True),
+    Column("event", String(32), primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("reply", Text, nullable=False),
+)

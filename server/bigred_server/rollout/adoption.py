@@ -1,0 +1,60 @@
+"""Adoption: what was live before Bigred came is taken in, so that there is a way back to it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bigred_server.journal import releases
+from bigred_server.journal.database import Database
+from bigred_server.pipeline import intake
+from bigred_server.pipeline.store import Store
+from bigred_server.release import Release, Stage
+from bigred_server.rollout.look import Looks
+from bigred_server.settings import MarkerSettings
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """Takes in the WARs of one app's nodes, which lie at `wars`."""
+
+    app: str
+    db: Database
+    store: Store
+    marker: MarkerSettings
+    wars: dict[str, Path]
+
+    async def adopt_unanimous(self, looks: Looks) -> None:
+        """Make live what all nodes run and answer for; do nothing when they differ."""
+        digests = {look.digest for look in looks.values()}
+        if len(digests) != 1 or not all(look.digest and look.answer.ok for look in looks.values()):
+            return
+        await self._adopt(looks, next(iter(looks)))
+
+    async def previous(
+        self, looks: Looks, new: str, known: Mapping[str, Release]
+    ) -> Release | None:
+        """Say what to go back to: what most nodes run besides the new release, else the live one.
+
+        None when there is nothing: the app's very first release.
+        """
+        counts = Counter(look.digest for look in looks.values() if look.digest)
+        counts.pop(new, None)
+        if counts:
+            digest = counts.most_common(1)[0][0]
+            if digest in known:
+                return known[digest]
+            node = next(name for name, look in looks.items() if look.digest == digest)
+            return await self._adopt(looks, node)
+        live = (r for r in known.values() if r.stage is Stage.LIVE and r.digest != new)
+        return next(live, None)
+
+    async def _adopt(self, looks: Looks, node: str) -> Release:
+        look = looks[node]
+        async with self.db.write() as db:
+            known = await releases.find(db, self.app, look.digest or "")
+            if known is not None:
+                await releases.make_live(db, self.app, known.digest)
+                return known
+        said = look.answer.marker
+        return await intake.adopt(self.db, self.store, self.marker, self.app, self.wars[node], said)

@@ -1,0 +1,45 @@
+"""Tells what happens in a deployment: to the journal, the log, and every subscriber."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from bigred_broker.messages import AppEvent, AppEventType
+from bigred_server.journal import events
+from bigred_server.journal.database import Database
+from bigred_server.journal.deployments import Record
+from bigred_server.status import utc
+
+log = structlog.get_logger(__name__)
+
+_MAX_TEXT = 2000
+
+
+@dataclass(frozen=True)
+class Narrator:
+    """`publish` sends an event to the subscribers; it must not block."""
+
+    db: Database
+    publish: Callable[[AppEvent], None]
+
+    async def say(
+        self, record: Record, kind: AppEventType, text: str, node: str | None = None
+    ) -> None:
+        """Tell one thing."""
+        now = time.time()
+        async with self.db.write() as db:
+            await events.add(db, record.id, now, kind, text, node)
+        log.info(text, app=record.app, deployment=record.id, **({"node": node} if node else {}))
+        self.publish(
+            AppEvent(
+                event_type=kind,
+                app=record.app,
+                at=utc(now),
+                deployment=record.id,
+                phase=record.phase,
+                node=node,
+                text=text[:_MAX_TEXT],
+            )
+        )

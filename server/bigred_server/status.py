@@ -1,0 +1,107 @@
+"""Where an app stands, as it is told to lights, speech, terminal and every subscriber."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from bigred_broker.messages import AppState, NodeNote, NodeState, Phase, Progress
+from bigred_server.journal.deployments import Record
+from bigred_server.release import Release, Stage, candidate
+from bigred_server.rollout.deployment import Goal
+from bigred_server.rollout.look import Admin, Looks, NodeLook
+from bigred_server.rollout.station import Station, station
+
+_NODE_STATES = {
+    Station.UNKNOWN: NodeState.UNKNOWN,
+    Station.TAKING: NodeState.SERVING,
+    Station.DRAINING: NodeState.DRAINING,
+    Station.STOPPING: NodeState.STOPPING,
+    Station.SWAPPING: NodeState.SWAPPING,
+    Station.STARTING: NodeState.STARTING,
+    Station.ADMITTING: NodeState.CHECKING,
+    Station.CHECKING: NodeState.CHECKING,
+    Station.SERVING: NodeState.SERVING,
+}
+
+
+def utc(at: float) -> str:
+    """Write a moment of Unix time as people and programs read it."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+
+
+def app_state(
+    app: str,
+    record: Record | None,
+    releases: Sequence[Release],
+    looks: Looks,
+    goal: Goal | None,
+) -> AppState:
+    """Tell where an app stands: its running or else its last deployment, and its nodes."""
+    by_digest = {release.digest: release for release in releases}
+    live = next((release for release in releases if release.stage is Stage.LIVE), None)
+    waiting = candidate(list(releases))
+    running = record is not None and not record.phase.is_outcome
+    done = [
+        name
+        for name in (record.nodes if record else ())
+        if goal and name in looks and station(looks[name], goal) is Station.SERVING
+    ]
+    deployed = by_digest.get(record.digest) if record else None
+    return AppState(
+        app=app,
+        phase=record.phase if record else None,
+        deployment=record.id if record else None,
+        release=deployed.note() if deployed else None,
+        live=live.note() if live else None,
+        candidate=waiting.note() if waiting and not running else None,
+        progress=Progress(done=len(done), total=len(record.nodes)) if record else None,
+        nodes=tuple(
+            NodeNote(
+                name=name,
+                state=_node_state(look, goal if running else None, name, record),
+                release=_version(look, by_digest),
+            )
+            for name, look in looks.items()
+        ),
+        who=record.who if record else "",
+        since=utc(record.ended_at or record.started_at) if record else "",
+        reason=record.reason[:500] if record else "",
+    )
+
+
+def _node_state(look: NodeLook, goal: Goal | None, name: str, record: Record | None) -> NodeState:
+    if goal is not None and record is not None:
+        if name in record.skipped:
+            return NodeState.SKIPPED
+        return _NODE_STATES[station(look, goal)]
+    if look.admin is Admin.UNKNOWN:
+        return NodeState.UNKNOWN
+    if look.admin is Admin.READY:
+        return NodeState.SERVING if look.up else NodeState.DOWN
+    return NodeState.DRAINING if look.admin is Admin.DRAIN else NodeState.DOWN
+
+
+def _version(look: NodeLook, by_digest: dict[str, Release]) -> str:
+    if not look.digest:
+        return ""
+    known = by_digest.get(look.digest)
+    return known.version if known else look.digest[:12]
+
+
+def phase_text(phase: Phase, version: str, nodes: int, reason: str) -> str:
+    """Say in a sentence that a deployment entered a phase."""
+    text = _PHASE_TEXTS[phase].format(version=version, nodes=nodes)
+    return f"{text}: {reason}" if reason else text
+
+
+_PHASE_TEXTS = {
+    Phase.PREPARING: "{version} is being prepared",
+    Phase.CANARY: "{version} goes to the canary, the first of {nodes} nodes",
+    Phase.ROLLING: "{version} goes to the other nodes",
+    Phase.BAKING: "{version} is watched",
+    Phase.HOLDING: "{version} is held",
+    Phase.ROLLING_BACK: "{version} is being rolled back",
+    Phase.SUCCEEDED: "{version} is live on {nodes} nodes",
+    Phase.ROLLED_BACK: "{version} was rolled back",
+    Phase.ABORTED: "{version} was not deployed",
+    Phase.FAILED: "{version} failed",
+}
