@@ -3,17 +3,21 @@
 import difflib
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
-from typing import TypeVar, Union, get_args, get_origin
+from typing import Annotated, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 Location = tuple[int | str, ...]
 M = TypeVar("M", bound=BaseModel)
 
-_TABLE = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
-_KEY = re.compile(r"^\s*([A-Za-z0-9_.\"'-]+?)\s*=")
+_PART = r"""[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*'"""
+_PATH = rf"(?:{_PART})(?:\s*\.\s*(?:{_PART}))*"
+_TABLE = re.compile(rf"^\s*(\[\[?)\s*({_PATH})\s*\]")
+_KEY = re.compile(rf"^\s*({_PATH})\s*=")
+_LONG_QUOTES = ('"' * 3, "'" * 3)
 
 
 class ConfigError(ValueError):
@@ -23,8 +27,9 @@ class ConfigError(ValueError):
 def load(path: Path, model: type[M]) -> M:
     """Read and check a configuration file. Raises ConfigError, and nothing else."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        # Windows' editors put a mark in front, and an SD card's first partition is edited there.
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: can't be read: {error}") from error
     return parse(text, model, str(path))
 
@@ -33,7 +38,7 @@ def parse(text: str, model: type[M], name: str) -> M:
     """Check the text of a configuration file called `name`. Raises ConfigError."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{name}: no valid TOML: {error}") from error
     try:
         return model.model_validate(data)
@@ -70,51 +75,74 @@ def line_of(text: str, where: Location) -> int:
 
 def _lines(text: str) -> dict[Location, int]:
     found: dict[Location, int] = {}
-    counts: dict[Location, int] = {}
+    counts: dict[Location, int] = {}  # tables in each array of tables, so far
     table: Location = ()
+    quotes: str | None = None  # of a string over several lines, while inside
     for number, line in enumerate(text.splitlines(), 1):
+        if quotes is not None:
+            quotes = None if quotes in line else quotes
+            continue
         if header := _TABLE.match(line):
-            table = _path(header[1])
-            if line.lstrip().startswith("[["):
-                index = counts.get(table, 0)
-                counts[table] = index + 1
-                found.setdefault(table, number)
-                table = (*table, index)
-            elif parent := next((p for p in counts if table[: len(p)] == p), None):
-                # A table below an array of tables belongs to the array's last element.
-                table = (*parent, counts[parent] - 1, *table[len(parent) :])
+            table = _in_last_elements(_path(header[2]), counts)
+            if header[1] == "[[":
+                array = (*_in_last_elements(_path(header[2])[:-1], counts), _path(header[2])[-1])
+                counts[array] = counts.get(array, 0) + 1
+                found.setdefault(array, number)
+                table = (*array, counts[array] - 1)
             found.setdefault(table, number)
         elif key := _KEY.match(line):
             found.setdefault((*table, *_path(key[1])), number)
+        quotes = next((quote for quote in _LONG_QUOTES if line.count(quote) % 2), None)
     return found
 
 
 def _path(dotted: str) -> Location:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+    return tuple(part.strip("\"'") for part in re.findall(_PART, dotted))
+
+
+def _in_last_elements(path: Location, counts: dict[Location, int]) -> Location:
+    """A path as the model sees it: a table below an array belongs to the array's last element."""
+    where: Location = ()
+    for part in path:
+        where = (*where, part)
+        if where in counts:
+            where = (*where, counts[where] - 1)
+    return where
 
 
 def known_keys(model: type[BaseModel], where: Location) -> list[str]:
     """List the keys a model allows at a place, following nested models, dicts and lists."""
-    current: object = model
+    current: list[object] = [model]
     for part in where:
-        current = _below(current, part)
-    found = _model_in(current)
-    return list(found.model_fields) if found else []
+        current = [below for option in current for below in _below(option, part)]
+    return [key for option in current for found in _models(option) for key in _fields(found)]
 
 
-def _below(annotation: object, part: int | str) -> object:
-    found = _model_in(annotation)
-    if found is not None and part in found.model_fields:
-        return found.model_fields[str(part)].annotation
-    if get_origin(annotation) in (dict, list, tuple):
-        arguments = get_args(annotation)
-        return arguments[1] if get_origin(annotation) is dict else arguments[0]
-    return None
+def _below(annotation: object, part: int | str) -> Iterator[object]:
+    for option in _options(annotation):
+        arguments = get_args(option)
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            yield from (kind for key, kind in _fields(option).items() if key == part)
+        elif arguments:
+            # The values of a dict, the elements of a list or a tuple.
+            yield arguments[1] if isinstance(part, str) and len(arguments) > 1 else arguments[0]
 
 
-def _model_in(annotation: object) -> type[BaseModel] | None:
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    for option in _options(annotation):
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            yield option
+
+
+def _fields(model: type[BaseModel]) -> dict[str, object]:
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+
+
+def _options(annotation: object) -> Iterator[object]:
     if get_origin(annotation) in (Union, UnionType):
-        return next(filter(None, map(_model_in, get_args(annotation))), None)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return None
+        for argument in get_args(annotation):
+            yield from _options(argument)
+    elif get_origin(annotation) is Annotated:
+        yield from _options(get_args(annotation)[0])
+    else:
+        yield annotation

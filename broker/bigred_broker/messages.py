@@ -13,9 +13,13 @@ from bigred_broker.topics import ID_PATTERN
 
 VERSION: Literal[1] = 1
 MAX_BYTES = 16 * 1024
+TOPIC_AND_PROPERTIES = 4 * 1024  # what a packet may have beside its payload
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Text = Annotated[str, Field(max_length=500)]
+# Whole numbers that JavaScript and every database can hold, and amounts that are numbers.
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -112,7 +116,7 @@ class VoiceState(BaseModel):
     healthy: bool
     engine: Text = ""
     said: Text = ""
-    count: int = 0
+    count: Count = 0
 
 
 class BoxState(Message):
@@ -145,9 +149,9 @@ class BoxEvent(Message):
 
     event_type: EventType
     id: Id
-    seq: Annotated[int, Field(ge=0)]
+    seq: Count
     boot: Id
-    age_ms: Annotated[float, Field(ge=0)] = 0.0
+    age_ms: Amount = 0.0
     arming: Id | None = None
 
 
@@ -183,11 +187,11 @@ class Reply(Message):
     answer: Answer
     app: Id | None = None
     release: ReleaseNote | None = None
-    nodes: Annotated[int, Field(ge=0)] = 0
+    nodes: Count = 0
     arming: Id | None = None
-    expires_in_s: Annotated[float, Field(ge=0)] = 0.0
+    expires_in_s: Amount = 0.0
     deployment: Id | None = None
-    countdown_s: Annotated[float, Field(ge=0)] = 0.0
+    countdown_s: Amount = 0.0
     code: Refusal | None = None
     reason: Text = ""
 
@@ -221,8 +225,8 @@ class Progress(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    done: Annotated[int, Field(ge=0)]
-    total: Annotated[int, Field(ge=0)]
+    done: Count
+    total: Count
 
 
 class AppState(Message):
@@ -308,7 +312,8 @@ def decode(model: type[M], data: bytes) -> M:
     if len(data) > MAX_BYTES:
         raise MessageError(f"{len(data)} bytes are over the limit of {MAX_BYTES}")
     try:
-        return model.model_validate_json(data)
+        # Strictly: a number in quotes is no number, and "yes" is not true.
+        return model.model_validate_json(data, strict=True)
     except (ValidationError, RecursionError) as error:
         raise MessageError(f"no {model.__name__}: {_brief(error)}") from error
 

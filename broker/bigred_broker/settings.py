@@ -27,7 +27,7 @@ class TlsSettings(Section):
 class BrokerSettings(Section):
     """`[broker]`: where the MQTT broker is."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Port = 1883
     prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = DEFAULT_PREFIX
     username: str = ""
