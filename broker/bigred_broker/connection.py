@@ -7,6 +7,8 @@ that goes wrong in a callback can reach the thread (an exception there would kil
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any  # paho's user data and flags are untyped
@@ -19,13 +21,14 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from bigred_broker.messages import Status
+from bigred_broker.messages import MAX_BYTES, TOPIC_AND_PROPERTIES, Status
 from bigred_broker.settings import BrokerSettings
 
 log = structlog.get_logger(__name__)
 
 KEEPALIVE_S = 15
 _QOS = 1
+_UNSPECIFIED = 0x80
 _RECEIVE_MAXIMUM = 100  # unacknowledged messages the broker may have on the way to us
 
 
@@ -43,6 +46,39 @@ class Delivery:
     ack: Callable[[], None] = field(compare=False)
 
 
+@dataclass
+class _Line:
+    """The socket under a client. Once cut nothing leaves by it, even if paho opens it only then.
+
+    It knows no client: a dropped one is freed at once, with its sockets, and not by the collector.
+    """
+
+    _socket: socket.socket | None = None
+    _is_cut: bool = False
+
+    def opened(self, _client: Client, _data: Any, opened: Any) -> None:
+        """Take note of the socket; called on the thread that connects."""
+        # Two small packets in a row, an event and a state: the second must not wait for an ACK.
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = opened
+        if self._is_cut:
+            self._shut(opened)
+
+    def cut(self) -> None:
+        """Shut the socket without a farewell: the broker sends the will."""
+        self._is_cut = True
+        if self._socket is not None:
+            self._shut(self._socket)
+
+    @staticmethod
+    def _shut(opened: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            # On close the kernel forgets what it could not send yet, instead of trying for minutes.
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            # Below TLS, whose state belongs to paho's thread.
+            socket.socket.shutdown(opened, socket.SHUT_RDWR)
+
+
 class Connection:
     """A single connection; `lost` resolves to a sentence when it ends."""
 
@@ -58,11 +94,13 @@ class Connection:
         self._broker = broker
         self._session_expiry_s = session_expiry_s
         self._deliveries = deliveries
+        self._held: list[Delivery] | None = []
         self._connected: asyncio.Future[ReasonCode] = self._loop.create_future()
         self._answers: dict[int, asyncio.Future[Sequence[ReasonCode]]] = {}
         self._unacked: set[int] = set()
         self._all_acked = asyncio.Event()
         self.lost: asyncio.Future[str] = self._loop.create_future()
+        self._line = _Line()
         self._client = self._make_client(name, status_topic)
 
     def _make_client(self, name: str, status_topic: str) -> Client:
@@ -84,6 +122,7 @@ class Connection:
                 str(tls.certificate) if tls.certificate else None,
                 str(tls.key) if tls.key else None,
             )
+        client.on_socket_open = self._line.opened
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -97,15 +136,20 @@ class Connection:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = self._session_expiry_s
         properties.ReceiveMaximum = _RECEIVE_MAXIMUM
+        properties.MaximumPacketSize = MAX_BYTES + TOPIC_AND_PROPERTIES
         async with _deadline(deadline_s, "the broker's answer to CONNECT"):
-            await asyncio.to_thread(
-                self._client.connect,
-                self._broker.host,
-                self._broker.port,
-                KEEPALIVE_S,
-                clean_start=self._session_expiry_s == 0,
-                properties=properties,
-            )
+            try:
+                await asyncio.to_thread(
+                    self._client.connect,
+                    self._broker.host,
+                    self._broker.port,
+                    KEEPALIVE_S,
+                    clean_start=self._session_expiry_s == 0,
+                    properties=properties,
+                )
+            except ValueError as error:
+                # A host that can be no name: empty, or a label of more than 63 letters.
+                raise ConnectionError(f"{self._broker.host!r} is no host: {error}") from error
             self._client.loop_start()
             await _first_of(self._connected, self.lost)
         if not self._connected.done():
@@ -125,14 +169,25 @@ class Connection:
             if code.is_failure:
                 raise ConnectionError(f"the broker refused the subscription to {topic}: {code}")
 
+    def begin(self) -> None:
+        """Let deliveries through; until now they were held, and after `lost` there are none.
+
+        A session's messages come before SUBSCRIBE is even sent, and retained ones with its answer.
+        """
+        held, self._held = self._held or [], None
+        for delivery in held:
+            self._deliver(delivery)
+
     def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None
     ) -> None:
-        """Hand a message to the network thread."""
+        """Hand a message to the network thread. Raises NotConnectedError when it is gone."""
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if expiry_s is not None:
             properties.MessageExpiryInterval = expiry_s
         sent = self._client.publish(topic, payload, _QOS, retain, properties)
+        if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise NotConnectedError(f"{topic}: not sent, paho says {sent.rc.name}")
         self._unacked.add(sent.mid)
 
     async def answers(self, deadline_s: float) -> bool:
@@ -148,18 +203,32 @@ class Connection:
         return True
 
     async def close(self, deadline_s: float) -> None:
-        """Wait until all that was published is acknowledged, then leave in good order."""
+        """Wait until all that was published is acknowledged, then leave in good order.
+
+        What is not done by the deadline is left to `drop`.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline_s):
-                while self._unacked:
+                while self._unacked and not self.lost.done():
                     self._all_acked.clear()
                     await self._all_acked.wait()
-        self._client.disconnect()
+                self._client.disconnect()
+                # Until DISCONNECT is on its way: a process that ends now takes the thread along.
+                await asyncio.wait([self.lost])
 
     def drop(self) -> None:
-        """Forget the connection at once, with everything still queued in it."""
-        self._client.disconnect()
+        """Forget the connection at once, with everything still queued in it.
+
+        Unless it was closed before, the broker hears no farewell and sends the will.
+        """
+        if not self.lost.done():
+            self._line.cut()
         self._lose("given up")
+        # What paho still has to tell interests nobody, and without these references the client,
+        # its thread and its sockets are gone as soon as the thread sees the end of its socket.
+        client = self._client
+        client.on_connect = client.on_disconnect = client.on_message = None
+        client.on_publish = client.on_subscribe = client.on_unsubscribe = None
 
     async def _answer(
         self, error: MQTTErrorCode, mid: int | None, deadline_s: float, what: str
@@ -168,9 +237,11 @@ class Connection:
             raise ConnectionError(f"{what}: not asked, paho says {error.name}")
         answer: asyncio.Future[Sequence[ReasonCode]] = self._loop.create_future()
         self._answers[mid] = answer
-        async with _deadline(deadline_s, what):
-            await _first_of(answer, self.lost)
-        self._answers.pop(mid, None)
+        try:
+            async with _deadline(deadline_s, what):
+                await _first_of(answer, self.lost)
+        finally:
+            self._answers.pop(mid, None)
         if not answer.done():
             raise ConnectionError(f"{what}: {self.lost.result()}")
         return answer.result()
@@ -188,9 +259,12 @@ class Connection:
         self._hand_over(lambda: self._greet(code))
 
     def _on_disconnect(
-        self, _client: Client, _data: Any, _flags: DisconnectFlags, code: ReasonCode, _p: Any
+        self, _client: Client, _data: Any, flags: DisconnectFlags, code: ReasonCode, _p: Any
     ) -> None:
-        self._hand_over(lambda: self._lose(str(code)))
+        # Else paho's own finding, "Unspecified error" for every socket that ended.
+        told = flags.is_disconnect_packet_from_server or code != _UNSPECIFIED
+        reason = str(code) if told else "the connection broke off"
+        self._hand_over(lambda: self._lose(reason))
 
     def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
         mid, qos = message.mid, message.qos
@@ -199,7 +273,7 @@ class Connection:
             client.ack(mid, qos)
 
         delivery = Delivery(message.topic, bytes(message.payload), bool(message.retain), ack)
-        self._hand_over(lambda: self._deliveries.put_nowait(delivery))
+        self._hand_over(lambda: self._deliver(delivery))
 
     def _on_publish(self, _client: Client, _data: Any, mid: int, _code: Any, _p: Any) -> None:
         self._hand_over(lambda: self._acked(mid))
@@ -218,6 +292,13 @@ class Connection:
     def _lose(self, reason: str) -> None:
         if not self.lost.done():
             self.lost.set_result(reason)
+            self._all_acked.set()
+
+    def _deliver(self, delivery: Delivery) -> None:
+        if self._held is not None:
+            self._held.append(delivery)
+        elif not self.lost.done():
+            self._deliveries.put_nowait(delivery)
 
     def _acked(self, mid: int) -> None:
         self._unacked.discard(mid)
@@ -237,7 +318,9 @@ async def _first_of(*futures: asyncio.Future[Any]) -> None:
 @contextlib.asynccontextmanager
 async def _deadline(seconds: float, what: str) -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds) as deadline:
             yield
     except TimeoutError as error:
+        if not deadline.expired():
+            raise  # the socket's own
         raise ConnectionError(f"{what}: nothing within {seconds:g} s") from error

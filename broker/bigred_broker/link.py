@@ -6,6 +6,7 @@ What is to be seen by everyone who connects (`keep`) is published again on every
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from bigred_broker.connection import Connection, Delivery, NotConnectedError
-from bigred_broker.messages import Status
+from bigred_broker.messages import MAX_BYTES, MessageError, Status
 from bigred_broker.settings import BrokerSettings
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,9 @@ CONNECT_DEADLINE_S = 10.0
 FAREWELL_DEADLINE_S = 1.0
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 15.0
+# A link that stood so long begins anew with short waits. Longer than the longest wait: two clients
+# of one name evict each other, and would else do so twice a second for ever.
+STEADY_S = 2 * _LONGEST_DELAY_S
 
 
 def delays(dice: Callable[[], float] = random.random) -> Iterator[float]:
@@ -57,7 +61,8 @@ Happening = LinkUp | LinkDown | Delivery
 class Link:
     """A client of the broker under `name`, telling `status_topic` whether it is there.
 
-    Run `run()` as a task; read `happenings`. Not for use from other threads.
+    Run `run()` as a task; read `happenings`. Not for use from other threads. Deliveries come only
+    between a LinkUp and its LinkDown: what a LinkUp makes a reader forget is told again after it.
     """
 
     broker: BrokerSettings
@@ -74,21 +79,31 @@ class Link:
     @property
     def is_up(self) -> bool:
         """Whether a publish would go out now."""
-        return self._connection is not None
+        return self._connection is not None and not self._connection.lost.done()
 
     def publish(self, topic: str, payload: bytes, *, expiry_s: int | None = None) -> None:
-        """Send a message now or never (QoS 1). Raises NotConnectedError; nothing is queued."""
+        """Send a message now or never (QoS 1). Raises NotConnectedError; nothing is queued.
+
+        Raises MessageError for one the broker would hang up on: over the size limit.
+        """
+        _check_size(topic, payload)
         if self._connection is None:
             raise NotConnectedError(f"the broker at {self._address} is away")
         self._connection.publish(topic, payload, expiry_s=expiry_s)
 
     def keep(self, topic: str, payload: bytes) -> None:
-        """Have a retained message stand: sent now if possible, and after every reconnect."""
+        """Have a retained message stand: sent now if possible, and after every reconnect.
+
+        Raises MessageError when it is over the size limit.
+        """
+        _check_size(topic, payload)
         if self._kept.get(topic) == payload:
             return
         self._kept[topic] = payload
         if self._connection is not None:
-            self._connection.publish(topic, payload, retain=True)
+            # Just lost: the next connection publishes it.
+            with contextlib.suppress(NotConnectedError):
+                self._connection.publish(topic, payload, retain=True)
 
     async def run(self) -> None:
         """Keep the link up until cancelled; then say farewell, so that no will is needed."""
@@ -99,8 +114,10 @@ class Link:
             except OSError as error:
                 self._tell_down(f"the broker at {self._address} can't be reached: {error}")
             else:
-                waits = delays()
+                opened = time.monotonic()
                 reason = await self._serve(connection)
+                if time.monotonic() - opened >= STEADY_S:
+                    waits = delays()
                 self._tell_down(f"the broker at {self._address} is lost: {reason}")
             await asyncio.sleep(next(waits))
 
@@ -110,7 +127,7 @@ class Link:
         )
         try:
             await connection.open(CONNECT_DEADLINE_S)
-        except (OSError, asyncio.CancelledError):
+        except BaseException:
             connection.drop()
             raise
         return connection
@@ -125,12 +142,15 @@ class Link:
             self._connection = connection
             self._told = ""
             self.happenings.put_nowait(LinkUp())
+            connection.begin()
             return await self._watch(connection)
         except OSError as error:
             return str(error)
         except asyncio.CancelledError:
-            connection.publish(self.status_topic, Status.OFFLINE.value.encode(), retain=True)
-            await connection.close(FAREWELL_DEADLINE_S)
+            self._connection = None  # nothing comes after the farewell
+            with contextlib.suppress(NotConnectedError):
+                connection.publish(self.status_topic, Status.OFFLINE.value.encode(), retain=True)
+                await connection.close(FAREWELL_DEADLINE_S)
             raise
         finally:
             self._connection = None
@@ -141,6 +161,8 @@ class Link:
         while not connection.lost.done():
             started = time.monotonic()
             if not await connection.answers(HEARTBEAT_DEADLINE_S):
+                if connection.lost.done():
+                    break
                 return f"no heartbeat for {HEARTBEAT_DEADLINE_S:g} s"
             pause = max(0.0, self.heartbeat_s - (time.monotonic() - started))
             await asyncio.wait([connection.lost], timeout=pause)
@@ -155,3 +177,8 @@ class Link:
     @property
     def _address(self) -> str:
         return f"{self.broker.host}:{self.broker.port}"
+
+
+def _check_size(topic: str, payload: bytes) -> None:
+    if len(payload) > MAX_BYTES:
+        raise MessageError(f"{topic}: {len(payload)} bytes are over the limit of {MAX_BYTES}")

@@ -1,15 +1,15 @@
 """Mosquitto: its configuration, written from ours, and one of its own for the demo and tests."""
 
 import contextlib
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from bigred_broker import program
-from bigred_broker.messages import MAX_BYTES
+from bigred_broker.messages import MAX_BYTES, TOPIC_AND_PROPERTIES
 from bigred_broker.settings import BrokerSettings
 
 PACKAGE = "mosquitto"
-_TOPIC_AND_PROPERTIES = 4 * 1024
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -33,7 +33,7 @@ def configuration(broker: BrokerSettings, state: Path | None = None) -> str:
         "allow_anonymous true",
         # A press and its answer are single small packets: waiting to fill one costs 40 ms.
         "set_tcp_nodelay true",
-        f"max_packet_size {MAX_BYTES + _TOPIC_AND_PROPERTIES}",
+        f"max_packet_size {MAX_BYTES + TOPIC_AND_PROPERTIES}",
         "max_queued_messages 1000",
         "persistence true" if state else "persistence false",
         "log_dest stderr",
@@ -52,10 +52,20 @@ def running(folder: Path, port: int) -> Iterator[BrokerSettings]:
     Raises ProgramError when Mosquitto is missing or does not start.
     """
     broker = BrokerSettings(port=port)
+    with started(folder, configuration(broker), port):
+        yield broker
+
+
+@contextlib.contextmanager
+def started(folder: Path, text: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run Mosquitto with this configuration; its process, for those who want to kill it.
+
+    Raises ProgramError when Mosquitto is missing or does not start.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "mosquitto.conf"
-    config.write_text(configuration(broker))
+    config.write_text(text)
     command = [program.find_program("mosquitto", PACKAGE), "-c", str(config)]
     log = folder / "mosquitto.log"
-    with program.running("mosquitto", command, log, lambda: program.is_listening(port)):
-        yield broker
+    with program.running("mosquitto", command, log, lambda: program.is_listening(port)) as child:
+        yield child

@@ -1,0 +1,45 @@
+"""How long the link waits, and what it refuses without a broker."""
+
+import itertools
+import random
+
+import pytest
+
+from bigred_broker.connection import NotConnectedError
+from bigred_broker.link import STEADY_S, Link, delays
+from bigred_broker.messages import MAX_BYTES, MessageError
+from bigred_broker.settings import BrokerSettings
+
+
+def test_the_waits_double_up_to_fifteen_seconds() -> None:
+    assert list(itertools.islice(delays(lambda: 1.0), 8)) == [0.5, 1, 2, 4, 8, 15, 15, 15]
+
+
+def test_each_wait_is_spread_over_half_to_all_of_it() -> None:
+    least = itertools.islice(delays(lambda: 0.0), 8)
+    most = itertools.islice(delays(lambda: 1.0), 8)
+    for low, high in zip(least, most, strict=True):
+        assert low == high / 2
+    dice = random.Random(1)
+    seconds = [next(delays(dice.random)) for _ in range(200)]
+    assert all(0.25 <= wait <= 0.5 for wait in seconds)
+    assert max(seconds) - min(seconds) > 0.2
+
+
+def test_a_link_is_steady_only_after_longer_than_the_longest_wait() -> None:
+    assert max(itertools.islice(delays(lambda: 1.0), 20)) < STEADY_S
+
+
+async def test_nothing_is_sent_or_queued_without_a_broker() -> None:
+    link = Link(BrokerSettings(), "red", "bigred/box/red/status", [])
+    assert not link.is_up
+    with pytest.raises(NotConnectedError, match=r"127\.0\.0\.1:1883 is away"):
+        link.publish("bigred/box/red/event", b"{}")
+
+
+async def test_what_the_broker_would_hang_up_on_is_refused_before() -> None:
+    link = Link(BrokerSettings(), "red", "bigred/box/red/status", [])
+    with pytest.raises(MessageError, match=f"limit of {MAX_BYTES}"):
+        link.publish("bigred/box/red/event", b"x" * (MAX_BYTES + 1))
+    with pytest.raises(MessageError, match=f"limit of {MAX_BYTES}"):
+        link.keep("bigred/box/red/state", b"x" * (MAX_BYTES + 1))
