@@ -1,4 +1,4 @@
-"""The command line of a box, `bigred-agent`. What is heavy is imported by the verb that needs it."""
+"""The command line `bigred-agent`. What is heavy is imported by the verb that needs it."""
 
 import asyncio
 import sys

@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bigred_agent.errors import VoiceError
 from bigred_agent.voice.engine import Sound
@@ -23,10 +23,7 @@ class Pyttsx3Engine:
     sound: Sound
     name: str = "pyttsx3"
     _child: Process | None = None
-    # pyttsx3 leaves its WAV behind when it is killed: here it goes with the folder.
-    _folder: tempfile.TemporaryDirectory[str] = field(
-        default_factory=lambda: tempfile.TemporaryDirectory(prefix="bigred-voice-")
-    )
+    _folder: tempfile.TemporaryDirectory[str] | None = None
 
     async def speak(self, text: str, deadline_s: float) -> None:
         """Have the child speak; kill it, and whatever it started, when it fails or is late."""
@@ -43,10 +40,11 @@ class Pyttsx3Engine:
     async def close(self) -> None:
         """Kill the child; there is no polite way that could not hang."""
         await self._kill()
-        self._folder.cleanup()
 
     async def _start(self) -> Process:
         sound = self.sound
+        # pyttsx3 leaves its WAV behind when it is killed: so it goes with the folder.
+        self._folder = tempfile.TemporaryDirectory(prefix="bigred-voice-")
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -64,11 +62,13 @@ class Pyttsx3Engine:
 
     async def _kill(self) -> None:
         child, self._child = self._child, None
-        if child is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        await child.wait()
+        if child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            await child.wait()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
 
 
 async def _ask(child: Process, text: str) -> None:

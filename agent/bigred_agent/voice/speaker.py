@@ -23,7 +23,7 @@ MOST_FAILURES = 3
 
 @dataclass
 class Speaker:
-    """Run `run()` as a task. `changed` is called when its health changes."""
+    """Run `run()` as a task. `changed` is called when its engine or health changes."""
 
     engines: Sequence[Engine]
     muted: bool = False
@@ -74,14 +74,14 @@ class Speaker:
     async def _speak(self, text: str) -> None:
         """Speak one sentence, by the next engine if it must be."""
         while (engine := self.engine) is not None and not self.muted:
-            was_healthy = self.healthy
+            before = (engine, self.healthy)
             try:
                 await engine.speak(text, deadline_s(text))
             except VoiceError as error:
                 self._failed(engine, error)
             else:
                 self._failures = 0
-            if self.healthy is not was_healthy:
+            if (self.engine, self.healthy) != before:
                 self.changed()
             if self.engine is engine:
                 return

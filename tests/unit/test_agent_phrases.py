@@ -1,0 +1,67 @@
+"""The packs say the same things, and a filled phrase sounds right."""
+
+import pytest
+
+from bigred_agent.errors import PackError
+from bigred_agent.phrases.pack import load, names, placeholders, render
+from bigred_agent.phrases.phrase import Phrase, Servers
+from bigred_agent.phrases.spoken import spoken_name
+
+DEFAULT = load("default")
+
+
+def test_the_ancestor_and_a_plain_speaker_are_there() -> None:
+    assert names() == ["default", "plain"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_pack_has_every_phrase_with_the_same_placeholders(name: str) -> None:
+    pack = load(name)
+    assert set(pack.phrases) == set(Phrase)
+    for phrase in Phrase:
+        wanted = placeholders(DEFAULT.phrases[phrase])
+        assert placeholders(pack.phrases[phrase]) == wanted, phrase
+
+
+def test_the_default_pack_speaks_as_its_ancestor_did() -> None:
+    said = render(
+        DEFAULT, Phrase.ARMED, app="Shop", version="1.4.2", author="Ada", servers=Servers(4)
+    )
+    assert said == "System is armed! Shop 1.4.2 by Ada, to four servers."
+    assert render(DEFAULT, Phrase.DISARMED) == "System disarmed."
+    assert render(DEFAULT, Phrase.ACCEPTED) == "Firing missiles!"
+
+
+@pytest.mark.parametrize(
+    ("count", "spoken"), [(1, "one server"), (20, "twenty servers"), (21, "21 servers")]
+)
+def test_servers_are_counted_in_words_up_to_twenty(count: int, spoken: str) -> None:
+    said = render(DEFAULT, Phrase.ARMED_NO_AUTHOR, app="Shop", version="1", servers=Servers(count))
+    assert said.endswith(f"to {spoken}.")
+
+
+def test_progress_is_short() -> None:
+    assert render(DEFAULT, Phrase.PROGRESS, done=1, total=3) == "Node one of three done."
+
+
+def test_a_reason_with_a_full_stop_gets_no_second_one() -> None:
+    said = render(DEFAULT, Phrase.NOT_ARMED, reason="deploy freeze until Monday.")
+    assert said == "Not armed: deploy freeze until Monday."
+
+
+def test_a_missing_reason_is_said_to_be_missing_and_a_missing_version_leaves_no_gap() -> None:
+    assert render(DEFAULT, Phrase.NOT_ARMED, reason="") == "Not armed: no reason given."
+    assert render(DEFAULT, Phrase.CANDIDATE, app="Shop", version="") == "Shop is ready for launch."
+
+
+def test_braces_in_a_reason_are_only_text() -> None:
+    assert render(DEFAULT, Phrase.REFUSED, reason="{app} {0}") == "Launch refused: {app} {0}."
+
+
+def test_an_unknown_pack_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(PackError, match="there are: default, plain"):
+        load("../default")
+
+
+def test_an_id_is_spoken_as_a_name() -> None:
+    assert spoken_name("web-shop") == "Web shop"

@@ -1,0 +1,218 @@
+"""The voice without any process: what is queued, dropped, given up, and never waited for."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bigred_agent.errors import VoiceError
+from bigred_agent.voice import sound_card
+from bigred_agent.voice.engine import Sound, deadline_s
+from bigred_agent.voice.engines import Choice, engines
+from bigred_agent.voice.espeak_engine import synthesis
+from bigred_agent.voice.speaker import MOST_FAILURES, Speaker
+from bigred_agent.voice.text import MOST_CHARACTERS, clean
+from bigred_agent.voice.waiting import MOST_SENTENCES, STALE_S, WaitingSentences
+
+DEADLINE_S = 5.0
+
+Start = Callable[[Speaker], Speaker]
+
+
+def test_text_is_one_line_without_control_characters() -> None:
+    assert clean("  a\x00b\x1b[31m\n\nc\t d\u202e ") == "a b [31m c d"
+
+
+def test_text_that_is_too_long_ends_at_a_word() -> None:
+    cut = clean("word " * 100)
+    assert len(cut) <= MOST_CHARACTERS
+    assert cut.endswith("word")
+
+
+@given(st.text(max_size=1000))
+def test_no_text_gets_through_unclean(text: str) -> None:
+    cleaned = clean(text)
+    assert len(cleaned) <= MOST_CHARACTERS
+    assert cleaned.isprintable()
+    assert clean(cleaned) == cleaned
+
+
+def test_of_too_many_sentences_the_newest_win() -> None:
+    waiting = WaitingSentences()
+    dropped = [waiting.put(str(number), 0.0) for number in range(MOST_SENTENCES + 2)]
+    assert dropped == [False] * MOST_SENTENCES + [True] * 2
+    taken = [waiting.take(1.0) for _ in range(MOST_SENTENCES + 1)]
+    assert taken == ["2", "3", "4", "5", "6", None]
+
+
+def test_an_old_sentence_is_not_spoken_any_more() -> None:
+    waiting = WaitingSentences()
+    waiting.put("old news", 0.0)
+    waiting.put("news", STALE_S)
+    assert waiting.take(STALE_S + 0.1) == "news"
+
+
+def test_a_long_sentence_may_take_longer() -> None:
+    assert deadline_s("") == 10.0
+    assert deadline_s("x" * 100) == pytest.approx(22.0)
+
+
+@dataclass
+class FakeEngine:
+    """Speaks into a queue; fails or waits as it is told."""
+
+    name: str = "fake"
+    failing: bool = False
+    busy: asyncio.Event | None = None
+    spoken: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    tried: int = 0
+    closed: bool = False
+
+    async def speak(self, text: str, deadline_s: float) -> None:
+        self.tried += 1
+        if self.failing:
+            raise VoiceError("fails")
+        if self.busy is not None:
+            await self.busy.wait()
+        self.spoken.put_nowait(text)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def spoken(engine: FakeEngine, count: int) -> list[str]:
+    async with asyncio.timeout(DEADLINE_S):
+        return [await engine.spoken.get() for _ in range(count)]
+
+
+async def until(speaker: Speaker, ready: Callable[[], bool]) -> None:
+    """Wait for a change of the speaker's health after which something is so."""
+    changed = asyncio.Event()
+    speaker.changed = lambda: changed.set() if ready() else None
+    if not ready():
+        await asyncio.wait_for(changed.wait(), DEADLINE_S)
+
+
+@pytest.fixture
+async def started() -> AsyncIterator[Start]:
+    tasks: list[asyncio.Task[None]] = []
+
+    def start(speaker: Speaker) -> Speaker:
+        tasks.append(asyncio.create_task(speaker.run()))
+        return speaker
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_sentences_are_spoken_in_their_order(started: Start) -> None:
+    engine = FakeEngine()
+    speaker = started(Speaker([engine]))
+    for text in ("one", "two", "three"):
+        speaker.say(text)
+    assert await spoken(engine, 3) == ["one", "two", "three"]
+    assert (speaker.said, speaker.count) == ("three", 3)
+
+
+async def test_say_never_waits_for_an_engine_that_hangs(started: Start) -> None:
+    engine = FakeEngine(busy=asyncio.Event())
+    speaker = started(Speaker([engine]))
+    started_s = time.monotonic()
+    for number in range(20):
+        speaker.say(str(number))
+        await asyncio.sleep(0)
+    assert time.monotonic() - started_s < 0.5
+    assert engine.busy is not None
+    engine.busy.set()
+    assert await spoken(engine, 6) == ["0", "15", "16", "17", "18", "19"]
+
+
+async def test_after_three_failures_the_next_engine_speaks_the_same_sentence(
+    started: Start,
+) -> None:
+    broken, sound = FakeEngine("broken", failing=True), FakeEngine("sound")
+    changes: list[bool] = []
+    speaker = started(Speaker([broken, sound]))
+    speaker.changed = lambda: changes.append(speaker.healthy)
+    for number in range(MOST_FAILURES):
+        speaker.say(str(number))
+    assert await spoken(sound, 1) == ["2"]
+    assert broken.tried == MOST_FAILURES
+    assert speaker.engine is sound
+    assert speaker.healthy
+    assert changes == [False, True]
+
+
+async def test_after_the_last_engine_there_is_silence_and_no_harm(started: Start) -> None:
+    broken = FakeEngine(failing=True)
+    speaker = started(Speaker([broken]))
+    for number in range(MOST_FAILURES):
+        speaker.say(str(number))
+    await until(speaker, lambda: broken.tried == MOST_FAILURES)
+    speaker.say("nobody hears this")
+    assert not speaker.healthy
+    assert speaker.said == "nobody hears this"
+
+
+async def test_one_success_forgives_the_failures_before(started: Start) -> None:
+    engine = FakeEngine(failing=True)
+    speaker = started(Speaker([engine]))
+    speaker.say("lost")
+    await until(speaker, lambda: not speaker.healthy)
+    engine.failing = False
+    speaker.say("heard")
+    assert await spoken(engine, 1) == ["heard"]
+    assert speaker.healthy
+
+
+async def test_a_muted_speaker_remembers_what_it_was_to_say(started: Start) -> None:
+    engine = FakeEngine()
+    speaker = started(Speaker([engine], muted=True))
+    speaker.say("psst")
+    speaker.muted = False
+    speaker.say("aloud")
+    assert await spoken(engine, 1) == ["aloud"]
+    assert speaker.count == 2
+
+
+async def test_at_the_end_every_engine_is_closed() -> None:
+    engine = FakeEngine()
+    speaker = Speaker([engine])
+    task = asyncio.create_task(speaker.run())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert engine.closed
+
+
+def test_text_never_stands_in_the_command() -> None:
+    command = synthesis(Sound("en", 160, 0.5), "/tmp/x.wav")  # noqa: S108
+    assert "--stdin" in command
+    assert command[command.index("-a") + 1] == "50"
+
+
+def test_without_a_sound_card_there_is_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound_card, "complaint", lambda: sound_card.NO_CARD)
+    assert engines(Choice.AUTO, Sound()) == ()
+
+
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [
+        (Choice.AUTO, ["pyttsx3", "espeak-ng"]),
+        (Choice.PYTTSX3, ["pyttsx3"]),
+        (Choice.ESPEAK, ["espeak-ng"]),
+        (Choice.NONE, []),
+    ],
+)
+def test_the_choice_says_which_engines_are_tried_in_which_order(
+    monkeypatch: pytest.MonkeyPatch, choice: Choice, names: list[str]
+) -> None:
+    monkeypatch.setattr(sound_card, "complaint", lambda: None)
+    assert [engine.name for engine in engines(choice, Sound())] == names

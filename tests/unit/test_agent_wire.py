@@ -1,0 +1,109 @@
+"""What is delivered to a box: understood, or counted and logged once."""
+
+from collections.abc import Callable
+
+import pytest
+
+from bigred_agent import about
+from bigred_agent.machine.happenings import AppIs, ServerIs
+from bigred_agent.wire import Ear, subscriptions
+from bigred_broker.connection import Delivery
+from bigred_broker.messages import (
+    Answer,
+    AppState,
+    Phase,
+    Reply,
+    SetConfig,
+    SetIdentify,
+    SetLight,
+    SetSay,
+    Status,
+    encode,
+)
+from bigred_broker.topics import Topics
+
+TOPICS = Topics()
+
+
+@pytest.fixture
+def hears() -> Callable[..., object]:
+    ear = Ear(TOPICS, "red")
+
+    def hear(topic: str, payload: bytes, *, retained: bool = False) -> object:
+        meaning = ear.understand(Delivery(topic, payload, retained, lambda: None))
+        return meaning if meaning is not None else ear.faults.total
+
+    return hear
+
+
+def test_a_box_listens_to_its_own_topics_the_server_and_the_state_of_all_apps() -> None:
+    assert subscriptions(TOPICS, "red") == (
+        "bigred/box/red/reply",
+        "bigred/box/red/set/+",
+        "bigred/server/status",
+        "bigred/app/+/state",
+    )
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "meaning"),
+    [
+        ("bigred/server/status", b"online", ServerIs(Status.ONLINE)),
+        ("bigred/box/red/set/say", b'{"text": "hi"}', SetSay(text="hi")),
+        ("bigred/box/red/set/light", b'{"pattern": "armed"}', SetLight(pattern="armed")),
+        ("bigred/box/red/set/identify", b"", SetIdentify()),
+        ("bigred/box/red/set/config", b'{"muted": true}', SetConfig(muted=True)),
+        (
+            "bigred/box/red/reply",
+            b'{"id": "e1", "answer": "refused"}',
+            Reply(id="e1", answer=Answer.REFUSED),
+        ),
+    ],
+)
+def test_what_is_meant_for_the_box_is_understood(
+    hears: Callable[..., object], topic: str, payload: bytes, meaning: object
+) -> None:
+    assert hears(topic, payload) == meaning
+
+
+@pytest.mark.parametrize("retained", [False, True])
+def test_the_state_of_an_app_comes_with_its_age(
+    hears: Callable[..., object], retained: bool
+) -> None:
+    state = AppState(app="shop", phase=Phase.ROLLING)
+    heard = hears("bigred/app/shop/state", encode(state), retained=retained)
+    assert heard == AppIs(state, retained)
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        ("bigred/server/status", b"perhaps"),
+        ("bigred/box/red/set/say", b"hi"),
+        ("bigred/box/red/set/say", b'{"text": 7}'),
+        ("bigred/box/red/set/fire", b"{}"),
+        ("bigred/box/blue/reply", b'{"id": "e1", "answer": "refused"}'),
+        ("bigred/app/shop/state", b'{"app": "web"}'),
+        ("bigred/app/shop/state", b"{" * 20_000),
+        ("elsewhere/box/red/reply", b'{"id": "e1", "answer": "refused"}'),
+    ],
+)
+def test_what_is_malformed_is_counted(
+    hears: Callable[..., object], topic: str, payload: bytes
+) -> None:
+    assert hears(topic, payload) == 1
+
+
+def test_a_retained_command_or_answer_is_refused(hears: Callable[..., object]) -> None:
+    assert hears("bigred/box/red/set/say", b'{"text": "hi"}', retained=True) == 1
+
+
+def test_an_app_that_was_taken_away_is_nothing(hears: Callable[..., object]) -> None:
+    assert hears("bigred/app/shop/state", b"") == 0
+
+
+def test_a_box_tells_what_it_is() -> None:
+    info = about.info("simulated button", "en", ("lid", "voice"))
+    assert info.agent
+    assert info.model
+    assert info.capabilities == ("lid", "voice")
