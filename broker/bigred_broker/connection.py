@@ -89,12 +89,14 @@ class Connection:
         status_topic: str,
         session_expiry_s: int,
         deliveries: "asyncio.Queue[Any]",
+        *,
+        hold: bool = False,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._broker = broker
         self._session_expiry_s = session_expiry_s
         self._deliveries = deliveries
-        self._held: list[Delivery] | None = []
+        self._held: list[Delivery] | None = [] if hold else None
         self._connected: asyncio.Future[ReasonCode] = self._loop.create_future()
         self._answers: dict[int, asyncio.Future[Sequence[ReasonCode]]] = {}
         self._unacked: set[int] = set()
@@ -170,7 +172,7 @@ class Connection:
                 raise ConnectionError(f"the broker refused the subscription to {topic}: {code}")
 
     def begin(self) -> None:
-        """Let deliveries through; until now they were held, and after `lost` there are none.
+        """Let deliveries through, if it was made to `hold` them until now.
 
         A session's messages come before SUBSCRIBE is even sent, and retained ones with its answer.
         """

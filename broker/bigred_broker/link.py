@@ -123,7 +123,12 @@ class Link:
 
     async def _open(self) -> Connection:
         connection = Connection(
-            self.broker, self.name, self.status_topic, self.session_expiry_s, self.happenings
+            self.broker,
+            self.name,
+            self.status_topic,
+            self.session_expiry_s,
+            self.happenings,
+            hold=True,
         )
         try:
             await connection.open(CONNECT_DEADLINE_S)

@@ -171,7 +171,6 @@ async def test_a_late_acknowledgement_of_a_dropped_connection_is_harmless(
     connection = Connection(broker, "red", "t/status", 0, deliveries)
     await connection.open(DEADLINE_S)
     await connection.subscribe(["t/event"], DEADLINE_S)
-    connection.begin()
     connection.publish("t/event", b"x")
     delivery = await asyncio.wait_for(deliveries.get(), DEADLINE_S)
     connection.drop()
@@ -221,7 +220,6 @@ async def test_more_messages_than_may_be_in_flight_all_arrive_before_the_farewel
     ear = Connection(broker, "ear", "t/ear", 0, deliveries)
     await ear.open(DEADLINE_S)
     await ear.subscribe(["t/event"], DEADLINE_S)
-    ear.begin()
     mouth = make(broker)
     await mouth.open(DEADLINE_S)
     for number in range(300):

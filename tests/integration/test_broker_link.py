@@ -100,7 +100,7 @@ def broker(stopped_broker: Broker) -> Broker:
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short waits and deadlines, for tests that lose the broker."""
     monkeypatch.setattr(link_module, "delays", lambda: itertools.repeat(0.05))
-    monkeypatch.setattr(link_module, "HEARTBEAT_DEADLINE_S", 0.4)
+    monkeypatch.setattr(link_module, "HEARTBEAT_DEADLINE_S", 1.0)
     monkeypatch.setattr(link_module, "CONNECT_DEADLINE_S", 1.0)
 
 
@@ -360,7 +360,7 @@ async def test_a_frozen_broker_is_noticed_by_the_heartbeat_and_found_again(
         started = time.monotonic()
         down = await happened(red, LinkDown)
         assert "no heartbeat" in down.reason
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 5
         broker.send(signal.SIGCONT)
         await happened(red, LinkUp)
         # The wills of what was given up meanwhile never stand after the link is back.
@@ -438,12 +438,12 @@ async def test_a_failing_callback_does_not_take_the_link_along(
     broker: Broker, monkeypatch: pytest.MonkeyPatch, callback: str
 ) -> None:
     original = getattr(Connection, callback)
-    failures = iter([ZeroDivisionError("once")])
+    failures = [ZeroDivisionError("once")]
 
     @functools.wraps(original)
     def failing(*arguments: object) -> None:
-        for failure in failures:
-            raise failure
+        if failures:
+            raise failures.pop()
         original(*arguments)
 
     async with up(broker, name="watch") as watcher:
@@ -453,7 +453,9 @@ async def test_a_failing_callback_does_not_take_the_link_along(
             red.publish(EVENT, b"one")
             watcher.publish(REPLY, b"two")
             assert (await heard(red, REPLY, b"two")).payload == b"two"
-            assert next(failures, None) is None
+            await until(lambda: not failures)
+            red.publish(REPLY, b"three")
+            await heard(red, REPLY, b"three")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
