@@ -1,0 +1,420 @@
+"""The real agent on a real Mosquitto; the test plays the hand at the button, and the server."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import statistics
+import sys
+import time
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from bigred_broker import mosquitto
+from bigred_broker.connection import Delivery
+from bigred_broker.link import Link
+from bigred_broker.messages import (
+    Answer,
+    AppState,
+    BoxEvent,
+    BoxInfo,
+    BoxState,
+    Message,
+    Phase,
+    Progress,
+    ReleaseNote,
+    Reply,
+    SetConfig,
+    SetIdentify,
+    SetLight,
+    SetSay,
+    decode,
+    encode,
+)
+from bigred_broker.program import free_port
+from bigred_broker.settings import BrokerSettings
+from bigred_broker.topics import Topics
+
+DEADLINE_S = 15.0
+TOPICS = Topics()
+AGENT = Path(sys.executable).with_name("bigred-agent")
+NEW = ReleaseNote(digest="b" * 64, version="1.4.2", author="Ada")
+
+CONFIG = """
+[box]
+name = "red"
+answer_deadline_s = 0.5
+settle_s = 0.2
+[broker]
+port = {port}
+[button]
+kind = "simulated"
+socket = "{socket}"
+[voice]
+engine = "none"
+"""
+
+M = TypeVar("M", bound=Message)
+
+
+class Broker:
+    """A Mosquitto that can be stopped and started again, on the same port, remembering nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = BrokerSettings(port=free_port())
+        self._folder = folder
+        self._stack = contextlib.ExitStack()
+
+    def start(self) -> None:
+        self._stack.enter_context(mosquitto.running(self._folder, self.settings.port))
+
+    def stop(self) -> None:
+        self._stack.close()
+
+
+@dataclass
+class Server:
+    """Plays the deploy server; remembers what the box sent."""
+
+    link: Link
+    events: "asyncio.Queue[BoxEvent]" = field(default_factory=asyncio.Queue)
+    seen: dict[str, bytes] = field(default_factory=dict)
+    at_s: dict[str, float] = field(default_factory=dict)
+    sentences: list[str] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def listen(self) -> None:
+        while True:
+            happening = await self.link.happenings.get()
+            if not isinstance(happening, Delivery):
+                continue
+            happening.ack()
+            self.seen[happening.topic] = happening.payload
+            if happening.topic == TOPICS.box("red", "event"):
+                event = decode(BoxEvent, happening.payload)
+                self.at_s[event.id] = time.monotonic()
+                self.events.put_nowait(event)
+            elif happening.topic == TOPICS.box("red", "state"):
+                self.sentences.append(self.box().voice.said)
+            self._news.set()
+
+    async def until(self, ready: Callable[[], bool], what: str) -> None:
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                while not ready():
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            pytest.fail(f"not seen: {what}; the box says {self.seen}")
+
+    async def event(self, kind: str) -> BoxEvent:
+        async with asyncio.timeout(DEADLINE_S):
+            event = await self.events.get()
+        assert event.event_type.value == kind
+        return event
+
+    def box(self) -> BoxState:
+        return decode(BoxState, self.seen[TOPICS.box("red", "state")])
+
+    async def box_is(self, what: str, ready: Callable[[BoxState], bool]) -> BoxState:
+        topic = TOPICS.box("red", "state")
+        await self.until(lambda: topic in self.seen and ready(self.box()), what)
+        return self.box()
+
+    async def light(self, pattern: str) -> BoxState:
+        return await self.box_is(f"light {pattern}", lambda box: box.lights.pattern == pattern)
+
+    async def said(self, text: str) -> None:
+        await self.until(lambda: text in self.sentences, f"said {text!r}")
+
+    async def status(self, word: str) -> None:
+        topic = TOPICS.box("red", "status")
+        await self.until(lambda: self.seen.get(topic) == word.encode(), f"the box {word}")
+
+    def reply(self, event: BoxEvent, answer: Answer, **rest: object) -> None:
+        message = Reply.model_validate({"id": event.id, "answer": answer, **rest})
+        self.link.publish(TOPICS.box("red", "reply"), encode(message), expiry_s=5)
+
+    def app(self, phase: Phase, done: int = 0) -> None:
+        progress = Progress(done=done, total=3)
+        state = AppState(
+            app="shop", phase=phase, deployment="d2", release=NEW, progress=progress, reason="why"
+        )
+        self.link.keep(TOPICS.app("shop", "state"), encode(state))
+
+    def arm(self, event: BoxEvent) -> None:
+        self.reply(
+            event, Answer.ARMED, app="shop", release=NEW, nodes=3, arming="key-1", expires_in_s=60
+        )
+
+
+class Hand:
+    """Sets the simulated button over its socket."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def __call__(self, *words: str) -> str:
+        async with asyncio.timeout(DEADLINE_S):
+            reader, writer = await asyncio.open_unix_connection(self._path)
+            answer = b""
+            for word in words:
+                writer.write(f"{word}\n".encode())
+                answer = await reader.readline()
+            writer.close()
+        return answer.decode().strip()
+
+
+@dataclass
+class Stage:
+    """All that plays together."""
+
+    broker: Broker
+    server: Server
+    hand: Hand
+    agent: Process
+    log: Path
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    broker = Broker(tmp_path)
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+async def server(broker: Broker) -> AsyncIterator[Server]:
+    link = Link(broker.settings, "server", TOPICS.server_status, [TOPICS.every_box])
+    server = Server(link)
+    tasks = [asyncio.create_task(link.run()), asyncio.create_task(server.listen())]
+    yield server
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=DEADLINE_S)
+
+
+@pytest.fixture
+async def stage(broker: Broker, server: Server, tmp_path: Path) -> AsyncIterator[Stage]:
+    socket, config, log = tmp_path / "b.sock", tmp_path / "agent.toml", tmp_path / "agent.log"
+    config.write_text(CONFIG.format(port=broker.settings.port, socket=socket))
+    with log.open("wb") as output:
+        agent = await asyncio.create_subprocess_exec(
+            AGENT, "run", "--config", config, "--log", "json",
+            stdout=output, stderr=output, start_new_session=True,
+            env={**os.environ, "GPIOZERO_PIN_FACTORY": "mock"},
+        )  # fmt: skip
+    stage = Stage(broker, server, Hand(socket), agent, log)
+    try:
+        await server.box_is("a button", lambda box: box.button_connected)
+        await server.light("idle")
+        yield stage
+    finally:
+        if agent.returncode is None:
+            agent.kill()
+        await agent.wait()
+        if "Traceback" in log.read_text():
+            pytest.fail(log.read_text())
+
+
+async def test_from_the_lid_to_the_end_of_a_deployment(stage: Stage) -> None:
+    server, hand = stage.server, stage.hand
+    assert await hand("open") == "ok"
+    server.arm(await server.event("lid_open"))
+    await server.light("armed")
+    await server.said("System is armed! Shop 1.4.2 by Ada, to three servers.")
+    await hand("press")
+    press = await server.event("press")
+    assert press.arming == "key-1"
+    server.reply(press, Answer.ACCEPTED, deployment="d2")
+    await server.said("Firing missiles!")
+    await server.light("deploying")
+    assert (await server.event("release")).seq == press.seq + 1
+    server.app(Phase.CANARY, 1)
+    await server.said("The first server goes ahead.")
+    await server.box_is("a third", lambda box: abs(box.lights.progress - 1 / 3) < 0.01)
+    server.app(Phase.ROLLING, 2)
+    await server.said("Going on.")
+    server.app(Phase.SUCCEEDED, 3)
+    await server.said("Target reached! Shop 1.4.2 is live.")
+    await server.light("succeeded")
+    await hand("close")
+    assert (await server.event("lid_close")).event_type.value == "lid_close"
+
+
+async def test_a_rollback_is_spoken_with_its_reason(stage: Stage) -> None:
+    server, hand = stage.server, stage.hand
+    await hand("open")
+    server.arm(await server.event("lid_open"))
+    await server.light("armed")
+    await hand("press")
+    server.reply(await server.event("press"), Answer.ACCEPTED, deployment="d2")
+    await server.light("deploying")
+    server.app(Phase.ROLLING_BACK)
+    await server.said("Missiles coming back: why.")
+    server.app(Phase.ROLLED_BACK)
+    await server.said("Shop 1.4.2 was rolled back: why.")
+    await server.light("rolled_back")
+
+
+async def test_a_server_that_does_not_answer_is_said_to_be_silent(stage: Stage) -> None:
+    await stage.hand("open")
+    await stage.server.event("lid_open")
+    await stage.server.said("Nobody answered.")
+    await stage.hand("press")
+    await stage.server.said("Not armed. Close the lid and lift it again first.")
+    assert stage.server.events.empty()
+
+
+async def test_closing_the_lid_disarms(stage: Stage) -> None:
+    await stage.hand("open")
+    stage.server.arm(await stage.server.event("lid_open"))
+    await stage.server.light("armed")
+    await stage.hand("close")
+    await stage.server.said("System disarmed.")
+    await stage.server.event("lid_close")
+
+
+async def test_an_unplugged_button_is_told_and_found_again(stage: Stage) -> None:
+    server, hand = stage.server, stage.hand
+    await hand("unplug")
+    await server.event("button_lost")
+    await server.said("The red button was unplugged.")
+    assert (await server.light("button_lost")).lid.value == "unknown"
+    await hand("open", "plug")
+    await server.event("button_found")
+    await server.said("The red button is back.")
+    # The lid was open already: it must be seen closed before anything counts.
+    await hand("press", "close", "open")
+    await server.event("lid_close")
+    await server.event("lid_open")
+
+
+async def test_a_broker_that_is_gone_loses_what_is_done_and_repeats_nothing(stage: Stage) -> None:
+    server, hand = stage.server, stage.hand
+    await hand("open")
+    server.arm(await server.event("lid_open"))
+    await server.light("armed")
+    stage.broker.stop()
+    await _logged(stage, "Connection lost. System disarmed.")
+    await _logged(stage, "Contact with headquarters lost.")
+    await hand("press")
+    await _logged(stage, "No connection to the server. Nothing was sent.")
+    server.seen.clear()
+    stage.broker.start()
+    await server.said("Contact with headquarters restored.")
+    await server.light("idle")
+    assert decode(BoxInfo, server.seen[TOPICS.box("red", "info")]).button == "simulated button"
+    assert server.seen[TOPICS.box("red", "status")] == b"online"
+    # The lid still stands open, but the arming is void, and the press made meanwhile is forgotten.
+    await hand("close", "open")
+    await server.event("lid_close")
+    await server.event("lid_open")
+
+
+async def test_the_server_may_speak_light_identify_mute_and_change_the_pack(stage: Stage) -> None:
+    server = stage.server
+
+    def ask(message: Message, leaf: str) -> None:
+        server.link.publish(f"bigred/box/red/set/{leaf}", encode(message))
+
+    ask(SetSay(text="Lunch\x07!"), "say")
+    await server.said("Lunch !")
+    ask(SetLight(pattern="rolled-back"), "light")
+    await server.light("rolled_back")
+    ask(SetIdentify(), "identify")
+    await server.light("identify")
+    await server.said("Here I am. My name is Red.")
+    ask(SetConfig(pack="plain", muted=True), "config")
+    ask(SetIdentify(), "identify")
+    await server.said("This is the box Red.")
+
+
+async def test_malformed_messages_are_logged_once_and_the_box_goes_on(stage: Stage) -> None:
+    server = stage.server
+    for payload in (b"", b"{", b'{"v": 2}', b"\xff" * 100, b"[" * 10_000):
+        server.link.publish(TOPICS.box("red", "reply"), payload)
+        server.link.publish(TOPICS.app("shop", "state"), payload)
+    server.link.publish("bigred/box/red/set/say", b'{"text": "still here"}')
+    await server.said("still here")
+    assert stage.log.read_text().count("malformed message") == 2
+
+
+async def test_the_socket_refuses_what_it_does_not_know_and_lives_on(stage: Stage) -> None:
+    assert (await stage.hand("launch")).startswith("error: 'launch' is unknown")
+    assert await stage.hand("open", "close") == "ok"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_cleanly(stage: Stage, number: signal.Signals) -> None:
+    stage.agent.send_signal(number)
+    async with asyncio.timeout(DEADLINE_S):
+        assert await stage.agent.wait() == 0
+    await stage.server.status("offline")
+    assert not list(stage.log.parent.glob("b.sock"))
+
+
+async def test_a_killed_box_is_offline_by_its_will(stage: Stage) -> None:
+    stage.agent.kill()
+    await stage.server.status("offline")
+
+
+async def test_a_second_agent_in_a_folder_that_does_not_exist_is_one_sentence(
+    stage: Stage, tmp_path: Path
+) -> None:
+    agent = await asyncio.create_subprocess_exec(
+        AGENT, "run", "--simulated", tmp_path / "nowhere" / "b.sock",
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(DEADLINE_S):
+        _, complaint = await agent.communicate()
+    assert agent.returncode == 1
+    assert "choose another path" in complaint.decode()
+    assert "Traceback" not in complaint.decode()
+
+
+async def test_the_doctor_finds_broker_and_server_and_disturbs_nobody(stage: Stage) -> None:
+    doctor = await asyncio.create_subprocess_exec(
+        AGENT, "doctor", "--config", stage.log.with_name("agent.toml"),
+        stdout=asyncio.subprocess.PIPE, env={**os.environ, "GPIOZERO_PIN_FACTORY": "mock"},
+    )  # fmt: skip
+    async with asyncio.timeout(DEADLINE_S):
+        output, _ = await doctor.communicate()
+    assert doctor.returncode == 0, output.decode()
+    assert "All is well." in output.decode()
+    assert stage.agent.returncode is None
+    assert stage.server.seen[TOPICS.box("red", "status")] == b"online"
+
+
+async def test_an_event_leaves_the_box_within_a_poll_and_five_milliseconds(
+    stage: Stage, record_property: Callable[[str, object], None]
+) -> None:
+    whole_ms, inside_ms = [], []
+    for word, kind in [("open", "lid_open"), ("close", "lid_close")] * 20:
+        # People pause, and not in step with the polling.
+        await asyncio.sleep(0.1 + random.random() * 0.03)
+        sent_s = time.monotonic()
+        await stage.hand(word)
+        event = await stage.server.event(kind)
+        whole_ms.append((stage.server.at_s[event.id] - sent_s) * 1000)
+        inside_ms.append(event.age_ms)
+    whole, inside = statistics.median(whole_ms), statistics.median(inside_ms)
+    print(f"hand to server {whole:.1f} ms, reading to publish {inside:.2f} ms (medians)")  # noqa: T201
+    record_property("hand_to_server_ms", whole)
+    assert whole <= 25
+    assert inside <= 5
+
+
+async def _logged(stage: Stage, text: str) -> None:
+    """Wait for a sentence in the agent's own log: with the broker away nothing else tells."""
+    end = time.monotonic() + DEADLINE_S
+    while text not in stage.log.read_text():
+        assert time.monotonic() < end, f"not logged: {text}"
+        await asyncio.sleep(0.02)
