@@ -71,7 +71,7 @@ class Presses:
             else:
                 reply = await self._fire(db, box, name, look, event)
             await armings.remember(db, box, event.id, reply.model_dump_json(), time.time())
-        log.info("answered", box=box, event=event.event_type, answer=reply.answer, app=name)
+        log.info("answered", box=box, happened=event.event_type, answer=reply.answer, app=name)
         if reply.answer is Answer.ACCEPTED:
             self.started(name)
         return reply

@@ -25,7 +25,10 @@ def command(app: str | None, limit: int, config: Path | None) -> None:
     if not found:
         click.echo("no deployment yet")
         return
-    table = Table("deployment", "app", "release", "outcome", "by", "began", "seconds", "reason")
+    table = Table(box=None)
+    for heading in ("deployment", "app", "release", "outcome", "by", "began", "seconds"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("reason")
     for record in found:
         seconds = f"{record.ended_at - record.started_at:.1f}" if record.ended_at else "-"
         began = datetime.fromtimestamp(record.started_at).astimezone()
@@ -33,9 +36,9 @@ def command(app: str | None, limit: int, config: Path | None) -> None:
             record.id,
             record.app,
             versions.get((record.app, record.digest), record.digest[:12]),
-            record.phase,
+            record.phase.replace("_", " "),
             record.who,
-            began.strftime("%Y-%m-%d %H:%M:%S"),
+            began.strftime("%m-%d %H:%M"),
             seconds,
             record.reason,
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import getpass
 import os
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
@@ -78,7 +79,12 @@ def need_server(settings: Settings) -> None:
 
 def person() -> str:
     """Say who types."""
-    return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid-{os.getuid()}"
+    if behind_sudo := os.environ.get("SUDO_USER"):
+        return behind_sudo
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -1,5 +1,6 @@
 """`bigred server`."""
 
+import logging
 from pathlib import Path
 
 import click
@@ -18,4 +19,7 @@ def command(config: Path | None) -> None:
     """
     settings = settings_of(config)
     logs.configure(settings.server.log_format)
+    # A line a probe, and ten at the first start, would bury what matters.
+    for chatty in ("httpx2", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     run(serve(settings))

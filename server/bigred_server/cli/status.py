@@ -64,12 +64,13 @@ def _print(state: AppState, trouble: str) -> None:
         reason = f": {state.reason}" if state.reason else ""
         console.print(
             f"deployment {state.deployment} of {_told(state.release)}, "
-            f"{state.phase.replace('_', ' ')} since {state.since}, by {state.who}{reason}",
+            f"{state.phase.replace('_', ' ')} since {state.since[:19]} UTC, by {state.who}{reason}",
             highlight=False,
+            soft_wrap=True,
         )
     if trouble:
         console.print(trouble, style="red", highlight=False)
-    table = Table("node", "state", "release")
+    table = Table("node", "state", "release", box=None)
     for node in state.nodes:
         table.add_row(node.name, node.state, node.release or "-")
     console.print(table)

@@ -19,7 +19,7 @@ from bigred_server.journal import acts, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage
-from bigred_server.rollout import outcome, tally, waits
+from bigred_server.rollout import outcome, tally
 from bigred_server.rollout.act import Act
 from bigred_server.rollout.adoption import Adoption
 from bigred_server.rollout.decide import Decision, decide
@@ -30,6 +30,7 @@ from bigred_server.rollout.narrator import Narrator
 from bigred_server.rollout.policy import Policy
 from bigred_server.rollout.tally import Tally
 from bigred_server.rollout.view import View, wanted
+from bigred_server.rollout.waits import Wait, track, tried
 from bigred_server.status import app_state, phase_text
 
 log = structlog.get_logger(__name__)
@@ -46,7 +47,7 @@ class _InHand:
     """What the loop holds of the deployment it runs: clocks and counters, nothing it acts on."""
 
     id: str
-    waits: dict[str, waits.Wait] = field(default_factory=dict)
+    waits: dict[str, Wait] = field(default_factory=dict)
     tally: Tally | None = None
 
 
@@ -89,7 +90,7 @@ class Controller:
         """Do what is due; give how long to wait for the next time, in seconds."""
         async with self.db.read() as db:
             record = await deployments.running(db, self.app)
-            known = {release.digest: release for release in await releases.of_app(db, self.app)}
+            known = _by_digest(await releases.of_app(db, self.app))
         if record is None:
             self._in_hand = None
             return await self._idle(known)
@@ -112,15 +113,15 @@ class Controller:
             record, known = await self._find_way_back(record, known)
         deployment = _as_decided(record, known)
         now_s = time.monotonic()
-        in_hand.waits = waits.track(in_hand.waits, self._look.nodes, wanted(deployment), now_s)
+        in_hand.waits = track(in_hand.waits, self._look.nodes, wanted(deployment), now_s)
         decision = decide(
             View(deployment, self._look.nodes, in_hand.waits, executor.busy, self.policy, now_s)
         )
         for act in decision.acts:
             executor.launch(record, act, self._when_done(in_hand, act))
         if decision.phase is not record.phase:
-            record = await self._enter(in_hand, record, known[record.digest], decision)
-            self._wake.set()
+            record, known = await self._enter(in_hand, record, known[record.digest], decision)
+            self.wake()
         self._tell(record, known)
         return POLL_S
 
@@ -129,7 +130,7 @@ class Controller:
 
         def done(failure: str) -> None:
             now_s = time.monotonic()
-            in_hand.waits = waits.tried(in_hand.waits, act.node, begun_at, now_s, failure)
+            in_hand.waits = tried(in_hand.waits, act.node, begun_at, now_s, failure)
             self.wake()
 
         return done
@@ -143,7 +144,7 @@ class Controller:
                 await self.adoption.adopt_unanimous(self._look.nodes)
         async with self.db.read() as db:
             last = next(iter(await deployments.newest(db, self.app, 1)), None)
-            known = {release.digest: release for release in await releases.of_app(db, self.app)}
+            known = _by_digest(await releases.of_app(db, self.app))
         self._tell(last, known)
         return IDLE_S
 
@@ -189,15 +190,20 @@ class Controller:
 
     async def _enter(
         self, in_hand: _InHand, record: Record, release: Release, decision: Decision
-    ) -> Record:
-        """Write a change of phase to the journal and tell it."""
+    ) -> tuple[Record, Known]:
+        """Write a change of phase to the journal and tell it; an outcome changes the releases."""
         record = outcome.entered(record, decision, time.time())
         counted = in_hand.tally.total if in_hand.tally else tally.ZERO
         async with self.db.write() as db:
             await outcome.write(db, record, release, counted)
+            known = await releases.of_app(db, self.app)
         text = phase_text(record.phase, release.version, len(record.nodes), decision.reason)
         await self.narrator.say(record, AppEventType.PHASE, text)
-        return record
+        return record, _by_digest(known)
+
+
+def _by_digest(known: list[Release]) -> Known:
+    return {release.digest: release for release in known}
 
 
 def _as_decided(record: Record, known: Known) -> Deployment:

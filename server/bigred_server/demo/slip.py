@@ -1,0 +1,44 @@
+"""The demo's receipt: the deployment's own, with what the customers and the box's user saw."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any  # a receipt is JSON
+
+from bigred_server.demo import samples
+from bigred_server.demo.crowd import latency
+from bigred_server.demo.samples import Sample
+
+
+@dataclass(frozen=True)
+class Moments:
+    """When it happened, in monotonic seconds."""
+
+    traffic: float
+    lid: float
+    armed: float
+    press: float
+    accepted: float
+    ended: float
+    left: float
+
+
+def slip(receipt: Mapping[str, Any], seen: list[Sample], at: Moments) -> dict[str, Any]:
+    """Write the receipt. `requests` and `failed` are the customers' own count of the whole run."""
+    counted = samples.counts(seen)
+    return {
+        "outcome": receipt["outcome"],
+        "release": receipt["release"],
+        "nodes": receipt["nodes"],
+        "seconds": receipt["seconds"],
+        "requests": counted.requests,
+        "failed": counted.failed,
+        "retried": receipt["retried"],
+        "latency_ms": {
+            "before": latency(seen, at.traffic, at.press),
+            "during": latency(seen, at.press, at.ended),
+            "after": latency(seen, at.ended, at.left),
+        },
+        "lid_to_armed_ms": round((at.armed - at.lid) * 1000, 1),
+        "press_to_accepted_ms": round((at.accepted - at.press) * 1000, 1),
+        "per_node": receipt["per_node"],
+    }

@@ -1,0 +1,75 @@
+"""Sweeps the stage: whatever the demo started is gone afterwards, however the demo itself ended.
+
+Every process started on a stage inherits an environment variable that names its folder; by that
+mark they are found, the Tomcats too, which are nobody's children. A watchman, a process of its
+own, sweeps when the demo was killed before it could.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+MARK = "BIGRED_STAGE"
+_PATIENCE_S = 3.0
+
+
+def marked(folder: Path) -> list[int]:
+    """List the processes that carry the stage's mark, this one left out."""
+    mark = f"{MARK}={folder}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            environment = (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if mark in environment.split(b"\0"):
+            found.append(int(entry.name))
+    return found
+
+
+def sweep(folder: Path) -> None:
+    """End every process of the stage and remove its folder."""
+    end_s = time.monotonic() + _PATIENCE_S
+    number = signal.SIGTERM
+    while processes := marked(folder):
+        for process in processes:
+            _signal(process, number)
+        if time.monotonic() > end_s:
+            number = signal.SIGKILL
+        time.sleep(0.05)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _signal(process: int, number: signal.Signals) -> None:
+    try:
+        os.kill(process, number)
+    except ProcessLookupError:
+        return
+
+
+def post_watchman(folder: Path) -> "subprocess.Popen[bytes]":
+    """Start the watchman; he sweeps when the pipe to his input is closed, by whatever cause."""
+    environment = {key: value for key, value in os.environ.items() if key != MARK}
+    return subprocess.Popen(
+        [sys.executable, "-m", __name__, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def _watch(folder: Path) -> None:
+    sys.stdin.buffer.read()
+    sweep(folder)
+
+
+if __name__ == "__main__":
+    _watch(Path(sys.argv[1]))
