@@ -1,0 +1,200 @@
+"""The voice through the real pyttsx3 and espeak-ng; an `aplay` of ours keeps what it would play."""
+
+import asyncio
+import os
+import stat
+import sys
+import tempfile
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bigred_agent.errors import VoiceError
+from bigred_agent.settings import VoiceSettings
+from bigred_agent.voice import sound_card
+from bigred_agent.voice.engine import Engine, Sound
+from bigred_agent.voice.espeak_engine import EspeakEngine
+from bigred_agent.voice.once import speak_once
+from bigred_agent.voice.pyttsx3_engine import Pyttsx3Engine
+from bigred_agent.voice.speaker import Speaker
+from bigred_broker import program
+
+DEADLINE_S = 30.0
+PATIENCE_S = 15.0
+AGENT = Path(sys.executable).with_name("bigred-agent")
+
+# Called as `aplay -l`, `aplay FILE -q` or `aplay -q FILE`.
+APLAY = """#!/bin/sh
+[ "$1" = "-l" ] && { echo "card 0: Fake [Fake], device 0: Fake"; exit 0; }
+for last in "$@"; do [ "$last" = "-q" ] || file="$last"; done
+[ -e "$HEARD/broken" ] && { echo "aplay: cannot play" >&2; exit 1; }
+[ -e "$HEARD/hangs" ] && { : > "$HEARD/hanging"; exec sleep 300; }
+n=$(ls "$HEARD" | grep -c wav)
+cp "$file" "$HEARD/.part" && mv "$HEARD/.part" "$HEARD/$n.wav"
+"""
+
+
+@pytest.fixture
+def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of what was played: 0.wav, 1.wav and so on."""
+    programs, heard = tmp_path / "bin", tmp_path / "heard"
+    programs.mkdir()
+    heard.mkdir()
+    aplay = programs / "aplay"
+    aplay.write_text(APLAY)
+    aplay.chmod(aplay.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("HEARD", str(heard))
+    return heard
+
+
+def seconds(file: Path) -> float:
+    """How long a recording is; it fails when it holds only silence."""
+    with wave.open(str(file)) as recording:
+        frames = recording.readframes(recording.getnframes())
+        assert any(frames), "silence"
+        return float(recording.getnframes() / recording.getframerate())
+
+
+@pytest.mark.parametrize("make", [Pyttsx3Engine, EspeakEngine])
+async def test_every_sentence_is_heard_once_and_to_its_end(
+    heard: Path, make: Callable[[Sound], Engine]
+) -> None:
+    engine = make(Sound())
+    texts = [
+        "Firing missiles!",
+        "System is armed! Shop 1.4.2 by Ada, to four servers.",
+        "Node one of three done.",
+        "Firing missiles!",
+    ]
+    try:
+        for text in texts:
+            await engine.speak(text, PATIENCE_S)
+    finally:
+        await engine.close()
+    lengths = [seconds(heard / f"{number}.wav") for number in range(len(texts))]
+    assert _recordings(heard) == len(texts)
+    assert lengths[0] == pytest.approx(lengths[3], abs=0.05), "the same sentence"
+    assert lengths[1] > 2 * lengths[0]
+    assert 0.5 < lengths[0] < 3
+
+
+async def test_what_hangs_is_killed_with_all_it_started_and_the_next_sentence_is_heard(
+    heard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(heard))
+    engine = Pyttsx3Engine(Sound())
+    (heard / "hangs").touch()
+    with pytest.raises(VoiceError, match="pyttsx3 hangs"):
+        await engine.speak("This hangs.", 3.0)
+    assert (heard / "hanging").exists()
+    assert not _running(heard, "sleep", "300")
+    assert sorted(os.listdir(heard)) == ["hanging", "hangs"], "no recording is left behind"
+    (heard / "hangs").unlink()
+    await engine.speak("This is heard.", PATIENCE_S)
+    await engine.close()
+    assert seconds(heard / "0.wav") > 0.3
+
+
+async def test_a_speaker_falls_back_to_espeak_when_pyttsx3_can_t_speak(
+    heard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Pyttsx3Engine(Sound(voice="no-such-voice"))
+    # A Python that can't import the package at all stands for every way to break it.
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    speaker = Speaker([broken, EspeakEngine(Sound())])
+    task = asyncio.create_task(speaker.run())
+    healthy = asyncio.Event()
+    speaker.changed = lambda: healthy.set() if speaker.healthy else None
+    for text in ("Lost.", "Lost, too.", "Heard by the other engine."):
+        speaker.say(text)
+    await asyncio.wait_for(healthy.wait(), DEADLINE_S)
+    assert speaker.engine is not None
+    assert speaker.engine.name == "espeak-ng"
+    await asyncio.to_thread(
+        program.wait_until, (heard / "0.wav").exists, DEADLINE_S, "the sentence is heard"
+    )
+    task.cancel()
+    await asyncio.wait([task], timeout=DEADLINE_S)
+    assert seconds(heard / "0.wav") > 1
+
+
+async def test_espeak_tells_what_aplay_complains_about(heard: Path) -> None:
+    (heard / "broken").touch()
+    with pytest.raises(VoiceError, match="aplay failed: aplay: cannot play"):
+        await EspeakEngine(Sound()).speak("Nobody hears this.", PATIENCE_S)
+
+
+async def test_espeak_that_hangs_is_killed(heard: Path) -> None:
+    (heard / "hangs").touch()
+    with pytest.raises(VoiceError, match="espeak-ng hangs"):
+        await EspeakEngine(Sound()).speak("This hangs.", 1.0)
+    assert not _running(heard, "sleep", "300")
+
+
+async def test_text_that_looks_like_a_command_or_an_option_is_only_spoken(heard: Path) -> None:
+    text = f"--help; touch {heard}/owned $(touch {heard}/owned) <speak> `x` \\"
+    for engine in (Pyttsx3Engine(Sound()), EspeakEngine(Sound())):
+        await engine.speak(text, PATIENCE_S)
+        await engine.close()
+    assert not (heard / "owned").exists()
+    assert _recordings(heard) == 2
+
+
+async def test_a_quieter_voice_is_quieter(heard: Path) -> None:
+    for volume in (1.0, 0.3):
+        engine = Pyttsx3Engine(Sound(volume=volume))
+        await engine.speak("Firing missiles!", PATIENCE_S)
+        await engine.close()
+    loud, quiet = (_peak(heard / f"{number}.wav") for number in range(2))
+    assert quiet < loud / 2
+
+
+async def test_say_speaks_the_test_phrase_when_it_is_given_nothing(heard: Path) -> None:
+    await speak_once("", VoiceSettings())
+    assert seconds(heard / "0.wav") > 0.5
+
+
+async def test_the_command_say_is_heard(heard: Path) -> None:
+    agent = await asyncio.create_subprocess_exec(AGENT, "say", "Firing", "missiles!")
+    async with asyncio.timeout(DEADLINE_S):
+        assert await agent.wait() == 0
+    assert seconds(heard / "0.wav") > 0.5
+
+
+def test_the_sound_card_is_seen_by_aplay_and_missed_without(
+    heard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sound_card.complaint() is None
+    monkeypatch.setenv("PATH", str(heard))
+    assert sound_card.complaint() == sound_card.NO_PLAYER
+
+
+def _peak(file: Path) -> int:
+    with wave.open(str(file)) as recording:
+        samples = memoryview(recording.readframes(recording.getnframes())).cast("h")
+    return max(abs(sample) for sample in samples)
+
+
+def _running(heard: Path, *argv: str) -> bool:
+    """Whether a process with these arguments runs under our folder of fakes."""
+    wanted = "\0".join(argv).encode() + b"\0"
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if process.read_bytes() == wanted and f"HEARD={heard}\0".encode() in _environment(
+                process
+            ):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _environment(process: Path) -> bytes:
+    return process.with_name("environ").read_bytes()
+
+
+def _recordings(heard: Path) -> int:
+    return len(list(heard.glob("*.wav")))
