@@ -28,12 +28,12 @@ from bigred_broker.messages import (
 from bigred_broker.topics import Topics
 from bigred_server.arming.presses import Presses
 from bigred_server.errors import HaproxyError
+from bigred_server.fleet import RealFleet
 from bigred_server.journal import lock
 from bigred_server.journal.database import Database
 from bigred_server.pipeline.store import Store
 from bigred_server.rollout.adoption import Adoption
 from bigred_server.rollout.controller import Controller
-from bigred_server.rollout.fleet import RealFleet
 from bigred_server.rollout.narrator import Narrator
 from bigred_server.settings import AppSettings, Settings
 from bigred_server.tomcat.probe import client

@@ -17,9 +17,9 @@ from bigred_server.cli.options import (
     settings_of,
 )
 from bigred_server.daemon import release_store
+from bigred_server.fleet import RealFleet
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.rollout.fleet import RealFleet
 from bigred_server.settings import Settings
 from bigred_server.status import app_state
 from bigred_server.tomcat.probe import client

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import rows, runtime
-from bigred_server.rollout.look import Admin
+from bigred_server.rollout.look import Admin, Counters
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class BackendLook:
 
     pid: int
     servers: dict[str, rows.Row]
-    counters: rows.Counters
+    counters: Counters
 
 
 @dataclass(frozen=True)

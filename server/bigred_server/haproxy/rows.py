@@ -7,7 +7,7 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bigred_server.rollout.look import Admin
+from bigred_server.rollout.look import Admin, Counters
 
 # srv_admin_state is a set of bits. Source: HAProxy's include/haproxy/server-t.h, SRV_ADMF_*.
 _MAINT_BITS = 0x01 | 0x02 | 0x04 | 0x20
@@ -27,15 +27,6 @@ class Row:
     in_flight: int
     status: str
     check: str
-
-
-@dataclass(frozen=True)
-class Counters:
-    """What a backend counted since HAProxy's start."""
-
-    requests: int
-    errors_5xx: int
-    retried: int
 
 
 def stat(answer: str) -> list[Mapping[str, str]]:

@@ -1,7 +1,6 @@
 """The store: releases as files named by their SHA-256, never changed, checked when read."""
 
 import contextlib
-import hashlib
 import os
 import shutil
 import tempfile
@@ -9,14 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_server.errors import ReleaseError
+from bigred_server.files import digest_of, sync
 
 _HEADROOM = 64 * 1024 * 1024
-
-
-def digest_of(path: Path) -> str:
-    """Give the SHA-256 of a file as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -72,12 +66,3 @@ class Store:
         """Remove a release that was never written to the journal."""
         with contextlib.suppress(FileNotFoundError):
             self.path(digest).unlink()
-
-
-def sync(path: Path) -> None:
-    """Have a file's or folder's contents on the disk before going on."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -44,3 +44,12 @@ class NodeLook:
 
 
 Looks = dict[str, NodeLook]
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What HAProxy's backend counted since HAProxy's start."""
+
+    requests: int
+    errors_5xx: int
+    retried: int

@@ -5,11 +5,11 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.messages import Phase
-from bigred_server.haproxy.rows import Counters
 from bigred_server.journal import acts, deployments, releases
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage
 from bigred_server.rollout.decide import Decision
+from bigred_server.rollout.look import Counters
 from bigred_server.rollout.receipt import receipt
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any  # a receipt is JSON
 
-from bigred_server.haproxy.rows import Counters
 from bigred_server.journal.acts import ActRecord
 from bigred_server.journal.deployments import Record
 from bigred_server.rollout.act import Kind
+from bigred_server.rollout.look import Counters
 
 _CLOSING = frozenset({Kind.DRAIN, Kind.MAINT})
 

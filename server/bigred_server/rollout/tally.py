@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any  # read from JSON
 
-from bigred_server.haproxy.rows import Counters
+from bigred_server.rollout.look import Counters
 
 ZERO = Counters(0, 0, 0)
 

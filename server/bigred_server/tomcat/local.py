@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bigred_server.errors import NodeError
-from bigred_server.pipeline.store import digest_of, sync
+from bigred_server.files import digest_of, sync
 from bigred_server.settings import NodeSettings
 from bigred_server.tomcat import war
 

@@ -1,0 +1,20 @@
+"""Files that must be what we think they are: digests, and writes that outlast a power cut."""
+
+import hashlib
+import os
+from pathlib import Path
+
+
+def digest_of(path: Path) -> str:
+    """Give the SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Have a file's or folder's contents on the disk before going on."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
