@@ -153,7 +153,8 @@ class Server:
         try:
             await self._dispatch(delivery)
         except MessageError as error:
-            if self._faults.count(delivery.topic, time.monotonic()):
+            levels = self._topics.parse(delivery.topic) or (delivery.topic,)
+            if self._faults.count("/".join(levels[:2]), time.monotonic()):
                 log.warning("malformed message", topic=delivery.topic, error=str(error))
         except Exception:
             # The outermost edge of one message's task: the next message must be dealt with.

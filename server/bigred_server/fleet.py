@@ -1,6 +1,7 @@
 """The real fleet of one app: HAProxy by its Runtime API, nodes by their commands and HTTP."""
 
 import asyncio
+import time
 
 import httpx2
 
@@ -9,11 +10,14 @@ from bigred_server.haproxy.backend import Backend, BackendLook
 from bigred_server.pipeline.store import Store
 from bigred_server.rollout.act import Act, Kind
 from bigred_server.rollout.fleet import FleetLook
-from bigred_server.rollout.look import Admin, NodeLook
+from bigred_server.rollout.look import Admin, Answer, NodeLook
 from bigred_server.rollout.policy import Policy
+from bigred_server.rollout.view import is_serving
 from bigred_server.settings import AppSettings
 from bigred_server.tomcat.local import LocalNode
 from bigred_server.tomcat.probe import Probe
+
+_ANSWER_KEEPS_S = 1.0
 
 
 class RealFleet:
@@ -29,6 +33,8 @@ class RealFleet:
             name: Probe(http, node.url, app.marker, app.admission)
             for name, node in app.nodes.items()
         }
+
+        self._answers: dict[str, tuple[float, Answer]] = {}
 
     async def check(self) -> None:
         """Raise HaproxyError when HAProxy lacks a server, or denies us what we need."""
@@ -62,7 +68,7 @@ class RealFleet:
             return shallow
         node = self._nodes[name]
         digest = await asyncio.to_thread(node.digest)
-        answer = await self._probes[name].answer(node.manifest())
+        answer = await self._answer(name, node, in_service=is_serving(shallow))
         # Something that answers runs; only where nothing does is it worth a process to ask.
         running = True if answer.came else await node.running()
         return NodeLook(
@@ -75,6 +81,15 @@ class RealFleet:
             running=running,
             answer=answer,
         )
+
+    async def _answer(self, name: str, node: LocalNode, *, in_service: bool) -> Answer:
+        """Ask the app, but not ten times a second where HAProxy's check finds it well anyway."""
+        asked_at_s, answer = self._answers.get(name, (float("-inf"), Answer()))
+        if in_service and answer.ok and time.monotonic() - asked_at_s < _ANSWER_KEEPS_S:
+            return answer
+        answer = await self._probes[name].answer(node.manifest())
+        self._answers[name] = (time.monotonic(), answer)
+        return answer
 
     async def act(self, act: Act) -> str:
         """Do one act."""

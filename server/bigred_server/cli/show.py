@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import click
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bigred_server.cli.follow import follow as follow_events
 from bigred_server.cli.follow import line, summary
 from bigred_server.cli.options import config_option, journal, run, settings_of
 from bigred_server.journal import acts, deployments, events
@@ -17,10 +19,14 @@ from bigred_server.settings import Settings
 @click.command("show")
 @click.argument("deployment", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, acts included.")
+@click.option("--follow", "-f", is_flag=True, help="Go on printing until it has ended.")
 @config_option
-def command(deployment: str | None, as_json: bool, config: Path | None) -> None:
+def command(deployment: str | None, as_json: bool, follow: bool, config: Path | None) -> None:
     """Show DEPLOYMENT, or the newest one: what happened, and its receipt."""
     settings = settings_of(config)
+    if follow:
+        click.echo(summary(run(_follow(settings, deployment))))
+        return
     record, happened, done = run(_show(settings, deployment))
     if as_json:
         everything = {
@@ -35,16 +41,28 @@ def command(deployment: str | None, as_json: bool, config: Path | None) -> None:
     click.echo(summary(record))
 
 
+async def _follow(settings: Settings, deployment: str | None) -> Record:
+    async with journal(settings) as db:
+        async with db.read() as connection:
+            found = await _find(connection, deployment)
+        return await follow_events(settings, db, found.id)
+
+
 async def _show(
     settings: Settings, deployment: str | None
 ) -> tuple[Record, list[EventRecord], list[ActRecord]]:
     async with journal(settings) as db, db.read() as connection:
-        if deployment is None:
-            found = next(iter(await deployments.newest(connection, None, 1)), None)
-        else:
-            found = await deployments.find(connection, deployment)
-        if found is None:
-            what = f"deployment {deployment}" if deployment else "deployment yet"
-            raise click.ClickException(f"there is no {what}; see: bigred history")
+        found = await _find(connection, deployment)
         happened = await events.of_deployment(connection, found.id)
         return found, happened, await acts.of_deployment(connection, found.id)
+
+
+async def _find(db: AsyncConnection, deployment: str | None) -> Record:
+    if deployment is None:
+        found = next(iter(await deployments.newest(db, None, 1)), None)
+    else:
+        found = await deployments.find(db, deployment)
+    if found is None:
+        what = f"deployment {deployment}" if deployment else "deployment yet"
+        raise click.ClickException(f"there is no {what}; see: bigred history")
+    return found

@@ -63,7 +63,7 @@ async def _refuse_while_running(db: AsyncConnection, app: str) -> None:
     if running is not None:
         raise DeploymentError(
             f"deployment {running.id} of {app} by {running.who} is running "
-            f"({running.phase}); follow it with: bigred show {running.id}"
+            f"({running.phase}); follow it with: bigred show --follow {running.id}"
         )
 
 
