@@ -113,6 +113,11 @@ class Box:
         self._state, deeds = step(self._state, happening, time.monotonic(), self.policy)
         for deed in deeds:
             self._do(deed)
+            # Each sentence is seen by whoever follows the state, also when two come at once.
+            self._tell()
+        self._tell()
+
+    def _tell(self) -> None:
         self._show()
         self._tell_state()
 

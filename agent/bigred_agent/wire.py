@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from bigred_agent.machine.happenings import AppIs, Happening, ServerIs
+from bigred_agent.machine.happenings import AppIs, AppIsGone, Happening, ServerIs
 from bigred_broker.connection import Delivery
 from bigred_broker.faults import Faults
 from bigred_broker.messages import (
@@ -55,7 +55,7 @@ class Ear:
     faults: Faults = field(default_factory=Faults)
 
     def understand(self, delivery: Delivery) -> Happening | SetConfig | None:
-        """Give what a delivery means; None when it means nothing to a box."""
+        """Give what a delivery means; None when it is malformed."""
         try:
             return self._decode(delivery)
         except MessageError as error:
@@ -68,7 +68,7 @@ class Ear:
                 )
             return None
 
-    def _decode(self, delivery: Delivery) -> Happening | SetConfig | None:
+    def _decode(self, delivery: Delivery) -> Happening | SetConfig:
         match self.topics.parse(delivery.topic):
             case ("server", "status"):
                 return ServerIs(decode_status(delivery.payload))
@@ -80,9 +80,9 @@ class Ear:
                 return decode(model, delivery.payload or b"{}")
         raise MessageError("nothing a box understands")
 
-    def _app(self, delivery: Delivery, app: str) -> AppIs | None:
+    def _app(self, delivery: Delivery, app: str) -> AppIs | AppIsGone:
         if not delivery.payload:
-            return None  # an app that was taken away
+            return AppIsGone(app)
         state = decode(AppState, delivery.payload)
         if state.app != app:
             raise MessageError(f"the state of app {state.app!r} under the topic of {app!r}")

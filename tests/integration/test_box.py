@@ -238,6 +238,7 @@ async def test_from_the_lid_to_the_end_of_a_deployment(stage: Stage) -> None:
     await server.light("deploying")
     assert (await server.event("release")).seq == press.seq + 1
     server.app(Phase.CANARY, 1)
+    await server.said("Node one of three done.")
     await server.said("The first server goes ahead.")
     await server.box_is("a third", lambda box: abs(box.lights.progress - 1 / 3) < 0.01)
     server.app(Phase.ROLLING, 2)

@@ -91,7 +91,8 @@ async def test_what_hangs_is_killed_with_all_it_started_and_the_next_sentence_is
         await engine.speak("This hangs.", 3.0)
     assert (heard / "hanging").exists()
     assert not _running(heard, "sleep", "300")
-    assert sorted(os.listdir(heard)) == ["hanging", "hangs"], "no recording is left behind"
+    left = sorted(file.name for file in await asyncio.to_thread(lambda: [*heard.iterdir()]))
+    assert left == ["hanging", "hangs"], "no recording is left behind"
     (heard / "hangs").unlink()
     await engine.speak("This is heard.", PATIENCE_S)
     await engine.close()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bigred_agent.buttons.reading import ButtonEvent
 from bigred_agent.lights.patterns import DEFAULT_PATTERNS
 from bigred_agent.machine.deeds import Deed, Publish, Say, SayText
-from bigred_agent.machine.happenings import AppIs, Happening, ServerIs, Tick
+from bigred_agent.machine.happenings import AppIs, AppIsGone, Happening, ServerIs, Tick
 from bigred_agent.machine.light import light
 from bigred_agent.machine.state import Policy, State
 from bigred_agent.machine.step import step
@@ -241,7 +241,7 @@ def test_an_arming_expires_and_says_so(box: Story) -> None:
 
 def test_a_press_carries_the_arming_and_its_acceptance_fires(box: Story) -> None:
     box.armed().hand("press")
-    assert (box.kinds, box.sent[0].arming) == (["press"], "key-1")
+    assert (box.kinds, box.sent[0].arming, box.light) == (["press"], "key-1", "armed")
     box.answered(Answer.ACCEPTED, deployment="d2")
     assert (box.heard, box.light) == (["Deploying."], "deploying")
 
@@ -377,6 +377,12 @@ def test_an_accepted_deployment_nobody_hears_of_does_not_show_for_ever(box: Stor
     assert box.fired().waits(20).light == "idle"
 
 
+def test_an_app_that_is_taken_away_shows_no_more(box: Story) -> None:
+    box.app(Phase.ROLLING)
+    assert box.happens(AppIsGone("shop")).light == "idle"
+    assert box.happens(AppIsGone("never-heard-of")).heard == []
+
+
 def test_a_new_candidate_is_announced_once(box: Story) -> None:
     waiting: dict[str, Any] = {"deployment": "d1", "release": OLD, "candidate": NEW}
     assert box.app(Phase.SUCCEEDED, 3, **waiting).heard == ["Shop 1.4.2 can be deployed."]
@@ -385,7 +391,7 @@ def test_a_new_candidate_is_announced_once(box: Story) -> None:
 
 
 def test_pressing_while_a_deployment_runs_is_sent_and_the_stop_is_said(box: Story) -> None:
-    box.fired().app(Phase.ROLLING, 1)
+    box.fired().app(Phase.ROLLING, 1).waits(5)
     box.hand("press")
     assert (box.kinds, box.sent[0].arming) == (["press"], None)
     assert box.answered(Answer.ACCEPTED, deployment="d2").heard == ["Stopping."]
@@ -394,25 +400,23 @@ def test_pressing_while_a_deployment_runs_is_sent_and_the_stop_is_said(box: Stor
 
 
 def test_on_hold_a_press_goes_on_and_a_hold_is_sent(box: Story) -> None:
-    box.fired().app(Phase.HOLDING, 1, reason="stopped")
+    box.fired().app(Phase.HOLDING, 1, reason="stopped").waits(5)
     assert box.hand("press").answered(Answer.ACCEPTED, deployment="d2").heard == []
     assert box.app(Phase.ROLLING, 1).heard == ["Continuing."]
     assert box.hand("hold").kinds == ["hold"]
 
 
-@pytest.mark.parametrize(
-    ("phase", "sentence"),
-    [
-        (Phase.ROLLING, "A deployment is running. Press to stop it."),
-        (Phase.HOLDING, "A deployment is on hold. Press to go on, or hold to roll back."),
-    ],
-)
-def test_lifting_the_lid_while_one_runs_says_what_a_press_would_do(
-    box: Story, phase: Phase, sentence: str
-) -> None:
-    box.app(phase)
-    box.hand("lid_open").answered(Answer.REFUSED, code=Refusal.RUNNING, reason="running")
-    assert box.heard == [sentence]
+def test_presses_right_after_an_accepted_one_are_ignored(box: Story) -> None:
+    box.fired().app(Phase.CANARY)
+    for _ in range(3):
+        assert (box.hand("press").kinds, box.heard) == ([], [])
+    assert box.waits(5).hand("press").kinds == ["press"]
+
+
+def test_lifting_the_lid_while_one_runs_gives_the_server_s_reason(box: Story) -> None:
+    box.app(Phase.ROLLING)
+    box.hand("lid_open").answered(Answer.REFUSED, code=Refusal.RUNNING, reason="one is running")
+    assert (box.heard, box.light) == (["Not ready: one is running."], "deploying")
 
 
 def test_a_reconnect_repeats_no_news_but_brings_what_was_missed(box: Story) -> None:
@@ -549,6 +553,7 @@ HAPPENINGS: st.SearchStrategy[Callable[[Story], Happening]] = st.one_of(
     st.sampled_from(["idle", "rolled-back", "disco"]).map(
         lambda name: lambda story: SetLight(pattern=name)
     ),
+    st.just(lambda story: AppIsGone("shop")),
     st.just(lambda story: SetIdentify()),
     st.just(lambda story: SetSay(text="hello")),
 )

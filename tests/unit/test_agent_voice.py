@@ -160,6 +160,19 @@ async def test_after_the_last_engine_there_is_silence_and_no_harm(started: Start
     assert speaker.said == "nobody hears this"
 
 
+async def test_a_full_disk_is_a_failure_like_any_other(started: Start) -> None:
+    engine = FakeEngine(busy=asyncio.Event())
+    speaker = started(Speaker([engine, FakeEngine()]))
+
+    async def full(text: str, deadline_s: float) -> None:
+        raise OSError(28, "No space left on device")
+
+    engine.speak = full  # type: ignore[method-assign]
+    speaker.say("lost")
+    await until(speaker, lambda: not speaker.healthy)
+    assert speaker.engine is engine
+
+
 async def test_one_success_forgives_the_failures_before(started: Start) -> None:
     engine = FakeEngine(failing=True)
     speaker = started(Speaker([engine]))

@@ -73,6 +73,29 @@ def test_an_unplugged_button_is_told_once_with_the_reason_and_found_again(
     assert kinds(events, 1) == ["button_found"]
 
 
+def test_a_driver_that_fails_in_a_way_of_its_own_is_opened_again(
+    events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    button = SimulatedButton()
+    watch = Watch(button, events.put, poll_s=0.005)
+    thread = threading.Thread(target=watch.run, daemon=True)
+    thread.start()
+    try:
+        assert kinds(events, 1) == ["button_found"]
+        with monkeypatch.context() as broken:
+            broken.setattr(SimulatedButton, "read", _fail)
+            lost = events.get(timeout=DEADLINE_S)
+        assert (lost.kind, lost.reason) == (EventType.BUTTON_LOST, watching.DRIVER_FAILED)
+        assert kinds(events, 1) == ["button_found"]
+    finally:
+        watch.stop()
+        thread.join(DEADLINE_S)
+
+
+def _fail(_: SimulatedButton) -> None:
+    raise ValueError("Invalid endpoint address 0x81")
+
+
 def test_an_unknown_command_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UnknownCommandError, match="known are open, close, press"):
         SimulatedButton().command("launch")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from bigred_agent import about
-from bigred_agent.machine.happenings import AppIs, ServerIs
+from bigred_agent.machine.happenings import AppIs, AppIsGone, ServerIs
 from bigred_agent.wire import Ear, subscriptions
 from bigred_broker.connection import Delivery
 from bigred_broker.messages import (
@@ -98,8 +98,8 @@ def test_a_retained_command_or_answer_is_refused(hears: Callable[..., object]) -
     assert hears("bigred/box/red/set/say", b'{"text": "hi"}', retained=True) == 1
 
 
-def test_an_app_that_was_taken_away_is_nothing(hears: Callable[..., object]) -> None:
-    assert hears("bigred/app/shop/state", b"") == 0
+def test_an_app_that_was_taken_away_is_gone(hears: Callable[..., object]) -> None:
+    assert hears("bigred/app/shop/state", b"") == AppIsGone("shop")
 
 
 def test_a_box_tells_what_it_is() -> None:

@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 POLL_S = 0.015
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 2.0
+DRIVER_FAILED = "the button's driver failed; it is opened again (see the log)"
 
 Tell = Callable[[ButtonEvent], None]
 
@@ -50,6 +51,11 @@ class Watch:
                 found = self._edges != edges.Edges()
                 pause_s = FIRST_PAUSE_S if found else min(pause_s * 2, LONGEST_PAUSE_S)
                 self._lost(str(error))
+            except Exception:
+                # The thread's outermost edge: a library that fails in a way of its own must not
+                # leave a box that can't feel.
+                log.exception("the button's driver failed", button=self.button.name)
+                self._lost(DRIVER_FAILED)
             finally:
                 self.button.close()
             self._stopped.wait(pause_s)

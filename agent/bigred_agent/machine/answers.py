@@ -3,11 +3,11 @@
 import math
 from dataclasses import replace
 
-from bigred_agent.machine.deeds import Deed, Deeds, Say
+from bigred_agent.machine.deeds import Deeds, Say
 from bigred_agent.machine.state import Accepted, Arming, Countdown, Policy, State, Waiting
 from bigred_agent.phrases.phrase import Phrase, Servers
 from bigred_agent.phrases.spoken import release_values
-from bigred_broker.messages import Answer, EventType, Phase, Refusal, Reply
+from bigred_broker.messages import Answer, EventType, Phase, Reply
 
 Outcome = tuple[State, Deeds]
 
@@ -25,7 +25,7 @@ def handle(state: State, reply: Reply, now_s: float, policy: Policy) -> Outcome:
 
 def _to_the_lid(state: State, waiting: Waiting, reply: Reply) -> Outcome:
     if reply.answer is not Answer.ARMED or reply.arming is None or reply.app is None:
-        return state, (_not_armed(state, reply),)
+        return state, (Say(Phrase.NOT_ARMED, {"reason": _reason(reply)}),)
     # Counted from the question, so that ours is never the arming that lives longer.
     expires_s = waiting.sent_s + reply.expires_in_s
     state = replace(state, arming=Arming(reply.arming, reply.app, expires_s))
@@ -37,14 +37,6 @@ def _to_the_lid(state: State, waiting: Waiting, reply: Reply) -> Outcome:
     return state, (Say(phrase, {**values, "servers": Servers(reply.nodes)}),)
 
 
-def _not_armed(state: State, reply: Reply) -> Deed:
-    if reply.code is Refusal.RUNNING and state.running is not None:
-        if state.running.phase is Phase.HOLDING:
-            return Say(Phrase.HOLDING_PRESS_TO_GO_ON)
-        return Say(Phrase.RUNNING_PRESS_TO_STOP)
-    return Say(Phrase.NOT_ARMED, {"reason": _reason(reply)})
-
-
 def _to_the_press(
     state: State, waiting: Waiting, reply: Reply, now_s: float, policy: Policy
 ) -> Outcome:
@@ -54,6 +46,7 @@ def _to_the_press(
         # A press into a running deployment: on hold it goes on, and the next phase says so.
         on_hold = state.running is not None and state.running.phase is Phase.HOLDING
         return state, () if on_hold else (Say(Phrase.STOP_ASKED),)
+    state = replace(state, fired_s=now_s)
     if reply.deployment is not None and not _is_known(state, reply.deployment):
         until_s = now_s + reply.countdown_s + policy.first_state_deadline_s
         state = replace(state, accepted=Accepted(reply.deployment, until_s))

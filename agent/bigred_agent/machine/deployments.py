@@ -64,6 +64,11 @@ def handle(state: State, news: AppIs, now_s: float, policy: Policy) -> Outcome:
     return replace(state, apps=apps), tuple(deeds)
 
 
+def forget(state: State, app: str) -> State:
+    """Take in that an app is no more."""
+    return replace(state, apps={name: known for name, known in state.apps.items() if name != app})
+
+
 def _is_ours(state: State, news: AppIs, *, same: bool) -> bool:
     """Whether it tells of a press of this box, be it that its answer is still on the way."""
     if state.accepted is not None and state.accepted.deployment == news.app.deployment:

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from bigred_agent.buttons.reading import ButtonEvent
 from bigred_agent.machine.deeds import Deed, Deeds, Publish, Say
-from bigred_agent.machine.state import State, Waiting
+from bigred_agent.machine.state import Policy, State, Waiting
 from bigred_agent.phrases.phrase import Phrase
 from bigred_broker.messages import EventType
 
 Outcome = tuple[State, Deeds]
 
 
-def handle(state: State, event: ButtonEvent, now_s: float) -> Outcome:
+def handle(state: State, event: ButtonEvent, now_s: float, policy: Policy) -> Outcome:
     """Take in one event of the button."""
     state = replace(state, lid=event.lid, button=event.kind is not EventType.BUTTON_LOST)
     match event.kind:
@@ -24,7 +24,7 @@ def handle(state: State, event: ButtonEvent, now_s: float) -> Outcome:
         case EventType.LID_CLOSE:
             return _lid_close(state, event)
         case EventType.PRESS:
-            return _press(state, event, now_s)
+            return _press(state, event, now_s, policy)
         case EventType.HOLD:
             return _send(state, event) if state.is_deploying else (state, ())
         case EventType.RELEASE:
@@ -52,7 +52,7 @@ def _lid_close(state: State, event: ButtonEvent) -> Outcome:
     return state, (*deeds, Say(Phrase.DISARMED)) if was_armed else deeds
 
 
-def _press(state: State, event: ButtonEvent, now_s: float) -> Outcome:
+def _press(state: State, event: ButtonEvent, now_s: float, policy: Policy) -> Outcome:
     if state.waiting is not None and state.waiting.kind is EventType.PRESS:
         return state, ()
     if not state.connected:
@@ -61,6 +61,9 @@ def _press(state: State, event: ButtonEvent, now_s: float) -> Outcome:
     if arming is None and not state.is_deploying:
         # Pressed before the answer to the lid: whoever is that fast has not heard what would fly.
         return state, () if state.waiting is not None else (Say(Phrase.LIFT_THE_LID),)
+    just_fired = state.fired_s is not None and now_s - state.fired_s < policy.quiet_after_press_s
+    if arming is None and just_fired:
+        return state, ()
     carried = arming.id if arming else None
     waiting = Waiting(event.kind, event.id, now_s, carried)
     return _send(replace(state, arming=None, waiting=waiting), event, carried)

@@ -27,12 +27,20 @@ class AppIs:
     retained: bool
 
 
+@dataclass(frozen=True)
+class AppIsGone:
+    """An app was taken away."""
+
+    app: str
+
+
 Happening = (
     Tick
     | LinkUp
     | LinkDown
     | ServerIs
     | AppIs
+    | AppIsGone
     | ButtonEvent
     | Reply
     | SetSay

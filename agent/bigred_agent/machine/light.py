@@ -26,7 +26,7 @@ def base(state: State) -> Pattern:
         return Pattern.OFFLINE
     if state.is_deploying:
         return _deploying(state.running.phase if state.running else None)
-    if state.arming is not None:
+    if state.is_armed:
         return Pattern.ARMED
     if not state.button:
         return Pattern.BUTTON_LOST

@@ -20,6 +20,8 @@ class Policy:
     # A neighbour that is away for a moment, as in a restart, is not talked about.
     settle_s: float = 2.0
     identify_s: float = 10.0
+    # After an accepted press others are ignored: a button bounces, and so do people.
+    quiet_after_press_s: float = 5.0
     # An accepted press shows as a deployment; if none is heard of within this, it does no more.
     first_state_deadline_s: float = 15.0
 
@@ -109,6 +111,7 @@ class State:
     waiting: Waiting | None = None
     arming: Arming | None = None
     accepted: Accepted | None = None
+    fired_s: float | None = None
     countdown: Countdown | None = None
     apps: Mapping[str, Known] = field(default_factory=dict)
     news: News | None = None
@@ -119,6 +122,12 @@ class State:
     def connected(self) -> bool:
         """Whether an event would be heard by the server now."""
         return self.link_up and self.server is Status.ONLINE
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether the next press fires, or one has just asked to."""
+        asked = self.waiting is not None and self.waiting.arming is not None
+        return self.arming is not None or asked
 
     @property
     def running(self) -> AppState | None:

@@ -6,7 +6,7 @@ from bigred_agent.buttons.reading import ButtonEvent
 from bigred_agent.lights.patterns import Pattern
 from bigred_agent.machine import answers, deployments, hand, light, reach
 from bigred_agent.machine.deeds import Deed, Deeds, Say, SayText
-from bigred_agent.machine.happenings import AppIs, Happening, ServerIs, Tick
+from bigred_agent.machine.happenings import AppIs, AppIsGone, Happening, ServerIs, Tick
 from bigred_agent.machine.state import Countdown, Override, Policy, State
 from bigred_agent.phrases.phrase import Phrase
 from bigred_agent.phrases.spoken import spoken_name
@@ -33,11 +33,13 @@ def _dispatch(state: State, happening: Happening, now_s: float, policy: Policy) 
         case LinkUp() | LinkDown() | ServerIs():
             return reach.handle(state, happening)
         case ButtonEvent():
-            return hand.handle(state, happening, now_s)
+            return hand.handle(state, happening, now_s, policy)
         case Reply():
             return answers.handle(state, happening, now_s, policy)
         case AppIs():
             return deployments.handle(state, happening, now_s, policy)
+        case AppIsGone(app):
+            return deployments.forget(state, app), ()
         case SetSay():
             return state, (SayText(happening.text),)
         case SetLight():

@@ -10,8 +10,6 @@ class Phrase(StrEnum):
     ARMED = "armed"
     ARMED_NO_AUTHOR = "armed_no_author"
     NOT_ARMED = "not_armed"
-    RUNNING_PRESS_TO_STOP = "running_press_to_stop"
-    HOLDING_PRESS_TO_GO_ON = "holding_press_to_go_on"
     DISARMED = "disarmed"
     DISARMED_EXPIRED = "disarmed_expired"
     DISARMED_LOST = "disarmed_lost"

@@ -77,7 +77,8 @@ class Speaker:
             before = (engine, self.healthy)
             try:
                 await engine.speak(text, deadline_s(text))
-            except VoiceError as error:
+            except (VoiceError, OSError) as error:
+                # OSError: no process can be started, or no file written, at the moment.
                 self._failed(engine, error)
             else:
                 self._failures = 0
@@ -86,7 +87,7 @@ class Speaker:
             if self.engine is engine:
                 return
 
-    def _failed(self, engine: Engine, error: VoiceError) -> None:
+    def _failed(self, engine: Engine, error: Exception) -> None:
         self._failures += 1
         log.warning("a sentence was not spoken", engine=engine.name, reason=str(error))
         if self._failures < MOST_FAILURES:
