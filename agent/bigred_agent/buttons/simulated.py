@@ -1,7 +1,7 @@
 """A button that is set by hand: over a socket, by the keyboard, by a test.
 
-It is polled like a real one, so what is measured with it is honest. Each level stands long enough
-to outlast the debouncing, also when the commands come faster than anybody could act.
+It is polled like a real one, so what is measured with it is honest. Each level of a contact stands
+long enough to outlast the debouncing, also when the commands come faster than anybody could act.
 """
 
 import threading
@@ -38,7 +38,9 @@ class SimulatedButton:
     _reading: Reading = field(default_factory=lambda: Reading(Lid.CLOSED, pressed=False))
     _plugged: bool = True
     _ahead: deque[tuple[str, Lid | bool]] = field(default_factory=deque)
-    _stands: int = 0
+    _polls: int = 0
+    # From which reading on each contact may change again; the other one need not wait for it.
+    _free_at: dict[str, int] = field(default_factory=lambda: {"lid": 0, "pressed": 0})
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def command(self, word: str) -> None:
@@ -65,10 +67,10 @@ class SimulatedButton:
         with self._lock:
             if not self._plugged:
                 raise ButtonAbsentError(UNPLUGGED)
-            self._stands = max(0, self._stands - 1)
-            if self._ahead and not self._stands:
+            self._polls += 1
+            if self._ahead and self._polls >= self._free_at[self._ahead[0][0]]:
                 name, level = self._ahead.popleft()
-                self._stands = _STAND_POLLS
+                self._free_at[name] = self._polls + _STAND_POLLS
                 if name == "lid" and isinstance(level, Lid):
                     self._reading = replace(self._reading, lid=level)
                 else:
