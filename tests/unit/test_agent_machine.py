@@ -299,6 +299,19 @@ def test_closing_the_lid_in_the_countdown_is_sent_and_ends_the_counting(box: Sto
     assert box.light == "idle"
 
 
+def test_news_of_another_deployment_does_not_end_the_countdown(box: Story) -> None:
+    box.fired(countdown_s=3).waits(0.5)
+    box.app(Phase.SUCCEEDED, 3, deployment="d1", release=OLD)
+    box.app(Phase.FAILED, app="web", deployment="w1")
+    box.waits(3)
+    assert box.told[-3:] == ["three.", "two.", "one."]
+
+
+def test_the_end_of_the_deployment_ends_the_countdown(box: Story) -> None:
+    box.fired(countdown_s=3).waits(0.5).app(Phase.ABORTED)
+    assert box.waits(5).heard == []
+
+
 def test_closing_the_lid_after_the_press_means_nothing(box: Story) -> None:
     assert box.fired().hand("lid_close").heard == []
     assert box.light == "deploying"

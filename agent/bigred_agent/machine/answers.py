@@ -53,7 +53,7 @@ def _to_the_press(
     if (seconds := math.floor(reply.countdown_s)) > 0:
         # "Firing missiles!" is spoken first; the numbers follow on the beat.
         first_s = now_s + reply.countdown_s - seconds
-        state = replace(state, countdown=Countdown(seconds, first_s))
+        state = replace(state, countdown=Countdown(reply.deployment, seconds, first_s))
     return state, (Say(Phrase.ACCEPTED),)
 
 

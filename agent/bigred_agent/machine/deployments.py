@@ -47,18 +47,14 @@ def handle(state: State, news: AppIs, now_s: float, policy: Policy) -> Outcome:
     if ours or same or live:
         deeds += _progress(app, told_done)
     moved = not same or before is None or before.phase is not app.phase
-    if (
-        moved
-        and app.phase is not None
-        and (ours or _is_followed(before, same) or (live and not same))
-    ):
+    worth_telling = ours or _is_followed(before, same) or (live and not same)
+    if app.phase is not None and moved and worth_telling:
         deeds += _phase(app, app.phase, expected=ours or same)
         state = _show(state, app.phase, now_s, policy)
     if live and _new_candidate(before, app):
         deeds.append(_candidate(app))
 
-    if ours or same:
-        state = _no_longer_awaited(state, app)
+    state = _no_longer_awaited(state, app)
     done = app.progress.done if app.progress else 0
     apps = {**state.apps, app.app: Known(app, max(told_done, done))}
     return replace(state, apps=apps), tuple(deeds)
@@ -73,15 +69,17 @@ def _is_ours(state: State, news: AppIs, *, same: bool) -> bool:
     """Whether it tells of a press of this box, be it that its answer is still on the way."""
     if state.accepted is not None and state.accepted.deployment == news.app.deployment:
         return True
-    waiting = state.waiting
-    pressed = waiting is not None and waiting.arming is not None
-    return pressed and not same and not news.retained and news.app.deployment is not None
+    fired = state.waiting.arming if state.waiting else None
+    if fired is None or fired.app != news.app.app:
+        return False
+    return not same and not news.retained and news.app.deployment is not None
 
 
 def _no_longer_awaited(state: State, app: AppState) -> State:
     if state.accepted is not None and state.accepted.deployment == app.deployment:
         state = replace(state, accepted=None)
-    if app.phase is None or app.phase.is_outcome:
+    counted = state.countdown is not None and state.countdown.deployment == app.deployment
+    if counted and app.phase is not None and app.phase.is_outcome:
         state = replace(state, countdown=None)
     return state
 

@@ -64,8 +64,8 @@ def _press(state: State, event: ButtonEvent, now_s: float, policy: Policy) -> Ou
     just_fired = state.fired_s is not None and now_s - state.fired_s < policy.quiet_after_press_s
     if arming is None and just_fired:
         return state, ()
+    waiting = Waiting(event.kind, event.id, now_s, arming)
     carried = arming.id if arming else None
-    waiting = Waiting(event.kind, event.id, now_s, carried)
     return _send(replace(state, arming=None, waiting=waiting), event, carried)
 
 

@@ -41,7 +41,7 @@ class Waiting:
     kind: EventType
     id: str
     sent_s: float
-    arming: str | None = None
+    arming: "Arming | None" = None
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,9 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Countdown:
-    """The seconds that are still to be spoken: `left` next, at `due_s`."""
+    """The seconds before a deployment that are still to be spoken: `left` next, at `due_s`."""
 
+    deployment: str | None
     left: int
     due_s: float
 

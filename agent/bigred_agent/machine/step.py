@@ -7,7 +7,7 @@ from bigred_agent.lights.patterns import Pattern
 from bigred_agent.machine import answers, deployments, hand, light, reach
 from bigred_agent.machine.deeds import Deed, Deeds, Say, SayText
 from bigred_agent.machine.happenings import AppIs, AppIsGone, Happening, ServerIs, Tick
-from bigred_agent.machine.state import Countdown, Override, Policy, State
+from bigred_agent.machine.state import Override, Policy, State
 from bigred_agent.phrases.phrase import Phrase
 from bigred_agent.phrases.spoken import spoken_name
 from bigred_broker.link import LinkDown, LinkUp
@@ -73,7 +73,7 @@ def _deadlines(state: State, now_s: float, policy: Policy) -> Outcome:
     if state.identify_until_s is not None and now_s >= state.identify_until_s:
         state = replace(state, identify_until_s=None)
     if (countdown := state.countdown) is not None and now_s >= countdown.due_s:
-        following = Countdown(countdown.left - 1, countdown.due_s + 1.0)
+        following = replace(countdown, left=countdown.left - 1, due_s=countdown.due_s + 1.0)
         state = replace(state, countdown=following if following.left else None)
         deeds.append(Say(Phrase.COUNT, {"number": countdown.left}))
     return state, tuple(deeds)
