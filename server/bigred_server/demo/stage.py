@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +104,8 @@ def set_up(nodes: int, say: Say) -> Iterator[Stage]:
 
     Raises ProgramError when something is missing or does not start.
     """
+    for name in ("mosquitto", "haproxy"):
+        program.find_program(name, name)
     with _folder() as folder, contextlib.ExitStack() as stack:
         say("building the sample shop with javac")
         (folder / "wars").mkdir()
@@ -145,7 +147,7 @@ def _start_all(tomcats: dict[str, TomcatInstance], war: Path) -> None:
     def start(tomcat: TomcatInstance) -> None:
         tomcat.create()
         (tomcat.webapps / f"{config.APP}.war").write_bytes(war.read_bytes())
-        subprocess.run(tomcat.start_command, check=True, timeout=30)
+        _run(tomcat.start_command)
         program.wait_until(
             lambda: program.is_listening(tomcat.port),
             _START_DEADLINE_S,
@@ -154,6 +156,16 @@ def _start_all(tomcats: dict[str, TomcatInstance], war: Path) -> None:
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(start, tomcats.values()))
+
+
+def _run(command: Sequence[str]) -> None:
+    try:
+        subprocess.run(command, check=True, timeout=30, capture_output=True, text=True)
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.strip() or "it printed nothing"
+        raise program.ProgramError(
+            f"{' '.join(command)} ended with {error.returncode}: {said}"
+        ) from error
 
 
 def _since(log: Path, begin: int) -> bytes:

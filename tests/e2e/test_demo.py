@@ -1,0 +1,320 @@
+"""`bigred demo` as newcomers run it: by itself, by hand, interrupted, and where something lacks."""
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bigred_broker.program import stop, wait_until
+from bigred_server.demo import sweep
+
+BIGRED = Path(sys.executable).with_name("bigred")
+DEADLINE_S = 100.0
+RECEIPT = {
+    *("outcome", "release", "nodes", "seconds", "requests", "failed", "retried", "latency_ms"),
+    *("lid_to_armed_ms", "press_to_accepted_ms", "per_node"),
+}
+NODE = {"name", "seconds", "drain_s", "stop_s", "start_s", "check_s"}
+BAD = ("does-not-start", "answers-500", "wrong-release")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A demo that runs, and the folder where all of its temporary files are."""
+
+    process: "subprocess.Popen[bytes]"
+    home: Path
+
+    @property
+    def output(self) -> str:
+        return (self.home / "output").read_text()
+
+    def until(self, text: str, deadline_s: float = 40.0) -> None:
+        def said() -> bool:
+            assert self.process.poll() is None, self.output
+            return text in self.output
+
+        wait_until(said, deadline_s, f"the demo says {text!r}; it said:\n{self.output}")
+
+    def ended(self, deadline_s: float = DEADLINE_S) -> int:
+        return self.process.wait(deadline_s)
+
+    def receipt(self) -> dict[str, object]:
+        read: dict[str, object] = json.loads((self.home / "receipt.json").read_text())
+        return read
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
+    """Starts demos; each has a folder for temporary files of its own."""
+    with contextlib.ExitStack() as house:
+
+        def start(*arguments: str) -> Demo:
+            home = tmp_path / str(len(list(tmp_path.iterdir())))
+            (home / "tmp").mkdir(parents=True)
+            with (home / "output").open("wb") as output:
+                process = subprocess.Popen(
+                    [BIGRED, "demo", *arguments, "--json", home / "receipt.json"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env={**os.environ, "TMPDIR": short(home, house), "PYTHONUNBUFFERED": "1"},
+                )
+            house.callback(stop, process, patience_s=20)
+            return Demo(process, home)
+
+        yield start
+
+
+def short(home: Path, house: contextlib.ExitStack) -> str:
+    """Give a folder for temporary files with a name short enough for the sockets in it."""
+    folder = tempfile.mkdtemp(prefix="demo-")
+    house.callback(shutil.rmtree, folder)
+    (home / "where").write_text(folder)
+    return folder
+
+
+def temporary(demo: Demo) -> Path:
+    return Path((demo.home / "where").read_text())
+
+
+def stage_of(demo: Demo) -> Path:
+    """The stage's folder, as soon as it is there."""
+    wait_until(lambda: any(temporary(demo).glob("bigred-*")), 20, "the stage has a folder")
+    return next(temporary(demo).glob("bigred-*"))
+
+
+def alive(process: int) -> bool:
+    """Whether a process runs; a dead one whose parent takes its time has closed everything."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def in_folder(folder: Path) -> list[int]:
+    """The processes that carry the stage's mark or name its folder: the watchman does so too."""
+    named = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(folder).encode() in (entry / "cmdline").read_bytes():
+                named.append(int(entry.name))
+    return [one for one in {*named, *sweep.marked(folder)} if alive(one)]
+
+
+def listening(processes: list[int]) -> set[int]:
+    """The TCP ports on which these processes listen."""
+    sockets = set()
+    for process in processes:
+        with contextlib.suppress(OSError):
+            for link in Path(f"/proc/{process}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    sockets.add(link.readlink().name)
+    found = set()
+    tables = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]  # Java's are in the second
+    for line in [line for table in tables for line in table.read_text().splitlines()[1:]]:
+        fields = line.split()
+        if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+            found.add(int(fields[1].rpartition(":")[2], 16))
+    return found
+
+
+def bound(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def assert_nothing_left(folder: Path, ports: set[int]) -> None:
+    wait_until(
+        lambda: not in_folder(folder) and not folder.exists(), 20, f"{folder} is swept, whole"
+    )
+    assert [port for port in ports if bound(port)] == []
+    assert list(folder.parent.glob("*")) == []
+
+
+def requests_a_second(output: str) -> float:
+    """The rate from the first request to the count at the end, as the demo told it."""
+    begun = re.search(r"^ *([\d.]+)  sending", output, re.MULTILINE)
+    counted = re.search(r"^ *([\d.]+)  (\d+) requests so far", output, re.MULTILINE)
+    assert begun, output
+    assert counted, output
+    return int(counted[2]) / (float(counted[1]) - float(begun[1]))
+
+
+def test_the_demo_succeeds_and_leaves_nothing_behind(demo: Callable[..., Demo]) -> None:
+    running = demo("--once")
+    folder = stage_of(running)
+    running.until("the button is pushed")
+    ports = listening(in_folder(folder))
+    assert len(ports) >= 5, "Mosquitto, HAProxy and three Tomcats listen"
+    assert running.ended() == 0, running.output
+    receipt = running.receipt()
+    assert set(receipt) == RECEIPT
+    assert (receipt["outcome"], receipt["release"], receipt["nodes"]) == ("succeeded", "1.1.0", 3)
+    assert receipt["failed"] == 0
+    assert isinstance(receipt["per_node"], list)
+    assert [set(node) for node in receipt["per_node"]] == [NODE] * 3
+    assert isinstance(receipt["latency_ms"], dict)
+    assert list(receipt["latency_ms"]) == ["before", "during", "after"]
+    assert all(set(span) == {"p50", "p99", "max"} for span in receipt["latency_ms"].values())
+    assert requests_a_second(running.output) >= 200
+    assert_nothing_left(folder, ports)
+
+
+def test_each_bad_release_is_taken_back_and_no_request_fails(demo: Callable[..., Demo]) -> None:
+    # Side by side, as two newcomers on one machine would.
+    running = {kind: demo("--once", "--nodes", "2", "--rate", "80", "--bad", kind) for kind in BAD}
+    folders = [stage_of(one) for one in running.values()]
+    for kind, one in running.items():
+        assert one.ended() == 0, f"{kind}: {one.output}"
+        receipt = one.receipt()
+        assert (receipt["outcome"], receipt["failed"]) == ("rolled_back", 0), kind
+        assert receipt["nodes"] == 2
+    for folder in folders:
+        assert_nothing_left(folder, set())
+
+
+@pytest.mark.parametrize(
+    "moment", ["starting Mosquitto", "node1: stop done"], ids=["at-its-start", "in-mid-deployment"]
+)
+def test_whatever_ends_the_demo_nothing_is_left(demo: Callable[..., Demo], moment: str) -> None:
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+    running = {number: demo("--once", "--nodes", "2", "--rate", "50") for number in signals}
+    for number, one in running.items():
+        folder = stage_of(one)
+        one.until(moment)
+        wait_until(lambda folder=folder: len(in_folder(folder)) > 1, 20, "it has begun")  # type: ignore[misc]
+        ports = listening(in_folder(folder))
+        one.process.send_signal(number)
+        expected = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
+        assert one.ended(30) == expected, one.output
+        assert "Traceback" not in one.output
+        assert_nothing_left(folder, ports)
+
+
+LACKING = """
+import sys
+from bigred_broker import program
+from bigred_server.cli import main
+lacking, which = sys.argv[1], program.shutil.which
+program.shutil.which = lambda name, path=None: None if name == lacking else which(name, path=path)
+sys.argv[1:] = ["demo", "--once"]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("lacking", "package"),
+    [("mosquitto", "mosquitto"), ("haproxy", "haproxy"), ("javac", "default-jdk-headless")],
+)
+def test_what_is_missing_is_named_in_one_sentence(
+    tmp_path: Path, lacking: str, package: str
+) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "JAVA_HOME"}
+    done = subprocess.run(
+        [sys.executable, "-c", LACKING, lacking],
+        env={**environment, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert done.stderr == f"bigred: {lacking} is not installed; install the package {package}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+class Terminal:
+    """A terminal of 80 columns and 24 lines, and all that was written to it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._written = b""
+        fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+
+    def type(self, keys: str) -> None:
+        os.write(self._descriptor, keys.encode())
+
+    def until(self, text: str, deadline_s: float = 40.0) -> None:
+        """Wait until `text` is written, from now on."""
+        self._written = b""
+        end_s = time.monotonic() + deadline_s
+        while text not in self.text:
+            assert time.monotonic() < end_s, f"not seen: {text!r} in\n{self.text[-2000:]}"
+            self._read()
+
+    def drain(self) -> None:
+        """Read what is left."""
+        while self._read():
+            pass
+
+    @property
+    def text(self) -> str:
+        """What was written, without the orders to the terminal."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._written.decode(errors="replace"))
+
+    def _read(self) -> bool:
+        readable, _, _ = select.select([self._descriptor], [], [], 0.5)
+        if not readable:
+            return False
+        try:
+            got = os.read(self._descriptor, 65536)
+        except OSError:  # the other side is closed
+            return False
+        self._written += got
+        return bool(got)
+
+
+def test_at_a_terminal_the_keys_play_the_main_job(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    with contextlib.ExitStack() as house:
+        house.callback(os.close, ours)
+        temporary = short(tmp_path, house)
+        terminal = Terminal(ours)
+        before = termios.tcgetattr(theirs)
+        process = subprocess.Popen(
+            [BIGRED, "demo", "--nodes", "2", "--rate", "50"],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, "TMPDIR": temporary, "TERM": "xterm"},
+            start_new_session=True,
+        )
+        house.callback(stop, process, patience_s=20)
+        terminal.until("Shop 1.1.0 is ready for launch")
+        folder = next(Path(temporary).glob("bigred-*"))
+        terminal.type("o")
+        terminal.until("System is armed!")
+        terminal.type(" ")
+        terminal.until("deploying")
+        terminal.until("Target reached!")
+        terminal.type("q")
+        terminal.until("0 failed")
+        wait_until(lambda: drained(terminal, process), 20, "the demo ended")
+        assert process.returncode == 0, terminal.text
+        assert termios.tcgetattr(theirs) == before
+        os.close(theirs)
+        assert_nothing_left(folder, set())
+
+
+def drained(terminal: Terminal, process: "subprocess.Popen[bytes]") -> bool:
+    terminal.drain()
+    return process.poll() is not None
