@@ -68,7 +68,7 @@ class Box:
         self.speaker.changed = self._tell_state
 
     async def run(self) -> None:
-        """Run all parts; on the way out tell the broker last, so that it hears the end."""
+        """Run all parts until cancelled; on the way out each puts its own things in order."""
         loop = asyncio.get_running_loop()
         # Set here, because only now there is a loop to hand events to.
         self.watch.tell = lambda event: _hand_over(loop, self._events, event)

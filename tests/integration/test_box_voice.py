@@ -1,7 +1,9 @@
 """The voice through the real pyttsx3 and espeak-ng; an `aplay` of ours keeps what it would play."""
 
 import asyncio
+import contextlib
 import os
+import signal
 import stat
 import sys
 import tempfile
@@ -114,9 +116,7 @@ async def test_a_speaker_falls_back_to_espeak_when_pyttsx3_can_t_speak(
     await asyncio.wait_for(healthy.wait(), DEADLINE_S)
     assert speaker.engine is not None
     assert speaker.engine.name == "espeak-ng"
-    await asyncio.to_thread(
-        program.wait_until, (heard / "0.wav").exists, DEADLINE_S, "the sentence is heard"
-    )
+    await _so((heard / "0.wav").exists, "the sentence is heard")
     task.cancel()
     await asyncio.wait([task], timeout=DEADLINE_S)
     assert seconds(heard / "0.wav") > 1
@@ -165,6 +165,25 @@ async def test_the_command_say_is_heard(heard: Path) -> None:
     assert seconds(heard / "0.wav") > 0.5
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_an_agent_that_ends_while_it_speaks_leaves_no_process_behind(
+    heard: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    (heard / "hangs").touch()
+    agent = await asyncio.create_subprocess_exec(
+        AGENT, "run", "--broker", f"127.0.0.1:{program.free_port()}",
+        "--simulated", tmp_path / "b.sock", stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    # No broker is there: it says so, and its aplay hangs.
+    await _so((heard / "hanging").exists, "the agent speaks")
+    assert _running(heard, "sleep", "300")
+    agent.send_signal(number)
+    async with asyncio.timeout(DEADLINE_S):
+        await agent.wait()
+    await _so(lambda: not _running(heard, "sleep", "300"), "its aplay is gone")
+    await _so(lambda: not _running(heard, sys.executable, "-m"), "its voice is gone")
+
+
 def test_the_sound_card_is_seen_by_aplay_and_missed_without(
     heard: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,21 +199,19 @@ def _peak(file: Path) -> int:
 
 
 def _running(heard: Path, *argv: str) -> bool:
-    """Whether a process with these arguments runs under our folder of fakes."""
-    wanted = "\0".join(argv).encode() + b"\0"
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if process.read_bytes() == wanted and f"HEARD={heard}\0".encode() in _environment(
-                process
-            ):
+    """Whether a process with these first arguments runs under our folder of fakes."""
+    wanted, ours = "\0".join(argv).encode() + b"\0", f"HEARD={heard}\0".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        # A process that ends while it is looked at does not run.
+        with contextlib.suppress(OSError):
+            named = (process / "cmdline").read_bytes().startswith(wanted)
+            if named and ours in (process / "environ").read_bytes():
                 return True
-        except OSError:
-            continue
     return False
 
 
-def _environment(process: Path) -> bytes:
-    return process.with_name("environ").read_bytes()
+async def _so(ready: Callable[[], bool], what: str) -> None:
+    await asyncio.to_thread(program.wait_until, ready, DEADLINE_S, what)
 
 
 def _recordings(heard: Path) -> int:

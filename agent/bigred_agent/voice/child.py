@@ -8,6 +8,7 @@ line goes out. One engine, one thread, one `say` for each `runAndWait`, and then
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -55,7 +56,10 @@ def _speak_all(answers: TextIO, sound: Sound) -> None:
 def _read(texts: "SimpleQueue[str]") -> None:
     for line in sys.stdin:
         texts.put(json.loads(line))
-    # The agent is gone. The main thread may hang in a C library: nothing less would end it.
+    # The agent is gone. The main thread may hang in a C library, or in an aplay that hangs: nothing
+    # less would end them. The agent starts this process as the leader of a group of its own.
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
     os._exit(0)
 
 
