@@ -291,7 +291,7 @@ async def test_an_unplugged_button_is_told_and_found_again(stage: Stage) -> None
     assert (await server.light("button_lost")).lid.value == "unknown"
     await hand("open", "plug")
     await server.event("button_found")
-    await server.said("The red button is back.")
+    await server.said("The red button is connected.")
     # The lid was open already: it must be seen closed before anything counts.
     await hand("press", "close", "open")
     await server.event("lid_close")

@@ -136,6 +136,12 @@ def test_a_box_that_finds_no_broker_says_so_once_and_shows_it_at_once() -> None:
     assert story.waits(60).heard == ["The message broker is away."]
 
 
+def test_a_button_that_is_missing_from_the_start_is_said_to_be_so() -> None:
+    story = Story().hand("button_lost")
+    assert story.heard == ["The button is not connected."]
+    assert story.hand("button_found").heard == ["The button is connected."]
+
+
 def test_a_retained_outcome_is_old_news(box: Story) -> None:
     story = Story().happens(LinkUp()).happens(ServerIs(Status.ONLINE)).hand("button_found")
     story.app(Phase.FAILED, retained=True)
@@ -497,7 +503,7 @@ def test_an_unplugged_button_has_a_light_a_sentence_and_a_way_back(box: Story) -
     assert (box.kinds, box.heard) == (["button_lost"], ["The button was unplugged."])
     assert box.light == "button_lost"
     box.hand("button_found")
-    assert (box.kinds, box.heard) == (["button_found"], ["The button is back."])
+    assert (box.kinds, box.heard) == (["button_found"], ["The button is connected."])
     assert box.light == "idle"
 
 

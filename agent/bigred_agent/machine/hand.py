@@ -17,6 +17,7 @@ Outcome = tuple[State, Deeds]
 
 def handle(state: State, event: ButtonEvent, now_s: float, policy: Policy) -> Outcome:
     """Take in one event of the button."""
+    was_there = state.button
     state = replace(state, lid=event.lid, button=event.kind is not EventType.BUTTON_LOST)
     match event.kind:
         case EventType.LID_OPEN:
@@ -30,7 +31,7 @@ def handle(state: State, event: ButtonEvent, now_s: float, policy: Policy) -> Ou
         case EventType.RELEASE:
             return _send(state, event)
         case EventType.BUTTON_LOST:
-            return _lost(state, event)
+            return _lost(state, event, Phrase.BUTTON_LOST if was_there else Phrase.BUTTON_MISSING)
         case EventType.BUTTON_FOUND:
             return _found(state, event)
 
@@ -69,10 +70,10 @@ def _press(state: State, event: ButtonEvent, now_s: float, policy: Policy) -> Ou
     return _send(replace(state, arming=None, waiting=waiting), event, carried)
 
 
-def _lost(state: State, event: ButtonEvent) -> Outcome:
+def _lost(state: State, event: ButtonEvent, phrase: Phrase) -> Outcome:
     state = replace(state, arming=None, waiting=None, countdown=None, button_missed=True)
     state, deeds = _send(state, event)
-    return state, (*deeds, Say(Phrase.BUTTON_LOST))
+    return state, (*deeds, Say(phrase))
 
 
 def _found(state: State, event: ButtonEvent) -> Outcome:

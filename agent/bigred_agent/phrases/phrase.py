@@ -24,6 +24,7 @@ class Phrase(StrEnum):
     SERVER_AWAY = "server_away"
     SERVER_BACK = "server_back"
     BUTTON_LOST = "button_lost"
+    BUTTON_MISSING = "button_missing"
     BUTTON_FOUND = "button_found"
     CANDIDATE = "candidate"
     STARTED = "started"
