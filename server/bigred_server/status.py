@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bigred_broker.messages import AppState, NodeNote, NodeState, Phase, Progress
+from bigred_broker.messages import (
+    AppEvent,
+    AppEventType,
+    AppState,
+    NodeNote,
+    NodeState,
+    Phase,
+    Progress,
+)
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage, candidate
 from bigred_server.rollout.deployment import Goal
@@ -65,6 +73,38 @@ def app_state(
         who=record.who if record else "",
         since=utc(record.ended_at or record.started_at) if record else "",
         reason=record.reason[:500] if record else "",
+    )
+
+
+def changes(before: AppState | None, after: AppState, now: float) -> list[AppEvent]:
+    """Tell what is news between two states: a new candidate, and nodes that changed."""
+    if before is None:
+        return []
+    news = []
+    waiting = after.candidate
+    if waiting is not None and waiting != before.candidate:
+        author = f" by {waiting.author}" if waiting.author else ""
+        text = f"{waiting.version}{author} is ready to be deployed"
+        news.append(_event(after, now, AppEventType.CANDIDATE, text))
+    known = {node.name: node for node in before.nodes}
+    for node in after.nodes:
+        was = known.get(node.name)
+        if was is not None and was.state is not node.state:
+            news.append(_event(after, now, AppEventType.NODE, node.state.value, node.name))
+    return news
+
+
+def _event(
+    state: AppState, now: float, kind: AppEventType, text: str, node: str | None = None
+) -> AppEvent:
+    return AppEvent(
+        event_type=kind,
+        app=state.app,
+        at=utc(now),
+        deployment=state.deployment,
+        phase=state.phase,
+        node=node,
+        text=text,
     )
 
 
