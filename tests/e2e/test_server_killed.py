@@ -1,0 +1,200 @@
+"""The deploy server killed with SIGKILL at many moments: it comes back and goes on.
+
+Customers shop all the while; not one of their requests may fail.
+"""
+
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+
+import pytest
+
+from bigred_broker.messages import AppState, NodeState
+from bigred_broker.program import wait_until
+from bigred_server.demo.crowd import Crowd, shopping
+from bigred_server.demo.sample import Kind
+from bigred_server.demo.samples import counts, failures
+from bigred_server.demo.stage import Stage, set_up
+
+RATE = 200.0
+DEADLINE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Act:
+    """One row of the journal: an act with its outcome, None while it has none."""
+
+    node: str
+    kind: str
+    outcome: str | None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When to kill: an act of a kind on a node was begun, or (`ended`) has its outcome.
+
+    Counted: in a rollback a node sees each kind of act a second time.
+    """
+
+    node: str
+    kind: str
+    ended: bool = False
+    time: int = 1
+
+    def is_now(self, acts: list[Act]) -> bool:
+        ours = [act for act in acts if (act.node, act.kind) == (self.node, self.kind)]
+        return len(ours) >= self.time and (not self.ended or ours[-1].outcome is not None)
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.node} {'ended' if self.ended else 'begun'}"
+
+
+AT_ONCE = None  # before the deployment has left `preparing`
+DEPLOYMENTS: dict[str, tuple[Moment | None, ...]] = {
+    "2.0.0": (
+        AT_ONCE,
+        Moment("node1", "swap", ended=True),
+        Moment("node2", "stop"),
+        Moment("node3", "admit", ended=True),
+    ),
+    "3.0.0": (
+        Moment("node1", "maint"),
+        Moment("node2", "swap"),
+        Moment("node2", "ready", ended=True),
+        Moment("node3", "ready"),
+    ),
+    "4.0.0": (
+        Moment("node1", "start", ended=True),
+        Moment("node2", "start"),
+        Moment("node2", "admit"),
+        Moment("node3", "maint", ended=True),
+    ),
+}
+
+
+@dataclass
+class House:
+    """A stage with customers, and a server that can be killed and started again."""
+
+    stage: Stage
+    crowd: Crowd
+    _stack: ExitStack
+    _server: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        self._server = self._stack.enter_context(self.stage.server())
+
+    def kill(self) -> None:
+        assert self._server is not None
+        assert self._server.poll() is None, self.stage.log("server").read_text()[-2000:]
+        self._server.kill()
+        self._server.wait(5)
+
+    def deploy(self, version: str, kind: Kind = Kind.GOOD) -> str:
+        war = str(self.stage.build(version, kind))
+        self.bigred("submit", war, "--version", version)
+        return self.bigred("deploy", version, "--no-wait").split()[1]
+
+    def bigred(self, *arguments: str) -> str:
+        done = self.stage.bigred(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def rows(self, query: str, *values: str) -> list[tuple[str, ...]]:
+        file = self.stage.folder / "state" / "bigred.db"
+        with closing(sqlite3.connect(file, timeout=5)) as journal:
+            return journal.execute(query, values).fetchall()
+
+    def acts(self, deployment: str) -> list[Act]:
+        query = "SELECT node, kind, outcome FROM act WHERE deployment = ? ORDER BY id"
+        return [Act(*row) for row in self.rows(query, deployment)]
+
+    def phase(self, deployment: str) -> str:
+        return self.rows("SELECT phase FROM deployment WHERE id = ?", deployment)[0][0]
+
+    def has_ended(self, deployment: str) -> bool:
+        query = "SELECT 1 FROM deployment WHERE id = ? AND ended_at IS NOT NULL"
+        return bool(self.rows(query, deployment))
+
+    def nodes(self) -> set[tuple[str, str]]:
+        state = AppState.model_validate_json(self.bigred("status", "--json"))
+        return {(node.state, node.release) for node in state.nodes}
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with set_up(3, tell) as stage:
+        with ExitStack() as stack, shopping(stage.folder, stage.url, RATE) as crowd:
+            house = House(stage, crowd, stack)
+            house.start()
+            yield house
+        tell(f"over all: {counts(crowd.seen())}")
+        assert failures(crowd.seen()) == []
+
+
+def tell(text: str) -> None:
+    """Figures for whoever runs this with `pytest -s`."""
+    sys.stdout.write(f"{text}\n")
+
+
+def when(is_so: Callable[[], bool], what: str) -> None:
+    """Return at once when it is so: acts take milliseconds."""
+    end_s = time.monotonic() + DEADLINE_S
+    while not is_so():
+        assert time.monotonic() < end_s, f"never seen: {what}"
+        time.sleep(0.0005)
+
+
+def kill_at(house: House, deployment: str, moment: Moment | None) -> str:
+    """Kill the server at a moment; tell how far it was. Then start it again."""
+    if moment is not None:
+        when(lambda: moment.is_now(house.acts(deployment)), f"{moment} in {deployment}")
+    house.kill()
+    left = [f"{act.kind} of {act.node}" for act in house.acts(deployment) if not act.outcome]
+    told = f"{house.phase(deployment)}, left open: {', '.join(left) or 'nothing'}"
+    assert not house.has_ended(deployment), "the deployment still runs when the server is killed"
+    house.start()
+    return f"killed at {moment or 'its beginning'} ({told})"
+
+
+@pytest.mark.timeout(300)
+def test_a_deployment_succeeds_whenever_the_server_is_killed(house: House) -> None:
+    kills = 0
+    for version, moments in DEPLOYMENTS.items():
+        deployment = house.deploy(version)
+        for moment in moments:
+            tell(f"{version} {kill_at(house, deployment, moment)}")
+            kills += 1
+        wait_until(lambda d=deployment: house.has_ended(d), DEADLINE_S, f"{version} has ended")  # type: ignore[misc]
+        assert house.phase(deployment) == "succeeded"
+        assert house.nodes() == {(NodeState.SERVING, version)}
+        slip = json.loads(house.bigred("show", "--json", deployment))["receipt"]
+        tell(f"{version} succeeded in {slip['seconds']} s; {house.crowd.counts()}")
+        assert slip["failed"] == 0
+    assert kills >= 10
+    assert house.crowd.counts().failed == 0
+
+
+def test_a_rollback_is_finished_whenever_the_server_is_killed(house: House) -> None:
+    before = house.nodes()
+    deployment = house.deploy("6.0.0", Kind.WRONG_RELEASE)
+    for moment in (Moment("node1", "stop", time=2), Moment("node1", "admit")):
+        tell(f"6.0.0 {kill_at(house, deployment, moment)}")
+    wait_until(lambda: house.has_ended(deployment), DEADLINE_S, "the rollback has ended")
+    assert house.phase(deployment) == "rolled_back"
+    assert house.nodes() == before
+    assert "is bad" in house.stage.bigred("deploy", "6.0.0").stderr
+    assert house.crowd.counts().failed == 0
+
+
+def test_a_server_killed_while_nothing_runs_disturbs_nothing(house: House) -> None:
+    before = house.bigred("status", "--json")
+    house.kill()
+    assert "The server is not running" in house.stage.bigred("status").stderr
+    house.start()
+    assert house.bigred("status", "--json") == before
