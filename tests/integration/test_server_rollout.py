@@ -1,0 +1,454 @@
+"""The server on a real site: neighbours that restart under it, people who ask for things, boxes.
+
+One stage for all: three Tomcats behind HAProxy, of which one must serve at any time.
+"""
+
+import asyncio
+import itertools
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from bigred_broker import mosquitto
+from bigred_broker.connection import Delivery
+from bigred_broker.link import Link
+from bigred_broker.messages import (
+    Answer,
+    AppState,
+    BoxEvent,
+    EventType,
+    NodeState,
+    Phase,
+    Refusal,
+    Reply,
+    decode,
+    encode,
+)
+from bigred_broker.program import is_listening, wait_until
+from bigred_broker.topics import Topics
+from bigred_server.demo import sweep
+from bigred_server.demo.config import APP, BOX
+from bigred_server.demo.crowd import shopping
+from bigred_server.demo.samples import failures
+from bigred_server.demo.stage import Stage, set_up
+from bigred_server.journal.acts import Outcome
+from bigred_server.rollout.act import Kind
+
+DEADLINE_S = 40.0
+TOPICS = Topics()
+NODES = ("node1", "node2", "node3")
+
+
+@dataclass
+class House:
+    """The stage, with a server and a broker that can be stopped and started again."""
+
+    stage: Stage
+    stack: ExitStack
+    _servers: ExitStack = field(default_factory=ExitStack)
+    _versions: Iterator[int] = field(default_factory=lambda: itertools.count(2))
+
+    def start_server(self) -> None:
+        self._servers.enter_context(self.stage.server())
+
+    def stop_server(self) -> None:
+        self._servers.close()
+
+    def stop_broker(self) -> None:
+        config = str(self.stage.folder / "mqtt" / "mosquitto.conf").encode()
+        for process in sweep.marked(self.stage.folder):
+            if config in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0"):
+                os.kill(process, signal.SIGKILL)
+        wait_until(lambda: not is_listening(self.stage.broker.port), 5, "the broker is gone")
+
+    def start_broker(self) -> None:
+        running = mosquitto.running(self.stage.folder / "mqtt", self.stage.broker.port)
+        self.stack.enter_context(running)
+
+    def restart_haproxy(self) -> None:
+        """As `systemctl restart` does: whoever was served is cut off, what was set is forgotten."""
+        haproxy = self.stage.haproxy
+        os.kill(int((haproxy.folder / "haproxy.pid").read_text()), signal.SIGTERM)
+        wait_until(lambda: not is_listening(haproxy.port), 10, "HAProxy is gone")
+        self.stack.enter_context(haproxy.run())
+
+    def submit(self) -> str:
+        version = f"{next(self._versions)}.0.0"
+        self.bigred("submit", str(self.stage.build(version)), "--version", version)
+        return version
+
+    def deploy(self, version: str) -> str:
+        return self.bigred("deploy", version, "--no-wait").split()[1]
+
+    def bigred(self, *arguments: str) -> str:
+        done = self.stage.bigred(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def refused(self, *arguments: str) -> str:
+        done = self.stage.bigred(*arguments)
+        assert done.returncode == 1, done.stdout
+        return done.stderr
+
+    def rows(self, query: str, *values: str) -> list[tuple[str, ...]]:
+        file = self.stage.folder / "state" / "bigred.db"
+        with closing(sqlite3.connect(file, timeout=5)) as journal:
+            return journal.execute(query, values).fetchall()
+
+    def acts(self, deployment: str, node: str) -> list[tuple[str, ...]]:
+        query = "SELECT kind, outcome FROM act WHERE deployment = ? AND node = ? ORDER BY id"
+        return self.rows(query, deployment, node)
+
+    def texts(self, deployment: str) -> list[str]:
+        query = "SELECT text FROM event WHERE deployment = ? ORDER BY id"
+        return [text for (text,) in self.rows(query, deployment)]
+
+    def deployments(self) -> int:
+        return len(self.rows("SELECT id FROM deployment"))
+
+    def until_act(self, deployment: str, node: str, kind: Kind, outcome: Outcome | None) -> None:
+        when(lambda: (kind, outcome) in self.acts(deployment, node), f"{kind} at {node}")
+
+    def outcome(self, deployment: str) -> str:
+        query = "SELECT phase FROM deployment WHERE id = ? AND ended_at IS NOT NULL"
+        wait_until(lambda: bool(self.rows(query, deployment)), DEADLINE_S, "it has ended")
+        return self.rows(query, deployment)[0][0]
+
+    def state(self) -> AppState:
+        return AppState.model_validate_json(self.bigred("status", "--json"))
+
+    def serving(self) -> dict[str, str]:
+        """The release of each node that serves."""
+        nodes = self.state().nodes
+        return {node.name: node.release for node in nodes if node.state is NodeState.SERVING}
+
+    def log(self) -> str:
+        return self.stage.log("server").read_text()
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with set_up(len(NODES), lambda _: None) as stage, ExitStack() as stack:
+        text = stage.config.read_text()
+        text = text.replace("countdown_s = 0.0", "countdown_s = 0.0\nmin_healthy = 1")
+        text = text.replace('warmup = ["/shop/"]', 'warmup = ["/shop/"]\nwarmup_requests = 20')
+        stage.config.write_text(text)
+        house = House(stage, stack)
+        stack.callback(house.stop_server)
+        house.start_server()
+        yield house
+
+
+def when(is_so: Callable[[], bool], what: str) -> None:
+    """Return at once when it is so: acts take milliseconds."""
+    end_s = time.monotonic() + DEADLINE_S
+    while not is_so():
+        assert time.monotonic() < end_s, f"never seen: {what}"
+        time.sleep(0.001)
+
+
+@dataclass
+class Hand:
+    """A box of the test's own making, and all that it hears."""
+
+    link: Link
+    heard: dict[str, Reply] = field(default_factory=dict)
+    kept: dict[str, bytes] = field(default_factory=dict)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def listen(self) -> None:
+        while True:
+            happening = await self.link.happenings.get()
+            if isinstance(happening, Delivery):
+                happening.ack()
+                self._hear(happening)
+            self._news.set()
+
+    def _hear(self, delivery: Delivery) -> None:
+        match TOPICS.parse(delivery.topic):
+            case ("box", _, "reply"):
+                reply = decode(Reply, delivery.payload)
+                self.heard[reply.id] = reply
+            case _:
+                self.kept[delivery.topic] = delivery.payload
+
+    async def until(self, is_so: Callable[[], bool], what: str) -> None:
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                while not is_so():
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            pytest.fail(f"never so: {what}")
+
+    async def send(self, event: BoxEvent, box: str = BOX) -> Reply:
+        """Send an event; give the answer to it."""
+        self.heard.pop(event.id, None)
+        self.link.publish(TOPICS.box(box, "event"), encode(event))
+        await self.until(lambda: event.id in self.heard, f"{event.event_type} is answered")
+        return self.heard[event.id]
+
+    async def app_state(self) -> AppState:
+        topic = TOPICS.app(APP, "state")
+        await self.until(lambda: topic in self.kept, "the app's state is there")
+        return decode(AppState, self.kept[topic])
+
+
+@asynccontextmanager
+async def at_the_broker(house: House) -> AsyncIterator[Hand]:
+    topics = [TOPICS.every_box, TOPICS.every_app_state, TOPICS.server_status]
+    hand = Hand(Link(house.stage.broker, "test-hand", "bigred/test/status", topics))
+    running = [asyncio.create_task(hand.link.run()), asyncio.create_task(hand.listen())]
+    try:
+        await hand.until(lambda: hand.link.is_up, "the link stands")
+        yield hand
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def happened(kind: EventType, arming: str | None = None) -> BoxEvent:
+    return BoxEvent(event_type=kind, id=uuid.uuid4().hex, seq=1, boot="test", arming=arming)
+
+
+def in_flight(url: str, ms: int) -> Callable[[], list[int]]:
+    """Have a slow request in flight on every node; give how to read their statuses."""
+    pool = ThreadPoolExecutor(len(NODES))
+
+    def ask(_: int) -> int:
+        try:
+            return httpx2.get(f"{url}/slow", params={"ms": ms}, timeout=15).status_code
+        except httpx2.TransportError:
+            return 0
+
+    answers = pool.map(ask, range(len(NODES)))
+
+    def read() -> list[int]:
+        with pool:
+            return list(answers)
+
+    return read
+
+
+async def test_the_retained_state_is_what_status_says(house: House) -> None:
+    async with at_the_broker(house) as hand:
+        version = await asyncio.to_thread(house.submit)
+
+        def announced() -> bool:
+            kept = hand.kept.get(TOPICS.app(APP, "state"))
+            state = decode(AppState, kept) if kept else None
+            return bool(state and state.candidate and state.candidate.version == version)
+
+        await hand.until(announced, f"{version} is the candidate")
+        said = await asyncio.to_thread(house.state)
+        assert await hand.app_state() == said
+        assert hand.kept[TOPICS.server_status] == b"online"
+
+
+async def test_a_press_deploys_what_was_announced_and_once(house: House) -> None:
+    announced = await asyncio.to_thread(house.submit)
+    async with at_the_broker(house) as hand:
+        armed = await hand.send(happened(EventType.LID_OPEN))
+        assert armed.answer is Answer.ARMED
+        assert armed.release
+        assert armed.release.version == announced
+        newer = await asyncio.to_thread(house.submit)
+        press = happened(EventType.PRESS, armed.arming)
+        accepted = await hand.send(press)
+        assert accepted.answer is Answer.ACCEPTED
+        assert accepted.deployment
+        assert await hand.send(press) == accepted, "a replay is answered as the first was"
+        again = await hand.send(happened(EventType.PRESS, armed.arming))
+        assert (again.answer, again.code) == (Answer.REFUSED, Refusal.RUNNING)
+        assert await asyncio.to_thread(house.outcome, accepted.deployment) == Phase.SUCCEEDED
+        assert await hand.send(press) == accepted
+        used = await hand.send(happened(EventType.PRESS, armed.arming))
+        assert (used.answer, used.code) == (Answer.REFUSED, Refusal.USED)
+    assert house.deployments() == 1
+    state = house.state()
+    assert house.serving() == dict.fromkeys(NODES, announced)
+    assert state.candidate
+    assert state.candidate.version == newer
+
+
+async def test_an_unknown_box_may_fire_nothing(house: House) -> None:
+    before = house.deployments()
+    async with at_the_broker(house) as hand:
+        for kind in (EventType.LID_OPEN, EventType.PRESS):
+            reply = await hand.send(happened(kind), box="stranger")
+            assert (reply.answer, reply.code) == (Answer.REFUSED, Refusal.NOT_ALLOWED)
+            assert "[boxes.stranger]" in reply.reason
+    assert house.deployments() == before
+
+
+async def test_malformed_events_are_logged_once_and_the_server_goes_on(house: House) -> None:
+    async with at_the_broker(house) as hand:
+        for payload in (b"{", b"\xff\x00", b'{"v":2}', b"[]", b"x" * 16_000):
+            hand.link.publish(TOPICS.box(BOX, "event"), payload)
+        # In one session, in one order: when this is answered, those were dealt with.
+        reply = await hand.send(happened(EventType.LID_OPEN))
+        assert reply.answer is Answer.ARMED
+    assert house.log().count("malformed message") == 1
+
+
+async def test_what_was_retained_by_mistake_is_not_heard_again(house: House) -> None:
+    before = house.deployments()
+    topic = TOPICS.box(BOX, "event")
+    stale = happened(EventType.LID_OPEN)
+    async with at_the_broker(house) as hand:
+        hand.link.keep(topic, encode(stale))
+        try:
+            await hand.until(lambda: stale.id in hand.heard, "it was heard when it happened")
+            hand.heard.clear()
+            await asyncio.to_thread(house.stop_server)
+            await asyncio.to_thread(house.start_server)
+            # In one session, in one order: when this is answered, what was retained has come.
+            reply = await hand.send(happened(EventType.LID_OPEN))
+            assert reply.answer is Answer.ARMED
+            assert stale.id not in hand.heard
+        finally:
+            hand.link.keep(topic, b"")
+    assert house.deployments() == before
+
+
+async def test_a_broker_that_is_away_is_waited_for(house: House) -> None:
+    house.stop_server()
+    house.stop_broker()
+    begin = len(house.log())
+    starting = asyncio.create_task(asyncio.to_thread(house.start_server))
+
+    def complains() -> bool:
+        return "can't be reached" in house.log()[begin:]
+
+    await asyncio.to_thread(wait_until, complains, 15, "the server says so")
+    house.start_broker()
+    await starting
+    assert house.log()[begin:].count("link down") == 1
+    async with at_the_broker(house) as hand:
+        assert (await hand.send(happened(EventType.LID_OPEN))).answer is Answer.ARMED
+        assert (await hand.app_state()).app == APP
+
+
+async def test_a_restart_of_the_broker_does_not_disturb_a_deployment(house: House) -> None:
+    version = house.submit()
+    deployment = house.deploy(version)
+    house.until_act(deployment, "node1", Kind.STOP, Outcome.DONE)
+    house.stop_broker()
+    house.until_act(deployment, "node2", Kind.STOP, Outcome.DONE)
+    house.start_broker()
+    assert house.outcome(deployment) == Phase.SUCCEEDED
+    assert house.serving() == dict.fromkeys(NODES, version)
+    async with at_the_broker(house) as hand:
+        # The new broker remembers nothing: whatever is there was published again.
+        ended = TOPICS.app(APP, "state")
+        await hand.until(
+            lambda: (
+                ended in hand.kept and decode(AppState, hand.kept[ended]).phase is Phase.SUCCEEDED
+            ),
+            "the state is there again",
+        )
+        await hand.until(
+            lambda: hand.kept.get(TOPICS.server_status) == b"online", "the server is there again"
+        )
+
+
+def test_a_reload_of_haproxy_in_mid_deployment_costs_no_request(house: House) -> None:
+    version = house.submit()
+    with shopping(house.stage.folder, house.stage.url, 100.0) as crowd:
+        deployment = house.deploy(version)
+        house.until_act(deployment, "node1", Kind.MAINT, Outcome.DONE)
+        house.stage.haproxy.reload()
+        house.until_act(deployment, "node2", Kind.START, Outcome.DONE)
+        house.stage.haproxy.reload()
+        assert house.outcome(deployment) == Phase.SUCCEEDED
+    assert failures(crowd.seen()) == []
+    told = [text for text in house.texts(deployment) if "HAProxy was reloaded" in text]
+    assert len(told) == 2
+    assert house.serving() == dict.fromkeys(NODES, version)
+
+
+def test_a_restart_of_haproxy_in_mid_drain_is_overcome(house: House) -> None:
+    version = house.submit()
+    answers = in_flight(house.stage.url, 3000)
+    deployment = house.deploy(version)
+    house.until_act(deployment, "node1", Kind.MAINT, Outcome.DONE)
+    assert house.acts(deployment, "node1") == [("maint", "done")], "a request is in flight"
+    house.restart_haproxy()
+    assert house.outcome(deployment) == Phase.SUCCEEDED
+    kinds = [kind for kind, _ in house.acts(deployment, "node1")]
+    assert kinds[:2] == [Kind.MAINT, Kind.MAINT], "the door is closed again before the stop"
+    assert house.serving() == dict.fromkeys(NODES, version)
+    assert len(answers()) == len(NODES)
+
+
+def test_a_node_that_is_down_beforehand_is_skipped_and_listed(house: House) -> None:
+    old = house.state().live
+    tomcat = house.stage.nodes["node3"]
+    subprocess.run(tomcat.stop_command, timeout=20, check=True)
+    wait_until(lambda: "node3" not in house.serving(), 10, "HAProxy finds node3 down")
+    version = house.submit()
+    try:
+        deployment = house.deploy(version)
+        assert house.outcome(deployment) == Phase.SUCCEEDED
+        assert house.serving() == dict.fromkeys(("node1", "node2"), version)
+        assert house.acts(deployment, "node3") == []
+        shown = house.bigred("show", deployment)
+        assert "on 2 nodes" in shown
+        assert "skipped, because they were down: node3" in shown
+    finally:
+        subprocess.run(tomcat.start_command, timeout=20, check=True)
+    wait_until(lambda: "node3" in house.serving(), 20, "node3 is back")
+    assert old
+    assert house.serving()["node3"] == old.version
+
+
+def test_a_deployment_is_taken_back_on_request(house: House) -> None:
+    live = house.state().live
+    version = house.submit()
+    deployment = house.deploy(version)
+    house.until_act(deployment, "node1", Kind.START, Outcome.DONE)
+    said = house.bigred("rollback")
+    assert f"deployment {deployment} is taken back" in said
+    assert "rolled_back" in said
+    assert house.outcome(deployment) == Phase.ROLLED_BACK
+    # Every node in scope: node3, which had been down and missed the live release, gets it too.
+    assert live
+    assert house.serving() == dict.fromkeys(NODES, live.version)
+    assert f"{version} is bad" in house.refused("deploy", version)
+
+
+async def test_a_release_taken_back_later_is_bad_and_cannot_be_armed(house: House) -> None:
+    earlier = house.serving()["node1"]
+    version = await asyncio.to_thread(house.submit)
+    house.bigred("deploy", version)
+    assert house.serving() == dict.fromkeys(NODES, version)
+    house.bigred("rollback")
+    assert house.serving() == dict.fromkeys(NODES, earlier)
+    assert f"{version} is bad" in house.refused("deploy", version)
+    async with at_the_broker(house) as hand:
+        reply = await hand.send(happened(EventType.LID_OPEN))
+    assert (reply.answer, reply.code) == (Answer.REFUSED, Refusal.NO_CANDIDATE)
+    assert "bad" in reply.reason
+
+
+async def test_a_server_that_is_stopped_says_so_and_comes_back_to_the_same(house: House) -> None:
+    before = house.bigred("status", "--json")
+    async with at_the_broker(house) as hand:
+        house.stop_server()
+        status = TOPICS.server_status
+        await hand.until(lambda: hand.kept.get(status) == b"offline", "the server is gone")
+        await asyncio.to_thread(house.start_server)
+        await hand.until(lambda: hand.kept.get(status) == b"online", "the server is back")
+    assert house.bigred("status", "--json") == before
