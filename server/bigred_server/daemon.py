@@ -190,7 +190,12 @@ class Server:
         self._send(self._topics.app(event.app, "event"), event)
 
     def _keep_state(self, state: AppState) -> None:
-        self._link.keep(self._topics.app(state.app, "state"), encode(state))
+        topic = self._topics.app(state.app, "state")
+        try:
+            self._link.keep(topic, encode(state))
+        except MessageError:
+            # Some hundreds of nodes do not fit; how the app stands is told without them.
+            self._link.keep(topic, encode(state.model_copy(update={"nodes": ()})))
 
     def _announce_again(self) -> None:
         for box in self._infos:

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from bigred_broker.messages import ReleaseNote
 
+_TOLD = 500
+
 
 class Stage(StrEnum):
     """Where a release stands."""
@@ -35,9 +37,12 @@ class Release:
     size: int = 0
 
     def note(self) -> ReleaseNote:
-        """Give the release as it is told to others."""
+        """Give the release as it is told to others; long texts are cut to what a message holds."""
         return ReleaseNote(
-            digest=self.digest, version=self.version, author=self.author, message=self.message
+            digest=self.digest,
+            version=self.version,
+            author=self.author[:_TOLD],
+            message=self.message[:_TOLD],
         )
 
 

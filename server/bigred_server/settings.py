@@ -82,20 +82,20 @@ class AdmissionSettings(Section):
 
 
 class DeadlineSettings(Section):
-    """`[apps.NAME.deadlines]`: the policy's times, in seconds."""
+    """`[apps.NAME.deadlines]`: the policy's times, in seconds; its defaults are the policy's."""
 
-    drain_first_s: Seconds = 0.0
-    drain_s: Seconds = 30.0
-    on_drain_deadline: OnDrainDeadline = OnDrainDeadline.GO_ON
-    stop_s: Seconds = 60.0
-    swap_s: Seconds = 120.0
-    start_s: Seconds = 300.0
-    start_again_s: Seconds = 5.0
-    wrong_answer_s: Seconds = 15.0
-    check_s: Seconds = 60.0
-    blind_check_s: Seconds = 5.0
-    progress_s: Seconds = 600.0
-    tries: Annotated[int, Field(ge=1, le=100)] = 2
+    drain_first_s: Seconds = Policy.drain_first_s
+    drain_s: Seconds = Policy.drain_s
+    on_drain_deadline: OnDrainDeadline = Policy.on_drain_deadline
+    stop_s: Seconds = Policy.stop_s
+    swap_s: Seconds = Policy.swap_s
+    start_s: Seconds = Policy.start_s
+    start_again_s: Seconds = Policy.start_again_s
+    wrong_answer_s: Seconds = Policy.wrong_answer_s
+    check_s: Seconds = Policy.check_s
+    blind_check_s: Seconds = Policy.blind_check_s
+    progress_s: Seconds = Policy.progress_s
+    tries: Annotated[int, Field(ge=1, le=100)] = Policy.tries
 
 
 class NodeSettings(Section):

@@ -13,6 +13,8 @@ from bigred_server.release import Release, Stage
 from bigred_server.settings import MarkerSettings, MarkerSource
 from bigred_server.tomcat import war
 
+_MAX_VERSION = 100
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -52,6 +54,10 @@ async def submit(
 
     Raises ReleaseError when the file is no WAR, or the version exists with other bytes.
     """
+    if not 0 < len(submission.version) <= _MAX_VERSION or not submission.version.isprintable():
+        raise ReleaseError(
+            f"{submission.version!r} is no version: 1 to {_MAX_VERSION} printable characters are"
+        )
     war.check(submission.war)
     digest = store.put(submission.war)
     try:
@@ -102,7 +108,9 @@ async def adopt(
     `said` is what the app answers as its release; where that is no version, one is made up.
     """
     digest = await asyncio.to_thread(store.put, source)
-    version = said if said and marker.expects == "version" else f"found-{digest[:12]}"
+    version = (
+        said[:_MAX_VERSION] if said and marker.expects == "version" else f"found-{digest[:12]}"
+    )
     async with db.write() as connection:
         known = await releases.of_app(connection, app)
         found = next((r for r in known if r.digest == digest), None)

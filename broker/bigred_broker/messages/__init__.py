@@ -1,0 +1,77 @@
+"""The messages: what passes between box and server, as the table in the README says.
+
+One JSON object per topic, numbers as numbers, `"v": 1`. Unknown keys are ignored, so that a newer
+sender can say more; an unknown `v` is refused. `encode` and `decode` are the only way in and out.
+"""
+
+from bigred_broker.messages.app import (
+    OUTCOMES,
+    AppEvent,
+    AppEventType,
+    AppState,
+    NodeNote,
+    NodeState,
+    Phase,
+    Progress,
+    ReleaseNote,
+)
+from bigred_broker.messages.base import VERSION, Amount, Count, Digest, Id, Message, Status, Text
+from bigred_broker.messages.box import (
+    BoxEvent,
+    BoxInfo,
+    BoxState,
+    EventType,
+    Lid,
+    LightState,
+    VoiceState,
+)
+from bigred_broker.messages.codec import (
+    MAX_BYTES,
+    TOPIC_AND_PROPERTIES,
+    MessageError,
+    decode,
+    decode_status,
+    encode,
+)
+from bigred_broker.messages.order import SetConfig, SetIdentify, SetLight, SetSay
+from bigred_broker.messages.reply import Answer, Refusal, Reply
+
+__all__ = [
+    "MAX_BYTES",
+    "OUTCOMES",
+    "TOPIC_AND_PROPERTIES",
+    "VERSION",
+    "Amount",
+    "Answer",
+    "AppEvent",
+    "AppEventType",
+    "AppState",
+    "BoxEvent",
+    "BoxInfo",
+    "BoxState",
+    "Count",
+    "Digest",
+    "EventType",
+    "Id",
+    "Lid",
+    "LightState",
+    "Message",
+    "MessageError",
+    "NodeNote",
+    "NodeState",
+    "Phase",
+    "Progress",
+    "Refusal",
+    "ReleaseNote",
+    "Reply",
+    "SetConfig",
+    "SetIdentify",
+    "SetLight",
+    "SetSay",
+    "Status",
+    "Text",
+    "VoiceState",
+    "decode",
+    "decode_status",
+    "encode",
+]

@@ -1,0 +1,114 @@
+"""What the server tells of an app: where it stands, and what happens to it."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bigred_broker.messages.base import Count, Digest, Id, Message, Text
+
+
+class Phase(StrEnum):
+    """Where a deployment stands; the last four are outcomes."""
+
+    PREPARING = "preparing"
+    CANARY = "canary"
+    ROLLING = "rolling"
+    BAKING = "baking"
+    HOLDING = "holding"
+    ROLLING_BACK = "rolling_back"
+    SUCCEEDED = "succeeded"
+    ROLLED_BACK = "rolled_back"
+    ABORTED = "aborted"
+    FAILED = "failed"
+
+    @property
+    def is_outcome(self) -> bool:
+        """Whether a deployment in this phase has ended."""
+        return self in OUTCOMES
+
+
+OUTCOMES = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.ABORTED, Phase.FAILED})
+
+
+class ReleaseNote(BaseModel):
+    """A release as people speak of it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    digest: Digest
+    version: Text
+    author: Text = ""
+    message: Text = ""
+
+
+class NodeState(StrEnum):
+    """What a node does at the moment, in one word."""
+
+    SERVING = "serving"
+    DRAINING = "draining"
+    STOPPING = "stopping"
+    SWAPPING = "swapping"
+    STARTING = "starting"
+    CHECKING = "checking"
+    DOWN = "down"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+
+
+class NodeNote(BaseModel):
+    """One node as people speak of it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: Id
+    state: NodeState
+    release: Text = ""
+
+
+class Progress(BaseModel):
+    """How many of the nodes in scope are on the wanted release."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    done: Count
+    total: Count
+
+
+class AppState(Message):
+    """`app/<app>/state`, retained: where an app stands. `phase` is None before any deployment."""
+
+    app: Id
+    phase: Phase | None = None
+    deployment: Id | None = None
+    release: ReleaseNote | None = None
+    live: ReleaseNote | None = None
+    candidate: ReleaseNote | None = None
+    progress: Progress | None = None
+    nodes: tuple[NodeNote, ...] = ()
+    who: Text = ""
+    since: Text = ""
+    reason: Text = ""
+    verdict: Text | None = None
+
+
+class AppEventType(StrEnum):
+    """What can happen to an app."""
+
+    PHASE = "phase"
+    NODE = "node"
+    ACT = "act"
+    CANDIDATE = "candidate"
+    FINDING = "finding"
+
+
+class AppEvent(Message):
+    """`app/<app>/event`, never retained: everything as it happens."""
+
+    event_type: AppEventType
+    app: Id
+    at: Text
+    deployment: Id | None = None
+    phase: Phase | None = None
+    node: Id | None = None
+    text: Annotated[str, Field(max_length=2000)] = ""

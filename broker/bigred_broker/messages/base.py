@@ -1,0 +1,32 @@
+"""What all messages share: the version, the kinds of values, and who is there."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bigred_broker.topics import ID_PATTERN
+
+VERSION: Literal[1] = 1
+
+Id = Annotated[str, Field(pattern=ID_PATTERN)]
+Text = Annotated[str, Field(max_length=500)]
+# Whole numbers that JavaScript and every database can hold, and amounts that are numbers.
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Status(StrEnum):
+    """Whether a box or the server is there. Sent bare, not as JSON: what Home Assistant expects."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class Message(BaseModel):
+    """What every message has."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    v: Literal[1] = VERSION
