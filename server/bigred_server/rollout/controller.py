@@ -107,6 +107,9 @@ class Controller:
     async def _go_on(
         self, in_hand: _InHand, record: Record, known: Known, executor: Executor
     ) -> float:
+        # An act that ends during the look may be younger than what the look saw: it counts as
+        # running still.
+        busy = dict(executor.busy)
         self._look = await self.fleet.look(deep=True)
         record = await self._count(in_hand, record)
         if record.phase is Phase.PREPARING and record.previous is None:
@@ -115,10 +118,11 @@ class Controller:
         now_s = time.monotonic()
         in_hand.waits = track(in_hand.waits, self._look.nodes, wanted(deployment), now_s)
         decision = decide(
-            View(deployment, self._look.nodes, in_hand.waits, executor.busy, self.policy, now_s)
+            View(deployment, self._look.nodes, in_hand.waits, busy, self.policy, now_s)
         )
         for act in decision.acts:
-            executor.launch(record, act, self._when_done(in_hand, act))
+            if act.node not in busy or act.node in executor.busy:
+                executor.launch(record, act, self._when_done(in_hand, act))
         if decision.phase is not record.phase:
             record, known = await self._enter(in_hand, record, known[record.digest], decision)
             self.wake()
@@ -126,11 +130,11 @@ class Controller:
         return POLL_S
 
     def _when_done(self, in_hand: _InHand, act: Act) -> Callable[[str], None]:
-        begun_at = in_hand.waits[act.node].station
+        begun = in_hand.waits[act.node]
 
         def done(failure: str) -> None:
             now_s = time.monotonic()
-            in_hand.waits = tried(in_hand.waits, act.node, begun_at, now_s, failure)
+            in_hand.waits = tried(in_hand.waits, act.node, begun, now_s, failure)
             self.wake()
 
         return done

@@ -11,7 +11,7 @@ from bigred_server.rollout import sentences
 from bigred_server.rollout.act import HANDS_OFF, Act, Kind
 from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.fault import fault
-from bigred_server.rollout.look import Admin
+from bigred_server.rollout.look import Admin, NodeLook
 from bigred_server.rollout.station import Station
 from bigred_server.rollout.step import step
 from bigred_server.rollout.view import View, is_serving
@@ -39,6 +39,8 @@ def decide(view: View) -> Decision:
         return _prepare(view)
     if phase.is_outcome:
         return Decision(phase)
+    if not view.nodes:
+        return Decision(Phase.FAILED, reason=sentences.NO_NODES)
     return _back(view) if phase is Phase.ROLLING_BACK else _forward(view)
 
 
@@ -46,13 +48,15 @@ def _prepare(view: View) -> Decision:
     looks, policy = view.looks, view.policy
     if view.deployment.rollback_asked:
         return Decision(Phase.ABORTED, reason=sentences.ASKED_TO_STOP)
-    if any(look.admin is Admin.UNKNOWN for look in looks.values()):
-        if all(view.waited_s(name) > policy.check_s for name in looks):
+    unseen = [name for name, look in looks.items() if look.admin is Admin.UNKNOWN]
+    if unseen:
+        if any(view.waited_s(name) > policy.check_s for name in unseen):
             return Decision(Phase.ABORTED, reason=sentences.FLEET_UNKNOWN)
         return Decision(Phase.PREPARING)
     healthy = tuple(name for name, look in looks.items() if is_serving(look))
     skipped = tuple(name for name in looks if name not in healthy)
-    if view.deployment.previous is None and not any(look.digest for look in looks.values()):
+    is_bare = not healthy or not any(look.digest for look in looks.values())
+    if view.deployment.previous is None and is_bare:
         # The very first release: nobody is served yet, so nobody can be harmed.
         healthy, skipped = tuple(looks), ()
     elif len(healthy) - 1 < policy.min_healthy:
@@ -66,20 +70,26 @@ def _forward(view: View) -> Decision:
     if deployment.rollback_asked:
         return _turn_back(deployment, sentences.ROLLBACK_ASKED, blames_build=True)
     if view.is_stuck:
-        return _turn_back(deployment, sentences.stuck(view.policy.progress_s), blames_build=False)
+        return _turn_back(deployment, _stuck(view), blames_build=False)
     if view.is_blind:
         return Decision(deployment.phase)
-    for name in deployment.nodes:
+    for name in view.nodes:
         if found := fault(view, name, stations[name]):
             return _turn_back(deployment, found.text, blames_build=found.blames_build)
     if all(where is Station.SERVING for where in stations.values()):
         return Decision(deployment.phase if view.busy else Phase.SUCCEEDED)
     if deployment.phase is Phase.ROLLING:
-        return Decision(Phase.ROLLING, _acts(view, deployment.nodes, view.policy.batch))
-    canary = deployment.nodes[0]
+        return Decision(Phase.ROLLING, _acts(view, view.nodes, view.policy.batch))
+    canary = view.nodes[0]
     if stations[canary] is Station.SERVING:
         return Decision(Phase.ROLLING)
     return Decision(Phase.CANARY, _acts(view, (canary,), batch=1))
+
+
+def _stuck(view: View) -> str:
+    stations = view.stations.items()
+    left = {name: where for name, where in stations if where is not Station.SERVING}
+    return sentences.stuck(view.policy.progress_s, left)
 
 
 def _turn_back(deployment: Deployment, reason: str, *, blames_build: bool) -> Decision:
@@ -92,12 +102,12 @@ def _back(view: View) -> Decision:
     """Bring every node back to the previous release, one at a time; a node that fails is left."""
     deployment, stations = view.deployment, view.stations
     if view.is_stuck:
-        return Decision(Phase.FAILED, reason=sentences.stuck(view.policy.progress_s))
+        return Decision(Phase.FAILED, reason=_stuck(view))
     if view.is_blind:
         return Decision(deployment.phase)
-    faults = [f for name in deployment.nodes if (f := fault(view, name, stations[name]))]
+    faults = [f for name in view.nodes if (f := fault(view, name, stations[name]))]
     lost = {found.node for found in faults}
-    left = tuple(name for name in deployment.nodes if name not in lost)
+    left = tuple(name for name in view.nodes if name not in lost)
     if view.busy or any(stations[name] is not Station.SERVING for name in left):
         return Decision(deployment.phase, _acts(view, left, batch=1))
     if faults:
@@ -115,8 +125,8 @@ def _acts(view: View, nodes: tuple[str, ...], batch: int) -> tuple[Act, ...]:
             continue
         if name in view.busy:
             in_hand.append(name)
-        elif not is_serving(view.looks[name]):
-            # It serves nobody: closing the door on it costs nothing and needs no leave.
+        elif _is_of_use_to_nobody(view.looks[name], others_in_hand=len(in_hand) >= batch):
+            # Closing the door on it costs nothing and needs no leave.
             acts.append(Act(Kind.MAINT, name, view.goal))
             in_hand.append(name)
         elif len(in_hand) < batch and view.may_take([*in_hand, name]):
@@ -124,6 +134,12 @@ def _acts(view: View, nodes: tuple[str, ...], batch: int) -> tuple[Act, ...]:
             acts.append(Act(kind, name, view.goal))
             in_hand.append(name)
     return tuple(acts) + _reasserted(view)
+
+
+def _is_of_use_to_nobody(look: NodeLook, *, others_in_hand: bool) -> bool:
+    # An app that answers us may be back in a moment where HAProxy finds it down: with others in
+    # hand it waits for its turn.
+    return not is_serving(look) and not (look.answer.ok and others_in_hand)
 
 
 def _reasserted(view: View) -> tuple[Act, ...]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bigred_server.rollout import sentences
 from bigred_server.rollout.look import Admin
-from bigred_server.rollout.policy import OnDrainDeadline, Policy
+from bigred_server.rollout.policy import OnDrainDeadline
 from bigred_server.rollout.station import BUILD_STATIONS, Station
 from bigred_server.rollout.view import View
 
@@ -22,6 +22,8 @@ def fault(view: View, name: str, where: Station) -> Fault | None:
     """Say whether a node failed: too many tries, or a deadline of the policy is over."""
     if where is Station.SERVING or name in view.busy:
         return None
+    if (deaths := view.waits[name].deaths) >= view.policy.tries:
+        return Fault(name, sentences.at_node(name, sentences.dies_again(deaths)), True)
     text = _wrong_answer(view, name) or _overdue(view, name, where) or _tried(view, name, where)
     if text is None:
         return None
@@ -36,7 +38,7 @@ def _wrong_answer(view: View, name: str) -> str | None:
 
 
 def _overdue(view: View, name: str, where: Station) -> str | None:
-    limit_s = _deadlines(view.policy).get(where)
+    limit_s = _deadlines(view).get(where)
     if where is Station.DRAINING and view.looks[name].admin is not Admin.MAINT:
         return None
     if limit_s is None or view.waited_s(name) <= limit_s:
@@ -44,7 +46,8 @@ def _overdue(view: View, name: str, where: Station) -> str | None:
     return sentences.overdue(where, limit_s)
 
 
-def _deadlines(policy: Policy) -> dict[Station, float]:
+def _deadlines(view: View) -> dict[Station, float]:
+    policy = view.policy
     deadlines = {
         Station.UNKNOWN: policy.check_s,
         Station.STOPPING: policy.stop_s,
@@ -52,8 +55,8 @@ def _deadlines(policy: Policy) -> dict[Station, float]:
         Station.STARTING: policy.start_s,
         Station.CHECKING: policy.check_s,
     }
-    if policy.on_drain_deadline is OnDrainDeadline.ABORT:
-        deadlines[Station.DRAINING] = policy.drain_first_s + policy.drain_s
+    if policy.on_drain_deadline is OnDrainDeadline.ABORT and not view.goes_back:
+        deadlines[Station.DRAINING] = policy.drain_s
     return deadlines
 
 

@@ -1,12 +1,13 @@
 """The sentences a rollout says about itself: what people read and hear, in one place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bigred_server.rollout.station import Station
 
 ASKED_TO_STOP = "stopped before any node was touched"
 ROLLBACK_ASKED = "a person asked for the rollback"
 FLEET_UNKNOWN = "HAProxy could not be read, so no node was touched"
+NO_NODES = "none of its nodes is in the configuration any more"
 
 _NOT_DONE = {
     Station.UNKNOWN: "it could not be looked at",
@@ -43,6 +44,11 @@ def does_not_stay_up(tries: int) -> str:
     return f"Tomcat was started {tries} times and does not stay up; see its catalina.out"
 
 
+def dies_again(times: int) -> str:
+    """Say that the process ends by itself after the app was up."""
+    return f"the app was up and Tomcat ended by itself {times} times; see its catalina.out"
+
+
 def too_few(healthy: int, total: int, min_healthy: int) -> str:
     """Say why no node may be taken."""
     return (
@@ -51,9 +57,10 @@ def too_few(healthy: int, total: int, min_healthy: int) -> str:
     )
 
 
-def stuck(progress_s: float) -> str:
-    """Say that nothing moved any more."""
-    return f"no node made any progress for {progress_s:g} s"
+def stuck(progress_s: float, stations: Mapping[str, Station]) -> str:
+    """Say that nothing moved any more, and where the nodes stand that should have."""
+    where = ", ".join(f"{name} is {where}" for name, where in stations.items())
+    return f"no node made any progress for {progress_s:g} s: {where}"
 
 
 def no_way_back(reason: str) -> str:
@@ -62,5 +69,5 @@ def no_way_back(reason: str) -> str:
 
 
 def lost_nodes(texts: Sequence[str]) -> str:
-    """Say which nodes could not be brought back; they stay out of the pool."""
-    return "could not be brought back and stay out of the pool: " + "; ".join(texts)
+    """Say which nodes could not be brought back; they are left as they are."""
+    return "could not be brought back: " + "; ".join(texts)

@@ -22,7 +22,7 @@ def _drain(view: View, name: str) -> Kind | None:
     if look.admin is Admin.DRAIN:
         done = look.in_flight == 0 or view.waited_s(name) >= policy.drain_first_s
         return Kind.MAINT if done else None
-    if view.waited_s(name) < policy.drain_first_s + policy.drain_s:
+    if view.waited_s(name) < policy.drain_s:
         return None
     if policy.on_drain_deadline is OnDrainDeadline.CUT and view.waits[name].tries == 0:
         return Kind.CUT

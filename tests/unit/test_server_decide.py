@@ -1,0 +1,551 @@
+"""What is due, for everything that a look can show: no act that it does not justify."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
+
+from bigred_broker.messages import Phase
+from bigred_server.rollout.act import HANDS_OFF, Act, Kind
+from bigred_server.rollout.decide import Decision, decide
+from bigred_server.rollout.deployment import Deployment, Goal
+from bigred_server.rollout.look import Admin, Answer, NodeLook
+from bigred_server.rollout.policy import OnDrainDeadline, Policy
+from bigred_server.rollout.view import View, wanted
+from bigred_server.rollout.waits import track
+
+Given = dict[str, Any]  # the nodes of a view, by name
+
+NEW = Goal("new", "2")
+OLD = Goal("old", "1")
+SAYS = {
+    "nothing": Answer(),
+    "old": Answer(came=True, ok=True, marker="1"),
+    "new": Answer(came=True, ok=True, marker="2"),
+    "500": Answer(came=True, ok=False, marker="2"),
+}
+POLICY = Policy(min_healthy=1)
+
+ON_OLD = NodeLook("", Admin.READY, True, True, 2, "old", True, SAYS["old"])
+ON_NEW = replace(ON_OLD, digest="new", answer=SAYS["new"])
+DOWN = NodeLook("", Admin.READY, False, False, 0, "old", False)
+CLOSED = replace(ON_OLD, admin=Admin.MAINT, up=False)
+DRAINED = replace(CLOSED, in_flight=0)
+STOPPED = replace(DRAINED, running=False, answer=Answer())
+SWAPPED = replace(STOPPED, digest="new")
+STARTING = replace(SWAPPED, running=True)
+UP = replace(STARTING, answer=SAYS["new"])
+CHECKING = replace(UP, admin=Admin.DRAIN, fresh=False)
+BLIND = NodeLook("")
+
+
+def deployment(
+    phase: Phase = Phase.ROLLING,
+    nodes: tuple[str, ...] = ("a", "b", "c"),
+    previous: Goal | None = OLD,
+    rollback_asked: bool = False,
+) -> Deployment:
+    return Deployment("d-1", "shop", phase, NEW, previous, nodes, (), rollback_asked)
+
+
+def view(
+    these: Deployment,
+    *,
+    policy: Policy = POLICY,
+    busy: Mapping[str, Kind] | None = None,
+    waited_s: float = 0.0,
+    wait: Mapping[str, Any] | None = None,
+    **looks: NodeLook,
+) -> View:
+    """See the nodes so for `waited_s`; `wait` changes what is remembered of node a."""
+    named = {name: replace(look, name=name) for name, look in looks.items()}
+    waits = track({}, named, wanted(these), 100.0)
+    if wait:
+        waits["a"] = replace(waits["a"], **wait)
+    return View(these, named, waits, busy or {}, policy, 100.0 + waited_s)
+
+
+def kinds(decision: Decision) -> dict[str, Kind]:
+    return {act.node: act.kind for act in decision.acts}
+
+
+# --- every look ----------------------------------------------------------------------------------
+
+EVERY_LOOK = [
+    NodeLook("a", *levels)
+    for levels in product(
+        Admin,
+        (True, False),
+        (True, False, None),
+        (0, 2),
+        ("new", "old", "", None),
+        (True, False, None),
+        SAYS.values(),
+    )
+]
+
+
+def proven(look: NodeLook, goal: Goal) -> bool:
+    return look.digest == goal.digest and look.answer.ok and look.answer.marker == goal.marker
+
+
+def justified(kind: Kind, look: NodeLook, goal: Goal) -> bool:
+    """Say whether a look that is just taken justifies an act, by the safe cycle of the design."""
+    closed = look.admin is Admin.MAINT and look.in_flight == 0
+    return {
+        Kind.DRAIN: False,
+        Kind.CUT: False,
+        Kind.MAINT: look.admin in (Admin.READY, Admin.DRAIN) and not proven(look, goal),
+        Kind.STOP: closed and look.digest != goal.digest and look.running is True,
+        Kind.SWAP: closed and look.digest != goal.digest and look.running is False,
+        Kind.START: closed and look.digest == goal.digest and look.running is False,
+        Kind.ADMIT: look.admin is Admin.MAINT and proven(look, goal),
+        Kind.READY: look.admin is Admin.DRAIN and proven(look, goal) and look.fresh is True,
+    }[kind]
+
+
+@pytest.mark.parametrize("phase", [Phase.CANARY, Phase.ROLLING, Phase.ROLLING_BACK])
+@pytest.mark.parametrize("admin", Admin)
+def test_a_look_leads_to_the_one_act_that_it_justifies_and_to_no_other(
+    phase: Phase, admin: Admin
+) -> None:
+    for look in (look for look in EVERY_LOOK if look.admin is admin):
+        going = deployment(phase)
+        goal = wanted(going)
+        others = ON_NEW if goal is NEW else ON_OLD
+        acts = decide(view(going, a=look, b=others, c=others)).acts
+        assert [act.node for act in acts] in ([], ["a"]), look
+        assert all(act.goal == goal for act in acts)
+        assert all(justified(act.kind, look, goal) for act in acts), (look, acts)
+        if look.digest is None or look.admin is Admin.UNKNOWN:
+            assert not acts, look
+        elif not acts and look.admin is not Admin.READY:
+            due = [kind for kind in Kind if justified(kind, look, goal)]
+            # An app that is proven, whatever else is said of it, only waits for the door.
+            assert not due or proven(look, goal), (look, due)
+
+
+def test_a_look_never_leads_to_an_act_on_a_busy_node_but_maint_while_hands_are_on_it() -> None:
+    for look, kind in product(EVERY_LOOK, Kind):
+        seen = view(deployment(), busy={"a": kind}, a=look, b=ON_NEW, c=ON_NEW)
+        for act in decide(seen).acts:
+            assert act == Act(Kind.MAINT, "a", NEW)
+            assert kind in HANDS_OFF
+            assert look.admin is Admin.READY
+
+
+def test_no_look_leads_to_an_act_in_a_deployment_that_has_ended() -> None:
+    for phase in (each for each in Phase if each.is_outcome):
+        for look in EVERY_LOOK[::7]:
+            assert decide(view(deployment(phase), a=look, b=ON_NEW, c=ON_OLD)) == Decision(phase)
+
+
+# --- preparing -----------------------------------------------------------------------------------
+
+PREPARING = deployment(Phase.PREPARING, ())
+
+
+def test_the_nodes_that_serve_are_in_scope_and_the_others_are_skipped() -> None:
+    found = decide(view(PREPARING, a=ON_OLD, b=DOWN, c=ON_OLD))
+    assert (found.phase, found.nodes, found.skipped) == (Phase.CANARY, ("a", "c"), ("b",))
+
+
+def test_a_node_that_a_person_closed_is_skipped() -> None:
+    assert decide(view(PREPARING, a=ON_OLD, b=CLOSED, c=ON_OLD)).skipped == ("b",)
+
+
+def test_too_few_healthy_nodes_are_left_alone() -> None:
+    found = decide(view(PREPARING, a=ON_OLD, b=DOWN, c=DOWN))
+    assert found.phase is Phase.ABORTED
+    assert found.reason.startswith("1 of 3 nodes are up and min_healthy is 1")
+
+
+def test_a_very_first_release_takes_all_nodes_though_none_serves() -> None:
+    empty = replace(DOWN, digest="")
+    first = deployment(Phase.PREPARING, (), previous=None)
+    found = decide(view(first, a=empty, b=empty))
+    assert (found.phase, found.nodes, found.skipped) == (Phase.CANARY, ("a", "b"), ())
+
+
+def test_a_first_release_that_failed_before_does_not_bar_the_next() -> None:
+    left = replace(STOPPED, digest="bad")
+    first = deployment(Phase.PREPARING, (), previous=None)
+    found = decide(view(first, a=left, b=replace(DOWN, digest="")))
+    assert (found.phase, found.nodes) == (Phase.CANARY, ("a", "b"))
+
+
+def test_a_rollback_that_is_asked_for_at_once_touches_nothing() -> None:
+    asked = replace(PREPARING, rollback_asked=True)
+    assert decide(view(asked, a=ON_OLD, b=ON_OLD)).phase is Phase.ABORTED
+
+
+def test_a_blind_haproxy_is_waited_for_and_then_given_up() -> None:
+    looks: Given = {"a": BLIND, "b": BLIND}
+    assert decide(view(PREPARING, waited_s=60.0, **looks)) == Decision(Phase.PREPARING)
+    found = decide(view(PREPARING, waited_s=60.1, **looks))
+    assert (found.phase, found.acts) == (Phase.ABORTED, ())
+
+
+def test_one_server_that_haproxy_does_not_know_is_not_waited_for_without_an_end() -> None:
+    later = view(PREPARING, waited_s=60.1, a=BLIND, b=ON_OLD)
+    later = replace(later, waits={**later.waits, "b": replace(later.waits["b"], since_s=160.0)})
+    assert decide(later).phase is Phase.ABORTED
+
+
+# --- canary and batches --------------------------------------------------------------------------
+
+
+def test_the_canary_goes_first_and_alone() -> None:
+    found = decide(
+        view(
+            deployment(Phase.CANARY),
+            policy=replace(POLICY, batch=3, min_healthy=0),
+            a=ON_OLD,
+            b=ON_OLD,
+            c=ON_OLD,
+        )
+    )
+    assert (found.phase, kinds(found)) == (Phase.CANARY, {"a": Kind.MAINT})
+
+
+def test_the_others_follow_when_the_canary_serves() -> None:
+    assert decide(view(deployment(Phase.CANARY), a=ON_NEW, b=ON_OLD)).phase is Phase.ROLLING
+
+
+def test_a_batch_is_taken_at_once_in_order() -> None:
+    policy = replace(POLICY, batch=2)
+    looks: Given = {"a": ON_NEW, "b": ON_OLD, "c": ON_OLD, "d": ON_OLD}
+    found = decide(view(deployment(nodes=tuple(looks)), policy=policy, **looks))
+    assert kinds(found) == {"b": Kind.MAINT, "c": Kind.MAINT}
+
+
+@pytest.mark.parametrize(("min_healthy", "taken"), [(1, 2), (2, 1), (3, 0)])
+def test_a_batch_never_takes_the_pool_below_min_healthy(min_healthy: int, taken: int) -> None:
+    policy = replace(POLICY, batch=3, min_healthy=min_healthy)
+    found = decide(view(deployment(), policy=policy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
+    assert len(found.acts) == taken
+
+
+def test_a_skipped_node_that_serves_again_counts_for_min_healthy() -> None:
+    policy = replace(POLICY, min_healthy=2)
+    found = decide(view(deployment(nodes=("a", "b")), policy=policy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
+    assert kinds(found) == {"b": Kind.MAINT}
+
+
+def test_a_node_that_haproxy_only_takes_for_up_does_not_count_for_min_healthy() -> None:
+    just_restarted = replace(DOWN, up=True)
+    policy = replace(POLICY, min_healthy=2)
+    found = decide(view(deployment(), policy=policy, a=ON_NEW, b=ON_OLD, c=just_restarted))
+    assert kinds(found) == {"c": Kind.MAINT}
+
+
+def test_no_node_is_taken_while_another_is_in_hand() -> None:
+    assert kinds(decide(view(deployment(), a=STOPPED, b=ON_OLD, c=ON_OLD))) == {"a": Kind.SWAP}
+
+
+def test_a_node_that_died_is_taken_whatever_is_in_hand() -> None:
+    found = decide(view(deployment(), a=STARTING, b=DOWN, c=ON_OLD))
+    assert kinds(found) == {"b": Kind.MAINT}
+
+
+def test_a_node_that_haproxy_finds_down_and_that_answers_waits_for_its_turn() -> None:
+    flapping = replace(ON_OLD, up=False)
+    assert not decide(view(deployment(), a=STARTING, b=flapping, c=ON_OLD)).acts
+    found = decide(view(deployment(), a=ON_NEW, b=flapping, c=ON_OLD))
+    assert kinds(found) == {"b": Kind.MAINT}
+
+
+def test_sticky_users_are_let_go_first_where_the_policy_says_so() -> None:
+    policy = replace(POLICY, drain_first_s=20.0)
+    found = decide(view(deployment(), policy=policy, a=ON_OLD, b=ON_NEW, c=ON_NEW))
+    assert kinds(found) == {"a": Kind.DRAIN}
+
+
+def test_a_node_that_haproxy_opened_while_hands_are_on_it_is_closed_again() -> None:
+    opened = replace(STOPPED, admin=Admin.READY, up=True)
+    found = decide(view(deployment(), busy={"a": Kind.START}, a=opened, b=ON_NEW, c=ON_NEW))
+    assert kinds(found) == {"a": Kind.MAINT}
+
+
+def test_it_has_succeeded_when_all_serve_and_nothing_runs_any_more() -> None:
+    looks: Given = {"a": ON_NEW, "b": ON_NEW, "c": ON_NEW}
+    assert decide(view(deployment(), **looks)).phase is Phase.SUCCEEDED
+    assert decide(view(deployment(), busy={"c": Kind.READY}, **looks)).phase is Phase.ROLLING
+
+
+def test_a_blind_haproxy_stops_everything_and_nothing_is_taken_back() -> None:
+    blind = replace(STOPPED, admin=Admin.UNKNOWN)
+    found = decide(view(deployment(), waited_s=599.0, a=blind, b=ON_OLD, c=ON_OLD))
+    assert found == Decision(Phase.ROLLING)
+
+
+def test_it_turns_back_when_no_node_comes_further() -> None:
+    found = decide(view(deployment(), waited_s=600.1, a=CLOSED, b=ON_NEW, c=ON_OLD))
+    assert (found.phase, found.blames_build) == (Phase.ROLLING_BACK, False)
+    assert found.reason == "no node made any progress for 600 s: a is draining, c is taking"
+
+
+def test_a_node_that_left_the_configuration_is_out_of_scope() -> None:
+    assert decide(view(deployment(), a=ON_NEW, b=ON_NEW)).phase is Phase.SUCCEEDED
+    assert kinds(decide(view(deployment(), b=STOPPED))) == {"b": Kind.SWAP}
+
+
+@pytest.mark.parametrize("phase", [Phase.CANARY, Phase.ROLLING, Phase.ROLLING_BACK])
+def test_a_deployment_all_of_whose_nodes_left_the_configuration_failed(phase: Phase) -> None:
+    assert decide(view(deployment(phase), d=ON_OLD)).phase is Phase.FAILED
+
+
+# --- faults, on every one of which it turns back -------------------------------------------------
+
+
+def turned_back(seen: View) -> tuple[str, bool]:
+    found = decide(seen)
+    assert found.phase is Phase.ROLLING_BACK
+    assert not found.acts
+    return found.reason, found.blames_build
+
+
+@pytest.mark.parametrize(
+    ("look", "limit_s", "reason", "blames_build"),
+    [
+        (replace(DRAINED, digest=None), 60.0, "a: it could not be looked at within 60 s", False),
+        (DRAINED, 60.0, "a: Tomcat did not stop within 60 s", False),
+        (STOPPED, 120.0, "a: the WAR was not in place within 120 s", False),
+        (
+            STARTING,
+            300.0,
+            "a: the app did not answer as the wanted release within 300 s",
+            True,
+        ),
+        (CHECKING, 60.0, "a: HAProxy's check did not pass within 60 s", True),
+    ],
+)
+def test_a_deadline_that_is_over_is_a_fault(
+    look: NodeLook, limit_s: float, reason: str, blames_build: bool
+) -> None:
+    others: Given = {"b": ON_NEW, "c": ON_OLD}
+    assert decide(view(deployment(), waited_s=limit_s, a=look, **others)).phase is Phase.ROLLING
+    seen = view(deployment(), waited_s=limit_s + 0.1, a=look, **others)
+    assert turned_back(seen) == (reason, blames_build)
+
+
+def test_a_busy_node_has_no_fault_yet() -> None:
+    seen = view(deployment(), waited_s=61.0, busy={"a": Kind.STOP}, a=DRAINED, b=ON_NEW, c=ON_OLD)
+    assert decide(seen).phase is Phase.ROLLING
+
+
+def test_an_app_that_answers_wrongly_for_long_is_the_builds_fault() -> None:
+    wrong = replace(STARTING, answer=replace(SAYS["500"], text="answers 500"))
+    looks: Given = {"a": wrong, "b": ON_NEW, "c": ON_OLD}
+    assert decide(view(deployment(), waited_s=15.0, **looks)).phase is Phase.ROLLING
+    assert turned_back(view(deployment(), waited_s=15.1, **looks)) == (
+        "a: the app does not answer as the wanted release: answers 500",
+        True,
+    )
+
+
+def test_an_act_that_fails_as_often_as_the_policy_bears_is_a_fault() -> None:
+    looks: Given = {"a": STOPPED, "b": ON_NEW, "c": ON_OLD}
+    once = view(deployment(), wait={"tries": 1, "failure": "no room"}, **looks)
+    assert kinds(decide(once)) == {"a": Kind.SWAP}
+    twice = view(deployment(), wait={"tries": 2, "failure": "no room"}, **looks)
+    assert turned_back(twice) == ("a: swapping failed 2 times: no room", False)
+
+
+def test_a_tomcat_that_does_not_stay_up_is_the_builds_fault() -> None:
+    looks: Given = {"a": SWAPPED, "b": ON_NEW, "c": ON_OLD}
+    resting = view(deployment(), waited_s=4.9, wait={"tries": 2, "tried_at_s": 100.0}, **looks)
+    assert decide(resting) == Decision(Phase.ROLLING)
+    rested = view(deployment(), waited_s=5.0, wait={"tries": 2, "tried_at_s": 100.0}, **looks)
+    assert turned_back(rested)[1] is True
+
+
+@pytest.mark.parametrize("look", [SWAPPED, CHECKING, replace(DOWN, digest="new")])
+def test_a_tomcat_that_ends_again_and_again_after_it_was_up_is_the_builds_fault(
+    look: NodeLook,
+) -> None:
+    seen = view(deployment(), wait={"deaths": 2}, a=look, b=ON_NEW, c=ON_OLD)
+    assert turned_back(seen) == (
+        "a: the app was up and Tomcat ended by itself 2 times; see its catalina.out",
+        True,
+    )
+
+
+def test_a_node_that_serves_in_spite_of_all_has_no_fault() -> None:
+    seen = view(deployment(), wait={"deaths": 9}, a=ON_NEW, b=ON_OLD, c=ON_OLD)
+    assert decide(seen).phase is Phase.ROLLING
+
+
+def test_a_person_who_asks_for_the_rollback_gets_it_and_the_build_is_bad() -> None:
+    asked = deployment(rollback_asked=True)
+    assert turned_back(view(asked, a=ON_NEW, b=ON_NEW, c=ON_NEW)) == (
+        "a person asked for the rollback",
+        True,
+    )
+
+
+def test_a_first_release_that_fails_has_no_way_back() -> None:
+    first = deployment(previous=None)
+    found = decide(view(first, waited_s=301.0, a=STARTING))
+    assert found.phase is Phase.FAILED
+    assert found.reason.endswith("; there is no earlier release to go back to")
+
+
+# --- requests in flight --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "waited_s", "due"),
+    [
+        (OnDrainDeadline.GO_ON, 29.9, None),
+        (OnDrainDeadline.GO_ON, 30.0, Kind.STOP),
+        (OnDrainDeadline.CUT, 29.9, None),
+        (OnDrainDeadline.CUT, 30.0, Kind.CUT),
+        (OnDrainDeadline.ABORT, 29.9, None),
+    ],
+)
+def test_requests_in_flight_have_their_deadline(
+    policy: OnDrainDeadline, waited_s: float, due: Kind | None
+) -> None:
+    seen = view(
+        deployment(),
+        policy=replace(POLICY, on_drain_deadline=policy, drain_first_s=20.0),
+        waited_s=waited_s,
+        a=CLOSED,
+        b=ON_NEW,
+        c=ON_NEW,
+    )
+    assert kinds(decide(seen)) == ({"a": due} if due else {})
+
+
+def test_requests_that_were_cut_are_not_waited_for_again() -> None:
+    seen = view(
+        deployment(),
+        policy=replace(POLICY, on_drain_deadline=OnDrainDeadline.CUT),
+        waited_s=31.0,
+        wait={"tries": 1},
+        a=CLOSED,
+        b=ON_NEW,
+        c=ON_NEW,
+    )
+    assert kinds(decide(seen)) == {"a": Kind.STOP}
+
+
+def test_a_policy_to_abort_turns_back_when_requests_do_not_end() -> None:
+    policy = replace(POLICY, on_drain_deadline=OnDrainDeadline.ABORT)
+    seen = view(deployment(), policy=policy, waited_s=30.1, a=CLOSED, b=ON_NEW, c=ON_OLD)
+    assert turned_back(seen) == ("a: requests were still in flight within 30 s", False)
+
+
+def test_there_is_nothing_to_abort_on_the_way_back() -> None:
+    policy = replace(POLICY, on_drain_deadline=OnDrainDeadline.ABORT)
+    hung = replace(CLOSED, digest="new", answer=Answer())
+    back = deployment(Phase.ROLLING_BACK)
+    seen = view(back, policy=policy, waited_s=30.1, a=hung, b=ON_OLD, c=ON_OLD)
+    assert kinds(decide(seen)) == {"a": Kind.STOP}
+
+
+@pytest.mark.parametrize(
+    ("look", "waited_s", "due"),
+    [
+        (replace(CLOSED, admin=Admin.DRAIN), 19.9, None),
+        (replace(CLOSED, admin=Admin.DRAIN), 20.0, Kind.MAINT),
+        (replace(DRAINED, admin=Admin.DRAIN), 0.0, Kind.MAINT),
+    ],
+)
+def test_sticky_users_have_their_deadline(
+    look: NodeLook, waited_s: float, due: Kind | None
+) -> None:
+    policy = replace(POLICY, drain_first_s=20.0)
+    seen = view(deployment(), policy=policy, waited_s=waited_s, a=look, b=ON_NEW, c=ON_NEW)
+    assert kinds(decide(seen)) == ({"a": due} if due else {})
+
+
+# --- start and check -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("waited_s", "due"), [(4.9, None), (5.0, Kind.START)])
+def test_a_tomcat_that_died_at_its_start_is_started_again_after_a_rest(
+    waited_s: float, due: Kind | None
+) -> None:
+    wait = {"tries": 1, "tried_at_s": 100.0}
+    seen = view(deployment(), waited_s=waited_s, wait=wait, a=SWAPPED, b=ON_NEW, c=ON_NEW)
+    assert kinds(decide(seen)) == ({"a": due} if due else {})
+
+
+@pytest.mark.parametrize(
+    ("fresh", "waited_s", "due"),
+    [
+        (False, 50.0, None),
+        (True, 0.0, Kind.READY),
+        (None, 4.9, None),
+        (None, 5.0, Kind.READY),
+    ],
+)
+def test_a_node_comes_back_on_a_fresh_check_or_where_there_is_none_after_a_pause(
+    fresh: bool | None, waited_s: float, due: Kind | None
+) -> None:
+    checking = replace(CHECKING, fresh=fresh)
+    seen = view(deployment(), waited_s=waited_s, a=checking, b=ON_NEW, c=ON_NEW)
+    assert kinds(decide(seen)) == ({"a": due} if due else {})
+
+
+# --- the way back --------------------------------------------------------------------------------
+
+BACK = deployment(Phase.ROLLING_BACK)
+
+
+@pytest.mark.parametrize(
+    ("look", "due"),
+    [
+        (ON_OLD, None),
+        (ON_NEW, Kind.MAINT),
+        (CLOSED, Kind.ADMIT),
+        (DRAINED, Kind.ADMIT),
+        (STOPPED, Kind.START),
+        (SWAPPED, Kind.SWAP),
+        (STARTING, Kind.STOP),
+        (UP, Kind.STOP),
+        (CHECKING, Kind.MAINT),
+    ],
+)
+def test_a_node_goes_back_from_wherever_it_stands(look: NodeLook, due: Kind | None) -> None:
+    assert kinds(decide(view(BACK, a=look, b=ON_OLD, c=ON_OLD))) == ({"a": due} if due else {})
+
+
+def test_nodes_go_back_one_at_a_time_whatever_the_batch() -> None:
+    policy = replace(POLICY, batch=3, min_healthy=0)
+    found = decide(view(BACK, policy=policy, a=ON_NEW, b=ON_NEW, c=ON_NEW))
+    assert kinds(found) == {"a": Kind.MAINT}
+
+
+def test_it_is_rolled_back_when_all_serve_the_previous_release() -> None:
+    looks: Given = {"a": ON_OLD, "b": ON_OLD, "c": ON_OLD}
+    assert decide(view(BACK, **looks)).phase is Phase.ROLLED_BACK
+    assert decide(view(BACK, busy={"b": Kind.READY}, **looks)).phase is Phase.ROLLING_BACK
+
+
+def test_a_node_that_can_not_go_back_is_left_while_the_others_go_on() -> None:
+    lost = {"tries": 2, "failure": "no room"}
+    found = decide(view(BACK, wait=lost, a=SWAPPED, b=ON_NEW, c=ON_OLD))
+    assert (found.phase, kinds(found)) == (Phase.ROLLING_BACK, {"b": Kind.MAINT})
+
+
+def test_a_node_that_could_not_go_back_is_named_at_the_end() -> None:
+    found = decide(view(BACK, wait={"tries": 2, "failure": "no room"}, a=SWAPPED, b=ON_OLD))
+    assert found.phase is Phase.FAILED
+    assert found.reason == "could not be brought back: a: swapping failed 2 times: no room"
+
+
+def test_a_way_back_without_progress_ends_and_names_who_is_not_back() -> None:
+    blind = replace(STOPPED, admin=Admin.UNKNOWN)
+    found = decide(view(BACK, waited_s=600.1, a=blind, b=ON_OLD, c=ON_NEW))
+    assert (found.phase, found.acts) == (Phase.FAILED, ())
+    assert found.reason.endswith("for 600 s: a is unknown, c is taking")
+
+
+def test_a_rollback_asked_for_twice_is_one() -> None:
+    asked = replace(BACK, rollback_asked=True)
+    assert decide(view(asked, a=ON_OLD, b=ON_OLD, c=ON_OLD)).phase is Phase.ROLLED_BACK

@@ -1,0 +1,113 @@
+"""The clocks: how long a node stands somewhere, what was tried there, and what is progress."""
+
+from dataclasses import replace
+
+from bigred_server.rollout.deployment import Goal
+from bigred_server.rollout.look import Admin, Answer, NodeLook
+from bigred_server.rollout.station import Station
+from bigred_server.rollout.waits import Wait, last_progress_s, track, tried
+
+NEW = Goal("new", "2")
+OLD = Goal("old", "1")
+SAYS_NEW = Answer(came=True, ok=True, marker="2")
+SAYS_OLD = Answer(came=True, ok=True, marker="1")
+
+OPEN = NodeLook("a", Admin.READY, True, True, 3, "old", True, SAYS_OLD)
+IN_DRAIN = replace(OPEN, admin=Admin.DRAIN, up=False)
+CLOSED = replace(OPEN, admin=Admin.MAINT, up=False)
+STARTING = NodeLook("a", Admin.MAINT, digest="new", running=True)
+DEAD = replace(STARTING, running=False)
+UP = replace(STARTING, answer=SAYS_NEW)
+
+
+def seen(*looks: tuple[float, NodeLook], goal: Goal = NEW) -> Wait:
+    """Track one node through looks, each with its time."""
+    waits: dict[str, Wait] = {}
+    for at_s, look in looks:
+        waits = track(waits, {"a": look}, goal, at_s)
+    return waits["a"]
+
+
+def test_the_clock_of_a_station_runs_from_the_first_look_that_saw_it() -> None:
+    wait = seen((1.0, OPEN), (2.0, OPEN), (3.0, CLOSED), (4.0, CLOSED))
+    assert (wait.station, wait.since_s) == (Station.DRAINING, 3.0)
+
+
+def test_requests_have_their_drain_time_from_when_the_door_was_closed() -> None:
+    wait = seen((1.0, OPEN), (2.0, IN_DRAIN), (90.0, IN_DRAIN), (91.0, CLOSED))
+    assert wait.since_s == 91.0
+
+
+def test_the_way_back_begins_with_clocks_and_tries_of_its_own() -> None:
+    unreadable = replace(CLOSED, digest=None)
+    waits = track({}, {"a": unreadable}, NEW, 1.0)
+    waits = tried(waits, "a", waits["a"], 2.0, "the disk is full")
+    wait = track(waits, {"a": unreadable}, OLD, 50.0)["a"]
+    assert wait.station is Station.UNKNOWN
+    assert (wait.since_s, wait.tries, wait.failure) == (50.0, 0, "")
+
+
+def test_an_act_that_changed_nothing_is_a_try() -> None:
+    waits = track({}, {"a": OPEN}, NEW, 1.0)
+    wait = tried(waits, "a", waits["a"], 2.0, "refused")["a"]
+    assert (wait.tries, wait.tried_at_s, wait.failure) == (1, 2.0, "refused")
+
+
+def test_an_act_that_brought_the_node_on_is_no_try_at_its_next_station() -> None:
+    before = track({}, {"a": OPEN}, NEW, 1.0)
+    after = track(before, {"a": CLOSED}, NEW, 2.0)
+    assert tried(after, "a", before["a"], 3.0, "")["a"].tries == 0
+
+
+def test_closing_the_door_of_a_drained_node_is_no_try_of_cutting_it() -> None:
+    before = track({}, {"a": IN_DRAIN}, NEW, 1.0)
+    after = track(before, {"a": CLOSED}, NEW, 2.0)
+    assert tried(after, "a", before["a"], 3.0, "")["a"].tries == 0
+
+
+def test_an_act_of_the_way_forward_is_no_try_of_the_way_back() -> None:
+    unreadable = replace(CLOSED, digest=None)
+    before = track({}, {"a": unreadable}, NEW, 1.0)
+    after = track(before, {"a": unreadable}, OLD, 1.0)
+    assert tried(after, "a", before["a"], 3.0, "")["a"].tries == 0
+
+
+def test_a_wrong_answer_is_timed_from_its_first_look_even_if_the_clock_shows_zero() -> None:
+    wrong = replace(STARTING, answer=SAYS_OLD)
+    assert seen((0.0, wrong), (5.0, wrong)).wrong_since_s == 0.0
+
+
+def test_a_wrong_answer_is_forgotten_when_there_is_none_or_the_right_one() -> None:
+    wrong = replace(STARTING, answer=SAYS_OLD)
+    assert seen((1.0, wrong), (2.0, STARTING)).wrong_since_s is None
+    assert seen((1.0, wrong), (2.0, UP)).wrong_since_s is None
+
+
+def test_the_old_release_answers_as_it_should_before_it_is_replaced() -> None:
+    assert seen((1.0, CLOSED)).wrong_since_s is None
+
+
+def test_each_end_of_a_tomcat_whose_app_had_answered_is_counted() -> None:
+    wait = seen((1.0, UP), (2.0, DEAD), (3.0, DEAD), (4.0, STARTING), (5.0, UP), (6.0, DEAD))
+    assert wait.deaths == 2
+
+
+def test_a_tomcat_that_never_answered_did_not_die() -> None:
+    assert seen((1.0, STARTING), (2.0, DEAD)).deaths == 0
+
+
+def test_a_lost_answer_is_no_death() -> None:
+    assert seen((1.0, UP), (2.0, STARTING), (3.0, UP)).deaths == 0
+
+
+def test_going_round_in_circles_is_no_progress() -> None:
+    round_again = [(2.0, DEAD), (3.0, STARTING), (4.0, UP)]
+    wait = seen((0.0, STARTING), (1.0, UP), *round_again)
+    assert (wait.furthest, wait.furthest_at_s) == (Station.ADMITTING, 1.0)
+
+
+def test_progress_is_that_of_the_nodes_in_scope() -> None:
+    waits = track({}, {"a": OPEN, "b": OPEN}, NEW, 1.0)
+    waits = track(waits, {"a": OPEN, "b": CLOSED}, NEW, 9.0)
+    assert last_progress_s(waits, ["a"]) == 1.0
+    assert last_progress_s(waits, ["a", "b"]) == 9.0
