@@ -1,0 +1,24 @@
+"""A rollout without a network: a fleet in memory, and the loop over it on a clock of its own.
+
+For the tests of the decision, and for whoever wants to see what it would do.
+"""
+
+from bigred_server.rollout.simulation.build import Build
+from bigred_server.rollout.simulation.fleet import Luck, Running, SimulatedFleet, VirtualClock
+from bigred_server.rollout.simulation.node import SimulatedNode
+from bigred_server.rollout.simulation.rollout import Fate, SimulatedRollout
+from bigred_server.rollout.simulation.rules import serves
+from bigred_server.rollout.simulation.server import SimulatedServer
+
+__all__ = [
+    "Build",
+    "Fate",
+    "Luck",
+    "Running",
+    "SimulatedFleet",
+    "SimulatedNode",
+    "SimulatedRollout",
+    "SimulatedServer",
+    "VirtualClock",
+    "serves",
+]

@@ -1,0 +1,36 @@
+"""A simulated build: how a WAR behaves once a Tomcat runs it."""
+
+from dataclasses import dataclass
+
+from bigred_server.rollout.deployment import Goal
+from bigred_server.rollout.look import Answer
+
+
+@dataclass(frozen=True)
+class Build:
+    """One WAR. All times are in seconds.
+
+    `start_s`: from the process's start to the app's first answer; infinite for an app that never
+    answers. `lives_s`: the process ends by itself after so long. `says`: what it answers as its
+    release, "" for its own marker. `ok`: whether it answers with the wanted status. `passes`:
+    whether HAProxy's check is content with it.
+    """
+
+    digest: str
+    marker: str
+    start_s: float = 2.0
+    lives_s: float = float("inf")
+    says: str = ""
+    ok: bool = True
+    passes: bool = True
+
+    @property
+    def goal(self) -> Goal:
+        """What a node is to run when this build is wanted."""
+        return Goal(self.digest, self.marker)
+
+    @property
+    def answer(self) -> Answer:
+        """What the app answers once it is up."""
+        said = self.says or self.marker
+        return Answer(came=True, ok=self.ok, marker=said, text=f"release {said}, ok={self.ok}")

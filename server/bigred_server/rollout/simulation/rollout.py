@@ -1,0 +1,121 @@
+"""A rollout over a simulated fleet: the controller's loop without asyncio and without a journal."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from bigred_server.rollout.act import Act, Busy
+from bigred_server.rollout.decide import Decision, decide
+from bigred_server.rollout.deployment import Deployment
+from bigred_server.rollout.look import Looks
+from bigred_server.rollout.simulation.fleet import Running, SimulatedFleet, VirtualClock
+from bigred_server.rollout.view import View, wanted
+from bigred_server.rollout.waits import Wait, track, tried
+
+
+class Fate(StrEnum):
+    """What becomes of an act when the controller dies while it runs."""
+
+    DONE = "done"
+    LOST = "lost"
+    GOES_ON = "goes_on"
+
+
+@dataclass
+class SimulatedRollout:
+    """Looks, decides and acts, one tick at a time, until the deployment has ended.
+
+    `decided` lists every decision that changed something, with its time: the story of a run.
+    `at_end` is how the fleet really was when the outcome was decided.
+    """
+
+    fleet: SimulatedFleet
+    clock: VirtualClock
+    deployment: Deployment
+    reason: str = ""
+    blames_build: bool = False
+    waits: dict[str, Wait] = field(default_factory=dict)
+    decided: list[tuple[float, Decision]] = field(default_factory=list)
+    at_end: Looks = field(default_factory=dict)
+    _running: dict[str, tuple[Running, Wait]] = field(default_factory=dict)
+    _again: dict[str, Running] = field(default_factory=dict)
+    _orphans: list[Running] = field(default_factory=list)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the deployment has an outcome and nothing runs any more."""
+        return self.deployment.phase.is_outcome and not self._running and not self._orphans
+
+    def tick(self, tick_s: float, *, ends_while_looking: bool = False) -> None:
+        """Look, decide, act, and let `tick_s` pass.
+
+        `ends_while_looking`: acts that are due end after the look was taken, as they may.
+        """
+        if not ends_while_looking:
+            self._end_due()
+        busy = {name: running.act.kind for name, (running, _) in self._running.items()}
+        looks = self.fleet.see().nodes
+        if ends_while_looking:
+            self._end_due()
+        if not self.deployment.phase.is_outcome:
+            now_s = self.clock()
+            self.waits = track(self.waits, looks, wanted(self.deployment), now_s)
+            policy = self.fleet.policy
+            view = View(self.deployment, looks, self.waits, busy, policy, now_s)
+            self._follow(decide(view), busy)
+        self.clock.now_s += tick_s
+
+    def crash(self, fate: Callable[[Act], Fate]) -> None:
+        """Have the controller die and another one begin, which knows only the journal."""
+        begun = [running for running, _ in self._running.values()] + list(self._again.values())
+        for running in begun:
+            decided = fate(running.act)
+            if decided is Fate.DONE:
+                self.fleet.finish(running)
+            elif decided is Fate.GOES_ON:
+                self._orphans.append(running)
+        self.waits, self._running, self._again = {}, {}, {}
+
+    def _follow(self, decision: Decision, busy: Busy) -> None:
+        for act in decision.acts:
+            if act.node not in busy or act.node in self._running:
+                self._launch(act)
+        changed = decision.phase is not self.deployment.phase
+        if decision.acts or changed:
+            self.decided.append((self.clock(), decision))
+        if not changed:
+            return
+        if decision.phase.is_outcome:
+            self.at_end = self.fleet.see().nodes
+        self.reason = decision.reason or self.reason
+        self.blames_build = self.blames_build or decision.blames_build
+        self.deployment = replace(
+            self.deployment,
+            phase=decision.phase,
+            nodes=self.deployment.nodes if decision.nodes is None else decision.nodes,
+            skipped=self.deployment.skipped if decision.skipped is None else decision.skipped,
+        )
+
+    def _launch(self, act: Act) -> None:
+        if act.node not in self._running:
+            self._running[act.node] = self.fleet.begin(act), self.waits[act.node]
+        elif act.node not in self._again:
+            self._again[act.node] = self.fleet.begin(act, again=True)
+
+    def _end_due(self) -> None:
+        now_s = self.clock()
+        for orphan in [one for one in self._orphans if one.until_s <= now_s]:
+            self._orphans.remove(orphan)
+            self.fleet.finish(orphan)
+        for name in _due(self._again, now_s):
+            self.fleet.finish(self._again.pop(name))
+        for name in _due({name: one for name, (one, _) in self._running.items()}, now_s):
+            # A node stays busy until its door is surely closed again.
+            if name not in self._again:
+                running, begun = self._running.pop(name)
+                failure = self.fleet.finish(running)
+                self.waits = tried(self.waits, name, begun, now_s, failure)
+
+
+def _due(running: Mapping[str, Running], now_s: float) -> list[str]:
+    return [name for name, one in running.items() if one.until_s <= now_s]
