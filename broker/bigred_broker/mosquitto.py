@@ -60,8 +60,10 @@ def running(folder: Path, port: int) -> Iterator[BrokerSettings]:
 def started(folder: Path, text: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run Mosquitto with this configuration; its process, for those who want to kill it.
 
-    Raises ProgramError when Mosquitto is missing or does not start.
+    Raises ProgramError when Mosquitto is missing, the port is taken, or it does not start.
     """
+    if program.is_listening(port):
+        raise program.ProgramError(f"port {port} is taken; stop what listens there")
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "mosquitto.conf"
     config.write_text(text)

@@ -27,7 +27,7 @@ from bigred_broker.messages import (
 )
 from bigred_broker.topics import Topics
 from bigred_server.arming.presses import Presses
-from bigred_server.errors import HaproxyError
+from bigred_server.errors import HaproxyAwayError, HaproxyError
 from bigred_server.fleet import RealFleet
 from bigred_server.journal import lock
 from bigred_server.journal.database import Database
@@ -130,13 +130,11 @@ class Server:
 
     async def _check_fleets(self) -> None:
         for name, fleet in self._fleets.items():
-            look = await fleet.look(deep=False)
-            if look.pid is None:
-                # It may come up later; until then nothing is armed and no node is touched.
-                log.warning("HAProxy is away", app=name, reason=look.trouble)
-                continue
             try:
                 await fleet.check()
+            except HaproxyAwayError as error:
+                # It may come up later; until then nothing is armed and no node is touched.
+                log.warning("HAProxy is away", app=name, reason=str(error))
             except HaproxyError as error:
                 raise HaproxyError(f"app {name}: {error}") from error
 

@@ -28,5 +28,9 @@ class HaproxyError(BigredError, OSError):
     """HAProxy can't be reached, or did not do what it was asked."""
 
 
+class HaproxyAwayError(HaproxyError):
+    """HAProxy gave no answer; it may come back."""
+
+
 class NodeError(BigredError, OSError):
     """A node did not do what it was asked."""

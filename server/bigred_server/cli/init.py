@@ -19,5 +19,7 @@ def command(path: Path) -> None:
     except FileExistsError as error:
         raise click.ClickException(f"{path} is there already; it was not touched") from error
     except OSError as error:
-        raise click.ClickException(f"{path} can't be written: {error.strerror}") from error
+        raise click.ClickException(
+            f"{path} can't be written: {error.strerror}; name a file in a folder of yours"
+        ) from error
     click.echo(f"{path} is written. Edit it, then run: bigred server --config {path}")

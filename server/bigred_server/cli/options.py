@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from sqlalchemy.exc import DatabaseError
 
 from bigred_server.daemon import journal_path
 from bigred_server.errors import NotRunningError, UnknownAppError
@@ -34,6 +35,11 @@ app_option = click.option("--app", "-a", help="The app; not needed where there i
 def settings_of(config: Path | None) -> Settings:
     """Load the configuration: the one named, or the first that is found. Raises ConfigError."""
     if config is not None:
+        if not config.exists():
+            raise click.ClickException(
+                f"there is no {config}; name another with --config, "
+                f"or write one with: bigred init {config}"
+            )
         return load(config)
     found = next((path for path in (LOCAL_CONFIG, SYSTEM_CONFIG) if path.exists()), None)
     if found is None:
@@ -59,6 +65,7 @@ def pick_app(settings: Settings, app: str | None) -> str:
 @contextlib.asynccontextmanager
 async def journal(settings: Settings) -> AsyncIterator[Database]:
     """Open the journal for one verb."""
+    need_state(settings)
     db = await Database.open(journal_path(settings.server.state))
     try:
         yield db
@@ -66,8 +73,22 @@ async def journal(settings: Settings) -> AsyncIterator[Database]:
         await db.close()
 
 
+def need_state(settings: Settings) -> None:
+    """Raise ClickException unless the state folder is there, or can be made, and can be written."""
+    state = settings.server.state
+    mend = f"let {person()} write there, or name another folder as 'state' in [server]"
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{state} can't be made: {error.strerror}; {mend}") from error
+    for path in (state, journal_path(state)):
+        if path.exists() and not os.access(path, os.W_OK):
+            raise click.ClickException(f"{path} can't be written; {mend}")
+
+
 def is_running(settings: Settings) -> bool:
     """Say whether the server runs."""
+    need_state(settings)
     return lock.is_held(journal_path(settings.server.state))
 
 
@@ -88,5 +109,11 @@ def person() -> str:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run the asynchronous part of a verb."""
-    return asyncio.run(work)
+    """Run the asynchronous part of a verb. Raises ClickException when the journal is broken."""
+    try:
+        return asyncio.run(work)
+    except DatabaseError as error:
+        raise click.ClickException(
+            f"the journal bigred.db in the state folder can't be used: {error.orig}; "
+            "stop the server, put the file aside or a good copy in its place"
+        ) from error

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from bigred_broker import logs
-from bigred_server.cli.options import config_option, run, settings_of
+from bigred_server.cli.options import config_option, need_state, run, settings_of
 from bigred_server.daemon import serve
 
 
@@ -18,6 +18,7 @@ def command(config: Path | None) -> None:
     Killed in the middle of a deployment, it goes on from what it sees when it is started again.
     """
     settings = settings_of(config)
+    need_state(settings)
     logs.configure(settings.server.log_format)
     # A line a probe, and ten at the first start, would bury what matters.
     for chatty in ("httpx2", "alembic"):

@@ -69,7 +69,7 @@ def _print(state: AppState, trouble: str) -> None:
             soft_wrap=True,
         )
     if trouble:
-        console.print(trouble, style="red", highlight=False)
+        console.print(trouble, style="red", highlight=False, soft_wrap=True)
     table = Table("node", "state", "release", box=None)
     for node in state.nodes:
         table.add_row(node.name, node.state, node.release or "-")

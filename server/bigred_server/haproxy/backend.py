@@ -37,7 +37,10 @@ class Backend:
         ours = [fields for fields in table if fields.get("pxname") == self.name]
         total = next((fields for fields in ours if fields["svname"] == "BACKEND"), None)
         if total is None:
-            raise HaproxyError(f"HAProxy at {self.address} has no backend {self.name!r}")
+            there = ", ".join(f["pxname"] for f in table if f["svname"] == "BACKEND")
+            raise HaproxyError(
+                f"HAProxy at {self.address} has no backend {self.name!r}; it has: {there or 'none'}"
+            )
         servers = {
             fields["svname"]: rows.row(fields, admins[fields["svname"]])
             for fields in ours

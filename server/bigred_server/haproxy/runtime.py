@@ -5,7 +5,7 @@ It answers failures in plain words and success with silence, so what is asked is
 
 import asyncio
 
-from bigred_server.errors import HaproxyError
+from bigred_server.errors import HaproxyAwayError, HaproxyError
 
 DEADLINE_S = 2.0
 
@@ -36,9 +36,9 @@ async def command(address: str, text: str, deadline_s: float = DEADLINE_S) -> st
             finally:
                 writer.close()
     except TimeoutError as error:
-        raise HaproxyError(f"HAProxy at {address}: no answer in {deadline_s:g} s") from error
+        raise HaproxyAwayError(f"HAProxy at {address}: no answer in {deadline_s:g} s") from error
     except OSError as error:
-        raise HaproxyError(
+        raise HaproxyAwayError(
             f"HAProxy at {address} can't be reached: {error}; is it running, and is this its "
             "'stats socket'?"
         ) from error
