@@ -1,5 +1,6 @@
 """One backend of one HAProxy: looked at as a whole, told one thing at a time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bigred_server.errors import HaproxyError
@@ -26,15 +27,24 @@ class Backend:
     async def look(self) -> BackendLook:
         """Read pid, servers and counters. Raises HaproxyError."""
         info = await runtime.command(self.address, "show info")
-        pid = next((x.split(":")[1] for x in info.splitlines() if x.startswith("Pid:")), "0")
         states = await runtime.command(self.address, f"show servers state {self.name}")
+        stat = await runtime.command(self.address, "show stat")
+        try:
+            return self._read(info, states, rows.stat(stat))
+        except (KeyError, ValueError) as error:
+            raise HaproxyError(
+                f"what answers at {self.address} is no HAProxy that we know: {stat[:80]!r} "
+                f"({type(error).__name__}: {error})"
+            ) from error
+
+    def _read(self, info: str, states: str, table: list[Mapping[str, str]]) -> BackendLook:
+        # Raises KeyError and ValueError on anything that HAProxy does not say.
         admins = {
             fields["srv_name"]: rows.admin(int(fields["srv_admin_state"]))
             for fields in rows.server_states(states)
             if "srv_admin_state" in fields
         }
-        table = rows.stat(await runtime.command(self.address, "show stat"))
-        ours = [fields for fields in table if fields.get("pxname") == self.name]
+        ours = [fields for fields in table if fields["pxname"] == self.name]
         total = next((fields for fields in ours if fields["svname"] == "BACKEND"), None)
         if total is None:
             there = ", ".join(f["pxname"] for f in table if f["svname"] == "BACKEND")
@@ -46,7 +56,7 @@ class Backend:
             for fields in ours
             if fields["svname"] in admins
         }
-        return BackendLook(int(pid), servers, rows.counters(total))
+        return BackendLook(rows.pid(info), servers, rows.counters(total))
 
     async def set_state(self, server: str, state: Admin) -> str:
         """Set a server's administrative state and read it back; give the row's status.

@@ -29,9 +29,15 @@ class Row:
     check: str
 
 
+def pid(info: str) -> int:
+    """Read the process's number from `show info`."""
+    said = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+    return int(said["Pid"])
+
+
 def stat(answer: str) -> list[Mapping[str, str]]:
     """Read the CSV of `show stat`."""
-    return list(csv.DictReader(answer.lstrip("# ").splitlines()))
+    return list(csv.DictReader(answer.lstrip("# ").splitlines(), restval=""))
 
 
 def server_states(answer: str) -> list[Mapping[str, str]]:

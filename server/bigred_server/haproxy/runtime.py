@@ -8,6 +8,7 @@ import asyncio
 from bigred_server.errors import HaproxyAwayError, HaproxyError
 
 DEADLINE_S = 2.0
+_HIGHEST_PORT = 65535
 
 # Words with which HAProxy refuses (2.4 to 3.x); it has no status code.
 _REFUSALS = (
@@ -60,6 +61,6 @@ async def _connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWr
     if address.startswith("/"):
         return await asyncio.open_unix_connection(address, limit=1 << 24)
     host, _, port = address.rpartition(":")
-    if not port.isdigit():
+    if not port.isdigit() or int(port) > _HIGHEST_PORT:
         raise HaproxyError(f"{address!r} is neither the path of a UNIX socket nor 'host:port'")
     return await asyncio.open_connection(host or "127.0.0.1", int(port), limit=1 << 24)
