@@ -245,6 +245,16 @@ def test_no_node_is_taken_while_another_is_in_hand() -> None:
     assert kinds(decide(view(deployment(), a=STOPPED, b=ON_OLD, c=ON_OLD))) == {"a": Kind.SWAP}
 
 
+def test_a_busy_node_neither_serves_nor_leaves_room_in_the_batch_whatever_it_looks_like() -> None:
+    # HAProxy restarted and opened it; MAINT is being said again.
+    busy = {"a": Kind.START}
+    found = decide(view(deployment(), busy=busy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
+    assert kinds(found) == {"a": Kind.MAINT}
+    policy = replace(POLICY, batch=2, min_healthy=2)
+    found = decide(view(deployment(), policy=policy, busy=busy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
+    assert kinds(found) == {"a": Kind.MAINT}
+
+
 def test_a_node_that_died_is_taken_whatever_is_in_hand() -> None:
     found = decide(view(deployment(), a=STARTING, b=DOWN, c=ON_OLD))
     assert kinds(found) == {"b": Kind.MAINT}

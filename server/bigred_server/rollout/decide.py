@@ -118,14 +118,13 @@ def _back(view: View) -> Decision:
 def _acts(view: View, nodes: tuple[str, ...], batch: int) -> tuple[Act, ...]:
     """Go on with the nodes in hand, then take more while the batch and the pool allow it."""
     stations = view.stations
-    in_hand = [n for n in nodes if stations[n] not in (Station.SERVING, Station.TAKING)]
+    settled = (Station.SERVING, Station.TAKING)
+    in_hand = [name for name in nodes if name in view.busy or stations[name] not in settled]
     acts = [act for name in in_hand if (act := step(view, name, stations[name]))]
     for name in nodes:
-        if stations[name] is not Station.TAKING:
+        if stations[name] is not Station.TAKING or name in view.busy:
             continue
-        if name in view.busy:
-            in_hand.append(name)
-        elif _is_of_use_to_nobody(view.looks[name], others_in_hand=len(in_hand) >= batch):
+        if _is_of_use_to_nobody(view.looks[name], others_in_hand=len(in_hand) >= batch):
             # Closing the door on it costs nothing and needs no leave.
             acts.append(Act(Kind.MAINT, name, view.goal))
             in_hand.append(name)

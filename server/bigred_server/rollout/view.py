@@ -76,6 +76,7 @@ class View:
 
         HAProxy takes every node for up when it has just started: its app must answer us as well.
         """
-        others = [look for name, look in self.looks.items() if name not in taken]
+        gone = {*taken, *self.busy}
+        others = [look for name, look in self.looks.items() if name not in gone]
         serving = [look for look in others if is_serving(look) and look.answer.came]
         return len(serving) >= self.policy.min_healthy
