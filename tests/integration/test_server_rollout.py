@@ -421,7 +421,7 @@ def test_a_deployment_is_taken_back_on_request(house: House) -> None:
     house.until_act(deployment, "node1", Kind.START, Outcome.DONE)
     said = house.bigred("rollback")
     assert f"deployment {deployment} is taken back" in said
-    assert "rolled_back" in said
+    assert "rolled back on" in said
     assert house.outcome(deployment) == Phase.ROLLED_BACK
     # Every node in scope: node3, which had been down and missed the live release, gets it too.
     assert live

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from bigred_broker.messages import Phase
-from bigred_server.cli.follow import follow, summary
+from bigred_server.cli.follow import conclude, follow
 from bigred_server.cli.options import (
     app_option,
     config_option,
@@ -42,5 +42,5 @@ async def _deploy(settings: Settings, app: str, version: str | None, *, wait: bo
         if not wait:
             return record.phase
         record = await follow(settings, db, record.id)
-        click.echo(summary(record))
+        conclude(record)
         return record.phase

@@ -2,10 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any  # a receipt is JSON
 
 import click
 
+from bigred_server.cli import page
 from bigred_server.cli.options import is_running
 from bigred_server.errors import NotRunningError
 from bigred_server.journal import deployments, events
@@ -31,7 +34,7 @@ async def follow(settings: Settings, db: Database, deployment: str) -> Record:
             news = await events.of_deployment(connection, deployment, seen)
         for event in news:
             seen = event.id
-            click.echo(line(event))
+            tell(event)
         if record is None or record.ended_at is not None:
             return _found(record, deployment)
         if time.monotonic() - checked_at_s > _SERVER_CHECK_S:
@@ -49,19 +52,26 @@ def _found(record: Record | None, deployment: str) -> Record:
     return record
 
 
-def line(event: EventRecord) -> str:
+def tell(event: EventRecord) -> None:
     """Write an event as a line, in this machine's time."""
     at = datetime.fromtimestamp(event.at).astimezone().strftime("%H:%M:%S.%f")[:-3]
-    return f"{at}  {event.node or '-':<12} {event.text}"
+    head = f"{at}  {event.node or '-':<12} "
+    page.write(head + event.text, indent=len(head))
 
 
-def summary(record: Record) -> str:
+def conclude(record: Record) -> None:
     """Write the receipt as a few lines."""
+    for text in _summary(record):
+        page.write(text, indent=4)
+
+
+def _summary(record: Record) -> list[str]:
     slip = record.receipt
+    phase = record.phase.replace("_", " ")
     if slip is None:
-        return f"{record.id}: {record.phase}" + (f": {record.reason}" if record.reason else "")
+        return [f"{record.id}: {phase}" + (f": {record.reason}" if record.reason else "")]
     lines = [
-        f"{slip['app']} {slip['release']}: {slip['outcome']} on {slip['nodes']} nodes "
+        f"{slip['app']} {slip['release']}: {phase} on {slip['nodes']} nodes "
         f"in {slip['seconds']:.1f} s, by {slip['who']}"
         + (f" ({slip['reason']})" if slip["reason"] else ""),
         f"{slip['requests']} requests meanwhile, {slip['failed']} failed, "
@@ -69,9 +79,13 @@ def summary(record: Record) -> str:
     ]
     if slip["skipped"]:
         lines.append(f"skipped, because they were down: {', '.join(slip['skipped'])}")
-    lines += [
+    return lines + [_times(node) for node in slip["per_node"]]
+
+
+def _times(node: Mapping[str, Any]) -> str:
+    if not node["seconds"]:
+        return f"  {node['name']:<12} was not touched"
+    return (
         f"  {node['name']:<12} {node['seconds']:6.2f} s   drain {node['drain_s']:.2f}   "
         f"stop {node['stop_s']:.2f}   start {node['start_s']:.2f}   check {node['check_s']:.2f}"
-        for node in slip["per_node"]
-    ]
-    return "\n".join(lines)
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from bigred_broker.messages import Phase
-from bigred_server.cli.follow import follow, summary
+from bigred_server.cli.follow import conclude, follow
 from bigred_server.cli.options import (
     app_option,
     config_option,
@@ -45,6 +45,6 @@ async def _rollback(settings: Settings, app: str) -> bool:
             else f"deployment {record.id} has begun"
         )
         record = await follow(settings, db, record.id)
-        click.echo(summary(record))
+        conclude(record)
     wanted = (Phase.ROLLED_BACK, Phase.ABORTED) if was_running else (Phase.SUCCEEDED,)
     return record.phase in wanted

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bigred_server.cli.follow import conclude, tell
 from bigred_server.cli.follow import follow as follow_events
-from bigred_server.cli.follow import line, summary
 from bigred_server.cli.options import config_option, journal, run, settings_of
 from bigred_server.journal import acts, deployments, events
 from bigred_server.journal.acts import ActRecord
@@ -25,7 +25,7 @@ def command(deployment: str | None, as_json: bool, follow: bool, config: Path | 
     """Show DEPLOYMENT, or the newest one: what happened, and its receipt."""
     settings = settings_of(config)
     if follow:
-        click.echo(summary(run(_follow(settings, deployment))))
+        conclude(run(_follow(settings, deployment)))
         return
     record, happened, done = run(_show(settings, deployment))
     if as_json:
@@ -37,8 +37,8 @@ def command(deployment: str | None, as_json: bool, follow: bool, config: Path | 
         click.echo(json.dumps(everything, indent=2))
         return
     for event in happened:
-        click.echo(line(event))
-    click.echo(summary(record))
+        tell(event)
+    conclude(record)
 
 
 async def _follow(settings: Settings, deployment: str | None) -> Record:

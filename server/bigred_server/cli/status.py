@@ -1,5 +1,6 @@
 """`bigred status`."""
 
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bigred_broker.messages import AppState, ReleaseNote
+from bigred_server.cli import page
 from bigred_server.cli.options import (
     app_option,
     config_option,
@@ -62,14 +64,14 @@ def _print(state: AppState, trouble: str) -> None:
     console.print(f"[bold]{state.app}[/]: live {_told(state.live)}, next {_told(state.candidate)}")
     if state.phase is not None:
         reason = f": {state.reason}" if state.reason else ""
-        console.print(
+        since = datetime.fromisoformat(state.since).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        page.write(
             f"deployment {state.deployment} of {_told(state.release)}, "
-            f"{state.phase.replace('_', ' ')} since {state.since[:19]} UTC, by {state.who}{reason}",
-            highlight=False,
-            soft_wrap=True,
+            f"{state.phase.replace('_', ' ')} since {since}, by {state.who}{reason}",
+            indent=4,
         )
     if trouble:
-        console.print(trouble, style="red", highlight=False, soft_wrap=True)
+        page.write(trouble, indent=4)
     table = Table("node", "state", "release", box=None)
     for node in state.nodes:
         table.add_row(node.name, node.state, node.release or "-")
