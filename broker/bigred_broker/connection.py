@@ -7,8 +7,6 @@ that goes wrong in a callback can reach the thread (an exception there would kil
 
 import asyncio
 import contextlib
-import socket
-import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any  # paho's user data and flags are untyped
@@ -21,6 +19,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from bigred_broker.line import Line
 from bigred_broker.messages import MAX_BYTES, TOPIC_AND_PROPERTIES, Status
 from bigred_broker.settings import BrokerSettings
 
@@ -46,39 +45,6 @@ class Delivery:
     ack: Callable[[], None] = field(compare=False)
 
 
-@dataclass
-class _Line:
-    """The socket under a client. Once cut nothing leaves by it, even if paho opens it only then.
-
-    It knows no client: a dropped one is freed at once, with its sockets, and not by the collector.
-    """
-
-    _socket: socket.socket | None = None
-    _is_cut: bool = False
-
-    def opened(self, _client: Client, _data: Any, opened: Any) -> None:
-        """Take note of the socket; called on the thread that connects."""
-        # Two small packets in a row, an event and a state: the second must not wait for an ACK.
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket = opened
-        if self._is_cut:
-            self._shut(opened)
-
-    def cut(self) -> None:
-        """Shut the socket without a farewell: the broker sends the will."""
-        self._is_cut = True
-        if self._socket is not None:
-            self._shut(self._socket)
-
-    @staticmethod
-    def _shut(opened: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            # On close the kernel forgets what it could not send yet, instead of trying for minutes.
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            # Below TLS, whose state belongs to paho's thread.
-            socket.socket.shutdown(opened, socket.SHUT_RDWR)
-
-
 class Connection:
     """A single connection; `lost` resolves to a sentence when it ends."""
 
@@ -102,7 +68,7 @@ class Connection:
         self._unacked: set[int] = set()
         self._all_acked = asyncio.Event()
         self.lost: asyncio.Future[str] = self._loop.create_future()
-        self._line = _Line()
+        self._line = Line()
         self._client = self._make_client(name, status_topic)
 
     def _make_client(self, name: str, status_topic: str) -> Client:
