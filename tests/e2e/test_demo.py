@@ -299,6 +299,7 @@ def test_at_a_terminal_the_keys_play_the_main_job(tmp_path: Path) -> None:
             start_new_session=True,
         )
         house.callback(stop, process, patience_s=20)
+        terminal.until("q quit")
         terminal.until("Shop 1.1.0 is ready for launch")
         folder = next(Path(temporary).glob("bigred-*"))
         terminal.type("o")

@@ -59,7 +59,10 @@ async def _paint(
 ) -> None:
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            frame = picture(audience.box, audience.app, crowd.counts(), stage.url, news)
+            counts = crowd.counts()
+            frame = picture(
+                audience.box, audience.app, counts, stage.url, news, console.size.height
+            )
             live.update(frame, refresh=True)
             await asyncio.sleep(1 / _FRAMES_A_SECOND)
 

@@ -12,7 +12,10 @@ from bigred_broker.messages import AppState, BoxState, Lid, NodeState
 from bigred_server.demo.samples import Counts
 
 KEYS = "o open   c close   space press   b submit a bad release   q quit"
-_LINES = 14
+_MOST_LINES = 40
+_LEAST_LINES = 3
+# The frame of the news, and the line of keys.
+_OTHER_LINES = 3
 
 # Each pattern as the LED would show it, and in a word: colour alone is not for everybody.
 _LIGHTS = {
@@ -38,31 +41,34 @@ class News:
     """The last lines of what happened."""
 
     def __init__(self) -> None:
-        self._lines: deque[str] = deque(maxlen=_LINES)
+        self._lines: deque[str] = deque(maxlen=_MOST_LINES)
 
     def add(self, line: str) -> None:
         """Add a line; the oldest goes."""
         self._lines.append(line)
 
-    def render(self) -> RenderableType:
-        """Draw the lines."""
-        lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in self._lines]
-        missing = [Text("")] * (_LINES - len(lines))
+    def render(self, height: int) -> RenderableType:
+        """Draw the last `height` lines."""
+        newest = list(self._lines)[-height:]
+        lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in newest]
+        missing = [Text("")] * (height - len(lines))
         return Panel(Group(*lines, *missing), title="what happens", title_align="left")
 
 
 def picture(
-    box: BoxState | None, app: AppState | None, counts: Counts, url: str, news: News
+    box: BoxState | None, app: AppState | None, counts: Counts, url: str, news: News, height: int
 ) -> RenderableType:
-    """Draw the stage as it stands."""
+    """Draw the stage as it stands, for a terminal of `height` lines; the news fill what is left."""
+    panel = max(9, 6 + len(app.nodes)) if app else 9
+    lines = min(_MOST_LINES, max(_LEAST_LINES, height - panel - _OTHER_LINES))
     top = Table.grid(expand=True, padding=(0, 1))
     top.add_column(ratio=1)
     top.add_column(ratio=1)
-    top.add_row(_box(box), _site(app, counts, url))
-    return Group(top, news.render(), Text(KEYS, style="bold"))
+    top.add_row(_box(box, panel), _site(app, counts, url, panel))
+    return Group(top, news.render(lines), Text(KEYS, style="bold"))
 
 
-def _box(box: BoxState | None) -> RenderableType:
+def _box(box: BoxState | None, height: int) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     if box is None:
         grid.add_row("the box is starting")
@@ -73,14 +79,14 @@ def _box(box: BoxState | None) -> RenderableType:
         grid.add_row("light", Text(f"● {box.lights.pattern.replace('_', ' ')}", style=style))
         grid.add_row("progress", ProgressBar(total=1, completed=box.lights.progress, width=24))
         grid.add_row("says", Text(box.voice.said or "-", style="italic"))
-        grid.add_row("voice", box.voice.engine or "no sound card: read it here")
-    return Panel(grid, title="the box", title_align="left", height=9)
+        grid.add_row("voice", box.voice.engine or "none: read it here")
+    return Panel(grid, title="the box", title_align="left", height=height)
 
 
-def _site(app: AppState | None, counts: Counts, url: str) -> RenderableType:
+def _site(app: AppState | None, counts: Counts, url: str, height: int) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     failed = Text(f"{counts.failed} failed", style="red" if counts.failed else "green")
-    grid.add_row("requests", f"{counts.requests} to {url}/", failed)
+    grid.add_row("requests", str(counts.requests), failed)
     if app is not None:
         phase = app.phase.replace("_", " ") if app.phase else "-"
         live = app.live.version if app.live else "-"
@@ -90,5 +96,5 @@ def _site(app: AppState | None, counts: Counts, url: str) -> RenderableType:
         for node in app.nodes:
             style = _NODES.get(node.state, "yellow")
             grid.add_row(node.name, Text(node.state, style=style), node.release)
-    height = max(9, 5 + len(app.nodes)) if app else 9
-    return Panel(grid, title="the site", title_align="left", height=height)
+    content = Group(Text(f"{url}/", no_wrap=True), grid)
+    return Panel(content, title="the site", title_align="left", height=height)
