@@ -109,6 +109,7 @@ class FakeHaproxy:
     garbage: bytes | None = None
     deaf: bool = False
     commands: list[str] = field(default_factory=list)
+    _open: set[asyncio.Task[None]] = field(default_factory=set)
 
     @contextlib.asynccontextmanager
     async def listen(self, path: str) -> AsyncIterator[str]:
@@ -122,6 +123,10 @@ class FakeHaproxy:
             yield address
         finally:
             server.close()
+            await asyncio.sleep(0)  # a connection just taken gets its task
+            for task in self._open:
+                task.cancel()
+            await asyncio.gather(*self._open, return_exceptions=True)
 
     def restart(self) -> None:
         """Be a new process that knows nothing of the states that were set."""
@@ -132,6 +137,16 @@ class FakeHaproxy:
             server.scur = server.qcur = 0
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._open.add(task)
+            task.add_done_callback(self._open.discard)
+        try:
+            await self._talk(reader, writer)
+        finally:
+            writer.close()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # As long as nobody asks for a prompt, HAProxy answers one line and hangs up.
         with contextlib.suppress(ConnectionError):
             line = (await reader.readline()).decode().strip()
@@ -141,7 +156,6 @@ class FakeHaproxy:
                 writer.write(self.garbage)
             else:
                 writer.write("".join(map(self.answer, line.split(";"))).encode())
-        writer.close()
 
     def answer(self, command: str) -> str:
         """Answer one command: some text and an empty line, or the empty line alone."""

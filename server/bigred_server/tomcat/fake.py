@@ -22,6 +22,7 @@ class FakeTomcat:
     closes: bool = False
     drip_s: float = 0.0
     asked: list[str] = field(default_factory=list)
+    _open: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
     def of_release(cls, marker: str) -> "FakeTomcat":
@@ -36,8 +37,22 @@ class FakeTomcat:
             yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         finally:
             server.close()
+            await asyncio.sleep(0)  # a connection just taken gets its task
+            for task in self._open:
+                task.cancel()
+            await asyncio.gather(*self._open, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._open.add(task)
+            task.add_done_callback(self._open.discard)
+        try:
+            await self._talk(reader, writer)
+        finally:
+            writer.close()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while not self.closes:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -49,7 +64,6 @@ class FakeTomcat:
                 await self._send(writer, self._answer(path))
                 if "connection: close" in head.lower():
                     break
-        writer.close()
 
     def _answer(self, path: str) -> bytes:
         status = self.pages.get(path, 404)

@@ -1,6 +1,7 @@
 """A node on this machine: its WAR is a file, its Tomcat is stopped and started by commands."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -137,7 +138,8 @@ async def run(command: Sequence[str], deadline_s: float) -> tuple[int, str]:
         try:
             code = await asyncio.wait_for(child.wait(), deadline_s)
         except TimeoutError as error:
-            os.killpg(child.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ended at the last moment
+                os.killpg(child.pid, signal.SIGKILL)
             await child.wait()
             raise NodeError(f"{' '.join(command)} was not done in {deadline_s:g} s") from error
         size = output.seek(0, os.SEEK_END)

@@ -42,8 +42,8 @@ class Probe:
     async def answer(self, manifest: dict[str, str]) -> Answer:
         """Ask for the release. `manifest` is that of the WAR in place."""
         try:
-            response = await self.http.get(self.url + self.marker.path, timeout=PROBE_DEADLINE_S)
-        except httpx2.TransportError as error:
+            response = await self._get(self.marker.path, PROBE_DEADLINE_S)
+        except (httpx2.RequestError, TimeoutError) as error:
             return Answer(text=f"no answer from {self.url}: {type(error).__name__}")
         said = read_marker(self.marker, response, manifest)
         ok = response.status_code == self.marker.status
@@ -78,10 +78,15 @@ class Probe:
 
     async def _status(self, path: str) -> int | None:
         try:
-            response = await self.http.get(self.url + path, timeout=_REQUEST_DEADLINE_S)
-        except httpx2.TransportError:
+            response = await self._get(path, _REQUEST_DEADLINE_S)
+        except (httpx2.RequestError, TimeoutError):
             return None
         return response.status_code
+
+    async def _get(self, path: str, deadline_s: float) -> httpx2.Response:
+        # The client's own time-outs are for each byte anew: an answer that drips would be endless.
+        async with asyncio.timeout(deadline_s):
+            return await self.http.get(self.url + path, timeout=deadline_s)
 
 
 def read_marker(marker: MarkerSettings, response: httpx2.Response, manifest: dict[str, str]) -> str:

@@ -1,12 +1,27 @@
 """A WAR file: whether it is one, and what its manifest says."""
 
+import lzma
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 from bigred_server.errors import ReleaseError
 
 _MANIFEST = "META-INF/MANIFEST.MF"
 _MAX_MANIFEST = 1 << 20
+# What Python raises on a damaged, locked or strange zip; a WAR on a node may be any of these.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def check(path: Path) -> None:
@@ -17,7 +32,7 @@ def check(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+    except _UNREADABLE as error:
         raise ReleaseError(f"{path}: no WAR, it can't be read as a zip: {error}") from error
     if broken is not None:
         raise ReleaseError(f"{path}: no sound WAR, {broken} in it is damaged")
@@ -26,7 +41,7 @@ def check(path: Path) -> None:
 
 
 def manifest(path: Path) -> dict[str, str]:
-    """Read the main attributes of META-INF/MANIFEST.MF; empty when there is none.
+    """Read the main attributes of META-INF/MANIFEST.MF; empty when there is none to be read.
 
     Source: the JAR File Specification. A line that begins with a space continues the one before,
     and an empty line ends the main section.
@@ -34,7 +49,7 @@ def manifest(path: Path) -> dict[str, str]:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(_MANIFEST) as file:
             text = file.read(_MAX_MANIFEST).decode("utf-8", "replace")
-    except (KeyError, zipfile.BadZipFile, OSError):
+    except (KeyError, *_UNREADABLE):
         return {}
     lines: list[str] = []
     for line in text.splitlines():

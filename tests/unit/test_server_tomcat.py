@@ -1,0 +1,454 @@
+"""A node: the app asked for its release, the commands run, the WAR swapped."""
+
+import asyncio
+import contextlib
+import os
+import stat
+import tempfile
+import time
+import zipfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bigred_broker.program import wait_until
+from bigred_server.errors import NodeError, ReleaseError
+from bigred_server.files import digest_of
+from bigred_server.rollout.look import Answer
+from bigred_server.settings import AdmissionSettings, MarkerSettings, NodeSettings
+from bigred_server.tomcat import local, probe, war
+from bigred_server.tomcat.fake import FakeTomcat
+from bigred_server.tomcat.local import LocalNode
+from bigred_server.tomcat.probe import Probe
+
+HEADER = MarkerSettings(path="/shop/health")
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx2.AsyncClient]:
+    async with probe.client() as client:
+        yield client
+
+
+async def ask(
+    http: httpx2.AsyncClient,
+    tomcat: FakeTomcat,
+    marker: MarkerSettings = HEADER,
+    manifest: dict[str, str] | None = None,
+) -> Answer:
+    async with tomcat.listen() as url, asyncio.timeout(10):
+        return await Probe(http, url, marker, AdmissionSettings()).answer(manifest or {})
+
+
+# --- the marker ----------------------------------------------------------------------------------
+
+
+async def test_a_release_is_read_from_a_header(http: httpx2.AsyncClient) -> None:
+    found = await ask(http, FakeTomcat.of_release(" 1.4.2 "))
+    assert (found.came, found.ok, found.marker) == (True, True, "1.4.2")
+    assert found.text == "/shop/health answers 200, release 1.4.2"
+
+
+async def test_a_header_that_is_missing_is_no_release(http: httpx2.AsyncClient) -> None:
+    found = await ask(http, FakeTomcat())
+    assert (found.ok, found.marker) == (True, "")
+    assert found.text.endswith("release unknown")
+
+
+@pytest.mark.parametrize(
+    ("body", "pattern", "marker"),
+    [
+        (b"1.4.2\n", "", "1.4.2"),
+        (b'{"version": "1.4.2"}', r'"version":\s*"([^"]+)"', "1.4.2"),
+        (b"no version here", r"version=(\S+)", ""),
+        (b"version=", r"version=(\d*)", ""),
+        (b"a" * 1000, "", "a" * 500),
+    ],
+)
+async def test_a_release_is_read_from_the_body(
+    http: httpx2.AsyncClient, body: bytes, pattern: str, marker: str
+) -> None:
+    marked = MarkerSettings.model_validate(
+        {"path": "/shop/health", "read": "body", "pattern": pattern}
+    )
+    found = await ask(http, FakeTomcat(body=body), marked)
+    assert found.marker == marker
+
+
+async def test_a_release_is_read_from_the_manifest_if_the_app_answers_at_all(
+    http: httpx2.AsyncClient,
+) -> None:
+    marked = MarkerSettings.model_validate(
+        {"path": "/shop/health", "read": "manifest", "name": "Implementation-Version"}
+    )
+    manifest = {"Implementation-Version": "1.4.2"}
+    assert (await ask(http, FakeTomcat(), marked, manifest)).marker == "1.4.2"
+    broken = await ask(http, FakeTomcat(pages={"/shop/health": 500}), marked, manifest)
+    assert (broken.came, broken.ok) == (True, False)
+    assert not (await ask(http, FakeTomcat(closes=True), marked, manifest)).came
+
+
+@pytest.mark.parametrize("status", [204, 302, 404, 500, 503])
+async def test_another_status_than_the_wanted_one_is_not_ok(
+    http: httpx2.AsyncClient, status: int
+) -> None:
+    found = await ask(http, FakeTomcat(pages={"/shop/health": status}))
+    assert (found.came, found.ok) == (True, False)
+    assert f"answers {status}" in found.text
+
+
+async def test_a_node_where_nothing_listens_does_not_answer(http: httpx2.AsyncClient) -> None:
+    async with FakeTomcat().listen() as url:
+        pass
+    found = await Probe(http, url, HEADER, AdmissionSettings()).answer({})
+    assert found == Answer(text=f"no answer from {url}: ConnectError")
+
+
+async def test_a_node_that_closes_without_an_answer_does_not_answer(
+    http: httpx2.AsyncClient,
+) -> None:
+    assert not (await ask(http, FakeTomcat(closes=True))).came
+
+
+async def test_an_app_that_hangs_is_given_up(
+    http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "PROBE_DEADLINE_S", 0.1)
+    assert not (await ask(http, FakeTomcat(hangs=True))).came
+
+
+async def test_an_app_that_drips_its_answer_for_ever_is_given_up(
+    http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "PROBE_DEADLINE_S", 0.2)
+    begun = time.monotonic()
+    assert not (await ask(http, FakeTomcat(drip_s=0.05, body=b"x" * 200))).came
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Content-Encoding": "gzip"}, {"Content-Type": "text/html; charset=klingon"}]
+)
+async def test_an_answer_that_can_not_be_read_is_no_crash(
+    http: httpx2.AsyncClient, headers: dict[str, str]
+) -> None:
+    marked = MarkerSettings.model_validate({"path": "/shop/health", "read": "body"})
+    found = await ask(http, FakeTomcat(headers=headers, body=b"no gzip"), marked)
+    assert found.marker in ("", "no gzip")
+
+
+# --- admission -----------------------------------------------------------------------------------
+
+
+async def admit(http: httpx2.AsyncClient, tomcat: FakeTomcat, **these: object) -> str:
+    admission = AdmissionSettings.model_validate(these)
+    async with tomcat.listen() as url, asyncio.timeout(10):
+        return await Probe(http, url, HEADER, admission).admit()
+
+
+async def test_smoke_tests_want_an_answer_below_400(http: httpx2.AsyncClient) -> None:
+    tomcat = FakeTomcat(pages={"/a": 200, "/b": 302, "/c": 404})
+    assert await admit(http, tomcat, smoke=["/a", "/b"]) == "2 smoke tests passed"
+    with pytest.raises(NodeError, match="smoke test /c answers 404"):
+        await admit(http, tomcat, smoke=["/a", "/c", "/b"])
+    assert tomcat.asked == ["/a", "/b", "/a", "/c"]
+
+
+async def test_a_smoke_test_without_an_answer_fails(http: httpx2.AsyncClient) -> None:
+    with pytest.raises(NodeError, match="smoke test /a answers nothing"):
+        await admit(http, FakeTomcat(closes=True), smoke=["/a"])
+
+
+async def test_a_warm_up_asks_as_often_as_it_is_told(http: httpx2.AsyncClient) -> None:
+    tomcat = FakeTomcat(pages={"/a": 200, "/b": 404})
+    seen = await admit(http, tomcat, warmup=["/a", "/b"], warmup_requests=10)
+    assert seen == "0 smoke tests passed, 0 of 10 warm-up requests failed"
+    assert sorted(tomcat.asked) == ["/a"] * 5 + ["/b"] * 5
+
+
+async def test_a_warm_up_with_too_many_errors_fails(http: httpx2.AsyncClient) -> None:
+    tomcat = FakeTomcat(pages={"/a": 200, "/b": 500})
+    more = {"warmup": ["/a", "/b"], "warmup_requests": 10}
+    assert await admit(http, tomcat, warmup_errors=0.5, **more)
+    with pytest.raises(NodeError, match="5 of 10 warm-up requests failed"):
+        await admit(http, tomcat, warmup_errors=0.49, **more)
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def script(folder: Path, text: str) -> tuple[str, ...]:
+    path = folder / "command"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return (str(path),)
+
+
+def node(folder: Path, command: tuple[str, ...] = ("true",)) -> LocalNode:
+    return LocalNode(
+        NodeSettings(
+            url="http://127.0.0.1:1",
+            war=folder / "webapps" / "shop.war",
+            stop=command,
+            start=command,
+            running=command,
+        )
+    )
+
+
+async def test_a_command_gives_its_code_and_what_it_printed(tmp_path: Path) -> None:
+    told = await local.run(script(tmp_path, "echo out; echo err >&2; exit 3"), 5)
+    assert told == (3, "out\nerr")
+
+
+async def test_only_the_end_of_a_long_output_is_kept(tmp_path: Path) -> None:
+    _, output = await local.run(script(tmp_path, "seq 1 100000"), 10)
+    assert len(output) <= 800
+    assert output.endswith("\n100000")
+
+
+async def test_output_that_is_no_text_is_no_crash(tmp_path: Path) -> None:
+    assert (await local.run(script(tmp_path, "printf '\\377\\376'"), 5))[0] == 0
+
+
+async def test_a_child_that_keeps_the_output_open_is_not_waited_for(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    command = script(tmp_path, f"sleep 30 & echo $! > {tmp_path}/pid; echo started")
+    assert await local.run(command, 10) == (0, "started")
+    assert time.monotonic() - begun < 5
+    os.kill(int((tmp_path / "pid").read_text()), 9)
+
+
+async def test_the_deadline_ends_a_command_with_all_its_children(tmp_path: Path) -> None:
+    command = script(tmp_path, f"sleep 30 & echo $! > {tmp_path}/pid; wait")
+    with pytest.raises(NodeError, match=r"was not done in 0\.3 s"):
+        await local.run(command, 0.3)
+    child = int((tmp_path / "pid").read_text())
+    wait_until(lambda: _is_gone(child), 5, "the child is gone")
+
+
+async def test_a_command_that_ends_at_its_very_deadline_is_no_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill = os.killpg
+
+    def ended_already(group: int, number: int) -> None:
+        kill(group, number)
+        raise ProcessLookupError
+
+    monkeypatch.setattr(os, "killpg", ended_already)
+    with pytest.raises(NodeError, match="was not done"):
+        await local.run(script(tmp_path, "sleep 30"), 0.1)
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+async def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NodeError, match="/no/such can't be run: No such file"):
+        await local.run(("/no/such",), 5)
+    assert await node(tmp_path, ("/no/such",)).running() is None
+
+
+async def test_a_command_that_fails_is_told_with_what_it_printed(tmp_path: Path) -> None:
+    broken = node(tmp_path, script(tmp_path, "echo no port; exit 1"))
+    with pytest.raises(NodeError, match="ended with 1: no port"):
+        await broken.start(5)
+    with pytest.raises(NodeError, match="ended with 1: no port"):
+        await broken.stop(5)
+
+
+@pytest.mark.parametrize(("code", "running"), [(0, True), (1, False), (3, False)])
+async def test_the_exit_code_says_whether_tomcat_runs(
+    tmp_path: Path, code: int, running: bool
+) -> None:
+    assert await node(tmp_path, script(tmp_path, f"exit {code}")).running() is running
+
+
+# --- the WAR -------------------------------------------------------------------------------------
+
+
+def make_war(path: Path, version: str = "1.0.0") -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("META-INF/MANIFEST.MF", f"Manifest-Version: 1.0\nVersion: {version}\n")
+    return digest_of(path)
+
+
+def test_a_war_is_swapped_and_what_was_unpacked_from_it_goes(tmp_path: Path) -> None:
+    here = node(tmp_path)
+    target = here.settings.war
+    make_war(target)
+    target.chmod(0o640)
+    (tmp_path / "webapps" / "shop" / "WEB-INF").mkdir(parents=True)
+    (tmp_path / "webapps" / "ROOT").mkdir()
+    digest = make_war(tmp_path / "new.war", "1.1.0")
+    assert here.manifest()["Version"] == "1.0.0"
+    assert digest[:12] in here.swap(tmp_path / "new.war", digest)
+    assert (here.digest(), here.manifest()["Version"]) == (digest, "1.1.0")
+    assert sorted(path.name for path in target.parent.iterdir()) == ["ROOT", "shop.war"]
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+
+
+def test_a_first_war_can_be_read_by_tomcat(tmp_path: Path) -> None:
+    here = node(tmp_path)
+    here.settings.war.parent.mkdir()
+    assert here.digest() == ""
+    here.swap(tmp_path / "new.war", make_war(tmp_path / "new.war"))
+    assert stat.S_IMODE(here.settings.war.stat().st_mode) == 0o644
+
+
+def test_a_swap_may_be_repeated(tmp_path: Path) -> None:
+    here = node(tmp_path)
+    digest = make_war(tmp_path / "new.war")
+    here.settings.war.parent.mkdir()
+    for _ in range(2):
+        here.swap(tmp_path / "new.war", digest)
+    assert here.digest() == digest
+
+
+def test_what_a_swap_that_was_cut_off_left_behind_is_removed(tmp_path: Path) -> None:
+    here = node(tmp_path)
+    digest = make_war(tmp_path / "new.war")
+    folder = here.settings.war.parent
+    folder.mkdir()
+    (folder / ".shop.war.bigred-abc").write_bytes(b"half")
+    (folder / ".other.war.bigred-abc").write_bytes(b"another app's")
+    here.swap(tmp_path / "new.war", digest)
+    assert sorted(os.listdir(folder)) == [".other.war.bigred-abc", "shop.war"]  # noqa: PTH208
+
+
+def test_other_bytes_than_the_promised_ones_are_not_put_in_place(tmp_path: Path) -> None:
+    here = node(tmp_path)
+    digest = make_war(here.settings.war)
+    (here.settings.war.parent / "shop").mkdir()
+    make_war(tmp_path / "new.war", "9")
+    with pytest.raises(NodeError, match="has SHA-256"):
+        here.swap(tmp_path / "new.war", "0" * 64)
+    assert here.digest() == digest
+    assert sorted(path.name for path in here.settings.war.parent.iterdir()) == ["shop", "shop.war"]
+
+
+def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
+    here = node(tmp_path)
+    digest = make_war(tmp_path / "new.war")
+    with pytest.raises(NodeError, match=r"shop\.war could not be replaced: .*No such file"):
+        here.swap(tmp_path / "new.war", digest)
+    (tmp_path / "webapps").write_text("a file")
+    with pytest.raises(NodeError, match="could not be replaced"):
+        here.swap(tmp_path / "new.war", digest)
+
+
+def test_a_war_that_can_not_be_read_is_unknown_not_missing(tmp_path: Path) -> None:
+    here = node(tmp_path)
+    here.settings.war.mkdir(parents=True)
+    assert here.digest() is None
+
+
+@pytest.mark.parametrize("harm", ["cut short", "overwritten", "no zip", "locked", "foreign"])
+def test_a_damaged_war_in_place_has_a_digest_and_no_manifest(tmp_path: Path, harm: str) -> None:
+    here = node(tmp_path)
+    damage(here.settings.war, harm)
+    assert here.digest() == digest_of(here.settings.war)
+    assert here.manifest() == {}
+
+
+def damage(path: Path, harm: str) -> None:
+    """Write a WAR whose manifest can't be read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("META-INF/MANIFEST.MF", "Version: 1\n" * 500)
+    data = bytearray(path.read_bytes())
+    start = data.index(b"MANIFEST.MF") + len(b"MANIFEST.MF")
+    entry = data.rindex(b"PK\x01\x02")
+    if harm == "cut short":
+        data = data[: start + 10]
+    elif harm == "overwritten":
+        data[start + 2 : start + 12] = b"\xff" * 10
+    elif harm == "no zip":
+        data = bytearray(b"hello")
+    elif harm == "locked":
+        data[6] |= 1
+        data[entry + 8] |= 1
+    else:
+        data[8:10] = data[entry + 10 : entry + 12] = (99).to_bytes(2, "little")
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("harm", ["cut short", "overwritten", "no zip", "locked", "foreign"])
+def test_a_damaged_war_is_refused_with_what_was_seen(tmp_path: Path, harm: str) -> None:
+    path = tmp_path / "x.war"
+    damage(path, harm)
+    with pytest.raises(ReleaseError, match=r"x\.war: no (sound )?WAR, "):
+        war.check(path)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.data())
+def test_no_damage_to_a_war_is_a_crash(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.war"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("META-INF/MANIFEST.MF", "Version: 1\n" * 9)
+            archive.writestr("index.html", "hello" * 9)
+        harmed = bytearray(path.read_bytes())
+        for _ in range(data.draw(st.integers(1, 4))):
+            harmed[data.draw(st.integers(0, len(harmed) - 1))] = data.draw(st.integers(0, 255))
+        path.write_bytes(harmed)
+        with contextlib.suppress(ReleaseError):
+            war.check(path)
+        assert isinstance(war.manifest(path), dict)
+
+
+def test_a_sound_war_is_accepted(tmp_path: Path) -> None:
+    make_war(tmp_path / "x.war")
+    war.check(tmp_path / "x.war")
+
+
+def test_no_file_an_empty_zip_and_a_folder_are_no_wars(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="there is no such file"):
+        war.check(tmp_path / "x.war")
+    with pytest.raises(ReleaseError, match="there is no such file"):
+        war.check(tmp_path)
+    with zipfile.ZipFile(tmp_path / "empty.war", "w"):
+        pass
+    with pytest.raises(ReleaseError, match="the zip is empty"):
+        war.check(tmp_path / "empty.war")
+
+
+def test_a_manifest_is_read_with_its_continued_lines_up_to_its_first_section(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "x.war"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "META-INF/MANIFEST.MF",
+            "Manifest-Version: 1.0\r\n"
+            "Implementation-Version: 1.4.2-with-a-very-long-name-that-goes-on-and-o\r\n"
+            " n-and-\r\n"
+            " ends\r\n"
+            "Empty:\r\n"
+            "\r\n"
+            "Name: some/class\r\n"
+            "Implementation-Version: another\r\n",
+        )
+    assert war.manifest(path) == {
+        "Manifest-Version": "1.0",
+        "Implementation-Version": "1.4.2-with-a-very-long-name-that-goes-on-and-on-and-ends",
+        "Empty": "",
+    }
+
+
+def test_a_war_without_a_manifest_says_nothing(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.war", "w") as archive:
+        archive.writestr("index.html", "")
+    assert war.manifest(tmp_path / "x.war") == {}
+    assert war.manifest(tmp_path / "none.war") == {}
