@@ -1,0 +1,293 @@
+"""The journal: its tables, its transactions, and who may have it."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from bigred_broker.messages import Phase
+from bigred_server.errors import DeploymentError, NotRunningError
+from bigred_server.journal import acts, armings, deployments, events, lock, releases
+from bigred_server.journal.acts import Outcome
+from bigred_server.journal.database import Database
+from bigred_server.journal.deployments import Record
+from bigred_server.journal.tables import metadata
+from bigred_server.release import Release, Stage
+
+A, B = "a" * 64, "b" * 64
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await Database.open(tmp_path / "bigred.db")
+    yield database
+    await database.close()
+
+
+def release(digest: str, version: str, **more: object) -> Release:
+    return replace(Release("shop", digest, version, version, Stage.READY, 1.0), **more)  # type: ignore[arg-type]
+
+
+def record(number: str = "d-1", app: str = "shop", **more: object) -> Record:
+    return replace(Record(number, app, A, None, "office", 1.0), **more)  # type: ignore[arg-type]
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+async def test_the_migrations_make_the_tables_that_the_code_means(db: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    async with db.read() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_a_journal_survives_being_opened_again(tmp_path: Path) -> None:
+    for expected in (0, 1):
+        database = await Database.open(tmp_path / "below" / "bigred.db")
+        async with database.write() as connection:
+            assert len(await releases.of_app(connection, "shop")) == expected
+            if not expected:
+                await releases.add(connection, release(A, "1"))
+        await database.close()
+
+
+async def test_a_commit_is_on_the_disk_and_readers_do_not_lock_writers_out(db: Database) -> None:
+    async with db.read() as connection:
+        mode = await connection.execute(text("PRAGMA journal_mode"))
+        synchronous = await connection.execute(text("PRAGMA synchronous"))
+        foreign_keys = await connection.execute(text("PRAGMA foreign_keys"))
+        assert (mode.scalar_one(), synchronous.scalar_one()) == ("wal", 2)
+        assert foreign_keys.scalar_one() == 1
+        assert await releases.of_app(connection, "shop") == []
+        async with db.write() as writer:
+            await releases.add(writer, release(A, "1"))
+        assert await releases.of_app(connection, "shop") == []
+
+
+async def test_a_transaction_that_fails_leaves_nothing(db: Database) -> None:
+    async def fail() -> None:
+        async with db.write() as connection:
+            await releases.add(connection, release(A, "1"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
+    async with db.read() as connection:
+        assert await releases.of_app(connection, "shop") == []
+
+
+# --- releases ------------------------------------------------------------------------------------
+
+
+async def test_one_release_of_an_app_is_live(db: Database) -> None:
+    async with db.write() as connection:
+        await releases.add(connection, release(A, "1", submitted_at=1.0))
+        await releases.add(connection, release(B, "2", submitted_at=2.0))
+        await releases.add(connection, release(A, "1", app="blog", stage=Stage.LIVE))
+        await releases.make_live(connection, "shop", A)
+        await releases.make_live(connection, "shop", B)
+        found = await releases.of_app(connection, "shop")
+        blog = await releases.find(connection, "blog", A)
+    assert [(r.version, r.stage) for r in found] == [("2", Stage.LIVE), ("1", Stage.RETIRED)]
+    assert blog is not None
+    assert blog.stage is Stage.LIVE
+
+
+async def test_a_version_is_one_release(db: Database) -> None:
+    async with db.write() as connection:
+        await releases.add(connection, release(A, "1"))
+        with pytest.raises(IntegrityError):
+            await releases.add(connection, release(B, "1"))
+
+
+# --- deployments and acts ------------------------------------------------------------------------
+
+
+async def test_an_app_has_one_running_deployment(db: Database) -> None:
+    async with db.write() as connection:
+        await deployments.add(connection, record("d-1"))
+        await deployments.add(connection, record("d-2", "blog"))
+        with pytest.raises(DeploymentError, match="a deployment of shop is running already"):
+            await deployments.add(connection, record("d-3"))
+        await deployments.change(connection, "d-1", phase=Phase.ABORTED, ended_at=2.0)
+        await deployments.add(connection, record("d-3"))
+        running = await deployments.running(connection, "shop")
+    assert running is not None
+    assert running.id == "d-3"
+
+
+async def test_a_deployment_is_read_as_it_was_written(db: Database) -> None:
+    written = record(
+        previous=B,
+        not_before=3.5,
+        phase=Phase.ROLLING,
+        reason="because",
+        nodes=("a", "b"),
+        skipped=("c",),
+        rollback_asked=True,
+        blames_build=True,
+        takes_back=B,
+        counters={"pid": 1},
+        receipt={"outcome": "x"},
+    )
+    async with db.write() as connection:
+        await deployments.add(connection, written)
+        read = await deployments.find(connection, "d-1")
+    assert read == written
+    assert read is not None
+    assert (read.counters, read.receipt) == ({"pid": 1}, {"outcome": "x"})
+
+
+async def test_deployments_are_listed_the_newest_first(db: Database) -> None:
+    async with db.write() as connection:
+        for number in range(3):
+            await deployments.add(
+                connection, record(f"d-{number}", f"app-{number}", started_at=float(number))
+            )
+        everyone = await deployments.newest(connection, None, 2)
+        one = await deployments.newest(connection, "app-0")
+    assert [found.id for found in everyone] == ["d-2", "d-1"]
+    assert [found.id for found in one] == ["d-0"]
+
+
+async def test_an_act_has_its_intent_before_and_its_outcome_after(db: Database) -> None:
+    async with db.write() as connection:
+        await deployments.add(connection, record())
+        number = await acts.begin(connection, "d-1", "node1", "stop", A, 10.0)
+    async with db.read() as connection:
+        [intent] = await acts.of_deployment(connection, "d-1")
+    assert (intent.outcome, intent.ended_at) == (None, None)
+    async with db.write() as connection:
+        await acts.end(connection, number, Outcome.FAILED, "x" * 5000, 12.0)
+        [done] = await acts.of_deployment(connection, "d-1")
+    assert (done.outcome, done.ended_at, len(done.evidence)) == ("failed", 12.0, 4000)
+
+
+async def test_acts_that_a_server_never_ended_are_unknown(db: Database) -> None:
+    async with db.write() as connection:
+        await deployments.add(connection, record("d-1"))
+        await deployments.add(connection, record("d-2", "blog"))
+        done = await acts.begin(connection, "d-1", "node1", "maint", A, 10.0)
+        await acts.end(connection, done, Outcome.DONE, "", 11.0)
+        await acts.begin(connection, "d-1", "node1", "stop", A, 12.0)
+        await acts.begin(connection, "d-2", "node1", "stop", A, 12.0)
+        assert await acts.end_left_open(connection, "d-1", 20.0) == 1
+        ours = await acts.of_deployment(connection, "d-1")
+        others = await acts.of_deployment(connection, "d-2")
+    assert [act.outcome for act in ours] == ["done", "unknown"]
+    assert others[0].outcome is None
+
+
+async def test_an_act_belongs_to_a_deployment(db: Database) -> None:
+    with pytest.raises(IntegrityError):
+        async with db.write() as connection:
+            await acts.begin(connection, "d-9", "node1", "stop", A, 10.0)
+
+
+async def test_a_follower_reads_what_happened_after_what_it_knows(db: Database) -> None:
+    async with db.write() as connection:
+        await deployments.add(connection, record())
+        for number in range(3):
+            await events.add(connection, "d-1", float(number), "act", f"event {number}", "node1")
+        first = (await events.of_deployment(connection, "d-1"))[0]
+        later = await events.of_deployment(connection, "d-1", after=first.id)
+    assert [found.text for found in later] == ["event 1", "event 2"]
+
+
+async def test_old_answers_and_armings_are_forgotten(db: Database) -> None:
+    async with db.write() as connection:
+        await armings.remember(connection, "office", "e-1", "{}", 0.0)
+        await armings.remember(connection, "office", "e-2", "{}", 90_000.0)
+        assert await armings.answered(connection, "office", "e-1") is None
+        assert await armings.answered(connection, "office", "e-2") == "{}"
+
+
+# --- several at once -----------------------------------------------------------------------------
+
+
+async def test_writers_of_one_process_wait_for_each_other(db: Database) -> None:
+    async def write(number: int) -> None:
+        async with db.write() as connection:
+            known = await releases.of_app(connection, "shop")
+            await asyncio.sleep(0)
+            await releases.add(connection, release(f"{number:064}", str(len(known))))
+
+    await asyncio.gather(*(write(number) for number in range(20)))
+    async with db.read() as connection:
+        assert len(await releases.of_app(connection, "shop")) == 20
+
+
+WRITER = """
+import asyncio, pathlib, sys
+from bigred_server.journal import releases
+from bigred_server.journal.database import Database
+from bigred_server.release import Release, Stage
+
+async def write(path, who):
+    database = await Database.open(path)
+    for number in range(25):
+        async with database.write() as connection:
+            version = str(len(await releases.of_app(connection, "shop")))
+            digest = f"{who}{number:063}"
+            new = Release("shop", digest, version, version, Stage.READY, 1.0)
+            await releases.add(connection, new)
+    await database.close()
+
+asyncio.run(write(pathlib.Path(sys.argv[1]), sys.argv[2]))
+"""
+
+
+def test_processes_open_and_write_a_new_journal_at_the_same_time(tmp_path: Path) -> None:
+    path = tmp_path / "bigred.db"
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, path, str(who)], stderr=subprocess.PIPE)
+        for who in range(3)
+    ]
+    told = [writer.communicate(timeout=60)[1].decode() for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0, 0], told
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT count(*) FROM release").fetchone() == (75,)
+    connection.close()
+
+
+# --- the lock ------------------------------------------------------------------------------------
+
+
+def test_a_journal_takes_one_server(tmp_path: Path) -> None:
+    journal = tmp_path / "below" / "bigred.db"
+    assert not lock.is_held(journal)
+    with lock.held(journal):
+        assert lock.is_held(journal)
+        with pytest.raises(NotRunningError, match="another bigred server uses"), lock.held(journal):
+            pytest.fail("it was held twice")
+        assert lock.is_held(journal)
+    assert not lock.is_held(journal)
+
+
+HOLDER = """
+import os, pathlib, sys
+from bigred_server.journal import lock
+
+with lock.held(pathlib.Path(sys.argv[1])):
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_the_lock_dies_with_its_process(tmp_path: Path) -> None:
+    journal = tmp_path / "bigred.db"
+    holder = subprocess.run([sys.executable, "-c", HOLDER, journal], timeout=30, check=False)
+    assert holder.returncode == -9
+    assert not lock.is_held(journal)
+    with lock.held(journal):
+        pass
