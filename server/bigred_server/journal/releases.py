@@ -18,6 +18,12 @@ async def find(db: AsyncConnection, app: str, digest: str) -> Release | None:
     return next(map(_release, rows.mappings()), None)
 
 
+async def is_known(db: AsyncConnection, digest: str) -> bool:
+    """Say whether any app has a release with this digest."""
+    rows = await db.execute(select(table.c.digest).where(table.c.digest == digest).limit(1))
+    return rows.first() is not None
+
+
 async def of_app(db: AsyncConnection, app: str) -> list[Release]:
     """List an app's releases, the newest first."""
     query = select(table).where(table.c.app == app).order_by(table.c.submitted_at.desc())

@@ -64,7 +64,8 @@ async def submit(
         return await _write(db, store, marker, submission, digest)
     except BaseException:
         async with db.read() as connection:
-            if await releases.find(connection, submission.app, digest) is None:
+            # Another app may have the same WAR.
+            if not await releases.is_known(connection, digest):
                 store.forget(digest)
         raise
 

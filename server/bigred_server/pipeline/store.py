@@ -24,8 +24,15 @@ class Store:
         return self.folder / f"{digest}.war"
 
     def put(self, source: Path) -> str:
-        """Take in a copy of a WAR; give its digest. Raises ReleaseError when there is no room."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Take in a copy of a WAR; give its digest. Raises ReleaseError when it can't be kept."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._check_room(source)
+            return self._put(source)
+        except OSError as error:
+            raise ReleaseError(f"{source} could not be kept in {self.folder}: {error}") from error
+
+    def _check_room(self, source: Path) -> None:
         size = source.stat().st_size
         free = shutil.disk_usage(self.folder).free
         if free < size + _HEADROOM:
@@ -33,6 +40,8 @@ class Store:
                 f"{self.folder} has {free >> 20} MiB free; {source.name} needs {size >> 20} MiB "
                 f"and {_HEADROOM >> 20} MiB to spare"
             )
+
+    def _put(self, source: Path) -> str:
         handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
         os.close(handle)
         part = Path(name)

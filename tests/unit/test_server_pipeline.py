@@ -1,0 +1,279 @@
+"""A WAR is handed in: taken, refused, kept, and found again."""
+
+import shutil
+import stat
+import zipfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bigred_server.errors import ReleaseError
+from bigred_server.files import digest_of
+from bigred_server.journal import releases
+from bigred_server.journal.database import Database
+from bigred_server.pipeline import intake
+from bigred_server.pipeline.intake import Submission
+from bigred_server.pipeline.store import Store
+from bigred_server.release import Release, Stage
+from bigred_server.settings import MarkerSettings
+
+HEADER = MarkerSettings(path="/shop/health")
+MANIFEST = MarkerSettings.model_validate(
+    {"path": "/", "read": "manifest", "name": "Implementation-Version"}
+)
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await Database.open(tmp_path / "bigred.db")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "releases")
+
+
+def make_war(path: Path, version: str = "1.0.0") -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("META-INF/MANIFEST.MF", f"Implementation-Version: {version}\n")
+    return path
+
+
+async def known(db: Database, app: str = "shop") -> list[Release]:
+    async with db.read() as connection:
+        return await releases.of_app(connection, app)
+
+
+# --- the store -----------------------------------------------------------------------------------
+
+
+def test_a_release_is_kept_under_its_digest_and_not_to_be_written(
+    store: Store, tmp_path: Path
+) -> None:
+    source = make_war(tmp_path / "x.war")
+    digest = store.put(source)
+    assert digest == digest_of(source)
+    kept = store.get(digest)
+    assert kept.read_bytes() == source.read_bytes()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o444
+    assert store.size(digest) == source.stat().st_size
+    assert [path.name for path in store.folder.iterdir()] == [f"{digest}.war"]
+
+
+def test_a_release_may_be_put_again(store: Store, tmp_path: Path) -> None:
+    source = make_war(tmp_path / "x.war")
+    assert store.put(source) == store.put(source)
+
+
+def test_a_release_that_was_changed_on_the_disk_is_not_given_out(
+    store: Store, tmp_path: Path
+) -> None:
+    digest = store.put(make_war(tmp_path / "x.war"))
+    store.path(digest).chmod(0o644)
+    store.path(digest).write_bytes(b"changed")
+    with pytest.raises(ReleaseError, match=r"was changed .*: submit it again"):
+        store.get(digest)
+    store.put(tmp_path / "x.war")
+    store.get(digest)
+
+
+def test_a_release_that_is_missing_is_told(store: Store) -> None:
+    with pytest.raises(ReleaseError, match="is missing: submit the release again"):
+        store.get("a" * 64)
+    store.forget("a" * 64)
+
+
+def test_a_full_disk_is_told_before_it_is_filled(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_war(tmp_path / "x.war")
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=64 << 20))
+    with pytest.raises(ReleaseError, match=r"has 64 MiB free; x\.war needs 0 MiB and 64 MiB"):
+        store.put(source)
+    assert list(store.folder.iterdir()) == []
+
+
+def test_a_disk_that_fails_in_the_middle_leaves_nothing_and_is_told(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_paths: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", fail)
+    with pytest.raises(ReleaseError, match=r"x\.war could not be kept .*No space left"):
+        store.put(make_war(tmp_path / "x.war"))
+    assert list(store.folder.iterdir()) == []
+
+
+def test_a_war_that_is_gone_is_told(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match=r"x\.war could not be kept"):
+        store.put(tmp_path / "x.war")
+
+
+# --- the intake ----------------------------------------------------------------------------------
+
+
+async def test_a_war_becomes_a_ready_release(db: Database, store: Store, tmp_path: Path) -> None:
+    source = make_war(tmp_path / "x.war")
+    given = Submission("shop", source, "1.0.0", "abc123", "Ada", "Faster checkout")
+    made, is_new = await intake.submit(db, store, HEADER, given)
+    assert is_new
+    assert made == (await known(db))[0]
+    assert (made.stage, made.marker, made.digest) == (Stage.READY, "1.0.0", digest_of(source))
+    assert (made.commit, made.author, made.message) == ("abc123", "Ada", "Faster checkout")
+    assert store.get(made.digest).exists()
+
+
+async def test_the_same_again_is_no_error_and_nothing_new(
+    db: Database, store: Store, tmp_path: Path
+) -> None:
+    given = Submission("shop", make_war(tmp_path / "x.war"), "1.0.0")
+    first, _ = await intake.submit(db, store, HEADER, given)
+    again, is_new = await intake.submit(db, store, HEADER, given)
+    assert (again, is_new) == (first, False)
+    assert len(await known(db)) == 1
+    assert store.get(first.digest)
+
+
+async def refused(db: Database, store: Store, given: Submission, words: str) -> None:
+    before = await known(db, given.app), sorted(store.folder.glob("*"))
+    with pytest.raises(ReleaseError, match=words):
+        await intake.submit(db, store, HEADER, given)
+    assert (await known(db, given.app), sorted(store.folder.glob("*"))) == before
+
+
+async def test_a_version_is_never_other_bytes(db: Database, store: Store, tmp_path: Path) -> None:
+    await intake.submit(
+        db, store, HEADER, Submission("shop", make_war(tmp_path / "x.war"), "1.0.0")
+    )
+    other = make_war(tmp_path / "y.war", "other")
+    await refused(db, store, Submission("shop", other, "1.0.0"), r"shop 1\.0\.0 exists with other")
+
+
+async def test_bytes_have_one_version(db: Database, store: Store, tmp_path: Path) -> None:
+    given = Submission("shop", make_war(tmp_path / "x.war"), "1.0.0")
+    await intake.submit(db, store, HEADER, given)
+    again = Submission("shop", given.war, "1.1.0")
+    await refused(db, store, again, r"these bytes are shop 1\.0\.0 already")
+
+
+async def test_what_is_no_war_is_refused(db: Database, store: Store, tmp_path: Path) -> None:
+    text = tmp_path / "text.war"
+    text.write_text("hello")
+    await refused(db, store, Submission("shop", text, "1.0.0"), "no WAR, it can't be read as a zip")
+    gone = Submission("shop", tmp_path / "gone.war", "1.0.0")
+    await refused(db, store, gone, "there is no such file")
+    damaged = make_war(tmp_path / "damaged.war")
+    data = bytearray(damaged.read_bytes())
+    data[data.index(b"1.0.0")] ^= 0xFF
+    damaged.write_bytes(data)
+    await refused(db, store, Submission("shop", damaged, "1.0.0"), "no sound WAR, META-INF")
+
+
+@pytest.mark.parametrize("version", ["", "1\n2", "x" * 1000, "\x07"])
+async def test_what_is_no_version_is_refused(
+    db: Database, store: Store, tmp_path: Path, version: str
+) -> None:
+    given = Submission("shop", make_war(tmp_path / "x.war"), version)
+    await refused(db, store, given, "is no version")
+
+
+async def test_two_apps_may_have_the_same_war(db: Database, store: Store, tmp_path: Path) -> None:
+    source = make_war(tmp_path / "x.war")
+    made, _ = await intake.submit(db, store, HEADER, Submission("shop", source, "1.0.0"))
+    other, is_new = await intake.submit(db, store, HEADER, Submission("blog", source, "7"))
+    assert (other.digest, is_new) == (made.digest, True)
+
+
+async def test_what_one_app_refuses_is_not_taken_from_another(
+    db: Database, store: Store, tmp_path: Path
+) -> None:
+    source = make_war(tmp_path / "x.war", "1.0.0")
+    made, _ = await intake.submit(db, store, HEADER, Submission("shop", source, "1.0.0"))
+    with pytest.raises(ReleaseError):
+        await intake.submit(db, store, MANIFEST, Submission("blog", source, "7"))
+    assert store.get(made.digest)
+
+
+# --- the marker ----------------------------------------------------------------------------------
+
+
+def expecting(what: str) -> MarkerSettings:
+    return MarkerSettings.model_validate({"path": "/", "expects": what})
+
+
+@pytest.mark.parametrize(
+    ("expects", "marker"), [("version", "1.0.0"), ("commit", "abc"), ("digest", "d" * 64)]
+)
+def test_the_app_will_answer_what_the_settings_say(expects: str, marker: str) -> None:
+    said = intake.expected_marker(expecting(expects), "1.0.0", "abc", "d" * 64, Path("x.war"))
+    assert said == marker
+
+
+def test_a_commit_that_is_expected_must_be_named() -> None:
+    with pytest.raises(ReleaseError, match="the app proves its release by the commit: name it"):
+        intake.expected_marker(expecting("commit"), "1.0.0", "", "d" * 64, Path("x.war"))
+
+
+async def test_a_war_whose_manifest_says_another_release_is_refused(
+    db: Database, store: Store, tmp_path: Path
+) -> None:
+    source = make_war(tmp_path / "x.war", "1.0.0")
+    with pytest.raises(
+        ReleaseError, match=r"Implementation-Version in its manifest is '1\.0\.0', not '1\.1\.0'"
+    ):
+        await intake.submit(db, store, MANIFEST, Submission("shop", source, "1.1.0"))
+    assert (await known(db), list(store.folder.iterdir())) == ([], [])
+    await intake.submit(db, store, MANIFEST, Submission("shop", source, "1.0.0"))
+
+
+# --- adoption ------------------------------------------------------------------------------------
+
+
+async def test_what_was_live_before_is_taken_in_as_live(
+    db: Database, store: Store, tmp_path: Path
+) -> None:
+    source = make_war(tmp_path / "old.war")
+    found = await intake.adopt(db, store, HEADER, "shop", source, "0.9")
+    assert (found.version, found.marker, found.stage) == ("0.9", "0.9", Stage.LIVE)
+    assert store.get(found.digest)
+
+
+async def test_what_waits_is_still_newer_than_what_was_found(
+    db: Database, store: Store, tmp_path: Path
+) -> None:
+    given = Submission("shop", make_war(tmp_path / "new.war", "1.1.0"), "1.1.0")
+    waiting, _ = await intake.submit(db, store, HEADER, given)
+    found = await intake.adopt(db, store, HEADER, "shop", make_war(tmp_path / "old.war"), "1.0.0")
+    assert found.submitted_at < waiting.submitted_at
+
+
+@pytest.mark.parametrize(("said", "expects"), [("", "version"), ("abc123", "commit")])
+async def test_a_version_is_made_up_for_what_says_none(
+    db: Database, store: Store, tmp_path: Path, said: str, expects: str
+) -> None:
+    source = make_war(tmp_path / "old.war")
+    found = await intake.adopt(db, store, expecting(expects), "shop", source, said)
+    assert (found.version, found.marker) == (f"found-{found.digest[:12]}", said)
+
+
+async def test_what_says_a_version_that_other_bytes_have_gets_one_of_its_own(
+    db: Database, store: Store, tmp_path: Path
+) -> None:
+    given = Submission("shop", make_war(tmp_path / "new.war", "1.1.0"), "1.0.0")
+    await intake.submit(db, store, HEADER, given)
+    found = await intake.adopt(db, store, HEADER, "shop", make_war(tmp_path / "old.war"), "1.0.0")
+    assert (found.version, found.marker) == (f"1.0.0-{found.digest[:12]}", "1.0.0")
+
+
+async def test_what_was_submitted_and_is_found_is_made_live(
+    db: Database, store: Store, tmp_path: Path
+) -> None:
+    source = make_war(tmp_path / "x.war")
+    made, _ = await intake.submit(db, store, HEADER, Submission("shop", source, "1.0.0"))
+    await intake.adopt(db, store, HEADER, "shop", source, "1.0.0")
+    assert [(r.digest, r.stage) for r in await known(db)] == [(made.digest, Stage.LIVE)]
