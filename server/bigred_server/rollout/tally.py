@@ -25,11 +25,6 @@ class Tally:
         """What was counted since the start."""
         return _plus(self.carried, _minus(self.seen, self.base))
 
-    @property
-    def restarted(self) -> bool:
-        """Whether HAProxy was reloaded or restarted meanwhile."""
-        return self.base == ZERO
-
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
         return asdict(self)
@@ -47,8 +42,8 @@ def from_json(data: dict[str, Any]) -> Tally:
 
 
 def track(tally: Tally, pid: int, counters: Counters) -> Tally:
-    """Take in a new look."""
-    if pid != tally.pid:
+    """Take in a new look. Fewer requests than before: a person had the counters cleared."""
+    if pid != tally.pid or counters.requests < tally.seen.requests:
         return Tally(pid, ZERO, counters, carried=tally.total)
     return replace(tally, seen=counters)
 

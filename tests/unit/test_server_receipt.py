@@ -1,0 +1,135 @@
+"""The receipt: times added up from the acts, requests counted over HAProxy's restarts."""
+
+import pytest
+
+from bigred_broker.messages import Phase
+from bigred_server.journal.acts import ActRecord
+from bigred_server.journal.deployments import Record
+from bigred_server.rollout import tally
+from bigred_server.rollout.look import Counters
+from bigred_server.rollout.receipt import NodeTimes, node_times, receipt
+
+
+def acts(*told: tuple[str, float, float | None], node: str = "a") -> list[ActRecord]:
+    """Make acts from (kind, begun, ended)."""
+    return [
+        ActRecord(number, "d-1", node, kind, "d", begun, ended, "done", "")
+        for number, (kind, begun, ended) in enumerate(told)
+    ]
+
+
+ONCE = acts(
+    ("maint", 0.0, 0.1),
+    ("stop", 2.0, 5.0),
+    ("swap", 5.5, 6.0),
+    ("start", 6.0, 6.5),
+    ("admit", 10.0, 11.0),
+    ("ready", 13.0, 13.5),
+)
+
+
+def test_a_node_that_went_once_through_the_cycle() -> None:
+    assert node_times("a", ONCE) == NodeTimes("a", 13.5, 2.0, 3.0, 4.5, 3.5)
+
+
+def test_a_node_that_was_not_touched() -> None:
+    assert node_times("b", ONCE) == NodeTimes("b")
+
+
+def test_a_drain_before_maint_counts_from_the_drain() -> None:
+    found = node_times("a", acts(("drain", 0.0, 0.1), ("maint", 9.0, 9.1), ("stop", 10.0, 12.0)))
+    assert (found.drain_s, found.stop_s) == (10.0, 2.0)
+
+
+def test_a_node_that_was_stopped_already_drains_until_the_swap() -> None:
+    found = node_times("a", acts(("maint", 0.0, 0.1), ("swap", 2.0, 3.0), ("start", 3.0, 4.0)))
+    assert (found.drain_s, found.stop_s) == (2.0, 0.0)
+
+
+def test_maint_said_again_in_the_middle_begins_nothing_anew() -> None:
+    again = ONCE[:4] + acts(("maint", 7.0, 7.1)) + ONCE[4:]
+    assert node_times("a", again) == node_times("a", ONCE)
+
+
+def test_there_and_back_is_the_sum_of_both() -> None:
+    back = [
+        ActRecord(a.id, a.deployment, a.node, a.kind, "o", a.begun_at + 20, (a.ended_at or 0) + 20,
+                  "done", "")
+        for a in ONCE
+    ]  # fmt: skip
+    assert node_times("a", ONCE + back) == NodeTimes("a", 33.5, 4.0, 6.0, 9.0, 7.0)
+
+
+def test_an_act_that_never_ended_took_no_time() -> None:
+    found = node_times("a", acts(("maint", 0.0, 0.1), ("stop", 2.0, None)))
+    assert (found.drain_s, found.stop_s, found.seconds) == (2.0, 0.0, 2.0)
+
+
+def test_the_receipt_says_it_all() -> None:
+    record = Record(
+        "d-1",
+        "shop",
+        "d",
+        None,
+        "office",
+        100.0,
+        phase=Phase.SUCCEEDED,
+        nodes=("a",),
+        skipped=("b",),
+    )
+    told = receipt(record, "1.1.0", ONCE, Counters(1000, 1, 2), 113.5)
+    assert told.pop("per_node") == [
+        {
+            "name": "a",
+            "seconds": 13.5,
+            "drain_s": 2.0,
+            "stop_s": 3.0,
+            "start_s": 4.5,
+            "check_s": 3.5,
+        }
+    ]
+    assert told == {
+        "deployment": "d-1",
+        "app": "shop",
+        "outcome": "succeeded",
+        "reason": "",
+        "release": "1.1.0",
+        "who": "office",
+        "nodes": 1,
+        "skipped": ["b"],
+        "seconds": 13.5,
+        "requests": 1000,
+        "failed": 1,
+        "retried": 2,
+    }
+
+
+# --- the tally -----------------------------------------------------------------------------------
+
+
+def test_what_was_counted_before_is_not_counted() -> None:
+    counted = tally.begin(7, Counters(100, 5, 1))
+    assert counted.total == tally.ZERO
+    assert tally.track(counted, 7, Counters(150, 6, 1)).total == Counters(50, 1, 0)
+
+
+def test_a_haproxy_that_restarted_counts_on() -> None:
+    counted = tally.track(tally.begin(7, Counters(100, 5, 1)), 7, Counters(150, 6, 1))
+    counted = tally.track(counted, 8, Counters(10, 0, 0))
+    assert counted.total == Counters(60, 1, 0)
+    counted = tally.track(tally.track(counted, 8, Counters(30, 0, 2)), 9, Counters(1, 0, 0))
+    assert counted.total == Counters(81, 1, 2)
+
+
+def test_counters_that_a_person_cleared_are_never_below_nothing() -> None:
+    counted = tally.track(tally.begin(7, Counters(100, 5, 1)), 7, Counters(150, 6, 1))
+    counted = tally.track(counted, 7, Counters(20, 0, 0))
+    assert counted.total == Counters(70, 1, 0)
+
+
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_a_tally_is_kept_as_json(restarts: int) -> None:
+    counted = tally.begin(7, Counters(1, 2, 3))
+    for number in range(restarts):
+        counted = tally.track(counted, 8 + number, Counters(4, 5, 6))
+    assert tally.from_json(counted.to_json()) == counted
