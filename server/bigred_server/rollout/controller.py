@@ -19,8 +19,8 @@ from bigred_server.journal import acts, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage
-from bigred_server.rollout import outcome, tally
-from bigred_server.rollout.act import Act
+from bigred_server.rollout import outcome, sentences, tally
+from bigred_server.rollout.act import Act, Busy
 from bigred_server.rollout.adoption import Adoption
 from bigred_server.rollout.decide import Decision, decide
 from bigred_server.rollout.deployment import Deployment, Goal
@@ -31,7 +31,7 @@ from bigred_server.rollout.policy import Policy
 from bigred_server.rollout.tally import Tally
 from bigred_server.rollout.view import View, wanted
 from bigred_server.rollout.waits import Wait, track, tried
-from bigred_server.status import app_state, phase_text
+from bigred_server.status import app_state, changes, phase_text
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +66,8 @@ class Controller:
     _in_hand: _InHand | None = None
     _look: FleetLook = field(default_factory=lambda: FleetLook({}, None, None))
     _looked_at_s: float = float("-inf")
+    _told: AppState | None = None
+    _trouble: str = ""
 
     def wake(self) -> None:
         """Have the loop look now instead of at its next tick."""
@@ -78,13 +80,19 @@ class Controller:
             while True:
                 try:
                     pause_s = await self._tick(executor)
+                    self._trouble = ""
                 except (BigredError, SQLAlchemyError) as error:
-                    log.exception("the rollout waits", app=self.app, error=str(error))
+                    self._complain(str(error))
                     pause_s = IDLE_S
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause_s):
                         await self._wake.wait()
                 self._wake.clear()
+
+    def _complain(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            log.error("the rollout waits", app=self.app, reason=trouble)
 
     async def _tick(self, executor: Executor) -> float:
         """Do what is due; give how long to wait for the next time, in seconds."""
@@ -112,14 +120,13 @@ class Controller:
         busy = dict(executor.busy)
         self._look = await self.fleet.look(deep=True)
         record = await self._count(in_hand, record)
-        if record.phase is Phase.PREPARING and record.previous is None:
-            record, known = await self._find_way_back(record, known)
-        deployment = _as_decided(record, known)
-        now_s = time.monotonic()
-        in_hand.waits = track(in_hand.waits, self._look.nodes, wanted(deployment), now_s)
-        decision = decide(
-            View(deployment, self._look.nodes, in_hand.waits, busy, self.policy, now_s)
-        )
+        try:
+            if record.phase is Phase.PREPARING and record.previous is None:
+                record, known = await self._find_way_back(record, known)
+        except BigredError as error:
+            decision = Decision(Phase.ABORTED, reason=sentences.no_return_ticket(str(error)))
+        else:
+            decision = self._decide(in_hand, _as_decided(record, known), busy)
         for act in decision.acts:
             if act.node not in busy or act.node in executor.busy:
                 executor.launch(record, act, self._when_done(in_hand, act))
@@ -128,6 +135,11 @@ class Controller:
             self.wake()
         self._tell(record, known)
         return POLL_S
+
+    def _decide(self, in_hand: _InHand, deployment: Deployment, busy: Busy) -> Decision:
+        now_s, looks = time.monotonic(), self._look.nodes
+        in_hand.waits = track(in_hand.waits, looks, wanted(deployment), now_s)
+        return decide(View(deployment, looks, in_hand.waits, busy, self.policy, now_s))
 
     def _when_done(self, in_hand: _InHand, act: Act) -> Callable[[str], None]:
         begun = in_hand.waits[act.node]
@@ -154,7 +166,11 @@ class Controller:
 
     def _tell(self, record: Record | None, known: Known) -> None:
         goal = wanted(_as_decided(record, known)) if record else None
-        self.tell(app_state(self.app, record, list(known.values()), self._look.nodes, goal))
+        state = app_state(self.app, record, list(known.values()), self._look.nodes, goal)
+        for news in changes(self._told, state, time.time()):
+            self.narrator.publish(news)
+        self._told = state
+        self.tell(state)
 
     async def _take_up(self, record: Record) -> _InHand:
         """Begin with a deployment, or go on with one that an earlier server began."""

@@ -68,6 +68,11 @@ def no_way_back(reason: str) -> str:
     return f"{reason}; there is no earlier release to go back to"
 
 
+def no_return_ticket(text: str) -> str:
+    """Say that nothing was touched, because what is live could not be kept for a way back."""
+    return f"what is live could not be kept for a way back: {text}"
+
+
 def lost_nodes(texts: Sequence[str]) -> str:
     """Say which nodes could not be brought back; they are left as they are."""
     return "could not be brought back: " + "; ".join(texts)
