@@ -1,0 +1,178 @@
+"""The example is the schema: complete, with the defaults, and wrong files are told by line."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from bigred_broker.config import ConfigError, parse
+from bigred_server.rollout.policy import Policy
+from bigred_server.settings import (
+    AppSettings,
+    DeadlineSettings,
+    MarkerSettings,
+    Settings,
+    example,
+    load,
+)
+
+UNSET = re.compile(r"^#(?=[\[a-z])", re.MULTILINE)
+EVERY_KEY_SET = UNSET.sub("", example())
+
+
+def pairs(
+    model: type[BaseModel], data: object, where: str = ""
+) -> Iterator[tuple[str, FieldInfo, object]]:
+    """Walk a model and what a file gives for it: each key, its field, its value or None."""
+    assert isinstance(data, dict)
+    for name, info in model.model_fields.items():
+        place = f"{where}{name}"
+        yield place, info, data.get(name)
+        arguments = (info.annotation, *getattr(info.annotation, "__args__", ()))
+        below = data.get(name, {})
+        for inner in arguments:
+            if not isinstance(inner, type) or not issubclass(inner, BaseModel):
+                continue
+            if str(info.annotation).startswith("dict"):
+                for key, value in below.items():
+                    yield from pairs(inner, value, f"{place}.{key}.")
+            else:
+                yield from pairs(inner, below, f"{place}.")
+
+
+def test_the_example_holds_every_key_of_every_section() -> None:
+    found = list(pairs(Settings, tomllib.loads(EVERY_KEY_SET)))
+    assert [place for place, _, value in found if value is None] == []
+    assert len(found) > 50
+
+
+def test_what_the_example_shows_as_the_default_is_the_default() -> None:
+    shown = dict(re.findall(r"^#([a-z_]+) = (.+)$", example(), re.MULTILINE))
+    examples = {"min_healthy", "server", "ca", "certificate", "key"}  # no default to show
+    for place, info, value in pairs(Settings, tomllib.loads(EVERY_KEY_SET)):
+        name = place.rpartition(".")[2]
+        if name in shown and name not in examples:
+            default = info.get_default()
+            told = list(default) if isinstance(default, tuple) else default
+            assert value == told, place
+
+
+def test_what_the_example_does_not_comment_out_has_no_default() -> None:
+    for place, info, value in pairs(Settings, tomllib.loads(example())):
+        if value is not None and not isinstance(value, dict):
+            named = re.search(rf"^{place.rpartition('.')[2]} = ", example(), re.MULTILINE)
+            assert named, place
+            assert info.is_required(), place
+
+
+def test_the_example_can_be_used_with_and_without_what_it_comments_out() -> None:
+    assert parse(example(), Settings, "example.toml").apps["shop"].nodes
+    # Its one node is not enough for the two healthy ones that it shows.
+    more = EVERY_KEY_SET.replace("min_healthy = 2", "min_healthy = 0")
+    whole = parse(more, Settings, "example.toml")
+    assert whole.broker.tls is not None
+    assert whole.apps["shop"].server_of("node1") == "node1"
+
+
+def test_the_policy_of_the_example_is_the_default_policy() -> None:
+    app = parse(example(), Settings, "example.toml").apps["shop"]
+    assert app.policy() == Policy(min_healthy=len(app.nodes) - 1)
+
+
+def test_every_time_of_the_policy_can_be_set() -> None:
+    in_file = {*DeadlineSettings.model_fields, "min_healthy", "batch"}
+    assert {field.name for field in fields(Policy)} == in_file
+
+
+GOOD = """\
+[server]
+state = "/var/lib/bigred"
+[boxes.office]
+app = "shop"
+[apps.shop.haproxy]
+socket = "/run/haproxy/admin.sock"
+backend = "shop"
+[apps.shop.marker]
+path = "/shop/health"
+[apps.shop.nodes.node1]
+url = "http://127.0.0.1:8080"
+war = "/srv/node1/shop.war"
+stop = ["stop"]
+start = ["start"]
+running = ["running"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "finding"),
+    [
+        ("state =", "stat =", "s.toml:2: unknown key 'server.stat'; did you mean 'state'?"),
+        ("[boxes.office]", "[boxs.office]", "unknown key 'boxs'; did you mean 'boxes'?"),
+        ("backend =", "back_end =", "s.toml:7: unknown key 'apps.shop.haproxy.back_end'"),
+        ("stop =", "stopp =", "'apps.shop.nodes.node1.stopp'; did you mean 'stop'?"),
+        ("backend =", "#backend =", "the key 'apps.shop.haproxy.backend' is missing"),
+        ('app = "shop"', 'app = "blog"', "no app 'blog' here; there is: shop"),
+        ('"/shop/health"', '"shop/health"', "s.toml:9: apps.shop.marker.path"),
+        ("http://127.0.0.1:8080", "127.0.0.1:8080", "s.toml:11: apps.shop.nodes.node1.url"),
+        (":8080", ":8080/shop", "s.toml:11: apps.shop.nodes.node1.url"),
+        ("/srv/node1/shop.war", "shop.war", "needs a full path that ends in .war"),
+        ("/srv/node1/shop.war", "/srv/shop", "needs a full path that ends in .war"),
+        ('["stop"]', "[]", "s.toml:13: apps.shop.nodes.node1.stop"),
+        ('["stop"]', '"stop"', "s.toml:13: apps.shop.nodes.node1.stop"),
+        ("nodes.node1]", "nodes.Node_1]", "apps.shop.nodes.Node_1"),
+        ("[boxes.office]", "[boxes.Office]", "boxes.Office"),
+        ('"/shop/health"', '"/x"\npattern = "("', "no regular expression"),
+        ('"/shop/health"', '"/x"\npattern = "a"', "needs exactly one group: the release"),
+        ('"/shop/health"', '"/x"\nread = "heder"', "s.toml:10: apps.shop.marker.read"),
+        ("[apps.shop.marker]", "[apps.shop.deadlines]\ndrain_s = -1\n[apps.shop.marker]", ":9:"),
+        (
+            "[apps.shop.haproxy]",
+            "[apps.shop]\nmin_healthy = 1\n[apps.shop.haproxy]",
+            "1 of 1 nodes leaves none that may be taken",
+        ),
+        (
+            "[apps.shop.haproxy]",
+            "[apps.shop]\nmin_healthy = 'most'\n[apps.shop.haproxy]",
+            "'most' is neither a number of nodes nor a percentage",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place_and_the_nearest_key(
+    old: str, new: str, finding: str
+) -> None:
+    assert GOOD.count(old) >= 1
+    with pytest.raises(ConfigError) as caught:
+        parse(GOOD.replace(old, new, 1), Settings, "s.toml")
+    assert finding in str(caught.value)
+
+
+def test_two_nodes_with_one_war_are_refused() -> None:
+    second = GOOD[GOOD.index("[apps.shop.nodes.node1]") :].replace("node1]", "node2]")
+    with pytest.raises(ConfigError, match="two nodes name the same war"):
+        parse(GOOD + second, Settings, "s.toml")
+
+
+def test_a_server_needs_an_app_and_an_app_a_node() -> None:
+    with pytest.raises(ConfigError, match="'apps' is missing"):
+        parse("[server]\nstate = '/x'", Settings, "s.toml")
+    without = GOOD[: GOOD.index("[apps.shop.nodes.node1]")]
+    with pytest.raises(ConfigError, match=r"'apps\.shop\.nodes' is missing"):
+        parse(without, Settings, "s.toml")
+
+
+def test_a_file_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "bigred.toml"
+    path.write_text(GOOD)
+    assert load(path).boxes["office"].app == "shop"
+    with pytest.raises(ConfigError, match="can't be read"):
+        load(tmp_path / "none.toml")
+
+
+def test_settings_say_their_defaults_once() -> None:
+    assert MarkerSettings(path="/x").name == "X-Release"
+    assert AppSettings.model_fields["batch"].default == Policy(min_healthy=0).batch
