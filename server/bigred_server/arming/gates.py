@@ -46,7 +46,8 @@ def gate(state: GateState) -> No | None:
         return No(Refusal.NO_CANDIDATE, _no_candidate(state))
     if state.trouble:
         return No(Refusal.UNHEALTHY, f"the nodes of {state.app} can't be seen: HAProxy is away")
-    never_live = not any(r.stage is not Stage.READY for r in state.releases)
+    # A first release that failed counts for nothing: the next one must be able to mend it.
+    never_live = not any(r.stage in (Stage.LIVE, Stage.RETIRED) for r in state.releases)
     if state.healthy - 1 < state.min_healthy and not (never_live and state.healthy == 0):
         return No(
             Refusal.UNHEALTHY,

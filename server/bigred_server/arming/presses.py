@@ -129,9 +129,6 @@ class Presses:
     ) -> Reply:
         """Use the arming up and make the deployment: both, or neither."""
         now = time.time()
-        if not await armings.use(db, arming.id, now):
-            no = No(Refusal.USED, sentences.PRESS_REFUSALS[Refusal.USED])
-            return _refused(event, no, arming.app)
         countdown_s = self.settings.apps[arming.app].countdown_s
         record = Record(
             id=deployments.new_id(),
@@ -143,7 +140,11 @@ class Presses:
             not_before=now + countdown_s if countdown_s else 0.0,
         )
         try:
-            await deployments.add(db, record)
+            async with db.begin_nested():
+                if not await armings.use(db, arming.id, now):
+                    no = No(Refusal.USED, sentences.PRESS_REFUSALS[Refusal.USED])
+                    return _refused(event, no, arming.app)
+                await deployments.add(db, record)
         except DeploymentError as error:
             return _refused(event, No(Refusal.RUNNING, str(error)), arming.app)
         return Reply(

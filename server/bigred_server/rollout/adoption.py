@@ -36,10 +36,11 @@ class Adoption:
     ) -> Release | None:
         """Say what to go back to: what most nodes run besides the new release, else the live one.
 
-        None when there is nothing: the app's very first release.
+        None when there is nothing: the app's very first release. A bad release is no way back.
         """
-        counts = Counter(look.digest for look in looks.values() if look.digest)
-        counts.pop(new, None)
+        bad = {release.digest for release in known.values() if release.stage is Stage.BAD}
+        out = {new, *bad}
+        counts = Counter(x.digest for x in looks.values() if x.digest and x.digest not in out)
         if counts:
             digest = counts.most_common(1)[0][0]
             if digest in known:

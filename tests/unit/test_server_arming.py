@@ -1,0 +1,522 @@
+"""From lid to press: who may fire what, now, once, and in which words not."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bigred_broker.messages import Answer, BoxEvent, EventType, Phase, Refusal, Reply
+from bigred_server.arming import arming as armings_module
+from bigred_server.arming.arming import LIFE_S, Arming, new_id, refusal
+from bigred_server.arming.gates import GateState, gate
+from bigred_server.arming.presses import MAX_AGE_MS, Presses
+from bigred_server.errors import DeploymentError
+from bigred_server.journal import deployments, releases
+from bigred_server.journal.database import Database
+from bigred_server.journal.deployments import Record
+from bigred_server.release import Release, Stage
+from bigred_server.rollout.act import Act
+from bigred_server.rollout.fleet import FleetLook
+from bigred_server.rollout.look import Admin, Counters, NodeLook
+from bigred_server.rollout.look import Answer as AppAnswer
+from bigred_server.settings import Settings
+
+OLD, NEW, NEWER = "0" * 64, "1" * 64, "2" * 64
+
+# --- the arming, pure ----------------------------------------------------------------------------
+
+ARMING = Arming("a" * 32, "office", "shop", NEW, "run-1", deadline_s=160.0, made_at=1.0)
+
+
+@pytest.mark.parametrize(
+    ("arming", "box", "run", "now_s", "code"),
+    [
+        (ARMING, "office", "run-1", 100.0, None),
+        (ARMING, "office", "run-1", 160.0, None),
+        (ARMING, "office", "run-1", 160.1, Refusal.EXPIRED),
+        (ARMING, "office", "run-2", 100.0, Refusal.EXPIRED),
+        (ARMING, "lab", "run-1", 100.0, Refusal.NO_ARMING),
+        (None, "office", "run-1", 100.0, Refusal.NO_ARMING),
+        (replace(ARMING, used_at=2.0), "office", "run-1", 100.0, Refusal.USED),
+        (replace(ARMING, used_at=2.0), "office", "run-2", 999.0, Refusal.USED),
+        (replace(ARMING, used_at=2.0), "lab", "run-1", 100.0, Refusal.NO_ARMING),
+    ],
+)
+def test_an_arming_is_good_for_one_press_of_one_box_in_one_run_for_a_while(
+    arming: Arming | None, box: str, run: str, now_s: float, code: Refusal | None
+) -> None:
+    assert refusal(arming, box, run, now_s) is code
+
+
+def test_an_arming_can_not_be_guessed() -> None:
+    assert len({new_id() for _ in range(1000)}) == 1000
+    assert all(len(bytes.fromhex(new_id())) == 16 for _ in range(10))
+
+
+# --- the gates, pure -----------------------------------------------------------------------------
+
+
+def release(digest: str, version: str, stage: Stage, at: float) -> Release:
+    return Release("shop", digest, version, version, stage, at)
+
+
+LIVE = release(OLD, "1.0.0", Stage.LIVE, 1.0)
+READY = release(NEW, "1.1.0", Stage.READY, 2.0)
+OPEN = GateState("shop", [LIVE, READY], healthy=3, total=3, min_healthy=2)
+UNFIT = "2 of 3 nodes of shop are up and 2 must stay up"
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "reason"),
+    [
+        (
+            replace(
+                OPEN, running=Phase.ROLLING_BACK, running_version="1.1.0", running_who="office"
+            ),
+            Refusal.RUNNING,
+            "shop 1.1.0 by office is on its way: rolling back",
+        ),
+        (
+            replace(OPEN, releases=[]),
+            Refusal.NO_CANDIDATE,
+            "no release of shop is ready",
+        ),
+        (
+            replace(OPEN, releases=[LIVE]),
+            Refusal.NO_CANDIDATE,
+            "shop 1.0.0 is live and nothing newer is ready",
+        ),
+        (
+            replace(OPEN, releases=[LIVE, replace(READY, stage=Stage.BAD)]),
+            Refusal.NO_CANDIDATE,
+            "shop 1.1.0 was rolled back and is bad; nothing newer is ready",
+        ),
+        (
+            replace(OPEN, trouble="no such socket", healthy=0),
+            Refusal.UNHEALTHY,
+            "the nodes of shop can't be seen: HAProxy is away",
+        ),
+        (replace(OPEN, healthy=2), Refusal.UNHEALTHY, UNFIT),
+        (
+            replace(OPEN, healthy=0),
+            Refusal.UNHEALTHY,
+            "0 of 3 nodes of shop are up and 2 must stay up",
+        ),
+        (replace(OPEN, releases=[READY], healthy=2), Refusal.UNHEALTHY, UNFIT),
+    ],
+)
+def test_a_gate_that_is_shut_says_why(state: GateState, code: Refusal, reason: str) -> None:
+    no = gate(state)
+    assert no is not None
+    assert (no.code, no.reason) == (code, reason)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        OPEN,
+        replace(OPEN, min_healthy=0, healthy=1),
+        replace(OPEN, releases=[READY], healthy=0),
+        replace(OPEN, releases=[READY], healthy=3),
+        # A first release that failed left no node that serves: the next must not be barred.
+        replace(OPEN, releases=[release(OLD, "1.0.0", Stage.BAD, 1.0), READY], healthy=0),
+    ],
+)
+def test_a_gate_is_open_when_nothing_is_in_the_way(state: GateState) -> None:
+    assert gate(state) is None
+
+
+# --- presses on a real journal -------------------------------------------------------------------
+
+
+def node(war: str) -> dict[str, object]:
+    command = ["true"]
+    more = {"stop": command, "start": command, "running": command}
+    return {"url": "http://127.0.0.1:1", "war": war, **more}
+
+
+def app(name: str, countdown_s: float) -> dict[str, object]:
+    return {
+        "countdown_s": countdown_s,
+        "haproxy": {"socket": "/none", "backend": name},
+        "marker": {"path": "/"},
+        "nodes": {f"node{n}": node(f"/srv/{n}/{name}.war") for n in (1, 2, 3)},
+    }
+
+
+def settings(countdown_s: float = 0.0) -> Settings:
+    return Settings.model_validate(
+        {
+            "server": {"state": "/none"},
+            "boxes": {"office": {"app": "shop"}, "lab": {"app": "shop"}, "home": {"app": "blog"}},
+            "apps": {name: app(name, countdown_s) for name in ("shop", "blog")},
+        }
+    )
+
+
+@dataclass
+class StillFleet:
+    """Nodes that stand as they are told; nothing may be done to them here."""
+
+    down: Sequence[str] = ()
+    trouble: str = ""
+
+    async def look(self, *, deep: bool) -> FleetLook:
+        assert not deep, "the answer to a lid must not wait for the nodes"
+        await asyncio.sleep(0)
+        admin = Admin.UNKNOWN if self.trouble else Admin.READY
+        nodes = {
+            name: NodeLook(name, admin, up=name not in self.down, answer=AppAnswer())
+            for name in ("node1", "node2", "node3")
+        }
+        return FleetLook(nodes, 1, Counters(0, 0, 0), self.trouble)
+
+    async def act(self, act: Act) -> str:
+        raise AssertionError(act)
+
+
+@dataclass
+class Site:
+    """A server's answers to its boxes."""
+
+    db: Database
+    fleet: StillFleet = field(default_factory=StillFleet)
+    started: list[str] = field(default_factory=list)
+    run: str = "run-1"
+    countdown_s: float = 0.0
+    count: int = 0
+
+    async def happens(
+        self, kind: EventType, box: str = "office", arming: str | None = None, **more: object
+    ) -> Reply | None:
+        self.count += 1
+        event = BoxEvent.model_validate(
+            {
+                "event_type": kind,
+                "id": f"{box}-{self.count}",
+                "seq": self.count,
+                "boot": "b-1",
+                "arming": arming,
+                **more,
+            }
+        )
+        fleets = {"shop": self.fleet, "blog": self.fleet}
+        presses = Presses(
+            settings(self.countdown_s), self.db, fleets, self.run, self.started.append
+        )
+        return await presses.answer(box, event)
+
+    async def opens(self, box: str = "office", **more: Any) -> Reply:
+        reply = await self.happens(EventType.LID_OPEN, box, **more)
+        assert reply is not None
+        return reply
+
+    async def arms(self, box: str = "office") -> str:
+        reply = await self.opens(box)
+        assert reply.answer is Answer.ARMED, reply
+        assert reply.arming is not None
+        return reply.arming
+
+    async def presses(self, arming: str | None, box: str = "office", **more: Any) -> Reply:
+        reply = await self.happens(EventType.PRESS, box, arming, **more)
+        assert reply is not None
+        return reply
+
+    async def add(self, *these: Release) -> None:
+        async with self.db.write() as connection:
+            for one in these:
+                await releases.add(connection, one)
+
+    async def deployments(self) -> list[Record]:
+        async with self.db.read() as connection:
+            return await deployments.newest(connection, None)
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    database = await Database.open(tmp_path / "bigred.db")
+    made = Site(database)
+    await made.add(LIVE, READY)
+    yield made
+    await database.close()
+
+
+def refused_with(reply: Reply, code: Refusal) -> bool:
+    assert reply.answer is Answer.REFUSED, reply
+    assert reply.reason
+    return reply.code is code
+
+
+async def test_a_lid_arms_and_the_reply_says_what_a_press_would_do(site: Site) -> None:
+    reply = await site.opens()
+    assert (reply.answer, reply.app, reply.nodes) == (Answer.ARMED, "shop", 3)
+    assert reply.release is not None
+    assert (reply.release.version, reply.release.digest) == ("1.1.0", NEW)
+    assert (reply.expires_in_s, len(reply.arming or "")) == (60.0, 32)
+    assert await site.deployments() == []
+
+
+async def test_a_press_starts_the_deployment_that_was_announced(site: Site) -> None:
+    reply = await site.presses(await site.arms())
+    assert (reply.answer, reply.app, reply.countdown_s) == (Answer.ACCEPTED, "shop", 0.0)
+    [made] = await site.deployments()
+    assert (made.id, made.digest, made.who, made.phase) == (
+        reply.deployment,
+        NEW,
+        "office",
+        Phase.PREPARING,
+    )
+    assert (made.not_before, site.started) == (0.0, ["shop"])
+
+
+async def test_an_arming_is_used_up_by_its_press(site: Site) -> None:
+    arming = await site.arms()
+    await site.presses(arming)
+    assert refused_with(await site.presses(arming), Refusal.RUNNING)
+    [made] = await site.deployments()
+    async with site.db.write() as connection:
+        await deployments.change(connection, made.id, phase=Phase.ABORTED, ended_at=time.time())
+    assert refused_with(await site.presses(arming), Refusal.USED)
+    assert len(await site.deployments()) == 1
+
+
+async def test_a_repeated_event_gets_the_same_answer_and_does_nothing_again(site: Site) -> None:
+    armed = await site.opens(id="e-1")
+    assert await site.opens(id="e-1") == armed
+    assert armed.arming is not None
+    first = await site.presses(armed.arming, id="e-2")
+    assert await site.presses(armed.arming, id="e-2") == first
+    assert first.answer is Answer.ACCEPTED
+    assert len(await site.deployments()) == 1
+    assert site.started == ["shop"]
+
+
+async def test_an_event_that_comes_twice_at_once_does_its_work_once(site: Site) -> None:
+    arming = await site.arms()
+    replies = await asyncio.gather(*(site.presses(arming, id="e-2") for _ in range(5)))
+    assert [reply.answer for reply in replies].count(Answer.ACCEPTED) >= 1
+    assert {reply.code for reply in replies} <= {None, Refusal.RUNNING, Refusal.BUSY}
+    assert len(await site.deployments()) == 1
+    assert site.started == ["shop"]
+
+
+async def test_the_event_of_another_box_may_have_the_same_id(site: Site) -> None:
+    await site.opens("office", id="e-1")
+    reply = await site.opens("lab", id="e-1")
+    await site.presses(reply.arming, "lab")
+    assert [made.who for made in await site.deployments()] == ["lab"]
+
+
+async def test_another_boxs_arming_is_no_arming(site: Site) -> None:
+    arming = await site.arms("office")
+    assert refused_with(await site.presses(arming, "lab"), Refusal.NO_ARMING)
+    assert (await site.presses(arming, "office")).answer is Answer.ACCEPTED
+
+
+@pytest.mark.parametrize("arming", [None, "f" * 32])
+async def test_a_press_without_an_arming_of_ours_does_nothing(
+    site: Site, arming: str | None
+) -> None:
+    await site.arms()
+    assert refused_with(await site.presses(arming), Refusal.NO_ARMING)
+    assert await site.deployments() == []
+
+
+async def test_an_arming_that_is_over_does_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arming = await site.arms()
+    now_s = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now_s + LIFE_S + 1)
+    assert refused_with(await site.presses(arming), Refusal.EXPIRED)
+    assert await site.deployments() == []
+
+
+async def test_an_arming_of_the_servers_former_run_does_nothing(site: Site) -> None:
+    arming = await site.arms()
+    site.run = "run-2"
+    assert refused_with(await site.presses(arming), Refusal.EXPIRED)
+
+
+async def test_a_lid_that_opens_again_ends_the_arming_before(site: Site) -> None:
+    first, second = await site.arms(), await site.arms()
+    assert refused_with(await site.presses(first), Refusal.USED)
+    assert (await site.presses(second)).answer is Answer.ACCEPTED
+
+
+async def test_a_lid_that_closes_ends_its_arming_and_no_other(site: Site) -> None:
+    office, lab = await site.arms("office"), await site.arms("lab")
+    assert await site.happens(EventType.LID_CLOSE, "office") is None
+    assert refused_with(await site.presses(office, "office"), Refusal.USED)
+    assert (await site.presses(lab, "lab")).answer is Answer.ACCEPTED
+
+
+async def test_what_was_announced_is_deployed_though_a_newer_release_came(site: Site) -> None:
+    arming = await site.arms()
+    await site.add(release(NEWER, "1.2.0", Stage.READY, 3.0))
+    reply = await site.presses(arming)
+    assert reply.release is not None
+    assert reply.release.version == "1.1.0"
+    assert [made.digest for made in await site.deployments()] == [NEW]
+
+
+@pytest.mark.parametrize("stage", [Stage.BAD, Stage.LIVE, Stage.RETIRED, Stage.FAILED])
+async def test_a_release_that_is_no_longer_ready_is_not_deployed(site: Site, stage: Stage) -> None:
+    await site.add(release(NEWER, "1.2.0", Stage.READY, 3.0))
+    arming = await site.arms()
+    async with site.db.write() as connection:
+        await releases.set_stage(connection, "shop", NEWER, stage)
+    assert refused_with(await site.presses(arming), Refusal.NO_CANDIDATE)
+    assert await site.deployments() == []
+
+
+async def test_nodes_that_fell_ill_after_the_lid_was_opened_are_not_touched(site: Site) -> None:
+    arming = await site.arms()
+    site.fleet.down = ("node2",)
+    assert refused_with(await site.presses(arming), Refusal.UNHEALTHY)
+    site.fleet.down = ()
+    assert (await site.presses(arming)).answer is Answer.ACCEPTED
+
+
+async def test_a_haproxy_that_is_away_arms_nothing(site: Site) -> None:
+    site.fleet.trouble = "no answer"
+    assert refused_with(await site.opens(), Refusal.UNHEALTHY)
+
+
+async def test_a_lid_that_is_refused_ends_the_arming_before(site: Site) -> None:
+    arming = await site.arms()
+    site.fleet.down = ("node1", "node2")
+    assert refused_with(await site.opens(), Refusal.UNHEALTHY)
+    site.fleet.down = ()
+    assert refused_with(await site.presses(arming), Refusal.USED)
+
+
+@pytest.mark.parametrize("kind", [EventType.LID_OPEN, EventType.PRESS])
+async def test_an_event_that_is_too_old_does_nothing(site: Site, kind: EventType) -> None:
+    arming = await site.arms()
+    reply = await site.happens(kind, "office", arming, age_ms=MAX_AGE_MS + 1)
+    assert reply is not None
+    assert refused_with(reply, Refusal.STALE)
+    assert (await site.presses(arming, age_ms=MAX_AGE_MS)).answer is Answer.ACCEPTED
+
+
+@pytest.mark.parametrize("kind", [EventType.LID_OPEN, EventType.PRESS])
+async def test_a_box_that_nobody_configured_may_fire_nothing(site: Site, kind: EventType) -> None:
+    reply = await site.happens(kind, "stranger")
+    assert reply is not None
+    assert refused_with(reply, Refusal.NOT_ALLOWED)
+    assert "add [boxes.stranger] to the server's configuration" in reply.reason
+    assert await site.happens(EventType.LID_CLOSE, "stranger") is None
+
+
+@pytest.mark.parametrize(
+    "kind", [EventType.HOLD, EventType.RELEASE, EventType.BUTTON_LOST, EventType.BUTTON_FOUND]
+)
+async def test_other_events_have_no_answer_and_no_effect(site: Site, kind: EventType) -> None:
+    arming = await site.arms()
+    assert await site.happens(kind, "office", arming) is None
+    assert await site.deployments() == []
+    assert (await site.presses(arming)).answer is Answer.ACCEPTED
+
+
+async def test_two_boxes_that_press_at_the_same_time_make_one_deployment(site: Site) -> None:
+    office, lab = await site.arms("office"), await site.arms("lab")
+    replies = await asyncio.gather(site.presses(office, "office"), site.presses(lab, "lab"))
+    assert sorted(reply.answer for reply in replies) == [Answer.ACCEPTED, Answer.REFUSED]
+    loser = next(reply for reply in replies if reply.answer is Answer.REFUSED)
+    assert loser.code is Refusal.RUNNING
+    assert "is on its way: preparing" in loser.reason
+    assert len(await site.deployments()) == 1
+    assert site.started == ["shop"]
+
+
+async def test_a_lid_during_a_deployment_arms_nothing(site: Site) -> None:
+    await site.presses(await site.arms())
+    assert refused_with(await site.opens("lab"), Refusal.RUNNING)
+
+
+async def test_one_apps_deployment_does_not_bar_another_app(site: Site) -> None:
+    await site.add(replace(READY, app="blog"))
+    await site.presses(await site.arms("office"))
+    assert (await site.presses(await site.arms("home"), "home")).app == "blog"
+    assert sorted(made.app for made in await site.deployments()) == ["blog", "shop"]
+
+
+async def test_a_deployment_that_can_not_be_written_leaves_the_arming_unused(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arming = await site.arms()
+
+    async def fail(*_given: object) -> None:
+        raise DeploymentError("a deployment of shop is running already")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deployments, "add", fail)
+        assert refused_with(await site.presses(arming), Refusal.RUNNING)
+    assert (await site.presses(arming)).answer is Answer.ACCEPTED
+
+
+async def test_a_journal_that_can_not_be_written_is_told(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    async def fail(*_given: object) -> None:
+        raise OperationalError("INSERT", {}, OSError("disk full"))
+
+    monkeypatch.setattr(armings_module, "new_id", lambda: "x")
+    monkeypatch.setattr(releases, "of_app", fail)
+    assert refused_with(await site.opens(), Refusal.BUSY)
+
+
+# --- the countdown -------------------------------------------------------------------------------
+
+
+async def test_a_lid_that_closes_in_the_countdown_ends_the_deployment(site: Site) -> None:
+    site.countdown_s = 3.0
+    reply = await site.presses(await site.arms())
+    assert reply.countdown_s == 3.0
+    await site.happens(EventType.LID_CLOSE)
+    [made] = await site.deployments()
+    assert (made.phase, made.reason) == (
+        Phase.ABORTED,
+        "the lid was closed during the countdown",
+    )
+    assert made.ended_at is not None
+    assert site.started == ["shop", "shop"]
+    assert (await site.opens()).answer is Answer.ARMED
+
+
+async def test_another_boxs_lid_does_not_end_the_countdown(site: Site) -> None:
+    site.countdown_s = 3.0
+    await site.presses(await site.arms())
+    await site.happens(EventType.LID_CLOSE, "lab")
+    [made] = await site.deployments()
+    assert made.phase is Phase.PREPARING
+
+
+@pytest.mark.parametrize("after_s", [3.0, 30.0])
+async def test_a_lid_that_closes_after_the_countdown_does_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, after_s: float
+) -> None:
+    site.countdown_s = 3.0
+    await site.presses(await site.arms())
+    [made] = await site.deployments()
+    monkeypatch.setattr(time, "time", lambda: made.started_at + after_s)
+    await site.happens(EventType.LID_CLOSE)
+    [still] = await site.deployments()
+    assert (still.phase, still.ended_at) == (Phase.PREPARING, None)
+
+
+async def test_a_lid_that_closes_on_a_running_deployment_does_nothing(site: Site) -> None:
+    site.countdown_s = 3.0
+    await site.presses(await site.arms())
+    [made] = await site.deployments()
+    async with site.db.write() as connection:
+        await deployments.change(connection, made.id, phase=Phase.CANARY)
+    await site.happens(EventType.LID_CLOSE)
+    assert [one.phase for one in await site.deployments()] == [Phase.CANARY]
