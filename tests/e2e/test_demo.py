@@ -193,7 +193,7 @@ def test_each_bad_release_is_taken_back_and_no_request_fails(demo: Callable[...,
 
 
 @pytest.mark.parametrize(
-    "moment", ["starting Mosquitto", "node1: stop done"], ids=["at-its-start", "in-mid-deployment"]
+    "moment", ["starting Mosquitto", "node1: maint done"], ids=["at-its-start", "in-mid-deployment"]
 )
 def test_whatever_ends_the_demo_nothing_is_left(demo: Callable[..., Demo], moment: str) -> None:
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)

@@ -129,6 +129,10 @@ class House:
 @pytest.fixture(scope="module")
 def house() -> Iterator[House]:
     with set_up(2, tell) as stage:
+        text = stage.config.read_text()
+        stage.config.write_text(
+            text.replace('warmup = ["/shop/"]', 'warmup = ["/shop/"]\nwarmup_requests = 20')
+        )
         with ExitStack() as stack, shopping(stage.folder, stage.url, RATE) as crowd:
             house = House(stage, crowd, stack)
             house.start()

@@ -1,6 +1,7 @@
 """The server on a real site: neighbours that restart under it, people who ask for things, boxes.
 
-One stage for all: three Tomcats behind HAProxy, of which one must serve at any time.
+One stage for all: three Tomcats behind HAProxy, of which one must serve at any time. After the
+canary the other two are taken together.
 """
 
 import asyncio
@@ -141,7 +142,7 @@ class House:
 def house() -> Iterator[House]:
     with set_up(len(NODES), lambda _: None) as stage, ExitStack() as stack:
         text = stage.config.read_text()
-        text = text.replace("countdown_s = 0.0", "countdown_s = 0.0\nmin_healthy = 1")
+        text = text.replace("countdown_s = 0.0", "countdown_s = 0.0\nmin_healthy = 1\nbatch = 2")
         text = text.replace('warmup = ["/shop/"]', 'warmup = ["/shop/"]\nwarmup_requests = 20')
         stage.config.write_text(text)
         house = House(stage, stack)
