@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from bigred_broker.messages import AppEventType
 from bigred_server.errors import BigredError
@@ -20,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class Executor:
-    """Runs acts as tasks of a group; `busy` are those that change a node and still run."""
+    """Runs acts as tasks of a group; `busy` says which nodes an act still runs on, and which."""
 
     def __init__(
         self, db: Database, fleet: Fleet, narrator: Narrator, tasks: asyncio.TaskGroup
@@ -29,7 +30,7 @@ class Executor:
         self._fleet = fleet
         self._narrator = narrator
         self._tasks = tasks
-        self._reasserting: set[str] = set()
+        self._reasserting: dict[str, asyncio.Task[None]] = {}
         self.busy: dict[str, Kind] = {}
 
     def launch(self, record: Record, act: Act, done: Callable[[str], None]) -> None:
@@ -41,13 +42,16 @@ class Executor:
             self.busy[act.node] = act.kind
             self._tasks.create_task(self._do(record, act, done))
         elif act.node not in self._reasserting:
-            self._reasserting.add(act.node)
-            self._tasks.create_task(self._reassert(record, act))
+            task = self._tasks.create_task(self._reassert(record, act))
+            self._reasserting[act.node] = task
 
     async def _do(self, record: Record, act: Act, done: Callable[[str], None]) -> None:
         failure = "interrupted"
         try:
             failure = await self._journaled(record, act)
+            if again := self._reasserting.get(act.node):
+                # Were the node given back first, a late MAINT would take it out for good.
+                await asyncio.wait([again])
         finally:
             del self.busy[act.node]
             done(failure)
@@ -56,10 +60,20 @@ class Executor:
         try:
             await self._journaled(record, act)
         finally:
-            self._reasserting.discard(act.node)
+            del self._reasserting[act.node]
 
     async def _journaled(self, record: Record, act: Act) -> str:
-        """Do an act between its intent and its outcome; give why it failed, or ""."""
+        """Do an act between its intent and its outcome; give why it failed, or "".
+
+        What can't be journaled is not done; where only the outcome can't be, the next look tells.
+        """
+        try:
+            return await self._do_journaled(record, act)
+        except SQLAlchemyError as error:
+            log.exception("an act could not be journaled", node=act.node, kind=act.kind)
+            return f"the journal could not be written: {error}"
+
+    async def _do_journaled(self, record: Record, act: Act) -> str:
         begun = time.time()
         async with self._db.write() as db:
             number = await acts.begin(db, record.id, act.node, act.kind, act.goal.digest, begun)

@@ -1,0 +1,492 @@
+"""The controller's loop on a real journal, over a fleet in memory that is quick and can fail."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from zipfile import ZipFile
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from bigred_broker.messages import AppEvent, AppState, Phase
+from bigred_server.files import digest_of
+from bigred_server.journal import acts, deployments, events, releases
+from bigred_server.journal.acts import ActRecord
+from bigred_server.journal.database import Database
+from bigred_server.journal.deployments import Record
+from bigred_server.pipeline.store import Store
+from bigred_server.release import Release, Stage
+from bigred_server.rollout import controller as loop
+from bigred_server.rollout.act import Act, Kind
+from bigred_server.rollout.adoption import Adoption
+from bigred_server.rollout.controller import Controller
+from bigred_server.rollout.look import Admin
+from bigred_server.rollout.narrator import Narrator
+from bigred_server.rollout.policy import Policy
+from bigred_server.rollout.simulation import Build, SimulatedFleet, SimulatedNode, SimulatedServer
+from bigred_server.settings import MarkerSettings
+
+NODES = ("a", "b", "c")
+POLICY = Policy(
+    min_healthy=2,
+    drain_s=0.2,
+    stop_s=2.0,
+    swap_s=2.0,
+    start_s=2.0,
+    start_again_s=0.05,
+    wrong_answer_s=0.2,
+    check_s=2.0,
+    progress_s=8.0,
+)
+
+
+@dataclass
+class Site:
+    """One app: a journal, a fleet, and a server that may die and come again."""
+
+    db: Database
+    fleet: SimulatedFleet
+    adoption: Adoption
+    old: Release
+    new: Release
+    states: list[AppState] = field(default_factory=list)
+    told: list[AppEvent] = field(default_factory=list)
+
+    def controller(self) -> Controller:
+        return Controller(
+            app="shop",
+            db=self.db,
+            fleet=self.fleet,
+            policy=self.fleet.policy,
+            adoption=self.adoption,
+            narrator=Narrator(self.db, self.told.append),
+            tell=self.states.append,
+        )
+
+    @contextlib.asynccontextmanager
+    async def server(self) -> AsyncIterator[Controller]:
+        """Have a server run; at the end of the block it is cut off wherever it is."""
+        made = self.controller()
+        task = asyncio.create_task(made.run())
+        try:
+            yield made
+            if task.done():
+                await task
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def start(self, not_before: float = 0.0) -> None:
+        made = Record("d-1", "shop", self.new.digest, None, "office", time.time(), not_before)
+        async with self.db.write() as connection:
+            await deployments.add(connection, made)
+
+    async def record(self) -> Record:
+        async with self.db.read() as connection:
+            found = await deployments.find(connection, "d-1")
+        assert found is not None
+        return found
+
+    async def ends(self, deadline_s: float = 20.0) -> Record:
+        await until(self._has_ended, deadline_s)
+        return await self.record()
+
+    async def _has_ended(self) -> bool:
+        return (await self.record()).ended_at is not None
+
+    async def acts(self) -> list[ActRecord]:
+        async with self.db.read() as connection:
+            return await acts.of_deployment(connection, "d-1")
+
+    async def texts(self) -> list[str]:
+        async with self.db.read() as connection:
+            return [found.text for found in await events.of_deployment(connection, "d-1")]
+
+    async def stages(self) -> dict[str, Stage]:
+        async with self.db.read() as connection:
+            return {r.version: r.stage for r in await releases.of_app(connection, "shop")}
+
+    def running(self) -> dict[str, str | None]:
+        return {name: node.running for name, node in self.fleet.nodes.items()}
+
+    def is_whole(self, release: Release) -> bool:
+        looks = self.fleet.see().nodes.values()
+        return all(
+            look.up and look.admin is Admin.READY and look.digest == release.digest
+            for look in looks
+        ) and set(self.running().values()) == {release.digest}
+
+
+async def until(condition: Callable[[], Awaitable[bool]], deadline_s: float) -> None:
+    async with asyncio.timeout(deadline_s):
+        while not await condition():  # noqa: ASYNC110 - the journal has no event to wait for
+            await asyncio.sleep(0.01)
+
+
+def war(path: Path, version: str) -> str:
+    with ZipFile(path, "w") as archive:
+        archive.comment = version.encode()
+    return digest_of(path)
+
+
+@pytest.fixture
+async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
+    monkeypatch.setattr(loop, "POLL_S", 0.01)
+    monkeypatch.setattr(loop, "IDLE_S", 0.05)
+    monkeypatch.setattr(loop, "_IDLE_LOOK_S", 0.05)
+    wars = {name: tmp_path / f"{name}.war" for name in NODES}
+    old = next(iter({war(path, "1.0.0") for path in wars.values()}))
+    new = war(tmp_path / "new.war", "1.1.0")
+    database = await Database.open(tmp_path / "bigred.db")
+    released = [
+        Release("shop", old, "1.0.0", "1.0.0", Stage.LIVE, 1.0),
+        Release("shop", new, "1.1.0", "1.1.0", Stage.READY, 2.0),
+    ]
+    async with database.write() as connection:
+        for one in released:
+            await releases.add(connection, one)
+    builds = {
+        old: Build(old, "1.0.0", start_s=0.03),
+        new: Build(new, "1.1.0", start_s=0.03),
+    }
+    fleet = SimulatedFleet(
+        builds=builds,
+        nodes={name: SimulatedNode(builds, old, old) for name in NODES},
+        servers={name: SimulatedServer() for name in NODES},
+        policy=POLICY,
+        clock=time.monotonic,
+        check_every_s=0.01,
+        arriving=lambda random: [0.01] * random.randrange(2),
+        lasts=lambda _act: 0.005,
+    )
+    store = Store(tmp_path / "releases")
+    adoption = Adoption("shop", database, store, MarkerSettings(path="/"), wars)
+    yield Site(database, fleet, adoption, released[0], released[1])
+    await database.close()
+
+
+def build(site: Site, release: Release, **behaviour: float | bool | str) -> None:
+    """Have a release behave so."""
+    known = dict(site.fleet.builds)
+    made = Build(release.digest, release.marker, **{"start_s": 0.03, **behaviour})  # type: ignore[arg-type]
+    known[release.digest] = made
+    site.fleet.builds = known
+    for node in site.fleet.nodes.values():
+        node.builds = known
+
+
+# --- the whole way -------------------------------------------------------------------------------
+
+
+async def test_a_good_release_goes_live_on_all_nodes_one_after_the_other(site: Site) -> None:
+    await site.start()
+    async with site.server():
+        ended = await site.ends()
+    assert (ended.phase, ended.nodes, ended.previous) == (Phase.SUCCEEDED, NODES, site.old.digest)
+    assert site.is_whole(site.new)
+    assert await site.stages() == {"1.0.0": Stage.RETIRED, "1.1.0": Stage.LIVE}
+    done = await site.acts()
+    assert [act.kind for act in done if act.node == "a"] == [
+        "maint",
+        "stop",
+        "swap",
+        "start",
+        "admit",
+        "ready",
+    ]
+    assert list(dict.fromkeys(act.node for act in done)) == list(NODES)
+    assert {act.outcome for act in done} == {"done"}
+    assert site.fleet.violations == []
+    assert ended.receipt is not None
+    assert (ended.receipt["outcome"], ended.receipt["nodes"]) == ("succeeded", 3)
+    assert [node["name"] for node in ended.receipt["per_node"]] == list(NODES)
+    phases = list(dict.fromkeys(state.phase for state in site.states))
+    assert phases[-3:] == [Phase.CANARY, Phase.ROLLING, Phase.SUCCEEDED]
+    assert site.states[-1].live is not None
+    assert site.states[-1].live.version == "1.1.0"
+    assert any("is live on 3 nodes" in event.text for event in site.told)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        {"ok": False},
+        {"says": "1.0.0"},
+        {"lives_s": 0.01},
+        {"start_s": 60.0},
+        {"passes": False},
+    ],
+    ids=str,
+)
+async def test_a_bad_release_is_taken_back_by_itself_and_marked(
+    site: Site, behaviour: Mapping[str, float | bool | str]
+) -> None:
+    build(site, site.new, **behaviour)
+    await site.start()
+    async with site.server():
+        ended = await site.ends()
+    assert (ended.phase, ended.blames_build) == (Phase.ROLLED_BACK, True)
+    assert ended.reason.startswith("a: ")
+    assert site.is_whole(site.old)
+    assert await site.stages() == {"1.0.0": Stage.LIVE, "1.1.0": Stage.BAD}
+    assert {act.node for act in await site.acts()} == {"a"}
+    assert site.fleet.violations == []
+
+
+async def test_a_node_at_fault_takes_the_release_back_and_does_not_mark_it(site: Site) -> None:
+    def no_room(act: Act) -> None:
+        if act.kind is Kind.SWAP and act.node == "b" and act.goal.digest == site.new.digest:
+            raise OSError(28, "No space left on device")
+
+    refuse(site, no_room)
+    await site.start()
+    async with site.server():
+        ended = await site.ends()
+    assert (ended.phase, ended.blames_build) == (Phase.ROLLED_BACK, False)
+    assert "No space left on device" in ended.reason
+    assert site.is_whole(site.old)
+    assert await site.stages() == {"1.0.0": Stage.LIVE, "1.1.0": Stage.READY}
+
+
+async def test_a_rollback_that_a_person_asked_for_is_done(site: Site) -> None:
+    await site.start()
+    async with site.server():
+
+        async def b_is_in_hand() -> bool:
+            return any(act.node == "b" for act in site.fleet.acts)
+
+        await until(b_is_in_hand, 10)
+        async with site.db.write() as connection:
+            await deployments.change(connection, "d-1", rollback_asked=True)
+        ended = await site.ends()
+    assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "a person asked for the rollback")
+    assert site.is_whole(site.old)
+    assert (await site.stages())["1.1.0"] is Stage.BAD
+    assert site.fleet.violations == []
+
+
+async def test_too_few_nodes_abort_before_anything_is_touched(site: Site) -> None:
+    site.fleet.nodes["b"].end()
+    site.fleet.servers["b"].health = 0
+    await site.start()
+    async with site.server():
+        ended = await site.ends()
+    assert ended.phase is Phase.ABORTED
+    assert site.fleet.acts == []
+    assert (await site.stages())["1.1.0"] is Stage.READY
+
+
+async def test_the_countdown_is_waited_for_unless_a_person_stops_it(site: Site) -> None:
+    await site.start(not_before=time.time() + 60)
+    async with site.server():
+
+        async def it_is_told() -> bool:
+            return bool(site.states) and site.states[-1].phase is Phase.PREPARING
+
+        await until(it_is_told, 5)
+        assert site.fleet.acts == []
+        async with site.db.write() as connection:
+            await deployments.change(connection, "d-1", rollback_asked=True)
+        assert (await site.ends()).phase is Phase.ABORTED
+    assert site.fleet.acts == []
+
+
+async def test_a_haproxy_that_restarts_is_told_its_states_again(site: Site) -> None:
+    await site.start()
+    site.fleet.lasts = lambda act: 0.2 if act.kind is Kind.STOP and act.node == "b" else 0.005
+    async with site.server():
+
+        async def b_is_being_stopped() -> bool:
+            return any((act.node, act.kind) == ("b", Kind.STOP) for act in site.fleet.acts)
+
+        await until(b_is_being_stopped, 10)
+        site.fleet.restart_haproxy()
+        ended = await site.ends()
+    assert ended.phase is Phase.SUCCEEDED
+    assert site.is_whole(site.new)
+    assert sum((act.node, act.kind) == ("b", Kind.MAINT) for act in site.fleet.acts) >= 2
+    assert any("HAProxy was reloaded or restarted" in text for text in await site.texts())
+
+
+# --- what was live before ------------------------------------------------------------------------
+
+
+async def test_what_was_live_before_is_taken_in_and_gone_back_to(site: Site) -> None:
+    async with site.db.write() as connection:
+        await releases.set_stage(connection, "shop", site.old.digest, Stage.FAILED)
+    async with site.server():
+
+        async def it_is_adopted() -> bool:
+            return (await site.stages())["1.0.0"] is Stage.LIVE
+
+        await until(it_is_adopted, 5)
+
+
+async def test_a_first_release_goes_live_on_empty_nodes(site: Site) -> None:
+    async with site.db.write() as connection:
+        await releases.set_stage(connection, "shop", site.old.digest, Stage.FAILED)
+    for name in NODES:
+        site.fleet.nodes[name].end()
+        site.fleet.nodes[name].digest = ""
+        site.fleet.servers[name].health = 0
+    await site.start()
+    async with site.server():
+        ended = await site.ends()
+    assert (ended.phase, ended.previous) == (Phase.SUCCEEDED, None)
+    assert site.is_whole(site.new)
+
+
+# --- what breaks ---------------------------------------------------------------------------------
+
+
+def refuse(site: Site, check: Callable[[Act], None]) -> None:
+    """Have the fleet run `check` before each act."""
+    act = site.fleet.act
+
+    async def checked(one: Act) -> str:
+        check(one)
+        return await act(one)
+
+    site.fleet.act = checked  # type: ignore[method-assign, assignment]
+
+
+async def test_an_act_that_breaks_in_an_unforeseen_way_does_not_end_the_loop(site: Site) -> None:
+    broken: list[Act] = []
+
+    def once(act: Act) -> None:
+        if act.kind is Kind.START and not broken:
+            broken.append(act)
+            raise ZeroDivisionError("a fault of ours")
+
+    refuse(site, once)
+    await site.start()
+    async with site.server():
+        assert (await site.ends()).phase is Phase.SUCCEEDED
+    failed = [act for act in await site.acts() if act.outcome == "failed"]
+    assert [act.evidence for act in failed] == ["ZeroDivisionError: a fault of ours"]
+
+
+@pytest.mark.parametrize("function", ["begin", "end"])
+async def test_a_journal_that_can_not_be_written_for_a_while_does_not_end_the_loop(
+    site: Site, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    write = getattr(acts, function)
+    failures: list[object] = []
+
+    async def fails_twice(*given: object) -> object:
+        if len(failures) < 2:
+            failures.append(given)
+            raise OperationalError("INSERT", {}, OSError("database is locked"))
+        return await write(*given)
+
+    monkeypatch.setattr(acts, function, fails_twice)
+    site.fleet.policy = Policy(**{**vars(POLICY), "tries": 5})
+    await site.start()
+    async with site.server():
+        assert (await site.ends()).phase is Phase.SUCCEEDED
+    assert len(failures) == 2
+    assert site.is_whole(site.new)
+
+
+async def test_a_look_that_fails_is_taken_again(site: Site) -> None:
+    look = site.fleet.look
+    failures: list[object] = []
+
+    async def fails_twice(*, deep: bool) -> object:
+        if len(failures) < 2:
+            failures.append(deep)
+            raise OperationalError("SELECT", {}, OSError("disk I/O error"))
+        return await look(deep=deep)
+
+    site.fleet.look = fails_twice  # type: ignore[assignment, method-assign]
+    await site.start()
+    async with site.server():
+        assert (await site.ends()).phase is Phase.SUCCEEDED
+
+
+async def test_maint_that_is_said_again_late_does_not_take_a_node_out_for_good(
+    site: Site,
+) -> None:
+    late: list[Act] = []
+
+    def lasts(act: Act) -> float:
+        if act.kind is Kind.ADMIT and act.node == "b":
+            return 0.1
+        if late and act.kind is Kind.MAINT and act.node == "b":
+            return 0.6  # a HAProxy that is slow to answer
+        return 0.005
+
+    site.fleet.lasts = lasts
+    await site.start()
+    async with site.server():
+
+        async def b_is_admitted() -> bool:
+            return any((act.node, act.kind) == ("b", Kind.ADMIT) for act in site.fleet.acts)
+
+        await until(b_is_admitted, 10)
+        late.append(site.fleet.acts[-1])
+        site.fleet.restart_haproxy()
+        assert (await site.ends()).phase is Phase.SUCCEEDED
+        await asyncio.sleep(0.7)  # whatever is late has come by then
+    assert site.is_whole(site.new)
+
+
+async def test_acts_that_a_dead_server_left_open_are_unknown_and_it_goes_on(site: Site) -> None:
+    site.fleet.lasts = lambda act: 60.0 if act.kind is Kind.STOP else 0.005
+    await site.start()
+    async with site.server():
+
+        async def it_stops_a() -> bool:
+            return any(act.kind == "stop" for act in await site.acts())
+
+        await until(it_stops_a, 10)
+    site.fleet.lasts = lambda _act: 0.005
+    async with site.server():
+        ended = await site.ends()
+    assert ended.phase is Phase.SUCCEEDED
+    assert site.is_whole(site.new)
+    outcomes = [act.outcome for act in await site.acts() if (act.node, act.kind) == ("a", "stop")]
+    assert outcomes == ["unknown", "done"]
+    assert "the server is back and goes on from what it sees" in await site.texts()
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_server_that_dies_again_and_again_brings_it_to_its_end(
+    site: Site, seed: int
+) -> None:
+    random = Random(seed)
+    is_bad = seed % 2 == 1
+    if is_bad:
+        build(site, site.new, ok=False)
+    await site.start()
+    for _ in range(12):
+        async with site.server():
+            await asyncio.sleep(random.random() * 0.15)
+    async with site.server():
+        ended = await site.ends()
+    assert ended.phase is (Phase.ROLLED_BACK if is_bad else Phase.SUCCEEDED)
+    assert site.is_whole(site.old if is_bad else site.new)
+    assert (await site.stages())["1.1.0"] is (Stage.BAD if is_bad else Stage.LIVE)
+    assert site.fleet.violations == []
+    assert {act.outcome for act in await site.acts()} <= {"done", "unknown"}
+
+
+async def test_a_node_that_left_the_configuration_does_not_stop_the_server(site: Site) -> None:
+    await site.start()
+    async with site.server():
+
+        async def it_rolls() -> bool:
+            return (await site.record()).phase is Phase.ROLLING
+
+        await until(it_rolls, 10)
+    for fleet_part in (site.fleet.nodes, site.fleet.servers):
+        del fleet_part["c"]
+    site.fleet.policy = Policy(**{**vars(POLICY), "min_healthy": 1})
+    async with site.server():
+        assert (await site.ends()).phase is Phase.SUCCEEDED
+    assert site.is_whole(site.new)
