@@ -28,7 +28,7 @@ class SimulatedNode:
     def age(self, now_s: float) -> None:
         """Let the process end when its build lives no longer."""
         build = self.builds.get(self.running or "")
-        if build and now_s - self.started_at_s >= build.lives_s:
+        if build and now_s - self.started_at_s >= build.lives_s < float("inf"):
             self.end()
 
     def start(self, now_s: float) -> None:

@@ -29,7 +29,7 @@ def broken_rules(fleet: "SimulatedFleet", act: Act, *, again: bool) -> list[str]
 
 def serves(fleet: "SimulatedFleet", name: str) -> bool:
     """Say whether a node is in the pool and its app answers users."""
-    return fleet.servers[name].up and fleet.nodes[name].passes(fleet.clock())
+    return fleet.servers[name].up and fleet.nodes[name].answer(fleet.clock()).came
 
 
 def _taken(fleet: "SimulatedFleet", act: Act) -> list[str]:
