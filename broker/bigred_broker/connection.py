@@ -125,12 +125,17 @@ class Connection:
         if self._connected.result().is_failure:
             raise ConnectionError(f"the broker said: {self._connected.result()}")
 
-    async def subscribe(self, topics: Sequence[str], deadline_s: float) -> None:
-        """Subscribe and wait for the answer. Raises OSError when one is refused."""
+    async def subscribe(
+        self, topics: Sequence[str], deadline_s: float, *, as_published: bool = False
+    ) -> None:
+        """Subscribe and wait for the answer. Raises OSError when one is refused.
+
+        `as_published`: live messages, too, tell whether they were sent to be retained.
+        """
         if not topics:
             return
         # Our own retained messages come back on subscribing: others' too, and those are wanted.
-        options = SubscribeOptions(qos=_QOS)
+        options = SubscribeOptions(qos=_QOS, retainAsPublished=as_published)
         error, mid = self._client.subscribe([(topic, options) for topic in topics])
         codes = await self._answer(error, mid, deadline_s, "the broker's answer to SUBSCRIBE")
         for topic, code in zip(topics, codes, strict=False):

@@ -63,6 +63,7 @@ class Link:
 
     Run `run()` as a task; read `happenings`. Not for use from other threads. Deliveries come only
     between a LinkUp and its LinkDown: what a LinkUp makes a reader forget is told again after it.
+    With `as_published` a message says that it was sent to be retained even when it comes live.
     """
 
     broker: BrokerSettings
@@ -70,6 +71,7 @@ class Link:
     status_topic: str
     subscriptions: Sequence[str]
     session_expiry_s: int = 0
+    as_published: bool = False
     heartbeat_s: float = HEARTBEAT_S
     happenings: asyncio.Queue[Happening] = field(default_factory=asyncio.Queue)
     _kept: dict[str, bytes] = field(default_factory=dict)
@@ -140,7 +142,9 @@ class Link:
     async def _serve(self, connection: Connection) -> str:
         """Use a connection until it is lost; give the reason."""
         try:
-            await connection.subscribe(self.subscriptions, CONNECT_DEADLINE_S)
+            await connection.subscribe(
+                self.subscriptions, CONNECT_DEADLINE_S, as_published=self.as_published
+            )
             connection.publish(self.status_topic, Status.ONLINE.value.encode(), retain=True)
             for topic, payload in self._kept.items():
                 connection.publish(topic, payload, retain=True)

@@ -85,6 +85,8 @@ class Server:
             self._topics.server_status,
             [self._topics.every_box, homeassistant.BIRTH_TOPIC],
             session_expiry_s=_SESSION_EXPIRY_S,
+            # A press that was sent to be retained is none, also when it comes live.
+            as_published=True,
         )
         self._faults = Faults()
         self._infos: dict[str, BoxInfo] = {}

@@ -24,6 +24,7 @@ from bigred_server.tomcat.instance import TomcatInstance
 
 FIRST = "1.0.0"
 _START_DEADLINE_S = 60.0
+_LONGEST_PARENT = 50
 
 Say = Callable[[str], None]
 
@@ -127,16 +128,33 @@ def set_up(nodes: int, say: Say) -> Iterator[Stage]:
 
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="bigred-")).resolve()
+    # The path of a UNIX socket takes 107 bytes, and ours lie three levels below.
+    parent = tempfile.gettempdir()
+    parent = parent if len(parent) <= _LONGEST_PARENT else "/tmp"  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix="bigred-", dir=parent)).resolve()
     watchman = sweep.post_watchman(folder)
-    os.environ[sweep.MARK] = str(folder)
+    # Temporary files of what runs on the stage belong to the stage, and go with it.
+    with _environment({sweep.MARK: str(folder), "TMPDIR": str(folder)}):
+        try:
+            yield folder
+        finally:
+            sweep.sweep(folder)
+            # Nothing is left to sweep for him; he goes when his pipe is closed.
+            watchman.communicate(timeout=30)
+
+
+@contextlib.contextmanager
+def _environment(added: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in added}
+    os.environ.update(added)
     try:
-        yield folder
+        yield
     finally:
-        del os.environ[sweep.MARK]
-        sweep.sweep(folder)
-        # Nothing is left to sweep for him; he goes when his pipe is closed.
-        watchman.communicate(timeout=30)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _tomcat(folder: Path, number: int) -> TomcatInstance:

@@ -27,7 +27,7 @@ _UNREADABLE = (
 def check(path: Path) -> None:
     """Raise ReleaseError, saying what was seen, when a file is no sound WAR."""
     if not path.is_file():
-        raise ReleaseError(f"{path}: there is no such file")
+        raise ReleaseError(f"{path}: there is no such file; name the WAR that was built")
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
