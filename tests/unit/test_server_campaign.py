@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bigred_broker.messages import Phase
 from bigred_server.rollout.act import Act, Kind
@@ -26,6 +29,7 @@ from bigred_server.rollout.view import is_serving
 RUNS = int(os.environ.get("BIGRED_CAMPAIGN_RUNS", "600"))
 FIRST = int(os.environ.get("BIGRED_CAMPAIGN_FIRST", "0"))
 BATCH = 100
+MACHINES = int(os.environ.get("BIGRED_CAMPAIGN_MACHINES", "60"))
 # A crash begins every patience anew, so endless crashes would be an endless deployment.
 MOST_CRASHES = 10
 
@@ -133,7 +137,7 @@ class Run:
             if self.rollout.has_ended:
                 return
             if number == heals_at:
-                self._heal()
+                self.heal()
             if self.random.random() < self.trouble:
                 self._happen()
             self.rollout.tick(
@@ -143,7 +147,8 @@ class Run:
             if self.fleet.violations:
                 return
 
-    def _heal(self) -> None:
+    def heal(self) -> None:
+        """End all trouble."""
         self.trouble = 0.0
         self.fleet.haproxy_away = False
         for name, node in self.fleet.nodes.items():
@@ -152,33 +157,46 @@ class Run:
                 self.fleet.revive(name, running=True)
 
     def _happen(self) -> None:
-        random, fleet = self.random, self.fleet
-        name = random.choice(list(fleet.nodes))
-        node, server = fleet.nodes[name], fleet.servers[name]
-        what = random.randrange(10)
+        # Death, a process that ends and a person's rollback are rarer than the rest.
+        what = self.random.randrange(10)
+        rare = {3: 0.3, 6: 0.3, 8: 0.2}
+        if self.random.random() < rare.get(what, 1.0):
+            self.happen(what, self.random.choice(list(self.fleet.nodes)))
+
+    def happen(self, what: int, name: str) -> None:
+        """Let one of ten things happen, most of them at one node."""
         self.log.append(f"{self.rollout.clock():.1f} happens {what} at {name}")
-        if what == 0 and self.crashes < MOST_CRASHES:
-            self.crashes += 1
-            self.rollout.crash(self._fate)
+        if what == 0:
+            self._crash()
         elif what == 1:
-            fleet.restart_haproxy()
+            self.fleet.restart_haproxy()
         elif what == 2:
-            fleet.haproxy_away = not fleet.haproxy_away
-        elif what == 3 and random.random() < 0.3:
+            self.fleet.haproxy_away = not self.fleet.haproxy_away
+        elif what == 8:
+            self.rollout.deployment = replace(self.rollout.deployment, rollback_asked=True)
+        else:
+            self._happen_at(what, name)
+
+    def _happen_at(self, what: int, name: str) -> None:
+        fleet, node, server = self.fleet, self.fleet.nodes[name], self.fleet.servers[name]
+        if what == 3:
             node.die()
         elif what == 4 and not node.alive:
-            fleet.revive(name, running=random.random() < 0.5)
+            fleet.revive(name, running=self.random.random() < 0.5)
         elif what == 5:
             node.hangs = not node.hangs
-        elif what == 6 and random.random() < 0.3:
+        elif what == 6:
             node.end()
         elif what == 7:
-            server.set(random.choice([Admin.READY, Admin.DRAIN, Admin.MAINT]), fleet.clock())
-        elif what == 8 and random.random() < 0.2:
-            deployment = self.rollout.deployment
-            self.rollout.deployment = replace(deployment, rollback_asked=True)
+            states = [Admin.READY, Admin.DRAIN, Admin.MAINT]
+            server.set(self.random.choice(states), fleet.clock())
         elif what == 9:
             server.health = 0
+
+    def _crash(self) -> None:
+        if self.crashes < MOST_CRASHES:
+            self.crashes += 1
+            self.rollout.crash(self._fate)
 
     def complaints(self) -> list[str]:
         """Name all that is not as it must be, now that the run is over."""
@@ -222,3 +240,48 @@ def test_no_trouble_breaks_a_rule_or_leaves_a_node_out(first: int) -> None:
         run = Run(seed)
         run.go()
         assert not run.complaints(), run.story()
+
+
+class AnyTrouble(RuleBasedStateMachine):
+    """The same, but Hypothesis chooses what happens when, and finds the shortest way to a break."""
+
+    @initialize(seed=st.integers(0, 10_000))
+    def begins(self, seed: int) -> None:
+        self.run = Run(seed)
+        self.run.trouble = 0.0
+
+    @rule(ticks=st.integers(1, 12), late=st.booleans())
+    def time_passes(self, ticks: int, late: bool) -> None:
+        for _ in range(ticks):
+            self.run.rollout.tick(0.5, ends_while_looking=late)
+
+    @rule(what=st.integers(1, 9), name=st.integers(0, 5))
+    def it_happens(self, what: int, name: int) -> None:
+        names = list(self.run.fleet.nodes)
+        self.run.happen(what, names[name % len(names)])
+
+    @rule()
+    def the_server_dies(self) -> None:
+        self.run.happen(0, "")
+
+    @rule(luck=st.sampled_from(Luck))
+    def acts_go_so(self, luck: Luck) -> None:
+        self.run.fleet.luck = lambda _act: luck
+
+    @invariant()
+    def no_rule_is_broken(self) -> None:
+        if hasattr(self, "run"):
+            assert not self.run.fleet.violations, self.run.story()
+
+    def teardown(self) -> None:
+        if hasattr(self, "run"):
+            self.run.fleet.luck = lambda _act: Luck.WELL
+            self.run.heal()
+            self.run.go()
+            assert not self.run.complaints(), self.run.story()
+
+
+TestAnyTrouble = AnyTrouble.TestCase
+TestAnyTrouble.settings = settings(
+    max_examples=MACHINES, stateful_step_count=30, deadline=None, derandomize=True
+)

@@ -167,11 +167,19 @@ class SimulatedFleet:
         self._do(act)
         return "no answer came in time" if running.luck is Luck.LOST else ""
 
+    def undo(self, running: Running) -> None:
+        """Have an act that was begun never happen."""
+        if running.act.kind is Kind.STOP:
+            self.nodes[running.act.node].stopping = False
+
     def _do(self, act: Act) -> None:
         node, server = self.nodes[act.node], self.servers[act.node]
         match act.kind:
-            case Kind.STOP:
+            case Kind.STOP if node.stopping:
+                # Only the process that it told to end: another may have been started since.
                 node.end()
+            case Kind.STOP:
+                pass
             case Kind.SWAP:
                 node.digest = act.goal.digest
             case Kind.START:

@@ -74,6 +74,8 @@ class SimulatedRollout:
                 self.fleet.finish(running)
             elif decided is Fate.GOES_ON:
                 self._orphans.append(running)
+            else:
+                self.fleet.undo(running)
         self.waits, self._running, self._again = {}, {}, {}
 
     def _follow(self, decision: Decision, busy: Busy) -> None:
