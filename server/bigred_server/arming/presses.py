@@ -66,6 +66,10 @@ class Presses:
         name = settings.app
         look = await self.fleets[name].look(deep=False)
         async with self.db.write() as db:
+            # The same event may have come twice at once; now nobody else can answer it.
+            known = await armings.answered(db, box, event.id)
+            if known is not None:
+                return Reply.model_validate_json(known)
             if event.event_type is EventType.LID_OPEN:
                 reply = await self._arm(db, box, name, look, event)
             else:
