@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -11,6 +11,7 @@ from zipfile import ZipFile
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from bigred_broker.messages import AppEvent, AppState, Phase
 from bigred_server.files import digest_of
@@ -103,6 +104,10 @@ class Site:
         async with self.db.read() as connection:
             return await acts.of_deployment(connection, "d-1")
 
+    async def its_end_is_told(self) -> bool:
+        phase = self.states[-1].phase
+        return phase is not None and phase.is_outcome
+
     async def nothing_is_left_open(self) -> bool:
         return all(act.outcome for act in await self.acts())
 
@@ -135,6 +140,13 @@ def war(path: Path, version: str) -> str:
     with ZipFile(path, "w") as archive:
         archive.comment = version.encode()
     return digest_of(path)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Keep the log to itself: its coloured tracebacks would hold the loop up for a second each."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture
@@ -190,6 +202,7 @@ async def test_a_good_release_goes_live_on_all_nodes_one_after_the_other(site: S
     await site.start()
     async with site.server():
         ended = await site.ends()
+        await until(site.its_end_is_told, 5)
     assert (ended.phase, ended.nodes, ended.previous) == (Phase.SUCCEEDED, NODES, site.old.digest)
     assert site.is_whole(site.new)
     assert await site.stages() == {"1.0.0": Stage.RETIRED, "1.1.0": Stage.LIVE}
