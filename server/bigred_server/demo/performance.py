@@ -23,10 +23,10 @@ from bigred_server.release import Stage as ReleaseStage
 SECOND = "1.1.0"
 AUTHOR = "Ada"
 
-_BEFORE_S = 3.0
+_BEFORE_S = 2.0
 # From the lid to the button, as a quick hand needs it: the box debounces whatever is faster.
 _HAND_S = 0.3
-_AFTER_S = 3.0
+_AFTER_S = 2.0
 _READY_S = 20.0
 _ANSWER_S = 5.0
 _END_S = 300.0
