@@ -5,7 +5,7 @@ import time
 
 import httpx2
 
-from bigred_server.errors import HaproxyError
+from bigred_server.errors import HaproxyError, NodeError
 from bigred_server.haproxy.backend import Backend, BackendLook
 from bigred_server.pipeline.store import Store
 from bigred_server.rollout.act import Act, Kind
@@ -112,6 +112,14 @@ class RealFleet:
             case Kind.START:
                 return await node.start(self._policy.start_s)
             case Kind.ADMIT:
-                seen = await self._probes[act.node].admit()
+                seen = await self._admit(act.node)
                 await self._backend.set_state(server, Admin.DRAIN)
                 return seen
+
+    async def _admit(self, node: str) -> str:
+        limit_s = self._policy.admit_s
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._probes[node].admit()
+        except TimeoutError as error:
+            raise NodeError(f"smoke tests and warm-up took more than {limit_s:g} s") from error

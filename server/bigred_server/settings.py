@@ -92,6 +92,7 @@ class DeadlineSettings(Section):
     start_s: Seconds = Policy.start_s
     start_again_s: Seconds = Policy.start_again_s
     wrong_answer_s: Seconds = Policy.wrong_answer_s
+    admit_s: Seconds = Policy.admit_s
     check_s: Seconds = Policy.check_s
     blind_check_s: Seconds = Policy.blind_check_s
     progress_s: Seconds = Policy.progress_s

@@ -112,7 +112,9 @@ def _node_state(look: NodeLook, goal: Goal | None, name: str, record: Record | N
     if goal is not None and record is not None:
         if name in record.skipped:
             return NodeState.SKIPPED
-        return _NODE_STATES[station(look, goal)]
+        where = station(look, goal)
+        if where is not Station.TAKING or look.up:
+            return _NODE_STATES[where]
     if look.admin is Admin.UNKNOWN:
         return NodeState.UNKNOWN
     if look.admin is Admin.READY:

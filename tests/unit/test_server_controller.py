@@ -307,8 +307,12 @@ async def test_the_countdown_is_waited_for_unless_a_person_stops_it(site: Site) 
         await until(it_is_told, 5)
         assert site.fleet.acts == []
         async with site.db.write() as connection:
-            await deployments.change(connection, "d-1", rollback_asked=True)
-        assert (await site.ends()).phase is Phase.ABORTED
+            await deployments.change(connection, "d-1", rollback_asked=True, reason="not today")
+        ended = await site.ends()
+        assert (ended.phase, ended.reason) == (Phase.ABORTED, "not today")
+        assert ended.receipt is not None
+        assert ended.receipt["outcome"] == Phase.ABORTED
+    assert (await site.texts())[-1] == "1.1.0 was not deployed: not today"
     assert site.fleet.acts == []
 
 

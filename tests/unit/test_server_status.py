@@ -58,6 +58,7 @@ def test_a_deployment_that_runs_is_told_with_its_progress_and_no_candidate() -> 
     [
         (UP_OLD, NodeState.SERVING, NodeState.SERVING),
         (UP_NEW, NodeState.SERVING, NodeState.SERVING),
+        (replace(UP_OLD, up=False), NodeState.DOWN, NodeState.DOWN),
         (replace(UP_OLD, admin=Admin.DRAIN), NodeState.DRAINING, NodeState.DRAINING),
         (replace(CLOSED, in_flight=1), NodeState.DRAINING, NodeState.DOWN),
         (CLOSED, NodeState.STOPPING, NodeState.DOWN),

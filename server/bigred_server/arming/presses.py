@@ -172,12 +172,9 @@ class Presses:
             if record is None or record.who != box or record.phase is not Phase.PREPARING:
                 return
             if record.not_before > time.time():
+                # The rollout's loop ends it, as it ends everything: with an event and a receipt.
                 await deployments.change(
-                    db,
-                    record.id,
-                    phase=Phase.ABORTED,
-                    reason=sentences.CANCELLED,
-                    ended_at=time.time(),
+                    db, record.id, rollback_asked=True, reason=sentences.CANCELLED
                 )
         self.started(settings.app)
 

@@ -217,7 +217,8 @@ class Controller:
         async with self.db.write() as db:
             await outcome.write(db, record, release, counted)
             known = await releases.of_app(db, self.app)
-        text = phase_text(record.phase, release.version, len(record.nodes), decision.reason)
+        reason = record.reason if decision.reason else ""
+        text = phase_text(record.phase, release.version, len(record.nodes), reason)
         await self.narrator.say(record, AppEventType.PHASE, text)
         return record, _by_digest(known)
 

@@ -15,10 +15,12 @@ from bigred_server.rollout.receipt import receipt
 
 def entered(record: Record, decision: Decision, now: float) -> Record:
     """Give the record in the phase that was decided; `now` is Unix time."""
+    # Whoever asked for an abort said why.
+    asked = record.reason if decision.phase is Phase.ABORTED else ""
     return replace(
         record,
         phase=decision.phase,
-        reason=decision.reason or record.reason,
+        reason=asked or decision.reason or record.reason,
         blames_build=record.blames_build or decision.blames_build,
         nodes=record.nodes if decision.nodes is None else decision.nodes,
         skipped=record.skipped if decision.skipped is None else decision.skipped,

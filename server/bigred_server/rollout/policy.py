@@ -27,6 +27,7 @@ class Policy:
     start_s: float = 300.0
     start_again_s: float = 5.0
     wrong_answer_s: float = 15.0
+    admit_s: float = 120.0
     check_s: float = 60.0
     blind_check_s: float = 5.0
     progress_s: float = 600.0
