@@ -166,10 +166,11 @@ async def test_the_command_say_is_heard(heard: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-async def test_an_agent_that_ends_while_it_speaks_leaves_no_process_behind(
-    heard: Path, tmp_path: Path, number: signal.Signals
+async def test_an_agent_that_ends_while_it_speaks_leaves_nothing_behind(
+    heard: Path, tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (heard / "hangs").touch()
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     agent = await asyncio.create_subprocess_exec(
         AGENT, "run", "--broker", f"127.0.0.1:{program.free_port()}",
         "--simulated", tmp_path / "b.sock", stderr=asyncio.subprocess.DEVNULL,
@@ -182,6 +183,7 @@ async def test_an_agent_that_ends_while_it_speaks_leaves_no_process_behind(
         await agent.wait()
     await _so(lambda: not _running(heard, "sleep", "300"), "its aplay is gone")
     await _so(lambda: not _running(heard, sys.executable, "-m"), "its voice is gone")
+    await _so(lambda: not list(tmp_path.glob("bigred-voice-*")), "its temporary files are gone")
 
 
 def test_the_sound_card_is_seen_by_aplay_and_missed_without(

@@ -8,6 +8,7 @@ line goes out. One engine, one thread, one `say` for each `runAndWait`, and then
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -22,7 +23,7 @@ _CALLBACK_S = 0.03
 
 
 def main() -> None:
-    """Answer until standard input ends; `argv` holds voice, rate and volume."""
+    """Answer until standard input ends; `argv` holds voice, rate, volume and our own folder."""
     answers = _own_stdout()
     sound = Sound(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
     try:
@@ -56,8 +57,10 @@ def _speak_all(answers: TextIO, sound: Sound) -> None:
 def _read(texts: "SimpleQueue[str]") -> None:
     for line in sys.stdin:
         texts.put(json.loads(line))
-    # The agent is gone. The main thread may hang in a C library, or in an aplay that hangs: nothing
-    # less would end them. The agent starts this process as the leader of a group of its own.
+    # The agent is gone, and can't clear away what it made for us.
+    shutil.rmtree(sys.argv[4], ignore_errors=True)
+    # The main thread may hang in a C library, or in an aplay that hangs: nothing less would end
+    # them. The agent starts this process as the leader of a group of its own.
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(0)

@@ -52,6 +52,7 @@ class Pyttsx3Engine:
             sound.voice,
             str(sound.rate),
             str(sound.volume),
+            self._folder.name,
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
