@@ -186,3 +186,11 @@ def test_a_missing_java_is_told_with_its_package(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ProgramError, match="default-jdk-headless"):
         TomcatInstance(tmp_path / "node", free_port()).create()
+
+
+def test_its_script_runs_while_another_process_still_holds_it_open(tmp_path: Path) -> None:
+    tomcat = TomcatInstance(tmp_path / "node", free_port())
+    tomcat.create()
+    # As a child does that another thread forked while the script was written.
+    with (tmp_path / "node" / "tomcat").open("ab"):
+        assert subprocess.run(tomcat.running_command, timeout=10, check=False).returncode == 1

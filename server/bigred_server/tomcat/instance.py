@@ -81,10 +81,12 @@ class TomcatInstance:
             self.base / "settings",
             "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()),
         )
-        _put(self.base / "tomcat", (_FILES / "control.sh").read_text(), mode=0o755)
+        _put(self.base / "tomcat", (_FILES / "control.sh").read_text())
 
     def _command(self, verb: str) -> tuple[str, ...]:
-        return (str(self.base.resolve() / "tomcat"), verb)
+        # Read by sh, not executed: a process forked by another thread while the script was
+        # written may hold it open for a moment ("Text file busy").
+        return ("/bin/sh", str(self.base.resolve() / "tomcat"), verb)
 
 
 def find_java(name: str = "java") -> Path:
@@ -97,9 +99,8 @@ def find_java(name: str = "java") -> Path:
     return Path(find_program(name, "default-jdk-headless")).resolve()
 
 
-def _put(file: Path, content: str, mode: int = 0o644) -> None:
+def _put(file: Path, content: str) -> None:
     # Replaced, not overwritten: a running shell reads its script while it goes.
     new = file.with_name(f"{file.name}.new")
     new.write_text(content)
-    new.chmod(mode)
     new.replace(file)
