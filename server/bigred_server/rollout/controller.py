@@ -105,7 +105,7 @@ class Controller:
         if self._in_hand is None or self._in_hand.id != record.id:
             if executor.busy:
                 return POLL_S
-            self._in_hand = await self._take_up(record)
+            self._in_hand = await self._take_up(record, known[record.digest])
         countdown_s = record.not_before - time.time()
         if countdown_s > 0 and not record.rollback_asked:
             self._tell(record, known)
@@ -172,11 +172,14 @@ class Controller:
         self._told = state
         self.tell(state)
 
-    async def _take_up(self, record: Record) -> _InHand:
+    async def _take_up(self, record: Record, release: Release) -> _InHand:
         """Begin with a deployment, or go on with one that an earlier server began."""
         async with self.db.write() as db:
-            left_open = await acts.end_left_open(db, record.id, time.time())
-        if left_open or record.phase is not Phase.PREPARING:
+            await acts.end_left_open(db, record.id, time.time())
+        if record.phase is Phase.PREPARING:
+            text = phase_text(record.phase, release.version, 0, f"{record.who} asked for it")
+            await self.narrator.say(record, AppEventType.PHASE, text)
+        else:
             text = "the server is back and goes on from what it sees"
             await self.narrator.say(record, AppEventType.FINDING, text)
         kept = tally.from_json(record.counters) if record.counters else None
