@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any  # a receipt is JSON
 
 from bigred_broker.messages import Answer, AppState, Lid, Phase
-from bigred_broker.program import ProgramError
+from bigred_broker.program import ProgramError, tail
 from bigred_server.demo.audience import Audience
 from bigred_server.demo.crowd import Crowd, shopping
 from bigred_server.demo.reporter import Reporter
@@ -68,11 +68,20 @@ def perform(play: Play, say: Say) -> tuple[dict[str, Any], list[str]]:
         say(f"sending {play.rate:g} requests a second to {stage.url}/")
         with shopping(stage.folder, stage.url, play.rate) as crowd:
             begun_s = time.monotonic()
-            moments = asyncio.run(_perform(stage, play, crowd, say))
+            try:
+                moments = asyncio.run(_perform(stage, play, crowd, say))
+            except ProgramError as error:
+                raise ProgramError(f"{error}{_last_words(stage)}") from error
         moments = replace(moments, traffic=begun_s, left=time.monotonic())
         receipt = slip(_receipt(stage), crowd.seen(), moments)
         faults = [f"failed request: {f.kind} {f.outcome}" for f in failures(crowd.seen())]
         return receipt, [*faults[:_FAILURES_SHOWN], *_faults(stage, play, receipt)]
+
+
+def _last_words(stage: Stage) -> str:
+    """Give the ends of the logs, which go with the stage."""
+    logs = ((name, tail(stage.log(name), 8)) for name in ("server", "box"))
+    return "".join(f"\n--- the log of the {name}:\n{text}" for name, text in logs)
 
 
 def _receipt(stage: Stage) -> dict[str, Any]:
