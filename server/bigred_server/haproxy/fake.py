@@ -6,8 +6,10 @@ through HAProxy's own states, rise and fall.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from bigred_server.listener import listening
 
 # The fixed part of `show stat`; what follows the "-" depends on how HAProxy was built.
 COLUMNS = (
@@ -109,24 +111,10 @@ class FakeHaproxy:
     garbage: bytes | None = None
     deaf: bool = False
     commands: list[str] = field(default_factory=list)
-    _open: set[asyncio.Task[None]] = field(default_factory=set)
 
-    @contextlib.asynccontextmanager
-    async def listen(self, path: str) -> AsyncIterator[str]:
+    def listen(self, path: str) -> contextlib.AbstractAsyncContextManager[str]:
         """Listen on a UNIX socket, or on a free loopback port for ""; give the address."""
-        if path:
-            server, address = await asyncio.start_unix_server(self._serve, path), path
-        else:
-            server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-            address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        try:
-            yield address
-        finally:
-            server.close()
-            await asyncio.sleep(0)  # a connection just taken gets its task
-            for task in self._open:
-                task.cancel()
-            await asyncio.gather(*self._open, return_exceptions=True)
+        return listening(self._talk, path)
 
     def restart(self) -> None:
         """Be a new process that knows nothing of the states that were set."""
@@ -135,16 +123,6 @@ class FakeHaproxy:
         for server in self.servers.values():
             server.state, server.health, server.check_status = "ready", server.rise, "INI"
             server.scur = server.qcur = 0
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._open.add(task)
-            task.add_done_callback(self._open.discard)
-        try:
-            await self._talk(reader, writer)
-        finally:
-            writer.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # As long as nobody asks for a prompt, HAProxy answers one line and hangs up.

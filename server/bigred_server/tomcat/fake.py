@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from bigred_server.listener import listening
+
 
 @dataclass
 class FakeTomcat:
@@ -22,7 +24,6 @@ class FakeTomcat:
     closes: bool = False
     drip_s: float = 0.0
     asked: list[str] = field(default_factory=list)
-    _open: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
     def of_release(cls, marker: str) -> "FakeTomcat":
@@ -32,25 +33,8 @@ class FakeTomcat:
     @contextlib.asynccontextmanager
     async def listen(self) -> AsyncIterator[str]:
         """Listen on a free port; give the URL without a path."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        try:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        finally:
-            server.close()
-            await asyncio.sleep(0)  # a connection just taken gets its task
-            for task in self._open:
-                task.cancel()
-            await asyncio.gather(*self._open, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._open.add(task)
-            task.add_done_callback(self._open.discard)
-        try:
-            await self._talk(reader, writer)
-        finally:
-            writer.close()
+        async with listening(self._talk) as address:
+            yield f"http://{address}"
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
