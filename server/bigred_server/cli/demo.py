@@ -42,7 +42,8 @@ def command(
     are the one who pushes. Exit code 0 only if the outcome is the expected one and no request
     failed.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: whoever started us in the background has it ignored, and we inherit that.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     play = Play(nodes, rate, Kind(bad) if bad else Kind.GOOD)
     if once or receipt_file or not (sys.stdin.isatty() and sys.stdout.isatty()):

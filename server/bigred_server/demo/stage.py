@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,18 +161,18 @@ def _tomcat(folder: Path, number: int) -> TomcatInstance:
 
 
 def _start_all(tomcats: dict[str, TomcatInstance], war: Path) -> None:
-    def start(tomcat: TomcatInstance) -> None:
+    # Each start returns at once, so all of them start side by side. Without threads: whoever
+    # interrupts the demo must not wait for one that waits for a Tomcat.
+    for tomcat in tomcats.values():
         tomcat.create()
         (tomcat.webapps / f"{config.APP}.war").write_bytes(war.read_bytes())
         _run(tomcat.start_command)
+    for tomcat in tomcats.values():
         program.wait_until(
-            lambda: program.is_listening(tomcat.port),
+            lambda port=tomcat.port: program.is_listening(port),  # type: ignore[misc]
             _START_DEADLINE_S,
             f"the Tomcat in {tomcat.base} answers (see its logs/catalina.out)",
         )
-
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(start, tomcats.values()))
 
 
 def _run(command: Sequence[str]) -> None:
