@@ -35,7 +35,7 @@ from bigred_server.pipeline.store import Store
 from bigred_server.rollout.adoption import Adoption
 from bigred_server.rollout.controller import Controller
 from bigred_server.rollout.narrator import Narrator
-from bigred_server.settings import AppSettings, Settings
+from bigred_server.settings import AppSettings, ServerSettings, Settings
 from bigred_server.tomcat.probe import client
 
 log = structlog.get_logger(__name__)
@@ -51,9 +51,9 @@ def journal_path(state: Path) -> Path:
     return state / "bigred.db"
 
 
-def release_store(state: Path) -> Store:
-    """Give the store of releases below the state folder."""
-    return Store(state / "releases")
+def release_store(server: ServerSettings) -> Store:
+    """Give the store of releases."""
+    return Store(server.releases or server.state / "releases")
 
 
 async def serve(settings: Settings) -> None:
@@ -91,7 +91,7 @@ class Server:
         self._faults = Faults()
         self._infos: dict[str, BoxInfo] = {}
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        store = release_store(settings.server.state)
+        store = release_store(settings.server)
         self._fleets = {name: RealFleet(app, store, http) for name, app in settings.apps.items()}
         self._controllers = {
             name: self._controller(name, app, store) for name, app in settings.apps.items()
@@ -101,7 +101,7 @@ class Server:
         )
 
     def _controller(self, name: str, app: AppSettings, store: Store) -> Controller:
-        wars = {node: settings.war for node, settings in app.nodes.items()}
+        wars = {name: node.war for name, node in app.nodes.items() if node.war}
         return Controller(
             app=name,
             db=self._db,

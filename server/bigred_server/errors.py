@@ -34,3 +34,7 @@ class HaproxyAwayError(HaproxyError):
 
 class NodeError(BigredError, OSError):
     """A node did not do what it was asked."""
+
+
+class LeaseLostError(BigredError, RuntimeError):
+    """Another server leads the app by now; whatever was begun here must not go on."""

@@ -27,7 +27,7 @@ class RealFleet:
         self._app = app
         self._store = store
         self._policy: Policy = app.policy()
-        self._backend = Backend(app.haproxy.socket, app.haproxy.backend)
+        self._backend = Backend(app.haproxy.sockets[0], app.haproxy.backend)
         self._nodes = {name: LocalNode(node) for name, node in app.nodes.items()}
         self._probes = {
             name: Probe(http, node.url, app.marker, app.admission)
@@ -111,6 +111,8 @@ class RealFleet:
                 return await asyncio.to_thread(node.swap, source, act.goal.digest)
             case Kind.START:
                 return await node.start(self._policy.start_s)
+            case Kind.FETCH | Kind.DEPLOY | Kind.UNDEPLOY:
+                raise NodeError(f"{act.kind} is not known")
             case Kind.ADMIT:
                 seen = await self._admit(act.node)
                 await self._backend.set_state(server, Admin.DRAIN)

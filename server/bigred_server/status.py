@@ -14,7 +14,7 @@ from bigred_broker.messages import (
 )
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage, candidate
-from bigred_server.rollout.deployment import Goal
+from bigred_server.rollout.goal import Goal
 from bigred_server.rollout.look import Admin, Looks, NodeLook
 from bigred_server.rollout.station import Station, station
 

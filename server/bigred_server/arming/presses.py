@@ -17,6 +17,7 @@ from bigred_server.journal import armings, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage, candidate
+from bigred_server.rollout.command import Command
 from bigred_server.rollout.fleet import Fleet, FleetLook
 from bigred_server.rollout.view import is_serving
 from bigred_server.settings import AppSettings, Settings
@@ -174,7 +175,7 @@ class Presses:
             if record.not_before > time.time():
                 # The rollout's loop ends it, as it ends everything: with an event and a receipt.
                 await deployments.change(
-                    db, record.id, rollback_asked=True, reason=sentences.CANCELLED
+                    db, record.id, command=Command.ABORT, reason=sentences.CANCELLED
                 )
         self.started(settings.app)
 

@@ -51,7 +51,7 @@ async def _states(settings: Settings, names: list[str]) -> list[tuple[AppState, 
 
 async def _state(settings: Settings, db: Database, name: str) -> tuple[AppState, str]:
     async with client() as http:
-        store = release_store(settings.server.state)
+        store = release_store(settings.server)
         look = await RealFleet(settings.apps[name], store, http).look(deep=True)
     async with db.read() as connection:
         known = await releases.of_app(connection, name)

@@ -48,6 +48,6 @@ def command(
 
 async def _submit(settings: Settings, submission: Submission) -> tuple[Release, bool]:
     async with journal(settings) as db:
-        store = release_store(settings.server.state)
+        store = release_store(settings.server)
         marker = settings.apps[submission.app].marker
         return await intake.submit(db, store, marker, submission)

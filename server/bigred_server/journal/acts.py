@@ -32,14 +32,25 @@ class ActRecord:
     ended_at: float | None
     outcome: str | None
     evidence: str
+    sessions: int | None = None
+    token: int = 0
 
 
 async def begin(
-    db: AsyncConnection, deployment: str, node: str, kind: str, digest: str, now: float
+    db: AsyncConnection,
+    deployment: str,
+    node: str,
+    kind: str,
+    digest: str,
+    now: float,
+    *,
+    sessions: int | None = None,
+    token: int = 0,
 ) -> int:
-    """Write the intent; give its number."""
+    """Write the intent; give its number. A hook is an act at the node ""."""
     values = {"deployment": deployment, "node": node, "kind": kind, "digest": digest}
-    result = await db.execute(insert(table).values(**values, begun_at=now, evidence=""))
+    values |= {"sessions": sessions, "token": token, "begun_at": now, "evidence": ""}
+    result = await db.execute(insert(table).values(**values))
     key = result.inserted_primary_key
     if key is None:
         raise RuntimeError("the database gave no number for the act")

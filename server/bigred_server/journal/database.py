@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-REVISION = "0001"
+REVISION = "0002"
 _WRITES = "bigred_writes"
 _BUSY_TIMEOUT_MS = 5000
 

@@ -11,15 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bigred_broker.messages import Phase
 from bigred_server.errors import DeploymentError
 from bigred_server.journal.tables import deployment as table
+from bigred_server.rollout.command import Command
 
 Json = dict[str, Any]
+
+_LISTS = ("nodes", "skipped", "set_aside")
 
 
 @dataclass(frozen=True)
 class Record:
     """A deployment as the journal keeps it; times are seconds of Unix time.
 
-    `takes_back` is the release that becomes bad when this one is live: set for a rollback.
+    `takes_back` is the release that becomes bad when this one is live: set for a rollback. `mends`:
+    the one node that is brought to the live release, None for a deployment of the whole app.
     """
 
     id: str
@@ -33,7 +37,10 @@ class Record:
     reason: str = ""
     nodes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
-    rollback_asked: bool = False
+    set_aside: tuple[str, ...] = ()
+    mends: str | None = None
+    command: Command | None = None
+    commanded_by: str = ""
     blames_build: bool = False
     takes_back: str | None = None
     ended_at: float | None = None
@@ -48,7 +55,7 @@ def new_id() -> str:
 
 async def add(db: AsyncConnection, record: Record) -> None:
     """Write a new deployment. Raises DeploymentError when one of the app is running."""
-    values = {**vars(record), "nodes": list(record.nodes), "skipped": list(record.skipped)}
+    values = {**vars(record), **{name: list(getattr(record, name)) for name in _LISTS}}
     try:
         await db.execute(insert(table).values(**values))
     except IntegrityError as error:
@@ -58,6 +65,19 @@ async def add(db: AsyncConnection, record: Record) -> None:
 async def change(db: AsyncConnection, deployment_id: str, **values: object) -> None:
     """Change columns of a deployment."""
     await db.execute(update(table).where(table.c.id == deployment_id).values(**values))
+
+
+async def enter(db: AsyncConnection, record: Record, taken_up: Command | None) -> bool:
+    """Write what a decision made of a deployment; False when a new command came in meanwhile.
+
+    `taken_up` is the command that the decision was made with, if there was one.
+    """
+    names = ("phase", "reason", "blames_build", "ended_at", "receipt", "command", *_LISTS)
+    values = {name: getattr(record, name) for name in names}
+    values |= {name: list(values[name]) for name in _LISTS}
+    as_seen = (table.c.id == record.id) & table.c.command.is_not_distinct_from(taken_up)
+    result = await db.execute(update(table).where(as_seen).values(**values))
+    return result.rowcount == 1
 
 
 async def running(db: AsyncConnection, app: str) -> Record | None:
@@ -70,11 +90,18 @@ async def find(db: AsyncConnection, deployment_id: str) -> Record | None:
     return await _one(db, select(table).where(table.c.id == deployment_id))
 
 
-async def newest(db: AsyncConnection, app: str | None, limit: int = 20) -> list[Record]:
-    """List deployments of an app, or of all apps, the newest first."""
+async def newest(
+    db: AsyncConnection, app: str | None, limit: int = 20, *, mends: bool = False
+) -> list[Record]:
+    """List deployments of an app, or of all apps, the newest first.
+
+    Those that only mended a node are left out, unless `mends`.
+    """
     query = select(table).order_by(table.c.started_at.desc()).limit(limit)
     if app is not None:
         query = query.where(table.c.app == app)
+    if not mends:
+        query = query.where(table.c.mends.is_(None))
     return [_record(row) for row in (await db.execute(query)).mappings()]
 
 
@@ -83,9 +110,6 @@ async def _one(db: AsyncConnection, query: Select[Any]) -> Record | None:
 
 
 def _record(row: RowMapping) -> Record:
-    values = {
-        "phase": Phase(row["phase"]),
-        "nodes": tuple(row["nodes"]),
-        "skipped": tuple(row["skipped"]),
-    }
-    return Record(**{**row, **values})
+    lists = {name: tuple(row[name]) for name in _LISTS}
+    command = Command(row["command"]) if row["command"] else None
+    return Record(**{**row, **lists, "phase": Phase(row["phase"]), "command": command})

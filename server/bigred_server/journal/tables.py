@@ -54,7 +54,11 @@ deployment = Table(
     Column("reason", Text, nullable=False),
     Column("nodes", JSON, nullable=False),
     Column("skipped", JSON, nullable=False),
-    Column("rollback_asked", Boolean, nullable=False),
+    Column("command", String(16)),
+    Column("commanded_by", String(64), nullable=False),
+    Column("set_aside", JSON, nullable=False),
+    # The one node that this deployment mends; none for one of the whole app.
+    Column("mends", String(32)),
     Column("blames_build", Boolean, nullable=False),
     Column("takes_back", String(64)),
     Column("not_before", Float, nullable=False),
@@ -85,6 +89,10 @@ act = Table(
     Column("ended_at", Float),
     Column("outcome", String(16)),
     Column("evidence", Text, nullable=False),
+    # How many sessions the node held when the act was begun.
+    Column("sessions", Integer),
+    # The fencing token of the server that did it.
+    Column("token", Integer, nullable=False),
 )
 
 event = Table(
@@ -96,6 +104,16 @@ event = Table(
     Column("kind", String(16), nullable=False),
     Column("node", String(32)),
     Column("text", Text, nullable=False),
+)
+
+# Who leads an app, and until when. The token grows with every change of the leader.
+lease = Table(
+    "lease",
+    metadata,
+    Column("app", String(32), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("token", Integer, nullable=False),
+    Column("until", Float, nullable=False),
 )
 
 arming = Table(

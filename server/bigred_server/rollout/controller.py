@@ -23,9 +23,10 @@ from bigred_server.rollout import outcome, sentences, tally
 from bigred_server.rollout.act import Act, Busy
 from bigred_server.rollout.adoption import Adoption
 from bigred_server.rollout.decide import Decision, decide
-from bigred_server.rollout.deployment import Deployment, Goal
+from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.executor import Executor
 from bigred_server.rollout.fleet import Fleet, FleetLook
+from bigred_server.rollout.goal import Goal
 from bigred_server.rollout.narrator import Narrator
 from bigred_server.rollout.policy import Policy
 from bigred_server.rollout.tally import Tally
@@ -107,7 +108,7 @@ class Controller:
                 return POLL_S
             self._in_hand = await self._take_up(record, known[record.digest])
         countdown_s = record.not_before - time.time()
-        if countdown_s > 0 and not record.rollback_asked:
+        if countdown_s > 0 and record.command is None:
             self._tell(record, known)
             return min(countdown_s, POLL_S)
         return await self._go_on(self._in_hand, record, known, executor)
@@ -240,7 +241,7 @@ def _as_decided(record: Record, known: Known) -> Deployment:
         previous=_goal(previous) if previous else None,
         nodes=record.nodes,
         skipped=record.skipped,
-        rollback_asked=record.rollback_asked,
+        command=record.command,
     )
 
 

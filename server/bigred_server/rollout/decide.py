@@ -12,6 +12,7 @@ from bigred_server.rollout.act import HANDS_OFF, Act, Kind
 from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.fault import fault
 from bigred_server.rollout.look import Admin, NodeLook
+from bigred_server.rollout.policy import Sessions
 from bigred_server.rollout.station import Station
 from bigred_server.rollout.step import step
 from bigred_server.rollout.view import View, is_serving
@@ -46,7 +47,7 @@ def decide(view: View) -> Decision:
 
 def _prepare(view: View) -> Decision:
     looks, policy = view.looks, view.policy
-    if view.deployment.rollback_asked:
+    if view.deployment.command is not None:
         return Decision(Phase.ABORTED, reason=sentences.ASKED_TO_STOP)
     unseen = [name for name, look in looks.items() if look.admin is Admin.UNKNOWN]
     if unseen:
@@ -67,7 +68,7 @@ def _prepare(view: View) -> Decision:
 
 def _forward(view: View) -> Decision:
     deployment, stations = view.deployment, view.stations
-    if deployment.rollback_asked:
+    if deployment.command is not None:
         return _turn_back(deployment, sentences.ROLLBACK_ASKED, blames_build=True)
     if view.is_stuck:
         return _turn_back(deployment, _stuck(view), blames_build=False)
@@ -129,7 +130,7 @@ def _acts(view: View, nodes: tuple[str, ...], batch: int) -> tuple[Act, ...]:
             acts.append(Act(Kind.MAINT, name, view.goal))
             in_hand.append(name)
         elif len(in_hand) < batch and view.may_take([*in_hand, name]):
-            kind = Kind.DRAIN if view.policy.drain_first_s > 0 else Kind.MAINT
+            kind = Kind.DRAIN if view.policy.sessions is Sessions.WAIT else Kind.MAINT
             acts.append(Act(kind, name, view.goal))
             in_hand.append(name)
     return tuple(acts) + _reasserted(view)

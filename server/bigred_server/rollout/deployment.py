@@ -1,16 +1,12 @@
 """A deployment as the decision sees it: what is wanted, where it stands, whom it touches."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bigred_broker.messages import Phase
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What a node is to run: the WAR's digest, and what the app then answers as its release."""
-
-    digest: str
-    marker: str
+from bigred_server.rollout.command import Command
+from bigred_server.rollout.goal import Goal
+from bigred_server.rollout.hook import Hook, HookState
 
 
 @dataclass(frozen=True)
@@ -19,6 +15,9 @@ class Deployment:
 
     `previous` is what a rollback goes back to, None for an app's very first release. `nodes` are
     those in scope, in order, fixed when the deployment left `preparing`; `skipped` were down.
+    `set_aside`: those in scope that failed by themselves and stay out of the pool. `mends`: the
+    one node that this deployment is about, None for one of the whole app. `command`: what a person
+    asked for, until it is taken up.
     """
 
     id: str
@@ -28,4 +27,7 @@ class Deployment:
     previous: Goal | None
     nodes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
-    rollback_asked: bool = False
+    set_aside: tuple[str, ...] = ()
+    mends: str | None = None
+    command: Command | None = None
+    hooks: Mapping[Hook, HookState] = field(default_factory=dict)

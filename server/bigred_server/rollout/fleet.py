@@ -12,12 +12,17 @@ from bigred_server.rollout.look import Counters, Looks
 
 @dataclass(frozen=True)
 class FleetLook:
-    """The fleet seen once. `pid` and `counters` are HAProxy's; None while it can't be read."""
+    """The fleet seen once. `pid` and `counters` are HAProxy's; None while it can't be read.
+
+    With several HAProxies `pid` is a number made of all of theirs: it changes when one of them is
+    another process. `queued`: requests that wait for any node at all.
+    """
 
     nodes: Looks
     pid: int | None
     counters: Counters | None
     trouble: str = ""
+    queued: int = 0
 
 
 class Fleet(Protocol):

@@ -5,12 +5,20 @@ from enum import StrEnum
 
 
 class Admin(StrEnum):
-    """What HAProxy was told about a server, whatever its health."""
+    """What HAProxy was told about a server, whatever its health.
+
+    MIXED: several HAProxies were told different things. UNKNOWN: one of them can't be read.
+    """
 
     READY = "ready"
     DRAIN = "drain"
     MAINT = "maint"
+    MIXED = "mixed"
     UNKNOWN = "unknown"
+
+
+# The digest of a WAR whose bytes can't be seen: only HTTP reaches the node.
+UNTOLD = "?"
 
 
 @dataclass(frozen=True)
@@ -23,14 +31,32 @@ class Answer:
     text: str = "no answer"
 
 
+@dataclass(frozen=True, order=True)
+class Version:
+    """One context of the app on a node, in the order in which Tomcat prefers them (the last one).
+
+    `name`: Tomcat's version, "" for a context without one. `digest`: of its WAR, UNTOLD where that
+    can't be seen.
+    """
+
+    name: str
+    digest: str = UNTOLD
+    running: bool = True
+    sessions: int = 0
+
+
 @dataclass(frozen=True)
 class NodeLook:
     """One node, seen once.
 
     `up`: HAProxy sends requests, or would if it were READY. `fresh`: HAProxy's own check passes
-    fully by now; None when its settings give no way to tell. `in_flight`: requests running and
-    queued there. `digest`: of the WAR in place, "" for none, None for unknown. `running`: whether
-    Tomcat's process lives, None for unknown.
+    fully by now; None when its settings give no way to tell. `hushed`: HAProxy was told not to
+    check. `in_flight`: requests running and queued there. `capacity`: how many it takes at once,
+    None for any number. `digest`: of the WAR that new users get, "" for none, None for unknown,
+    UNTOLD for one whose bytes can't be seen. `running`: whether Tomcat's process lives, None for
+    unknown. `kept`: digests of the releases kept on the node, None where none can be. `free`: bytes
+    free for another. `versions`: all contexts of the app, None where nobody tells. `sessions`: of
+    all of them. `trouble`: why something could not be seen.
     """
 
     name: str
@@ -41,6 +67,17 @@ class NodeLook:
     digest: str | None = None
     running: bool | None = None
     answer: Answer = field(default_factory=Answer)
+    hushed: bool = False
+    capacity: int | None = None
+    kept: frozenset[str] | None = None
+    free: int | None = None
+    versions: tuple[Version, ...] | None = None
+    trouble: str = ""
+
+    @property
+    def sessions(self) -> int | None:
+        """How many sessions the app has here."""
+        return None if self.versions is None else sum(one.sessions for one in self.versions)
 
 
 Looks = dict[str, NodeLook]

@@ -4,6 +4,20 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bigred_server.rollout.hook import Hook
+
+
+class Sessions(StrEnum):
+    """What becomes of the sessions on a node before it is touched.
+
+    MOVE: their users go to other nodes at once. WAIT: they end first, up to a deadline. PARALLEL:
+    they stay, on the old version.
+    """
+
+    MOVE = "move"
+    WAIT = "wait"
+    PARALLEL = "parallel"
+
 
 class OnDrainDeadline(StrEnum):
     """What to do with requests that are still in flight when the drain deadline is over."""
@@ -13,13 +27,26 @@ class OnDrainDeadline(StrEnum):
     ABORT = "abort"
 
 
+class OnDeadline(StrEnum):
+    """What becomes of a deployment that is held when nobody decides in time."""
+
+    ROLLBACK = "rollback"
+    CONTINUE = "continue"
+
+
 @dataclass(frozen=True)
 class Policy:
-    """How an app is rolled. All times are in seconds."""
+    """How an app is rolled. All times are in seconds.
+
+    `headroom`: the share of their capacity that the other nodes may be filled to when one is taken.
+    """
 
     min_healthy: int
     batch: int = 1
-    drain_first_s: float = 0.0
+    canary: int = 1
+    headroom: float = 0.8
+    sessions: Sessions = Sessions.MOVE
+    sessions_s: float = 1800.0
     drain_s: float = 30.0
     on_drain_deadline: OnDrainDeadline = OnDrainDeadline.GO_ON
     stop_s: float = 60.0
@@ -31,7 +58,15 @@ class Policy:
     check_s: float = 60.0
     blind_check_s: float = 5.0
     progress_s: float = 600.0
+    hold_s: float = 3600.0
+    on_hold_deadline: OnDeadline = OnDeadline.ROLLBACK
+    canary_bake_s: float = 0.0
+    batch_bake_s: float = 0.0
+    last_bake_s: float = 0.0
+    old_versions_s: float = 7200.0
+    mend_again_s: float = 600.0
     tries: int = 2
+    hooks: frozenset[Hook] = frozenset()
 
 
 def share(text: int | str | None, nodes: int) -> int:

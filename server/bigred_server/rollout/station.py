@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from bigred_server.rollout.deployment import Goal
+from bigred_server.rollout.goal import Goal
 from bigred_server.rollout.look import Admin, NodeLook
 
 

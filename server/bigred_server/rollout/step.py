@@ -20,7 +20,7 @@ def step(view: View, name: str, where: Station) -> Act | None:
 def _drain(view: View, name: str) -> Kind | None:
     look, policy = view.looks[name], view.policy
     if look.admin is Admin.DRAIN:
-        done = look.in_flight == 0 or view.waited_s(name) >= policy.drain_first_s
+        done = look.in_flight == 0 or view.waited_s(name) >= policy.sessions_s
         return Kind.MAINT if done else None
     if view.waited_s(name) < policy.drain_s:
         return None

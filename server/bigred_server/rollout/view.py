@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from bigred_broker.messages import Phase
 from bigred_server.rollout.act import Busy
-from bigred_server.rollout.deployment import Deployment, Goal
+from bigred_server.rollout.deployment import Deployment
+from bigred_server.rollout.goal import Goal
 from bigred_server.rollout.look import Admin, Looks, NodeLook
 from bigred_server.rollout.policy import Policy
 from bigred_server.rollout.station import Station, station

@@ -6,7 +6,7 @@ Lost in a crash, the clocks start again; nothing but patience depends on them.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from bigred_server.rollout.deployment import Goal
+from bigred_server.rollout.goal import Goal
 from bigred_server.rollout.look import Admin, Looks, NodeLook
 from bigred_server.rollout.station import Station, is_proven, station
 

@@ -10,6 +10,7 @@ from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage, candidate
+from bigred_server.rollout.command import Command
 
 _HISTORY = 100
 
@@ -33,7 +34,7 @@ async def rollback(db: Database, app: str, who: str) -> tuple[Record, bool]:
     async with db.write() as connection:
         running = await deployments.running(connection, app)
         if running is not None:
-            await deployments.change(connection, running.id, rollback_asked=True)
+            await deployments.change(connection, running.id, command=Command.ROLLBACK)
             return running, True
         known = await releases.of_app(connection, app)
         live = next((r for r in known if r.stage is Stage.LIVE), None)

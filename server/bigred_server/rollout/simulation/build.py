@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bigred_server.rollout.deployment import Goal
+from bigred_server.rollout.goal import Goal
 from bigred_server.rollout.look import Answer
 
 

@@ -1,0 +1,108 @@
+"""The server's configuration file, section by section; `example.toml` says what each key means."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from bigred_broker import config
+from bigred_broker.logs import LogFormat
+from bigred_broker.messages import Id
+from bigred_broker.settings import BrokerSettings, Section
+from bigred_server.settings.app import (
+    AdmissionSettings,
+    AppSettings,
+    DeadlineSettings,
+    HaproxySettings,
+    HookSettings,
+    MarkerSettings,
+    MarkerSource,
+)
+from bigred_server.settings.node import ManagerSettings, NodeSettings, ReachBy, SshSettings
+
+__all__ = [
+    "AdmissionSettings",
+    "ApiSettings",
+    "AppSettings",
+    "BoxSettings",
+    "DeadlineSettings",
+    "HaproxySettings",
+    "HookSettings",
+    "ManagerSettings",
+    "MarkerSettings",
+    "MarkerSource",
+    "NodeSettings",
+    "ReachBy",
+    "ServerSettings",
+    "Settings",
+    "SshSettings",
+    "TokenSettings",
+    "example",
+    "load",
+]
+
+EXAMPLE = "example.toml"
+
+
+class ServerSettings(Section):
+    """`[server]`."""
+
+    state: Path
+    log_format: LogFormat = "console"
+    name: Id = "bigred-server"
+    database: Annotated[str, Field(pattern=r"^(postgresql(\+psycopg)?://.+)?$")] = ""
+    releases: Path | None = None
+
+
+class TokenSettings(Section):
+    """`[api.tokens.NAME]`: who may do what; only the token's SHA-256 is written here."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    role: Literal["viewer", "operator", "admin"] = "viewer"
+
+
+class ApiSettings(Section):
+    """`[api]`."""
+
+    listen: Annotated[str, Field(pattern=r"^([^:]+|\[[0-9a-f:]+\]):[0-9]{1,5}$|^$")] = ""
+    tokens: dict[Id, TokenSettings] = Field(default_factory=dict)
+
+
+class BoxSettings(Section):
+    """`[boxes.NAME]`: which app a box may fire."""
+
+    app: Id
+
+
+class Settings(Section):
+    """The whole file."""
+
+    server: ServerSettings
+    broker: BrokerSettings = BrokerSettings()
+    api: ApiSettings = ApiSettings()
+    boxes: dict[Id, BoxSettings] = Field(default_factory=dict)
+    apps: Annotated[dict[Id, AppSettings], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _boxes_fire_known_apps(self) -> "Settings":
+        for name, box in self.boxes.items():
+            if box.app not in self.apps:
+                known = ", ".join(self.apps)
+                raise ValueError(f"boxes.{name}.app: no app {box.app!r} here; there is: {known}")
+        return self
+
+    def context_of(self, app: str) -> str:
+        """Give the context path of an app: the one configured, or else its name."""
+        configured = self.apps[app].context
+        return f"/{app}" if configured is None else configured
+
+
+def load(path: Path) -> Settings:
+    """Read the configuration file. Raises ConfigError with file, line and the nearest key."""
+    return config.load(path, Settings)
+
+
+def example() -> str:
+    """Give the annotated example: what `bigred init` writes."""
+    return resources.files("bigred_server").joinpath(EXAMPLE).read_text(encoding="utf-8")

@@ -1,0 +1,201 @@
+"""`[apps.NAME]`: one app, where it stands and how it is rolled."""
+
+import re
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from bigred_broker.messages import Id
+from bigred_broker.settings import Section
+from bigred_server.rollout.goal import Strategy
+from bigred_server.rollout.hook import Hook
+from bigred_server.rollout.policy import OnDeadline, OnDrainDeadline, Policy, Sessions, share
+from bigred_server.settings.node import Command, NodeSettings, ReachBy
+
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+Path_ = Annotated[str, Field(pattern=r"^/")]
+Share = Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^[0-9]{1,3}%$")]
+
+
+class HaproxySettings(Section):
+    """`[apps.NAME.haproxy]`: one Runtime API, or several that are told and read alike."""
+
+    socket: str | Annotated[tuple[str, ...], Field(min_length=1)]
+    backend: str
+
+    @property
+    def sockets(self) -> tuple[str, ...]:
+        """The Runtime API of every HAProxy before this app."""
+        return (self.socket,) if isinstance(self.socket, str) else self.socket
+
+
+class MarkerSource(StrEnum):
+    """Where the running app's release is read."""
+
+    HEADER = "header"
+    BODY = "body"
+    MANIFEST = "manifest"
+
+
+class MarkerSettings(Section):
+    """`[apps.NAME.marker]`."""
+
+    path: Path_
+    status: Annotated[int, Field(ge=100, le=599)] = 200
+    read: MarkerSource = MarkerSource.HEADER
+    name: str = "X-Release"
+    pattern: str = ""
+    expects: Literal["version", "commit", "digest"] = "version"
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from error
+        if pattern and groups != 1:
+            raise ValueError("needs exactly one group: the release")
+        return pattern
+
+
+class AdmissionSettings(Section):
+    """`[apps.NAME.admission]`."""
+
+    smoke: tuple[Path_, ...] = ()
+    warmup: tuple[Path_, ...] = ()
+    warmup_requests: Annotated[int, Field(ge=1, le=100_000)] = 200
+    warmup_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    warmup_errors: Annotated[float, Field(ge=0, le=1)] = 0.02
+
+
+class DeadlineSettings(Section):
+    """`[apps.NAME.deadlines]`: the policy's times, in seconds; its defaults are the policy's."""
+
+    drain_s: Seconds = Policy.drain_s
+    on_drain_deadline: OnDrainDeadline = Policy.on_drain_deadline
+    sessions_s: Seconds = Policy.sessions_s
+    stop_s: Seconds = Policy.stop_s
+    swap_s: Seconds = Policy.swap_s
+    start_s: Seconds = Policy.start_s
+    start_again_s: Seconds = Policy.start_again_s
+    wrong_answer_s: Seconds = Policy.wrong_answer_s
+    admit_s: Seconds = Policy.admit_s
+    check_s: Seconds = Policy.check_s
+    blind_check_s: Seconds = Policy.blind_check_s
+    progress_s: Seconds = Policy.progress_s
+    hold_s: Seconds = Policy.hold_s
+    on_hold_deadline: OnDeadline = Policy.on_hold_deadline
+    old_versions_s: Seconds = Policy.old_versions_s
+    mend_again_s: Seconds = Policy.mend_again_s
+    tries: Annotated[int, Field(ge=1, le=100)] = Policy.tries
+
+
+class BakeSettings(Section):
+    """`[apps.NAME.bake]`: how long nodes are watched before the rollout goes on."""
+
+    canary_s: Seconds = Policy.canary_bake_s
+    batch_s: Seconds = Policy.batch_bake_s
+    last_s: Seconds = Policy.last_bake_s
+
+
+class HookSettings(Section):
+    """`[apps.NAME.hooks]`: commands on the server's machine, around a deployment."""
+
+    before: Command | None = None
+    before_s: Seconds = 600.0
+    after: Command | None = None
+    after_s: Seconds = 600.0
+    on_failure: Command | None = None
+    on_failure_s: Seconds = 600.0
+
+
+class AppSettings(Section):
+    """`[apps.NAME]`."""
+
+    strategy: Strategy = Strategy.RESTART
+    context: Annotated[str, Field(pattern=r"^(/[^/ ]+)?$")] | None = None
+    sessions: Sessions = Sessions.MOVE
+    sessions_shared: bool = False
+    canary: Annotated[int, Field(ge=0)] = Policy.canary
+    batch: Annotated[int, Field(ge=1)] | Annotated[str, Field(pattern=r"^[0-9]{1,3}%$")] = 1
+    min_healthy: Share | None = None
+    headroom: Annotated[float, Field(gt=0, le=1)] = Policy.headroom
+    keep: Annotated[int, Field(ge=1, le=1000)] = 5
+    warn_redeploys: Annotated[int, Field(ge=1)] = 10
+    countdown_s: Annotated[float, Field(ge=0, le=60)] = 3.0
+    haproxy: HaproxySettings
+    marker: MarkerSettings
+    admission: AdmissionSettings = AdmissionSettings()
+    bake: BakeSettings = BakeSettings()
+    deadlines: DeadlineSettings = DeadlineSettings()
+    hooks: HookSettings = HookSettings()
+    nodes: Annotated[dict[Id, NodeSettings], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _leaves_a_node_to_take(self) -> "AppSettings":
+        share(self.min_healthy, len(self.nodes))
+        return self
+
+    @model_validator(mode="after")
+    def _shares_no_war(self) -> "AppSettings":
+        places = [
+            (node.ssh.host if node.ssh else "", node.ssh.port if node.ssh else 0, node.war)
+            for node in self.nodes.values()
+            if node.war
+        ]
+        if len(set(places)) < len(places):
+            raise ValueError("two nodes name the same war")
+        return self
+
+    @model_validator(mode="after")
+    def _nodes_fit_the_strategy(self) -> "AppSettings":
+        for name, node in self.nodes.items():
+            if self.strategy is Strategy.RESTART:
+                if node.reach is ReachBy.MANAGER:
+                    raise ValueError(f"nodes.{name}: strategy = 'restart' can't do with HTTP alone")
+                if not (node.stop and node.start and node.running):
+                    raise ValueError(
+                        f"nodes.{name}: strategy = 'restart' needs stop, start and running"
+                    )
+            elif node.manager is None:
+                raise ValueError(
+                    f"nodes.{name}: strategy = '{self.strategy}' needs the table manager"
+                )
+            if self.sessions is Sessions.WAIT and node.manager is None:
+                raise ValueError(
+                    f"nodes.{name}: sessions = 'wait' needs the table manager: it counts them"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _sessions_fit_the_strategy(self) -> "AppSettings":
+        if (self.sessions is Sessions.PARALLEL) != (self.strategy is Strategy.PARALLEL):
+            raise ValueError("sessions = 'parallel' and strategy = 'parallel' go together")
+        return self
+
+    def policy(self) -> Policy:
+        """Give the rollout's policy."""
+        count = len(self.nodes)
+        return Policy(
+            min_healthy=share(self.min_healthy, count),
+            batch=batch_of(self.batch, count),
+            canary=self.canary,
+            headroom=self.headroom,
+            sessions=self.sessions,
+            canary_bake_s=self.bake.canary_s,
+            batch_bake_s=self.bake.batch_s,
+            last_bake_s=self.bake.last_s,
+            hooks=frozenset(hook for hook in Hook if getattr(self.hooks, hook)),
+            **self.deadlines.model_dump(),
+        )
+
+    def server_of(self, node: str) -> str:
+        """Give the name of a node's server line in HAProxy's backend."""
+        return self.nodes[node].server or node
+
+
+def batch_of(text: int | str, nodes: int) -> int:
+    """Turn `batch` into a number of nodes; a percentage is rounded down, to one at least."""
+    return text if isinstance(text, int) else max(1, nodes * int(text[:-1]) // 100)
