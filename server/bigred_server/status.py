@@ -24,6 +24,8 @@ _NODE_STATES = {
     Station.DRAINING: NodeState.DRAINING,
     Station.STOPPING: NodeState.STOPPING,
     Station.SWAPPING: NodeState.SWAPPING,
+    Station.DEPLOYING: NodeState.SWAPPING,
+    Station.SHADOWED: NodeState.SWAPPING,
     Station.STARTING: NodeState.STARTING,
     Station.ADMITTING: NodeState.CHECKING,
     Station.CHECKING: NodeState.CHECKING,
@@ -110,7 +112,7 @@ def _event(
 
 def _node_state(look: NodeLook, goal: Goal | None, name: str, record: Record | None) -> NodeState:
     if goal is not None and record is not None:
-        if name in record.skipped:
+        if name in (*record.skipped, *record.set_aside):
             return NodeState.SKIPPED
         where = station(look, goal)
         if where is not Station.TAKING or look.up:

@@ -1,75 +1,40 @@
 """What is due, for everything that a look can show: no act that it does not justify."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import pytest
+from tests.support.views import (
+    BLIND,
+    CHECKING,
+    CLOSED,
+    DOWN,
+    DRAINED,
+    NEW,
+    ON_NEW,
+    ON_OLD,
+    POLICY,
+    SAYS,
+    STARTING,
+    STOPPED,
+    STRICT,
+    SWAPPED,
+    UP,
+    Given,
+    deployment,
+    kinds,
+    view,
+)
 
 from bigred_broker.messages import Phase
 from bigred_server.rollout.act import HANDS_OFF, Act, Kind
-from bigred_server.rollout.decide import Decision, decide
-from bigred_server.rollout.deployment import Deployment, Goal
-from bigred_server.rollout.look import Admin, Answer, NodeLook
-from bigred_server.rollout.policy import OnDrainDeadline, Policy
+from bigred_server.rollout.command import Command
+from bigred_server.rollout.decide import decide
+from bigred_server.rollout.decision import Decision
+from bigred_server.rollout.goal import Goal
+from bigred_server.rollout.look import Admin, Answer, NodeLook, Version
+from bigred_server.rollout.policy import OnDrainDeadline, Sessions
 from bigred_server.rollout.view import View, wanted
-from bigred_server.rollout.waits import track
-
-Given = dict[str, Any]  # the nodes of a view, by name
-
-NEW = Goal("new", "2")
-OLD = Goal("old", "1")
-SAYS = {
-    "nothing": Answer(),
-    "old": Answer(came=True, ok=True, marker="1"),
-    "new": Answer(came=True, ok=True, marker="2"),
-    "500": Answer(came=True, ok=False, marker="2"),
-}
-POLICY = Policy(min_healthy=1)
-
-ON_OLD = NodeLook("", Admin.READY, True, True, 2, "old", True, SAYS["old"])
-ON_NEW = replace(ON_OLD, digest="new", answer=SAYS["new"])
-DOWN = NodeLook("", Admin.READY, False, False, 0, "old", False)
-CLOSED = replace(ON_OLD, admin=Admin.MAINT, up=False)
-DRAINED = replace(CLOSED, in_flight=0)
-STOPPED = replace(DRAINED, running=False, answer=Answer())
-SWAPPED = replace(STOPPED, digest="new")
-STARTING = replace(SWAPPED, running=True)
-UP = replace(STARTING, answer=SAYS["new"])
-CHECKING = replace(UP, admin=Admin.DRAIN, fresh=False)
-BLIND = NodeLook("")
-
-
-def deployment(
-    phase: Phase = Phase.ROLLING,
-    nodes: tuple[str, ...] = ("a", "b", "c"),
-    previous: Goal | None = OLD,
-    rollback_asked: bool = False,
-) -> Deployment:
-    return Deployment("d-1", "shop", phase, NEW, previous, nodes, (), rollback_asked)
-
-
-def view(
-    these: Deployment,
-    *,
-    policy: Policy = POLICY,
-    busy: Mapping[str, Kind] | None = None,
-    waited_s: float = 0.0,
-    wait: Mapping[str, Any] | None = None,
-    **looks: NodeLook,
-) -> View:
-    """See the nodes so for `waited_s`; `wait` changes what is remembered of node a."""
-    named = {name: replace(look, name=name) for name, look in looks.items()}
-    waits = track({}, named, wanted(these), 100.0)
-    if wait:
-        waits["a"] = replace(waits["a"], **wait)
-    return View(these, named, waits, busy or {}, policy, 100.0 + waited_s)
-
-
-def kinds(decision: Decision) -> dict[str, Kind]:
-    return {act.node: act.kind for act in decision.acts}
-
 
 # --- every look ----------------------------------------------------------------------------------
 
@@ -97,12 +62,18 @@ def justified(kind: Kind, look: NodeLook, goal: Goal) -> bool:
     return {
         Kind.DRAIN: False,
         Kind.CUT: False,
-        Kind.MAINT: look.admin in (Admin.READY, Admin.DRAIN) and not proven(look, goal),
+        Kind.FETCH: False,
+        Kind.DEPLOY: False,
+        Kind.UNDEPLOY: False,
+        Kind.MAINT: look.admin in (Admin.READY, Admin.DRAIN, Admin.MIXED)
+        and not proven(look, goal),
         Kind.STOP: closed and look.digest != goal.digest and look.running is True,
         Kind.SWAP: closed and look.digest != goal.digest and look.running is False,
         Kind.START: closed and look.digest == goal.digest and look.running is False,
         Kind.ADMIT: look.admin is Admin.MAINT and proven(look, goal),
-        Kind.READY: look.admin is Admin.DRAIN and proven(look, goal) and look.fresh is True,
+        Kind.READY: look.admin in (Admin.DRAIN, Admin.MIXED)
+        and proven(look, goal)
+        and look.fresh is True,
     }[kind]
 
 
@@ -121,7 +92,7 @@ def test_a_look_leads_to_the_one_act_that_it_justifies_and_to_no_other(
         assert all(justified(act.kind, look, goal) for act in acts), (look, acts)
         if look.digest is None or look.admin is Admin.UNKNOWN:
             assert not acts, look
-        elif not acts and look.admin is not Admin.READY:
+        elif not acts and look.admin not in (Admin.READY, Admin.MIXED):
             due = [kind for kind in Kind if justified(kind, look, goal)]
             # An app that is proven, whatever else is said of it, only waits for the door.
             assert not due or proven(look, goal), (look, due)
@@ -133,7 +104,7 @@ def test_a_look_never_leads_to_an_act_on_a_busy_node_but_maint_while_hands_are_o
         for act in decide(seen).acts:
             assert act == Act(Kind.MAINT, "a", NEW)
             assert kind in HANDS_OFF
-            assert look.admin is Admin.READY
+            assert look.admin in (Admin.READY, Admin.MIXED)
 
 
 def test_no_look_leads_to_an_act_in_a_deployment_that_has_ended() -> None:
@@ -177,7 +148,7 @@ def test_a_first_release_that_failed_before_does_not_bar_the_next() -> None:
 
 
 def test_a_rollback_that_is_asked_for_at_once_touches_nothing() -> None:
-    asked = replace(PREPARING, rollback_asked=True)
+    asked = replace(PREPARING, command=Command.ROLLBACK)
     assert decide(view(asked, a=ON_OLD, b=ON_OLD)).phase is Phase.ABORTED
 
 
@@ -268,7 +239,7 @@ def test_a_node_that_haproxy_finds_down_and_that_answers_waits_for_its_turn() ->
 
 
 def test_sticky_users_are_let_go_first_where_the_policy_says_so() -> None:
-    policy = replace(POLICY, drain_first_s=20.0)
+    policy = replace(POLICY, sessions=Sessions.WAIT, sessions_s=20.0)
     found = decide(view(deployment(), policy=policy, a=ON_OLD, b=ON_NEW, c=ON_NEW))
     assert kinds(found) == {"a": Kind.DRAIN}
 
@@ -286,8 +257,7 @@ def test_it_has_succeeded_when_all_serve_and_nothing_runs_any_more() -> None:
 
 
 def test_a_blind_haproxy_stops_everything_and_nothing_is_taken_back() -> None:
-    blind = replace(STOPPED, admin=Admin.UNKNOWN)
-    found = decide(view(deployment(), waited_s=599.0, a=blind, b=ON_OLD, c=ON_OLD))
+    found = decide(view(deployment(), waited_s=599.0, a=BLIND, b=BLIND, c=BLIND))
     assert found == Decision(Phase.ROLLING)
 
 
@@ -336,21 +306,32 @@ def test_a_deadline_that_is_over_is_a_fault(
     look: NodeLook, limit_s: float, reason: str, blames_build: bool
 ) -> None:
     others: Given = {"b": ON_NEW, "c": ON_OLD}
-    assert decide(view(deployment(), waited_s=limit_s, a=look, **others)).phase is Phase.ROLLING
-    seen = view(deployment(), waited_s=limit_s + 0.1, a=look, **others)
+    assert (
+        decide(view(deployment(), policy=STRICT, waited_s=limit_s, a=look, **others)).phase
+        is Phase.ROLLING
+    )
+    seen = view(deployment(), policy=STRICT, waited_s=limit_s + 0.1, a=look, **others)
     assert turned_back(seen) == (reason, blames_build)
 
 
 def test_a_busy_node_has_no_fault_yet() -> None:
-    seen = view(deployment(), waited_s=61.0, busy={"a": Kind.STOP}, a=DRAINED, b=ON_NEW, c=ON_OLD)
+    seen = view(
+        deployment(),
+        policy=STRICT,
+        waited_s=61.0,
+        busy={"a": Kind.STOP},
+        a=DRAINED,
+        b=ON_NEW,
+        c=ON_OLD,
+    )
     assert decide(seen).phase is Phase.ROLLING
 
 
 def test_an_app_that_answers_wrongly_for_long_is_the_builds_fault() -> None:
     wrong = replace(STARTING, answer=replace(SAYS["500"], text="answers 500"))
     looks: Given = {"a": wrong, "b": ON_NEW, "c": ON_OLD}
-    assert decide(view(deployment(), waited_s=15.0, **looks)).phase is Phase.ROLLING
-    assert turned_back(view(deployment(), waited_s=15.1, **looks)) == (
+    assert decide(view(deployment(), policy=STRICT, waited_s=15.0, **looks)).phase is Phase.ROLLING
+    assert turned_back(view(deployment(), policy=STRICT, waited_s=15.1, **looks)) == (
         "a: the app does not answer as the wanted release: answers 500",
         True,
     )
@@ -358,17 +339,21 @@ def test_an_app_that_answers_wrongly_for_long_is_the_builds_fault() -> None:
 
 def test_an_act_that_fails_as_often_as_the_policy_bears_is_a_fault() -> None:
     looks: Given = {"a": STOPPED, "b": ON_NEW, "c": ON_OLD}
-    once = view(deployment(), wait={"tries": 1, "failure": "no room"}, **looks)
+    once = view(deployment(), policy=STRICT, wait={"tries": 1, "failure": "no room"}, **looks)
     assert kinds(decide(once)) == {"a": Kind.SWAP}
-    twice = view(deployment(), wait={"tries": 2, "failure": "no room"}, **looks)
+    twice = view(deployment(), policy=STRICT, wait={"tries": 2, "failure": "no room"}, **looks)
     assert turned_back(twice) == ("a: swapping failed 2 times: no room", False)
 
 
 def test_a_tomcat_that_does_not_stay_up_is_the_builds_fault() -> None:
     looks: Given = {"a": SWAPPED, "b": ON_NEW, "c": ON_OLD}
-    resting = view(deployment(), waited_s=4.9, wait={"tries": 2, "tried_at_s": 100.0}, **looks)
+    resting = view(
+        deployment(), policy=STRICT, waited_s=4.9, wait={"tries": 2, "tried_at_s": 100.0}, **looks
+    )
     assert decide(resting) == Decision(Phase.ROLLING)
-    rested = view(deployment(), waited_s=5.0, wait={"tries": 2, "tried_at_s": 100.0}, **looks)
+    rested = view(
+        deployment(), policy=STRICT, waited_s=5.0, wait={"tries": 2, "tried_at_s": 100.0}, **looks
+    )
     assert turned_back(rested)[1] is True
 
 
@@ -376,7 +361,7 @@ def test_a_tomcat_that_does_not_stay_up_is_the_builds_fault() -> None:
 def test_a_tomcat_that_ends_again_and_again_after_it_was_up_is_the_builds_fault(
     look: NodeLook,
 ) -> None:
-    seen = view(deployment(), wait={"deaths": 2}, a=look, b=ON_NEW, c=ON_OLD)
+    seen = view(deployment(), policy=STRICT, wait={"deaths": 2}, a=look, b=ON_NEW, c=ON_OLD)
     assert turned_back(seen) == (
         "a: the app was up and Tomcat ended by itself 2 times; see its catalina.out",
         True,
@@ -384,13 +369,13 @@ def test_a_tomcat_that_ends_again_and_again_after_it_was_up_is_the_builds_fault(
 
 
 def test_a_node_that_serves_in_spite_of_all_has_no_fault() -> None:
-    seen = view(deployment(), wait={"deaths": 9}, a=ON_NEW, b=ON_OLD, c=ON_OLD)
+    seen = view(deployment(), policy=STRICT, wait={"deaths": 9}, a=ON_NEW, b=ON_OLD, c=ON_OLD)
     assert decide(seen).phase is Phase.ROLLING
 
 
 def test_a_person_who_asks_for_the_rollback_gets_it_and_the_build_is_bad() -> None:
-    asked = deployment(rollback_asked=True)
-    assert turned_back(view(asked, a=ON_NEW, b=ON_NEW, c=ON_NEW)) == (
+    asked = deployment(command=Command.ROLLBACK)
+    assert turned_back(view(asked, policy=STRICT, a=ON_NEW, b=ON_NEW, c=ON_NEW)) == (
         "a person asked for the rollback",
         True,
     )
@@ -421,7 +406,7 @@ def test_requests_in_flight_have_their_deadline(
 ) -> None:
     seen = view(
         deployment(),
-        policy=replace(POLICY, on_drain_deadline=policy, drain_first_s=20.0),
+        policy=replace(POLICY, on_drain_deadline=policy),
         waited_s=waited_s,
         a=CLOSED,
         b=ON_NEW,
@@ -462,13 +447,14 @@ def test_there_is_nothing_to_abort_on_the_way_back() -> None:
     [
         (replace(CLOSED, admin=Admin.DRAIN), 19.9, None),
         (replace(CLOSED, admin=Admin.DRAIN), 20.0, Kind.MAINT),
-        (replace(DRAINED, admin=Admin.DRAIN), 0.0, Kind.MAINT),
+        (replace(CLOSED, admin=Admin.DRAIN, versions=(Version("", sessions=1),)), 19.9, None),
+        (replace(CLOSED, admin=Admin.DRAIN, versions=(Version(""),)), 0.0, Kind.MAINT),
     ],
 )
 def test_sticky_users_have_their_deadline(
     look: NodeLook, waited_s: float, due: Kind | None
 ) -> None:
-    policy = replace(POLICY, drain_first_s=20.0)
+    policy = replace(POLICY, sessions=Sessions.WAIT, sessions_s=20.0)
     seen = view(deployment(), policy=policy, waited_s=waited_s, a=look, b=ON_NEW, c=ON_NEW)
     assert kinds(decide(seen)) == ({"a": due} if due else {})
 
@@ -528,7 +514,7 @@ def test_a_node_goes_back_from_wherever_it_stands(look: NodeLook, due: Kind | No
 def test_nodes_go_back_one_at_a_time_whatever_the_batch() -> None:
     policy = replace(POLICY, batch=3, min_healthy=0)
     found = decide(view(BACK, policy=policy, a=ON_NEW, b=ON_NEW, c=ON_NEW))
-    assert kinds(found) == {"a": Kind.MAINT}
+    assert kinds(found) == {"c": Kind.MAINT}
 
 
 def test_it_is_rolled_back_when_all_serve_the_previous_release() -> None:
@@ -556,6 +542,7 @@ def test_a_way_back_without_progress_ends_and_names_who_is_not_back() -> None:
     assert found.reason.endswith("for 600 s: a is unknown, c is taking")
 
 
-def test_a_rollback_asked_for_twice_is_one() -> None:
-    asked = replace(BACK, rollback_asked=True)
-    assert decide(view(asked, a=ON_OLD, b=ON_OLD, c=ON_OLD)).phase is Phase.ROLLED_BACK
+def test_users_are_not_waited_for_on_the_way_back() -> None:
+    policy = replace(POLICY, sessions=Sessions.WAIT, sessions_s=20.0)
+    found = decide(view(BACK, policy=policy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
+    assert kinds(found) == {"a": Kind.MAINT}

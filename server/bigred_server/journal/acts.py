@@ -48,9 +48,10 @@ async def begin(
     token: int = 0,
 ) -> int:
     """Write the intent; give its number. A hook is an act at the node ""."""
-    values = {"deployment": deployment, "node": node, "kind": kind, "digest": digest}
-    values |= {"sessions": sessions, "token": token, "begun_at": now, "evidence": ""}
-    result = await db.execute(insert(table).values(**values))
+    what = {"deployment": deployment, "node": node, "kind": kind, "digest": digest}
+    result = await db.execute(
+        insert(table).values(**what, sessions=sessions, token=token, begun_at=now, evidence="")
+    )
     key = result.inserted_primary_key
     if key is None:
         raise RuntimeError("the database gave no number for the act")

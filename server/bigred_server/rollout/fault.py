@@ -52,6 +52,7 @@ def _deadlines(view: View) -> dict[Station, float]:
         Station.UNKNOWN: policy.check_s,
         Station.STOPPING: policy.stop_s,
         Station.SWAPPING: policy.swap_s,
+        Station.SHADOWED: policy.swap_s,
         Station.STARTING: policy.start_s,
         Station.CHECKING: policy.check_s,
     }
@@ -67,6 +68,8 @@ def _tried(view: View, name: str, where: Station) -> str | None:
     if wait.failure:
         return sentences.failed_tries(wait.tries, where, wait.failure)
     rested = view.now_s - wait.tried_at_s >= policy.start_again_s
+    if where is Station.DEPLOYING and rested:
+        return sentences.does_not_take(wait.tries)
     if where is Station.STARTING and view.looks[name].running is False and rested:
         return sentences.does_not_stay_up(wait.tries)
     return None

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.messages import AppEvent, AppEventType
 from bigred_server.journal import events
@@ -28,18 +29,28 @@ class Narrator:
         self, record: Record, kind: AppEventType, text: str, node: str | None = None
     ) -> None:
         """Tell one thing."""
-        now = time.time()
         async with self.db.write() as db:
-            await events.add(db, record.id, now, kind, text, node)
+            told = await self.note(db, record, kind, text, node)
+        self.publish(told)
+
+    async def note(
+        self,
+        db: AsyncConnection,
+        record: Record,
+        kind: AppEventType,
+        text: str,
+        node: str | None = None,
+    ) -> AppEvent:
+        """Write one thing in the caller's transaction; give it, to be published after that."""
+        now = time.time()
+        await events.add(db, record.id, now, kind, text, node)
         log.info(text, app=record.app, deployment=record.id, **({"node": node} if node else {}))
-        self.publish(
-            AppEvent(
-                event_type=kind,
-                app=record.app,
-                at=utc(now),
-                deployment=record.id,
-                phase=record.phase,
-                node=node,
-                text=text[:_MAX_TEXT],
-            )
+        return AppEvent(
+            event_type=kind,
+            app=record.app,
+            at=utc(now),
+            deployment=record.id,
+            phase=record.phase,
+            node=node,
+            text=text[:_MAX_TEXT],
         )

@@ -8,44 +8,56 @@ from bigred_broker.messages import Phase
 from bigred_server.journal import acts, deployments, releases
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage
-from bigred_server.rollout.decide import Decision
+from bigred_server.rollout.command import Command
+from bigred_server.rollout.decision import Decision
 from bigred_server.rollout.look import Counters
+from bigred_server.rollout.policy import Policy
 from bigred_server.rollout.receipt import receipt
 
 
 def entered(record: Record, decision: Decision, now: float) -> Record:
-    """Give the record in the phase that was decided; `now` is Unix time."""
-    # Whoever asked for an abort said why.
+    """Give the record as it was decided to be; `now` is Unix time. Its command was taken up."""
+    # Whoever asked for an abort may have said why.
     asked = record.reason if decision.phase is Phase.ABORTED else ""
     return replace(
         record,
         phase=decision.phase,
-        reason=asked or decision.reason or record.reason,
+        reason=asked or decision.reason or _standing(record, decision.phase),
         blames_build=record.blames_build or decision.blames_build,
         nodes=record.nodes if decision.nodes is None else decision.nodes,
         skipped=record.skipped if decision.skipped is None else decision.skipped,
+        set_aside=record.set_aside if decision.set_aside is None else decision.set_aside,
+        command=None,
         ended_at=now if decision.phase.is_outcome else None,
     )
 
 
-async def write(db: AsyncConnection, record: Record, release: Release, counted: Counters) -> None:
-    """Write a phase just entered; with an outcome go the releases' stages and the receipt."""
-    slip = record.receipt
+def _standing(record: Record, phase: Phase) -> str:
+    """Give the reason that still holds: that of a hold is over when it goes on."""
+    return "" if record.phase is Phase.HOLDING and phase is not Phase.HOLDING else record.reason
+
+
+async def write(
+    db: AsyncConnection,
+    record: Record,
+    release: Release,
+    counted: Counters,
+    policy: Policy,
+    taken_up: Command | None,
+) -> Record | None:
+    """Write what was decided; with an outcome go the releases' stages and the receipt.
+
+    None, and nothing is written, when a new command came in since the decision.
+    """
     if record.ended_at is not None:
-        await _settle(db, record)
         done = await acts.of_deployment(db, record.id)
-        slip = receipt(record, release.version, done, counted, record.ended_at)
-    await deployments.change(
-        db,
-        record.id,
-        phase=record.phase,
-        reason=record.reason,
-        blames_build=record.blames_build,
-        nodes=list(record.nodes),
-        skipped=list(record.skipped),
-        ended_at=record.ended_at,
-        receipt=slip,
-    )
+        slip = receipt(record, release.version, done, counted, policy, record.ended_at)
+        record = replace(record, receipt=slip)
+    if not await deployments.enter(db, record, taken_up):
+        return None
+    if record.ended_at is not None and record.mends is None:
+        await _settle(db, record)
+    return record
 
 
 async def _settle(db: AsyncConnection, record: Record) -> None:

@@ -39,6 +39,7 @@ class Policy:
     """How an app is rolled. All times are in seconds.
 
     `headroom`: the share of their capacity that the other nodes may be filled to when one is taken.
+    `sessions_shared`: the nodes have them in common, so that none is lost with a node.
     """
 
     min_healthy: int
@@ -46,6 +47,7 @@ class Policy:
     canary: int = 1
     headroom: float = 0.8
     sessions: Sessions = Sessions.MOVE
+    sessions_shared: bool = False
     sessions_s: float = 1800.0
     drain_s: float = 30.0
     on_drain_deadline: OnDrainDeadline = OnDrainDeadline.GO_ON

@@ -6,6 +6,15 @@ from bigred_server.rollout.station import Station
 
 ASKED_TO_STOP = "stopped before any node was touched"
 ROLLBACK_ASKED = "a person asked for the rollback"
+ABORT_ASKED = "a person had it aborted"
+HOLD_ASKED = "a person asked for the hold"
+NO_HEADROOM = "the other nodes could not carry the load of one more"
+BEFORE_FAILED = "the hook 'before' failed; see its log with: bigred show"
+BEFORE_INTERRUPTED = (
+    "the server died while the hook 'before' ran; look what it has done, then deploy again"
+)
+AFTER_FAILED = "the hook 'after' failed; see its log with: bigred show"
+AFTER_INTERRUPTED = "the server died while the hook 'after' ran; look what it has done"
 FLEET_UNKNOWN = "HAProxy could not be read, so no node was touched"
 NO_NODES = "none of its nodes is in the configuration any more"
 
@@ -14,6 +23,7 @@ _NOT_DONE = {
     Station.DRAINING: "requests were still in flight",
     Station.STOPPING: "Tomcat did not stop",
     Station.SWAPPING: "the WAR was not in place",
+    Station.SHADOWED: "the version in front was not taken away",
     Station.STARTING: "the app did not answer as the wanted release",
     Station.CHECKING: "HAProxy's check did not pass",
 }
@@ -55,6 +65,49 @@ def too_few(healthy: int, total: int, min_healthy: int) -> str:
         f"{healthy} of {total} nodes are up and min_healthy is {min_healthy}: "
         "taking one would leave too few"
     )
+
+
+def does_not_take(tries: int) -> str:
+    """Say that the Manager is content, and the app is not there all the same."""
+    return f"the Manager deployed it {tries} times and it is not there"
+
+
+def unreachable(node: str, trouble: str) -> str:
+    """Say that a node that serves can't be reached for a deployment."""
+    return at_node(node, trouble or "it could not be looked at")
+
+
+def untold(node: str) -> str:
+    """Say that nobody knows which bytes are live, so that there is no way back."""
+    return at_node(
+        node,
+        "only HTTP reaches it and no release is known that says what it says; there would be no "
+        "way back: hand in what is live first, with: bigred submit",
+    )
+
+
+def no_room(node: str, free: int, needed: int) -> str:
+    """Say that a node's disk is too full."""
+    return at_node(
+        node,
+        f"its disk has {free >> 20} MiB free and {(needed >> 20) + 1} are needed; make room, or "
+        "keep fewer releases",
+    )
+
+
+def set_aside(text: str) -> str:
+    """Say that a node is left out, and the others go on."""
+    return f"{text}; it is set aside, and the others go on"
+
+
+def hold_is_over(hold_s: float) -> str:
+    """Say that nobody decided about a held deployment."""
+    return f"it was held for {hold_s:g} s and nobody decided"
+
+
+def finished_first(command: str) -> str:
+    """Say that a node in hand comes first."""
+    return f"{command}: the node in hand is made whole first, and then there is nothing to stop"
 
 
 def stuck(progress_s: float, stations: Mapping[str, Station]) -> str:

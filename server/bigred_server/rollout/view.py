@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 
 from bigred_broker.messages import Phase
-from bigred_server.rollout.act import Busy
+from bigred_server.rollout.act import Busy, Kind
 from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.goal import Goal
 from bigred_server.rollout.look import Admin, Looks, NodeLook
-from bigred_server.rollout.policy import Policy
+from bigred_server.rollout.policy import Policy, Sessions
 from bigred_server.rollout.station import Station, station
 from bigred_server.rollout.waits import Waits, last_progress_s
 
 _BACKWARDS = frozenset({Phase.ROLLING_BACK, Phase.ROLLED_BACK})
+# Acts that go on while a node serves.
+_WHILE_SERVING = frozenset({Kind.FETCH, Kind.UNDEPLOY})
 
 
 def wanted(deployment: Deployment) -> Goal:
@@ -28,7 +30,11 @@ def is_serving(look: NodeLook) -> bool:
 
 @dataclass(frozen=True)
 class View:
-    """A deployment, one look, the clocks (monotonic seconds), acts still running, the policy."""
+    """A deployment, one look, the clocks (monotonic seconds), acts still running, the policy.
+
+    `phase_since_s`: since when the deployment is in its phase. `queued`: requests that wait for
+    any node at all.
+    """
 
     deployment: Deployment
     looks: Looks
@@ -36,6 +42,8 @@ class View:
     busy: Busy
     policy: Policy
     now_s: float
+    phase_since_s: float = 0.0
+    queued: int = 0
 
     @property
     def goal(self) -> Goal:
@@ -53,6 +61,11 @@ class View:
         return tuple(name for name in self.deployment.nodes if name in self.looks)
 
     @property
+    def active(self) -> tuple[str, ...]:
+        """The nodes in scope that were not set aside."""
+        return tuple(name for name in self.nodes if name not in self.deployment.set_aside)
+
+    @property
     def stations(self) -> dict[str, Station]:
         """Where each node in scope stands."""
         return {name: station(self.looks[name], self.goal) for name in self.nodes}
@@ -60,24 +73,55 @@ class View:
     @property
     def is_blind(self) -> bool:
         """Whether HAProxy can't be read: then no node is touched."""
-        return any(self.looks[name].admin is Admin.UNKNOWN for name in self.nodes)
+        return all(self.looks[name].admin is Admin.UNKNOWN for name in self.nodes)
 
     @property
     def is_stuck(self) -> bool:
-        """Whether no node has come further for longer than the policy bears."""
-        since_s = last_progress_s(self.waits, self.nodes)
-        return self.now_s - since_s > self.policy.progress_s
+        """Whether no node has come further for longer than the policy bears.
+
+        Waits that the policy itself asks for are added to what it bears.
+        """
+        policy = self.policy
+        patience_s = policy.progress_s
+        if not self.goes_back:
+            patience_s += max(policy.canary_bake_s, policy.batch_bake_s)
+            patience_s += policy.sessions_s if policy.sessions is Sessions.WAIT else 0.0
+        since_s = max(last_progress_s(self.waits, self.nodes), self.phase_since_s)
+        return self.now_s - since_s > patience_s
 
     def waited_s(self, name: str) -> float:
         """Give how long a node stands where it stands."""
         return self.now_s - self.waits[name].since_s
 
     def may_take(self, taken: list[str]) -> bool:
-        """Say whether enough nodes serve besides these; ones out of scope that serve count too.
+        """Say whether enough nodes serve besides these, and can carry what these carried."""
+        return self.leaves_enough(taken) and self.leaves_room(taken)
 
-        HAProxy takes every node for up when it has just started: its app must answer us as well.
+    def leaves_enough(self, taken: list[str]) -> bool:
+        """Say whether enough nodes serve besides these; ones out of scope that serve count too."""
+        return len(self._others(taken)) >= self.policy.min_healthy
+
+    def leaves_room(self, taken: list[str]) -> bool:
+        """Say whether the nodes besides these can carry the whole load, with some to spare.
+
+        A node without a maxconn carries any; a queue before all nodes means that nothing is spare.
         """
-        gone = {*taken, *self.busy}
+        if self.queued:
+            return False
+        others = self._others(taken)
+        if not others or any(look.capacity is None for look in others):
+            return True
+        capacity = sum(look.capacity or 0 for look in others)
+        load = sum(look.in_flight for look in self.looks.values() if is_serving(look))
+        return load <= capacity * self.policy.headroom
+
+    def _others(self, taken: list[str]) -> list[NodeLook]:
+        # HAProxy takes every node for up when it has just started: its app must answer us as well.
+        gone = {*taken, *self.out_of_pool}
         others = [look for name, look in self.looks.items() if name not in gone]
-        serving = [look for look in others if is_serving(look) and look.answer.came]
-        return len(serving) >= self.policy.min_healthy
+        return [look for look in others if is_serving(look) and look.answer.came]
+
+    @property
+    def out_of_pool(self) -> set[str]:
+        """The nodes on which an act runs that takes them out, or away from us."""
+        return {name for name, kind in self.busy.items() if kind not in _WHILE_SERVING}

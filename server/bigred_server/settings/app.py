@@ -184,6 +184,7 @@ class AppSettings(Section):
             canary=self.canary,
             headroom=self.headroom,
             sessions=self.sessions,
+            sessions_shared=self.sessions_shared,
             canary_bake_s=self.bake.canary_s,
             batch_bake_s=self.bake.batch_s,
             last_bake_s=self.bake.last_s,

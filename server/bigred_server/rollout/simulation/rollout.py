@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bigred_server.rollout.act import Act, Busy
-from bigred_server.rollout.decide import Decision, decide
+from bigred_server.rollout.decide import decide
+from bigred_server.rollout.decision import Decision
 from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.look import Looks
 from bigred_server.rollout.simulation.fleet import Running, SimulatedFleet, VirtualClock

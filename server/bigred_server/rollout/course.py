@@ -1,0 +1,218 @@
+"""The course of one deployment: each look leads to a decision, and the decision is carried out."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from bigred_broker.messages import AppEventType, Phase
+from bigred_server.errors import BigredError
+from bigred_server.journal import acts, deployments
+from bigred_server.journal.acts import ActRecord
+from bigred_server.journal.database import Database
+from bigred_server.journal.deployments import Record
+from bigred_server.rollout import outcome, sentences, tally
+from bigred_server.rollout.act import Act, Busy, Kind
+from bigred_server.rollout.adoption import Adoption
+from bigred_server.rollout.decide import decide
+from bigred_server.rollout.decision import Call, Decision
+from bigred_server.rollout.executor import Executor
+from bigred_server.rollout.fleet import FleetLook
+from bigred_server.rollout.goal import Strategy
+from bigred_server.rollout.hooks import Hooks
+from bigred_server.rollout.look import NodeLook
+from bigred_server.rollout.narrator import Narrator
+from bigred_server.rollout.policy import Policy
+from bigred_server.rollout.recognition import Known, deployment_of, recognised
+from bigred_server.rollout.tally import Tally
+from bigred_server.rollout.view import View, wanted
+from bigred_server.rollout.waits import Wait, track, tried
+from bigred_server.status import phase_text
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a course is carried out with; the same for all deployments of an app."""
+
+    db: Database
+    policy: Policy
+    strategy: Strategy
+    adoption: Adoption
+    narrator: Narrator
+    hooks: Hooks
+    wake: Callable[[], None]
+
+
+@dataclass
+class Course:
+    """One deployment on its way. Of what it did it remembers clocks and counters, nothing else."""
+
+    id: str
+    means: Means
+    executor: Executor
+    tally: Tally | None = None
+    waits: dict[str, Wait] = field(default_factory=dict)
+    phase_since_s: float = field(default_factory=time.monotonic)
+
+    async def go_on(self, record: Record, known: Known, look: FleetLook, busy: Busy) -> Record:
+        """Decide from a look, and carry it out; give the deployment as it is then.
+
+        `busy`: the acts that ran when the look was begun. One that ended meanwhile may be younger
+        than what the look saw: it counts as running still.
+        """
+        record = await self._count(record, look)
+        try:
+            if record.phase is Phase.PREPARING and record.previous is None and not record.mends:
+                record, known = await self._find_way_back(record, known, look)
+        except BigredError as error:
+            decision = Decision(Phase.ABORTED, reason=sentences.no_return_ticket(str(error)))
+        else:
+            decision = self._decide(record, known, look, busy, await self._hooks(record))
+        entered = await self._enter(record, known, decision)
+        if entered is None:
+            # Somebody asked for something meanwhile: it comes first.
+            self.means.wake()
+            return record
+        self._launch(entered, decision, look, busy, known)
+        return entered
+
+    def _decide(
+        self, record: Record, known: Known, look: FleetLook, busy: Busy, hooks: list[ActRecord]
+    ) -> Decision:
+        deployment = deployment_of(record, known, self.means.strategy, hooks)
+        now_s, looks = time.monotonic(), recognised(look.nodes, known)
+        self.waits = track(self.waits, looks, wanted(deployment), now_s)
+        policy, since_s = self.means.policy, self.phase_since_s
+        view = View(deployment, looks, self.waits, busy, policy, now_s, since_s, look.queued)
+        return decide(view)
+
+    async def _hooks(self, record: Record) -> list[ActRecord]:
+        if not self.means.policy.hooks:
+            return []
+        async with self.means.db.read() as db:
+            done = await acts.of_deployment(db, record.id)
+        return [act for act in done if not act.node]
+
+    async def _enter(self, record: Record, known: Known, decision: Decision) -> Record | None:
+        """Write what changed to the journal and tell it; None when a new command was in between."""
+        entered = outcome.entered(record, decision, time.time())
+        if decision.phase is not record.phase:
+            self.phase_since_s = time.monotonic()
+        if entered == record and not decision.finding:
+            return record
+        release = known[record.digest]
+        counted = self.tally.total if self.tally else tally.ZERO
+        told = []
+        async with self.means.db.write() as db:
+            await self.executor.lead.fence(db)
+            written = await outcome.write(
+                db, entered, release, counted, self.means.policy, record.command
+            )
+            if written is None:
+                return None
+            note = self.means.narrator.note
+            if decision.finding:
+                told.append(await note(db, written, AppEventType.FINDING, decision.finding))
+            if decision.phase is not record.phase:
+                reason = written.reason if decision.reason or decision.phase.is_outcome else ""
+                count = len(written.nodes) - len(written.set_aside)
+                text = phase_text(written.phase, release.version, count, reason)
+                told.append(await note(db, written, AppEventType.PHASE, text))
+                self.means.wake()
+        for event in told:
+            self.means.narrator.publish(event)
+        return written
+
+    def _launch(
+        self, record: Record, decision: Decision, look: FleetLook, busy: Busy, known: Known
+    ) -> None:
+        for act in decision.acts:
+            if act.node not in busy or act.node in self.executor.busy:
+                sessions = _sessions(look.nodes[act.node], act)
+                self.executor.launch(record, act, self._when_done(act), sessions)
+        if decision.hook is not None and self.executor.hook is None:
+            self._launch_hook(record, decision.hook, known)
+
+    def _when_done(self, act: Act) -> Callable[[str], None]:
+        begun = self.waits[act.node]
+
+        def done(failure: str) -> None:
+            self.waits = tried(self.waits, act.node, begun, time.monotonic(), failure)
+            self.means.wake()
+
+        return done
+
+    def _launch_hook(self, record: Record, call: Call, known: Known) -> None:
+        environment = _environment(record, call, known)
+
+        async def work() -> str:
+            return await self.means.hooks.run(call.hook, record.id, environment)
+
+        self.executor.launch_hook(record, call.hook, work, lambda _failure: self.means.wake())
+
+    async def _count(self, record: Record, look: FleetLook) -> Record:
+        """Bring the tally up to the look; the journal keeps where it began."""
+        pid, counters = look.pid, look.counters
+        if pid is None or counters is None:
+            return record
+        before = self.tally
+        self.tally = tally.track(before or tally.begin(pid, counters), pid, counters)
+        if before is not None and before.pid == pid:
+            return record
+        if before is not None:
+            text = "HAProxy was reloaded or restarted; the states of its servers are set again"
+            await self.means.narrator.say(record, AppEventType.FINDING, text)
+        kept = self.tally.to_json()
+        async with self.means.db.write() as db:
+            await self.executor.lead.fence(db)
+            await deployments.change(db, record.id, counters=kept)
+        return replace(record, counters=kept)
+
+    async def _find_way_back(
+        self, record: Record, known: Known, look: FleetLook
+    ) -> tuple[Record, Known]:
+        """Know what to go back to before anything is touched."""
+        looks = recognised(look.nodes, known)
+        previous = await self.means.adoption.previous(looks, record.digest, known)
+        if previous is None:
+            return record, known
+        async with self.means.db.write() as db:
+            await self.executor.lead.fence(db)
+            await deployments.change(db, record.id, previous=previous.digest)
+        return replace(record, previous=previous.digest), {**known, previous.digest: previous}
+
+
+async def take_up(record: Record, version: str, means: Means, executor: Executor) -> Course:
+    """Begin with a deployment, or go on with one that an earlier server began."""
+    async with means.db.write() as db:
+        await executor.lead.fence(db)
+        await acts.end_left_open(db, record.id, time.time())
+    if record.phase is Phase.PREPARING:
+        text = phase_text(record.phase, version, 0, f"{record.who} asked for it")
+        await means.narrator.say(record, AppEventType.PHASE, text)
+    else:
+        text = "the server is back and goes on from what it sees"
+        await means.narrator.say(record, AppEventType.FINDING, text)
+    kept = tally.from_json(record.counters) if record.counters else None
+    return Course(record.id, means, executor, tally=kept)
+
+
+def _sessions(look: NodeLook, act: Act) -> int | None:
+    """Count the sessions that an act is about: of one version, or of the whole node."""
+    if act.kind is not Kind.UNDEPLOY:
+        return look.sessions
+    return sum(one.sessions for one in look.versions or () if one.name == act.version)
+
+
+def _environment(record: Record, call: Call, known: Known) -> dict[str, str]:
+    previous = known.get(record.previous or "")
+    return {
+        "BIGRED_APP": record.app,
+        "BIGRED_DEPLOYMENT": record.id,
+        "BIGRED_HOOK": call.hook,
+        "BIGRED_RELEASE": known[record.digest].version,
+        "BIGRED_DIGEST": record.digest,
+        "BIGRED_PREVIOUS": previous.version if previous else "",
+        "BIGRED_WHO": record.who,
+        "BIGRED_OUTCOME": call.outcome or "",
+        "BIGRED_REASON": call.reason,
+    }

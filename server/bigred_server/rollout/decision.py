@@ -1,0 +1,35 @@
+"""A decision: what is due."""
+
+from dataclasses import dataclass
+
+from bigred_broker.messages import Phase
+from bigred_server.rollout.act import Act
+from bigred_server.rollout.hook import Hook
+
+
+@dataclass(frozen=True)
+class Call:
+    """A hook that is due; `outcome` and `reason` tell ON_FAILURE how the deployment will end."""
+
+    hook: Hook
+    outcome: Phase | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is due: the phase to be in, why (when it changes), the acts, and a hook.
+
+    `nodes`, `skipped` and `set_aside` are None while they stay as they are. `finding`: what people
+    should know although the phase stays.
+    """
+
+    phase: Phase
+    acts: tuple[Act, ...] = ()
+    reason: str = ""
+    blames_build: bool = False
+    nodes: tuple[str, ...] | None = None
+    skipped: tuple[str, ...] | None = None
+    set_aside: tuple[str, ...] | None = None
+    hook: Call | None = None
+    finding: str = ""

@@ -1,0 +1,80 @@
+"""Nodes as a look shows them, and the view that a decision is made from: for tests of `decide`."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from bigred_broker.messages import Phase
+from bigred_server.rollout.act import Kind
+from bigred_server.rollout.command import Command
+from bigred_server.rollout.decision import Decision
+from bigred_server.rollout.deployment import Deployment
+from bigred_server.rollout.goal import Goal
+from bigred_server.rollout.look import Admin, Answer, NodeLook
+from bigred_server.rollout.policy import Policy
+from bigred_server.rollout.view import View, wanted
+from bigred_server.rollout.waits import track
+
+Given = dict[str, Any]  # the nodes of a view, by name
+
+NEW = Goal("new", "2")
+OLD = Goal("old", "1")
+SAYS = {
+    "nothing": Answer(),
+    "old": Answer(came=True, ok=True, marker="1"),
+    "new": Answer(came=True, ok=True, marker="2"),
+    "500": Answer(came=True, ok=False, marker="2"),
+}
+POLICY = Policy(min_healthy=1)
+# No node can be spared, so that none can be set aside.
+STRICT = Policy(min_healthy=3)
+
+ON_OLD = NodeLook("", Admin.READY, True, True, 2, "old", True, SAYS["old"])
+ON_NEW = replace(ON_OLD, digest="new", answer=SAYS["new"])
+DOWN = NodeLook("", Admin.READY, False, False, 0, "old", False)
+CLOSED = replace(ON_OLD, admin=Admin.MAINT, up=False)
+DRAINED = replace(CLOSED, in_flight=0)
+STOPPED = replace(DRAINED, running=False, answer=Answer())
+SWAPPED = replace(STOPPED, digest="new")
+STARTING = replace(SWAPPED, running=True)
+UP = replace(STARTING, answer=SAYS["new"])
+CHECKING = replace(UP, admin=Admin.DRAIN, fresh=False)
+BLIND = NodeLook("")
+
+
+def deployment(
+    phase: Phase = Phase.ROLLING,
+    nodes: tuple[str, ...] = ("a", "b", "c"),
+    previous: Goal | None = OLD,
+    command: Command | None = None,
+    **more: Any,
+) -> Deployment:
+    return Deployment("d-1", "shop", phase, NEW, previous, nodes, command=command, **more)
+
+
+def view(
+    these: Deployment,
+    *,
+    policy: Policy = POLICY,
+    busy: Mapping[str, Kind] | None = None,
+    waited_s: float = 0.0,
+    wait: Mapping[str, Any] | None = None,
+    phase_s: float | None = None,
+    queued: int = 0,
+    **looks: NodeLook,
+) -> View:
+    """See the nodes so for `waited_s`; `wait` changes what is remembered of node a.
+
+    `phase_s`: for how long the deployment is in its phase, else as long as the nodes are so.
+    """
+    named = {name: replace(look, name=name) for name, look in looks.items()}
+    waits = track({}, named, wanted(these), 100.0)
+    if wait:
+        waits["a"] = replace(waits["a"], **wait)
+    now_s = 100.0 + waited_s
+    since_s = 100.0 if phase_s is None else now_s - phase_s
+    return View(these, named, waits, busy or {}, policy, now_s, since_s, queued)
+
+
+def kinds(decision: Decision) -> dict[str, Kind]:
+    return {act.node: act.kind for act in decision.acts}
