@@ -12,6 +12,7 @@ from pathlib import Path
 from bigred_broker.program import find_program, free_port, is_listening, running
 from bigred_server.settings import SshSettings
 
+# HOME: without the start-up files of whoever runs the tests, which can take longer than all else.
 _CONFIGURATION = """\
 Port {port}
 ListenAddress 127.0.0.1
@@ -24,6 +25,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 UseDNS no
+SetEnv HOME={folder}
 Subsystem sftp internal-sftp
 """
 

@@ -49,6 +49,7 @@ look() {
   for file in "$folder"/*.war; do
     [ ! -f "$file" ] || echo "kept ${file##*/}"
   done
+  [ ! -d "$folder" ] || [ -r "$folder" ] || echo "trouble $folder can't be read"
   until [ -d "$folder" ]; do folder=$(dirname -- "$folder"); done
   echo "free $(stat -f -c '%a %S' -- "$folder")"
 }
