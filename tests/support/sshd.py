@@ -65,7 +65,7 @@ class Sshd:
 
     def cut(self, sshd: int) -> None:
         """Kill the connections, and all that runs in them, as if the machine had died."""
-        for pid in _descendants(sshd):
+        for pid in descendants(sshd):
             with contextlib.suppress(ProcessLookupError):  # it ended with another
                 os.kill(pid, signal.SIGKILL)
 
@@ -83,17 +83,18 @@ def make(folder: Path) -> Sshd:
     return Sshd(folder, port)
 
 
-def make_key(path: Path) -> str:
+def make_key(path: Path, passphrase: str = "") -> str:
     """Make a key pair; give its public half."""
-    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(path)]
+    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", str(path)]
     subprocess.run(argv, check=True, timeout=20)
     return path.with_name(f"{path.name}.pub").read_text()
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
+    """Give the processes of an sshd's connections, and what runs in them."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             for child in map(int, task.read_text().split()):
-                found += [child, *_descendants(child)]
+                found += [child, *descendants(child)]
     return found

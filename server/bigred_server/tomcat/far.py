@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from bigred_server.tomcat.place import kept_of
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_MARK = "bigred answers\n"
+_MARK = re.compile(r"^bigred answers at ([0-9]+)\n", re.MULTILINE)
 # What `timeout` gives for a command that it had to kill, and for one that it could not run.
 KILLED = (137, -9)
 _NOT_RUN = (*KILLED, 124, 125, 126, 127)
@@ -33,10 +34,12 @@ class Look:
     trouble: str = ""
 
 
-def answer(said: str) -> str:
-    """Leave out what a login script printed before."""
-    before, mark, text = said.partition(_MARK)
-    return (text if mark else before).strip()
+def answer(said: str) -> tuple[str, int | None]:
+    """Give what was said, without what a login script printed before, and the time there in ms."""
+    found = _MARK.search(said)
+    if found is None:
+        return said.strip(), None
+    return said[found.end() :].strip(), int(found[1])
 
 
 def look(text: str) -> Look:

@@ -1,10 +1,12 @@
 # What a host reached by SSH is asked and told, for its POSIX shell and coreutils. `ssh.py` sends this
-# file as one argument, and behind it a function's name and its arguments. No backslash may stand
-# here: the login shell that passes it on might read it in its own way.
+# file as one argument, and behind it the time until which the call may begin (milliseconds on this
+# host's clock, 0 for any), a function's name and its arguments. No backslash may stand here: the
+# login shell that passes it on might read it in its own way.
 set -u
 
-# A line alone, so that whatever a login script printed before is told apart.
-echo "bigred answers"
+# A line of its own, so that what a login script printed before is told apart.
+now=$(date +%s%3N)
+echo "bigred answers at $now"
 
 fail() {
   echo "$*"
@@ -132,4 +134,8 @@ command_of() {
   return "$code"
 }
 
+# What was held up on its way must not be done when nobody waits for it any more: the node may be
+# in service again.
+[ "$1" = 0 ] || [ "$now" -le "$1" ] || fail "this came too late and was not done"
+shift
 "$@"

@@ -9,7 +9,9 @@ import contextlib
 import shlex
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import asyncssh
@@ -30,11 +32,27 @@ class _Closing(Protocol):
     def wait_closed(self) -> Coroutine[None, None, None]: ...
 
 
+@dataclass
+class Clock:
+    """How the host's clock stands to our monotonic one, by its last answer."""
+
+    _ahead_ms: float | None = None
+
+    def set(self, there_ms: int) -> None:
+        """Note what the host's clock said just now."""
+        self._ahead_ms = there_ms - time.monotonic() * 1000
+
+    def there(self, monotonic_s: float) -> int:
+        """Say what it shows at a monotonic time; 0 when it is not known."""
+        return 0 if self._ahead_ms is None else int(monotonic_s * 1000 + self._ahead_ms)
+
+
 class Line:
     """The connection to one host for one user."""
 
     def __init__(self, settings: SshSettings) -> None:
         self.settings = settings
+        self.clock = Clock()
         self._connection: asyncssh.SSHClientConnection | None = None
         self._opening: asyncio.Task[asyncssh.SSHClientConnection] | None = None
         self._channels = asyncio.Semaphore(_CHANNELS)

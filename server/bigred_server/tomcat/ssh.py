@@ -7,6 +7,7 @@ ends there by itself when its time is over, so that nothing comes late from a ca
 import asyncio
 import math
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -153,14 +154,20 @@ class SshHost:
 
     async def _call(self, what: str, deadline_s: float, *call: str) -> tuple[int, str]:
         limit_s = str(max(deadline_s - _BEFORE_S, _SHORTEST_S))
-        words = ["timeout", "-s", "KILL", limit_s, "sh", "-c", _SCRIPT, "bigred", *call]
-        code, said = await self.line.run(words, what, deadline_s)
+        words = ["timeout", "-s", "KILL", limit_s, "sh", "-c", _SCRIPT, "bigred"]
+        until_ms = self.line.clock.there(time.monotonic() + deadline_s)
+        code, said = await self.line.run([*words, str(until_ms), *call], what, deadline_s)
+        text, now_ms = far.answer(said)
+        if now_ms is not None:
+            self.line.clock.set(now_ms)
         if code in far.KILLED:
             raise NodeError(
                 f"{self.line}: {what} was killed: it was not done in {deadline_s:g} s, or somebody "
                 "else ended it; whether it took effect is unknown"
             )
-        return code, far.answer(said)
+        if code == 0 and now_ms is None:
+            raise NodeError(f"{self.line}: {what} gave no answer of ours but {said[:200]!r}")
+        return code, text
 
     def kept(self, digest: str) -> PurePath:
         """See Host."""
