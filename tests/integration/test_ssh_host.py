@@ -25,6 +25,7 @@ from bigred_server.settings import NodeSettings, SshSettings
 from bigred_server.tomcat import place
 from bigred_server.tomcat.host import Host
 from bigred_server.tomcat.hosts import Hosts
+from bigred_server.tomcat.ssh import SshHost
 
 MIB = 1 << 20
 
@@ -212,7 +213,7 @@ async def test_an_upload_cut_in_the_middle_leaves_the_war_alone_and_the_next_one
     async with behind_a_wire(site) as (cable, host):
         await host.look(answers=True)
         cable.left = 4 * MIB
-        with pytest.raises(NodeError, match=r"sending .* failed: .*ost.*what was sent is removed"):
+        with pytest.raises(NodeError, match=r"sending .* failed: .*; what was sent is removed"):
             await host.fetch(site.folder / "new.war", new, frozenset())
         (left_behind,) = names_in(site.kept)
         assert left_behind.startswith(".")
@@ -260,6 +261,7 @@ async def test_an_sshd_that_is_away_is_told_and_found_again(tmp_path: Path) -> N
         for _ in range(2):
             with made.start():
                 assert (await host.look(answers=True)).trouble == ""
+            assert (await host.look(answers=True)).trouble != ""
             seen = await host.look(answers=True)
             assert (seen.digest, seen.running) == (None, True)
             assert "can't be reached" in seen.trouble
@@ -282,6 +284,19 @@ async def test_what_reaches_a_stalled_machine_too_late_is_not_done(site: Site) -
         assert not done.exists()
         await host.look(answers=True)
         await host.stop(5)
+        assert done.exists()
+
+
+async def test_what_was_sent_too_late_is_not_done_and_the_next_is(site: Site) -> None:
+    done = site.folder / "done"
+    async with reached(site.node(stop=["touch", str(done)])) as host:
+        await host.look(answers=True)
+        assert isinstance(host, SshHost)
+        host.line.clock.set(int(time.time() - 60) * 1000)  # as if the call were a minute on its way
+        with pytest.raises(NodeError, match="this came too late and was not done"):
+            await host.stop(10)
+        assert not done.exists()
+        await host.stop(10)
         assert done.exists()
 
 
@@ -378,7 +393,7 @@ async def test_a_command_arrives_word_for_word(site: Site) -> None:
 async def test_a_command_that_fails_is_told_with_the_end_of_what_it_printed(site: Site) -> None:
     shout = ["sh", "-c", "seq 1 100000; echo no port >&2; exit 3"]
     async with reached(site.node(stop=shout, start=["/no/such"])) as host:
-        with pytest.raises(NodeError, match=r"ended with 3: .*\n100000\nno port$") as caught:
+        with pytest.raises(NodeError, match=r"(?s)ended with 3: .*\n100000\nno port$") as caught:
             await host.stop(10)
         assert len(str(caught.value)) < 1000
         with pytest.raises(NodeError, match=r"ended with 127: .*/no/such.*No such file"):

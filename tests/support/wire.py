@@ -16,13 +16,29 @@ class Wire:
     port: int = 0
     left: int | None = None
     _ends: set[asyncio.StreamWriter] = field(default_factory=set)
+    _carried: set[asyncio.Task[None]] = field(default_factory=set)
 
     def cut(self) -> None:
         """Break all connections, as when a cable is pulled and both ends notice."""
         for end in self._ends:
             end.transport.abort()
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry what a connection brings."""
+        carrying = asyncio.current_task()
+        assert carrying is not None
+        self._carried.add(carrying)
+        try:
+            await self._join(reader, writer)
+        finally:
+            self._carried.discard(carrying)
+
+    async def rest(self) -> None:
+        """Wait until nothing is carried any more."""
+        async with asyncio.timeout(5):
+            await asyncio.gather(*self._carried, return_exceptions=True)
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there = await asyncio.open_connection("127.0.0.1", self.to)
         ends = {writer, there}
         self._ends |= ends
@@ -34,6 +50,8 @@ class Wire:
             self._ends -= ends
             for end in ends:
                 end.transport.abort()
+                with contextlib.suppress(OSError):
+                    await end.wait_closed()
 
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool
@@ -54,12 +72,11 @@ class Wire:
 async def wire(to: int) -> AsyncIterator[Wire]:
     """Lay a wire to a loopback port."""
     one = Wire(to)
-    server = await asyncio.start_server(one._carry, "127.0.0.1", 0)
+    server = await asyncio.start_server(one.carry, "127.0.0.1", 0)
     one.port = server.sockets[0].getsockname()[1]
     try:
         yield one
     finally:
         server.close()
         one.cut()
-        async with asyncio.timeout(5):
-            await server.wait_closed()
+        await one.rest()

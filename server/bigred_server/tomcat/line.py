@@ -181,6 +181,7 @@ async def _sever_unless_closed(
             await closing.wait_closed()
     except TimeoutError:
         sever(connection)
+        await connection.wait_closed()
 
 
 def sever(connection: asyncssh.SSHClientConnection) -> None:

@@ -32,7 +32,7 @@ SLOWEST_DISK_BYTES_S = 10 << 20
 SLOWEST_UPLOAD_BYTES_S = 1 << 20
 # How long before it is given up here a call is ended over there; its clock starts a little later.
 _BEFORE_S = 0.5
-_SHORTEST_S = 0.1
+_BEFORE_SHARE = 0.2
 
 
 @dataclass
@@ -139,10 +139,9 @@ class SshHost:
         return await self._do(configured(self.settings.start, "start"), deadline_s)
 
     async def _do(self, command: Sequence[str], deadline_s: float) -> str:
-        limit_s = str(max(deadline_s - 2 * _BEFORE_S, _SHORTEST_S))
-        code, said = await self._call(
-            " ".join(command), deadline_s, "command_of", limit_s, str(TAIL), *command
-        )
+        limit_s = _earlier(_earlier(deadline_s))
+        call = ["command_of", str(limit_s), str(TAIL), *command]
+        code, said = await self._call(" ".join(command), deadline_s, *call)
         return printed([f"{self.line}:", *command], code, said)
 
     async def _far(self, *call: str, deadline_s: float = SHORT_DEADLINE_S) -> str:
@@ -153,8 +152,8 @@ class SshHost:
         return said
 
     async def _call(self, what: str, deadline_s: float, *call: str) -> tuple[int, str]:
-        limit_s = str(max(deadline_s - _BEFORE_S, _SHORTEST_S))
-        words = ["timeout", "-s", "KILL", limit_s, "sh", "-c", _SCRIPT, "bigred"]
+        limit = ["timeout", "-s", "KILL", str(_earlier(deadline_s))]
+        words = [*limit, "sh", "-c", _SCRIPT, "bigred"]
         until_ms = self.line.clock.there(time.monotonic() + deadline_s)
         code, said = await self.line.run([*words, str(until_ms), *call], what, deadline_s)
         text, now_ms = far.answer(said)
@@ -176,6 +175,10 @@ class SshHost:
     async def close(self) -> None:
         """See Host. The line is shared: another node's next call opens it again."""
         await self.line.close()
+
+
+def _earlier(deadline_s: float) -> float:
+    return deadline_s - min(_BEFORE_S, deadline_s * _BEFORE_SHARE)
 
 
 def _size(source: Path) -> int:
