@@ -21,7 +21,7 @@ from bigred_server.tomcat.line import Line
 from bigred_server.tomcat.local import RUNNING_DEADLINE_S, TAIL, printed
 from bigred_server.tomcat.place import Place, check_room, configured, place_of, surplus
 
-_SCRIPT = resources.files("bigred_server.tomcat").joinpath("far.sh").read_text(encoding="utf-8")
+SCRIPT = resources.files("bigred_server.tomcat").joinpath("far.sh").read_text(encoding="utf-8")
 
 # Time for a call over there that reads no release: the connection may have to be opened first.
 SHORT_DEADLINE_S = 10.0
@@ -153,7 +153,7 @@ class SshHost:
 
     async def _call(self, what: str, deadline_s: float, *call: str) -> tuple[int, str]:
         limit = ["timeout", "-s", "KILL", str(_earlier(deadline_s))]
-        words = [*limit, "sh", "-c", _SCRIPT, "bigred"]
+        words = [*limit, "sh", "-c", SCRIPT, "bigred"]
         until_ms = self.line.clock.there(time.monotonic() + deadline_s)
         code, said = await self.line.run([*words, str(until_ms), *call], what, deadline_s)
         text, now_ms = far.answer(said)
