@@ -5,8 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from bigred_server.errors import NodeError
+from bigred_server.settings import NodeSettings, Settings
 from bigred_server.tomcat import far, place
 from bigred_server.tomcat.ssh import SCRIPT
 
@@ -68,3 +70,30 @@ def test_what_is_kept_goes_only_when_nobody_wants_it() -> None:
     assert place.surplus(kept, "a", frozenset({"b", "x"})) == ["c"]
     names = ["0" * 64 + ".war", "0" * 64 + ".war.part", "shop.war", "A" * 64 + ".war"]
     assert place.kept_of(names) == {"0" * 64}
+
+
+def app(war: str, **node: object) -> dict[str, object]:
+    told = {"url": "http://127.0.0.1:1", "war": war, "stop": ["a"], "start": ["a"], **node}
+    return {
+        "haproxy": {"socket": "/s", "backend": "b"},
+        "marker": {"path": "/"},
+        "nodes": {"n1": {**told, "running": ["a"]}},
+    }
+
+
+def test_apps_of_one_tomcat_keep_their_releases_apart() -> None:
+    two = {"shop": app("/t/webapps/shop.war"), "blog": app("/t/webapps/blog.war")}
+    read = Settings.model_validate({"server": {"state": "/s"}, "broker": {}, "apps": two})
+    folders = [one.nodes["n1"].kept_folder for one in read.apps.values()]
+    assert folders == [Path("/t/bigred-releases/shop"), Path("/t/bigred-releases/blog")]
+    shared = {name: app(f"/t/webapps/{name}.war", kept="/kept") for name in ("shop", "blog")}
+    with pytest.raises(ValidationError, match="where each would remove the other's"):
+        Settings.model_validate({"server": {"state": "/s"}, "broker": {}, "apps": shared})
+
+
+@pytest.mark.parametrize("kept", ["/t/webapps", "/t/webapps/kept/shop"])
+def test_releases_are_never_kept_where_tomcat_would_serve_them(kept: str) -> None:
+    with pytest.raises(ValidationError, match="it would serve what lies there"):
+        NodeSettings.model_validate(
+            {"url": "http://127.0.0.1:1", "war": "/t/webapps/shop.war", "kept": kept}
+        )
