@@ -14,7 +14,7 @@ from bigred_server.rollout.look import Admin, Answer, NodeLook
 from bigred_server.rollout.policy import Policy
 from bigred_server.rollout.view import is_serving
 from bigred_server.settings import AppSettings
-from bigred_server.tomcat.local import LocalNode
+from bigred_server.tomcat.local import LocalHost
 from bigred_server.tomcat.probe import Probe
 
 _ANSWER_KEEPS_S = 1.0
@@ -28,7 +28,7 @@ class RealFleet:
         self._store = store
         self._policy: Policy = app.policy()
         self._backend = Backend(app.haproxy.sockets[0], app.haproxy.backend)
-        self._nodes = {name: LocalNode(node) for name, node in app.nodes.items()}
+        self._nodes = {name: LocalHost(node) for name, node in app.nodes.items()}
         self._probes = {
             name: Probe(http, node.url, app.marker, app.admission)
             for name, node in app.nodes.items()
@@ -67,27 +67,27 @@ class RealFleet:
         if not deep:
             return shallow
         node = self._nodes[name]
-        digest = await asyncio.to_thread(node.digest)
-        answer = await self._answer(name, node, in_service=is_serving(shallow))
+        here = await node.look(answers=True)
+        answer = await self._answer(name, here.manifest, in_service=is_serving(shallow))
         # Something that answers runs; only where nothing does is it worth a process to ask.
-        running = True if answer.came else await node.running()
+        running = True if answer.came else (await node.look(answers=False)).running
         return NodeLook(
             name=name,
             admin=shallow.admin,
             up=shallow.up,
             fresh=shallow.fresh,
             in_flight=shallow.in_flight,
-            digest=digest,
+            digest=here.digest,
             running=running,
             answer=answer,
         )
 
-    async def _answer(self, name: str, node: LocalNode, *, in_service: bool) -> Answer:
+    async def _answer(self, name: str, manifest: dict[str, str], *, in_service: bool) -> Answer:
         """Ask the app, but not ten times a second where HAProxy's check finds it well anyway."""
         asked_at_s, answer = self._answers.get(name, (float("-inf"), Answer()))
         if in_service and answer.ok and time.monotonic() - asked_at_s < _ANSWER_KEEPS_S:
             return answer
-        answer = await self._probes[name].answer(node.manifest())
+        answer = await self._probes[name].answer(manifest)
         self._answers[name] = (time.monotonic(), answer)
         return answer
 
@@ -108,7 +108,8 @@ class RealFleet:
                 return await node.stop(self._policy.stop_s)
             case Kind.SWAP:
                 source = await asyncio.to_thread(self._store.get, act.goal.digest)
-                return await asyncio.to_thread(node.swap, source, act.goal.digest)
+                await node.fetch(source, act.goal.digest, frozenset())
+                return await node.swap(act.goal.digest)
             case Kind.START:
                 return await node.start(self._policy.start_s)
             case Kind.FETCH | Kind.DEPLOY | Kind.UNDEPLOY:

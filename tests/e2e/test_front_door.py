@@ -117,6 +117,7 @@ def missing_for_the_tests() -> list[str]:
         "espeak-ng": False,
         "alsa-utils": False,
         "libusb-1.0-0": somewhere("usr/lib*/libusb-1.0.so.0", "usr/lib/*/libusb-1.0.so.0"),
+        "openssh-server": somewhere("usr/sbin/sshd"),
     }
     return [package for package, here in found.items() if not here]
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import stat
 import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import AsyncIterator
@@ -20,9 +22,11 @@ from bigred_server.errors import NodeError, ReleaseError
 from bigred_server.files import digest_of
 from bigred_server.rollout.look import Answer
 from bigred_server.settings import AdmissionSettings, MarkerSettings, NodeSettings
-from bigred_server.tomcat import local, probe, war
+from bigred_server.tomcat import local, place, probe, shelf, war
 from bigred_server.tomcat.fake import FakeTomcat
-from bigred_server.tomcat.local import LocalNode
+from bigred_server.tomcat.hosts import Hosts
+from bigred_server.tomcat.local import LocalHost
+from bigred_server.tomcat.place import Place
 from bigred_server.tomcat.probe import Probe
 
 HEADER = MarkerSettings(path="/shop/health")
@@ -188,8 +192,8 @@ def script(folder: Path, text: str) -> tuple[str, ...]:
     return (str(path),)
 
 
-def node(folder: Path, command: tuple[str, ...] = ("true",)) -> LocalNode:
-    return LocalNode(
+def node(folder: Path, command: tuple[str, ...] = ("true",)) -> LocalHost:
+    return LocalHost(
         NodeSettings(
             url="http://127.0.0.1:1",
             war=folder / "webapps" / "shop.war",
@@ -255,7 +259,7 @@ def _is_gone(pid: int) -> bool:
 async def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(NodeError, match="/no/such can't be run: No such file"):
         await local.run(("/no/such",), 5)
-    assert await node(tmp_path, ("/no/such",)).running() is None
+    assert (await node(tmp_path, ("/no/such",)).look(answers=False)).running is None
 
 
 async def test_a_command_that_fails_is_told_with_what_it_printed(tmp_path: Path) -> None:
@@ -270,7 +274,8 @@ async def test_a_command_that_fails_is_told_with_what_it_printed(tmp_path: Path)
 async def test_the_exit_code_says_whether_tomcat_runs(
     tmp_path: Path, code: int, running: bool
 ) -> None:
-    assert await node(tmp_path, script(tmp_path, f"exit {code}")).running() is running
+    here = node(tmp_path, script(tmp_path, f"exit {code}"))
+    assert (await here.look(answers=False)).running is running
 
 
 # --- the WAR -------------------------------------------------------------------------------------
@@ -283,82 +288,281 @@ def make_war(path: Path, version: str = "1.0.0") -> str:
     return digest_of(path)
 
 
-def test_a_war_is_swapped_and_what_was_unpacked_from_it_goes(tmp_path: Path) -> None:
+def war_of(here: LocalHost) -> Path:
+    assert here.settings.war
+    return here.settings.war
+
+
+def kept_folder(here: LocalHost) -> Path:
+    assert here.settings.kept_folder
+    return here.settings.kept_folder
+
+
+def kept_at(here: LocalHost, digest: str) -> Path:
+    return Path(here.kept(digest))
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+async def put(here: LocalHost, source: Path, digest: str) -> str:
+    await here.fetch(source, digest, frozenset())
+    return await here.swap(digest)
+
+
+async def test_a_war_is_swapped_and_what_was_unpacked_from_it_goes(tmp_path: Path) -> None:
     here = node(tmp_path)
-    target = here.settings.war
+    target = war_of(here)
     make_war(target)
     target.chmod(0o640)
     (tmp_path / "webapps" / "shop" / "WEB-INF").mkdir(parents=True)
     (tmp_path / "webapps" / "ROOT").mkdir()
     digest = make_war(tmp_path / "new.war", "1.1.0")
-    assert here.manifest()["Version"] == "1.0.0"
-    assert digest[:12] in here.swap(tmp_path / "new.war", digest)
-    assert (here.digest(), here.manifest()["Version"]) == (digest, "1.1.0")
-    assert sorted(path.name for path in target.parent.iterdir()) == ["ROOT", "shop.war"]
+    assert (await here.look(answers=True)).manifest["Version"] == "1.0.0"
+    assert digest[:12] in await put(here, tmp_path / "new.war", digest)
+    seen = await here.look(answers=True)
+    assert (seen.digest, seen.manifest["Version"]) == (digest, "1.1.0")
+    assert names_in(target.parent) == ["ROOT", "shop.war"]
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
 
 
-def test_a_first_war_can_be_read_by_tomcat(tmp_path: Path) -> None:
+async def test_a_first_war_can_be_read_by_tomcat(tmp_path: Path) -> None:
     here = node(tmp_path)
-    here.settings.war.parent.mkdir()
-    assert here.digest() == ""
-    here.swap(tmp_path / "new.war", make_war(tmp_path / "new.war"))
-    assert stat.S_IMODE(here.settings.war.stat().st_mode) == 0o644
+    war_of(here).parent.mkdir()
+    assert (await here.look(answers=True)).digest == ""
+    await put(here, tmp_path / "new.war", make_war(tmp_path / "new.war"))
+    assert stat.S_IMODE(war_of(here).stat().st_mode) == 0o644
 
 
-def test_a_swap_may_be_repeated(tmp_path: Path) -> None:
+async def test_a_swap_may_be_repeated(tmp_path: Path) -> None:
     here = node(tmp_path)
     digest = make_war(tmp_path / "new.war")
-    here.settings.war.parent.mkdir()
+    war_of(here).parent.mkdir()
     for _ in range(2):
-        here.swap(tmp_path / "new.war", digest)
-    assert here.digest() == digest
+        await put(here, tmp_path / "new.war", digest)
+    assert (await here.look(answers=True)).digest == digest
 
 
-def test_what_a_swap_that_was_cut_off_left_behind_is_removed(tmp_path: Path) -> None:
+async def test_what_a_swap_that_was_cut_off_left_behind_is_removed(tmp_path: Path) -> None:
     here = node(tmp_path)
     digest = make_war(tmp_path / "new.war")
-    folder = here.settings.war.parent
+    folder = war_of(here).parent
     folder.mkdir()
     (folder / ".shop.war.bigred-abc").write_bytes(b"half")
     (folder / ".other.war.bigred-abc").write_bytes(b"another app's")
-    here.swap(tmp_path / "new.war", digest)
-    assert sorted(os.listdir(folder)) == [".other.war.bigred-abc", "shop.war"]  # noqa: PTH208
+    await put(here, tmp_path / "new.war", digest)
+    assert names_in(folder) == [".other.war.bigred-abc", "shop.war"]
 
 
-def test_other_bytes_than_the_promised_ones_are_not_put_in_place(tmp_path: Path) -> None:
+async def test_other_bytes_than_the_promised_ones_are_not_put_in_place(tmp_path: Path) -> None:
     here = node(tmp_path)
-    digest = make_war(here.settings.war)
-    (here.settings.war.parent / "shop").mkdir()
+    digest = make_war(war_of(here))
+    (war_of(here).parent / "shop").mkdir()
     make_war(tmp_path / "new.war", "9")
     with pytest.raises(NodeError, match="has SHA-256"):
-        here.swap(tmp_path / "new.war", "0" * 64)
-    assert here.digest() == digest
-    assert sorted(path.name for path in here.settings.war.parent.iterdir()) == ["shop", "shop.war"]
+        await here.fetch(tmp_path / "new.war", "0" * 64, frozenset())
+    assert names_in(kept_folder(here)) == []
+    with pytest.raises(NodeError, match="is not there; fetch the release first"):
+        await here.swap("0" * 64)
+    assert (await here.look(answers=True)).digest == digest
+    assert names_in(war_of(here).parent) == ["shop", "shop.war"]
 
 
-def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
+async def test_a_kept_release_that_rotted_is_not_put_in_place_but_fetched_again(
+    tmp_path: Path,
+) -> None:
+    here = node(tmp_path)
+    old = make_war(war_of(here))
+    digest = make_war(tmp_path / "new.war", "1.1.0")
+    await here.fetch(tmp_path / "new.war", digest, frozenset())
+    kept_at(here, digest).write_bytes(b"rotten")
+    with pytest.raises(NodeError, match="it is removed, fetch it again"):
+        await here.swap(digest)
+    seen = await here.look(answers=True)
+    assert (seen.digest, seen.kept) == (old, frozenset())
+    assert names_in(war_of(here).parent) == ["shop.war"]
+    await here.fetch(tmp_path / "new.war", digest, frozenset())
+    kept_at(here, digest).write_bytes(b"rotten")
+    assert (await put(here, tmp_path / "new.war", digest)).endswith(digest[:12])
+
+
+async def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
     here = node(tmp_path)
     digest = make_war(tmp_path / "new.war")
+    await here.fetch(tmp_path / "new.war", digest, frozenset())
     with pytest.raises(NodeError, match=r"shop\.war could not be replaced: .*No such file"):
-        here.swap(tmp_path / "new.war", digest)
+        await here.swap(digest)
     (tmp_path / "webapps").write_text("a file")
     with pytest.raises(NodeError, match="could not be replaced"):
-        here.swap(tmp_path / "new.war", digest)
+        await here.swap(digest)
 
 
-def test_a_war_that_can_not_be_read_is_unknown_not_missing(tmp_path: Path) -> None:
+async def test_a_kept_folder_that_can_not_be_made_is_an_error(tmp_path: Path) -> None:
     here = node(tmp_path)
-    here.settings.war.mkdir(parents=True)
-    assert here.digest() is None
+    digest = make_war(tmp_path / "new.war")
+    kept_folder(here).parent.write_text("a file")
+    with pytest.raises(NodeError, match=r"could not be kept: .*Not a directory"):
+        await here.fetch(tmp_path / "new.war", digest, frozenset())
+    assert "can't be read" in (await here.look(answers=True)).trouble
+
+
+async def test_a_war_that_can_not_be_read_is_unknown_not_missing(tmp_path: Path) -> None:
+    here = node(tmp_path)
+    war_of(here).mkdir(parents=True)
+    seen = await here.look(answers=True)
+    assert seen.digest is None
+    assert "shop.war can't be read: Is a directory" in seen.trouble
 
 
 @pytest.mark.parametrize("harm", ["cut short", "overwritten", "no zip", "locked", "foreign"])
-def test_a_damaged_war_in_place_has_a_digest_and_no_manifest(tmp_path: Path, harm: str) -> None:
+async def test_a_damaged_war_in_place_has_a_digest_and_no_manifest(
+    tmp_path: Path, harm: str
+) -> None:
     here = node(tmp_path)
-    damage(here.settings.war, harm)
-    assert here.digest() == digest_of(here.settings.war)
-    assert here.manifest() == {}
+    damage(war_of(here), harm)
+    seen = await here.look(answers=True)
+    assert (seen.digest, seen.manifest) == (digest_of(war_of(here)), {})
+
+
+async def test_a_war_is_read_again_only_when_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = node(tmp_path)
+    make_war(war_of(here))
+    first = await here.look(answers=True)
+    monkeypatch.setattr(local, "digest_of", lambda path: "read again")
+    assert await here.look(answers=True) == first
+    times = war_of(here).stat()
+    with war_of(here).open("r+b") as file:
+        file.write(b"X")
+    os.utime(war_of(here), ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert (await here.look(answers=True)).digest == "read again"
+
+
+# --- kept releases -------------------------------------------------------------------------------
+
+
+async def test_the_releases_to_keep_stay_and_others_go_with_what_a_fetch_left(
+    tmp_path: Path,
+) -> None:
+    here = node(tmp_path)
+    digests = [make_war(tmp_path / f"{number}.war", str(number)) for number in range(3)]
+    first, second, third = digests
+    await here.fetch(tmp_path / "0.war", first, frozenset())
+    await here.fetch(tmp_path / "1.war", second, frozenset({first}))
+    assert (await here.look(answers=True)).kept == {first, second}
+    folder = kept_folder(here)
+    left_behind = Place(war_of(here), folder).fetching + "abc"
+    for name in (left_behind, ".000000000000.bigred-another-node's", "a-person's.war"):
+        (folder / name).write_bytes(b"half")
+    await here.fetch(tmp_path / "2.war", third, frozenset({second, "f" * 64}))
+    assert (await here.look(answers=True)).kept == {second, third}
+    assert left_behind not in names_in(folder)
+    assert len(names_in(folder)) == 4
+
+
+async def test_a_release_that_is_kept_is_not_copied_again(tmp_path: Path) -> None:
+    here = node(tmp_path)
+    digest = make_war(tmp_path / "new.war")
+    await here.fetch(tmp_path / "new.war", digest, frozenset())
+    before = kept_at(here, digest).stat().st_ino
+    assert "is kept already" in await here.fetch(tmp_path / "gone.war", digest, frozenset())
+    assert kept_at(here, digest).stat().st_ino == before
+
+
+async def test_a_release_for_which_there_is_no_room_is_refused_before_a_byte_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = node(tmp_path)
+    digest = make_war(tmp_path / "new.war")
+    monkeypatch.setattr(place, "SPARE_BYTES", 1 << 60)
+    said = r"MiB free; .* MiB are needed: .* to keep the release, .* to spare; make room there"
+    with pytest.raises(NodeError, match=said):
+        await here.fetch(tmp_path / "new.war", digest, frozenset())
+    assert names_in(kept_folder(here)) == []
+
+
+async def test_a_disk_that_fails_in_mid_swap_leaves_the_old_war_and_no_debris(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = node(tmp_path)
+    old = make_war(war_of(here))
+    digest = make_war(tmp_path / "new.war", "1.1.0")
+    await here.fetch(tmp_path / "new.war", digest, frozenset())
+
+    def fails(path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(shelf, "sync", fails)
+    with pytest.raises(NodeError, match=r"could not be replaced: .*Input/output error"):
+        await here.swap(digest)
+    assert (await here.look(answers=True)).digest == old
+    assert names_in(war_of(here).parent) == ["shop.war"]
+    other = make_war(tmp_path / "other.war", "1.2.0")
+    with pytest.raises(NodeError, match=r"could not be kept: .*Input/output error"):
+        await here.fetch(tmp_path / "other.war", other, frozenset({digest}))
+    assert names_in(kept_folder(here)) == [f"{digest}.war"]
+
+
+async def test_a_swap_that_its_caller_gave_up_changes_nothing_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = node(tmp_path)
+    old = make_war(war_of(here))
+    (war_of(here).parent / "shop").mkdir()
+    digest = make_war(tmp_path / "new.war", "1.1.0")
+    await here.fetch(tmp_path / "new.war", digest, frozenset())
+    copying, go_on = threading.Event(), threading.Event()
+
+    def slow(path: Path) -> None:
+        copying.set()
+        assert go_on.wait(10)
+
+    monkeypatch.setattr(shelf, "sync", slow)
+    swap = asyncio.create_task(here.swap(digest))
+    assert await asyncio.to_thread(copying.wait, 10)
+    swap.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await swap
+    go_on.set()
+    folder = war_of(here).parent
+    gone = lambda: not any(".bigred-" in name for name in names_in(folder))  # noqa: E731
+    await asyncio.to_thread(wait_until, gone, 10, "the thread has ended")
+    assert names_in(folder) == ["shop", "shop.war"]
+    assert (await here.look(answers=True)).digest == old
+
+
+async def test_a_command_that_its_caller_gave_up_does_not_do_its_work_later(tmp_path: Path) -> None:
+    command = script(tmp_path, f"sleep 30 & echo $! > {tmp_path}/pid; wait")
+    running = asyncio.create_task(local.run(command, 60))
+    pid = tmp_path / "pid"
+    begun = lambda: pid.exists() and pid.read_text() != ""  # noqa: E731
+    await asyncio.to_thread(wait_until, begun, 5, "it runs")
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    wait_until(lambda: _is_gone(int(pid.read_text())), 5, "the child is gone")
+
+
+async def test_a_command_that_is_not_configured_is_asked_for(tmp_path: Path) -> None:
+    here = LocalHost(NodeSettings(url="http://127.0.0.1:1", war=tmp_path / "webapps" / "shop.war"))
+    with pytest.raises(NodeError, match="has no command 'stop'"):
+        await here.stop(5)
+    assert (await here.look(answers=False)).running is None
+
+
+def test_only_a_node_that_is_more_than_http_has_a_host() -> None:
+    node = NodeSettings.model_validate(
+        {
+            "url": "http://127.0.0.1:1",
+            "reach": "manager",
+            "manager": {"user": "u", "password_file": "/p"},
+        }
+    )
+    assert Hosts().of(node) is None
+    with pytest.raises(NodeError, match="has no war"):
+        LocalHost(node)
 
 
 def damage(path: Path, harm: str) -> None:

@@ -92,6 +92,21 @@ class Settings(Section):
                 raise ValueError(f"boxes.{name}.app: no app {box.app!r} here; there is: {known}")
         return self
 
+    @model_validator(mode="after")
+    def _apps_share_no_kept_folder(self) -> "Settings":
+        owners: dict[tuple[str, Path], str] = {}
+        for name, app in self.apps.items():
+            for node in app.nodes.values():
+                if (folder := node.kept_folder) is None:
+                    continue
+                place = (node.ssh.host if node.ssh else "", folder)
+                if owners.setdefault(place, name) != name:
+                    raise ValueError(
+                        f"apps {owners[place]} and {name} keep their releases in {folder}, where "
+                        "each would remove the other's; give each a `kept` of its own"
+                    )
+        return self
+
     def context_of(self, app: str) -> str:
         """Give the context path of an app: the one configured, or else its name."""
         configured = self.apps[app].context

@@ -78,7 +78,8 @@ class NodeSettings(Section):
             raise ValueError("reach = 'ssh' and the table ssh go together")
         if self.war is None:
             raise ValueError(f"reach = '{self.reach}' needs war")
-        if self.kept_folder == self.war.parent:
+        kept = self.kept_folder
+        if kept and self.war.parent in (kept, *kept.parents):
             raise ValueError("kept must not be Tomcat's own folder: it would serve what lies there")
         return self
 
@@ -86,11 +87,12 @@ class NodeSettings(Section):
     def kept_folder(self) -> Path | None:
         """The folder on the node where releases are kept; None where only HTTP reaches it.
 
-        Beside Tomcat's folder, never in it: Tomcat serves every folder that it finds there.
+        Beside Tomcat's folder, never in it: Tomcat serves every folder that it finds there. A
+        folder for each app: what one app no longer needs must not be looked for among another's.
         """
         if self.war is None:
             return None
-        return self.kept or self.war.parent.parent / "bigred-releases"
+        return self.kept or self.war.parent.parent / "bigred-releases" / self.war.stem
 
     @property
     def manager_url(self) -> str:

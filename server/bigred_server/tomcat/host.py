@@ -32,7 +32,7 @@ class Host(Protocol):
     """
 
     async def look(self, *, answers: bool) -> HostSeen:
-        """Look at it. `answers`: the app was heard a moment ago, so Tomcat runs: save the asking."""
+        """Look at it. `answers`: the app was heard a moment ago, so Tomcat runs; don't ask."""
 
     async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
         """Bring a release to the kept ones: to a temporary name, verified there, renamed.

@@ -1,122 +1,127 @@
-"""A node on this machine: its WAR is a file, its Tomcat is stopped and started by commands."""
+"""A host that is this machine: files are files, and Tomcat is stopped and started by commands."""
 
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from bigred_server.errors import NodeError
-from bigred_server.files import digest_of, sync
+from bigred_server.files import digest_of
 from bigred_server.settings import NodeSettings
 from bigred_server.tomcat import war
+from bigred_server.tomcat.host import HostSeen
+from bigred_server.tomcat.place import Place, configured, place_of
+from bigred_server.tomcat.shelf import Shelf
 
-_RUNNING_DEADLINE_S = 5.0
-_TAIL = 800
+RUNNING_DEADLINE_S = 5.0
+TAIL = 800
 
-Stamp = tuple[int, int, int]
+Stamp = tuple[int, int, int, int]
 
 
 @dataclass
-class LocalNode:
-    """One node. Looking never changes it; the acts may be repeated without harm."""
+class LocalHost:
+    """A Host: the machine on which we run, for one node."""
 
     settings: NodeSettings
-    _seen: tuple[Stamp, str, dict[str, str]] | None = field(default=None, init=False)
+    _place: Place = field(init=False)
+    _shelf: Shelf = field(init=False)
+    _known: tuple[Stamp, str, dict[str, str]] | None = field(default=None, init=False)
 
-    def digest(self) -> str | None:
-        """Give the digest of the WAR in place, "" when there is none, None when unreadable."""
-        seen = self._read()
-        return seen if seen is None else seen[0]
+    def __post_init__(self) -> None:
+        """Raise NodeError when the node has no WAR."""
+        self._place = place_of(self.settings)
+        self._shelf = Shelf(self._place)
 
-    def manifest(self) -> dict[str, str]:
-        """Give the manifest of the WAR in place; empty when there is none."""
-        seen = self._read()
-        return seen[1] if seen else {}
+    async def look(self, *, answers: bool) -> HostSeen:
+        """See Host."""
+        running = True if answers else await self._running()
+        return await asyncio.to_thread(self._look, running)
 
-    def _read(self) -> tuple[str, dict[str, str]] | None:
+    def _look(self, running: bool | None) -> HostSeen:
+        digest: str | None = None
+        manifest: dict[str, str] = {}
+        kept: frozenset[str] = frozenset()
+        free: int | None = None
+        trouble = []
         try:
-            status = self.settings.war.stat()
-            stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
-            if self._seen is None or self._seen[0] != stamp:
-                digest = digest_of(self.settings.war)
-                self._seen = (stamp, digest, war.manifest(self.settings.war))
+            digest, manifest = self._read()
+        except OSError as error:
+            trouble.append(f"{self._place.war} can't be read: {error.strerror or error}")
+        try:
+            kept, free = self._shelf.kept(), self._shelf.free()
+        except OSError as error:
+            trouble.append(f"{self._place.folder} can't be read: {error.strerror or error}")
+        return HostSeen(digest, running, manifest, kept, free, "; ".join(trouble))
+
+    def _read(self) -> tuple[str, dict[str, str]]:
+        """Give digest and manifest of the WAR in place; read anew only when the file changed."""
+        path = self._place.war
+        try:
+            status = path.stat()
+            stamp = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+            if self._known is None or self._known[0] != stamp:
+                self._known = (stamp, digest_of(path), war.manifest(path))
         except FileNotFoundError:
             return "", {}
-        except OSError:
-            return None
-        return self._seen[1], self._seen[2]
+        return self._known[1], self._known[2]
 
-    async def running(self) -> bool | None:
-        """Say whether Tomcat's process lives; None when its command can't tell."""
+    async def _running(self) -> bool | None:
+        if self.settings.running is None:
+            return None
         try:
-            code, _ = await run(self.settings.running, _RUNNING_DEADLINE_S)
+            code, _ = await run(self.settings.running, RUNNING_DEADLINE_S)
         except NodeError:
             return None
         return code == 0
 
+    async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
+        """See Host."""
+        return await asyncio.to_thread(self._shelf.fetch, source, digest, keep)
+
+    async def swap(self, digest: str) -> str:
+        """See Host. Once its caller has given it up, nothing is put in place any more."""
+        given_up = threading.Event()
+
+        def go_on() -> None:
+            if given_up.is_set():
+                raise NodeError(f"the swap of {self._place.war} was given up")
+
+        try:
+            return await asyncio.to_thread(self._shelf.swap, digest, go_on)
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+
     async def stop(self, deadline_s: float) -> str:
-        """Stop Tomcat; give what the command printed. Raises NodeError."""
-        return await self._do(self.settings.stop, deadline_s)
+        """See Host."""
+        return await self._do(configured(self.settings.stop, "stop"), deadline_s)
 
     async def start(self, deadline_s: float) -> str:
-        """Start Tomcat; give what the command printed. Raises NodeError."""
-        return await self._do(self.settings.start, deadline_s)
+        """See Host."""
+        return await self._do(configured(self.settings.start, "start"), deadline_s)
 
     async def _do(self, command: Sequence[str], deadline_s: float) -> str:
-        code, output = await run(command, deadline_s)
-        if code != 0:
-            raise NodeError(f"{' '.join(command)} ended with {code}: {output or 'no output'}")
-        return output
+        return printed(command, *await run(command, deadline_s))
 
-    def swap(self, source: Path, digest: str) -> str:
-        """Put a WAR in place: copied beside it, verified, renamed. Raises NodeError.
+    def kept(self, digest: str) -> PurePath:
+        """See Host."""
+        return self._place.kept(digest)
 
-        Tomcat must be stopped. What it unpacked from the old WAR goes first: were we cut off after
-        the rename, the old app would be served under the new WAR's name.
-        """
-        target = self.settings.war
-        try:
-            prefix = f".{target.name}.bigred-"
-            for left_behind in target.parent.glob(prefix + "*"):
-                left_behind.unlink()
-            handle, name = tempfile.mkstemp(dir=target.parent, prefix=prefix)
-            os.close(handle)
-            part = Path(name)
-            try:
-                shutil.copyfile(source, part)
-                sync(part)
-                if (found := digest_of(part)) != digest:
-                    raise NodeError(
-                        f"the copy in {target.parent} has SHA-256 {found}, not {digest}"
-                    )
-                self._inherit(part)
-                if target.with_suffix("").is_dir():
-                    shutil.rmtree(target.with_suffix(""))
-                part.replace(target)
-            finally:
-                part.unlink(missing_ok=True)
-            sync(target.parent)
-        except OSError as error:
-            if isinstance(error, NodeError):
-                raise
-            raise NodeError(f"{target} could not be replaced: {error}") from error
-        return f"{target} is {digest[:12]}"
+    async def close(self) -> None:
+        """See Host."""
 
-    def _inherit(self, part: Path) -> None:
-        """Give the new file the owner and mode of the old: Tomcat must be able to read it."""
-        try:
-            old = self.settings.war.stat()
-        except FileNotFoundError:
-            part.chmod(0o644)
-            return
-        part.chmod(old.st_mode & 0o777)
-        if os.geteuid() == 0:
-            os.chown(part, old.st_uid, old.st_gid)
+
+def printed(command: Sequence[str], code: int, output: str) -> str:
+    """Give what a command printed. Raises NodeError when it failed."""
+    if code != 0:
+        raise NodeError(f"{' '.join(command)} ended with {code}: {output or 'no output'}")
+    return output
 
 
 async def run(command: Sequence[str], deadline_s: float) -> tuple[int, str]:
@@ -138,10 +143,12 @@ async def run(command: Sequence[str], deadline_s: float) -> tuple[int, str]:
         try:
             code = await asyncio.wait_for(child.wait(), deadline_s)
         except TimeoutError as error:
-            with contextlib.suppress(ProcessLookupError):  # it ended at the last moment
-                os.killpg(child.pid, signal.SIGKILL)
-            await child.wait()
             raise NodeError(f"{' '.join(command)} was not done in {deadline_s:g} s") from error
+        finally:
+            if child.returncode is None:  # given up: it must not do its work later
+                with contextlib.suppress(ProcessLookupError):  # it ended at the last moment
+                    os.killpg(child.pid, signal.SIGKILL)
+                await child.wait()
         size = output.seek(0, os.SEEK_END)
-        output.seek(max(0, size - _TAIL))
+        output.seek(max(0, size - TAIL))
         return code, output.read().decode("utf-8", "replace").strip()

@@ -25,7 +25,7 @@ class Seen:
 
 
 class Node(Protocol):
-    """What a fleet needs of a node. Acts raise NodeError; see `Host` for what all of them promise."""
+    """What a fleet needs of a node. Acts raise NodeError; `Host` says what all of them promise."""
 
     async def look(self, *, answers: bool) -> Seen:
         """Look at it. `answers`: the app was heard a moment ago."""

@@ -5,6 +5,7 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
+from typing import IO
 
 from bigred_server.errors import ReleaseError
 
@@ -40,14 +41,14 @@ def check(path: Path) -> None:
         raise ReleaseError(f"{path}: no WAR, the zip is empty")
 
 
-def manifest(path: Path) -> dict[str, str]:
+def manifest(war: Path | IO[bytes]) -> dict[str, str]:
     """Read the main attributes of META-INF/MANIFEST.MF; empty when there is none to be read.
 
     Source: the JAR File Specification. A line that begins with a space continues the one before,
     and an empty line ends the main section.
     """
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(_MANIFEST) as file:
+        with zipfile.ZipFile(war) as archive, archive.open(_MANIFEST) as file:
             text = file.read(_MAX_MANIFEST).decode("utf-8", "replace")
     except (KeyError, *_UNREADABLE):
         return {}
