@@ -38,3 +38,7 @@ class NodeError(BigredError, OSError):
 
 class LeaseLostError(BigredError, RuntimeError):
     """Another server leads the app by now; whatever was begun here must not go on."""
+
+
+class JournalError(BigredError, RuntimeError):
+    """The journal can't be opened."""
