@@ -1,7 +1,6 @@
 """The journal: its tables, its transactions, and who may have it."""
 
 import asyncio
-import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -13,17 +12,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
+from tests.support.postgresql import Cluster
 
 from bigred_broker.messages import Phase
-from bigred_server.errors import DeploymentError, NotRunningError
+from bigred_server.errors import DeploymentError, JournalError, NotRunningError
 from bigred_server.journal import acts, armings, deployments, events, lock, releases
+from bigred_server.journal import database as database_module
 from bigred_server.journal.acts import Outcome
 from bigred_server.journal.database import Database, Place
 from bigred_server.journal.deployments import Record
 from bigred_server.journal.tables import metadata
 from bigred_server.release import Release, Stage
 from bigred_server.rollout.command import Command
-from tests.support.postgresql import Cluster
 
 A, B = "a" * 64, "b" * 64
 
@@ -68,6 +68,46 @@ async def test_the_migrations_make_the_tables_that_the_code_means(db: Database) 
 
     async with db.read() as connection:
         assert await connection.run_sync(differences) == []
+
+
+# A deployment with an act, as the first revision had them.
+EARLIER = (
+    "INSERT INTO deployment (id, app, digest, who, phase, reason, nodes, skipped, rollback_asked,"
+    " blames_build, not_before, started_at)"
+    " VALUES ('d-1', 'shop', 'a', 'office', 'rolling', '', '[]', '[]', true, false, 0, 1)",
+    "INSERT INTO act (deployment, node, kind, digest, begun_at, evidence)"
+    " VALUES ('d-1', 'node1', 'stop', 'a', 1, '')",
+)
+
+
+async def test_a_journal_of_the_first_revision_is_brought_up_to_date(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(database_module, "REVISION", "0001")
+        database = await Database.open(place)
+        async with database.write() as connection:
+            for statement in EARLIER:
+                await connection.execute(text(statement))
+        await database.close()
+    database = await Database.open(place)
+    async with database.write() as connection:
+        running = await deployments.running(connection, "shop")
+        [act] = await acts.of_deployment(connection, "d-1")
+        with pytest.raises(DeploymentError):
+            await deployments.add(connection, record("d-2"))
+    await database.close()
+    assert running is not None
+    assert (running.command, running.set_aside, act.token) == (Command.ROLLBACK, (), 0)
+
+
+async def test_a_journal_of_a_newer_bigred_is_refused(place: Place) -> None:
+    database = await Database.open(place)
+    async with database.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await database.close()
+    with pytest.raises(JournalError, match="a newer Bigred has used it"):
+        await Database.open(place)
 
 
 async def test_a_journal_survives_being_opened_again(place: Place) -> None:
@@ -274,12 +314,13 @@ asyncio.run(write(place if "://" in place else pathlib.Path(place), sys.argv[2])
 
 async def test_processes_open_and_write_a_new_journal_at_the_same_time(place: Place) -> None:
     writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(place), str(who)], stderr=subprocess.PIPE
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", WRITER, str(place), str(who)), stderr=asyncio.subprocess.PIPE
         )
         for who in range(3)
     ]
-    told = [writer.communicate(timeout=60)[1].decode() for writer in writers]
+    async with asyncio.timeout(60):
+        told = [(await writer.communicate())[1].decode() for writer in writers]
     assert [writer.returncode for writer in writers] == [0, 0, 0], told
     database = await Database.open(place)
     async with database.read() as connection:

@@ -31,18 +31,23 @@ class Database:
         Raises JournalError when PostgreSQL can't be reached, or the journal is a newer Bigred's.
         """
         if isinstance(place, Path):
-            database = cls(sqlite.engines(place))
-            await database._migrate()
-            return database
-        database = cls(postgresql.engines(place))
+            return await cls._opened(sqlite.engines(place))
         try:
-            await database._migrate()
+            return await cls._opened(postgresql.engines(place))
         except OperationalError as error:
-            await database.close()
             raise JournalError(
                 f"the journal at {postgresql.shown(place)} can't be used: "
                 f"{' '.join(str(error.orig).split())}; mend 'database' in [server], or start it"
             ) from error
+
+    @classmethod
+    async def _opened(cls, engines: Engines) -> "Database":
+        database = cls(engines)
+        try:
+            await database._migrate()
+        except BaseException:
+            await database.close()
+            raise
         return database
 
     @contextlib.asynccontextmanager

@@ -108,7 +108,10 @@ def _driver() -> Any:
         """
 
         async def wait(
-            self, gen: Any, interval: float = 0.1, timeout: float | None = None  # noqa: ASYNC109
+            self,
+            gen: Any,
+            interval: float = 0.1,
+            timeout: float | None = None,  # noqa: ASYNC109
         ) -> Any:
             try:
                 return await waiting.wait_async(

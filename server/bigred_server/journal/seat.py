@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 
@@ -34,49 +35,63 @@ class Seat:
     run: str
     leads: Mapping[str, Leadership]
     _name: str = ""
+    _named: Lease | None = None
     _leases: tuple[Lease, ...] = ()
 
-    async def keep(self) -> None:
+    async def keep(self) -> NoReturn:
         """Keep all leases up until cancelled. Run it as a task, beside those who act.
 
         Raises NotRunningError when another server has the name.
         """
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(lease.run()) for lease in self._leases]
-            named = self._leases[0] if self._leases else None
-            while not (named and named.lost_to_another):
+            keeping = [tasks.create_task(lease.run()) for lease in self._leases]
+            while self._named is None or not self._named.lost_to_another:
+                if self._named is not None:
+                    await self._named.hold()
                 await asyncio.sleep(_NAME_AGAIN_S)
-            for task in running:
+            for task in keeping:
                 task.cancel()
         raise _namesake(self._name)
 
 
-@contextlib.asynccontextmanager
-async def taken(place: Place, name: str, apps: Iterable[str]) -> AsyncIterator[Seat]:
+def taken(
+    place: Place, name: str, apps: Iterable[str]
+) -> contextlib.AbstractAsyncContextManager[Seat]:
     """Have a seat until the block ends, and with it all that was begun by its leave.
 
     Raises NotRunningError when another server has the file or the name, JournalError when the
     journal can't be opened.
     """
     run = uuid.uuid4().hex
-    with lock.held(place) if isinstance(place, Path) else contextlib.nullcontext():
-        db = await Database.open(place)
+    if isinstance(place, Path):
+        return _alone(place, run, apps)
+    return _among_others(place, name, run, apps)
+
+
+@contextlib.asynccontextmanager
+async def _alone(file: Path, run: str, apps: Iterable[str]) -> AsyncIterator[Seat]:
+    with lock.held(file):
+        db = await Database.open(file)
         try:
-            if isinstance(place, Path):
-                yield Seat(db, run, {app: Sole() for app in apps})
-                return
-            # Not all of the run's 32 digits: that much fits into the row.
-            holder = f"{name}/{run[:16]}"
-            named = Lease(db, f"server:{name}", holder)
-            leads = {app: Lease(db, app, holder) for app in apps}
-            leases_ = (named, *leads.values())
-            await _take_name(named, name)
-            try:
-                yield Seat(db, run, leads, name, leases_)
-            finally:
-                await asyncio.gather(*(lease.resign() for lease in leases_))
+            yield Seat(db, run, {app: Sole() for app in apps})
         finally:
             await db.close()
+
+
+@contextlib.asynccontextmanager
+async def _among_others(url: str, name: str, run: str, apps: Iterable[str]) -> AsyncIterator[Seat]:
+    db = await Database.open(url)
+    # Not all of the run's 32 digits: that much fits into the row.
+    holder = f"{name}/{run[:16]}"
+    named = Lease(db, f"server:{name}", holder)
+    leads = {app: Lease(db, app, holder) for app in apps}
+    try:
+        await _take_name(named, name)
+        yield Seat(db, run, leads, name, named, tuple(leads.values()))
+    finally:
+        # Another takes over at once, and the next server of this name need not wait.
+        await asyncio.gather(*(lease.resign() for lease in (named, *leads.values())))
+        await db.close()
 
 
 async def is_any_taken(place: Place, db: Database) -> bool:
@@ -91,9 +106,11 @@ async def _take_name(named: Lease, name: str) -> None:
     """Take the name; what an earlier run held that was killed ends within a lease's life."""
     try:
         async with asyncio.timeout(LEASE_S + 2.0):
-            if not await named.hold():
-                log.info("waiting for the name, which an earlier run may have held", name=name)
+            told = False
             while not await named.hold():
+                if not told:
+                    told = True
+                    log.info("waiting for the name: an earlier run may have been killed", name=name)
                 await asyncio.sleep(_NAME_AGAIN_S)
     except TimeoutError as error:
         raise _namesake(name) from error
