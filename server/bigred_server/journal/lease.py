@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.errors import LeaseLostError
@@ -114,7 +114,7 @@ class Lease:
             async with asyncio.timeout(ANSWER_S), self._db.aside() as db:
                 await leases.give_back(db, self._app, self._holder, self.token)
         except (SQLAlchemyError, TimeoutError) as error:
-            log.warning("the lease could not be given back", app=self._app, reason=str(error))
+            log.warning("the lease is not given back", lease=self._app, reason=_told(error))
 
     async def _ask(self) -> None:
         asked_at_s = self._clock_s()
@@ -122,7 +122,7 @@ class Lease:
             async with asyncio.timeout(ANSWER_S), self._db.aside() as db:
                 token = await leases.take(db, self._app, self._holder, LEASE_S)
         except (SQLAlchemyError, TimeoutError) as error:
-            self._complain(str(error) or f"no answer within {ANSWER_S:g} s")
+            self._complain(_told(error))
             self._enter(self._term.unanswered(self._clock_s()))
         else:
             self._trouble = ""
@@ -134,14 +134,14 @@ class Lease:
     def _complain(self, trouble: str) -> None:
         if trouble != self._trouble:
             self._trouble = trouble
-            log.warning("the lease is not renewed", app=self._app, reason=trouble)
+            log.warning("the lease is not renewed", lease=self._app, reason=trouble)
 
     def _enter(self, term: Term) -> None:
         was, self._term = self._term, term
         if term.token != was.token:
-            log.info("this server leads", app=self._app, token=term.token)
+            log.info("the lease is ours", lease=self._app, token=term.token)
         elif term.lost_to_another and not was.lost_to_another:
-            log.info("another server leads", app=self._app)
+            log.info("another server has the lease", lease=self._app)
         # A block that began under an earlier token has seen the lease end.
         now_s, left_s = asyncio.get_running_loop().time(), self.left_s()
         for bound, token in self._guards.items():
@@ -156,3 +156,8 @@ class Lease:
         return LeaseLostError(
             f"this server does not lead {self._app} any more; whoever does goes on from its look"
         )
+
+
+def _told(error: SQLAlchemyError | TimeoutError) -> str:
+    reason = error.orig if isinstance(error, DBAPIError) else error
+    return " ".join(str(reason).split()) or f"no answer within {ANSWER_S:g} s"
