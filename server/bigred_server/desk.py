@@ -155,8 +155,10 @@ class Desk:
         return known.app if known else next(iter(self._settings.apps))
 
     def _announce(self, box: str) -> None:
-        if (announced := self._announcement(box)) and self._leads_app(self._app(box)):
-            self._keep(self._app(box), *announced)
+        app = self._app(box)
+        if (announced := self._announcement(box)) and self._leads_app(app):
+            self._begin_to_speak(app)
+            self._keep(app, *announced)
 
     def _announce_again(self) -> None:
         for box in self._infos:
