@@ -7,14 +7,14 @@ What is to be seen by everyone who connects (`keep`) is published again on every
 
 import asyncio
 import contextlib
-import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from bigred_broker.connection import Connection, Delivery, NotConnectedError
+from bigred_broker.delays import LONGEST_S, delays
 from bigred_broker.messages import MAX_BYTES, MessageError, Status
 from bigred_broker.settings import BrokerSettings
 
@@ -24,22 +24,9 @@ HEARTBEAT_S = 5.0
 HEARTBEAT_DEADLINE_S = 5.0
 CONNECT_DEADLINE_S = 10.0
 FAREWELL_DEADLINE_S = 1.0
-_FIRST_DELAY_S = 0.5
-_LONGEST_DELAY_S = 15.0
 # A link that stood so long begins anew with short waits. Longer than the longest wait: two clients
 # of one name evict each other, and would else do so twice a second for ever.
-STEADY_S = 2 * _LONGEST_DELAY_S
-
-
-def delays(dice: Callable[[], float] = random.random) -> Iterator[float]:
-    """Give the waits between attempts in seconds: doubling, each spread over half to all of it.
-
-    Spread, because a hundred boxes that lost the broker together must not come back together.
-    """
-    longest = _FIRST_DELAY_S
-    while True:
-        yield longest * (0.5 + dice() / 2)
-        longest = min(longest * 2, _LONGEST_DELAY_S)
+STEADY_S = 2 * LONGEST_S
 
 
 @dataclass(frozen=True)
@@ -64,6 +51,7 @@ class Link:
     Run `run()` as a task; read `happenings`. Not for use from other threads. Deliveries come only
     between a LinkUp and its LinkDown: what a LinkUp makes a reader forget is told again after it.
     With `as_published` a message says that it was sent to be retained even when it comes live.
+    What is kept is published again on a new connection only where `may_tell(topic)` says so.
     """
 
     broker: BrokerSettings
@@ -73,6 +61,7 @@ class Link:
     session_expiry_s: int = 0
     as_published: bool = False
     heartbeat_s: float = HEARTBEAT_S
+    may_tell: Callable[[str], bool] = lambda _topic: True
     happenings: asyncio.Queue[Happening] = field(default_factory=asyncio.Queue)
     _kept: dict[str, bytes] = field(default_factory=dict)
     _connection: Connection | None = None
@@ -106,6 +95,17 @@ class Link:
             # Just lost: the next connection publishes it.
             with contextlib.suppress(NotConnectedError):
                 self._connection.publish(topic, payload, retain=True)
+
+    def forget(self, topic: str) -> None:
+        """Keep a message no longer; what the broker has of it stays."""
+        self._kept.pop(topic, None)
+
+    def say_online(self) -> None:
+        """Say again that we are there: somebody with the same status topic said the opposite."""
+        if self._connection is not None:
+            # Just lost: the next connection says it anyway.
+            with contextlib.suppress(NotConnectedError):
+                self._greet(self._connection)
 
     async def run(self) -> None:
         """Keep the link up until cancelled; then say farewell, so that no will is needed."""
@@ -145,9 +145,10 @@ class Link:
             await connection.subscribe(
                 self.subscriptions, CONNECT_DEADLINE_S, as_published=self.as_published
             )
-            connection.publish(self.status_topic, Status.ONLINE.value.encode(), retain=True)
+            self._greet(connection)
             for topic, payload in self._kept.items():
-                connection.publish(topic, payload, retain=True)
+                if self.may_tell(topic):
+                    connection.publish(topic, payload, retain=True)
             self._connection = connection
             self._told = ""
             self.happenings.put_nowait(LinkUp())
@@ -176,6 +177,9 @@ class Link:
             pause = max(0.0, self.heartbeat_s - (time.monotonic() - started))
             await asyncio.wait([connection.lost], timeout=pause)
         return connection.lost.result()
+
+    def _greet(self, connection: Connection) -> None:
+        connection.publish(self.status_topic, Status.ONLINE.value.encode(), retain=True)
 
     def _tell_down(self, reason: str) -> None:
         if reason != self._told:

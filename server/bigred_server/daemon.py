@@ -1,36 +1,18 @@
-"""The deploy server: the link to the boxes, the answers to their presses, one controller an app."""
+"""The deploy server: a seat at the journal, a desk for the boxes, and one controller an app."""
 
 import asyncio
-import contextlib
 import signal
-import time
-import uuid
-from collections import defaultdict
-from pathlib import Path
 
 import httpx2
 import structlog
 
-from bigred_broker import homeassistant
-from bigred_broker.connection import Delivery, NotConnectedError
-from bigred_broker.faults import Faults
-from bigred_broker.link import Link, LinkUp
-from bigred_broker.messages import (
-    AppEvent,
-    AppState,
-    BoxEvent,
-    BoxInfo,
-    MessageError,
-    Reply,
-    decode,
-    encode,
-)
-from bigred_broker.topics import Topics
 from bigred_server.arming.presses import Presses
-from bigred_server.errors import HaproxyAwayError, HaproxyError
+from bigred_server.desk import Desk
+from bigred_server.errors import HaproxyAwayError, HaproxyError, NotRunningError
 from bigred_server.fleet import RealFleet
-from bigred_server.journal import lock
-from bigred_server.journal.database import Database
+from bigred_server.journal import seat
+from bigred_server.journal.database import Place
+from bigred_server.journal.seat import Seat
 from bigred_server.pipeline.store import Store
 from bigred_server.rollout.adoption import Adoption
 from bigred_server.rollout.controller import Controller
@@ -40,15 +22,10 @@ from bigred_server.tomcat.probe import client
 
 log = structlog.get_logger(__name__)
 
-CLIENT_ID = "bigred-server"
-_EXPIRY_S = 5
-# A press that was on its way while the server died is delivered to the next one, which answers it.
-_SESSION_EXPIRY_S = 30
 
-
-def journal_path(state: Path) -> Path:
-    """Say where the journal is, below the state folder."""
-    return state / "bigred.db"
+def journal_place(server: ServerSettings) -> Place:
+    """Say where the journal is: in PostgreSQL, or a file in the state folder."""
+    return server.database or server.state / "bigred.db"
 
 
 def release_store(server: ServerSettings) -> Store:
@@ -59,76 +36,72 @@ def release_store(server: ServerSettings) -> Store:
 async def serve(settings: Settings) -> None:
     """Run the server until SIGTERM or SIGINT.
 
-    Raises NotRunningError when another one uses the journal, HaproxyError when an app's HAProxy
-    denies us what we need.
+    Raises NotRunningError when another one uses the journal or the name, JournalError when the
+    journal can't be opened, HaproxyError when an app's HAProxy denies us what we need.
     """
-    journal = journal_path(settings.server.state)
-    with lock.held(journal):
-        db = await Database.open(journal)
-        try:
-            async with client() as http:
-                await Server(settings, db, http).run()
-        finally:
-            await db.close()
+    place = journal_place(settings.server)
+    async with seat.taken(place, settings.server.name, settings.apps) as taken, client() as http:
+        await Server(settings, taken, http).run()
 
 
 class Server:
     """All parts of a running server."""
 
-    def __init__(self, settings: Settings, db: Database, http: httpx2.AsyncClient) -> None:
-        self._settings = settings
-        self._db = db
-        self._topics = Topics(settings.broker.prefix)
-        self._link = Link(
-            settings.broker,
-            CLIENT_ID,
-            self._topics.server_status,
-            [self._topics.every_box, homeassistant.BIRTH_TOPIC],
-            session_expiry_s=_SESSION_EXPIRY_S,
-            # A press that was sent to be retained is none, also when it comes live.
-            as_published=True,
-        )
-        self._faults = Faults()
-        self._infos: dict[str, BoxInfo] = {}
-        self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+    def __init__(self, settings: Settings, taken: Seat, http: httpx2.AsyncClient) -> None:
+        self._seat = taken
+        self._desk = Desk(settings, taken.leads)
         store = release_store(settings.server)
         self._fleets = {name: RealFleet(app, store, http) for name, app in settings.apps.items()}
         self._controllers = {
             name: self._controller(name, app, store) for name, app in settings.apps.items()
         }
         self._presses = Presses(
-            settings, db, self._fleets, uuid.uuid4().hex, lambda app: self._controllers[app].wake()
+            settings,
+            taken.db,
+            self._fleets,
+            taken.run,
+            lambda app: self._controllers[app].wake(),
         )
 
     def _controller(self, name: str, app: AppSettings, store: Store) -> Controller:
         wars = {name: node.war for name, node in app.nodes.items() if node.war}
         return Controller(
             app=name,
-            db=self._db,
+            db=self._seat.db,
             fleet=self._fleets[name],
             policy=app.policy(),
-            adoption=Adoption(name, self._db, store, app.marker, wars),
-            narrator=Narrator(self._db, self._publish_event),
-            tell=self._keep_state,
+            adoption=Adoption(name, self._seat.db, store, app.marker, wars),
+            narrator=Narrator(self._seat.db, self._desk.publish_event),
+            tell=self._desk.keep_state,
         )
 
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT."""
+        """Run until SIGTERM or SIGINT. Raises NotRunningError when the name is another's now."""
         await self._check_fleets()
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         async with asyncio.TaskGroup() as tasks:
+            kept = tasks.create_task(self._keep_seat(stopped))
             running = [
-                tasks.create_task(self._link.run()),
-                tasks.create_task(self._listen(tasks)),
+                tasks.create_task(self._desk.run(self._presses)),
                 *(tasks.create_task(each.run()) for each in self._controllers.values()),
             ]
             log.info("the server runs", apps=list(self._controllers))
             await stopped.wait()
             log.info("the server stops")
-            for task in running:
+            for task in (kept, *running):
                 task.cancel()
+        if not kept.cancelled() and (reason := kept.result()):
+            raise reason
+
+    async def _keep_seat(self, stopped: asyncio.Event) -> NotRunningError:
+        """Keep the seat; when that can't be, stop in good order and give the reason."""
+        try:
+            await self._seat.keep()
+        except NotRunningError as error:
+            stopped.set()
+            return error
 
     async def _check_fleets(self) -> None:
         for name, fleet in self._fleets.items():
@@ -139,74 +112,3 @@ class Server:
                 log.warning("HAProxy is away", app=name, reason=str(error))
             except HaproxyError as error:
                 raise HaproxyError(f"app {name}: {error}") from error
-
-    async def _listen(self, tasks: asyncio.TaskGroup) -> None:
-        while True:
-            happening = await self._link.happenings.get()
-            if isinstance(happening, Delivery):
-                tasks.create_task(self._receive(happening))
-            elif isinstance(happening, LinkUp):
-                log.info("connected to the broker")
-
-    async def _receive(self, delivery: Delivery) -> None:
-        """Deal with one message, whatever it is; acknowledge it when its answer is written."""
-        try:
-            await self._dispatch(delivery)
-        except MessageError as error:
-            levels = self._topics.parse(delivery.topic) or (delivery.topic,)
-            if self._faults.count("/".join(levels[:2]), time.monotonic()):
-                log.warning("malformed message", topic=delivery.topic, error=str(error))
-        except Exception:
-            # The outermost edge of one message's task: the next message must be dealt with.
-            log.exception("a message could not be dealt with", topic=delivery.topic)
-        delivery.ack()
-
-    async def _dispatch(self, delivery: Delivery) -> None:
-        if homeassistant.is_birth(delivery.topic, delivery.payload):
-            self._announce_again()
-            return
-        match self._topics.parse(delivery.topic):
-            case ("box", box, "event") if not delivery.retained:
-                async with self._locks[box]:
-                    await self._answer(box, decode(BoxEvent, delivery.payload))
-            case ("box", box, "info"):
-                self._infos[box] = decode(BoxInfo, delivery.payload)
-                if announced := self._announcement(box):
-                    self._link.keep(*announced)
-            case _:
-                return
-
-    async def _answer(self, box: str, event: BoxEvent) -> None:
-        reply = await self._presses.answer(box, event)
-        if reply is not None:
-            self._send(self._topics.box(box, "reply"), reply)
-
-    def _send(self, topic: str, message: Reply | AppEvent) -> None:
-        # Whoever is away now has no use for it later.
-        with contextlib.suppress(NotConnectedError):
-            self._link.publish(topic, encode(message), expiry_s=_EXPIRY_S)
-
-    def _publish_event(self, event: AppEvent) -> None:
-        self._send(self._topics.app(event.app, "event"), event)
-
-    def _keep_state(self, state: AppState) -> None:
-        topic = self._topics.app(state.app, "state")
-        try:
-            self._link.keep(topic, encode(state))
-        except MessageError:
-            # Some hundreds of nodes do not fit; how the app stands is told without them.
-            self._link.keep(topic, encode(state.model_copy(update={"nodes": ()})))
-
-    def _announce_again(self) -> None:
-        for box in self._infos:
-            if announced := self._announcement(box):
-                # Retained already: what stands is sent once more, to Home Assistant just started.
-                with contextlib.suppress(NotConnectedError):
-                    self._link.publish(*announced)
-
-    def _announcement(self, box: str) -> tuple[str, bytes] | None:
-        """Say how a box of ours is made known to Home Assistant on the same broker."""
-        if box not in self._settings.boxes:
-            return None
-        apps = [self._settings.boxes[box].app]
-        return homeassistant.discovery(self._topics, box, apps, self._infos[box])

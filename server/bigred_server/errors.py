@@ -42,3 +42,7 @@ class LeaseLostError(BigredError, RuntimeError):
 
 class HookError(BigredError, RuntimeError):
     """A hook failed, or took longer than it may."""
+
+
+class JournalError(BigredError, RuntimeError):
+    """The journal can't be opened."""

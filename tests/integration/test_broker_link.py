@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from bigred_broker import delays as delays_module
 from bigred_broker import link as link_module
 from bigred_broker import mosquitto
 from bigred_broker.connection import Connection, Delivery, NotConnectedError
@@ -392,7 +393,7 @@ async def test_who_loses_its_name_to_another_is_told_so_in_words(broker: Broker)
 async def test_two_links_of_one_name_back_off_instead_of_storming(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link_module, "_FIRST_DELAY_S", 0.05)
+    monkeypatch.setattr(delays_module, "_FIRST_S", 0.05)
     links = [Link(broker.settings, "red", STATUS, []) for _ in range(2)]
     ups = 0
     async with running(links[0]), running(links[1]):

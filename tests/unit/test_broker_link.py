@@ -6,7 +6,8 @@ import random
 import pytest
 
 from bigred_broker.connection import NotConnectedError
-from bigred_broker.link import STEADY_S, Link, delays
+from bigred_broker.delays import delays
+from bigred_broker.link import STEADY_S, Link
 from bigred_broker.messages import MAX_BYTES, MessageError
 from bigred_broker.settings import BrokerSettings
 

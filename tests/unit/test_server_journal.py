@@ -1,7 +1,6 @@
 """The journal: its tables, its transactions, and who may have it."""
 
 import asyncio
-import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -13,21 +12,40 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
+from tests.support.postgresql import Cluster
 
 from bigred_broker.messages import Phase
-from bigred_server.errors import DeploymentError, NotRunningError
+from bigred_server.errors import DeploymentError, JournalError, NotRunningError
 from bigred_server.journal import acts, armings, deployments, events, lock, releases
+from bigred_server.journal import database as database_module
 from bigred_server.journal.acts import Outcome
-from bigred_server.journal.database import Database
+from bigred_server.journal.database import Database, Place
 from bigred_server.journal.deployments import Record
 from bigred_server.journal.tables import metadata
 from bigred_server.release import Release, Stage
+from bigred_server.rollout.command import Command
 
 A, B = "a" * 64, "b" * 64
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A new journal's place, on either database."""
+    if request.param == "sqlite":
+        return tmp_path / "below" / "bigred.db"
+    cluster: Cluster = request.getfixturevalue("postgresql")
+    return cluster.new_database()
+
+
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
+async def db(place: Place) -> AsyncIterator[Database]:
+    database = await Database.open(place)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def sqlite_db(tmp_path: Path) -> AsyncIterator[Database]:
     database = await Database.open(tmp_path / "bigred.db")
     yield database
     await database.close()
@@ -52,9 +70,49 @@ async def test_the_migrations_make_the_tables_that_the_code_means(db: Database) 
         assert await connection.run_sync(differences) == []
 
 
-async def test_a_journal_survives_being_opened_again(tmp_path: Path) -> None:
+# A deployment with an act, as the first revision had them.
+EARLIER = (
+    "INSERT INTO deployment (id, app, digest, who, phase, reason, nodes, skipped, rollback_asked,"
+    " blames_build, not_before, started_at)"
+    " VALUES ('d-1', 'shop', 'a', 'office', 'rolling', '', '[]', '[]', true, false, 0, 1)",
+    "INSERT INTO act (deployment, node, kind, digest, begun_at, evidence)"
+    " VALUES ('d-1', 'node1', 'stop', 'a', 1, '')",
+)
+
+
+async def test_a_journal_of_the_first_revision_is_brought_up_to_date(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(database_module, "REVISION", "0001")
+        database = await Database.open(place)
+        async with database.write() as connection:
+            for statement in EARLIER:
+                await connection.execute(text(statement))
+        await database.close()
+    database = await Database.open(place)
+    async with database.write() as connection:
+        running = await deployments.running(connection, "shop")
+        [act] = await acts.of_deployment(connection, "d-1")
+        with pytest.raises(DeploymentError):
+            await deployments.add(connection, record("d-2"))
+    await database.close()
+    assert running is not None
+    assert (running.command, running.set_aside, act.token) == (Command.ROLLBACK, (), 0)
+
+
+async def test_a_journal_of_a_newer_bigred_is_refused(place: Place) -> None:
+    database = await Database.open(place)
+    async with database.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await database.close()
+    with pytest.raises(JournalError, match="a newer Bigred has used it"):
+        await Database.open(place)
+
+
+async def test_a_journal_survives_being_opened_again(place: Place) -> None:
     for expected in (0, 1):
-        database = await Database.open(tmp_path / "below" / "bigred.db")
+        database = await Database.open(place)
         async with database.write() as connection:
             assert len(await releases.of_app(connection, "shop")) == expected
             if not expected:
@@ -62,13 +120,17 @@ async def test_a_journal_survives_being_opened_again(tmp_path: Path) -> None:
         await database.close()
 
 
-async def test_a_commit_is_on_the_disk_and_readers_do_not_lock_writers_out(db: Database) -> None:
-    async with db.read() as connection:
+async def test_a_commit_is_on_the_disk(sqlite_db: Database) -> None:
+    async with sqlite_db.read() as connection:
         mode = await connection.execute(text("PRAGMA journal_mode"))
         synchronous = await connection.execute(text("PRAGMA synchronous"))
         foreign_keys = await connection.execute(text("PRAGMA foreign_keys"))
         assert (mode.scalar_one(), synchronous.scalar_one()) == ("wal", 2)
         assert foreign_keys.scalar_one() == 1
+
+
+async def test_readers_see_one_state_and_do_not_lock_writers_out(db: Database) -> None:
+    async with db.read() as connection:
         assert await releases.of_app(connection, "shop") == []
         async with db.write() as writer:
             await releases.add(writer, release(A, "1"))
@@ -108,7 +170,8 @@ async def test_a_version_is_one_release(db: Database) -> None:
     async with db.write() as connection:
         await releases.add(connection, release(A, "1"))
         with pytest.raises(IntegrityError):
-            await releases.add(connection, release(B, "1"))
+            async with connection.begin_nested():
+                await releases.add(connection, release(B, "1"))
 
 
 # --- deployments and acts ------------------------------------------------------------------------
@@ -135,7 +198,7 @@ async def test_a_deployment_is_read_as_it_was_written(db: Database) -> None:
         reason="because",
         nodes=("a", "b"),
         skipped=("c",),
-        rollback_asked=True,
+        command=Command.ROLLBACK,
         blames_build=True,
         takes_back=B,
         counters={"pid": 1},
@@ -231,7 +294,7 @@ async def test_writers_of_one_process_wait_for_each_other(db: Database) -> None:
 WRITER = """
 import asyncio, pathlib, sys
 from bigred_server.journal import releases
-from bigred_server.journal.database import Database
+from bigred_server.journal.database import Database, Place
 from bigred_server.release import Release, Stage
 
 async def write(path, who):
@@ -244,21 +307,25 @@ async def write(path, who):
             await releases.add(connection, new)
     await database.close()
 
-asyncio.run(write(pathlib.Path(sys.argv[1]), sys.argv[2]))
+place = sys.argv[1]
+asyncio.run(write(place if "://" in place else pathlib.Path(place), sys.argv[2]))
 """
 
 
-def test_processes_open_and_write_a_new_journal_at_the_same_time(tmp_path: Path) -> None:
-    path = tmp_path / "bigred.db"
+async def test_processes_open_and_write_a_new_journal_at_the_same_time(place: Place) -> None:
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, path, str(who)], stderr=subprocess.PIPE)
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", WRITER, str(place), str(who)), stderr=asyncio.subprocess.PIPE
+        )
         for who in range(3)
     ]
-    told = [writer.communicate(timeout=60)[1].decode() for writer in writers]
+    async with asyncio.timeout(60):
+        told = [(await writer.communicate())[1].decode() for writer in writers]
     assert [writer.returncode for writer in writers] == [0, 0, 0], told
-    connection = sqlite3.connect(path)
-    assert connection.execute("SELECT count(*) FROM release").fetchone() == (75,)
-    connection.close()
+    database = await Database.open(place)
+    async with database.read() as connection:
+        assert len(await releases.of_app(connection, "shop")) == 75
+    await database.close()
 
 
 # --- the lock ------------------------------------------------------------------------------------

@@ -30,13 +30,13 @@ def command(version: str | None, app: str | None, no_wait: bool, config: Path | 
     """Make VERSION live, or the newest ready release. Exit code 0 only when it is."""
     settings = settings_of(config)
     name = pick_app(settings, app)
-    need_server(settings)
     phase = run(_deploy(settings, name, version, wait=not no_wait))
     sys.exit(0 if phase in (Phase.SUCCEEDED, Phase.PREPARING) else 1)
 
 
 async def _deploy(settings: Settings, app: str, version: str | None, *, wait: bool) -> Phase:
     async with journal(settings) as db:
+        await need_server(settings, db)
         record = await wishes.deploy(db, app, version, person())
         click.echo(f"deployment {record.id} has begun")
         if not wait:

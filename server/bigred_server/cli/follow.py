@@ -39,7 +39,7 @@ async def follow(settings: Settings, db: Database, deployment: str) -> Record:
             return _found(record, deployment)
         if time.monotonic() - checked_at_s > _SERVER_CHECK_S:
             checked_at_s = time.monotonic()
-            if not is_running(settings):
+            if not await is_running(settings, db):
                 raise NotRunningError(
                     f"the server is gone; {deployment} goes on when it is started again"
                 )

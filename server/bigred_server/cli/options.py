@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import getpass
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,14 +12,20 @@ from typing import Any, TypeVar
 import click
 from sqlalchemy.exc import DatabaseError
 
-from bigred_server.daemon import journal_path
+from bigred_server.daemon import journal_place
 from bigred_server.errors import NotRunningError, UnknownAppError
-from bigred_server.journal import lock
+from bigred_server.journal import seat
 from bigred_server.journal.database import Database
 from bigred_server.settings import Settings, load
 
 SYSTEM_CONFIG = Path("/etc/bigred/bigred.toml")
 LOCAL_CONFIG = Path("bigred.toml")
+
+_IN_A_FILE = (
+    "the journal bigred.db in the state folder",
+    "stop the server, put the file aside or a good copy in its place",
+)
+_IN_POSTGRESQL = ("the journal in PostgreSQL", "look whether the database is up, and call again")
 
 T = TypeVar("T")
 
@@ -66,7 +73,7 @@ def pick_app(settings: Settings, app: str | None) -> str:
 async def journal(settings: Settings) -> AsyncIterator[Database]:
     """Open the journal for one verb."""
     need_state(settings)
-    db = await Database.open(journal_path(settings.server.state))
+    db = await Database.open(journal_place(settings.server))
     try:
         yield db
     finally:
@@ -81,20 +88,19 @@ def need_state(settings: Settings) -> None:
         state.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.ClickException(f"{state} can't be made: {error.strerror}; {mend}") from error
-    for path in (state, journal_path(state)):
-        if path.exists() and not os.access(path, os.W_OK):
+    for path in (state, journal_place(settings.server)):
+        if isinstance(path, Path) and path.exists() and not os.access(path, os.W_OK):
             raise click.ClickException(f"{path} can't be written; {mend}")
 
 
-def is_running(settings: Settings) -> bool:
-    """Say whether the server runs."""
-    need_state(settings)
-    return lock.is_held(journal_path(settings.server.state))
+async def is_running(settings: Settings, db: Database) -> bool:
+    """Say whether the server runs; of several, whether any does."""
+    return await seat.is_any_taken(journal_place(settings.server), db)
 
 
-def need_server(settings: Settings) -> None:
+async def need_server(settings: Settings, db: Database) -> None:
     """Raise NotRunningError unless the server runs: what is asked now must not happen later."""
-    if not is_running(settings):
+    if not await is_running(settings, db):
         raise NotRunningError("the server is not running; start it with: bigred server")
 
 
@@ -113,7 +119,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
     except DatabaseError as error:
-        raise click.ClickException(
-            f"the journal bigred.db in the state folder can't be used: {error.orig}; "
-            "stop the server, put the file aside or a good copy in its place"
-        ) from error
+        what, mend = _IN_A_FILE if isinstance(error.orig, sqlite3.Error) else _IN_POSTGRESQL
+        told = " ".join(str(error.orig).split())
+        raise click.ClickException(f"{what} can't be used: {told}; {mend}") from error

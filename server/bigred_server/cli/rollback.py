@@ -31,13 +31,13 @@ def command(app: str | None, config: Path | None) -> None:
     """
     settings = settings_of(config)
     name = pick_app(settings, app)
-    need_server(settings)
     sys.exit(0 if run(_rollback(settings, name)) else 1)
 
 
 async def _rollback(settings: Settings, app: str) -> bool:
     """Have it done and follow it; say whether the fleet is on the earlier release."""
     async with journal(settings) as db:
+        await need_server(settings, db)
         record, was_running = await wishes.rollback(db, app, person())
         click.echo(
             f"deployment {record.id} is taken back"

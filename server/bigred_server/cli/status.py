@@ -35,18 +35,21 @@ def command(app: str | None, as_json: bool, config: Path | None) -> None:
     """Show each app: what is live, what waits, what runs, and how every node stands."""
     settings = settings_of(config)
     names = [pick_app(settings, app)] if app else list(settings.apps)
-    for state, trouble in run(_states(settings, names)):
+    states, runs = run(_states(settings, names))
+    for state, trouble in states:
         if as_json:
             click.echo(state.model_dump_json(exclude_none=True))
         else:
             _print(state, trouble)
-    if not as_json and not is_running(settings):
+    if not as_json and not runs:
         click.echo("The server is not running; start it with: bigred server", err=True)
 
 
-async def _states(settings: Settings, names: list[str]) -> list[tuple[AppState, str]]:
+async def _states(settings: Settings, names: list[str]) -> tuple[list[tuple[AppState, str]], bool]:
+    """Look at each app; say, too, whether the server runs."""
     async with journal(settings) as db:
-        return [await _state(settings, db, name) for name in names]
+        states = [await _state(settings, db, name) for name in names]
+        return states, await is_running(settings, db)
 
 
 async def _state(settings: Settings, db: Database, name: str) -> tuple[AppState, str]:

@@ -4,89 +4,109 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from sqlalchemy import Connection, event, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bigred_server.errors import JournalError
+from bigred_server.journal import postgresql, sqlite
+from bigred_server.journal.engines import Engines
 
 REVISION = "0002"
-_WRITES = "bigred_writes"
-_BUSY_TIMEOUT_MS = 5000
+
+Place = Path | str
+"""Where a journal is: an SQLite file, or the URL of a PostgreSQL database."""
 
 
 class Database:
     """The journal's database. One per process; close it at the end."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._writer = engine.execution_options(**{_WRITES: True})
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
 
     @classmethod
-    async def open(cls, path: Path) -> "Database":
-        """Open the SQLite file, made and migrated where needed."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
-        event.listen(engine.sync_engine, "connect", _on_connect)
-        event.listen(engine.sync_engine, "begin", _on_begin)
-        database = cls(engine)
-        await database._migrate()
+    async def open(cls, place: Place) -> "Database":
+        """Open a journal, made and migrated where needed.
+
+        Raises JournalError when PostgreSQL can't be reached, or the journal is a newer Bigred's.
+        """
+        if isinstance(place, Path):
+            return await cls._opened(sqlite.engines(place))
+        try:
+            return await cls._opened(postgresql.engines(place))
+        except OperationalError as error:
+            raise JournalError(
+                f"the journal at {postgresql.shown(place)} can't be used: "
+                f"{' '.join(str(error.orig).split())}; mend 'database' in [server], or start it"
+            ) from error
+
+    @classmethod
+    async def _opened(cls, engines: Engines) -> "Database":
+        database = cls(engines)
+        try:
+            await database._migrate()
+        except BaseException:
+            await database.close()
+            raise
         return database
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection that sees one state of the journal."""
-        async with self._engine.begin() as connection:
+        async with self._engines.reader.begin() as connection:
             yield connection
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection in a transaction that is committed at the end, or undone on error."""
-        async with self._writer.begin() as connection:
+        """Give a connection in a transaction that is committed at the end, or undone on error.
+
+        It waits its turn: what it reads nobody else changes until it has ended.
+        """
+        async with self._engines.writer.begin() as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def aside(self) -> AsyncIterator[AsyncConnection]:
+        """Give a transaction without a turn, for what can't wait and is safe by its own row."""
+        async with self._engines.aside.begin() as connection:
             yield connection
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._engine.dispose()
+        await self._engines.dispose()
 
     async def _migrate(self) -> None:
         if await self._revision() == REVISION:
             return
+        # Of several that come at once each has its turn, and finds done what the first one did.
         async with self.write() as connection:
             await connection.run_sync(_upgrade)
 
     async def _revision(self) -> str | None:
-        try:
-            async with self.read() as connection:
-                found = await connection.execute(text("SELECT version_num FROM alembic_version"))
-                return found.scalar_one_or_none()
-        except OperationalError:
-            return None
+        async with self.read() as connection:
+            if not await connection.run_sync(_has_revision):
+                return None
+            found = await connection.execute(text("SELECT version_num FROM alembic_version"))
+            return found.scalar_one_or_none()
+
+
+def _has_revision(connection: Connection) -> bool:
+    return inspect(connection).has_table("alembic_version")
 
 
 def _upgrade(connection: Connection) -> None:
     # Alembic costs a quarter of a second to import, and is wanted once in the journal's life.
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.attributes["connection"] = connection
-    command.upgrade(config, REVISION)
-
-
-def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    # SQLAlchemy's own BEGIN, below, instead of the driver's: a reader must not lock out writers.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    # A press that was accepted must survive a power cut; FULL costs 0.4 ms a commit.
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-    cursor.close()
-
-
-def _on_begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    try:
+        command.upgrade(config, REVISION)
+    except CommandError as error:
+        raise JournalError(
+            f"the journal can't be brought to revision {REVISION} ({error}): a newer Bigred has "
+            "used it; run that one here, too"
+        ) from error

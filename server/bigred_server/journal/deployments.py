@@ -57,7 +57,9 @@ async def add(db: AsyncConnection, record: Record) -> None:
     """Write a new deployment. Raises DeploymentError when one of the app is running."""
     values = {**vars(record), **{name: list(getattr(record, name)) for name in _LISTS}}
     try:
-        await db.execute(insert(table).values(**values))
+        # By itself: PostgreSQL refuses all that follows an error in a transaction.
+        async with db.begin_nested():
+            await db.execute(insert(table).values(**values))
     except IntegrityError as error:
         raise DeploymentError(f"a deployment of {record.app} is running already") from error
 

@@ -14,7 +14,8 @@ def held(journal: Path) -> Iterator[None]:
     with _lock_file(journal).open("w") as file:
         if not _try(file.fileno()):
             raise NotRunningError(
-                f"another bigred server uses {journal} already; a journal in SQLite takes one"
+                f"another bigred server uses {journal} already; a journal in SQLite takes one: "
+                "stop it, or let both use PostgreSQL ('database' in [server])"
             )
         yield
 

@@ -32,11 +32,11 @@ release = Table(
     Column("app", String(32), primary_key=True),
     Column("digest", String(64), primary_key=True),
     Column("version", String(500), nullable=False),
-    Column("marker", String(500), nullable=False),
+    Column("marker", Text, nullable=False),
     Column("stage", String(16), nullable=False),
     Column("submitted_at", Float, nullable=False),
-    Column("commit", String(500), nullable=False),
-    Column("author", String(500), nullable=False),
+    Column("commit", Text, nullable=False),
+    Column("author", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("size", Integer, nullable=False),
     Index("uq_release_app_version", "app", "version", unique=True),
@@ -106,11 +106,12 @@ event = Table(
     Column("text", Text, nullable=False),
 )
 
-# Who leads an app, and until when. The token grows with every change of the leader.
+# Who leads an app, and until when. The token grows with every change of the leader. A server's
+# name is leased as well, as "server:NAME".
 lease = Table(
     "lease",
     metadata,
-    Column("app", String(32), primary_key=True),
+    Column("app", String(64), primary_key=True),
     Column("holder", String(64), nullable=False),
     Column("token", Integer, nullable=False),
     Column("until", Float, nullable=False),

@@ -1,4 +1,4 @@
-"""Commands, nodes set aside and mended, sessions and fencing tokens, leases."""
+"""Commands, nodes set aside and mended, sessions and tokens, leases; texts of any length."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,27 +10,29 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Change `deployment` and `act`, make `lease`."""
-    with op.batch_alter_table("deployment") as deployment:
-        deployment.add_column(sa.Column("command", sa.String(16)))
-        deployment.add_column(
-            sa.Column("commanded_by", sa.String(64), nullable=False, server_default="")
-        )
-        deployment.add_column(
-            sa.Column("set_aside", sa.JSON, nullable=False, server_default=sa.text("'[]'"))
-        )
-        deployment.add_column(sa.Column("mends", sa.String(32)))
+    """Change `release`, `deployment` and `act`, make `lease`."""
+    with op.batch_alter_table("release") as release:
+        # PostgreSQL, unlike SQLite, holds us to a length.
+        for name in ("commit", "author", "marker"):
+            release.alter_column(name, type_=sa.Text)
+    # No batch here: on SQLite it drops the table and makes it anew, which the acts' foreign key
+    # does not allow.
+    for column in (
+        sa.Column("command", sa.String(16)),
+        sa.Column("commanded_by", sa.String(64), nullable=False, server_default=""),
+        sa.Column("set_aside", sa.JSON, nullable=False, server_default=sa.text("'[]'")),
+        sa.Column("mends", sa.String(32)),
+    ):
+        op.add_column("deployment", column)
     op.execute(
         "UPDATE deployment SET command = 'rollback' WHERE rollback_asked AND ended_at IS NULL"
     )
-    with op.batch_alter_table("deployment") as deployment:
-        deployment.drop_column("rollback_asked")
-    with op.batch_alter_table("act") as act:
-        act.add_column(sa.Column("sessions", sa.Integer))
-        act.add_column(sa.Column("token", sa.Integer, nullable=False, server_default="0"))
+    op.drop_column("deployment", "rollback_asked")
+    op.add_column("act", sa.Column("sessions", sa.Integer))
+    op.add_column("act", sa.Column("token", sa.Integer, nullable=False, server_default="0"))
     op.create_table(
         "lease",
-        sa.Column("app", sa.String(32), primary_key=True),
+        sa.Column("app", sa.String(64), primary_key=True),
         sa.Column("holder", sa.String(64), nullable=False),
         sa.Column("token", sa.Integer, nullable=False),
         sa.Column("until", sa.Float, nullable=False),

@@ -1,0 +1,202 @@
+"""The desk at a real Mosquitto, before and after another server led the app in between."""
+
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bigred_broker import mosquitto
+from bigred_broker.connection import Delivery
+from bigred_broker.link import Link
+from bigred_broker.messages import (
+    AppEvent,
+    AppEventType,
+    AppState,
+    BoxEvent,
+    BoxInfo,
+    EventType,
+    Reply,
+    Status,
+    encode,
+)
+from bigred_broker.program import free_port
+from bigred_broker.settings import BrokerSettings
+from bigred_broker.topics import Topics
+from bigred_server.desk import Desk
+from bigred_server.settings import BoxSettings, Settings, load
+
+DEADLINE_S = 20.0
+TOPICS = Topics()
+STATE = TOPICS.app("shop", "state")
+EVENT = TOPICS.app("shop", "event")
+CONFIG = "homeassistant/device/office/config"
+
+
+@dataclass
+class Lead:
+    """A leadership that the test gives and takes."""
+
+    token: int = 1
+    leads: bool = True
+
+    def left_s(self) -> float:
+        return math.inf if self.leads else 0.0
+
+    async def hold(self) -> bool:
+        return self.leads
+
+    async def fence(self, db: AsyncConnection) -> None: ...
+
+    def guard(self) -> contextlib.AbstractAsyncContextManager[None]:
+        return contextlib.nullcontext()
+
+
+@dataclass
+class Presses:
+    """Answers nothing, and knows what it was asked."""
+
+    asked: list[str] = field(default_factory=list)
+
+    async def answer(self, _box: str, event: BoxEvent) -> Reply | None:
+        self.asked.append(event.id)
+        return None
+
+
+@dataclass
+class House:
+    """A broker that forgets all when it is restarted, a desk, and an ear."""
+
+    folder: Path
+    broker: BrokerSettings
+    lead: Lead
+    presses: Presses
+    desk: Desk
+    ear: Link
+    stack: ExitStack = field(default_factory=ExitStack)
+    heard: list[tuple[str, bytes]] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def start_broker(self) -> None:
+        self.stack.enter_context(mosquitto.running(self.folder / "mqtt", self.broker.port))
+
+    async def listen(self) -> None:
+        while True:
+            happening = await self.ear.happenings.get()
+            if isinstance(happening, Delivery):
+                happening.ack()
+                self.heard.append((happening.topic, happening.payload))
+            self._news.set()
+
+    async def until(self, is_so: Callable[[], bool], what: str) -> None:
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                while not is_so():
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            pytest.fail(f"never so: {what}")
+
+    async def settled(self) -> None:
+        """Until the desk has dealt with all that was sent: it answers a false farewell."""
+        seen = self.count(TOPICS.server_status, b"online")
+        self.ear.publish(TOPICS.server_status, Status.OFFLINE.value.encode())
+        await self.until(
+            lambda: self.count(TOPICS.server_status, b"online") > seen, "the desk says it lives"
+        )
+
+    def count(self, topic: str, payload: bytes | None = None) -> int:
+        return sum(where == topic and payload in (None, what) for where, what in self.heard)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    broker = BrokerSettings(port=free_port())
+    lead, presses = Lead(), Presses()
+    settings = settings_with(broker)
+    topics = [TOPICS.server_status, TOPICS.every_app, CONFIG]
+    ear = Link(broker, "ear", "bigred/test/status", topics)
+    desk = Desk(settings, {"shop": lead})
+    house = House(tmp_path, broker, lead, presses, desk, ear)
+    house.start_broker()
+    running = [
+        asyncio.create_task(desk.run(presses)),  # type: ignore[arg-type]
+        asyncio.create_task(ear.run()),
+        asyncio.create_task(house.listen()),
+    ]
+    await house.until(lambda: house.count(TOPICS.server_status, b"online") > 0, "all are there")
+    yield house
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    house.stack.close()
+
+
+def settings_with(broker: BrokerSettings) -> Settings:
+    example = Path(__file__).parents[2] / "server" / "bigred_server" / "example.toml"
+    given = load(example)
+    boxes = {"office": BoxSettings(app="shop")}
+    return given.model_copy(update={"broker": broker, "boxes": boxes})
+
+
+def lid(number: str) -> bytes:
+    return encode(BoxEvent(event_type=EventType.LID_OPEN, id=number, seq=1, boot="test"))
+
+
+async def test_only_the_leader_speaks_and_answers(house: House) -> None:
+    event = AppEvent(event_type=AppEventType.FINDING, app="shop", at="now")
+    topic = TOPICS.box("office", "event")
+    house.ear.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
+    await house.until(lambda: house.count(CONFIG) == 1, "the box is announced")
+    await house.settled()
+    house.lead.leads = False
+    house.ear.publish(topic, lid("unheard"))
+    house.ear.publish("homeassistant/status", b"online")
+    house.desk.keep_state(AppState(app="shop"))
+    house.desk.publish_event(event)
+    await house.settled()
+    assert house.presses.asked == []
+    assert [house.count(each) for each in (STATE, EVENT, CONFIG)] == [0, 0, 1]
+    house.lead.leads = True
+    house.ear.publish(topic, lid("heard"))
+    house.ear.publish("homeassistant/status", b"online")
+    house.desk.keep_state(AppState(app="shop"))
+    house.desk.publish_event(event)
+    await house.settled()
+    assert house.presses.asked == ["heard"]
+    assert [house.count(each) for each in (STATE, EVENT)] == [1, 1]
+    assert house.count(CONFIG) >= 2
+
+
+async def test_what_was_told_before_another_led_is_not_told_again(house: House) -> None:
+    """Neither on a new connection, nor taken for told when it is so again."""
+    house.ear.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
+    await house.until(lambda: house.count(CONFIG) == 1, "the box is announced")
+    house.desk.keep_state(AppState(app="shop"))
+    await house.settled()
+    assert (house.count(STATE), house.count(CONFIG)) == (1, 1)
+    house.lead.leads = False
+    house.stack.close()
+    seen = house.count(TOPICS.server_status, b"online")
+    await asyncio.to_thread(house.start_broker)
+    await house.until(lambda: house.count(TOPICS.server_status, b"online") > seen, "both are back")
+    await house.settled()
+    assert (house.count(STATE), house.count(CONFIG)) == (1, 1)
+    house.lead.leads = True
+    house.lead.token = 3
+    house.desk.keep_state(AppState(app="shop"))
+    await house.until(lambda: house.count(STATE) == 2, "the same state is told anew")
+    await house.until(lambda: house.count(CONFIG) == 2, "and so is the box")
+
+
+async def test_the_leader_tells_all_again_on_a_new_connection(house: House) -> None:
+    house.desk.keep_state(AppState(app="shop"))
+    await house.until(lambda: house.count(STATE) == 1, "the state is told")
+    house.stack.close()
+    await asyncio.to_thread(house.start_broker)
+    await house.until(lambda: house.count(STATE) == 2, "it is told again")

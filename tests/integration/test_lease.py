@@ -1,0 +1,332 @@
+"""Leases in a real PostgreSQL, held by real processes that are stopped, killed, and ended well."""
+
+import asyncio
+import contextlib
+import itertools
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from tests.support.postgresql import Cluster
+
+from bigred_broker import program
+from bigred_broker.program import wait_until
+from bigred_server.errors import LeaseLostError, NotRunningError
+from bigred_server.journal import leases, seat, tables
+from bigred_server.journal.database import Database
+from bigred_server.journal.lease import ANSWER_S, Lease
+from bigred_server.journal.term import LEASE_S
+
+TAKE_OVER_S = 15.0
+DEADLINE_S = 30.0
+APPS = tuple(f"app-{number}" for number in range(8))
+
+# Acts for every app that it leads, each at its own pace: fence, guard, then an effect that nobody
+# can call back: a line in a file, of app, token and who did it.
+ACTOR = """
+import asyncio, os, random, signal, sys
+from bigred_server.errors import LeaseLostError
+from bigred_server.journal import seat
+
+async def act(taken, app, name, file):
+    lead = taken.leads[app]
+    while True:
+        if await lead.hold():
+            try:
+                async with taken.db.write() as db:
+                    await lead.fence(db)
+                async with lead.guard():
+                    await asyncio.sleep(random.random() / 20)
+                    os.write(file, f"{app} {lead.token} {name}\\n".encode())
+            except LeaseLostError:
+                print("lost", app, flush=True)
+        await asyncio.sleep(random.random() / 20)
+
+async def main(url, name, path, *apps):
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    async with seat.taken(url, name, apps) as taken:
+        running = [asyncio.create_task(act(taken, app, name, file)) for app in apps]
+        running.append(asyncio.create_task(taken.keep()))
+        stopped = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+        print("runs", flush=True)
+        await stopped.wait()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """A line of the file."""
+
+    app: str
+    token: int
+    who: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A database, the file of deeds, and the actors."""
+
+    url: str
+    folder: Path
+    stack: ExitStack
+
+    def actor(self, name: str) -> "subprocess.Popen[bytes]":
+        log = self.log(name)
+        command = [sys.executable, "-c", ACTOR, self.url, name, str(self.folder / "deeds"), *APPS]
+        return self.stack.enter_context(
+            program.running(name, command, log, lambda: "runs" in log.read_text())
+        )
+
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def deeds(self) -> list[Deed]:
+        file = self.folder / "deeds"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [Deed(app, int(token), who) for app, token, who in map(str.split, lines)]
+
+    def until_all_by(self, who: str) -> float:
+        """Wait until an actor acts for every app; give how long that took."""
+        began_s = time.monotonic()
+        until(
+            lambda: {deed.app for deed in self.deeds() if deed.who == who} == set(APPS),
+            f"{who} acts for all apps",
+        )
+        return time.monotonic() - began_s
+
+    def check(self) -> None:
+        """No token is two actors', and no deed came after one under a higher token."""
+        for app in APPS:
+            ours = [deed for deed in self.deeds() if deed.app == app]
+            tokens = [deed.token for deed in ours]
+            assert tokens == sorted(tokens), ours
+            actors = [{deed.who for deed in ours if deed.token == token} for token in set(tokens)]
+            assert all(len(each) == 1 for each in actors), ours
+
+
+def until(is_so: Callable[[], bool], what: str) -> None:
+    wait_until(is_so, DEADLINE_S, what)
+
+
+def tell(text: str) -> None:
+    """Figures for whoever runs this with `pytest -s`."""
+    sys.stdout.write(f"{text}\n")
+
+
+@pytest.fixture
+def stage(postgresql: Cluster, tmp_path: Path) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        yield Stage(postgresql.new_database(), tmp_path, stack)
+
+
+def test_a_stopped_leader_that_goes_on_does_nothing_more(stage: Stage) -> None:
+    first = stage.actor("first")
+    stage.until_all_by("first")
+    stage.actor("second")
+    first.send_signal(signal.SIGSTOP)
+    try:
+        took_s = stage.until_all_by("second")
+        before = len([deed for deed in stage.deeds() if deed.who == "first"])
+    finally:
+        first.send_signal(signal.SIGCONT)
+    tell(f"SIGSTOP: another leads all apps after {took_s:.2f} s")
+    assert took_s < TAKE_OVER_S
+    until(lambda: "lost" in stage.log("first").read_text(), "it has heard")
+    seen = len(stage.deeds())
+    until(lambda: len(stage.deeds()) > seen + 200, "the second goes on")
+    assert len([deed for deed in stage.deeds() if deed.who == "first"]) == before
+    stage.check()
+
+
+def test_another_takes_over_from_one_that_was_killed(stage: Stage) -> None:
+    first = stage.actor("first")
+    stage.until_all_by("first")
+    stage.actor("second")
+    first.kill()
+    took_s = stage.until_all_by("second")
+    tell(f"SIGKILL: another leads all apps after {took_s:.2f} s")
+    assert took_s < TAKE_OVER_S
+    stage.check()
+
+
+def test_another_takes_over_at_once_from_one_that_ends_well(stage: Stage) -> None:
+    first = stage.actor("first")
+    stage.until_all_by("first")
+    stage.actor("second")
+    first.send_signal(signal.SIGTERM)
+    took_s = stage.until_all_by("second")
+    tell(f"SIGTERM: another leads all apps after {took_s:.2f} s")
+    assert took_s < 4.0
+    assert first.wait(DEADLINE_S) == 0
+    stage.check()
+
+
+# --- in one process ------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    database = await Database.open(url)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@pytest.fixture
+async def db(postgresql: Cluster) -> AsyncIterator[Database]:
+    async with opened(postgresql.new_database()) as database:
+        yield database
+
+
+async def test_one_of_two_leads_and_the_token_grows_with_every_change(db: Database) -> None:
+    for number in itertools.count(1):
+        one, other = Lease(db, "shop", f"one/{number}"), Lease(db, "shop", f"other/{number}")
+        assert await one.hold()
+        assert not await other.hold()
+        assert one.token == number
+        assert other.lost_to_another
+        if number == 3:
+            break
+        await one.resign()
+
+
+async def test_apps_are_led_each_by_itself(db: Database) -> None:
+    assert await Lease(db, "shop", "one/1").hold()
+    assert await Lease(db, "blog", "other/1").hold()
+
+
+async def test_a_lease_is_kept_up_by_its_own_task(db: Database) -> None:
+    """However long whoever acts is busy."""
+    lease = Lease(db, "shop", "one/1")
+    keeping = asyncio.create_task(lease.run())
+    ends: set[float] = set()
+    async with asyncio.timeout(LEASE_S):
+        while len(ends) < 3:
+            async with db.read() as connection:
+                ends |= set((await connection.execute(select(tables.lease.c.until))).scalars())
+            await asyncio.sleep(0.05)
+    assert lease.left_s() > LEASE_S / 2
+    assert lease.token == 1
+    keeping.cancel()
+
+
+async def test_a_fence_lets_nobody_take_over_before_the_transaction_ends(db: Database) -> None:
+    lease = Lease(db, "shop", "one/1")
+    await lease.hold()
+    async with db.write() as connection:
+        await lease.fence(connection)
+        resigning = asyncio.create_task(lease.resign())
+        done, _ = await asyncio.wait([resigning], timeout=0.3)
+        assert not done
+        assert not await Lease(db, "shop", "other/1").hold()
+    await resigning
+    assert await Lease(db, "shop", "other/2").hold()
+
+
+async def test_a_fence_stops_the_transaction_of_one_who_was_overtaken(db: Database) -> None:
+    lease = Lease(db, "shop", "one/1")
+    await lease.hold()
+    async with db.write() as connection:
+        await leases.give_back(connection, "shop", "one/1", lease.token)
+    assert await Lease(db, "shop", "other/1").hold()
+    assert lease.left_s() > 0, "it does not know yet"
+    with pytest.raises(LeaseLostError):
+        async with db.write() as connection:
+            await lease.fence(connection)
+
+
+async def test_the_same_run_gets_a_new_token_when_there_was_a_gap(db: Database) -> None:
+    lease = Lease(db, "shop", "one/1")
+    await lease.hold()
+    async with db.write() as connection:
+        await leases.give_back(connection, "shop", "one/1", lease.token)
+        assert await leases.take(connection, "shop", "one/1", LEASE_S) == lease.token + 1
+        with pytest.raises(LeaseLostError):
+            await lease.fence(connection)
+
+
+async def test_a_database_that_does_not_answer_does_not_hold_up_who_leads(
+    postgresql: Cluster, db: Database
+) -> None:
+    now_s = 100.0
+    lease = Lease(db, "shop", "one/1", lambda: now_s)
+    await lease.hold()
+    now_s += LEASE_S / 2
+    began_s = time.monotonic()
+    with postgresql.frozen():
+        assert await lease.hold()
+        took_s = time.monotonic() - began_s
+        now_s += LEASE_S / 2
+        assert not await lease.hold()
+    tell(f"no answer: gave up after {took_s:.2f} s")
+    assert took_s < ANSWER_S + 1.0
+    now_s += 1.0
+    assert await lease.hold()
+
+
+# --- seats ---------------------------------------------------------------------------------------
+
+
+async def test_two_servers_need_two_names(
+    postgresql: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seat, "LEASE_S", 0.5)  # how long the third server waits for a name
+    url = postgresql.new_database()
+    async with seat.taken(url, "one", ["shop"]) as taken:
+        keeping = asyncio.create_task(taken.keep())
+        async with seat.taken(url, "other", ["shop"]):
+            pass
+        with pytest.raises(NotRunningError, match="another bigred server named one uses this"):
+            async with seat.taken(url, "one", ["shop"]):
+                pytest.fail("the name was taken twice")
+        keeping.cancel()
+    async with seat.taken(url, "one", ["shop"]) as again:
+        assert again.run != taken.run
+
+
+async def test_a_server_whose_name_was_taken_meanwhile_ends(postgresql: Cluster) -> None:
+    url = postgresql.new_database()
+    async with seat.taken(url, "one", ["shop"]) as stopped:
+        # Stopped for so long that its name was free for another.
+        async with stopped.db.write() as connection:
+            await leases.take(connection, "server:one", "nobody", LEASE_S)
+            holder = stopped.leads["shop"]._holder  # type: ignore[attr-defined]
+            await leases.give_back(connection, "server:one", holder, 1)
+        async with seat.taken(url, "one", ["shop"]):
+            async with asyncio.timeout(DEADLINE_S):
+                with pytest.raises(NotRunningError, match="give each one its own 'name'"):
+                    await stopped.keep()
+
+
+async def test_a_server_on_postgresql_is_seen_to_run(postgresql: Cluster) -> None:
+    url = postgresql.new_database()
+    async with opened(url) as db:
+        assert not await seat.is_any_taken(url, db)
+        async with seat.taken(url, "one", ["shop"]):
+            assert await seat.is_any_taken(url, db)
+        assert not await seat.is_any_taken(url, db)
+
+
+async def test_a_lease_of_a_database_that_is_gone_is_no_error(db: Database) -> None:
+    async with db.write() as connection:
+        await connection.exec_driver_sql("DROP TABLE lease")
+    lease = Lease(db, "shop", "one/1")
+    assert not await lease.hold()
+    with pytest.raises(SQLAlchemyError):
+        async with db.read() as connection:
+            await leases.any_held(connection)

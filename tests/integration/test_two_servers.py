@@ -1,0 +1,298 @@
+"""Two real servers on one PostgreSQL and one Mosquitto: for boxes and subscribers they are one."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from tests.support.postgresql import Cluster
+
+from bigred_broker import mosquitto, program
+from bigred_broker.connection import Delivery
+from bigred_broker.link import Link
+from bigred_broker.messages import (
+    AppState,
+    BoxEvent,
+    BoxInfo,
+    EventType,
+    Reply,
+    Status,
+    decode,
+    encode,
+)
+from bigred_broker.program import free_port
+from bigred_broker.settings import BrokerSettings
+from bigred_broker.topics import Topics
+from bigred_server.settings import example
+
+BOX, APP = "office", "shop"
+DEADLINE_S = 40.0
+TAKE_OVER_S = 15.0
+# What a box takes for nothing.
+SETTLE_S = 2.0
+TOPICS = Topics()
+Child = subprocess.Popen[bytes]
+
+
+@dataclass(frozen=True)
+class House:
+    """What the servers share, and a folder for each one's configuration."""
+
+    folder: Path
+    database: str
+    broker: BrokerSettings
+    stack: ExitStack
+
+    def config(self, name: str) -> Path:
+        text = example()
+        for old, new in (
+            ('"/var/lib/bigred"', f'"{self.folder / "state"}"'),
+            ('"/run/haproxy/admin.sock"', f'"{self.folder / "admin.sock"}"'),
+            ("#port = 1883", f"port = {self.broker.port}"),
+            ('#name = "bigred-server"', f'name = "{name}"'),
+            ('#database = ""', f"database = {json.dumps(self.database)}"),
+        ):
+            assert old in text
+            text = text.replace(old, new, 1)
+        file = self.folder / f"{name}.toml"
+        file.write_text(text)
+        return file
+
+    def server(self, name: str, log: str = "") -> Child:
+        file = self.folder / f"{log or name}.log"
+        command = [sys.executable, "-m", "bigred_server", "server", "-c", str(self.config(name))]
+        return self.stack.enter_context(
+            program.running(
+                name, command, file, lambda: "connected to the broker" in file.read_text()
+            )
+        )
+
+    def bigred(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "bigred_server", *arguments, "-c", str(self.config("cli"))]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+        )
+
+
+@pytest.fixture
+def house(postgresql: Cluster, tmp_path: Path) -> Iterator[House]:
+    with ExitStack() as stack:
+        broker = stack.enter_context(mosquitto.running(tmp_path / "mqtt", free_port()))
+        yield House(tmp_path, postgresql.new_database(), broker, stack)
+
+
+@dataclass
+class Box:
+    """A box of the test's own, who hears everything, and when."""
+
+    link: Link
+    heard: list[tuple[float, str, bytes]] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def listen(self) -> None:
+        while True:
+            happening = await self.link.happenings.get()
+            if isinstance(happening, Delivery):
+                happening.ack()
+                self.heard.append((time.monotonic(), happening.topic, happening.payload))
+            self._news.set()
+
+    async def until(self, is_so: Callable[[], bool], what: str) -> None:
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                while not is_so():
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            pytest.fail(f"never so: {what}")
+
+    def payloads(self, topic: str) -> list[bytes]:
+        return [payload for _, where, payload in self.heard if where == topic]
+
+    def replies(self) -> list[Reply]:
+        return [decode(Reply, payload) for payload in self.payloads(TOPICS.box(BOX, "reply"))]
+
+    def statuses(self) -> list[tuple[float, str]]:
+        topic = TOPICS.server_status
+        return [(at, payload.decode()) for at, where, payload in self.heard if where == topic]
+
+    def open_lid(self) -> str:
+        event = BoxEvent(event_type=EventType.LID_OPEN, id=uuid.uuid4().hex, seq=1, boot="test")
+        self.link.publish(TOPICS.box(BOX, "event"), encode(event))
+        return event.id
+
+    async def ask(self) -> None:
+        """Open the lid; wait for the answer."""
+        event = self.open_lid()
+        await self.until(
+            lambda: event in [reply.id for reply in self.replies()], "the lid is answered"
+        )
+
+    async def ask_until_answered(self) -> float:
+        """Open the lid again and again; give how long it took until one was answered."""
+        began_s = time.monotonic()
+        asked: set[str] = set()
+        while not asked & {reply.id for reply in self.replies()}:
+            assert time.monotonic() - began_s < DEADLINE_S, "nobody answers"
+            asked.add(self.open_lid())
+            await asyncio.sleep(0.2)
+        return time.monotonic() - began_s
+
+
+@pytest.fixture
+async def box(house: House) -> AsyncIterator[Box]:
+    topics = [
+        TOPICS.server_status,
+        TOPICS.box(BOX, "reply"),
+        TOPICS.every_app,
+        "homeassistant/device/+/config",
+    ]
+    box = Box(Link(house.broker, BOX, TOPICS.box(BOX, "status"), topics))
+    running = [asyncio.create_task(box.link.run()), asyncio.create_task(box.listen())]
+    await box.until(lambda: box.link.is_up, "the link stands")
+    box.link.keep(TOPICS.box(BOX, "info"), encode(BoxInfo(agent="test")))
+    yield box
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+def tell(text: str) -> None:
+    """Figures for whoever runs this with `pytest -s`."""
+    sys.stdout.write(f"{text}\n")
+
+
+async def start(house: House, *names: str) -> list[Child]:
+    return [await asyncio.to_thread(house.server, name) for name in names]
+
+
+async def test_each_lid_has_one_answer(house: House, box: Box) -> None:
+    await start(house, "one", "two")
+    for _ in range(10):
+        await box.ask()
+    stranger = BoxEvent(event_type=EventType.LID_OPEN, id="stranger", seq=1, boot="test")
+    box.link.publish(TOPICS.box("stranger", "event"), encode(stranger))
+    await box.ask()
+    answered = [reply.id for reply in box.replies()]
+    assert len(answered) == len(set(answered)) == 11
+    announced = box.payloads(f"homeassistant/device/{BOX}/config")
+    assert len(announced) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_the_servers_are_online_as_long_as_one_lives(
+    house: House, box: Box, number: signal.Signals
+) -> None:
+    first, last = await start(house, "one", "two")
+    seen = len(box.statuses())
+    first.send_signal(number)
+    await box.until(lambda: len(box.statuses()) >= seen + 2, "the other one says that it lives")
+    (gone_s, offline), (back_s, online) = box.statuses()[seen:]
+    assert (offline, online) == (Status.OFFLINE, Status.ONLINE)
+    tell(f"{number.name}: offline for {(back_s - gone_s) * 1000:.1f} ms")
+    assert back_s - gone_s < SETTLE_S / 4
+    last.send_signal(number)
+    await box.until(lambda: len(box.statuses()) >= seen + 3, "the last one is gone")
+    assert box.statuses()[-1][1] == Status.OFFLINE
+
+
+async def test_another_answers_within_fifteen_seconds_of_a_leader_that_is_stopped(
+    house: House, box: Box
+) -> None:
+    first, _ = await start(house, "one", "two")
+    await box.ask()
+    states = TOPICS.app(APP, "state")
+    first.send_signal(signal.SIGSTOP)
+    try:
+        took_s = await box.ask_until_answered()
+        tell(f"SIGSTOP: another answers after {took_s:.2f} s")
+        assert took_s < TAKE_OVER_S
+        seen = len(box.payloads(states))
+    finally:
+        first.send_signal(signal.SIGCONT)
+    log = house.folder / "one.log"
+    await asyncio.to_thread(
+        program.wait_until,
+        lambda: "another server has the lease" in log.read_text(),
+        DEADLINE_S,
+        "it has heard that another leads",
+    )
+    before = len(box.replies())
+    await box.ask()
+    assert len(box.replies()) == before + 1
+    assert len(box.payloads(states)) == seen
+    assert decode(AppState, box.payloads(states)[-1]).app == APP
+
+
+async def test_a_leader_that_ends_well_is_followed_at_once(house: House, box: Box) -> None:
+    first, _ = await start(house, "one", "two")
+    await box.ask()
+    first.send_signal(signal.SIGTERM)
+    took_s = await box.ask_until_answered()
+    tell(f"SIGTERM: another answers after {took_s:.2f} s")
+    assert took_s < 5.0
+    assert await asyncio.to_thread(first.wait, DEADLINE_S) == 0
+
+
+async def test_a_second_server_of_one_name_is_refused(house: House, box: Box) -> None:
+    [first] = await start(house, "one")
+    command = ["server", "-c", str(house.config("one"))]
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "bigred_server", *command],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    said = "bigred: another bigred server named one uses this journal; give each one its own 'name'"
+    assert said in done.stderr
+    assert first.poll() is None
+    await box.ask()
+
+
+async def test_a_server_that_was_killed_is_started_again_under_its_name(
+    house: House, box: Box
+) -> None:
+    [first] = await start(house, "one")
+    first.kill()
+    await asyncio.to_thread(first.wait, DEADLINE_S)
+    began_s = time.monotonic()
+    await asyncio.to_thread(house.server, "one", "one-again")
+    took_s = await box.ask_until_answered()
+    tell(f"killed and started again: ready after {time.monotonic() - began_s:.2f} s")
+    assert took_s < TAKE_OVER_S
+
+
+def test_verbs_know_whether_any_server_runs(house: House) -> None:
+    assert "The server is not running" in house.bigred("status").stderr
+    refused = house.bigred("deploy")
+    assert refused.returncode == 1
+    assert refused.stderr == "bigred: the server is not running; start it with: bigred server\n"
+    house.server("one")
+    assert house.bigred("status").stderr == ""
+    assert "no release of shop is ready" in house.bigred("deploy").stderr
+
+
+def test_a_database_that_is_away_is_told_in_one_line(house: House, postgresql: Cluster) -> None:
+    config = house.config("cli")
+    config.write_text(config.read_text().replace(str(postgresql.folder), str(house.folder)))
+    done = subprocess.run(
+        [sys.executable, "-m", "bigred_server", "server", "-c", config],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("bigred: the journal at postgresql://postgres@/")
+    assert done.stderr.count("\n") == 1
