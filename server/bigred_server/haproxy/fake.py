@@ -89,6 +89,7 @@ class FakeHaproxy:
             "show stat": lambda _rest: self._stat(),
             "show servers state": self._states,
             "show cli level": lambda _rest: f"{self.level}\n",
+            "show backend": lambda _rest: f"# name\n{self.backend}\n",
             "show env": lambda _rest: f"HAPROXY_CFGFILES={self.config}\n",
             "set server": self._set,
             "disable health": lambda rest: self._hush(rest, hushed=True),
