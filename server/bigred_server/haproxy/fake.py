@@ -53,7 +53,6 @@ class FakeHaproxy:
     deaf: bool = False
     queued: int = 0
     version: str = "2.6.12"
-    config: str = "/etc/haproxy/haproxy.cfg"
     commands: list[str] = field(default_factory=list)
 
     def listen(self, path: str) -> contextlib.AbstractAsyncContextManager[str]:
@@ -90,7 +89,6 @@ class FakeHaproxy:
             "show servers state": self._states,
             "show cli level": lambda _rest: f"{self.level}\n",
             "show backend": lambda _rest: f"# name\n{self.backend}\n",
-            "show env": lambda _rest: f"HAPROXY_CFGFILES={self.config}\n",
             "set server": self._set,
             "disable health": lambda rest: self._hush(rest, hushed=True),
             "enable health": lambda rest: self._hush(rest, hushed=False),

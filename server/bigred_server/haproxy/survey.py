@@ -74,10 +74,11 @@ def _backends(names: str, states: str) -> dict[str, tuple[Server, ...]]:
 
 
 async def _config(address: str, process: rows.Process) -> tuple[str | None, str]:
-    if not is_local(address):
-        return None, f"HAProxy at {address} is on another machine"
+    # In a container it would name a file of its own that only looks like one of ours.
+    if not is_local(address) or not _is_here(process):
+        return None, f"HAProxy at {address} is on another machine or in a container"
     said = (await runtime.command(address, "show env HAPROXY_CFGFILES")).strip()
-    paths = said.removeprefix("HAPROXY_CFGFILES=").split(";") if "=" in said else []
+    paths = [path for path in said.partition("=")[2].split(";") if path]
     if not paths:
         return None, f"HAProxy at {address} does not say where its configuration is"
     try:
@@ -85,6 +86,13 @@ async def _config(address: str, process: rows.Process) -> tuple[str | None, str]
         return "\n".join(_at(process, path).read_text("utf-8", "replace") for path in paths), ""
     except OSError as error:
         return None, f"{error.filename} can't be read: {error.strerror}"
+
+
+def _is_here(process: rows.Process) -> bool:
+    try:
+        return Path(f"/proc/{process.pid}/comm").read_text().strip() == "haproxy"
+    except OSError:
+        return False
 
 
 def _at(process: rows.Process, path: str) -> Path:
