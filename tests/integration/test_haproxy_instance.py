@@ -1,51 +1,22 @@
 import contextlib
 import socket
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx2
 import pytest
+from tests.support.web import web
 
 from bigred_broker.program import ProgramError, free_port, is_listening, wait_until
 from bigred_server.haproxy.configuration import Backend
 from bigred_server.haproxy.instance import HaproxyInstance
 
 
-@contextlib.contextmanager
-def node(name: str) -> Iterator[int]:
-    class Answers(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(name)))
-            self.end_headers()
-            self.wfile.write(name.encode())
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    class Node(ThreadingHTTPServer):
-        def handle_error(self, request: object, client_address: object) -> None:
-            pass  # a HAProxy that ends resets its connections
-
-    server = Node(("127.0.0.1", 0), Answers)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
-
-
 @pytest.fixture
 def backend() -> Iterator[Backend]:
-    with node("n1") as first, node("n2") as second:
-        yield Backend("shop", (("n1", first), ("n2", second)), "/health", sticky_cookie="NODE")
+    with web("n1") as first, web("n2") as second:
+        servers = (("n1", first.port), ("n2", second.port))
+        yield Backend("shop", servers, "/health", sticky_cookie="NODE")
 
 
 @pytest.fixture
@@ -78,9 +49,10 @@ def test_a_user_with_a_cookie_stays_on_a_node(haproxy: HaproxyInstance) -> None:
 
 
 def test_a_node_that_dies_costs_no_request(tmp_path: Path) -> None:
-    with node("n2") as second, contextlib.ExitStack() as first_lives:
-        first = first_lives.enter_context(node("n1"))
-        backend = Backend("shop", (("n1", first), ("n2", second)), "/health")
+    with web("n2") as second, contextlib.ExitStack() as first_lives:
+        first = first_lives.enter_context(web("n1"))
+        servers = (("n1", first.port), ("n2", second.port))
+        backend = Backend("shop", servers, "/health")
         haproxy = HaproxyInstance(tmp_path, free_port(), backend)
         with haproxy.run():
             assert names(haproxy) == {"n1", "n2"}

@@ -23,7 +23,7 @@ from bigred_server.settings import example
 BIGRED = Path(sys.executable).with_name("bigred")
 VERBS = (
     *("init", "mosquitto", "server", "submit", "status"),
-    *("deploy", "rollback", "history", "show", "demo"),
+    *("deploy", "rollback", "history", "show", "doctor", "demo"),
 )
 DEADLINE_S = 30.0
 Done = subprocess.CompletedProcess[str]

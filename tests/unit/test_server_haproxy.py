@@ -37,7 +37,7 @@ async def test_a_look_sees_process_servers_and_counters(
     fake.requests, fake.errors_5xx, fake.retried = 12, 3, 2
     fake.servers["node1"].scur, fake.servers["node1"].qcur = 4, 1
     seen = await backend.look()
-    assert seen.pid == 100
+    assert seen.process.pid == 100
     assert (seen.counters.requests, seen.counters.errors_5xx, seen.counters.retried) == (12, 3, 2)
     assert list(seen.servers) == ["node1", "node2"]
     found = seen.servers["node1"]
@@ -46,7 +46,7 @@ async def test_a_look_sees_process_servers_and_counters(
 
 async def test_tcp_and_a_unix_socket_say_the_same(fake: FakeHaproxy) -> None:
     async with fake.listen("") as address:
-        assert (await Backend(address, "shop").look()).pid == 100
+        assert (await Backend(address, "shop").look()).process.pid == 100
 
 
 async def test_a_restart_shows_as_a_new_pid_and_forgotten_states(
@@ -55,7 +55,7 @@ async def test_a_restart_shows_as_a_new_pid_and_forgotten_states(
     await backend.set_state("node1", Admin.MAINT)
     fake.restart()
     seen = await backend.look()
-    assert seen.pid == 101
+    assert seen.process.pid == 101
     assert seen.servers["node1"].admin is Admin.READY
     assert seen.servers["node1"].fresh is False
 
@@ -121,7 +121,7 @@ def test_the_administrative_bits_are_read(bits: int, state: Admin) -> None:
 
 def test_requests_in_flight_are_those_that_run_and_those_that_queue() -> None:
     told = {"svname": "a", "status": "UP", "scur": "3", "qcur": "2"}
-    assert rows.row(told, Admin.READY).in_flight == 5
+    assert rows.row(told, {"srv_admin_state": "0"}).in_flight == 5
 
 
 def test_a_tcp_backend_counts_sessions_for_want_of_requests() -> None:
@@ -158,7 +158,7 @@ async def test_a_socket_of_level_operator_is_told_how_to_be_mended(
     fake: FakeHaproxy, backend: Backend
 ) -> None:
     fake.level = "operator"
-    assert (await backend.look()).pid == 100
+    assert (await backend.look()).process.pid == 100
     for refused in (backend.set_state("node1", Admin.MAINT), backend.cut("node1")):
         with pytest.raises(HaproxyError, match="write 'level admin' on its 'stats socket' line"):
             await refused

@@ -18,6 +18,7 @@ _VERBS = {
     "rollback": ("bigred_server.cli.rollback", "Go back to the last good release."),
     "history": ("bigred_server.cli.history", "List deployments."),
     "show": ("bigred_server.cli.show", "Show one deployment with its receipt."),
+    "doctor": ("bigred_server.cli.doctor", "Look for what would lose requests, and its mend."),
     "demo": ("bigred_server.cli.demo", "See the main job done on this machine."),
 }
 

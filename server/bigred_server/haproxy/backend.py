@@ -10,11 +10,20 @@ from bigred_server.rollout.look import Admin, Counters
 
 @dataclass(frozen=True)
 class BackendLook:
-    """A backend seen once. A new `pid` means that HAProxy was reloaded or restarted."""
+    """A backend seen once. A new `process` means that HAProxy was reloaded or restarted.
 
-    pid: int
+    `queued`: requests that wait for any server at all.
+    """
+
+    process: rows.Process
     servers: dict[str, rows.Row]
     counters: Counters
+    queued: int = 0
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self.process.pid
 
 
 @dataclass(frozen=True)
@@ -25,25 +34,23 @@ class Backend:
     name: str
 
     async def look(self) -> BackendLook:
-        """Read pid, servers and counters. Raises HaproxyError."""
-        info = await runtime.command(self.address, "show info")
-        states = await runtime.command(self.address, f"show servers state {self.name}")
-        stat = await runtime.command(self.address, "show stat")
+        """Read process, servers and counters in one go. Raises HaproxyError."""
+        asked = f"show info; show servers state {self.name}; show stat"
+        answer = await runtime.command(self.address, asked)
         try:
-            return self._read(info, states, rows.stat(stat))
+            info, states, stat = answer.strip().split("\n\n")
+            return self._read(rows.process(info), rows.server_states(states), rows.stat(stat))
         except (KeyError, ValueError) as error:
             raise HaproxyError(
-                f"what answers at {self.address} is no HAProxy that we know: {stat[:80]!r} "
+                f"what answers at {self.address} is no HAProxy that we know: {answer[:80]!r} "
                 f"({type(error).__name__}: {error})"
             ) from error
 
-    def _read(self, info: str, states: str, table: list[Mapping[str, str]]) -> BackendLook:
+    def _read(
+        self, process: rows.Process, lines: list[Mapping[str, str]], table: list[Mapping[str, str]]
+    ) -> BackendLook:
         # Raises KeyError and ValueError on anything that HAProxy does not say.
-        admins = {
-            fields["srv_name"]: rows.admin(int(fields["srv_admin_state"]))
-            for fields in rows.server_states(states)
-            if "srv_admin_state" in fields
-        }
+        states = {fields["srv_name"]: fields for fields in lines if "srv_admin_state" in fields}
         ours = [fields for fields in table if fields["pxname"] == self.name]
         total = next((fields for fields in ours if fields["svname"] == "BACKEND"), None)
         if total is None:
@@ -52,11 +59,11 @@ class Backend:
                 f"HAProxy at {self.address} has no backend {self.name!r}; it has: {there or 'none'}"
             )
         servers = {
-            fields["svname"]: rows.row(fields, admins[fields["svname"]])
+            fields["svname"]: rows.row(fields, states[fields["svname"]])
             for fields in ours
-            if fields["svname"] in admins
+            if fields["svname"] in states
         }
-        return BackendLook(rows.pid(info), servers, rows.counters(total))
+        return BackendLook(process, servers, rows.counters(total), rows.queued(total))
 
     async def set_state(self, server: str, state: Admin) -> str:
         """Set a server's administrative state and read it back; give the row's status.
@@ -64,13 +71,48 @@ class Backend:
         Raises HaproxyError when HAProxy refuses, or does not do it.
         """
         await runtime.order(self.address, f"set server {self.name}/{server} state {state}")
-        seen = (await self.look()).servers.get(server)
-        if seen is None or seen.admin is not state:
+        seen = await self.row(server)
+        if seen.admin is not state:
             raise HaproxyError(
                 f"HAProxy at {self.address} was told {self.name}/{server} is {state} and shows "
-                f"{seen.admin if seen else 'no such server'}"
+                f"{seen.admin}"
             )
         return seen.status
+
+    async def hush(self, server: str) -> str:
+        """Stop HAProxy's checks of a server, so that it stays as it is; give the row's status.
+
+        A server without a check needs none to be stopped. Raises HaproxyError as `set_state`.
+        """
+        return await self._check(server, "disable", hushed=True)
+
+    async def unhush(self, server: str) -> str:
+        """Have HAProxy check a server again; until its next check it stays as it is."""
+        return await self._check(server, "enable", hushed=False)
+
+    async def _check(self, server: str, verb: str, *, hushed: bool) -> str:
+        if not (await self.row(server)).checked:
+            return "no check"
+        await runtime.order(self.address, f"{verb} health {self.name}/{server}")
+        seen = await self.row(server)
+        if seen.hushed is not hushed:
+            raise HaproxyError(
+                f"HAProxy at {self.address} was told to {verb} the check of {self.name}/{server} "
+                f"and still shows it {'on' if hushed else 'off'}"
+            )
+        return seen.status
+
+    async def row(self, server: str) -> rows.Row:
+        """Look at one server. Raises HaproxyError when it is not there."""
+        return self._known(server, (await self.look()).servers)
+
+    def _known(self, server: str, known: Mapping[str, rows.Row]) -> rows.Row:
+        if server not in known:
+            raise HaproxyError(
+                f"HAProxy at {self.address}: backend {self.name!r} has no server {server!r}; "
+                f"it has: {', '.join(known) or 'none'}"
+            )
+        return known[server]
 
     async def cut(self, server: str) -> None:
         """End the sessions that are still open on a server."""
@@ -86,8 +128,4 @@ class Backend:
             )
         known = (await self.look()).servers
         for server in servers:
-            if server not in known:
-                raise HaproxyError(
-                    f"HAProxy's backend {self.name!r} has no server {server!r}; "
-                    f"it has: {', '.join(known) or 'none'}"
-                )
+            self._known(server, known)

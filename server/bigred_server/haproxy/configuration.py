@@ -9,7 +9,8 @@ class Backend:
     """A row of nodes: its name, its `servers` as (name, port on 127.0.0.1), and how they are asked.
 
     `check_path` must answer 200; it is asked every `check_inter_ms`, and every `check_fast_ms`
-    while a node changes. With `sticky_cookie` a user stays on the node that first served them.
+    while a node changes. With `sticky_cookie` a user stays on the node that first served them. A
+    node takes up to `maxconn` requests at once; the others queue.
     """
 
     name: str
@@ -18,6 +19,7 @@ class Backend:
     check_inter_ms: int = 200
     check_fast_ms: int = 100
     sticky_cookie: str | None = None
+    maxconn: int | None = None
 
 
 def configuration(port: int, backend: Backend, admin_socket: Path, state_file: Path) -> str:
@@ -29,8 +31,9 @@ def configuration(port: int, backend: Backend, admin_socket: Path, state_file: P
     (pool-purge-delay), for a stopping Tomcat waits for each of them as for a request.
     """
     sticky = backend.sticky_cookie
+    check = f"check maxconn {backend.maxconn}" if backend.maxconn else "check"
     servers = "\n".join(
-        f"    server {name} 127.0.0.1:{node_port} check" + (f" cookie {name}" if sticky else "")
+        f"    server {name} 127.0.0.1:{node_port} {check}" + (f" cookie {name}" if sticky else "")
         for name, node_port in backend.servers
     )
     cookie = f"\n    cookie {sticky} insert indirect nocache" if sticky else ""

@@ -9,7 +9,10 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bigred_server.haproxy.fake_server import FakeServer
 from bigred_server.listener import listening
+
+__all__ = ["FakeHaproxy", "FakeServer"]
 
 # The fixed part of `show stat`; what follows the "-" depends on how HAProxy was built.
 COLUMNS = (
@@ -24,72 +27,10 @@ COLUMNS = (
 STATE_COLUMNS = (
     "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
     "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state "
-    "srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port"
+    "srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port "
+    "srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port"
 )
-_MAINT_BIT = 0x01
-_DRAIN_BIT = 0x08
 _NEED_ADMIN = ("set ", "shutdown ", "enable ", "disable ")
-
-
-@dataclass
-class FakeServer:
-    """A `server` line with `check rise R fall F`, or without a check (`checked` is False)."""
-
-    rise: int = 2
-    fall: int = 2
-    checked: bool = True
-    state: str = "ready"
-    health: int = 3
-    check_status: str = "L7OK"
-    scur: int = 0
-    qcur: int = 0
-
-    @property
-    def full(self) -> int:
-        """The health of a server that is surely up."""
-        return self.rise + self.fall - 1
-
-    @property
-    def is_up(self) -> bool:
-        """Whether HAProxy takes it for up."""
-        return not self.checked or self.health >= self.rise
-
-    @property
-    def status(self) -> str:
-        """The word of the row, with "1/2" while a change is not confirmed."""
-        if self.state == "maint":
-            return "MAINT"
-        word = "DRAIN" if self.state == "drain" else "UP"
-        if not self.checked:
-            return word if self.state == "drain" else "no check"
-        if self.is_up:
-            passed = self.health - self.rise + 1
-            return word if self.health >= self.full else f"{word} {passed}/{self.fall}"
-        return f"DOWN {self.health}/{self.rise}" if self.health else "DOWN"
-
-    def set(self, state: str) -> None:
-        """Set the state. On leaving MAINT it is up, unconfirmed, and shows its *old* check."""
-        if self.state == "maint" and state != "maint":
-            self.health = self.rise
-        self.state = state
-
-    def check(self, *, passes: bool) -> None:
-        """Take in one check; there is none in MAINT."""
-        if self.state == "maint":
-            return
-        self.check_status = "L7OK" if passes else "L7STS"
-        if passes:
-            self.health = self.health + 1 if self.health < self.rise - 1 else self.full
-        else:
-            self.health = self.health - 1 if self.health > self.rise else 0
-
-    def columns(self) -> dict[str, object]:
-        """What `show stat` says of it."""
-        told = {"scur": self.scur, "qcur": self.qcur, "stot": 0, "status": self.status, "type": 2}
-        if self.checked and self.state != "maint":
-            check = {"check_status": self.check_status, "check_health": self.health}
-            told |= {**check, "check_rise": self.rise, "check_fall": self.fall}
-        return told
 
 
 @dataclass
@@ -110,6 +51,8 @@ class FakeHaproxy:
     silent: bool = False
     garbage: bytes | None = None
     deaf: bool = False
+    queued: int = 0
+    version: str = "2.6.12"
     commands: list[str] = field(default_factory=list)
 
     def listen(self, path: str) -> contextlib.AbstractAsyncContextManager[str]:
@@ -121,8 +64,7 @@ class FakeHaproxy:
         self.pid += 1
         self.requests = self.errors_5xx = self.retried = 0
         for server in self.servers.values():
-            server.state, server.health, server.check_status = "ready", server.rise, "INI"
-            server.scur = server.qcur = 0
+            server.restart()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # As long as nobody asks for a prompt, HAProxy answers one line and hangs up.
@@ -142,17 +84,24 @@ class FakeHaproxy:
         if command.startswith(_NEED_ADMIN) and self.level != "admin":
             return "Permission denied\n\n"
         answers: dict[str, Callable[[str], str]] = {
-            "show info": lambda _rest: f"Name: HAProxy\nVersion: 2.6.12\nPid: {self.pid}\n",
+            "show info": lambda _rest: self._info(),
             "show stat": lambda _rest: self._stat(),
             "show servers state": self._states,
             "show cli level": lambda _rest: f"{self.level}\n",
+            "show backend": lambda _rest: f"# name\n{self.backend}\n",
             "set server": self._set,
+            "disable health": lambda rest: self._hush(rest, hushed=True),
+            "enable health": lambda rest: self._hush(rest, hushed=False),
             "shutdown sessions server": self._cut,
         }
         for start, answer in answers.items():
             if command == start or command.startswith(f"{start} "):
                 return answer(command[len(start) :].strip()) + "\n"
         return "Unknown command, but maybe one of the following ones is a better match:\n  quit\n\n"
+
+    def _info(self) -> str:
+        since = f"Start_time_sec: {1_700_000_000 + self.pid}"
+        return f"Name: HAProxy\nVersion: {self.version}\nPid: {self.pid}\n{since}\n"
 
     def _stat(self) -> str:
         total: dict[str, object] = {
@@ -163,7 +112,7 @@ class FakeHaproxy:
         total |= {"wretr": self.retried, "wredis": 0, "status": "UP", "type": 1}
         rows = [_row("public", "FRONTEND", {"scur": 0, "stot": 0, "status": "OPEN", "type": 0})]
         rows += [_row(self.backend, name, one.columns()) for name, one in self.servers.items()]
-        rows.append(_row(self.backend, "BACKEND", {"scur": 0, "qcur": 0, **total}))
+        rows.append(_row(self.backend, "BACKEND", {"scur": 0, "qcur": self.queued, **total}))
         return "\n".join([f"# {COLUMNS},", *rows, ""])
 
     def _states(self, backend: str) -> str:
@@ -171,12 +120,7 @@ class FakeHaproxy:
             return "Can't find backend.\n"
         lines = ["1", f"# {STATE_COLUMNS}"]
         for number, (name, one) in enumerate(self.servers.items(), 1):
-            bits = {"maint": _MAINT_BIT, "drain": _DRAIN_BIT}.get(one.state, 0)
-            up = 2 if one.is_up and one.state != "maint" else 0
-            lines.append(
-                f"3 {self.backend} {number} {name} 127.0.0.1 {up} {bits} 1 1 1 6 3 {one.health} "
-                "6 0 0 0 - 8080"
-            )
+            lines.append(one.line(self.backend, number, name))
         return "\n".join([*lines, ""])
 
     def _set(self, rest: str) -> str:
@@ -189,6 +133,16 @@ class FakeHaproxy:
             return "'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n"
         if not self.deaf:
             server.set(state)
+        return ""
+
+    def _hush(self, rest: str, *, hushed: bool) -> str:
+        server = self._find(rest)
+        if isinstance(server, str):
+            return server
+        if not server.checked and not hushed:
+            return "Health checks are not configured on this server, cannot enable.\n"
+        if not self.deaf:
+            server.hushed = hushed
         return ""
 
     def _cut(self, rest: str) -> str:

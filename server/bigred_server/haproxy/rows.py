@@ -13,12 +13,19 @@ from bigred_server.rollout.look import Admin, Counters
 _MAINT_BITS = 0x01 | 0x02 | 0x04 | 0x20
 _DRAIN_BITS = 0x08 | 0x10
 
+# srv_check_state, likewise. Source: include/haproxy/check-t.h, CHK_ST_*.
+_CHECK_CONFIGURED = 0x02
+_CHECK_ENABLED = 0x04
+
 _PASSING = frozenset({"L4OK", "L6OK", "L7OK", "L7OKC", "PROCOK"})
 
 
 @dataclass(frozen=True)
 class Row:
-    """One server of a backend: see NodeLook for what the words mean."""
+    """One server of a backend: see NodeLook for what the words mean.
+
+    `checked`: its server line has a check, hushed or not. `address`: where HAProxy finds it.
+    """
 
     name: str
     admin: Admin
@@ -27,12 +34,29 @@ class Row:
     in_flight: int
     status: str
     check: str
+    capacity: int | None = None
+    checked: bool = False
+    hushed: bool = False
+    address: str = ""
 
 
-def pid(info: str) -> int:
-    """Read the process's number from `show info`."""
-    said = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
-    return int(said["Pid"])
+@dataclass(frozen=True)
+class Process:
+    """A HAProxy process. In a container every one may have the same `pid`; `since` tells them."""
+
+    pid: int
+    since: str
+    version: str
+
+
+def process(info: str) -> Process:
+    """Read `show info`. Raises KeyError and ValueError on anything else."""
+    said = {name: value.strip() for name, _, value in map(_parted, info.splitlines())}
+    return Process(int(said["Pid"]), said.get("Start_time_sec", ""), said["Version"])
+
+
+def _parted(line: str) -> tuple[str, str, str]:
+    return line.partition(":")
 
 
 def stat(answer: str) -> list[Mapping[str, str]]:
@@ -58,25 +82,42 @@ def admin(bits: int) -> Admin:
     return Admin.DRAIN if bits & _DRAIN_BITS else Admin.READY
 
 
-def row(fields: Mapping[str, str], state: Admin) -> Row:
-    """Read one server's row of `show stat`."""
+def row(fields: Mapping[str, str], state: Mapping[str, str]) -> Row:
+    """Read one server: its row of `show stat` and its line of `show servers state`."""
     status = fields["status"]
+    check_state = _number(state.get("srv_check_state", ""))
+    checked = bool(check_state & _CHECK_CONFIGURED)
     return Row(
         name=fields["svname"],
-        admin=state,
+        admin=admin(int(state["srv_admin_state"])),
         up=status.startswith("UP") or status == "no check",
         fresh=is_fresh(fields),
         in_flight=_number(fields["scur"]) + _number(fields["qcur"]),
         status=status,
         check=" ".join(filter(None, (fields.get("check_status", ""), fields.get("last_chk", "")))),
+        capacity=_number(fields.get("slim", "")) or None,
+        checked=checked,
+        hushed=checked and not check_state & _CHECK_ENABLED,
+        address=address(state),
     )
+
+
+def address(state: Mapping[str, str]) -> str:
+    """Give "host:port" as `show servers state` has it; "" for a server that has none (UNIX)."""
+    host, port = state.get("srv_fqdn", "-"), state.get("srv_port", "0")
+    if host in ("-", ""):
+        host = state.get("srv_addr", "-")
+    if host in ("-", "") or not _number(port):
+        return ""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_fresh(fields: Mapping[str, str]) -> bool | None:
     """Say whether the check passes fully by now; None when HAProxy gives no way to tell.
 
-    On leaving MAINT a server keeps the *old* result and gets a health of `rise`; only with `fall`
-    of 2 or more does a passing check raise it further, to rise + fall - 1.
+    Of a hushed server it tells nothing. On leaving MAINT a server keeps the *old* result and gets a
+    health of `rise`; only with `fall` of 2 or more does a passing check raise it further, to rise +
+    fall - 1. A check that is no longer hushed keeps the old result and the old health.
     """
     check = fields.get("check_status", "")
     if not check or fields["status"] == "no check" or _number(fields.get("check_fall", "")) < 2:
@@ -93,6 +134,11 @@ def counters(fields: Mapping[str, str]) -> Counters:
         errors_5xx=_number(fields.get("hrsp_5xx", "")),
         retried=_number(fields.get("wretr", "")) + _number(fields.get("wredis", "")),
     )
+
+
+def queued(fields: Mapping[str, str]) -> int:
+    """Read from the BACKEND row how many requests wait for any server."""
+    return _number(fields.get("qcur", ""))
 
 
 def _number(text: str) -> int:

@@ -23,6 +23,7 @@ _REFUSALS = (
     "does not",
     "must be",
     "Only ",
+    "cannot ",
 )
 
 

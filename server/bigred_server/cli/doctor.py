@@ -1,0 +1,103 @@
+"""`bigred doctor`."""
+
+import itertools
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy.exc import DatabaseError
+
+from bigred_server.cli.options import (
+    app_option,
+    config_option,
+    journal,
+    pick_app,
+    run,
+    settings_of,
+)
+from bigred_server.doctor.checkup import Known, examine
+from bigred_server.doctor.finding import Finding, Level, worst_first
+from bigred_server.errors import BigredError
+from bigred_server.journal import releases
+from bigred_server.release import Release, Stage
+from bigred_server.settings import Settings
+
+_COLOURS = {Level.BAD: "bold red", Level.WARN: "yellow", Level.UNKNOWN: "cyan"}
+_MEND = "dim"
+
+
+@click.command("doctor")
+@app_option
+@click.option("--json", "as_json", is_flag=True, help="Print every finding, a JSON list.")
+@config_option
+def command(app: str | None, as_json: bool, config: Path | None) -> None:
+    """Look at HAProxy, the Tomcats and this machine for what would lose requests.
+
+    Nothing is changed. Exit code 1 if anything is bad: a deployment would fail, or lose requests.
+    """
+    settings = settings_of(config)
+    names = [pick_app(settings, app)] if app else list(settings.apps)
+    findings = run(_examine(settings, names))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        _print(findings)
+    sys.exit(1 if any(finding.level is Level.BAD for finding in findings) else 0)
+
+
+async def _examine(settings: Settings, names: list[str]) -> list[Finding]:
+    known, findings = await _remembered(settings, names)
+    return worst_first([*findings, *await examine(settings, known)])
+
+
+async def _remembered(
+    settings: Settings, names: list[str]
+) -> tuple[dict[str, Known], list[Finding]]:
+    known = {name: Known() for name in names}
+    # A look must not make what is not there yet.
+    if not settings.server.state.exists():
+        return known, []
+    try:
+        async with journal(settings) as db, db.read() as connection:
+            for name in names:
+                known[name] = _known(await releases.of_app(connection, name))
+    except (BigredError, DatabaseError, click.ClickException) as error:
+        mend = "mend it first: the server does not start without its journal"
+        return known, [Finding("journal", Level.BAD, "server", f"no journal: {error}", mend)]
+    return known, [Finding("journal", Level.OK, "server", "the journal can be read")]
+
+
+def _known(there: list[Release]) -> Known:
+    live = next((one.marker for one in there if one.stage is Stage.LIVE), None)
+    return Known(live, max((one.size for one in there), default=0))
+
+
+def _print(findings: list[Finding]) -> None:
+    told = [finding for finding in findings if finding.level is not Level.OK]
+    if sys.stdout.isatty():
+        _print_for_people(told)
+    else:
+        # Into a pipe or a file each goes as one line, for the programs that read them.
+        for finding in told:
+            mend = f"; {finding.mend}" if finding.mend else ""
+            click.echo(f"{finding.level}: {finding.where}: {finding.text}{mend}")
+    click.echo(f"{len(findings) - len(told)} of {len(findings)} things looked at are well.")
+
+
+def _print_for_people(findings: list[Finding]) -> None:
+    table = Table.grid("level", "what", padding=(0, 2, 0, 0))
+    alike = itertools.groupby(
+        findings, lambda finding: (finding.level, finding.where, finding.text)
+    )
+    for (level, where, text), several in alike:
+        what = Text.assemble((where, "bold"), "\n", text)
+        for finding in several:
+            if finding.mend:
+                what.append(f"\n→ {finding.mend}", _MEND)
+        table.add_row(Text(level, _COLOURS[level]), Text("\n").join([what, Text()]))
+    Console(highlight=False).print(table)

@@ -1,0 +1,186 @@
+"""The check-up: everything looked at side by side, each by its own check. It changes nothing."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+
+from bigred_server.doctor import (
+    database,
+    haproxy,
+    haproxy_file,
+    listeners,
+    node,
+    site,
+    tomcat,
+    tomcat_context,
+)
+from bigred_server.doctor.finding import Finding, Level
+from bigred_server.errors import HaproxyError
+from bigred_server.haproxy import configfile
+from bigred_server.haproxy.backend import Backend, BackendLook
+from bigred_server.haproxy.survey import Survey, is_local, survey
+from bigred_server.settings import AppSettings, NodeSettings, ReachBy, Settings
+from bigred_server.tomcat.probe import client
+from bigred_server.tomcat.war import manifest
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_KEEP_ALIVE_DEFAULTS = ("http-keep-alive", "http-request", "client")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the journal knows of an app: its live release's marker, its largest release in bytes."""
+
+    live: str | None = None
+    largest: int = 0
+
+
+async def examine(settings: Settings, known: Mapping[str, Known]) -> list[Finding]:
+    """Look at the apps named in `known`, and at what all of them share."""
+    findings = _server(settings, max((one.largest for one in known.values()), default=0))
+    async with client() as http:
+        for name, told in known.items():
+            findings += await _app(http, name, settings, told)
+    return findings + await database.clock(settings.server.database)
+
+
+def _server(settings: Settings, largest: int) -> list[Finding]:
+    state = settings.server.state
+    store = settings.server.releases or state / "releases"
+    keep = max(app.keep for app in settings.apps.values())
+    return [
+        site.writable("server", state),
+        site.writable("server", store),
+        site.room("server", store, largest, keep),
+    ]
+
+
+async def _app(
+    http: httpx2.AsyncClient, name: str, settings: Settings, known: Known
+) -> list[Finding]:
+    app = settings.apps[name]
+    balancers = await asyncio.gather(*(_balancer(app, at) for at in app.haproxy.sockets))
+    findings = [finding for found, _, _ in balancers for finding in found]
+    looks = {at: look for at, (_, look, _) in zip(app.haproxy.sockets, balancers, strict=True)}
+    findings += haproxy.alike({at: look for at, look in looks.items() if look is not None})
+    proxies = [proxy for _, _, proxy in balancers if proxy is not None]
+    idle_ms = max((ms for ms in map(_idle_ms, proxies) if ms is not None), default=None)
+    nodes = await asyncio.gather(
+        *(
+            _node(http, app, f"{name}/{node_name}", one, known, idle_ms)
+            for node_name, one in app.nodes.items()
+        )
+    )
+    return findings + [finding for found in nodes for finding in found]
+
+
+async def _balancer(
+    app: AppSettings, address: str
+) -> tuple[list[Finding], BackendLook | None, configfile.Proxy | None]:
+    where = f"HAProxy at {address}"
+    try:
+        seen = await survey(address)
+        look = await Backend(address, app.haproxy.backend).look()
+    except HaproxyError as error:
+        mend = "mend it first: while one can't be read, no node is touched"
+        return [Finding("haproxy", Level.BAD, where, str(error), mend)], None, None
+    findings = haproxy.process(seen)
+    backend = f"{where}, backend {app.haproxy.backend}"
+    findings += haproxy.servers(backend, look, [app.server_of(name) for name in app.nodes])
+    proxy = _proxy(seen, app.haproxy.backend)
+    unread = seen.unread or f"its configuration has no backend {app.haproxy.backend!r}"
+    findings += haproxy_file.findings(
+        backend, proxy, unread, app.sessions, shared=app.sessions_shared
+    )
+    if proxy is not None and is_local(address):
+        findings += listeners.look(where, proxy.binds)
+    return findings, look, proxy
+
+
+def _proxy(seen: Survey, backend: str) -> configfile.Proxy | None:
+    return configfile.proxy(configfile.parse(seen.config or ""), backend)
+
+
+def _idle_ms(proxy: configfile.Proxy) -> float | None:
+    times = (proxy.timeout_ms(name) for name in _KEEP_ALIVE_DEFAULTS)
+    return next((ms for ms in times if ms is not None), None)
+
+
+async def _node(
+    http: httpx2.AsyncClient,
+    app: AppSettings,
+    where: str,
+    settings: NodeSettings,
+    known: Known,
+    idle_ms: float | None,
+) -> list[Finding]:
+    local = settings.reach is ReachBy.LOCAL and settings.war is not None
+    attributes = manifest(settings.war) if local and settings.war else None
+    before_s = time.time()
+    said = await node.ask_app(http, settings.url, app.marker, attributes)
+    findings = node.app(where, app.marker, said, known.live)
+    if said.status:
+        findings.append(site.clock(where, said.date_s, before_s, time.time()))
+    version = None
+    if settings.manager is not None:
+        ours, nobodys = await node.ask_manager(http, settings)
+        version = node.version(ours.text)
+        findings += node.manager(f"{where}, Manager", settings.manager_url, ours, nobodys)
+        findings.append(site.secret(where, settings.manager.password_file))
+    if settings.ssh is not None:
+        findings.append(site.known_host(where, settings.ssh))
+        if settings.ssh.key is not None:
+            findings.append(site.secret(where, settings.ssh.key))
+    if local:
+        findings += _host(where, settings, known.largest, app.keep)
+    elif settings.kept_folder is not None:
+        mend = f"look there by hand: df -h {settings.kept_folder}"
+        text = "its disk is on another machine"
+        findings.append(Finding("disk", Level.UNKNOWN, where, text, mend))
+    findings += _tomcat(where, settings, idle_ms)
+    texts = _texts(settings) if local else []
+    findings += tomcat_context.context(
+        where, texts, version, nodes=len(app.nodes), shared=app.sessions_shared
+    )
+    return findings
+
+
+def _host(where: str, settings: NodeSettings, largest: int, keep: int) -> list[Finding]:
+    kept, war = settings.kept_folder, settings.war
+    findings = site.commands(where, settings)
+    if war is not None and kept is not None:
+        findings.append(site.webapps(where, war))
+        findings.append(site.writable(where, kept))
+        size = largest or (war.stat().st_size if war.exists() else 0)
+        findings.append(site.room(where, kept, size, keep))
+    return findings
+
+
+def _tomcat(where: str, settings: NodeSettings, idle_ms: float | None) -> list[Finding]:
+    url = urlsplit(settings.url)
+    port = url.port or _DEFAULT_PORTS[url.scheme]
+    text, unread = None, "it is on another machine"
+    if settings.reach is ReachBy.LOCAL and settings.war is not None:
+        text, unread = node.read(_base(settings.war) / tomcat.SERVER_XML)
+    return [
+        *tomcat.server(where, text, unread, port),
+        *tomcat.keep_alive(where, text, port, idle_ms),
+    ]
+
+
+def _texts(settings: NodeSettings) -> list[str]:
+    if settings.war is None:
+        return []
+    names: Sequence[str] = (tomcat.SERVER_XML, tomcat_context.CONTEXT_XML)
+    texts = [node.read(_base(settings.war) / name)[0] for name in names]
+    return [text for text in texts if text is not None]
+
+
+def _base(war: Path) -> Path:
+    # CATALINA_BASE, whose webapps the WAR lies in.
+    return war.parent.parent

@@ -1,0 +1,101 @@
+"""What a HAProxy has, asked before anything is configured: its backends, and its own file."""
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bigred_server.errors import HaproxyError
+from bigred_server.haproxy import rows, runtime
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server line: its name, and "host:port" or "" where it has none; `tls`: spoken to by TLS."""
+
+    name: str
+    address: str
+    tls: bool = False
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A HAProxy seen as a whole.
+
+    `config`: the text of its configuration, None where it can't be read, and then `unread` says
+    why.
+    """
+
+    address: str
+    process: rows.Process
+    level: str
+    backends: dict[str, tuple[Server, ...]]
+    config: str | None = None
+    unread: str = ""
+
+
+async def survey(address: str) -> Survey:
+    """Ask a HAProxy for all that it has. Raises HaproxyError."""
+    level = (await runtime.command(address, "show cli level")).strip()
+    answer = await runtime.command(address, "show info; show backend; show servers state")
+    try:
+        info, names, states = answer.strip().split("\n\n")
+        process = rows.process(info)
+        backends = _backends(names, states)
+    except (KeyError, ValueError) as error:
+        raise HaproxyError(
+            f"what answers at {address} is no HAProxy that we know: {answer[:80]!r}"
+        ) from error
+    config, unread = await _config(address, process)
+    return Survey(address, process, level, backends, config, unread)
+
+
+def is_local(address: str) -> bool:
+    """Say whether a Runtime API, "host:port" or a path, is on this machine."""
+    if address.startswith("/"):
+        return True
+    host = address.rpartition(":")[0].strip("[]") or "127.0.0.1"
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _backends(names: str, states: str) -> dict[str, tuple[Server, ...]]:
+    there = [line.strip() for line in names.splitlines() if line and not line.startswith("#")]
+    lines = rows.server_states(states)
+    return {
+        name: tuple(
+            Server(line["srv_name"], rows.address(line), line.get("srv_use_ssl") == "1")
+            for line in lines
+            if line["be_name"] == name
+        )
+        for name in there
+    }
+
+
+async def _config(address: str, process: rows.Process) -> tuple[str | None, str]:
+    # In a container it would name a file of its own that only looks like one of ours.
+    if not is_local(address) or not _is_here(process):
+        return None, f"HAProxy at {address} is on another machine or in a container"
+    said = (await runtime.command(address, "show env HAPROXY_CFGFILES")).strip()
+    paths = [path for path in said.partition("=")[2].split(";") if path]
+    if not paths:
+        return None, f"HAProxy at {address} does not say where its configuration is"
+    try:
+        # What it was started with may be relative to where it was started.
+        return "\n".join(_at(process, path).read_text("utf-8", "replace") for path in paths), ""
+    except OSError as error:
+        return None, f"{error.filename} can't be read: {error.strerror}"
+
+
+def _is_here(process: rows.Process) -> bool:
+    try:
+        return Path(f"/proc/{process.pid}/comm").read_text().strip() == "haproxy"
+    except OSError:
+        return False
+
+
+def _at(process: rows.Process, path: str) -> Path:
+    if path.startswith("/"):
+        return Path(path)
+    return Path(f"/proc/{process.pid}/cwd").readlink() / path

@@ -1,0 +1,216 @@
+"""`bigred init` and `bigred doctor` before a real HAProxy: what they write, find and leave."""
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.support.web import Web, web
+
+from bigred_broker.program import find_program, free_port, running, wait_until
+from bigred_server.haproxy import runtime
+from bigred_server.haproxy.configuration import Backend
+from bigred_server.haproxy.instance import HaproxyInstance
+from bigred_server.settings import load
+from bigred_server.tomcat.instance import TomcatInstance
+
+Done = subprocess.CompletedProcess[str]
+
+
+@dataclass
+class Site:
+    """Two servers, each with the files of a Tomcat, behind one HAProxy."""
+
+    folder: Path
+    haproxy: HaproxyInstance
+    webs: list[Web]
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "bigred.toml"
+
+    @property
+    def socket(self) -> str:
+        return str(self.haproxy.admin_socket)
+
+    def ask(self, command: str) -> str:
+        return asyncio.run(runtime.command(self.socket, command))
+
+    def bigred(self, *arguments: str) -> Done:
+        return subprocess.run(
+            [sys.executable, "-m", "bigred_server", *arguments],
+            cwd=self.folder,
+            env={**os.environ, "COLUMNS": "100"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def init(self, *arguments: str) -> Done:
+        return self.bigred("init", str(self.config), "--haproxy", self.socket, *arguments)
+
+    def configure(self) -> None:
+        """Do what a person does after `init`: mend the guesses."""
+        assert self.init("--backend", "shop").returncode == 0
+        text = self.config.read_text()
+        for name in ("n1", "n2"):
+            text = text.replace(f"/var/lib/tomcat10-{name}", str(self.folder / name))
+        text = text.replace("/var/lib/bigred", str(self.folder / "state"))
+        text = text.replace('"systemctl"', '"true"').replace('#read = "header"', 'read = "body"')
+        self.config.write_text(text)
+
+    def findings(self, *arguments: str) -> tuple[int, list[dict[str, str]]]:
+        done = self.bigred("doctor", "--json", "--config", str(self.config), *arguments)
+        assert done.stderr == ""
+        return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with contextlib.ExitStack() as stack:
+        webs = [stack.enter_context(web(name)) for name in ("n1", "n2")]
+        for one in webs:
+            TomcatInstance(tmp_path / one.name, one.port).create()
+            server_xml = tmp_path / one.name / "conf" / "server.xml"
+            server_xml.write_text(server_xml.read_text().replace("${bigred.port}", str(one.port)))
+        servers = tuple((one.name, one.port) for one in webs)
+        backend = Backend("shop", servers, "/health", maxconn=50)
+        haproxy = HaproxyInstance(tmp_path / "haproxy", free_port(), backend)
+        stack.enter_context(haproxy.run())
+        site = Site(tmp_path, haproxy, webs)
+        wait_until(lambda: "L7OK" in site.ask("show stat"), 10, "the checks have passed")
+        yield site
+
+
+def bad(findings: list[dict[str, str]]) -> list[tuple[str, str]]:
+    return [(one["code"], one["text"]) for one in findings if one["level"] == "bad"]
+
+
+def levels(findings: list[dict[str, str]], code: str) -> set[str]:
+    return {one["level"] for one in findings if one["code"] == code}
+
+
+# --- init ----------------------------------------------------------------------------------------
+
+
+def test_a_configuration_is_filled_in_by_asking_haproxy(site: Site) -> None:
+    done = site.init("--backend", "shop")
+    assert done.returncode == 0, done.stderr
+    assert "Edit the lines marked EDIT" in done.stdout
+    app = load(site.config).apps["shop"]
+    assert [node.url for node in app.nodes.values()] == [
+        f"http://127.0.0.1:{one.port}" for one in site.webs
+    ]
+    assert list(app.nodes) == ["n1", "n2"]
+    assert app.haproxy.sockets == (site.socket,)
+    assert app.marker.path == "/health"  # from HAProxy's own configuration file
+
+
+def test_without_a_backend_those_that_are_there_are_listed(site: Site) -> None:
+    done = site.init()
+    assert done.returncode == 0
+    assert "shop" in done.stdout
+    assert "n1, n2" in done.stdout
+    assert not site.config.exists()
+
+
+def test_a_backend_that_is_not_there_is_named_with_what_is(site: Site) -> None:
+    done = site.init("--backend", "blog")
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        f"bigred: HAProxy at {site.socket} has no backend 'blog'; it has: shop"
+    )
+    assert not site.config.exists()
+
+
+def test_a_file_that_is_there_is_never_touched(site: Site) -> None:
+    site.config.write_text("mine")
+    done = site.init("--backend", "shop")
+    assert done.returncode == 1
+    assert "is there already; it was not touched" in done.stderr
+    assert site.config.read_text() == "mine"
+
+
+def test_a_haproxy_that_is_away_is_told_in_a_sentence(site: Site) -> None:
+    done = site.bigred("init", str(site.config), "--haproxy", "/no.sock", "--backend", "shop")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "can't be reached" in done.stderr
+    done = site.bigred("init", str(site.config), "--backend", "shop")
+    assert "--backend needs --haproxy" in done.stderr
+    assert not site.config.exists()
+
+
+# --- doctor --------------------------------------------------------------------------------------
+
+
+def test_on_our_own_recipe_the_doctor_finds_nothing_bad(site: Site) -> None:
+    site.configure()
+    code, findings = site.findings()
+    assert bad(findings) == []
+    assert code == 0
+    told = {(one["code"], one["level"]) for one in findings if one["level"] != "ok"}
+    # What the demo's Tomcat leaves at its default; and nothing was written.
+    assert told == {("tomcat-servlets", "warn")}
+    assert not (site.folder / "state").exists()
+
+
+def test_each_thing_that_goes_wrong_is_found(site: Site) -> None:
+    site.configure()
+    site.webs[0].health = 503
+    wait_until(lambda: "DOWN" in site.ask("show stat"), 10, "the check has seen it")
+    site.ask("set server shop/n2 state maint")
+    site.ask("disable health shop/n1")
+    code, findings = site.findings("--app", "shop")
+    assert code == 1
+    assert [text for code, text in bad(findings) if code == "app-answer"] == [
+        "/health answers 503, not 200"
+    ]
+    assert levels(findings, "haproxy-state") == {"warn"}
+    assert levels(findings, "haproxy-hushed") == {"warn"}
+
+
+def test_a_second_haproxy_on_the_port_is_found(site: Site) -> None:
+    site.configure()
+    assert levels(site.findings()[1], "haproxy-port") == {"ok"}
+    file = site.folder / "second.cfg"
+    file.write_text(
+        "defaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
+        f"frontend f\n bind 127.0.0.1:{site.haproxy.port}\n"
+        f"global\n stats socket {site.folder}/second.sock\n"
+    )
+    argv = [find_program("haproxy", "haproxy"), "-db", "-f", str(file)]
+    ready = (site.folder / "second.sock").exists
+    with running("the second HAProxy", argv, site.folder / "second.log", ready):
+        found = site.findings()[1]
+    assert levels(found, "haproxy-port") == {"bad"}
+    assert [text for code, text in bad(found) if "shared by processes" in text]
+
+
+def test_what_is_away_is_bad_and_what_hides_is_unknown(site: Site) -> None:
+    site.configure()
+    text = site.config.read_text()
+    site.config.write_text(text.replace(f'"{site.socket}"', f'["{site.socket}", "/no.sock"]'))
+    code, findings = site.findings()
+    assert code == 1
+    assert [one for one in bad(findings) if "/no.sock can't be reached" in one[1]]
+    (site.folder / "n1" / "conf" / "server.xml").unlink()
+    _, findings = site.findings()
+    assert "unknown" in levels(findings, "tomcat-bind")
+
+
+def test_into_a_pipe_each_finding_is_a_line_with_its_mend(site: Site) -> None:
+    site.configure()
+    done = site.bigred("doctor", "--config", str(site.config))
+    *told, summary = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in told] == ["warn", "warn"]
+    assert all('write: <Host failCtxIfServletStartFails="true">' in line for line in told)
+    assert "things looked at are well" in summary
+    assert "\x1b" not in done.stdout

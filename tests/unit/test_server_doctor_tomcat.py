@@ -1,0 +1,214 @@
+"""What the doctor makes of a Tomcat: its files, rule by rule, its app and its Manager."""
+
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from bigred_server.doctor import node, tomcat, tomcat_context
+from bigred_server.doctor.finding import Finding, Level
+from bigred_server.doctor.node import Said
+from bigred_server.settings import MarkerSettings, MarkerSource
+from bigred_server.settings.node import ManagerSettings, NodeSettings, ReachBy
+
+WELL = """\
+<Server port="-1">
+  <Service name="Catalina" gracefulStopAwaitMillis="10000">
+    <Connector port="8080" bindOnInit="false" keepAliveTimeout="120000" maxKeepAliveRequests="-1"/>
+    <Connector port="8009" protocol="AJP/1.3"/>
+    <Engine name="Catalina" defaultHost="localhost">
+      <Host name="localhost" autoDeploy="false" unpackWARs="false"
+            failCtxIfServletStartFails="true"/>
+    </Engine>
+  </Service>
+</Server>
+"""
+
+
+def judged(text: str | None, port: int = 8080) -> dict[str, Finding]:
+    found = tomcat.server("n", text, "/x can't be read", port)
+    return {finding.code: finding for finding in found}
+
+
+def test_a_tomcat_set_up_well_has_nothing_to_mend() -> None:
+    found = judged(WELL)
+    assert {finding.level for finding in found.values()} == {Level.OK}
+    assert len(found) == len(tomcat.RULES)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        (' bindOnInit="false"', "", "tomcat-bind"),
+        ('bindOnInit="false"', 'bindOnInit="true"', "tomcat-bind"),
+        (' gracefulStopAwaitMillis="10000"', "", "tomcat-graceful-stop"),
+        (' autoDeploy="false"', "", "tomcat-auto-deploy"),
+        (' unpackWARs="false"', "", "tomcat-unpack"),
+        ('failCtxIfServletStartFails="true"', "", "tomcat-servlets"),
+        (' maxKeepAliveRequests="-1"', "", "tomcat-keep-alive-requests"),
+    ],
+)
+def test_each_rule_of_server_xml_is_judged(old: str, new: str, code: str) -> None:
+    assert old in WELL
+    found = judged(WELL.replace(old, new))
+    assert [one.code for one in found.values() if one.level is not Level.OK] == [code]
+    assert found[code].level is Level.WARN
+    assert found[code].mend.startswith("write: <")
+
+
+def test_the_connector_is_the_one_that_the_app_is_asked_on() -> None:
+    other = WELL.replace("<Engine", '<Connector port="8443" bindOnInit="true"/><Engine', 1)
+    assert judged(other)["tomcat-bind"].level is Level.OK
+    assert judged(other, 8443)["tomcat-bind"].level is Level.WARN
+    assert judged(other, 9999)["tomcat-port"].level is Level.UNKNOWN
+    assert judged(WELL, 8009)["tomcat-port"].level is Level.UNKNOWN
+
+
+def test_a_port_given_as_a_property_is_taken_where_it_is_the_only_one() -> None:
+    assert judged(WELL.replace('"8080"', '"${port}"'), 1234)["tomcat-bind"].level is Level.OK
+
+
+def test_what_is_no_xml_is_bad_and_what_cannot_be_read_is_unknown() -> None:
+    assert judged("<Server>")["tomcat-xml"].level is Level.BAD
+    found = judged(None)
+    assert {one.level for one in found.values()} == {Level.UNKNOWN}
+    assert found["tomcat-bind"].mend == 'look by hand for: <Connector bindOnInit="false">'
+
+
+@pytest.mark.parametrize(
+    ("attributes", "haproxy_ms", "level"),
+    [
+        ('keepAliveTimeout="120000"', 30_000, Level.OK),
+        ('keepAliveTimeout="-1"', 30_000, Level.OK),
+        ('keepAliveTimeout="20000"', 30_000, Level.WARN),
+        ('keepAliveTimeout="30000"', 30_000, Level.WARN),
+        ('connectionTimeout="20000"', 30_000, Level.WARN),
+        ("", 30_000, Level.OK),
+        ("", 90_000, Level.WARN),
+        ('keepAliveTimeout="${x}"', 30_000, Level.UNKNOWN),
+        ('keepAliveTimeout="120000"', None, Level.UNKNOWN),
+    ],
+)
+def test_tomcat_must_keep_idle_connections_for_longer_than_haproxy(
+    attributes: str, haproxy_ms: float | None, level: Level
+) -> None:
+    text = WELL.replace('keepAliveTimeout="120000"', attributes)
+    (found,) = tomcat.keep_alive("n", text, 8080, haproxy_ms)
+    assert found.level is level
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "nodes", "shared", "level"),
+    [
+        ("<Context/>", (10, 1), 2, False, Level.OK),
+        ("<Context/>", (10, 1), 1, False, Level.WARN),
+        ("<Context/>", (9, 0), 1, False, Level.OK),
+        ("<Context/>", None, 1, False, Level.OK),
+        ('<Context><Manager pathname="S.ser"/></Context>', (10, 1), 1, False, Level.OK),
+        ('<Context><Manager pathname=""/></Context>', (9, 0), 1, False, Level.WARN),
+        ("<Context/>", (10, 1), 2, True, Level.WARN),
+        ("<Server><Cluster/></Server>", (10, 1), 2, True, Level.OK),
+        ('<Context><Manager className="x.Persistent"/></Context>', None, 2, True, Level.OK),
+        ("<Context", None, 2, True, Level.UNKNOWN),
+    ],
+)
+def test_sessions_are_judged_by_version_nodes_and_what_is_claimed(
+    text: str, version: tuple[int, int] | None, nodes: int, shared: bool, level: Level
+) -> None:
+    found = tomcat_context.context("n", [text], version, nodes=nodes, shared=shared)
+    assert found[0].code == "tomcat-sessions"
+    assert found[0].level is level
+
+
+def test_the_jar_scanner_is_advice_and_never_a_fault() -> None:
+    plain = tomcat_context.context("n", ["<Context/>"], None, nodes=2, shared=False)[1]
+    told = "<Context><JarScanner/></Context>"
+    set_up = tomcat_context.context("n", [told], None, nodes=2, shared=False)[1]
+    assert (plain.level, set_up.level) == (Level.OK, Level.OK)
+    assert plain.mend.startswith("advice")
+
+
+# --- the app, and the Manager --------------------------------------------------------------------
+
+HEADER = MarkerSettings(path="/shop/health")
+MANIFEST = MarkerSettings(path="/shop/", read=MarkerSource.MANIFEST, name="Version")
+
+
+@pytest.mark.parametrize(
+    ("marker", "said", "live", "code", "level"),
+    [
+        (HEADER, Said(200, "", marker="1.2"), "1.2", "app-marker", Level.OK),
+        (HEADER, Said(200, "", marker="1.2"), None, "app-marker", Level.OK),
+        (HEADER, Said(200, "", marker="v1.2"), "1.2", "app-marker", Level.WARN),
+        (HEADER, Said(200, "", marker=""), "1.2", "app-marker", Level.BAD),
+        (HEADER, Said(503, "", marker="1.2"), "1.2", "app-answer", Level.BAD),
+        (HEADER, Said(0, "ConnectError"), None, "app-answer", Level.BAD),
+        (MANIFEST, Said(200, "", marker=None), "1.2", "app-marker", Level.UNKNOWN),
+        (MANIFEST, Said(200, "", marker="1.2"), "1.2", "app-marker", Level.OK),
+    ],
+)
+def test_the_apps_answer_is_judged(
+    marker: MarkerSettings, said: Said, live: str | None, code: str, level: Level
+) -> None:
+    (found,) = node.app("n", marker, said, live)
+    assert (found.code, found.level) == (code, level)
+
+
+async def test_the_app_is_asked_for_release_and_time() -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert request.url.path == "/shop/health"
+        headers = {"X-Release": "1.2", "date": "Sun, 06 Nov 1994 08:49:37 GMT"}
+        return httpx2.Response(200, headers=headers)
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+        said = await node.ask_app(http, "http://n", HEADER, None)
+    assert (said.status, said.marker, said.date_s) == (200, "1.2", 784111777.0)
+
+
+async def test_an_app_that_is_away_says_why() -> None:
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("refused", request=request)
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(refuse)) as http:
+        said = await node.ask_app(http, "http://n", HEADER, None)
+    assert (said.status, said.text) == (0, "ConnectError: refused")
+
+
+@pytest.mark.parametrize(
+    ("ours", "nobodys", "level", "told"),
+    [
+        (200, 0, Level.OK, "Apache Tomcat/10.1.60"),
+        (401, 0, Level.BAD, "password"),
+        (403, 401, Level.BAD, "our user may not"),
+        (403, 403, Level.BAD, "does not let this machine in"),
+        (404, 0, Level.BAD, "there is none"),
+        (302, 0, Level.BAD, "answers 302"),
+    ],
+)
+async def test_the_managers_refusals_are_told_apart(
+    tmp_path: Path, ours: int, nobodys: int, level: Level, told: str
+) -> None:
+    # As a real Tomcat answers: a refused role asks nobody for a password, a refused address does
+    # not even that.
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        status = ours if "authorization" in request.headers else nobodys
+        body = "OK - Server info\nTomcat Version: [Apache Tomcat/10.1.60]" if status == 200 else ""
+        return httpx2.Response(status, text=body)
+
+    secret = tmp_path / "password"
+    secret.write_text("p\n")
+    manager = ManagerSettings(user="bigred", password_file=secret)
+    settings = NodeSettings(url="http://127.0.0.1:1", reach=ReachBy.MANAGER, manager=manager)
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+        said = await node.ask_manager(http, settings)
+    (found,) = node.manager("n", settings.manager_url, *said)
+    assert found.level is level
+    assert told in found.text
+    assert node.version(said[0].text) == ((10, 1) if ours == 200 else None)
+
+
+def test_a_password_in_clear_on_the_network_is_told() -> None:
+    said = Said(200, "OK - Server info"), Said(0, "")
+    remote = node.manager("n", "http://192.0.2.1:8080/manager", *said)
+    assert [one.code for one in remote] == ["tomcat-manager", "tomcat-manager-clear"]
+    assert len(node.manager("n", "https://192.0.2.1/manager", *said)) == 1

@@ -1,0 +1,70 @@
+"""A HAProxy asked for all that it has, before anything is configured."""
+
+from pathlib import Path
+
+import pytest
+
+from bigred_server.errors import HaproxyError
+from bigred_server.haproxy.fake import FakeHaproxy, FakeServer
+from bigred_server.haproxy.rows import address
+from bigred_server.haproxy.survey import Server, is_local, survey
+
+
+async def test_backends_and_servers_are_listed_in_their_order(tmp_path: Path) -> None:
+    servers = {"b": FakeServer(address="127.0.0.1:8081"), "a": FakeServer(address="[::1]:8082")}
+    fake = FakeHaproxy(servers, level="operator", version="3.0.1")
+    async with fake.listen(str(tmp_path / "admin.sock")) as at:
+        seen = await survey(at)
+    assert seen.backends == {"shop": (Server("b", "127.0.0.1:8081"), Server("a", "[::1]:8082"))}
+    assert (seen.level, seen.process.version) == ("operator", "3.0.1")
+
+
+async def test_the_file_of_a_haproxy_that_is_not_here_is_never_taken_for_ours(
+    tmp_path: Path,
+) -> None:
+    fake = FakeHaproxy({})  # its process number is nobody's here, as a container's is
+    async with fake.listen(str(tmp_path / "admin.sock")) as at:
+        seen = await survey(at)
+    assert seen.config is None
+    assert "on another machine or in a container" in seen.unread
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"", b"\n", b"HTTP/1.1 400 Bad request\r\n\r\n", b"a\n\nb\n\nc"]
+)
+async def test_what_is_no_haproxy_is_an_error(tmp_path: Path, garbage: bytes) -> None:
+    fake = FakeHaproxy({}, garbage=garbage)
+    async with fake.listen(str(tmp_path / "admin.sock")) as at:
+        with pytest.raises(HaproxyError, match="no HAProxy that we know"):
+            await survey(at)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ({"srv_addr": "192.0.2.1", "srv_port": "80", "srv_fqdn": "-"}, "192.0.2.1:80"),
+        ({"srv_addr": "192.0.2.1", "srv_port": "80", "srv_fqdn": "app.example"}, "app.example:80"),
+        ({"srv_addr": "::1", "srv_port": "80", "srv_fqdn": "-"}, "[::1]:80"),
+        ({"srv_addr": "-", "srv_port": "0", "srv_fqdn": "-"}, ""),
+        ({"srv_addr": "192.0.2.1", "srv_port": "0", "srv_fqdn": "-"}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_servers_address_is_read(line: dict[str, str], expected: str) -> None:
+    assert address(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("at", "local"),
+    [
+        ("/run/haproxy/admin.sock", True),
+        ("127.0.0.1:9999", True),
+        (":9999", True),
+        ("[::1]:9999", True),
+        ("localhost:9999", True),
+        ("192.0.2.1:9999", False),
+        ("lb1:9999", False),
+    ],
+)
+def test_an_address_is_here_or_elsewhere(at: str, local: bool) -> None:
+    assert is_local(at) is local
