@@ -4,6 +4,7 @@ Every answer has status 200; whether it went well stands at the beginning of its
 or "FAIL" in the language of whoever asked. Source: Tomcat's ManagerServlet and its LocalStrings.
 """
 
+import html
 import re
 from collections.abc import Sequence
 
@@ -25,7 +26,8 @@ def complaint(lines: Sequence[str]) -> str:
     """
     if not lines:
         return "nothing"
-    return next((line[:_SHOWN] for line in lines if not line.startswith(_OK)), "")
+    failed = next((line for line in lines if not line.startswith(_OK)), "")
+    return html.unescape(failed)[:_SHOWN]  # it escapes the names in some of its lines
 
 
 def is_busy(line: str) -> bool:
