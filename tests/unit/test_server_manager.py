@@ -280,8 +280,8 @@ async def test_a_tomcat_that_stays_busy_is_given_up_at_the_deadline(
     reach: Reach, war: Path
 ) -> None:
     async with reach(tomcat(busy=1000, contexts={"/shop": True})) as found:
-        said = await failure(found.undeploy("", 0.2))
-    assert "is already being serviced, still after 0.2 s; see what keeps Tomcat busy" in said
+        said = await failure(found.undeploy("", 1.2))
+    assert "is already being serviced, still after 1.2 s; see what keeps Tomcat busy" in said
 
 
 # --- versions ------------------------------------------------------------------------------------

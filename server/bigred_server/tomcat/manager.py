@@ -19,6 +19,7 @@ from bigred_server.tomcat.manager_call import BusyError, ManagerCall, RefusedErr
 LOOK_DEADLINE_S = 2.0
 _BEFORE_ACT_S = 10.0
 _BUSY_PAUSE_S = 0.5
+_WORTH_A_TRY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,8 @@ async def _patiently(act: Callable[[float], Awaitable[str]], deadline_s: float) 
         try:
             return await act(ends_s - time.monotonic())
         except BusyError as busy:
-            if time.monotonic() + _BUSY_PAUSE_S >= ends_s:
+            # What is begun at the last moment only times out, and leaves Tomcat busy once more.
+            if ends_s - time.monotonic() < _BUSY_PAUSE_S + _WORTH_A_TRY_S:
                 raise NodeError(
                     f"{busy}, still after {deadline_s:g} s; see what keeps Tomcat busy"
                 ) from busy
