@@ -36,6 +36,10 @@ class NodeError(BigredError, OSError):
     """A node did not do what it was asked."""
 
 
+class NodeAwayError(NodeError):
+    """A node gave no answer; what it was asked to do may be done all the same."""
+
+
 class LeaseLostError(BigredError, RuntimeError):
     """Another server leads the app by now; whatever was begun here must not go on."""
 

@@ -114,6 +114,7 @@ def missing_for_the_tests() -> list[str]:
         "haproxy": somewhere("usr/sbin/haproxy", "sbin/haproxy"),
         "tomcat10-common": somewhere("usr/share/tomcat10/lib/servlet-api.jar"),
         "postgresql": somewhere("usr/lib/postgresql/*/bin/initdb"),
+        "tomcat10-admin": somewhere("usr/share/tomcat10-admin/manager/WEB-INF/web.xml"),
         "default-jdk-headless": False,
         "espeak-ng": False,
         "alsa-utils": False,

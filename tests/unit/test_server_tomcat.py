@@ -57,6 +57,14 @@ async def test_a_release_is_read_from_a_header(http: httpx2.AsyncClient) -> None
     assert found.text == "/shop/health answers 200, release 1.4.2"
 
 
+async def test_a_session_given_to_us_is_not_kept(http: httpx2.AsyncClient) -> None:
+    tomcat = FakeTomcat(headers={"Set-Cookie": "JSESSIONID=1; Path=/"})
+    async with tomcat.listen() as url:
+        for _ in range(2):
+            await http.get(url + "/shop/health")
+    assert [head["cookie"] for head in tomcat.heads] == [None, None]
+
+
 async def test_a_header_that_is_missing_is_no_release(http: httpx2.AsyncClient) -> None:
     found = await ask(http, FakeTomcat())
     assert (found.ok, found.marker) == (True, "")

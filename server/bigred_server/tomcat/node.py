@@ -1,10 +1,19 @@
 """One node: a host below, a Manager above, or both; every look at it and every effect on it."""
 
+import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
-from bigred_server.rollout.look import Version
+from bigred_server.errors import NodeAwayError, NodeError
+from bigred_server.rollout.goal import Strategy
+from bigred_server.rollout.look import UNTOLD, Version
+from bigred_server.rollout.version import newest
+from bigred_server.tomcat.contexts import Contexts, Listed
+from bigred_server.tomcat.host import Host, HostSeen
+from bigred_server.tomcat.manager import Manager
+
+_LEAKS_DEADLINE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -12,7 +21,7 @@ class Seen:
     """A node seen once, but for what its app answers; the words are those of a NodeLook.
 
     `digest`: of the WAR that new users get, UNTOLD where only HTTP reaches the node; `manifest` is
-    that WAR's.
+    that WAR's, empty where its bytes can't be seen.
     """
 
     digest: str | None
@@ -24,29 +33,134 @@ class Seen:
     trouble: str = ""
 
 
-class Node(Protocol):
-    """What a fleet needs of a node. Acts raise NodeError; `Host` says what all of them promise."""
+class Node:
+    """A node of one app. Looking never raises; acts raise NodeError and may be repeated."""
+
+    def __init__(self, host: Host | None, manager: Manager | None, strategy: Strategy) -> None:
+        self._host = host
+        self._manager = manager
+        self._contexts = Contexts(manager) if manager else None
+        self._is_parallel = strategy is Strategy.PARALLEL
 
     async def look(self, *, answers: bool) -> Seen:
-        """Look at it. `answers`: the app was heard a moment ago."""
+        """Look at it. `answers`: the app was heard a moment ago, so Tomcat runs."""
+        listed, host = await asyncio.gather(self._list(), self._look_host(answers))
+        running = host.running if host else None
+        return Seen(
+            digest=self._digest(host, listed.versions),
+            running=running if listed.versions is None else True,
+            manifest=self._manifest(host, listed.versions),
+            kept=host.kept if host else None,
+            free=host.free if host else None,
+            versions=listed.versions,
+            trouble=_trouble(host, listed.error, answers=answers),
+        )
+
+    async def running_since(self) -> float:
+        """Say since when Tomcat's JVM runs, in seconds of UTC by the node's clock."""
+        return await self._needed_manager().started_at()
 
     async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
         """Bring a release to the node while it serves."""
+        return await self._needed_host().fetch(source, digest, keep)
 
     async def swap(self, digest: str) -> str:
         """Put a fetched release in place of the WAR of a stopped Tomcat."""
+        return await self._needed_host().swap(digest)
 
     async def deploy(self, source: Path, digest: str, version: str, deadline_s: float) -> str:
-        """Have the Manager replace the app, or with a `version` put it beside the others."""
+        """Have the Manager replace the app, or with a `version` put it beside the others.
+
+        Replacing ends every request and session of the app there: the node must be drained. Where
+        a host keeps releases, this one must have been fetched. NodeAwayError: nobody knows what
+        became of it; look again.
+        """
+        manager = self._needed_manager()
+        with self._act(deploys=UNTOLD if version else digest):
+            if self._host is None:
+                seen = await manager.deploy(source, version, deadline_s)
+            else:
+                seen = await manager.deploy_kept(self._host.kept(digest), version, deadline_s)
+        return seen if version else f"{seen}; {await _leaks(manager)}"
 
     async def undeploy(self, version: str, deadline_s: float) -> str:
         """Have the Manager take one version away; "" is the context without one."""
+        with self._act():
+            return await self._needed_manager().undeploy(version, deadline_s)
 
     async def stop(self, deadline_s: float) -> str:
         """Stop Tomcat."""
+        with self._act():
+            return await self._needed_host().stop(deadline_s)
 
     async def start(self, deadline_s: float) -> str:
         """Start Tomcat."""
+        with self._act():
+            return await self._needed_host().start(deadline_s)
 
     async def close(self) -> None:
         """Let go of whatever connection is kept open."""
+        if self._host:
+            await self._host.close()
+
+    def _digest(self, host: HostSeen | None, versions: tuple[Version, ...] | None) -> str | None:
+        if host and not self._is_parallel:
+            return host.digest
+        if versions is None:
+            return None
+        first = newest(versions)
+        if first is None:
+            # A context that does not run has a WAR all the same, but here it is nobody's choice.
+            return UNTOLD if versions and not self._is_parallel else ""
+        if first.name:
+            return first.digest
+        if host:
+            return host.digest
+        return self._contexts.deployed if self._contexts else UNTOLD
+
+    def _manifest(
+        self, host: HostSeen | None, versions: tuple[Version, ...] | None
+    ) -> dict[str, str]:
+        """Give the manifest of the WAR without a version, the one that a host reads."""
+        first = newest(versions or ())
+        is_behind = self._is_parallel and first is not None and first.name
+        return host.manifest if host and not is_behind else {}
+
+    async def _list(self) -> Listed:
+        return await self._contexts.look() if self._contexts else Listed()
+
+    async def _look_host(self, answers: bool) -> HostSeen | None:
+        return await self._host.look(answers=answers) if self._host else None
+
+    def _act(self, deploys: str = UNTOLD) -> contextlib.AbstractContextManager[None]:
+        return self._contexts.act(deploys) if self._contexts else contextlib.nullcontext()
+
+    def _needed_manager(self) -> Manager:
+        if self._manager is None:
+            raise NodeError("no Manager of this node is known; name it in the node's table manager")
+        return self._manager
+
+    def _needed_host(self) -> Host:
+        if self._host is None:
+            raise NodeError("only HTTP reaches this node; that needs reach = 'local' or 'ssh'")
+        return self._host
+
+
+def _trouble(host: HostSeen | None, error: NodeError | None, *, answers: bool) -> str:
+    if host and host.trouble:
+        return host.trouble
+    # Where nothing answers at all, the app's own silence is told already.
+    if error is None or (host and isinstance(error, NodeAwayError) and not answers):
+        return ""
+    return str(error)
+
+
+async def _leaks(manager: Manager) -> str:
+    """Tell what a redeploy left behind; not to know it is no failure."""
+    try:
+        count = await manager.leaks(_LEAKS_DEADLINE_S)
+    except NodeError as error:
+        return f"leaks unknown: {error}"
+    if count == 0:
+        return "no leaks found"
+    return f"earlier lives of the app still in memory: {count}; restart Tomcat when you can"

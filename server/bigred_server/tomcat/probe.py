@@ -3,6 +3,7 @@
 import asyncio
 import re
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
@@ -18,15 +19,17 @@ _BROKEN = 500
 
 
 def client() -> httpx2.AsyncClient:
-    """Make the HTTP client for all nodes: no proxy, no redirects, no kept connections.
+    """Make the HTTP client for all nodes: no proxy, no redirects, no connections or cookies kept.
 
-    A connection kept open would hold up Tomcat's graceful stop.
+    A connection kept open would hold up Tomcat's graceful stop. A session's cookie would go to
+    every port of a machine, and bind us to an old version where versions live side by side.
     """
     return httpx2.AsyncClient(
         trust_env=False,
         follow_redirects=False,
         limits=httpx2.Limits(max_keepalive_connections=0),
         headers={"user-agent": "bigred"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
     )
 
 

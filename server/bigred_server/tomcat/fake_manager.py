@@ -1,0 +1,121 @@
+"""A Manager to test against: Tomcat 10.1's text protocol, with contexts that are only names."""
+
+import base64
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
+
+# Tomcat's LocalStrings; what a language lacks is said in English.
+_STRINGS = {
+    "en": {
+        "listed": "OK - Listed applications for virtual host [localhost]",
+        "deployed": "OK - Deployed application at context path [{0}]",
+        "not_started": (
+            "FAIL - Deployed application at context path [{0}] but context failed to start"
+        ),
+        "exists": "FAIL - Application already exists at path [{0}]",
+        "undeployed": "OK - Undeployed application at context path [{0}]",
+        "no_context": "FAIL - No context exists named [{0}]",
+        "busy": "FAIL - The application [{0}] is already being serviced",
+        "exception": "FAIL - Encountered exception [{0}]",
+        "leaks": "OK - Found potential memory leaks in the following applications:",
+        "no_leaks": "OK - No memory leaks found",
+        "unknown": "FAIL - Unknown command [{0}]",
+    },
+    "de": {
+        "deployed": "OK - Anwendung mit Kontext Pfad [{0}] installiert",
+        "no_context": "FEHLER - Es existiert kein Kontext für Pfad [{0}]",
+        "exception": "FEHLER - Ausnahme aufgetreten [{0}]",
+    },
+    "es": {
+        "deployed": "OK - Desplegada aplicación en trayectoria de contexto [{0}]",
+        "no_context": "FALLO - No existe contexto para trayectoria [{0}]",
+        "exception": "FALLO - Encontrada excepción [{0}]",
+    },
+}
+
+
+@dataclass
+class FakeManager:
+    """Knows contexts by name (`/shop`, `/shop##1`) and whether they run.
+
+    `language`: what it speaks, whatever it is asked in. `sessions`, `leaks`: of each context, and
+    names of leaked ones. `breaks`: the exception that a deployment meets. `starts`: whether what is
+    deployed starts. `busy`: how many more acts meet Tomcat at work. `hangs`: commands that get no
+    answer although they are done. `status`: what HTTP says instead of all that, with `location`.
+    """
+
+    user: str = "bigred"
+    password: str = "secret"  # noqa: S105
+    language: str = "en"
+    contexts: dict[str, bool] = field(default_factory=dict)
+    sessions: int = 0
+    leaks: tuple[str, ...] = ()
+    breaks: str = ""
+    starts: bool = True
+    busy: int = 0
+    hangs: frozenset[str] = frozenset()
+    status: int = 200
+    location: str = ""
+    started_at_ms: int = 1_700_000_000_000
+    uploaded: list[int] = field(default_factory=list)
+
+    def answer(self, target: str, authorization: str, body: bytes) -> tuple[int, str] | None:
+        """Give status and text, or None for no answer."""
+        pair = base64.b64encode(f"{self.user}:{self.password}".encode("latin-1")).decode()
+        if self.status != 200:
+            return self.status, "<html>"
+        if authorization != f"Basic {pair}":
+            return 401, "<html>"
+        url = urlsplit(target)
+        query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        command = url.path.rpartition("/")[2]
+        if body:
+            self.uploaded.append(len(body))
+        text = self._do(command, query)
+        return None if command in self.hangs else (200, text + "\n")
+
+    def _do(self, command: str, query: dict[str, str]) -> str:
+        match command:
+            case "list":
+                return "\n".join([self._say("listed"), *self._rows()])
+            case "vminfo":
+                return f"OK - VM info\nRuntime information:\n  startTime: {self.started_at_ms}"
+            case "findleaks":
+                return "\n".join([self._say("leaks" if self.leaks else "no_leaks"), *self.leaks])
+            case "deploy" | "undeploy":
+                name = query["path"] + (f"##{query['version']}" if "version" in query else "")
+                if self.busy:
+                    self.busy -= 1
+                    # What Tomcat says after it is the state of the context, whoever made it so.
+                    return "\n".join([self._say("busy", name), self._say("deployed", name)])
+                if command == "undeploy":
+                    return self._undeploy(name)
+                return self._deploy(name, update="update" in query)
+        return self._say("unknown", command)
+
+    def _rows(self) -> list[str]:
+        rows = []
+        for name, running in self.contexts.items():
+            path, _, _ = name.partition("##")
+            place = name.removeprefix("/").replace("/", "#")
+            state = "running" if running else "stopped"
+            rows.append(f"{path}:{state}:{self.sessions if running else 0}:{place or 'ROOT'}.war")
+        return rows
+
+    def _deploy(self, name: str, *, update: bool) -> str:
+        if name in self.contexts and not update:
+            return self._say("exists", name)
+        if self.breaks:
+            return self._say("exception", self.breaks)
+        self.contexts[name] = self.starts
+        return self._say("deployed" if self.starts else "not_started", name)
+
+    def _undeploy(self, name: str) -> str:
+        if name not in self.contexts:
+            return self._say("no_context", name)
+        del self.contexts[name]
+        return self._say("undeployed", name)
+
+    def _say(self, what: str, about: str = "") -> str:
+        spoken = _STRINGS[self.language].get(what) or _STRINGS["en"][what]
+        return spoken.format(about)

@@ -1,0 +1,151 @@
+"""One call of Tomcat's Manager: HTTP with a password, and a sentence for all that goes wrong."""
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from bigred_server.errors import NodeAwayError, NodeError
+from bigred_server.tomcat import manager_text
+
+_CONNECT_S = 5.0
+_CHUNK = 1 << 18
+
+
+class RefusedError(NodeError):
+    """The Manager says that it did not do it."""
+
+
+class BusyError(RefusedError):
+    """The Manager did not do it because Tomcat is at this very context already."""
+
+
+@dataclass(frozen=True)
+class ManagerCall:
+    """Calls one Manager. `url` has no slash at the end."""
+
+    http: httpx2.AsyncClient
+    url: str
+    user: str
+    password_file: Path
+
+    async def __call__(
+        self,
+        command: str,
+        query: Mapping[str, str],
+        deadline_s: float,
+        *,
+        upload: Path | None = None,
+        only_first: bool = False,
+    ) -> list[str]:
+        """Have a command done; give the lines of the answer.
+
+        `upload`: the file that is sent, by PUT. `only_first`: the lines after the first are data.
+        Raises RefusedError when it is not done, NodeAwayError when nobody knows, and NodeError.
+        """
+        try:
+            async with asyncio.timeout(deadline_s):
+                response = await self._send(command, query, deadline_s, upload)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise NodeAwayError(
+                f"no connection to {self.url}: {type(error).__name__}; "
+                "see whether Tomcat runs and listens there"
+            ) from error
+        except (httpx2.TimeoutException, TimeoutError) as error:
+            raise NodeAwayError(
+                f"{self._named(command)} gave no answer in {deadline_s:.3g} s; "
+                "it may still be done, and will be looked at again"
+            ) from error
+        except httpx2.RequestError as error:
+            raise NodeAwayError(
+                f"{self._named(command)} broke off: {type(error).__name__}; "
+                "it may still be done, and will be looked at again"
+            ) from error
+        self._check_status(command, response)
+        lines = [line for line in response.text.splitlines() if line.strip()]
+        complaint = manager_text.complaint(lines[:1] if only_first else lines)
+        if complaint:
+            kind = BusyError if manager_text.is_busy(complaint) else RefusedError
+            raise kind(f"{self._named(command)} says: {complaint}")
+        return lines
+
+    async def _send(
+        self, command: str, query: Mapping[str, str], deadline_s: float, upload: Path | None
+    ) -> httpx2.Response:
+        url = f"{self.url}/text/{command}"
+        # English is what the rest of the answer is read in.
+        headers = {"accept-language": "en", "authorization": self._authorization()}
+        timeout = httpx2.Timeout(deadline_s, connect=min(_CONNECT_S, deadline_s))
+        if upload is None:
+            return await self.http.get(url, params=query, headers=headers, timeout=timeout)
+        try:
+            size = (await asyncio.to_thread(upload.stat)).st_size
+            headers["content-length"] = str(size)
+            async with contextlib.aclosing(_chunks(upload)) as content:
+                return await self.http.put(
+                    url, params=query, headers=headers, timeout=timeout, content=content
+                )
+        except OSError as error:
+            # A time-out is an OSError as well; only one of the file itself has its name.
+            if error.filename is None:
+                raise
+            raise NodeError(f"{upload} can't be read: {error.strerror}") from error
+
+    def _authorization(self) -> str:
+        try:
+            password = self.password_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise NodeError(
+                f"the Manager's password can't be read: {error}; put it, alone, into that file, "
+                "readable by this server"
+            ) from error
+        try:
+            # Tomcat's BasicAuthenticator reads Latin-1 unless it is told otherwise.
+            pair = f"{self.user}:{password}".encode("latin-1")
+        except UnicodeEncodeError as error:
+            raise NodeError(
+                f"the Manager's password in {self.password_file} has characters outside Latin-1, "
+                "which Tomcat would not read as such; choose another"
+            ) from error
+        return f"Basic {base64.b64encode(pair).decode()}"
+
+    def _check_status(self, command: str, response: httpx2.Response) -> None:
+        status = response.status_code
+        if status == httpx2.codes.OK:
+            return
+        raise NodeError(f"{self._named(command)} answers {status}: {self._mending(response)}")
+
+    def _mending(self, response: httpx2.Response) -> str:
+        match response.status_code:
+            case 401:
+                return (
+                    f"give the user {self.user!r} the password in {self.password_file} and the "
+                    "role manager-script in Tomcat's conf/tomcat-users.xml (after many wrong "
+                    "ones Tomcat locks a user out for 5 minutes)"
+                )
+            case 403:
+                return (
+                    "allow this server's address in manager/META-INF/context.xml "
+                    f"(RemoteCIDRValve), and give the user {self.user!r} the role manager-script"
+                )
+            case 404:
+                return "there is no Manager; install it (Debian: tomcat10-admin) or set its url"
+            case status if httpx2.codes.is_redirect(status):
+                return (
+                    f"it sends us to {response.headers.get('location', 'nowhere')}, where the "
+                    "password does not go; set the Manager's url to its own address"
+                )
+        return "that is no Manager's answer; see Tomcat's log"
+
+    def _named(self, command: str) -> str:
+        return f"{self.url}/text/{command}"
+
+
+async def _chunks(file: Path) -> AsyncGenerator[bytes, None]:
+    with await asyncio.to_thread(file.open, "rb") as opened:
+        while chunk := await asyncio.to_thread(opened.read, _CHUNK):
+            yield chunk

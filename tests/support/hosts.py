@@ -1,0 +1,56 @@
+"""A host that is only remembered, for tests of what stands above it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from bigred_server.tomcat.host import HostSeen
+
+
+@dataclass
+class FakeHost:
+    """What is done to it is noted in `done`; it is seen as it is told to be."""
+
+    digest: str | None = ""
+    running: bool | None = True
+    trouble: str = ""
+    kept_in: dict[str, Path] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+
+    async def look(self, *, answers: bool) -> HostSeen:
+        """Look at it."""
+        return HostSeen(
+            digest=self.digest,
+            running=self.running or answers,
+            manifest={"Implementation-Version": "1"} if self.digest else {},
+            kept=frozenset(self.kept_in),
+            free=1 << 30,
+            trouble=self.trouble,
+        )
+
+    async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
+        """Remember it."""
+        return self._note(f"fetch {source} {digest} {sorted(keep)}")
+
+    async def swap(self, digest: str) -> str:
+        """Remember it."""
+        return self._note(f"swap {digest}")
+
+    async def stop(self, deadline_s: float) -> str:
+        """Remember it."""
+        return self._note(f"stop {deadline_s:g}")
+
+    async def start(self, deadline_s: float) -> str:
+        """Remember it."""
+        return self._note(f"start {deadline_s:g}")
+
+    def kept(self, digest: str) -> PurePath:
+        """Give the place."""
+        return self.kept_in[digest]
+
+    async def close(self) -> None:
+        """Remember it."""
+        self._note("close")
+
+    def _note(self, what: str) -> str:
+        self.done.append(what)
+        return what

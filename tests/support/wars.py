@@ -1,0 +1,117 @@
+"""Tiny WARs to try a Tomcat with: one class opens and serves, and fails as it is told."""
+
+import subprocess
+import zipfile
+from pathlib import Path
+
+from bigred_server.tomcat.instance import find_java
+
+_SERVLET_API = "/usr/share/tomcat10/lib/servlet-api.jar"
+
+_JAVA = """
+package lab;
+
+import jakarta.servlet.*;
+import jakarta.servlet.http.*;
+import java.io.*;
+import java.util.Properties;
+
+public final class Lab extends HttpServlet implements ServletContextListener {
+    private static final Properties TOLD = new Properties();
+
+    static {
+        try (InputStream file = Lab.class.getResourceAsStream("/lab.properties")) {
+            TOLD.load(file);
+        } catch (IOException problem) {
+            throw new UncheckedIOException(problem);
+        }
+    }
+
+    private static boolean told(String what) {
+        return TOLD.getProperty("does").equals(what);
+    }
+
+    private static void sleep(String ms) {
+        try {
+            Thread.sleep(Long.parseLong(ms));
+        } catch (InterruptedException stopping) {
+            throw new IllegalStateException("stopped while asleep", stopping);
+        }
+    }
+
+    @Override
+    public void contextInitialized(ServletContextEvent event) {
+        sleep(TOLD.getProperty("start_ms"));
+        if (told("listener-throws")) {
+            throw new IllegalStateException("broken on purpose");
+        }
+        if (told("leaks")) {
+            Thread thread = new Thread(() -> sleep("600000"), "leaked");
+            thread.setDaemon(true);
+            thread.start();
+        }
+    }
+
+    @Override
+    public void init() throws ServletException {
+        if (told("servlet-throws")) {
+            throw new ServletException("broken on purpose");
+        }
+    }
+
+    @Override
+    protected void doGet(HttpServletRequest request, HttpServletResponse response)
+            throws IOException {
+        response.setHeader("X-Release", TOLD.getProperty("version"));
+        String path = String.valueOf(request.getPathInfo());
+        if (path.equals("/visit")) {
+            request.getSession();
+        }
+        if (path.equals("/slow")) {
+            sleep(request.getParameter("ms"));
+        }
+        response.getWriter().print(TOLD.getProperty("version"));
+    }
+}
+"""
+
+_WEB_XML = """<?xml version="1.0" encoding="UTF-8"?>
+<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0" metadata-complete="true">
+  <absolute-ordering/>
+  <listener><listener-class>lab.Lab</listener-class></listener>
+  <servlet>
+    <servlet-name>lab</servlet-name>
+    <servlet-class>lab.Lab</servlet-class>
+    <load-on-startup>1</load-on-startup>
+  </servlet>
+  <servlet-mapping><servlet-name>lab</servlet-name><url-pattern>/*</url-pattern></servlet-mapping>
+</web-app>
+"""
+
+
+class Wars:
+    """Makes WARs in a folder; the class is compiled once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        source = folder / "Lab.java"
+        source.write_text(_JAVA)
+        argv = [str(find_java("javac")), "--release", "17", "-proc:none", "-cp", _SERVLET_API]
+        subprocess.run([*argv, "-d", str(folder), str(source)], timeout=60, check=True)
+        self._class = (folder / "lab" / "Lab.class").read_bytes()
+
+    def make(self, version: str, does: str = "", *, start_ms: int = 0, padding: int = 0) -> Path:
+        """Give a WAR of a version; `does`: listener-throws, servlet-throws or leaks.
+
+        On `/visit` it begins a session, on `/slow?ms=` it takes its time; every other path is as
+        good. X-Release is the version. `start_ms`: of its start. `padding`: bytes more.
+        """
+        war = self._folder / f"lab-{version}-{does}-{start_ms}-{padding}.war"
+        told = f"version={version}\ndoes={does}\nstart_ms={start_ms}\n"
+        with zipfile.ZipFile(war, "w") as archive:
+            archive.writestr("WEB-INF/web.xml", _WEB_XML)
+            archive.writestr("WEB-INF/classes/lab/Lab.class", self._class)
+            archive.writestr("WEB-INF/classes/lab.properties", told)
+            if padding:
+                archive.writestr("padding", bytes(padding))
+        return war
