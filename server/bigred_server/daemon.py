@@ -6,6 +6,7 @@ import signal
 import time
 import uuid
 from collections import defaultdict
+from collections.abc import Coroutine
 from pathlib import Path
 
 import httpx2
@@ -90,15 +91,14 @@ class Server:
         )
         self._faults = Faults()
         self._infos: dict[str, BoxInfo] = {}
+        self._states: dict[str, AppState] = {}
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         store = release_store(settings.server)
         self._fleets = {name: RealFleet(app, store, http) for name, app in settings.apps.items()}
         self._controllers = {
             name: self._controller(name, app, store) for name, app in settings.apps.items()
         }
-        self._presses = Presses(
-            settings, db, self._fleets, uuid.uuid4().hex, lambda app: self._controllers[app].wake()
-        )
+        self._presses = Presses(settings, db, self._fleets, uuid.uuid4().hex, self._wake)
 
     def _controller(self, name: str, app: AppSettings, store: Store) -> Controller:
         wars = {name: node.war for name, node in app.nodes.items() if node.war}
@@ -112,9 +112,25 @@ class Server:
             tell=self._keep_state,
         )
 
+    def _wake(self, app: str) -> None:
+        self._controllers[app].wake()
+
+    def _api(self) -> list[Coroutine[None, None, None]]:
+        """Give what serves the HTTP API, if one is wanted. Raises ApiError when it can't listen."""
+        if not self._settings.api.listen:
+            return []
+        # Half a second of imports, which those who want none are spared, and so is every verb.
+        from bigred_server.web import api, serve
+
+        listening = serve.listening(self._settings.api.listen)
+        store = release_store(self._settings.server)
+        built = api.build(self._settings, self._db, store, self._wake, self._states.get)
+        return [serve.serve(built, listening)]
+
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT."""
         await self._check_fleets()
+        api = self._api()
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -123,6 +139,7 @@ class Server:
                 tasks.create_task(self._link.run()),
                 tasks.create_task(self._listen(tasks)),
                 *(tasks.create_task(each.run()) for each in self._controllers.values()),
+                *map(tasks.create_task, api),
             ]
             log.info("the server runs", apps=list(self._controllers))
             await stopped.wait()
@@ -190,6 +207,7 @@ class Server:
         self._send(self._topics.app(event.app, "event"), event)
 
     def _keep_state(self, state: AppState) -> None:
+        self._states[state.app] = state
         topic = self._topics.app(state.app, "state")
         try:
             self._link.keep(topic, encode(state))

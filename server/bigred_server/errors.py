@@ -16,6 +16,10 @@ class ReleaseError(BigredError, ValueError):
     """A release can't be taken in, found or used."""
 
 
+class UnknownReleaseError(ReleaseError):
+    """A release is named that the app does not have."""
+
+
 class DeploymentError(BigredError, RuntimeError):
     """A deployment can't be started or changed."""
 
@@ -38,3 +42,7 @@ class NodeError(BigredError, OSError):
 
 class LeaseLostError(BigredError, RuntimeError):
     """Another server leads the app by now; whatever was begun here must not go on."""
+
+
+class ApiError(BigredError, OSError):
+    """The HTTP API can't be served."""

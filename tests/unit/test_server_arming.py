@@ -20,6 +20,7 @@ from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage
 from bigred_server.rollout.act import Act
+from bigred_server.rollout.command import Command
 from bigred_server.rollout.fleet import FleetLook
 from bigred_server.rollout.look import Admin, Counters, NodeLook
 from bigred_server.rollout.look import Answer as AppAnswer
@@ -482,7 +483,11 @@ async def test_a_lid_that_closes_in_the_countdown_ends_the_deployment(site: Site
     assert reply.countdown_s == 3.0
     await site.happens(EventType.LID_CLOSE)
     [made] = await site.deployments()
-    assert (made.rollback_asked, made.reason) == (True, "the lid was closed during the countdown")
+    assert (made.command, made.commanded_by, made.reason) == (
+        Command.ABORT,
+        "office",
+        "the lid was closed during the countdown",
+    )
     assert site.started == ["shop", "shop"]
 
 
