@@ -27,7 +27,7 @@ async def stop(db: AsyncConnection, box: str, event: BoxEvent, running: Record) 
     is_held = not orders.hindrance(running, Command.CONTINUE)
     command = Command.CONTINUE if is_held else Command.HOLD
     why = orders.hindrance(running, command)
-    if not why and (last := _last_accepted(await _given(db, running), box)):
+    if not why and (last := _last_accepted(await _given(db, running, QUIET_S), box)):
         if is_held:
             return replies.taken(event, running, None)
         why = sentences.JUST_CONTINUED if last.command else sentences.JUST_FIRED
@@ -47,7 +47,9 @@ async def held_down(
     later word counts. If it stopped it, it was pressed in a fright, and a fright lasts: nothing is
     taken back by it.
     """
-    begun_by = next((reply for who, reply in await _given(db, running) if who == box), None)
+    # It may have been longer on its way than its press.
+    lately = await _given(db, running, QUIET_S + event.age_ms / 1000)
+    begun_by = next((reply for who, reply in lately if who == box), None)
     pressed = begun_by.command if begun_by else None
     was_held = not orders.hindrance(running, Command.CONTINUE) or pressed == Command.CONTINUE
     if not was_held or pressed == Command.HOLD or orders.hindrance(running, Command.ROLLBACK):
@@ -80,11 +82,11 @@ def _last_accepted(given: Given, box: str) -> Reply | None:
     return None
 
 
-async def _given(db: AsyncConnection, running: Record) -> Given:
+async def _given(db: AsyncConnection, running: Record, within_s: float) -> Given:
     """List what presses about this deployment were answered just now, by box, the newest first."""
     now = time.time()
     found = []
-    for box, at, text in await armings.replies_since(db, now - QUIET_S):
+    for box, at, text in await armings.replies_since(db, now - within_s):
         reply = Reply.model_validate_json(text)
         # What the clock, set back, takes for the future must not silence the stop.
         if at <= now and reply.deployment == running.id:

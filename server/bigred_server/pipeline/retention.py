@@ -17,6 +17,7 @@ _HISTORY = 100
 # A file that the journal does not know may be one that is being submitted just now.
 _UNKNOWN_KEPT_S = 3600.0
 _WAY_BACK = (Stage.RETIRED, Stage.READY)
+_IN_USE = (Stage.LIVE, Stage.SUBMITTED, Stage.BUILDING, Stage.TESTING)
 
 
 def last_good(releases: Sequence[Release], history: Sequence[Record]) -> Release | None:
@@ -40,21 +41,21 @@ def last_good(releases: Sequence[Release], history: Sequence[Record]) -> Release
 def wanted(releases: Sequence[Release], history: Sequence[Record], keep: int) -> set[str]:
     """Say which digests of one app must be kept.
 
-    Those in use: the live release, the candidate, the way back, and whatever a running deployment
-    may need; besides them the newest `keep`, bad ones too: a person may clear them. `history` is
-    the app's deployments, the newest first, and the running one, a mend or not.
+    Those in use: the live release, the candidate, the way back, what is being built, and whatever a
+    running deployment may need; besides them the newest `keep`, bad ones too: a person may clear
+    them. `history` is the app's deployments, the newest first, and the running one, a mend or not.
     """
     of_app = [record for record in history if record.mends is None]
-    used = {release.digest for release in releases if release.stage is Stage.LIVE}
+    used = {release.digest for release in releases if release.stage in _IN_USE}
     for release in (candidate(list(releases)), last_good(releases, of_app)):
         if release is not None:
             used.add(release.digest)
     for record in history:
         if record.ended_at is None:
             used |= {record.digest, record.previous or "", record.takes_back or ""} - {""}
-    newest = sorted(releases, key=lambda release: release.submitted_at, reverse=True)
-    besides = [release.digest for release in newest if release.digest not in used]
-    return used | set(besides[:keep])
+    others = [r for r in releases if r.digest not in used and r.stage is not Stage.FAILED]
+    others.sort(key=lambda release: release.submitted_at, reverse=True)
+    return used | {release.digest for release in others[:keep]}
 
 
 def spare(kept: Iterable[Kept], known: set[str], wanted: set[str], now: float) -> list[Kept]:
