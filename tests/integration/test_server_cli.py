@@ -23,7 +23,8 @@ from bigred_server.settings import example
 BIGRED = Path(sys.executable).with_name("bigred")
 VERBS = (
     *("init", "mosquitto", "server", "submit", "status"),
-    *("deploy", "rollback", "history", "show", "demo"),
+    *("deploy", "hold", "continue", "abort", "rollback", "history", "show"),
+    *("release", "token", "demo"),
 )
 DEADLINE_S = 30.0
 Done = subprocess.CompletedProcess[str]
@@ -140,6 +141,14 @@ def test_each_verb_says_what_it_is_for(verb: str) -> None:
     assert all(len(line) <= 80 for line in done.output.splitlines())
 
 
+@pytest.mark.parametrize("verb", ["list", "show", "clear", "prune"])
+def test_each_verb_for_releases_says_what_it_is_for(verb: str) -> None:
+    done = CliRunner().invoke(bigred, ["release", verb, "--help"], prog_name="bigred")
+    assert done.exit_code == 0
+    assert done.output.startswith(f"Usage: bigred release {verb}")
+    assert all(len(line) <= 80 for line in done.output.splitlines())
+
+
 def test_help_names_every_verb_and_needs_no_configuration(tmp_path: Path) -> None:
     done = Desk(tmp_path, tmp_path, 1).bigred("--help")
     assert done.returncode == 0
@@ -248,7 +257,7 @@ def test_a_journal_that_is_none_is_named(desk: Desk) -> None:
         assert "file is not a database" in desk.refused(verb)
 
 
-@pytest.mark.parametrize("verb", ["deploy", "rollback"])
+@pytest.mark.parametrize("verb", ["deploy", "hold", "continue", "abort", "rollback"])
 def test_nothing_is_asked_of_a_server_that_does_not_run(desk: Desk, verb: str) -> None:
     assert desk.bigred("submit", str(war(desk.folder)), "--version", "1.0").returncode == 0
     before = desk.contents()

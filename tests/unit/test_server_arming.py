@@ -729,7 +729,7 @@ async def test_a_stop_that_is_too_old_stops_nothing(site: Site) -> None:
 # --- a button that is held down ------------------------------------------------------------------
 
 
-async def held_down(site: Site, box: str = "office", **more: object) -> None:
+async def held_down(site: Site, box: str = "office", **more: Any) -> None:
     assert await site.happens(EventType.HOLD, box, **more) is None
 
 
@@ -793,7 +793,7 @@ async def test_a_button_held_down_does_nothing_to_a_deployment_that_is_not_held(
     [("stranger", {}), ("home", {}), ("office", {"age_ms": MAX_AGE_MS + 1})],
 )
 async def test_a_hold_that_is_stale_or_of_another_box_takes_nothing_back(
-    site: Site, box: str, more: dict[str, object]
+    site: Site, box: str, more: dict[str, Any]
 ) -> None:
     await site.runs(Phase.HOLDING)
     await held_down(site, box, **more)

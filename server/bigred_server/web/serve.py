@@ -20,6 +20,9 @@ _CONNECTIONS = 200
 _BACKLOG = 100
 
 
+Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+
+
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -31,16 +34,27 @@ def listening(listen: str) -> socket.socket:
     """Listen on "host:port". Raises ApiError when that can't be."""
     host, _, port = listen.rpartition(":")
     try:
-        found = socket.getaddrinfo(
-            host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        family, _type, _proto, _name, address = found[0]
-        return socket.create_server(address, family=family, backlog=_BACKLOG)
-    except (OSError, OverflowError) as error:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        family, kind, protocol, _name, address = found[0]
+        return _listening(socket.socket(family, kind, protocol), address)
+    except OSError as error:
         raise ApiError(
             f"the HTTP API can't listen on {listen}: {error}; "
             "name a free address of this machine as 'listen' in [api]"
         ) from error
+
+
+def _listening(made: socket.socket, address: Address) -> socket.socket:
+    # Made by hand: with create_server() it would not know that it speaks TCP, asyncio would not
+    # send at once, and every answer would take the 40 ms of a delayed acknowledgement.
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        made.listen(_BACKLOG)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 async def serve(app: FastAPI, listening: socket.socket) -> None:
