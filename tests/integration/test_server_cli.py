@@ -27,6 +27,7 @@ VERBS = (
     *("release", "token", "demo"),
 )
 DEADLINE_S = 30.0
+BROKER_AWAY = "can't be reached: [Errno 111]"
 Done = subprocess.CompletedProcess[str]
 
 
@@ -312,11 +313,11 @@ def test_a_second_server_on_the_same_journal_is_refused(desk: Desk) -> None:
 
 def test_a_broker_that_is_away_is_told_once_and_waited_for(desk: Desk) -> None:
     with desk.server() as server:
-        wait_until(lambda: "can't be reached" in desk.said(), DEADLINE_S, "it is told")
+        wait_until(lambda: BROKER_AWAY in desk.said(), DEADLINE_S, "it is told")
         with mosquitto.running(desk.folder / "mqtt", desk.broker_port):
             wait_until(lambda: "connected to the broker" in desk.said(), DEADLINE_S, "it is there")
         assert server.poll() is None
-    assert desk.said().count("can't be reached: [Errno 111]") == 1
+    assert desk.said().count(BROKER_AWAY) == 1
 
 
 def test_what_cannot_be_deployed_is_told_with_the_reason(desk: Desk) -> None:

@@ -14,8 +14,10 @@ from bigred_server.settings import Settings
 from bigred_server.web.models import ReleaseShown
 
 _HEADINGS = ("version", "stage", "SHA-256", "size", "handed in", "author", "commit", "kept")
-_DIGITS = 12
-_WIDEST = 24
+# As many as name it, and as many as people compare.
+_DIGITS = 8
+_COMMIT = 12
+_WIDEST = 20
 
 
 @click.command("list")
@@ -49,7 +51,7 @@ def _row(release: Release, *, kept: bool) -> tuple[str, ...]:
         page.size(release.size),
         page.moment(release.submitted_at),
         page.plain(release.author, _WIDEST) or "-",
-        page.plain(release.commit[:_DIGITS], _WIDEST) or "-",
+        page.plain(release.commit[:_COMMIT]) or "-",
         "yes" if kept else "no",
     )
 
