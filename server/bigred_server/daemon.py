@@ -45,6 +45,7 @@ CLIENT_ID = "bigred-server"
 _EXPIRY_S = 5
 # A press that was on its way while the server died is delivered to the next one, which answers it.
 _SESSION_EXPIRY_S = 30
+_STATE_KEEPS_S = 10.0
 
 
 def journal_path(state: Path) -> Path:
@@ -91,7 +92,7 @@ class Server:
         )
         self._faults = Faults()
         self._infos: dict[str, BoxInfo] = {}
-        self._states: dict[str, AppState] = {}
+        self._states: dict[str, tuple[float, AppState]] = {}
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         store = release_store(settings.server)
         self._fleets = {name: RealFleet(app, store, http) for name, app in settings.apps.items()}
@@ -115,6 +116,11 @@ class Server:
     def _wake(self, app: str) -> None:
         self._controllers[app].wake()
 
+    def _state_of(self, app: str) -> AppState | None:
+        told_at_s, state = self._states.get(app, (float("-inf"), None))
+        # Told twice a second by the server that leads the app; another one is told nothing.
+        return state if time.monotonic() - told_at_s < _STATE_KEEPS_S else None
+
     def _api(self) -> list[Coroutine[None, None, None]]:
         """Give what serves the HTTP API, if one is wanted. Raises ApiError when it can't listen."""
         if not self._settings.api.listen:
@@ -124,7 +130,7 @@ class Server:
 
         listening = serve.listening(self._settings.api.listen)
         store = release_store(self._settings.server)
-        built = api.build(self._settings, self._db, store, self._wake, self._states.get)
+        built = api.build(self._settings, self._db, store, self._wake, self._state_of)
         return [serve.serve(built, listening)]
 
     async def run(self) -> None:
@@ -207,7 +213,7 @@ class Server:
         self._send(self._topics.app(event.app, "event"), event)
 
     def _keep_state(self, state: AppState) -> None:
-        self._states[state.app] = state
+        self._states[state.app] = (time.monotonic(), state)
         topic = self._topics.app(state.app, "state")
         try:
             self._link.keep(topic, encode(state))

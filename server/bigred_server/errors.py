@@ -28,6 +28,10 @@ class NotRunningError(BigredError, RuntimeError):
     """The deploy server does not run, or runs already."""
 
 
+class ApiError(BigredError, OSError):
+    """The HTTP API can't be served."""
+
+
 class HaproxyError(BigredError, OSError):
     """HAProxy can't be reached, or did not do what it was asked."""
 
@@ -42,7 +46,3 @@ class NodeError(BigredError, OSError):
 
 class LeaseLostError(BigredError, RuntimeError):
     """Another server leads the app by now; whatever was begun here must not go on."""
-
-
-class ApiError(BigredError, OSError):
-    """The HTTP API can't be served."""

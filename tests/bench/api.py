@@ -79,9 +79,9 @@ def write(folder: Path, port: int) -> Path:
 
 
 def answers(http: httpx2.Client, path: str) -> bool:
-    """Whether the server gives what is asked for already."""
+    """Whether the server tells of the nodes already."""
     try:
-        return http.get(path).status_code == httpx2.codes.OK
+        return bool(http.get(path).json()["nodes"])
     except httpx2.TransportError:
         return False
 

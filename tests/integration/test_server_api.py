@@ -105,7 +105,7 @@ def test_the_server_answers_and_tells_nothing_of_what_it_is_made_of(site: Site) 
         assert "server" not in answer.headers
         assert http.get("/api/v1/apps").json() == {"apps": ["shop"]}
         shop = "/api/v1/apps/shop"
-        wait_until(lambda: http.get(shop).status_code == 200, DEADLINE_S, "it was looked at")
+        wait_until(lambda: http.get(shop).json()["nodes"], DEADLINE_S, "it was looked at")
         [node] = http.get(shop).json()["nodes"]
         assert (node["name"], node["state"]) == ("node1", "unknown")
         assert http.get(shop, headers={"Authorization": "Bearer nobody"}).status_code == 401

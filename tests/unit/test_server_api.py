@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any  # JSON
 
@@ -78,7 +78,8 @@ class Api:
     db: Database
     store: Store
     http: httpx2.AsyncClient
-    woken: list[str] = field(default_factory=list)
+    woken: list[str]
+    states: dict[str, AppState]
 
     async def ask(
         self,
@@ -134,7 +135,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Api]:
     app = api.build(settings(), database, store, woken.append, states.get)
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://bigred") as http:
-        yield Api(database, store, http, woken)
+        yield Api(database, store, http, woken, states)
     await database.close()
 
 
@@ -222,10 +223,15 @@ async def test_the_state_of_an_app_is_given_as_it_is_published(site: Api) -> Non
     assert await site.get("/apps/shop") == json.loads(STATE.model_dump_json(exclude_none=True))
 
 
-async def test_an_app_that_nobody_has_looked_at_yet_is_told_so(site: Api) -> None:
-    answer = await site.ask("GET", f"{V1}/apps/blog")
-    assert answer.status_code == 503
-    assert "nobody has looked at blog yet" in answer.json()["error"]
+async def test_where_this_server_sees_no_nodes_the_journal_tells_the_rest(
+    site: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(site.states, "shop")
+    found = await site.get("/apps/shop")
+    assert (found["phase"], found["deployment"], found["nodes"]) == ("succeeded", "d-1", [])
+    assert (found["live"]["version"], found["candidate"]["version"]) == ("1.1.0", "1.2.0")
+    assert "progress" not in found
+    assert (await site.get("/apps/blog"))["app"] == "blog"
 
 
 async def test_releases_are_listed_the_newest_first_with_whether_they_are_kept(site: Api) -> None:

@@ -226,6 +226,22 @@ async def test_a_store_that_can_not_be_read_is_told(tmp_path: Path) -> None:
         Store(tmp_path / "releases").contents()
 
 
+async def test_what_can_not_be_pruned_after_a_deployment_does_not_harm_it(
+    retention: Retention, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(retention, *MANY)
+
+    def fail(_self: Store, _files: list[Kept]) -> None:
+        raise ReleaseError("/releases/a.war can't be removed: Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "remove", fail)
+        await retention.tidy()
+    assert names(retention) == "abcdefg"
+    await retention.tidy()
+    assert names(retention) == "defg"
+
+
 async def test_what_else_lies_in_the_store_is_not_touched(retention: Retention) -> None:
     (retention.store.folder / "README").write_text("mine")
     assert await retention.prune(time.time() + 9_999) == []

@@ -1,17 +1,22 @@
 """Which releases are kept, in the store and on the nodes, and which make room."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.messages import Phase
+from bigred_server.errors import ReleaseError
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.pipeline.store import Kept, Store
 from bigred_server.release import Release, Stage, candidate
+
+log = structlog.get_logger(__name__)
 
 _HISTORY = 100
 # A file that the journal does not know may be one that is being submitted just now.
@@ -101,6 +106,17 @@ class Retention:
             if not dry_run:
                 await asyncio.to_thread(self.store.remove, going)
         return going
+
+    async def tidy(self) -> None:
+        """Prune after a deployment: what went is logged, and trouble too; it never raises that."""
+        try:
+            went = await self.prune(time.time())
+        except ReleaseError as error:
+            log.warning("the store could not be pruned", reason=str(error))
+            return
+        if went:
+            freed = sum(file.size for file in went)
+            log.info("the store was pruned", files=len(went), freed_bytes=freed)
 
     async def _wanted(self, db: AsyncConnection, app: str) -> set[str]:
         found = await releases.of_app(db, app)

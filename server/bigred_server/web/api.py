@@ -29,7 +29,8 @@ def build(
 ) -> FastAPI:
     """Build the API. It keeps nothing: any server of the same database may be asked.
 
-    `wake` has an app's rollout look at once; `state_of` gives what was last told of an app.
+    `wake` has an app's rollout look at once; `state_of` gives what was just told of an app, None
+    where this server has nothing to tell: the journal answers then.
     """
     app = FastAPI(title="Bigred", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.house = House(settings, db, store, wake, state_of)

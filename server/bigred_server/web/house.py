@@ -17,7 +17,10 @@ from bigred_server.web.caller import Caller, Role
 
 @dataclass(frozen=True)
 class House:
-    """`wake` has an app's rollout look at once; `state_of` gives what was last told of an app."""
+    """`wake` has an app's rollout look at once.
+
+    `state_of` gives what was just told of an app; None where this server has nothing to tell.
+    """
 
     settings: Settings
     db: Database

@@ -8,7 +8,8 @@ from fastapi import APIRouter, HTTPException, Query
 
 from bigred_broker.messages import AppState
 from bigred_server.journal import acts, deployments, events, releases
-from bigred_server.web.house import InHouse, KnownApp, Viewer
+from bigred_server.status import app_state
+from bigred_server.web.house import House, InHouse, KnownApp, Viewer
 from bigred_server.web.models import Apps, DeploymentShown, ReleaseShown, WholeDeployment
 
 router = APIRouter()
@@ -22,14 +23,20 @@ async def list_apps(house: InHouse, _: Viewer) -> Apps:
 
 @router.get("/apps/{app}", response_model_exclude_none=True)
 async def show_app(app: KnownApp, house: InHouse, _: Viewer) -> AppState:
-    """Tell where an app stands, as every MQTT subscriber hears it."""
-    state = house.state_of(app)
-    if state is None:
-        raise HTTPException(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            f"nobody has looked at {app} yet since this server started; ask again in a moment",
-        )
-    return state
+    """Tell where an app stands, as every MQTT subscriber hears it.
+
+    Of several servers only the one that leads the app sees its nodes; the others leave them out.
+    """
+    return house.state_of(app) or await _from_the_journal(app, house)
+
+
+async def _from_the_journal(app: str, house: House) -> AppState:
+    async with house.db.read() as db:
+        known = await releases.of_app(db, app)
+        last = next(iter(await deployments.newest(db, app, 1)), None)
+    state = app_state(app, last, known, {}, None)
+    # How many nodes are done, too, only a look can tell.
+    return state.model_copy(update={"progress": None})
 
 
 @router.get("/apps/{app}/releases")
