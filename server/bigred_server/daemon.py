@@ -2,25 +2,34 @@
 
 import asyncio
 import signal
+import time
+from collections.abc import Coroutine
 
 import httpx2
 import structlog
 
+from bigred_broker.messages import AppState
 from bigred_server.arming.presses import Presses
 from bigred_server.desk import Desk
 from bigred_server.errors import HaproxyAwayError, HaproxyError, NotRunningError
-from bigred_server.fleet import RealFleet
-from bigred_server.journal import seat
+from bigred_server.fleet import Memory, RealFleet
+from bigred_server.journal import acts, seat
 from bigred_server.journal.database import Place
 from bigred_server.journal.seat import Seat
+from bigred_server.pipeline.retention import Retention
 from bigred_server.pipeline.store import Store
+from bigred_server.rollout.act import Kind
 from bigred_server.rollout.adoption import Adoption
 from bigred_server.rollout.controller import Controller
+from bigred_server.rollout.hooks import Hooks
 from bigred_server.rollout.narrator import Narrator
-from bigred_server.settings import AppSettings, ServerSettings, Settings
+from bigred_server.settings import AppSettings, ReachBy, ServerSettings, Settings
+from bigred_server.tomcat.hosts import Hosts as NodeHosts
 from bigred_server.tomcat.probe import client
 
 log = structlog.get_logger(__name__)
+
+_STATE_KEEPS_S = 10.0
 
 
 def journal_place(server: ServerSettings) -> Place:
@@ -41,43 +50,94 @@ async def serve(settings: Settings) -> None:
     """
     place = journal_place(settings.server)
     async with seat.taken(place, settings.server.name, settings.apps) as taken, client() as http:
-        await Server(settings, taken, http).run()
+        server = Server(settings, taken, http)
+        try:
+            await server.run()
+        finally:
+            await server.close()
 
 
 class Server:
     """All parts of a running server."""
 
     def __init__(self, settings: Settings, taken: Seat, http: httpx2.AsyncClient) -> None:
+        self._settings = settings
         self._seat = taken
         self._desk = Desk(settings, taken.leads)
-        store = release_store(settings.server)
-        self._fleets = {name: RealFleet(app, store, http) for name, app in settings.apps.items()}
+        self._states: dict[str, tuple[float, AppState]] = {}
+        self._store = store = release_store(settings.server)
+        keeps = {name: app.keep for name, app in settings.apps.items()}
+        self._retention = Retention(taken.db, store, keeps)
+        hosts = NodeHosts()
+        self._fleets = {
+            name: RealFleet(settings, name, store, http, hosts, self._memory(name))
+            for name in settings.apps
+        }
         self._controllers = {
             name: self._controller(name, app, store) for name, app in settings.apps.items()
         }
-        self._presses = Presses(
-            settings,
-            taken.db,
-            self._fleets,
-            taken.run,
-            lambda app: self._controllers[app].wake(),
-        )
+        self._presses = Presses(settings, taken.db, self._fleets, taken.run, self._wake)
 
     def _controller(self, name: str, app: AppSettings, store: Store) -> Controller:
-        wars = {name: node.war for name, node in app.nodes.items() if node.war}
+        wars = {
+            name: node.war
+            for name, node in app.nodes.items()
+            if node.war and node.reach is ReachBy.LOCAL
+        }
+        db = self._seat.db
         return Controller(
             app=name,
-            db=self._seat.db,
+            db=db,
             fleet=self._fleets[name],
             policy=app.policy(),
-            adoption=Adoption(name, self._seat.db, store, app.marker, wars),
-            narrator=Narrator(self._seat.db, self._desk.publish_event),
-            tell=self._desk.keep_state,
+            strategy=app.strategy,
+            adoption=Adoption(name, db, store, app.marker, wars),
+            narrator=Narrator(db, self._desk.publish_event),
+            hooks=Hooks(app.hooks, self._settings.server.state / "hooks"),
+            lead=self._seat.leads[name],
+            tell=self._keep_state,
+            settled=self._retention.tidy,
         )
+
+    def _memory(self, app: str) -> Memory:
+        async def redeploys(node: str, since: float) -> int:
+            async with self._seat.db.read() as db:
+                return await acts.count(db, app, node, Kind.DEPLOY, since)
+
+        return Memory(lambda: self._retention.wanted(app), redeploys)
+
+    async def close(self) -> None:
+        """Let go of whatever connections to nodes are kept open."""
+        for fleet in self._fleets.values():
+            await fleet.close()
+
+    def _keep_state(self, state: AppState) -> None:
+        self._states[state.app] = (time.monotonic(), state)
+        self._desk.keep_state(state)
+
+    def _wake(self, app: str) -> None:
+        self._controllers[app].wake()
+
+    def _state_of(self, app: str) -> AppState | None:
+        told_at_s, state = self._states.get(app, (float("-inf"), None))
+        # Told twice a second by the server that leads the app; another one is told nothing.
+        return state if time.monotonic() - told_at_s < _STATE_KEEPS_S else None
+
+    def _api(self) -> list[Coroutine[None, None, None]]:
+        """Give what serves the HTTP API, if one is wanted. Raises ApiError when it can't listen."""
+        if not self._settings.api.listen:
+            return []
+        # Half a second of imports, which those who want none are spared, and so is every verb.
+        from bigred_server.web import api, serve
+
+        listening = serve.listening(self._settings.api.listen)
+        built = api.build(self._settings, self._seat.db, self._store, self._wake, self._state_of)
+        return [serve.serve(built, listening)]
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT. Raises NotRunningError when the name is another's now."""
         await self._check_fleets()
+        api = self._api()
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -86,6 +146,7 @@ class Server:
             running = [
                 tasks.create_task(self._desk.run(self._presses)),
                 *(tasks.create_task(each.run()) for each in self._controllers.values()),
+                *map(tasks.create_task, api),
             ]
             log.info("the server runs", apps=list(self._controllers))
             await stopped.wait()

@@ -16,12 +16,20 @@ class ReleaseError(BigredError, ValueError):
     """A release can't be taken in, found or used."""
 
 
+class UnknownReleaseError(ReleaseError):
+    """A release is named that the app does not have."""
+
+
 class DeploymentError(BigredError, RuntimeError):
     """A deployment can't be started or changed."""
 
 
 class NotRunningError(BigredError, RuntimeError):
     """The deploy server does not run, or runs already."""
+
+
+class ApiError(BigredError, OSError):
+    """The HTTP API can't be served."""
 
 
 class HaproxyError(BigredError, OSError):

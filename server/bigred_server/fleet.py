@@ -1,123 +1,185 @@
-"""The real fleet of one app: HAProxy by its Runtime API, nodes by their commands and HTTP."""
+"""The real fleet of one app: HAProxies by their Runtime API, nodes by host, Manager and HTTP."""
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 import httpx2
 
-from bigred_server.errors import HaproxyError, NodeError
-from bigred_server.haproxy.backend import Backend, BackendLook
+from bigred_server.errors import NodeError
+from bigred_server.haproxy.merge import PoolLook
+from bigred_server.haproxy.pool import Pool
 from bigred_server.pipeline.store import Store
 from bigred_server.rollout.act import Act, Kind
 from bigred_server.rollout.fleet import FleetLook
+from bigred_server.rollout.goal import Strategy
 from bigred_server.rollout.look import Admin, Answer, NodeLook
-from bigred_server.rollout.policy import Policy
 from bigred_server.rollout.view import is_serving
-from bigred_server.settings import AppSettings
-from bigred_server.tomcat.local import LocalHost
+from bigred_server.settings import AppSettings, NodeSettings, Settings
+from bigred_server.tomcat.hosts import Hosts
+from bigred_server.tomcat.manager import Manager
+from bigred_server.tomcat.manager_call import ManagerCall
+from bigred_server.tomcat.node import Node
 from bigred_server.tomcat.probe import Probe
 
 _ANSWER_KEEPS_S = 1.0
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What a fleet asks of the journal.
+
+    `wanted`: the digests that must stay on the nodes. `redeploys`: how often the app was redeployed
+    on a node since a moment (Unix time).
+    """
+
+    wanted: Callable[[], Awaitable[frozenset[str]]]
+    redeploys: Callable[[str, float], Awaitable[int]]
+
+
 class RealFleet:
-    """Looks at the nodes of one app and does the acts of its rollout."""
+    """Looks at the nodes of one app and does the acts of its rollout.
 
-    def __init__(self, app: AppSettings, store: Store, http: httpx2.AsyncClient) -> None:
-        self._app = app
+    `hosts` is shared by the fleets of one process. Without a `memory` it can only look.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        name: str,
+        store: Store,
+        http: httpx2.AsyncClient,
+        hosts: Hosts,
+        memory: Memory | None = None,
+    ) -> None:
+        self._app: AppSettings = settings.apps[name]
         self._store = store
-        self._policy: Policy = app.policy()
-        self._backend = Backend(app.haproxy.sockets[0], app.haproxy.backend)
-        self._nodes = {name: LocalHost(node) for name, node in app.nodes.items()}
-        self._probes = {
-            name: Probe(http, node.url, app.marker, app.admission)
-            for name, node in app.nodes.items()
+        self._memory = memory
+        self._policy = self._app.policy()
+        self._pool = Pool.of(self._app.haproxy)
+        context = settings.context_of(name)
+        self._nodes = {
+            node: Node(hosts.of(one), _manager(http, one, context), self._app.strategy)
+            for node, one in self._app.nodes.items()
         }
-
+        self._probes = {
+            node: Probe(http, one.url, self._app.marker, self._app.admission)
+            for node, one in self._app.nodes.items()
+        }
+        self._manifests: dict[str, dict[str, str]] = {}
         self._answers: dict[str, tuple[float, Answer]] = {}
 
     async def check(self) -> None:
         """Raise HaproxyError when HAProxy lacks a server, or denies us what we need."""
-        await self._backend.check([self._app.server_of(name) for name in self._nodes])
+        await self._pool.check([self._app.server_of(name) for name in self._nodes])
+
+    async def close(self) -> None:
+        """Let go of whatever connections are kept open."""
+        for node in self._nodes.values():
+            await node.close()
 
     async def look(self, *, deep: bool) -> FleetLook:
         """Look at all nodes."""
-        try:
-            seen: BackendLook | None = await self._backend.look()
-            trouble = ""
-        except HaproxyError as error:
-            seen, trouble = None, str(error)
+        seen = await self._pool.look()
         looks = await asyncio.gather(*(self._look(name, seen, deep=deep) for name in self._nodes))
-        return FleetLook(
-            nodes=dict(zip(self._nodes, looks, strict=True)),
-            pid=seen.pid if seen else None,
-            counters=seen.counters if seen else None,
-            trouble=trouble,
-        )
+        nodes = dict(zip(self._nodes, looks, strict=True))
+        return FleetLook(nodes, seen.pid, seen.counters, seen.trouble, seen.queued)
 
-    async def _look(self, name: str, seen: BackendLook | None, *, deep: bool) -> NodeLook:
-        row = seen.servers.get(self._app.server_of(name)) if seen else None
+    async def _look(self, name: str, pool: PoolLook, *, deep: bool) -> NodeLook:
+        row = pool.server(self._app.server_of(name))
         shallow = NodeLook(
             name=name,
-            admin=row.admin if row else Admin.UNKNOWN,
-            up=row.up if row else False,
-            fresh=row.fresh if row else False,
-            in_flight=row.in_flight if row else 0,
+            admin=row.admin,
+            up=row.up,
+            fresh=row.fresh,
+            in_flight=row.in_flight,
+            hushed=row.hushed,
+            capacity=row.capacity,
+            trouble=row.trouble,
         )
         if not deep:
             return shallow
         node = self._nodes[name]
-        here = await node.look(answers=True)
-        answer = await self._answer(name, here.manifest, in_service=is_serving(shallow))
-        # Something that answers runs; only where nothing does is it worth a process to ask.
-        running = True if answer.came else (await node.look(answers=False)).running
-        return NodeLook(
-            name=name,
-            admin=shallow.admin,
-            up=shallow.up,
-            fresh=shallow.fresh,
-            in_flight=shallow.in_flight,
-            digest=here.digest,
-            running=running,
+        if name not in self._manifests:
+            self._manifests[name] = (await node.look(answers=False)).manifest
+        answer = await self._answer(name, in_service=is_serving(shallow))
+        seen = await node.look(answers=answer.came)
+        self._manifests[name] = seen.manifest
+        return replace(
+            shallow,
+            digest=seen.digest,
+            # Something that answers runs; only where nothing does is it worth a process to ask.
+            running=True if answer.came else seen.running,
             answer=answer,
+            kept=seen.kept,
+            free=seen.free,
+            versions=seen.versions,
+            trouble=row.trouble or seen.trouble,
         )
 
-    async def _answer(self, name: str, manifest: dict[str, str], *, in_service: bool) -> Answer:
+    async def _answer(self, name: str, *, in_service: bool) -> Answer:
         """Ask the app, but not ten times a second where HAProxy's check finds it well anyway."""
         asked_at_s, answer = self._answers.get(name, (float("-inf"), Answer()))
         if in_service and answer.ok and time.monotonic() - asked_at_s < _ANSWER_KEEPS_S:
             return answer
-        answer = await self._probes[name].answer(manifest)
+        answer = await self._probes[name].answer(self._manifests[name])
         self._answers[name] = (time.monotonic(), answer)
         return answer
 
     async def act(self, act: Act) -> str:
         """Do one act."""
-        node, server = self._nodes[act.node], self._app.server_of(act.node)
+        node, server, policy = self._nodes[act.node], self._app.server_of(act.node), self._policy
         match act.kind:
             case Kind.DRAIN:
-                return await self._backend.set_state(server, Admin.DRAIN)
+                return await self._pool.set_state(server, Admin.DRAIN)
             case Kind.MAINT:
-                return await self._backend.set_state(server, Admin.MAINT)
+                return await self._pool.set_state(server, Admin.MAINT)
             case Kind.READY:
-                return await self._backend.set_state(server, Admin.READY)
+                return await self._pool.set_state(server, Admin.READY)
             case Kind.CUT:
-                await self._backend.cut(server)
+                await self._pool.cut(server)
                 return "sessions were cut"
+            case Kind.FETCH:
+                return await self._fetch(node, act)
             case Kind.STOP:
-                return await node.stop(self._policy.stop_s)
+                return await node.stop(policy.stop_s)
             case Kind.SWAP:
-                source = await asyncio.to_thread(self._store.get, act.goal.digest)
-                await node.fetch(source, act.goal.digest, frozenset())
                 return await node.swap(act.goal.digest)
             case Kind.START:
-                return await node.start(self._policy.start_s)
-            case Kind.FETCH | Kind.DEPLOY | Kind.UNDEPLOY:
-                raise NodeError(f"{act.kind} is not known")
+                return await node.start(policy.start_s)
+            case Kind.DEPLOY:
+                return await self._deploy(node, server, act)
+            case Kind.UNDEPLOY:
+                return await node.undeploy(act.version, policy.stop_s)
             case Kind.ADMIT:
                 seen = await self._admit(act.node)
-                await self._backend.set_state(server, Admin.DRAIN)
+                await self._pool.set_state(server, Admin.DRAIN)
                 return seen
+
+    async def _fetch(self, node: Node, act: Act) -> str:
+        keep = await self._remembered().wanted()
+        source = await asyncio.to_thread(self._store.get, act.goal.digest)
+        return await node.fetch(source, act.goal.digest, keep)
+
+    async def _deploy(self, node: Node, server: str, act: Act) -> str:
+        source = await asyncio.to_thread(self._store.get, act.goal.digest)
+        if act.goal.strategy is Strategy.PARALLEL:
+            # A new version that fails HAProxy's check must not cost the users of the old one.
+            await self._pool.hush(server)
+        deadline_s = self._policy.start_s
+        seen = await node.deploy(source, act.goal.digest, act.version, deadline_s)
+        if act.version:
+            return seen
+        times = await self._remembered().redeploys(act.node, await node.running_since())
+        if times < self._app.warn_redeploys:
+            return seen
+        return f"{seen}; redeployed {times} times since Tomcat's start: restart it when you can"
+
+    def _remembered(self) -> Memory:
+        if self._memory is None:
+            raise NodeError("this fleet was made to be looked at only")
+        return self._memory
 
     async def _admit(self, node: str) -> str:
         limit_s = self._policy.admit_s
@@ -126,3 +188,10 @@ class RealFleet:
                 return await self._probes[node].admit()
         except TimeoutError as error:
             raise NodeError(f"smoke tests and warm-up took more than {limit_s:g} s") from error
+
+
+def _manager(http: httpx2.AsyncClient, node: NodeSettings, context: str) -> Manager | None:
+    if node.manager is None:
+        return None
+    call = ManagerCall(http, node.manager_url, node.manager.user, node.manager.password_file)
+    return Manager(call, context)

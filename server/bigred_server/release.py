@@ -1,11 +1,15 @@
 """A release: an immutable WAR named by its SHA-256, and the stage where it stands."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bigred_broker.messages import ReleaseNote
+from bigred_server.errors import UnknownReleaseError
 
 _TOLD = 500
+_LEAST_DIGITS = 8
+_NAMED = 10
 
 
 class Stage(StrEnum):
@@ -44,6 +48,24 @@ class Release:
             author=self.author[:_TOLD],
             message=self.message[:_TOLD],
         )
+
+
+def named(releases: Sequence[Release], app: str, name: str) -> Release:
+    """Find a release by its version, or by at least 8 digits that its SHA-256 begins with.
+
+    A version is taken whole: 1.4 never means 1.4.2. Raises UnknownReleaseError when the name is
+    nobody's, or could be that of two.
+    """
+    if found := next((release for release in releases if release.version == name), None):
+        return found
+    alike = [release for release in releases if release.digest.startswith(name.lower())]
+    if len(name) < _LEAST_DIGITS or not alike:
+        versions = ", ".join(release.version for release in releases[:_NAMED]) or "none"
+        raise UnknownReleaseError(f"there is no {app} {name}; there is: {versions}")
+    if len(alike) > 1:
+        versions = ", ".join(release.version for release in alike)
+        raise UnknownReleaseError(f"{name} begins the SHA-256 of {versions}: write more of it")
+    return alike[0]
 
 
 def candidate(releases: list[Release]) -> Release | None:

@@ -23,9 +23,11 @@ from bigred_server.settings import example
 BIGRED = Path(sys.executable).with_name("bigred")
 VERBS = (
     *("init", "mosquitto", "server", "submit", "status"),
-    *("deploy", "rollback", "history", "show", "doctor", "demo"),
+    *("deploy", "hold", "continue", "abort", "rollback", "history", "show"),
+    *("release", "token", "doctor", "demo"),
 )
 DEADLINE_S = 30.0
+BROKER_AWAY = "can't be reached: [Errno 111]"
 Done = subprocess.CompletedProcess[str]
 
 
@@ -140,6 +142,14 @@ def test_each_verb_says_what_it_is_for(verb: str) -> None:
     assert all(len(line) <= 80 for line in done.output.splitlines())
 
 
+@pytest.mark.parametrize("verb", ["list", "show", "clear", "prune"])
+def test_each_verb_for_releases_says_what_it_is_for(verb: str) -> None:
+    done = CliRunner().invoke(bigred, ["release", verb, "--help"], prog_name="bigred")
+    assert done.exit_code == 0
+    assert done.output.startswith(f"Usage: bigred release {verb}")
+    assert all(len(line) <= 80 for line in done.output.splitlines())
+
+
 def test_help_names_every_verb_and_needs_no_configuration(tmp_path: Path) -> None:
     done = Desk(tmp_path, tmp_path, 1).bigred("--help")
     assert done.returncode == 0
@@ -248,7 +258,7 @@ def test_a_journal_that_is_none_is_named(desk: Desk) -> None:
         assert "file is not a database" in desk.refused(verb)
 
 
-@pytest.mark.parametrize("verb", ["deploy", "rollback"])
+@pytest.mark.parametrize("verb", ["deploy", "hold", "continue", "abort", "rollback"])
 def test_nothing_is_asked_of_a_server_that_does_not_run(desk: Desk, verb: str) -> None:
     assert desk.bigred("submit", str(war(desk.folder)), "--version", "1.0").returncode == 0
     before = desk.contents()
@@ -303,11 +313,11 @@ def test_a_second_server_on_the_same_journal_is_refused(desk: Desk) -> None:
 
 def test_a_broker_that_is_away_is_told_once_and_waited_for(desk: Desk) -> None:
     with desk.server() as server:
-        wait_until(lambda: "can't be reached" in desk.said(), DEADLINE_S, "it is told")
+        wait_until(lambda: BROKER_AWAY in desk.said(), DEADLINE_S, "it is told")
         with mosquitto.running(desk.folder / "mqtt", desk.broker_port):
             wait_until(lambda: "connected to the broker" in desk.said(), DEADLINE_S, "it is there")
         assert server.poll() is None
-    assert desk.said().count("can't be reached: [Errno 111]") == 1
+    assert desk.said().count(BROKER_AWAY) == 1
 
 
 def test_what_cannot_be_deployed_is_told_with_the_reason(desk: Desk) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ from bigred_server.arming import arming as armings_module
 from bigred_server.arming.arming import LIFE_S, Arming, new_id, refusal
 from bigred_server.arming.gates import GateState, gate
 from bigred_server.arming.presses import MAX_AGE_MS, Presses
+from bigred_server.arming.stops import QUIET_S
 from bigred_server.errors import DeploymentError
-from bigred_server.journal import deployments, releases
+from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage
 from bigred_server.rollout.act import Act
+from bigred_server.rollout.command import Command
 from bigred_server.rollout.fleet import FleetLook
 from bigred_server.rollout.look import Admin, Counters, NodeLook
 from bigred_server.rollout.look import Answer as AppAnswer
@@ -79,6 +81,11 @@ UNFIT = "2 of 3 nodes of shop are up and 2 must stay up"
             ),
             Refusal.RUNNING,
             "shop 1.1.0 by office is on its way: rolling back",
+        ),
+        (
+            replace(OPEN, running=Phase.ROLLING, running_version="1.0.0", mends="node2"),
+            Refusal.RUNNING,
+            "node2 of shop is being brought back to 1.0.0; try again when it serves",
         ),
         (
             replace(OPEN, releases=[]),
@@ -231,9 +238,31 @@ class Site:
             for one in these:
                 await releases.add(connection, one)
 
+    async def runs(self, phase: Phase = Phase.ROLLING, **more: object) -> Record:
+        """Have a deployment running that somebody began long ago at a terminal."""
+        record = Record("d-1", "shop", NEW, OLD, "ada", 1.0, phase=phase)
+        async with self.db.write() as connection:
+            await deployments.add(connection, replace(record, **more))  # type: ignore[arg-type]
+        return record
+
+    async def takes_up(self, phase: Phase) -> None:
+        """As the rollout's loop does with a command."""
+        async with self.db.write() as connection:
+            await deployments.change(connection, "d-1", phase=phase, command=None)
+
+    async def asked(self) -> tuple[Command | None, str]:
+        """What was asked last and is not taken up, and by whom."""
+        [record] = await self.deployments()
+        return record.command, record.commanded_by
+
+    async def told(self) -> list[str]:
+        [record] = await self.deployments()
+        async with self.db.read() as connection:
+            return [each.text for each in await events.of_deployment(connection, record.id)]
+
     async def deployments(self) -> list[Record]:
         async with self.db.read() as connection:
-            return await deployments.newest(connection, None)
+            return await deployments.newest(connection, None, mends=True)
 
 
 @pytest.fixture
@@ -482,7 +511,11 @@ async def test_a_lid_that_closes_in_the_countdown_ends_the_deployment(site: Site
     assert reply.countdown_s == 3.0
     await site.happens(EventType.LID_CLOSE)
     [made] = await site.deployments()
-    assert (made.rollback_asked, made.reason) == (True, "the lid was closed during the countdown")
+    assert (made.command, made.commanded_by, made.reason) == (
+        Command.ABORT,
+        "office",
+        "the lid was closed during the countdown",
+    )
     assert site.started == ["shop", "shop"]
 
 
@@ -515,3 +548,272 @@ async def test_a_lid_that_closes_on_a_running_deployment_does_nothing(site: Site
         await deployments.change(connection, made.id, phase=Phase.CANARY)
     await site.happens(EventType.LID_CLOSE)
     assert [one.phase for one in await site.deployments()] == [Phase.CANARY]
+
+
+# --- the emergency stop --------------------------------------------------------------------------
+
+HOLD_TOLD = "office asked to hold it: the nodes in hand are made whole, no other is taken"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Moves this machine's clock on, by seconds."""
+    moved = [time.time()]
+    monkeypatch.setattr(time, "time", lambda: moved[0])
+
+    def move(by_s: float) -> None:
+        moved[0] += by_s
+
+    return move
+
+
+def taken(reply: Reply, command: Command | None) -> bool:
+    return (reply.answer, reply.deployment, reply.command) == (Answer.ACCEPTED, "d-1", command)
+
+
+@pytest.mark.parametrize(
+    "phase", [Phase.PREPARING, Phase.CANARY, Phase.ROLLING, Phase.BAKING], ids=str
+)
+async def test_a_press_into_a_running_deployment_holds_it(site: Site, phase: Phase) -> None:
+    await site.runs(phase)
+    assert taken(await site.presses(None), Command.HOLD)
+    assert await site.asked() == (Command.HOLD, "office")
+    assert await site.told() == [HOLD_TOLD]
+    assert site.started == ["shop"]
+
+
+async def test_an_emergency_stop_does_not_wait_for_haproxy(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hangs(_self: StillFleet, *, deep: bool) -> FleetLook:
+        raise AssertionError("HAProxy was looked at")
+
+    monkeypatch.setattr(StillFleet, "look", hangs)
+    await site.runs()
+    assert taken(await site.presses(None), Command.HOLD)
+
+
+async def test_a_press_while_it_is_held_continues(
+    site: Site, clock: Callable[[float], None]
+) -> None:
+    await site.runs()
+    await site.presses(None)
+    await site.takes_up(Phase.HOLDING)
+    clock(QUIET_S + 1)
+    assert taken(await site.presses(None, "lab"), Command.CONTINUE)
+    assert await site.asked() == (Command.CONTINUE, "lab")
+    assert (await site.told())[1:] == ["lab asked to continue"]
+
+
+async def test_a_hold_that_nobody_took_up_yet_is_one(
+    site: Site, clock: Callable[[float], None]
+) -> None:
+    await site.runs()
+    await site.presses(None)
+    clock(QUIET_S + 1)
+    assert taken(await site.presses(None), Command.CONTINUE)
+
+
+async def test_what_a_terminal_held_a_press_continues(site: Site) -> None:
+    await site.runs(Phase.HOLDING)
+    assert taken(await site.presses(None), Command.CONTINUE)
+
+
+@pytest.mark.parametrize("box", ["office", "lab"])
+@pytest.mark.parametrize("after_s", [0.1, QUIET_S - 0.1])
+async def test_a_stop_that_is_pressed_again_at_once_stays_a_stop(
+    site: Site, clock: Callable[[float], None], box: str, after_s: float
+) -> None:
+    await site.runs()
+    await site.presses(None)
+    await site.takes_up(Phase.HOLDING)
+    clock(after_s)
+    assert taken(await site.presses(None, box), None)
+    assert await site.asked() == (None, "office")
+    assert await site.told() == [HOLD_TOLD]
+
+
+async def test_presses_that_changed_nothing_do_not_silence_the_button_for_longer(
+    site: Site, clock: Callable[[float], None]
+) -> None:
+    await site.runs(Phase.HOLDING)
+    assert taken(await site.presses(None), Command.CONTINUE)
+    await site.takes_up(Phase.ROLLING)
+    clock(4)
+    assert refused_with(await site.presses(None), Refusal.RUNNING)
+    clock(2)
+    assert taken(await site.presses(None), Command.HOLD)
+
+
+async def test_a_press_just_after_a_continue_says_that_it_was_not_taken(
+    site: Site, clock: Callable[[float], None]
+) -> None:
+    await site.runs(Phase.HOLDING)
+    await site.presses(None)
+    await site.takes_up(Phase.ROLLING)
+    clock(1)
+    reply = await site.presses(None)
+    assert refused_with(reply, Refusal.RUNNING)
+    assert reply.reason.endswith("it goes on since a moment ago; press again to hold it")
+
+
+@pytest.mark.parametrize(
+    ("box", "after_s", "is_taken"),
+    [("office", 1.0, False), ("office", QUIET_S + 1, True), ("lab", 1.0, True)],
+)
+async def test_just_after_firing_only_another_box_stops_it(
+    site: Site, clock: Callable[[float], None], box: str, after_s: float, is_taken: bool
+) -> None:
+    fired = await site.presses(await site.arms())
+    clock(after_s)
+    reply = await site.presses(None, box)
+    assert (reply.answer is Answer.ACCEPTED) is is_taken
+    assert reply.deployment == fired.deployment
+    if not is_taken:
+        assert reply.reason.endswith("it was fired a moment ago; press again to hold it")
+
+
+async def test_a_clock_that_is_set_back_does_not_silence_the_stop(
+    site: Site, clock: Callable[[float], None]
+) -> None:
+    await site.presses(await site.arms())
+    clock(-3600)
+    assert (await site.presses(None)).answer is Answer.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("phase", "mends", "reason"),
+    [
+        (Phase.ROLLING_BACK, None, "it is being rolled back, which is not stopped: it brings"),
+        (Phase.ROLLING, "node2", "it only brings node2 back to the live release"),
+    ],
+)
+async def test_what_can_not_be_stopped_is_told(
+    site: Site, phase: Phase, mends: str | None, reason: str
+) -> None:
+    await site.runs(phase, mends=mends)
+    reply = await site.presses(None)
+    assert refused_with(reply, Refusal.RUNNING)
+    assert f"the deployment of shop is not stopped: {reason}" in reply.reason
+    assert await site.asked() == (None, "")
+
+
+async def test_a_press_with_an_arming_stops_nothing(site: Site) -> None:
+    arming = await site.arms()
+    await site.runs()
+    assert refused_with(await site.presses(arming), Refusal.RUNNING)
+    assert await site.asked() == (None, "")
+
+
+async def test_a_box_stops_only_the_app_that_it_may_fire(site: Site) -> None:
+    await site.runs()
+    assert refused_with(await site.presses(None, "home"), Refusal.NO_ARMING)
+    assert refused_with(await site.presses(None, "stranger"), Refusal.NOT_ALLOWED)
+    assert await site.asked() == (None, "")
+
+
+async def test_a_stop_that_comes_twice_at_once_is_one(site: Site) -> None:
+    await site.runs()
+    given = await asyncio.gather(*(site.presses(None, id="e-9") for _ in range(5)))
+    assert given == [given[0]] * 5
+    assert taken(given[0], Command.HOLD)
+    assert await site.told() == [HOLD_TOLD]
+
+
+async def test_a_stop_that_is_too_old_stops_nothing(site: Site) -> None:
+    await site.runs()
+    assert refused_with(await site.presses(None, age_ms=MAX_AGE_MS + 1), Refusal.STALE)
+    assert await site.asked() == (None, "")
+
+
+# --- a button that is held down ------------------------------------------------------------------
+
+
+async def held_down(site: Site, box: str = "office", **more: Any) -> None:
+    assert await site.happens(EventType.HOLD, box, **more) is None
+
+
+async def test_a_button_held_down_on_a_held_deployment_takes_it_back(
+    site: Site, clock: Callable[[float], None]
+) -> None:
+    await site.runs(Phase.HOLDING)
+    # As a hand does it: the press, which continues, comes first.
+    assert taken(await site.presses(None), Command.CONTINUE)
+    await site.takes_up(Phase.ROLLING)
+    clock(3.0)
+    await held_down(site)
+    assert await site.asked() == (Command.ROLLBACK, "office")
+    assert (await site.told())[1:] == ["office asked to roll it back (the button was held down)"]
+    assert site.started == ["shop", "shop"]
+
+
+@pytest.mark.parametrize("late_s", [0.0, 4.0])
+async def test_the_press_that_stops_takes_nothing_back_however_long_it_lasts(
+    site: Site, clock: Callable[[float], None], late_s: float
+) -> None:
+    await site.runs()
+    await site.presses(None)
+    await site.takes_up(Phase.HOLDING)
+    clock(3.0 + late_s)
+    await held_down(site, age_ms=late_s * 1000)
+    assert await site.asked() == (None, "office")
+
+
+async def test_a_second_press_on_a_held_deployment_takes_it_back_when_it_lasts(
+    site: Site, clock: Callable[[float], None]
+) -> None:
+    await site.runs()
+    await site.presses(None)
+    await site.takes_up(Phase.HOLDING)
+    clock(1.5)
+    assert taken(await site.presses(None), None)
+    clock(3.0)
+    await held_down(site)
+    assert await site.asked() == (Command.ROLLBACK, "office")
+
+
+async def test_a_hold_whose_press_was_lost_takes_back_what_is_held(site: Site) -> None:
+    await site.runs(Phase.HOLDING)
+    await held_down(site)
+    assert await site.asked() == (Command.ROLLBACK, "office")
+
+
+@pytest.mark.parametrize("phase", [Phase.CANARY, Phase.ROLLING, Phase.ROLLING_BACK], ids=str)
+async def test_a_button_held_down_does_nothing_to_a_deployment_that_is_not_held(
+    site: Site, phase: Phase
+) -> None:
+    await site.runs(phase)
+    await held_down(site)
+    assert await site.asked() == (None, "")
+    assert site.started == []
+
+
+@pytest.mark.parametrize(
+    ("box", "more"),
+    [("stranger", {}), ("home", {}), ("office", {"age_ms": MAX_AGE_MS + 1})],
+)
+async def test_a_hold_that_is_stale_or_of_another_box_takes_nothing_back(
+    site: Site, box: str, more: dict[str, Any]
+) -> None:
+    await site.runs(Phase.HOLDING)
+    await held_down(site, box, **more)
+    assert await site.asked() == (None, "")
+
+
+async def test_a_hold_that_comes_twice_is_one(site: Site) -> None:
+    await site.runs(Phase.HOLDING)
+    await held_down(site, id="e-9")
+    await site.takes_up(Phase.HOLDING)
+    await held_down(site, id="e-9")
+    assert await site.asked() == (None, "office")
+
+
+async def test_the_press_of_another_box_is_not_the_beginning_of_this_ones_hold(
+    site: Site, clock: Callable[[float], None]
+) -> None:
+    await site.runs()
+    await site.presses(None, "lab")
+    await site.takes_up(Phase.HOLDING)
+    clock(3.0)
+    await held_down(site, "office")
+    assert await site.asked() == (Command.ROLLBACK, "office")

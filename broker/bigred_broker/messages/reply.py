@@ -29,7 +29,11 @@ class Refusal(StrEnum):
 
 
 class Reply(Message):
-    """`box/<box>/reply`, never retained, expires: the answer to the event `id`."""
+    """`box/<box>/reply`, never retained, expires: the answer to the event `id`.
+
+    `command` is what an accepted press into a running deployment asked of it: `hold`, `continue`
+    or `rollback`; None when it was the second of two presses and changed nothing.
+    """
 
     id: Id
     answer: Answer
@@ -40,5 +44,6 @@ class Reply(Message):
     expires_in_s: Amount = 0.0
     deployment: Id | None = None
     countdown_s: Amount = 0.0
+    command: Id | None = None
     code: Refusal | None = None
     reason: Text = ""

@@ -12,7 +12,8 @@ class GateState:
     """What the gates look at.
 
     `running` is the phase of a deployment that runs, `running_version` and `running_who` tell of
-    it. `healthy` of `total` nodes serve; `trouble` says why HAProxy could not be read.
+    it; `mends` is the one node that it brings back to the live release. `healthy` of `total` nodes
+    serve; `trouble` says why HAProxy could not be read.
     """
 
     app: str
@@ -20,6 +21,7 @@ class GateState:
     running: Phase | None = None
     running_version: str = ""
     running_who: str = ""
+    mends: str | None = None
     healthy: int = 0
     total: int = 0
     min_healthy: int = 0
@@ -36,6 +38,12 @@ class No:
 
 def gate(state: GateState) -> No | None:
     """Give the first reason against a deployment, or None when there is none."""
+    if state.running is not None and state.mends is not None:
+        return No(
+            Refusal.RUNNING,
+            f"{state.mends} of {state.app} is being brought back to {state.running_version}; "
+            "try again when it serves",
+        )
     if state.running is not None:
         return No(
             Refusal.RUNNING,

@@ -1,4 +1,7 @@
-"""Answers what happens at a box: a lid makes an arming, a press uses it and starts a deployment."""
+"""Answers what happens at a box: a lid makes an arming, a press uses it and starts a deployment.
+
+A press into a running deployment is the emergency stop (`stops`).
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -8,24 +11,23 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bigred_broker.messages import Answer, BoxEvent, EventType, Phase, Refusal, Reply
-from bigred_server.arming import sentences
+from bigred_broker.messages import Answer, BoxEvent, EventType, Refusal, Reply
+from bigred_server.arming import replies, sentences, stops
 from bigred_server.arming.arming import LIFE_S, Arming, new_id, refusal
-from bigred_server.arming.gates import GateState, No, gate
+from bigred_server.arming.gates import No, gate
+from bigred_server.arming.replies import refused
+from bigred_server.arming.sight import gate_state
 from bigred_server.errors import DeploymentError
-from bigred_server.journal import armings, deployments, releases
+from bigred_server.journal import armings, deployments
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage, candidate
-from bigred_server.rollout.command import Command
 from bigred_server.rollout.fleet import Fleet, FleetLook
-from bigred_server.rollout.view import is_serving
-from bigred_server.settings import AppSettings, Settings
+from bigred_server.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 MAX_AGE_MS = 5000.0
-_ANSWERED = frozenset({EventType.LID_OPEN, EventType.PRESS})
 
 
 @dataclass(frozen=True)
@@ -44,15 +46,17 @@ class Presses:
         A repeated event gets the answer of the first; it does nothing again.
         """
         try:
-            if event.event_type is EventType.LID_CLOSE:
-                await self._close(box)
-                return None
-            if event.event_type not in _ANSWERED:
-                return None
-            return await self._answer(box, event)
+            match event.event_type:
+                case EventType.LID_OPEN | EventType.PRESS:
+                    return await self._answer(box, event)
+                case EventType.LID_CLOSE:
+                    await self._close(box)
+                case EventType.HOLD:
+                    await self._hold(box, event)
         except SQLAlchemyError:
             log.exception("an event could not be journaled", box=box, id=event.id)
-            return _refused(event, No(Refusal.BUSY, sentences.BUSY))
+            return refused(event, No(Refusal.BUSY, sentences.BUSY))
+        return None
 
     async def _answer(self, box: str, event: BoxEvent) -> Reply:
         async with self.db.read() as db:
@@ -61,17 +65,21 @@ class Presses:
             return Reply.model_validate_json(known)
         settings = self.settings.boxes.get(box)
         if settings is None:
-            return _refused(event, No(Refusal.NOT_ALLOWED, sentences.unknown_box(box)))
+            return refused(event, No(Refusal.NOT_ALLOWED, sentences.unknown_box(box)))
         if event.age_ms > MAX_AGE_MS:
-            return _refused(event, No(Refusal.STALE, sentences.STALE))
+            return refused(event, No(Refusal.STALE, sentences.STALE))
         name = settings.app
-        look = await self.fleets[name].look(deep=False)
+        stops_it = event.event_type is EventType.PRESS and event.arming is None
+        # The emergency stop waits for nobody, HAProxy least of all.
+        look = None if stops_it else await self.fleets[name].look(deep=False)
         async with self.db.write() as db:
             # The same event may have come twice at once; now nobody else can answer it.
             known = await armings.answered(db, box, event.id)
             if known is not None:
                 return Reply.model_validate_json(known)
-            if event.event_type is EventType.LID_OPEN:
+            if look is None:
+                reply = await _stop(db, box, name, event)
+            elif event.event_type is EventType.LID_OPEN:
                 reply = await self._arm(db, box, name, look, event)
             else:
                 reply = await self._fire(db, box, name, look, event)
@@ -85,12 +93,12 @@ class Presses:
         self, db: AsyncConnection, box: str, name: str, look: FleetLook, event: BoxEvent
     ) -> Reply:
         app = self.settings.apps[name]
-        state = await _gate_state(db, name, app, look)
+        state = await gate_state(db, name, app, look)
         release = candidate(list(state.releases))
         no = gate(state)
         if no is not None or release is None:
             await armings.drop(db, box, time.time())
-            return _refused(event, no or No(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name)
+            return refused(event, no or No(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name)
         arming = Arming(
             id=new_id(),
             box=box,
@@ -101,32 +109,24 @@ class Presses:
             made_at=time.time(),
         )
         await armings.add(db, arming)
-        return Reply(
-            id=event.id,
-            answer=Answer.ARMED,
-            app=name,
-            release=release.note(),
-            nodes=len(app.nodes),
-            arming=arming.id,
-            expires_in_s=LIFE_S,
-        )
+        return replies.armed(event, arming, release, len(app.nodes))
 
     async def _fire(
         self, db: AsyncConnection, box: str, name: str, look: FleetLook, event: BoxEvent
     ) -> Reply:
-        state = await _gate_state(db, name, self.settings.apps[name], look)
+        state = await gate_state(db, name, self.settings.apps[name], look)
         if state.running is not None:
-            return _refused(event, gate(state) or No(Refusal.RUNNING, ""), name)
+            return refused(event, gate(state) or No(Refusal.RUNNING, ""), name)
         arming = await armings.find(db, event.arming) if event.arming else None
         code = refusal(arming, box, self.server_run, time.monotonic())
         if code is not None or arming is None:
             code = code or Refusal.NO_ARMING
-            return _refused(event, No(code, sentences.PRESS_REFUSALS[code]), name)
+            return refused(event, No(code, sentences.PRESS_REFUSALS[code]), name)
         release = next((r for r in state.releases if r.digest == arming.digest), None)
         if release is None or release.stage is not Stage.READY:
-            return _refused(event, No(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name)
+            return refused(event, No(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name)
         if no := gate(state):
-            return _refused(event, no, name)
+            return refused(event, no, name)
         return await self._start(db, box, arming, release, event)
 
     async def _start(
@@ -134,7 +134,7 @@ class Presses:
     ) -> Reply:
         """Use the arming up and make the deployment: both, or neither."""
         now = time.time()
-        countdown_s = self.settings.apps[arming.app].countdown_s
+        app = self.settings.apps[arming.app]
         record = Record(
             id=deployments.new_id(),
             app=arming.app,
@@ -142,62 +142,47 @@ class Presses:
             previous=None,
             who=box,
             started_at=now,
-            not_before=now + countdown_s if countdown_s else 0.0,
+            not_before=now + app.countdown_s if app.countdown_s else 0.0,
         )
         try:
             async with db.begin_nested():
                 if not await armings.use(db, arming.id, now):
                     no = No(Refusal.USED, sentences.PRESS_REFUSALS[Refusal.USED])
-                    return _refused(event, no, arming.app)
+                    return refused(event, no, arming.app)
                 await deployments.add(db, record)
         except DeploymentError as error:
-            return _refused(event, No(Refusal.RUNNING, str(error)), arming.app)
-        return Reply(
-            id=event.id,
-            answer=Answer.ACCEPTED,
-            app=arming.app,
-            release=release.note(),
-            nodes=len(self.settings.apps[arming.app].nodes),
-            deployment=record.id,
-            countdown_s=countdown_s,
-        )
+            return refused(event, No(Refusal.RUNNING, str(error)), arming.app)
+        return replies.fired(event, record, release, len(app.nodes), app.countdown_s)
 
     async def _close(self, box: str) -> None:
         """End the box's arming; within the countdown of its press, end that deployment."""
         settings = self.settings.boxes.get(box)
         async with self.db.write() as db:
             await armings.drop(db, box, time.time())
-            if settings is None:
+            running = await deployments.running(db, settings.app) if settings else None
+            if running is None or not await stops.cancel(db, box, running):
                 return
-            record = await deployments.running(db, settings.app)
-            if record is None or record.who != box or record.phase is not Phase.PREPARING:
+        self.started(running.app)
+
+    async def _hold(self, box: str, event: BoxEvent) -> None:
+        """Take back what is on hold, when the button of a box that may fire it is held down."""
+        settings = self.settings.boxes.get(box)
+        if settings is None or event.age_ms > MAX_AGE_MS:
+            return
+        async with self.db.write() as db:
+            running = await deployments.running(db, settings.app)
+            if running is None or await armings.answered(db, box, event.id) is not None:
                 return
-            if record.not_before > time.time():
-                # The rollout's loop ends it, as it ends everything: with an event and a receipt.
-                await deployments.change(
-                    db, record.id, command=Command.ABORT, reason=sentences.CANCELLED
-                )
+            reply = await stops.held_down(db, box, event, running)
+            if reply is None:
+                return
+            await armings.remember(db, box, event.id, reply.model_dump_json(), time.time())
         self.started(settings.app)
 
 
-async def _gate_state(
-    db: AsyncConnection, name: str, app: AppSettings, look: FleetLook
-) -> GateState:
-    known = await releases.of_app(db, name)
-    running = await deployments.running(db, name)
-    version = next((r.version for r in known if running and r.digest == running.digest), "")
-    return GateState(
-        app=name,
-        releases=known,
-        running=running.phase if running else None,
-        running_version=version,
-        running_who=running.who if running else "",
-        healthy=sum(is_serving(node) for node in look.nodes.values()),
-        total=len(app.nodes),
-        min_healthy=app.policy().min_healthy,
-        trouble=look.trouble,
-    )
-
-
-def _refused(event: BoxEvent, no: No, app: str | None = None) -> Reply:
-    return Reply(id=event.id, answer=Answer.REFUSED, app=app, code=no.code, reason=no.reason[:500])
+async def _stop(db: AsyncConnection, box: str, app: str, event: BoxEvent) -> Reply:
+    running = await deployments.running(db, app)
+    if running is None:
+        code = Refusal.NO_ARMING
+        return refused(event, No(code, sentences.PRESS_REFUSALS[code]), app)
+    return await stops.stop(db, box, event, running)

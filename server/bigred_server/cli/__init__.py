@@ -15,9 +15,14 @@ _VERBS = {
     "submit": ("bigred_server.cli.submit", "Hand in a WAR as a release."),
     "status": ("bigred_server.cli.status", "Show releases, nodes and the running deployment."),
     "deploy": ("bigred_server.cli.deploy", "Make a release live, and follow it."),
+    "hold": ("bigred_server.cli.command:hold", "Hold the running deployment where it is safe."),
+    "continue": ("bigred_server.cli.command:go_on", "Go on with a deployment that is held."),
+    "abort": ("bigred_server.cli.command:abort", "End the running deployment, and go back."),
     "rollback": ("bigred_server.cli.rollback", "Go back to the last good release."),
     "history": ("bigred_server.cli.history", "List deployments."),
     "show": ("bigred_server.cli.show", "Show one deployment with its receipt."),
+    "release": ("bigred_server.cli.release", "List, show, clear and prune releases."),
+    "token": ("bigred_server.cli.token", "Make a token for the HTTP API."),
     "doctor": ("bigred_server.cli.doctor", "Look for what would lose requests, and its mend."),
     "demo": ("bigred_server.cli.demo", "See the main job done on this machine."),
 }
@@ -30,8 +35,8 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:
             return None
-        module = importlib.import_module(_VERBS[cmd_name][0])
-        command: click.Command = module.command
+        module, _, name = _VERBS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name or "command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -17,6 +17,7 @@ from bigred_server.cli.options import (
     run,
     settings_of,
 )
+from bigred_server.daemon import release_store
 from bigred_server.rollout import wishes
 from bigred_server.settings import Settings
 
@@ -27,7 +28,10 @@ from bigred_server.settings import Settings
 @click.option("--no-wait", is_flag=True, help="Return when it has begun, not when it has ended.")
 @config_option
 def command(version: str | None, app: str | None, no_wait: bool, config: Path | None) -> None:
-    """Make VERSION live, or the newest ready release. Exit code 0 only when it is."""
+    """Make VERSION live, or the newest ready release. Exit code 0 only when it is.
+
+    Instead of the version, 8 or more digits do that the release's SHA-256 begins with.
+    """
     settings = settings_of(config)
     name = pick_app(settings, app)
     phase = run(_deploy(settings, name, version, wait=not no_wait))
@@ -35,9 +39,10 @@ def command(version: str | None, app: str | None, no_wait: bool, config: Path | 
 
 
 async def _deploy(settings: Settings, app: str, version: str | None, *, wait: bool) -> Phase:
+    store = release_store(settings.server)
     async with journal(settings) as db:
         await need_server(settings, db)
-        record = await wishes.deploy(db, app, version, person())
+        record = await wishes.deploy(db, store, app, version, person())
         click.echo(f"deployment {record.id} has begun")
         if not wait:
             return record.phase

@@ -1,6 +1,5 @@
 """`bigred history`."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -20,36 +19,35 @@ Versions = dict[tuple[str, str], str]
 @click.command("history")
 @app_option
 @click.option("--limit", "-n", default=20, show_default=True, help="How many, the newest first.")
+@click.option("--mends", is_flag=True, help="List those too that only brought one node back.")
 @config_option
-def command(app: str | None, limit: int, config: Path | None) -> None:
+def command(app: str | None, limit: int, mends: bool, config: Path | None) -> None:
     """List deployments, the newest first."""
     settings = settings_of(config)
     name = pick_app(settings, app) if app else None
-    found, versions = run(_history(settings, name, limit))
+    found, versions = run(_history(settings, name, limit, mends=mends))
     if not found:
         click.echo("no deployment yet")
         return
-    for line, reason in _lines(found, versions):
+    write(found, versions)
+
+
+def write(found: list[Record], versions: Versions) -> None:
+    """Write a line for each deployment, and its reason below it."""
+    reasons = ["", *(record.reason for record in found)]
+    rows = [_HEADINGS, *(_row(record, versions) for record in found)]
+    for line, reason in zip(page.columns(rows), reasons, strict=True):
         click.echo(line)
         if reason:
             page.write(f"    {reason}", indent=4)
 
 
-def _lines(found: list[Record], versions: Versions) -> Iterator[tuple[str, str]]:
-    """Give a line for each deployment, its columns as wide as they must be, and its reason."""
-    rows = [_HEADINGS, *(_row(record, versions) for record in found)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    reasons = ["", *(record.reason for record in found)]
-    for row, reason in zip(rows, reasons, strict=True):
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        yield "  ".join(cells).rstrip(), reason
-
-
 def _row(record: Record, versions: Versions) -> tuple[str, ...]:
+    version = versions.get((record.app, record.digest), record.digest[:12])
     return (
         record.id,
         record.app,
-        versions.get((record.app, record.digest), record.digest[:12]),
+        f"{version} on {record.mends}" if record.mends else version,
         record.phase.replace("_", " "),
         record.who,
         datetime.fromtimestamp(record.started_at).astimezone().strftime("%m-%d %H:%M"),
@@ -58,9 +56,9 @@ def _row(record: Record, versions: Versions) -> tuple[str, ...]:
 
 
 async def _history(
-    settings: Settings, app: str | None, limit: int
+    settings: Settings, app: str | None, limit: int, *, mends: bool
 ) -> tuple[list[Record], Versions]:
     async with journal(settings) as db, db.read() as connection:
-        found = await deployments.newest(connection, app, limit)
+        found = await deployments.newest(connection, app, limit, mends=mends)
         known = [r for name in settings.apps for r in await releases.of_app(connection, name)]
     return found, {(r.app, r.digest): r.version for r in known}

@@ -6,8 +6,12 @@ Into a pipe or a file each line goes as it is, for the programs that read them.
 import shutil
 import sys
 import textwrap
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import click
+
+_MIB = 1024 * 1024
 
 
 def write(text: str, indent: int = 0) -> None:
@@ -24,3 +28,29 @@ def write(text: str, indent: int = 0) -> None:
             replace_whitespace=False,
         )
     click.echo(text)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Give a line for each row, its columns as wide as they must be."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        yield "  ".join(cells).rstrip()
+
+
+def plain(text: str, widest: int | None = None) -> str:
+    """Give a text of others so that it can do nothing to the terminal, in one line, cut to fit."""
+    told = "".join(char if char.isprintable() else " " for char in text).strip()
+    return told if widest is None or len(told) <= widest else f"{told[: widest - 1]}…"
+
+
+def size(octets: int) -> str:
+    """Write a size as people read it."""
+    if octets < _MIB:
+        return f"{octets / 1024:.1f} KiB"
+    return f"{octets / _MIB:.1f} MiB"
+
+
+def moment(at: float) -> str:
+    """Write a moment of Unix time in this machine's time."""
+    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -17,6 +17,7 @@ from bigred_server.cli.options import (
     run,
     settings_of,
 )
+from bigred_server.daemon import release_store
 from bigred_server.rollout import wishes
 from bigred_server.settings import Settings
 
@@ -27,7 +28,8 @@ from bigred_server.settings import Settings
 def command(app: str | None, config: Path | None) -> None:
     """Go back to the last good release; a deployment that runs is taken back instead.
 
-    The release that is taken back is bad from then on and can't be armed again.
+    The release that is taken back is bad from then on and can't be deployed again until it is
+    cleared: bigred release clear VERSION.
     """
     settings = settings_of(config)
     name = pick_app(settings, app)
@@ -36,9 +38,10 @@ def command(app: str | None, config: Path | None) -> None:
 
 async def _rollback(settings: Settings, app: str) -> bool:
     """Have it done and follow it; say whether the fleet is on the earlier release."""
+    store = release_store(settings.server)
     async with journal(settings) as db:
         await need_server(settings, db)
-        record, was_running = await wishes.rollback(db, app, person())
+        record, was_running = await wishes.rollback(db, store, app, person())
         click.echo(
             f"deployment {record.id} is taken back"
             if was_running

@@ -22,8 +22,10 @@ from bigred_server.daemon import release_store
 from bigred_server.fleet import RealFleet
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
+from bigred_server.rollout.recognition import by_digest, recognised
 from bigred_server.settings import Settings
 from bigred_server.status import app_state
+from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.probe import client
 
 
@@ -54,12 +56,16 @@ async def _states(settings: Settings, names: list[str]) -> tuple[list[tuple[AppS
 
 async def _state(settings: Settings, db: Database, name: str) -> tuple[AppState, str]:
     async with client() as http:
-        store = release_store(settings.server)
-        look = await RealFleet(settings.apps[name], store, http).look(deep=True)
+        fleet = RealFleet(settings, name, release_store(settings.server), http, Hosts())
+        try:
+            look = await fleet.look(deep=True)
+        finally:
+            await fleet.close()
     async with db.read() as connection:
         known = await releases.of_app(connection, name)
         last = next(iter(await deployments.newest(connection, name, 1)), None)
-    return app_state(name, last, known, look.nodes, None), look.trouble
+    looks = recognised(look.nodes, by_digest(known))
+    return app_state(name, last, known, looks, None), look.trouble
 
 
 def _print(state: AppState, trouble: str) -> None:

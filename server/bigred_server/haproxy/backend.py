@@ -20,11 +20,6 @@ class BackendLook:
     counters: Counters
     queued: int = 0
 
-    @property
-    def pid(self) -> int:
-        """The number of the process."""
-        return self.process.pid
-
 
 @dataclass(frozen=True)
 class Backend:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal.tables import act as table
+from bigred_server.journal.tables import deployment
 
 _MAX_EVIDENCE = 4000
 
@@ -76,3 +77,20 @@ async def of_deployment(db: AsyncConnection, deployment: str) -> list[ActRecord]
     """List a deployment's acts in the order in which they were begun."""
     query = select(table).where(table.c.deployment == deployment).order_by(table.c.id)
     return [ActRecord(**row) for row in (await db.execute(query)).mappings()]
+
+
+async def count(db: AsyncConnection, app: str, node: str, kind: str, since: float) -> int:
+    """Count the acts of a kind that were done to a node of an app since a moment (Unix time)."""
+    of_app = table.join(deployment, table.c.deployment == deployment.c.id)
+    query = (
+        select(func.count())
+        .select_from(of_app)
+        .where(
+            deployment.c.app == app,
+            table.c.node == node,
+            table.c.kind == kind,
+            table.c.outcome == Outcome.DONE,
+            table.c.begun_at >= since,
+        )
+    )
+    return int((await db.execute(query)).scalar_one())

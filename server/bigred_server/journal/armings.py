@@ -42,6 +42,13 @@ async def answered(db: AsyncConnection, box: str, event: str) -> str | None:
     return (await db.execute(query)).scalar_one_or_none()
 
 
+async def replies_since(db: AsyncConnection, since: float) -> list[tuple[str, float, str]]:
+    """List the replies given after a moment of Unix time, the newest first: box, when, and JSON."""
+    query = select(answers.c.box, answers.c.at, answers.c.reply).where(answers.c.at > since)
+    rows = await db.execute(query.order_by(answers.c.at.desc()))
+    return [(row.box, row.at, row.reply) for row in rows]
+
+
 async def remember(db: AsyncConnection, box: str, event: str, reply: str, now: float) -> None:
     """Keep a reply, so that a repeated event is answered as the first was."""
     await db.execute(delete(answers).where(answers.c.at < now - _KEPT_S))

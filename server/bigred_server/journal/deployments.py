@@ -107,6 +107,13 @@ async def newest(
     return [_record(row) for row in (await db.execute(query)).mappings()]
 
 
+async def of_release(db: AsyncConnection, app: str, digest: str) -> list[Record]:
+    """List the deployments that brought a release, or took it back, the newest first."""
+    this = (table.c.digest == digest) | (table.c.takes_back == digest)
+    query = select(table).where(table.c.app == app, this).order_by(table.c.started_at.desc())
+    return [_record(row) for row in (await db.execute(query)).mappings()]
+
+
 async def _one(db: AsyncConnection, query: Select[Any]) -> Record | None:
     return next(map(_record, (await db.execute(query)).mappings()), None)
 

@@ -30,6 +30,11 @@ async def of_app(db: AsyncConnection, app: str) -> list[Release]:
     return [_release(row) for row in (await db.execute(query)).mappings()]
 
 
+async def apps(db: AsyncConnection) -> list[str]:
+    """List the apps that have releases, whether they are still configured or not."""
+    return list(await db.scalars(select(table.c.app).distinct().order_by(table.c.app)))
+
+
 async def set_stage(db: AsyncConnection, app: str, digest: str, stage: Stage) -> None:
     """Move a release to a stage."""
     this = (table.c.app == app) & (table.c.digest == digest)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,21 @@ from bigred_server.errors import ReleaseError
 from bigred_server.files import digest_of, sync
 
 _HEADROOM = 64 * 1024 * 1024
+_WAR = ".war"
+_PART = ".part"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file of the store; `digest` is "" for what an interrupted submit left half written.
+
+    `size` in bytes, `changed_at` in seconds of Unix time.
+    """
+
+    path: Path
+    digest: str
+    size: int
+    changed_at: float
 
 
 @dataclass(frozen=True)
@@ -21,7 +37,7 @@ class Store:
 
     def path(self, digest: str) -> Path:
         """Say where a release is kept."""
-        return self.folder / f"{digest}.war"
+        return self.folder / f"{digest}{_WAR}"
 
     def put(self, source: Path) -> str:
         """Take in a copy of a WAR; give its digest. Raises ReleaseError when it can't be kept."""
@@ -42,7 +58,7 @@ class Store:
             )
 
     def _put(self, source: Path) -> str:
-        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
+        handle, name = tempfile.mkstemp(dir=self.folder, suffix=_PART)
         os.close(handle)
         part = Path(name)
         try:
@@ -70,6 +86,34 @@ class Store:
         if found != digest:
             raise ReleaseError(f"{path} was changed (its SHA-256 is {found}): submit it again")
         return path
+
+    def has(self, digest: str) -> bool:
+        """Say whether a release is kept still, without reading it."""
+        return self.path(digest).exists()
+
+    def contents(self) -> list[Kept]:
+        """List what is kept. Raises ReleaseError when the folder can't be read."""
+        try:
+            return sorted(self._contents(), key=lambda kept: kept.changed_at)
+        except OSError as error:
+            raise ReleaseError(f"{self.folder} can't be read: {error}") from error
+
+    def _contents(self) -> Iterator[Kept]:
+        for path in self.folder.iterdir() if self.folder.exists() else ():
+            if path.suffix not in (_WAR, _PART):
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                seen = path.stat()
+                digest = path.stem if path.suffix == _WAR else ""
+                yield Kept(path, digest, seen.st_size, seen.st_mtime)
+
+    def remove(self, files: Iterable[Kept]) -> None:
+        """Remove files. Raises ReleaseError, which names the first that can't be removed."""
+        for file in files:
+            try:
+                file.path.unlink(missing_ok=True)
+            except OSError as error:
+                raise ReleaseError(f"{file.path} can't be removed: {error.strerror}") from error
 
     def forget(self, digest: str) -> None:
         """Remove a release that was never written to the journal."""

@@ -1,32 +1,49 @@
-"""What people ask of a rollout without a button: deploy this, take that back."""
+"""What people ask of a rollout without a button: deploy this, hold it, take that back."""
 
 import time
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bigred_broker.messages import Phase
-from bigred_server.errors import DeploymentError
-from bigred_server.journal import deployments, releases
+from bigred_broker.messages import AppEventType
+from bigred_server.errors import DeploymentError, ReleaseError
+from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
-from bigred_server.release import Release, Stage, candidate
+from bigred_server.pipeline.retention import last_good
+from bigred_server.pipeline.store import Store
+from bigred_server.release import Release, Stage, candidate, named
+from bigred_server.rollout import orders
 from bigred_server.rollout.command import Command
 
 _HISTORY = 100
 
 
-async def deploy(db: Database, app: str, version: str | None, who: str) -> Record:
+async def deploy(db: Database, store: Store, app: str, version: str | None, who: str) -> Record:
     """Have a release deployed, the candidate when no version is named.
 
-    Raises DeploymentError, and changes nothing, when that can't be.
+    Raises DeploymentError or ReleaseError, and changes nothing, when that can't be.
     """
     async with db.write() as connection:
         await _refuse_while_running(connection, app)
         release = _choose(await releases.of_app(connection, app), app, version)
-        return await _add(connection, release, who)
+        return await _add(connection, store, release, who)
 
 
-async def rollback(db: Database, app: str, who: str) -> tuple[Record, bool]:
+async def command(db: Database, app: str, command: Command, who: str) -> Record:
+    """Give the running deployment of an app a command; give the deployment.
+
+    Raises DeploymentError, and changes nothing, when none is running or it can't be followed.
+    """
+    async with db.write() as connection:
+        running = await deployments.running(connection, app)
+        if running is None:
+            raise DeploymentError(f"no deployment of {app} is running; see: bigred history")
+        await orders.give(connection, running, command, who)
+        return running
+
+
+async def rollback(db: Database, store: Store, app: str, who: str) -> tuple[Record, bool]:
     """Have the running deployment taken back, or else the last one; say whether one was running.
 
     The last good release needs no name. Raises DeploymentError when there is nothing to go back to.
@@ -34,60 +51,85 @@ async def rollback(db: Database, app: str, who: str) -> tuple[Record, bool]:
     async with db.write() as connection:
         running = await deployments.running(connection, app)
         if running is not None:
-            await deployments.change(connection, running.id, command=Command.ROLLBACK)
+            await orders.give(connection, running, Command.ROLLBACK, who)
             return running, True
         known = await releases.of_app(connection, app)
         live = next((r for r in known if r.stage is Stage.LIVE), None)
         if live is None:
             raise DeploymentError(f"no release of {app} is live")
-        history = await deployments.newest(connection, app, _HISTORY)
-        good = _last_good(live, history, known)
+        good = last_good(known, await deployments.newest(connection, app, _HISTORY))
         if good is None:
-            raise DeploymentError(f"{app} has no earlier release to go back to")
-        return await _add(connection, good, who, takes_back=live.digest), False
+            raise DeploymentError(_nowhere_to_go(app, known))
+        return await _add(connection, store, good, who, takes_back=live.digest), False
 
 
-def _last_good(live: Release, history: list[Record], known: list[Release]) -> Release | None:
-    """Find what was live before the live release, leaving out what has become bad since."""
-    retired = {release.digest: release for release in known if release.stage is Stage.RETIRED}
-    for record in history:
-        if record.phase is Phase.SUCCEEDED and record.digest == live.digest:
-            if record.previous in retired:
-                return retired[record.previous]
-            break
-    newest = sorted(retired.values(), key=lambda release: release.submitted_at)
-    return newest[-1] if newest else None
+async def clear(db: Database, app: str, name: str, who: str) -> Release:
+    """Make a bad release ready again; the deployment that made it bad tells who did.
+
+    It keeps its place in time: it is the candidate again only where it was submitted after the
+    live one and nothing newer is ready. An older one may be deployed by its version, but no press
+    ever goes back to it. Raises ReleaseError when it is not bad.
+    """
+    async with db.write() as connection:
+        release = named(await releases.of_app(connection, app), app, name)
+        if release.stage is not Stage.BAD:
+            raise ReleaseError(
+                f"{app} {release.version} is {release.stage}, not bad: there is nothing to clear"
+            )
+        await releases.set_stage(connection, app, release.digest, Stage.READY)
+        text = f"{who} cleared {release.version}: it is ready to be deployed again"
+        for record in (await deployments.of_release(connection, app, release.digest))[:1]:
+            await events.add(connection, record.id, time.time(), AppEventType.FINDING, text)
+        return replace(release, stage=Stage.READY)
+
+
+def _nowhere_to_go(app: str, known: list[Release]) -> str:
+    bad = next((release.version for release in known if release.stage is Stage.BAD), None)
+    besides = f": {bad} is bad; {_mend(bad)}" if bad else ""
+    return f"{app} has no earlier release to go back to{besides}"
+
+
+def _mend(version: str) -> str:
+    return f"clear it with: bigred release clear {version}"
 
 
 async def _refuse_while_running(db: AsyncConnection, app: str) -> None:
     running = await deployments.running(db, app)
-    if running is not None:
-        raise DeploymentError(
-            f"deployment {running.id} of {app} by {running.who} is running "
-            f"({running.phase}); follow it with: bigred show --follow {running.id}"
-        )
+    if running is None:
+        return
+    what = f"deployment {running.id} of {app} by {running.who} is running ({running.phase})"
+    if running.mends is not None:
+        what += f": {orders.mending(running)}"
+    raise DeploymentError(f"{what}; follow it with: bigred show --follow {running.id}")
 
 
 def _choose(known: list[Release], app: str, version: str | None) -> Release:
     if version is None:
         found = candidate(known)
         if found is None:
-            raise DeploymentError(f"no release of {app} is ready to be deployed")
+            bad = known[0].version if known and known[0].stage is Stage.BAD else None
+            besides = f": {bad} is bad; {_mend(bad)}" if bad else ""
+            raise DeploymentError(f"no release of {app} is ready to be deployed{besides}")
         return found
-    release = next((r for r in known if r.version == version), None)
-    if release is None:
-        versions = ", ".join(r.version for r in known[:10]) or "none"
-        raise DeploymentError(f"there is no {app} {version}; there is: {versions}")
+    release = named(known, app, version)
+    told = f"{app} {release.version}"
     if release.stage is Stage.LIVE:
-        raise DeploymentError(f"{app} {version} is live already")
+        raise DeploymentError(f"{told} is live already")
+    if release.stage is Stage.BAD:
+        raise DeploymentError(f"{told} is bad: it was taken back; {_mend(release.version)}")
     if release.stage not in (Stage.READY, Stage.RETIRED):
-        raise DeploymentError(f"{app} {version} is {release.stage} and can't be deployed")
+        raise DeploymentError(f"{told} is {release.stage} and can't be deployed")
     return release
 
 
 async def _add(
-    db: AsyncConnection, release: Release, who: str, takes_back: str | None = None
+    db: AsyncConnection, store: Store, release: Release, who: str, takes_back: str | None = None
 ) -> Record:
+    if not store.has(release.digest):
+        raise DeploymentError(
+            f"the WAR of {release.app} {release.version} is not in {store.folder} any more: "
+            "submit it again"
+        )
     record = Record(
         id=deployments.new_id(),
         app=release.app,

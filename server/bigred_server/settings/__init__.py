@@ -4,7 +4,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bigred_broker import config
 from bigred_broker.logs import LogFormat
@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 EXAMPLE = "example.toml"
+_LAST_PORT = 65_535
 
 
 class ServerSettings(Section):
@@ -67,6 +68,14 @@ class ApiSettings(Section):
 
     listen: Annotated[str, Field(pattern=r"^([^:]+|\[[0-9a-f:]+\]):[0-9]{1,5}$|^$")] = ""
     tokens: dict[Id, TokenSettings] = Field(default_factory=dict)
+
+    @field_validator("listen")
+    @classmethod
+    def _is_a_port(cls, listen: str) -> str:
+        # The resolver takes it modulo 65536, and something would listen elsewhere.
+        if listen and int(listen.rpartition(":")[2]) > _LAST_PORT:
+            raise ValueError(f"there is no port over {_LAST_PORT}")
+        return listen
 
 
 class BoxSettings(Section):

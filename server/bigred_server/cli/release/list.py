@@ -1,0 +1,61 @@
+"""`bigred release list`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from bigred_server.cli import page
+from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
+from bigred_server.daemon import release_store
+from bigred_server.journal import releases
+from bigred_server.release import Release
+from bigred_server.settings import Settings
+from bigred_server.web.models import ReleaseShown
+
+_HEADINGS = ("version", "stage", "SHA-256", "size", "handed in", "author", "commit", "kept")
+# As many as name it, and as many as people compare.
+_DIGITS = 8
+_COMMIT = 12
+_WIDEST = 20
+
+
+@click.command("list")
+@app_option
+@click.option("--json", "as_json", is_flag=True, help="Print them as the HTTP API gives them.")
+@config_option
+def list_(app: str | None, as_json: bool, config: Path | None) -> None:
+    """List the releases of an app, the newest first.
+
+    The last column says whether the WAR is still in the store, so that it can be deployed.
+    """
+    settings = settings_of(config)
+    name = pick_app(settings, app)
+    store = release_store(settings.server)
+    found = [(release, store.has(release.digest)) for release in run(_known(settings, name))]
+    if as_json:
+        shown = [ReleaseShown.of(release, kept=kept).model_dump() for release, kept in found]
+        click.echo(json.dumps(shown, indent=2))
+    elif not found:
+        click.echo(f"no release of {name} yet; hand one in with: bigred submit")
+    else:
+        for line in page.columns([_HEADINGS, *(_row(each, kept=kept) for each, kept in found)]):
+            click.echo(line)
+
+
+def _row(release: Release, *, kept: bool) -> tuple[str, ...]:
+    return (
+        release.version,
+        release.stage,
+        release.digest[:_DIGITS],
+        page.size(release.size),
+        page.moment(release.submitted_at),
+        page.plain(release.author, _WIDEST) or "-",
+        page.plain(release.commit[:_COMMIT]) or "-",
+        "yes" if kept else "no",
+    )
+
+
+async def _known(settings: Settings, app: str) -> list[Release]:
+    async with journal(settings) as db, db.read() as connection:
+        return await releases.of_app(connection, app)

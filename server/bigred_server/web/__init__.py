@@ -1,0 +1,1 @@
+"""The HTTP API: what the terminal shows and asks for, to programs, and only with a token."""

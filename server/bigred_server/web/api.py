@@ -1,0 +1,56 @@
+"""The HTTP API: built here, served in `serve`."""
+
+from collections.abc import Callable
+from typing import Any  # an OpenAPI document is JSON
+
+from fastapi import FastAPI, Request, Security
+from fastapi.security import HTTPBearer
+
+from bigred_broker.messages import AppState
+from bigred_server.journal.database import Database
+from bigred_server.pipeline.store import Store
+from bigred_server.settings import Settings
+from bigred_server.web import asking, looking
+from bigred_server.web.door import HEALTH, Door
+from bigred_server.web.house import House, Viewer
+from bigred_server.web.troubles import DOCUMENTED, answer_them
+
+PREFIX = "/api/v1"
+# For the description alone: the door has looked at the token before.
+_BEARER = HTTPBearer(auto_error=False)
+
+
+def build(
+    settings: Settings,
+    db: Database,
+    store: Store,
+    wake: Callable[[str], None],
+    state_of: Callable[[str], AppState | None],
+) -> FastAPI:
+    """Build the API. It keeps nothing: any server of the same database may be asked.
+
+    `wake` has an app's rollout look at once; `state_of` gives what was just told of an app, None
+    where this server has nothing to tell: the journal answers then.
+    """
+    app = FastAPI(title="Bigred", version="1", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.house = House(settings, db, store, wake, state_of)
+    app.add_middleware(Door, tokens=settings.api.tokens)
+    answer_them(app)
+    app.add_api_route(HEALTH, _health, include_in_schema=False)
+    app.add_api_route(f"{PREFIX}/openapi.json", _openapi, include_in_schema=False)
+    for router in (looking.router, asking.router):
+        app.include_router(
+            router, prefix=PREFIX, dependencies=[Security(_BEARER)], responses=DOCUMENTED
+        )
+    return app
+
+
+async def _health() -> dict[str, str]:
+    """Say that the server answers."""
+    return {"status": "ok"}
+
+
+async def _openapi(request: Request, _: Viewer) -> dict[str, Any]:
+    """Describe the API."""
+    app: FastAPI = request.app
+    return app.openapi()

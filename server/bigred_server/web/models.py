@@ -1,0 +1,172 @@
+"""What the HTTP API gives and takes, as JSON. Times are UTC, as ISO 8601 with milliseconds."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any  # receipts are JSON
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bigred_broker.messages import Phase
+from bigred_server.journal.acts import ActRecord
+from bigred_server.journal.deployments import Record
+from bigred_server.journal.events import EventRecord
+from bigred_server.release import Release, Stage
+from bigred_server.rollout.command import Command
+from bigred_server.status import utc
+
+Versions = Mapping[tuple[str, str], str]
+
+
+class Shown(BaseModel):
+    """What is given."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Asked(BaseModel):
+    """What is taken: nothing that is not known, so that a slip is told and not ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Trouble(Shown):
+    """Why not, as a sentence."""
+
+    error: str
+
+
+class Apps(Shown):
+    """The names of the apps."""
+
+    apps: list[str]
+
+
+class ReleaseShown(Shown):
+    """A release; `kept`: its WAR is in the store still, so that it can be deployed."""
+
+    app: str
+    version: str
+    digest: str
+    stage: Stage
+    size: int
+    submitted_at: str
+    commit: str
+    author: str
+    message: str
+    kept: bool
+
+    @classmethod
+    def of(cls, release: Release, *, kept: bool) -> "ReleaseShown":
+        """Show a release."""
+        fields = {name: getattr(release, name) for name in cls.model_fields if name != "kept"}
+        return cls(**{**fields, "submitted_at": utc(release.submitted_at), "kept": kept})
+
+
+class DeploymentShown(Shown):
+    """A deployment; `mends`: the one node that it is about, `command`: what was asked of it last.
+
+    A `command` that has been taken up shows no more.
+    """
+
+    id: str
+    app: str
+    digest: str
+    version: str | None
+    previous: str | None
+    takes_back: str | None
+    who: str
+    phase: Phase
+    reason: str
+    nodes: list[str]
+    skipped: list[str]
+    set_aside: list[str]
+    mends: str | None
+    command: Command | None
+    commanded_by: str
+    started_at: str
+    ended_at: str | None
+
+    @classmethod
+    def of(cls, record: Record, versions: Versions) -> "DeploymentShown":
+        """Show a deployment; `versions` by app and digest."""
+        return cls(**_deployment(record, versions))
+
+
+class EventShown(Shown):
+    """What happened, as a sentence."""
+
+    at: str
+    kind: str
+    node: str | None
+    text: str
+
+
+class ActShown(Shown):
+    """One act on a node, or a hook where the node is ""."""
+
+    node: str
+    kind: str
+    digest: str
+    begun_at: str
+    ended_at: str | None
+    outcome: str | None
+    evidence: str
+    sessions: int | None
+    token: int
+
+
+class WholeDeployment(DeploymentShown):
+    """A deployment with all that happened, and its receipt once it has ended."""
+
+    events: list[EventShown]
+    acts: list[ActShown]
+    receipt: dict[str, Any] | None
+
+    @classmethod
+    def whole(
+        cls,
+        record: Record,
+        versions: Versions,
+        events: list[EventRecord],
+        acts: list[ActRecord],
+    ) -> "WholeDeployment":
+        """Show all of a deployment."""
+        return cls(
+            **_deployment(record, versions),
+            events=[EventShown(**{**_known(EventShown, e), "at": utc(e.at)}) for e in events],
+            acts=[
+                ActShown(
+                    **{
+                        **_known(ActShown, act),
+                        "begun_at": utc(act.begun_at),
+                        "ended_at": utc(act.ended_at) if act.ended_at else None,
+                    }
+                )
+                for act in acts
+            ],
+            receipt=record.receipt,
+        )
+
+
+class Wish(Asked):
+    """What is to be deployed: a version, or the newest ready release."""
+
+    version: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+
+
+class Order(Asked):
+    """What is asked of the running deployment; a rollback may be asked without one."""
+
+    command: Command
+
+
+def _deployment(record: Record, versions: Versions) -> dict[str, Any]:
+    return {
+        **_known(DeploymentShown, record),
+        "version": versions.get((record.app, record.digest)),
+        "started_at": utc(record.started_at),
+        "ended_at": utc(record.ended_at) if record.ended_at else None,
+    }
+
+
+def _known(model: type[Shown], value: object) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in model.model_fields if hasattr(value, name)}

@@ -1,0 +1,224 @@
+"""The HTTP API as the deploy server serves it: beside all else, and never longer than that."""
+
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from bigred_broker.program import free_port, is_listening, running, wait_until
+
+BIGRED = Path(sys.executable).with_name("bigred")
+DEADLINE_S = 30.0
+# The server's own bound for what is being answered, and for all the rest that it has to end.
+STOP_S = 8.0
+TOKEN = "secret-of-ada"  # noqa: S105
+
+
+@dataclass
+class Site:
+    """A server with a configuration of its own; no HAProxy, broker or Tomcat is there."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "bigred.toml"
+
+    def write(self, *, listen: bool = True) -> None:
+        api = f'[api]\nlisten = "127.0.0.1:{self.port}"\n' if listen else ""
+        self.config.write_text(
+            f"""
+[server]
+state = "{self.folder}/state"
+[broker]
+port = {free_port()}
+{api}
+[api.tokens.ada]
+sha256 = "{hashlib.sha256(TOKEN.encode()).hexdigest()}"
+role = "operator"
+[apps.shop]
+haproxy = {{ socket = "{self.folder}/none", backend = "shop" }}
+marker = {{ path = "/" }}
+[apps.shop.nodes.node1]
+url = "http://127.0.0.1:{free_port()}"
+war = "{self.folder}/webapps/shop.war"
+stop = ["true"]
+start = ["true"]
+running = ["true"]
+"""
+        )
+
+    def bigred(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [BIGRED, *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+
+    def log(self) -> str:
+        file = self.folder / "server.log"
+        return file.read_text() if file.exists() else ""
+
+    @contextmanager
+    def server(self) -> Iterator["subprocess.Popen[bytes]"]:
+        command = [str(BIGRED), "server", "--config", str(self.config)]
+        ready = "the server runs"
+        with running(
+            "server", command, self.folder / "server.log", lambda: ready in self.log()
+        ) as child:
+            yield child
+
+    def http(self) -> httpx2.Client:
+        return httpx2.Client(
+            base_url=f"http://127.0.0.1:{self.port}",
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            timeout=DEADLINE_S,
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    made = Site(tmp_path)
+    made.write()
+    return made
+
+
+def test_the_server_answers_and_tells_nothing_of_what_it_is_made_of(site: Site) -> None:
+    with site.server(), site.http() as http:
+        wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
+        answer = http.get("/healthz")
+        assert answer.json() == {"status": "ok"}
+        assert "server" not in answer.headers
+        assert http.get("/api/v1/apps").json() == {"apps": ["shop"]}
+        shop = "/api/v1/apps/shop"
+        wait_until(lambda: http.get(shop).json()["nodes"], DEADLINE_S, "it was looked at")
+        [node] = http.get(shop).json()["nodes"]
+        assert (node["name"], node["state"]) == ("node1", "unknown")
+        assert http.get(shop, headers={"Authorization": "Bearer nobody"}).status_code == 401
+
+
+def test_a_token_that_was_just_made_opens_the_door(site: Site) -> None:
+    said = site.bigred("token", "wallboard", "--role", "viewer").stdout
+    made = said.splitlines()[0].rpartition(" ")[2]
+    site.config.write_text(site.config.read_text() + said[said.index("[api.tokens.wallboard]") :])
+    with site.server(), site.http() as http:
+        wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
+        bearer = {"Authorization": f"Bearer {made}"}
+        assert http.get("/api/v1/apps", headers=bearer).status_code == 200
+        refused = http.post("/api/v1/apps/shop/deployments", headers=bearer)
+        assert "has the role viewer; this needs operator" in refused.json()["error"]
+
+
+def test_what_is_asked_is_in_the_journal_with_who_asked(site: Site) -> None:
+    with site.server(), site.http() as http:
+        wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
+        answer = http.post("/api/v1/apps/shop/commands", json={"command": "hold"})
+        assert answer.status_code == 409
+        assert answer.json() == {"error": "no deployment of shop is running; see: bigred history"}
+        assert "no release of shop is live" in http.post(
+            "/api/v1/apps/shop/commands", json={"command": "rollback"}
+        ).json()["error"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "left_behind",
+    [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"POST /api/v1/apps/shop/commands HTTP/1.1"],
+    ids=["silent", "idle", "half a request"],
+)
+def test_no_client_keeps_the_server_from_stopping(site: Site, left_behind: bytes) -> None:
+    with site.server() as server:
+        wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
+        with closing(socket.create_connection(("127.0.0.1", site.port), DEADLINE_S)) as client:
+            client.sendall(left_behind)
+            if left_behind.endswith(b"\r\n\r\n"):
+                assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+            begun_s = time.monotonic()
+            os.kill(server.pid, signal.SIGTERM)
+            assert server.wait(STOP_S) == 0
+            assert time.monotonic() - begun_s < STOP_S
+    assert not is_listening(site.port)
+    assert "Traceback" not in site.log()
+
+
+def test_a_body_that_never_ends_is_cut_off_when_the_server_stops(site: Site) -> None:
+    with site.server() as server:
+        wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
+        with closing(socket.create_connection(("127.0.0.1", site.port), DEADLINE_S)) as client:
+            head = (
+                "POST /api/v1/apps/shop/commands HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n"
+                f"Content-Type: application/json\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+            )
+            client.sendall(head.encode() + b"{")
+            # Another request is answered after it: by then the first one is being read.
+            with site.http() as http:
+                assert http.get("/healthz").status_code == 200
+            os.kill(server.pid, signal.SIGTERM)
+            assert server.wait(STOP_S) == 0
+
+
+def test_an_address_that_is_taken_is_named(site: Site) -> None:
+    with closing(socket.create_server(("127.0.0.1", site.port))):
+        done = site.bigred("server", "--config", str(site.config))
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"bigred: the HTTP API can't listen on 127.0.0.1:{site.port}: ")
+    assert last.endswith("name a free address of this machine as 'listen' in [api]")
+
+
+@pytest.mark.parametrize(
+    ("listen", "said"),
+    [
+        ("nowhere.invalid:80", "bigred: the HTTP API can't listen on nowhere.invalid:80: "),
+        ("127.0.0.1:99999", "bigred.toml:7: api.listen: there is no port over 65535"),
+        ("127.0.0.1", "bigred.toml:7: api.listen: "),
+    ],
+)
+def test_an_address_that_is_none_is_named(site: Site, listen: str, said: str) -> None:
+    site.config.write_text(site.config.read_text().replace(f"127.0.0.1:{site.port}", listen))
+    done = site.bigred("server", "--config", str(site.config))
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
+def test_without_an_address_nothing_listens(site: Site) -> None:
+    site.write(listen=False)
+    with site.server() as server:
+        descriptors = Path(f"/proc/{server.pid}/fd").iterdir()
+        sockets = {str(each.readlink()) for each in descriptors}
+        listening = Path(f"/proc/{server.pid}/net/tcp").read_text().splitlines()[1:]
+        inodes = {f"socket:[{line.split()[9]}]" for line in listening if line.split()[3] == "0A"}
+        assert not sockets & inodes
+
+
+def test_whoever_wants_no_api_does_not_pay_for_it() -> None:
+    told = "import sys, bigred_server.cli.options; print('fastapi' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", told],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=True,
+    )
+    assert done.stdout == "False\n"
+
+
+def test_an_answer_is_sent_at_once_and_not_held_back_for_an_acknowledgement(site: Site) -> None:
+    with site.server(), site.http() as http:
+        wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
+        taken_s = [http.get("/healthz").elapsed.total_seconds() for _ in range(20)]
+        # Linux waits 40 ms at least before it acknowledges what is not answered.
+        assert min(taken_s) < 0.03

@@ -1,0 +1,334 @@
+"""What people ask for at a terminal: commands to a running deployment, and the care of releases.
+
+The journal is held as a server would hold it, and nothing acts on what is asked.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from bigred_broker.messages import Phase
+from bigred_server.daemon import journal_path
+from bigred_server.journal import deployments, lock, releases
+from bigred_server.journal.database import Database
+from bigred_server.journal.deployments import Record
+from bigred_server.pipeline import intake
+from bigred_server.pipeline.intake import Submission
+from bigred_server.pipeline.store import Store
+from bigred_server.release import Stage
+from bigred_server.settings import MarkerSettings
+
+BIGRED = Path(sys.executable).with_name("bigred")
+DEADLINE_S = 30.0
+
+CONFIG = """
+[server]
+state = "{folder}/state"
+[apps.shop]
+keep = 1
+haproxy = {{ socket = "{folder}/none", backend = "shop" }}
+marker = {{ path = "/" }}
+[apps.shop.nodes.node1]
+url = "http://127.0.0.1:1"
+war = "/srv/webapps/shop.war"
+stop = ["true"]
+start = ["true"]
+running = ["true"]
+"""
+
+
+@dataclass
+class Desk:
+    """A person's folder, with releases handed in as 1.0.0, 1.1.0 and so on."""
+
+    folder: Path
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    def bigred(self, *arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [BIGRED, *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        if code == 1 and done.stderr:
+            assert done.stderr.startswith("bigred: ")
+            assert done.stderr.count("\n") == 1, done.stderr
+        return done.stderr.removeprefix("bigred: ").rstrip() if done.stderr else done.stdout
+
+    def submit(self, *stages: Stage) -> list[str]:
+        """Hand releases in that have come to these stages; give their digests."""
+        return asyncio.run(self._submit(stages))
+
+    async def _submit(self, stages: tuple[Stage, ...]) -> list[str]:
+        digests = []
+        async with self.journal() as db:
+            for number, stage in enumerate(stages):
+                submission = Submission(
+                    "shop", self.war(str(number)), f"1.{number}.0", author="Ada"
+                )
+                store = Store(self.state / "releases")
+                release, _ = await intake.submit(db, store, MarkerSettings(path="/"), submission)
+                digests.append(release.digest)
+                async with db.write() as connection:
+                    await releases.set_stage(connection, "shop", release.digest, stage)
+        return digests
+
+    def war(self, content: str) -> Path:
+        path = self.folder / "shop.war"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("index.html", content)
+        return path
+
+    @asynccontextmanager
+    async def journal(self) -> AsyncIterator[Database]:
+        db = await Database.open(journal_path(self.state))
+        try:
+            yield db
+        finally:
+            await db.close()
+
+    def deployment(self, digest: str, number: str = "d-1", **more: object) -> None:
+        record = replace(Record(number, "shop", digest, None, "office", 1.0), **more)  # type: ignore[arg-type]
+
+        async def add() -> None:
+            async with self.journal() as db, db.write() as connection:
+                await deployments.add(connection, record)
+
+        asyncio.run(add())
+
+    def ends(self, phase: Phase) -> None:
+        async def end() -> None:
+            async with self.journal() as db, db.write() as connection:
+                await deployments.change(connection, "d-1", phase=phase, ended_at=2.0)
+
+        asyncio.run(end())
+
+    @contextmanager
+    def server(self) -> Iterator[None]:
+        with lock.held(journal_path(self.state)):
+            yield
+
+    def kept(self) -> set[str]:
+        return {file.stem for file in (self.state / "releases").iterdir()}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    (tmp_path / "bigred.toml").write_text(CONFIG.format(folder=tmp_path))
+    return Desk(tmp_path)
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verb", "phase", "said"),
+    [
+        ("hold", Phase.ROLLING, "is held as soon as the nodes in hand are whole"),
+        ("continue", Phase.HOLDING, "goes on"),
+        ("abort", Phase.CANARY, "is aborted: every node goes back, and the release stays ready"),
+    ],
+)
+def test_a_command_says_what_it_did_and_the_journal_who_gave_it(
+    desk: Desk, verb: str, phase: Phase, said: str
+) -> None:
+    [digest] = desk.submit(Stage.READY)
+    desk.deployment(digest, phase=phase)
+    with desk.server():
+        assert desk.bigred(verb).startswith(f"deployment d-1 of shop {said}")
+    shown = json.loads(desk.bigred("show", "d-1", "--json"))
+    assert shown["command"] == verb
+    assert shown["commanded_by"]
+    assert shown["events"][0]["text"].startswith(f"{shown['commanded_by']} asked to ")
+
+
+@pytest.mark.parametrize(
+    ("verb", "phase", "mends", "said"),
+    [
+        ("hold", Phase.HOLDING, None, "can't be held: it is held already"),
+        ("continue", Phase.ROLLING, None, "can't be continued: it is not held"),
+        ("abort", Phase.ROLLING_BACK, None, "can't be aborted: it is being rolled back, which"),
+        ("rollback", Phase.ROLLING_BACK, None, "can't be rolled back: it is being rolled back"),
+        ("hold", Phase.ROLLING, "node1", "can't be held: it only brings node1 back to the live"),
+    ],
+)
+def test_a_command_that_can_not_be_followed_is_refused_with_the_reason(
+    desk: Desk, verb: str, phase: Phase, mends: str | None, said: str
+) -> None:
+    [digest] = desk.submit(Stage.READY)
+    desk.deployment(digest, phase=phase, mends=mends)
+    with desk.server():
+        assert desk.bigred(verb, code=1).startswith(f"deployment d-1 of shop {said}")
+
+
+@pytest.mark.parametrize("verb", ["hold", "continue", "abort"])
+def test_without_a_running_deployment_a_command_says_so(desk: Desk, verb: str) -> None:
+    desk.submit(Stage.LIVE)
+    with desk.server():
+        said = desk.bigred(verb, code=1)
+    assert said == "no deployment of shop is running; see: bigred history"
+
+
+@pytest.mark.parametrize(
+    ("verb", "end", "code"),
+    [
+        ("continue", Phase.SUCCEEDED, 0),
+        ("continue", Phase.ROLLED_BACK, 1),
+        ("abort", Phase.ABORTED, 0),
+        ("abort", Phase.ROLLED_BACK, 0),
+        ("abort", Phase.FAILED, 1),
+    ],
+)
+def test_a_command_that_is_followed_ends_as_the_deployment_does(
+    desk: Desk, verb: str, end: Phase, code: int
+) -> None:
+    [digest] = desk.submit(Stage.READY)
+    desk.deployment(digest, phase=Phase.HOLDING)
+    with desk.server():
+        child = subprocess.Popen(
+            [BIGRED, verb, "--follow"], cwd=desk.folder, stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout is not None
+        assert child.stdout.readline().startswith("deployment d-1 of shop ")
+        desk.ends(end)
+        told, _ = child.communicate(timeout=DEADLINE_S)
+    assert child.returncode == code
+    assert f"d-1: {end.replace('_', ' ')}" in told
+
+
+def test_history_leaves_mends_out_unless_they_are_asked_for(desk: Desk) -> None:
+    [digest] = desk.submit(Stage.LIVE)
+    desk.deployment(digest, "d-1", phase=Phase.SUCCEEDED, ended_at=2.0)
+    desk.deployment(digest, "d-2", phase=Phase.SUCCEEDED, ended_at=2.0, mends="node1")
+    assert "d-2" not in desk.bigred("history")
+    assert "1.0.0 on node1" in desk.bigred("history", "--mends")
+
+
+# --- releases ------------------------------------------------------------------------------------
+
+
+def test_releases_are_listed_with_where_they_stand(desk: Desk) -> None:
+    assert desk.bigred("release", "list") == (
+        "no release of shop yet; hand one in with: bigred submit\n"
+    )
+    first, _ = desk.submit(Stage.RETIRED, Stage.LIVE)
+    (desk.state / "releases" / f"{first}.war").unlink()
+    heading, *rows = desk.bigred("release", "list").splitlines()
+    assert heading.split() == (
+        "version stage SHA-256 size handed in author commit kept".split()  # noqa: SIM905
+    )
+    assert [(row.split()[0], row.split()[1], row.split()[-1]) for row in rows] == [
+        ("1.1.0", "live", "yes"),
+        ("1.0.0", "retired", "no"),
+    ]
+    assert first[:8] in rows[1]
+    listed = json.loads(desk.bigred("release", "list", "--json"))
+    assert [(each["version"], each["kept"]) for each in listed] == [
+        ("1.1.0", True),
+        ("1.0.0", False),
+    ]
+
+
+def test_a_release_is_shown_with_every_deployment_of_it(desk: Desk) -> None:
+    digest, _ = desk.submit(Stage.LIVE, Stage.READY)
+    assert desk.bigred("release", "show", "1.1.0").endswith("it was never deployed\n")
+    desk.deployment(digest, phase=Phase.SUCCEEDED, ended_at=2.0)
+    shown = desk.bigred("release", "show", digest[:8])
+    assert shown.startswith("shop 1.0.0 is live\n")
+    assert digest in shown
+    assert "d-1" in shown
+    everything = json.loads(desk.bigred("release", "show", "1.0.0", "--json"))
+    assert [each["id"] for each in everything["deployments"]] == ["d-1"]
+
+
+@pytest.mark.parametrize("verb", ["show", "clear"])
+@pytest.mark.parametrize("name", ["1.0", "9.9.9", "abc"])
+def test_a_release_is_named_whole(desk: Desk, verb: str, name: str) -> None:
+    desk.submit(Stage.BAD)
+    said = desk.bigred("release", verb, name, code=1)
+    assert said == f"there is no shop {name}; there is: 1.0.0"
+
+
+def test_what_others_wrote_does_nothing_to_the_terminal(desk: Desk) -> None:
+    desk.submit(Stage.READY)
+    war = str(desk.war("evil"))
+    evil = "\x1b]0;mine\x07Eve\nand more"
+    desk.bigred("submit", war, "-V", "2.0", "--author", evil, "-m", evil, "--commit", evil)
+    for said in (desk.bigred("release", "list"), desk.bigred("release", "show", "2.0")):
+        assert "\x1b" not in said
+        assert "\x07" not in said
+    assert len(desk.bigred("release", "list").splitlines()) == 3
+
+
+def test_a_bad_release_is_deployed_again_only_when_a_person_cleared_it(desk: Desk) -> None:
+    _, digest = desk.submit(Stage.LIVE, Stage.BAD)
+    desk.deployment(digest, phase=Phase.ROLLED_BACK, blames_build=True, ended_at=2.0)
+    with desk.server():
+        said = desk.bigred("deploy", "1.1.0", "--no-wait", code=1)
+        assert said == (
+            "shop 1.1.0 is bad: it was taken back; clear it with: bigred release clear 1.1.0"
+        )
+        assert desk.bigred("release", "clear", "1.1.0") == "shop 1.1.0 is ready again\n"
+        assert "cleared 1.1.0: it is ready to be deployed again" in desk.bigred("show", "d-1")
+        again = desk.bigred("release", "clear", "1.1.0", code=1)
+        assert again == "shop 1.1.0 is ready, not bad: there is nothing to clear"
+        assert "has begun" in desk.bigred("deploy", "1.1.0", "--no-wait")
+
+
+def test_pruning_says_what_goes_and_takes_nothing_that_is_needed(desk: Desk) -> None:
+    stages = (Stage.RETIRED,) * 4 + (Stage.LIVE, Stage.READY)
+    digests = desk.submit(*stages)
+    desk.deployment(digests[0], phase=Phase.ROLLING)
+    # Live 1.4.0, next 1.5.0, the way back 1.3.0, running 1.0.0, and keep = 1 besides: 1.2.0.
+    dry = desk.bigred("release", "prune", "--dry-run")
+    assert "shop 1.1.0" in dry
+    assert "would be freed" in dry
+    assert desk.kept() == set(digests)
+    told = desk.bigred("release", "prune")
+    assert [line.split()[-2:] for line in told.splitlines()] == [
+        ["shop", "1.1.0"],
+        ["are", "freed"],
+    ]
+    assert desk.kept() == set(digests) - {digests[1]}
+    assert desk.bigred("release", "prune") == "there is nothing to remove\n"
+
+
+def test_a_pruned_release_is_refused_before_anything_begins(desk: Desk) -> None:
+    digests = desk.submit(Stage.RETIRED, Stage.RETIRED, Stage.RETIRED, Stage.LIVE)
+    desk.bigred("release", "prune")
+    assert desk.kept() == set(digests[1:])
+    with desk.server():
+        said = desk.bigred("deploy", "1.0.0", code=1)
+        assert said.startswith("the WAR of shop 1.0.0 is not in ")
+        assert said.endswith("submit it again")
+        assert desk.bigred("history") == "no deployment yet\n"
+
+
+# --- tokens --------------------------------------------------------------------------------------
+
+
+def test_a_token_is_shown_once_with_the_table_to_paste(desk: Desk) -> None:
+    first, second = (desk.bigred("token", "ada", "--role", "operator") for _ in range(2))
+    assert first != second
+    assert '[api.tokens.ada]\nsha256 = "' in first
+    assert first.endswith('role = "operator"\n')
+
+
+def test_a_token_needs_a_name_that_can_be_one(desk: Desk) -> None:
+    said = desk.bigred("token", "Ada Lovelace", code=1)
+    assert said.startswith("'Ada Lovelace' is no name for a token: 1 to 32 letters a-z")

@@ -1,0 +1,421 @@
+"""The HTTP API: who may ask what, what is given, and every no as one sentence."""
+
+import asyncio
+import hashlib
+import itertools
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any  # JSON
+
+import httpx2
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from bigred_broker.messages import AppState, NodeNote, NodeState, Phase
+from bigred_server.journal import acts, deployments, events, releases
+from bigred_server.journal.acts import Outcome
+from bigred_server.journal.database import Database
+from bigred_server.journal.deployments import Record
+from bigred_server.pipeline.store import Store
+from bigred_server.release import Release, Stage
+from bigred_server.rollout.command import Command
+from bigred_server.settings import Settings
+from bigred_server.web import api
+from bigred_server.web.caller import Caller, Role, caller_of
+from bigred_server.web.door import MAX_BODY
+
+OLD, LIVE, NEW, BAD = "1" * 64, "2" * 64, "3" * 64, "4" * 64
+ROLES = ("viewer", "operator", "admin")
+V1 = "/api/v1"
+
+# Every route: who may use it at least, and what whoever may gets on the site below.
+ROUTES = [
+    ("GET", f"{V1}/apps", None, "viewer", 200),
+    ("GET", f"{V1}/apps/shop", None, "viewer", 200),
+    ("GET", f"{V1}/apps/shop/releases", None, "viewer", 200),
+    ("GET", f"{V1}/apps/shop/deployments", None, "viewer", 200),
+    ("GET", f"{V1}/deployments/d-1", None, "viewer", 200),
+    ("GET", f"{V1}/openapi.json", None, "viewer", 200),
+    ("POST", f"{V1}/apps/shop/deployments", {"version": "1.2.0"}, "operator", 202),
+    ("POST", f"{V1}/apps/shop/commands", {"command": "rollback"}, "operator", 202),
+    ("POST", f"{V1}/apps/shop/releases/1.3.0/clear", None, "admin", 200),
+]
+
+
+def token(name: str) -> dict[str, str]:
+    return {"sha256": hashlib.sha256(f"secret-{name}".encode()).hexdigest(), "role": name}
+
+
+def settings() -> Settings:
+    command = ["true"]
+    node = {"url": "http://127.0.0.1:1", "stop": command, "start": command, "running": command}
+    app = {"haproxy": {"socket": "/none", "backend": "shop"}, "marker": {"path": "/"}}
+    return Settings.model_validate(
+        {
+            "server": {"state": "/none"},
+            "api": {"tokens": {name: token(name) for name in ROLES}},
+            "apps": {
+                name: {**app, "nodes": {"node1": {**node, "war": f"/srv/{name}.war"}}}
+                for name in ("shop", "blog")
+            },
+        }
+    )
+
+
+STATE = AppState(
+    app="shop",
+    phase=Phase.SUCCEEDED,
+    nodes=(NodeNote(name="node1", state=NodeState.SERVING, release="1.1.0"),),
+)
+
+
+@dataclass
+class Api:
+    """The API of a site with four releases and one deployment that has ended."""
+
+    db: Database
+    store: Store
+    http: httpx2.AsyncClient
+    woken: list[str]
+    states: dict[str, AppState]
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        role: str | None = "admin",
+        **more: Any,
+    ) -> httpx2.Response:
+        headers = {"Authorization": f"Bearer secret-{role}"} if role else {}
+        if body is not None:
+            more["json"] = body
+        return await self.http.request(method, path, headers=headers, **more)
+
+    async def get(self, path: str) -> Any:
+        answer = await self.ask("GET", f"{V1}{path}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def post(self, path: str, body: object = None, status: int = 202) -> Any:
+        answer = await self.ask("POST", f"{V1}{path}", body)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    async def runs(self, phase: Phase = Phase.ROLLING, **more: object) -> None:
+        record = replace(Record("d-2", "shop", NEW, LIVE, "office", 5.0, phase=phase), **more)  # type: ignore[arg-type]
+        async with self.db.write() as connection:
+            await deployments.add(connection, record)
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Api]:
+    database = await Database.open(tmp_path / "bigred.db")
+    store = Store(tmp_path / "releases")
+    store.folder.mkdir()
+    stages = [(OLD, Stage.RETIRED), (LIVE, Stage.LIVE), (NEW, Stage.READY), (BAD, Stage.BAD)]
+    async with database.write() as connection:
+        for number, (digest, stage) in enumerate(stages):
+            version = f"1.{number}.0"
+            release = Release("shop", digest, version, version, stage, float(number), author="Ada")
+            await releases.add(connection, release)
+            store.path(digest).touch()
+        ended = Record(
+            "d-1", "shop", LIVE, OLD, "ada", 1.0, 0.0, Phase.SUCCEEDED, nodes=("node1",),
+            ended_at=2.5, receipt={"requests": 7},
+        )  # fmt: skip
+        await deployments.add(connection, ended)
+        await events.add(connection, "d-1", 1.5, "phase", "1.1.0 is live on 1 nodes")
+        act = await acts.begin(connection, "d-1", "node1", "swap", LIVE, 1.2)
+        await acts.end(connection, act, Outcome.DONE, "swapped", 1.3)
+    woken: list[str] = []
+    states = {"shop": STATE}
+    app = api.build(settings(), database, store, woken.append, states.get)
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://bigred") as http:
+        yield Api(database, store, http, woken, states)
+    await database.close()
+
+
+# --- who may ask what ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("role", "route"), list(itertools.product([None, "stranger", *ROLES], ROUTES))
+)
+async def test_each_role_may_do_what_it_is_for_and_no_more(
+    site: Api, role: str | None, route: tuple[str, str, object, str, int]
+) -> None:
+    method, path, body, least, status = route
+    answer = await site.ask(method, path, body, role)
+    if role not in ROLES:
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert "Authorization: Bearer TOKEN" in answer.json()["error"]
+    elif ROLES.index(role) < ROLES.index(least):
+        assert answer.status_code == 403
+        needs = f"the token {role} has the role {role}; this needs {least}"
+        assert answer.json() == {"error": needs}
+    else:
+        assert answer.status_code == status, answer.text
+        return
+    assert site.woken == []
+    async with site.db.read() as connection:
+        assert await deployments.running(connection, "shop") is None
+
+
+def test_no_route_is_left_out_above() -> None:
+    app = api.build(settings(), None, None, print, lambda _: None)  # type: ignore[arg-type]
+    described = {
+        (method.upper(), path)
+        for path, methods in app.openapi()["paths"].items()
+        for method in methods
+    }
+    tested = {
+        (method, path.replace("shop", "{app}").replace("d-1", "{deployment}"))
+        for method, path, *_ in ROUTES
+    }
+    tested = {(method, path.replace("1.3.0", "{version}")) for method, path in tested}
+    assert tested - {("GET", f"{V1}/openapi.json")} == described
+
+
+@pytest.mark.parametrize(
+    ("header", "caller"),
+    [
+        ("Bearer secret-viewer", "viewer"),
+        ("bearer  secret-operator ", "operator"),
+        ("Bearer secret-viewe", None),
+        ("Bearer " + token("viewer")["sha256"], None),
+        ("Bearer ", None),
+        ("Bearer", None),
+        ("", None),
+        ("Basic secret-viewer", None),
+        ("Bearer sécret-viewer", None),
+        ("Bearer secret-viewer,secret-admin", None),
+    ],
+)
+def test_only_a_whole_token_names_its_owner(header: str, caller: str | None) -> None:
+    expected = Caller(caller, Role(caller)) if caller else None
+    assert caller_of(header, settings().api.tokens) == expected
+
+
+def test_without_any_token_configured_nobody_comes_in() -> None:
+    assert caller_of("Bearer secret-admin", {}) is None
+
+
+async def test_the_health_check_needs_no_token(site: Api) -> None:
+    answer = await site.ask("GET", "/healthz", role=None)
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("path", ["/healthz/", "//healthz", "/docs", "/openapi.json", "/nope"])
+async def test_what_is_not_there_is_not_even_denied_to_a_stranger(site: Api, path: str) -> None:
+    assert (await site.ask("GET", path, role=None)).status_code == 401
+
+
+# --- looking -------------------------------------------------------------------------------------
+
+
+async def test_the_state_of_an_app_is_given_as_it_is_published(site: Api) -> None:
+    assert await site.get("/apps") == {"apps": ["shop", "blog"]}
+    assert await site.get("/apps/shop") == json.loads(STATE.model_dump_json(exclude_none=True))
+
+
+async def test_where_this_server_sees_no_nodes_the_journal_tells_the_rest(
+    site: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(site.states, "shop")
+    found = await site.get("/apps/shop")
+    assert (found["phase"], found["deployment"], found["nodes"]) == ("succeeded", "d-1", [])
+    assert (found["live"]["version"], found["candidate"]["version"]) == ("1.1.0", "1.2.0")
+    assert "progress" not in found
+    assert (await site.get("/apps/blog"))["app"] == "blog"
+
+
+async def test_releases_are_listed_the_newest_first_with_whether_they_are_kept(site: Api) -> None:
+    site.store.path(OLD).unlink()
+    found = await site.get("/apps/shop/releases")
+    assert [(r["version"], r["stage"], r["kept"]) for r in found] == [
+        ("1.3.0", "bad", True),
+        ("1.2.0", "ready", True),
+        ("1.1.0", "live", True),
+        ("1.0.0", "retired", False),
+    ]
+    assert found[0]["submitted_at"] == "1970-01-01T00:00:03.000+00:00"
+    assert len(await site.get("/apps/shop/releases?limit=2")) == 2
+
+
+async def test_mends_are_listed_only_if_they_are_asked_for(site: Api) -> None:
+    await site.runs(mends="node1")
+    assert [d["id"] for d in await site.get("/apps/shop/deployments")] == ["d-1"]
+    found = await site.get("/apps/shop/deployments?mends=true")
+    assert [(d["id"], d["version"], d["mends"]) for d in found] == [
+        ("d-2", "1.2.0", "node1"),
+        ("d-1", "1.1.0", None),
+    ]
+
+
+async def test_a_deployment_is_given_with_its_events_acts_and_receipt(site: Api) -> None:
+    found = await site.get("/deployments/d-1")
+    assert (found["version"], found["who"], found["phase"]) == ("1.1.0", "ada", "succeeded")
+    assert found["ended_at"] == "1970-01-01T00:00:02.500+00:00"
+    assert [event["text"] for event in found["events"]] == ["1.1.0 is live on 1 nodes"]
+    [act] = found["acts"]
+    assert (act["node"], act["kind"], act["outcome"]) == ("node1", "swap", "done")
+    assert found["receipt"] == {"requests": 7}
+
+
+# --- asking --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "version"), [(None, "1.2.0"), ({}, "1.2.0"), ({"version": "1.0.0"}, "1.0.0")]
+)
+async def test_a_deployment_is_begun_by_the_tokens_owner(
+    site: Api, body: object, version: str
+) -> None:
+    begun = await site.post("/apps/shop/deployments", body)
+    assert (begun["version"], begun["who"], begun["phase"]) == (version, "admin", "preparing")
+    assert site.woken == ["shop"]
+    assert (await site.get(f"/deployments/{begun['id']}"))["ended_at"] is None
+
+
+async def test_a_command_is_given_by_the_tokens_owner(site: Api) -> None:
+    await site.runs()
+    given = await site.post("/apps/shop/commands", {"command": "hold"})
+    assert given["id"] == "d-2"
+    found = await site.get("/deployments/d-2")
+    assert (found["command"], found["commanded_by"]) == ("hold", "admin")
+    assert found["events"][0]["text"].startswith("admin asked to hold it")
+    assert site.woken == ["shop"]
+
+
+async def test_a_rollback_of_a_running_deployment_begins_no_other(site: Api) -> None:
+    await site.runs()
+    assert (await site.post("/apps/shop/commands", {"command": "rollback"}))["id"] == "d-2"
+    assert (await site.get("/deployments/d-2"))["command"] == Command.ROLLBACK
+
+
+async def test_a_rollback_without_a_running_deployment_begins_one(site: Api) -> None:
+    begun = await site.post("/apps/shop/commands", {"command": "rollback"})
+    assert (begun["version"], begun["takes_back"]) == ("1.0.0", LIVE)
+
+
+async def test_a_bad_release_is_cleared(site: Api) -> None:
+    cleared = await site.post("/apps/shop/releases/1.3.0/clear", status=200)
+    assert (cleared["version"], cleared["stage"]) == ("1.3.0", "ready")
+    assert site.woken == ["shop"]
+
+
+async def test_a_version_with_a_slash_can_be_named(site: Api) -> None:
+    async with site.db.write() as connection:
+        await releases.add(connection, Release("shop", "5" * 64, "2.0/rc", "", Stage.BAD, 9.0))
+    cleared = await site.post("/apps/shop/releases/2.0%2Frc/clear", status=200)
+    assert cleared["version"] == "2.0/rc"
+
+
+# --- every no ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "sentence"),
+    [
+        ("GET", "/apps/shpo", None, 404, "there is no app 'shpo'; there is: shop, blog"),
+        ("GET", "/deployments/d-9", None, 404, "there is no deployment 'd-9'"),
+        ("GET", "/nope", None, 404, "GET /api/v1/nope: not found"),
+        ("DELETE", "/apps", None, 405, "DELETE /api/v1/apps: method not allowed"),
+        ("POST", "/apps/shop/deployments", {"version": "9"}, 404, "there is no shop 9; there is"),
+        ("POST", "/apps/shop/deployments", {"version": "1.1.0"}, 409, "1.1.0 is live already"),
+        ("POST", "/apps/shop/deployments", {"version": "1.3.0"}, 409, "release clear 1.3.0"),
+        ("POST", "/apps/shop/deployments", {"verison": "1"}, 422, "body.verison: Extra inputs"),
+        ("POST", "/apps/shop/deployments", {"version": ""}, 422, "body.version: "),
+        ("POST", "/apps/shop/commands", {"command": "hold"}, 409, "no deployment of shop is runn"),
+        ("POST", "/apps/shop/commands", {"command": "stop"}, 422, "body.command: Input should be"),
+        ("POST", "/apps/shop/commands", [], 422, "body: "),
+        ("POST", "/apps/shop/commands", None, 422, "body: Field required"),
+        ("POST", "/apps/shop/releases/9/clear", None, 404, "there is no shop 9; there is: 1.3.0"),
+        ("POST", "/apps/shop/releases/1.2.0/clear", None, 409, "1.2.0 is ready, not bad"),
+        ("GET", "/apps/shop/releases?limit=0", None, 422, "query.limit: "),
+        ("GET", "/apps/shop/deployments?mends=perhaps", None, 422, "query.mends: "),
+    ],
+)
+async def test_every_no_is_one_sentence(
+    site: Api, method: str, path: str, body: object, status: int, sentence: str
+) -> None:
+    answer = await site.ask(method, f"{V1}{path}", body)
+    assert answer.status_code == status, answer.text
+    assert list(answer.json()) == ["error"]
+    assert sentence in answer.json()["error"]
+    assert site.woken == []
+
+
+async def test_a_command_that_can_not_be_followed_is_a_conflict(site: Api) -> None:
+    await site.runs(Phase.ROLLING_BACK)
+    answer = await site.ask("POST", f"{V1}/apps/shop/commands", {"command": "hold"})
+    assert answer.status_code == 409
+    assert "deployment d-2 of shop can't be held: it is being rolled" in answer.json()["error"]
+
+
+async def test_a_body_that_is_no_json_is_told(site: Api) -> None:
+    answer = await site.http.post(
+        f"{V1}/apps/shop/commands",
+        content=b"{",
+        headers={"Authorization": "Bearer secret-admin", "Content-Type": "application/json"},
+    )
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("the body is no JSON: ")
+
+
+async def chunks(total: int) -> AsyncIterator[bytes]:
+    for _ in range(total // 1024):
+        yield b" " * 1024
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with its length", "in chunks"])
+async def test_a_body_that_is_too_big_is_not_read(site: Api, told: bool) -> None:
+    content = b" " * (MAX_BODY + 1) if told else chunks(2 * MAX_BODY)
+    answer = await site.http.post(
+        f"{V1}/apps/shop/commands",
+        content=content,
+        headers={"Authorization": "Bearer secret-admin", "Content-Type": "application/json"},
+    )
+    assert answer.status_code == 413
+    assert answer.json() == {"error": f"the body is over the limit of {MAX_BODY} bytes"}
+
+
+async def test_a_journal_that_can_not_be_used_is_told_without_its_secrets(
+    site: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_given: object) -> None:
+        raise OperationalError("SELECT secret", {}, OSError("disk full"))
+
+    monkeypatch.setattr(releases, "of_app", fail)
+    answer = await site.ask("GET", f"{V1}/apps/shop/releases")
+    assert answer.status_code == 503
+    assert answer.json() == {"error": "the journal can't be used just now; try again in a moment"}
+
+
+async def test_what_nobody_foresaw_tells_nothing_of_the_inside(
+    site: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_given: object) -> None:
+        raise ZeroDivisionError("inside")
+
+    monkeypatch.setattr(releases, "of_app", fail)
+    answer = await site.ask("GET", f"{V1}/apps/shop/releases")
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "something is wrong with the server; its log tells what"}
+
+
+async def test_of_two_who_deploy_at_once_one_is_told_who_was_first(site: Api) -> None:
+    answers = await asyncio.gather(
+        *(site.ask("POST", f"{V1}/apps/shop/deployments", {}, role) for role in ROLES[1:])
+    )
+    assert sorted(answer.status_code for answer in answers) == [202, 409]
+
+
+async def test_nothing_is_given_to_pages_of_other_sites(site: Api) -> None:
+    answer = await site.http.get("/healthz", headers={"Origin": "https://elsewhere.example"})
+    assert not [name for name in answer.headers if name.startswith("access-control")]
