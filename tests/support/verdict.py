@@ -59,7 +59,7 @@ def _nodes(seen: Evidence) -> Iterator[str]:
             continue
         if release is None:
             yield f"{node} is not in the pool, and nothing says why"
-        elif release not in seen.live:
+        elif seen.live and release not in seen.live:
             yield f"{node} serves {release or 'an error'}, live is {', '.join(seen.live)}"
 
 
