@@ -157,11 +157,13 @@ def set_up(nodes: int, say: Say, site: Site | None = None) -> Iterator[Stage]:
 
 
 def _tomcats(folder: Path, nodes: int, site: Site) -> dict[str, TomcatInstance]:
-    names = [f"node{number}" for number in range(1, nodes + 1)]
+    password = secrets.token_urlsafe(16)
     if site.has_managers:
         file = config.password_file(folder)
         file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(16))
+        file.write_text(password)
+    names = [f"node{number}" for number in range(1, nodes + 1)]
+    # MANAGER: with site.has_managers, manager=ManagerUser(config.MANAGER_USER, password).
     return {name: TomcatInstance(folder / name, program.free_port()) for name in names}
 
 
