@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine, select
 from tests.support import postgresql, sshd
 from tests.support.house import House, house, until
-from tests.support.line import Line, speaking
+from tests.support.tap import Tap, speaking
 
 from bigred_broker.messages import Phase
 from bigred_server.demo.crowd import Orders, shopping
@@ -136,34 +136,32 @@ def test_ssh_cut_in_the_middle_of_an_upload_is_begun_again(tmp_path: Path) -> No
     place = sshd.make(tmp_path)
     with ExitStack() as stack:
         stack.enter_context(place.start())
-        line = stack.enter_context(Line(target=place.port).laid())
+        tap = stack.enter_context(Tap(target=place.port).laid())
         hosts = tmp_path / "hosts"
         text = place.settings.known_hosts.read_text()
-        hosts.write_text(text.replace(f":{place.port} ", f":{line.port} "))
-        ssh = place.settings.model_copy(update={"port": line.port, "known_hosts": hosts})
+        hosts.write_text(text.replace(f":{place.port} ", f":{tap.port} "))
+        ssh = place.settings.model_copy(update={"port": tap.port, "known_hosts": hosts})
         site = Site(reach=ReachBy.SSH, ssh=ssh, more=QUICK)
         made = stack.enter_context(house(NODES, site))
         with under_load(made):
-            line.cut_after(4 * MEGABYTE)
+            tap.cut_after(4 * MEGABYTE)
             deployment = submit_fat(made, "2.0.0", 20 * MEGABYTE)
             assert made.ended(deployment) is Phase.SUCCEEDED
-            assert line.cuts == 1
+            assert tap.cuts == 1
             assert all_serve(made, "2.0.0")
 
 
 def test_a_manager_that_fails_in_another_language_is_understood() -> None:
     with ExitStack() as stack:
-        lines = [stack.enter_context(Line(speaking("es")).laid()) for _ in range(NODES)]
+        taps = [stack.enter_context(Tap(speaking("es")).laid()) for _ in range(NODES)]
         urls: Tables = {
-            f"apps.shop.nodes.node{number}.manager": {
-                "url": f"http://127.0.0.1:{line.port}/manager"
-            }
-            for number, line in enumerate(lines, 1)
+            f"apps.shop.nodes.node{number}.manager": {"url": f"http://127.0.0.1:{tap.port}/manager"}
+            for number, tap in enumerate(taps, 1)
         }
         site = Site(strategy=Strategy.REDEPLOY, more={**QUICK, **urls})
         made = stack.enter_context(house(NODES, site))
-        for line, tomcat in zip(lines, made.stage.nodes.values(), strict=True):
-            line.target = tomcat.port
+        for tap, tomcat in zip(taps, made.stage.nodes.values(), strict=True):
+            tap.target = tomcat.port
         with under_load(made):
             deployment = made.deploy("2.0.0", Kind.DOES_NOT_START)
             assert made.ended(deployment) is Phase.ROLLED_BACK

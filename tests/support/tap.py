@@ -1,4 +1,4 @@
-"""A line: a TCP connection with somebody on it, who can cut it or change what is said."""
+"""A tap: a TCP connection with somebody on it, who can cut it or change what is said."""
 
 import contextlib
 import re
@@ -14,7 +14,7 @@ Change = Callable[[bytes], bytes]
 
 
 @dataclass
-class Line:
+class Tap:
     """A port on 127.0.0.1 that leads to another one, which may be told later.
 
     `change` is made to what goes there, a piece at a time.
@@ -40,11 +40,11 @@ class Line:
             self._budget = count
 
     @contextlib.contextmanager
-    def laid(self) -> Iterator["Line"]:
+    def laid(self) -> Iterator["Tap"]:
         """Have it there until the block ends."""
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen()
-        accepting = threading.Thread(target=self._accept, name="line")
+        accepting = threading.Thread(target=self._accept, name="tap")
         accepting.start()
         try:
             yield self
