@@ -119,6 +119,7 @@ class Campaign:
             out=frozenset((*told.skipped, *told.set_aside)),
             killed=frozenset(victim.killed),
             journal=tuple(self.house.journal.faults(victim.deployment)),
+            asked_back=run.asks_back,
         )
 
     def _mended(self, victim: Victim, seen: Evidence) -> list[str]:

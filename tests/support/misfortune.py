@@ -68,6 +68,15 @@ class Run:
     build: Kind
     misfortunes: tuple[Misfortune, ...]
 
+    @property
+    def asks_back(self) -> bool:
+        """Whether a person asks for a rollback in it."""
+        return any(
+            one.trouble is Trouble.ROLLED_BACK
+            or (one.trouble is Trouble.HELD and one.then == "rollback")
+            for one in self.misfortunes
+        )
+
 
 def draw(seed: int, nodes: Sequence[str], troubles: Sequence[Trouble]) -> Run:
     """Draw the run of a seed: the same again for the same arguments."""

@@ -15,7 +15,8 @@ class Evidence:
     the journal. `serving`: the release of each node that HAProxy sends requests to. `out`: nodes
     that the deployment skipped or set aside. `killed`: nodes killed meanwhile. `failed`: what
     became of each failed request; `in_flight`: how many may have been on a node when it was
-    killed. `journal`: what is wrong with the journal.
+    killed. `journal`: what is wrong with the journal. `asked_back`: a person asked for a rollback,
+    which goes back further when the deployment had ended just before.
     """
 
     build: Kind
@@ -31,6 +32,7 @@ class Evidence:
     failed: tuple[str, ...] = ()
     in_flight: int = 0
     journal: tuple[str, ...] = ()
+    asked_back: bool = False
 
 
 def faults(seen: Evidence) -> list[str]:
@@ -46,7 +48,7 @@ def _releases(seen: Evidence) -> Iterator[str]:
         yield f"a build that {seen.build} was made live"
     if len(seen.live) != 1:
         yield f"live are {', '.join(seen.live) or 'none'}"
-    elif seen.phase is not Phase.FAILED:
+    elif seen.phase is not Phase.FAILED and not seen.asked_back:
         live = seen.wanted if seen.phase is Phase.SUCCEEDED else seen.before
         if seen.live[0] != live:
             yield f"it {seen.phase}, and {seen.live[0]} is live instead of {live}"
