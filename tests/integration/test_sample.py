@@ -1,5 +1,6 @@
 import shutil
 import subprocess
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,3 +84,36 @@ def test_a_wrong_release_says_so_in_its_answers(tomcat: TomcatInstance, wars: Pa
     with serve(tomcat, build(wars, "1.0", Kind.WRONG_RELEASE)) as shop:
         assert shop.get("/health").status_code == 200
         assert shop.get("/health").headers["X-Release"] == "1.0-other"
+
+
+def test_a_slow_start_takes_three_seconds_and_is_good(tomcat: TomcatInstance, wars: Path) -> None:
+    begun_s = time.monotonic()
+    with serve(tomcat, build(wars, "1.0", Kind.SLOW_START)) as shop:
+        assert time.monotonic() - begun_s >= 3
+        assert shop.get("/health").headers["X-Release"] == "1.0"
+    assert not Kind.SLOW_START.is_bad
+
+
+def test_a_session_is_known_from_login_to_logout(tomcat: TomcatInstance, wars: Path) -> None:
+    with serve(tomcat, build(wars, "1.0")) as shop:
+        assert shop.get("/me").status_code == 410
+        assert "JSESSIONID" not in shop.cookies
+        login = shop.post("/login")
+        assert (login.status_code, "JSESSIONID" in shop.cookies) == (201, True)
+        assert (shop.get("/me").status_code, shop.get("/me").text) == (200, login.text)
+        logout = shop.post("/logout")
+        assert (logout.status_code, logout.text) == (200, login.text)
+        assert shop.get("/me").status_code == 410
+        assert shop.post("/logout").status_code == 410
+        assert {shop.get("/login").status_code, shop.post("/me").status_code} == {405}
+
+
+def test_each_login_has_a_token_of_its_own(tomcat: TomcatInstance, wars: Path) -> None:
+    with serve(tomcat, build(wars, "1.0")) as shop:
+        first = shop.post("/login")
+        shop.cookies.clear()
+        second = shop.post("/login")
+        assert first.text != second.text
+        shop.cookies.clear()
+        shop.cookies.set("JSESSIONID", first.cookies["JSESSIONID"])
+        assert shop.get("/me").text == first.text

@@ -3,8 +3,12 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
+from http.cookies import SimpleCookie
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx2
@@ -13,6 +17,8 @@ import pytest
 from bigred_broker.program import free_port, is_listening, wait_until
 from bigred_server.demo.sample import build
 from bigred_server.demo.samples import Kind, Sample, counts, latency, read
+from bigred_server.demo.visits import Fate
+from bigred_server.demo.visits import read as read_visits
 from bigred_server.tomcat.instance import TomcatInstance
 
 
@@ -55,7 +61,7 @@ def samples(out: Path) -> list[Sample]:
 def test_every_kind_of_customer_is_served(shop: str, tmp_path: Path) -> None:
     out = tmp_path / "traffic"
     begin = time.monotonic()
-    with traffic(shop, out, "--rate", "50", "--slow", "1"):
+    with traffic(shop, out, "--rate", "50", "--slow", "1", "--users", "2"):
         wait_until(lambda: lines(out)[-1]["requests"] > 60, 10, "60 requests were counted")
     seen = samples(out)
     assert counts(seen).failed == 0
@@ -97,3 +103,103 @@ def test_an_answer_of_another_page_is_a_failure(shop: str, tmp_path: Path) -> No
     assert {one.outcome for one in samples(out)} >= {"WrongAnswerError: status 404 instead of 200"}
     assert not any(one.ok for one in samples(out))
     assert httpx2.get(f"{shop}/nothing/").status_code == 404
+
+
+def sessions(out: Path) -> list[tuple[int, int]]:
+    return [(int(line["sessions"]), int(line["lost"])) for line in lines(out)]
+
+
+def test_users_are_known_from_their_login_on(shop: str, tmp_path: Path) -> None:
+    out = tmp_path / "traffic"
+    options = ("--rate", "10", "--slow", "0", "--users", "6", "--pause-s", "0.1")
+    with traffic(shop, out, *options):
+        wait_until(lambda: sessions(out)[-1] == (6, 0), 10, "all have logged in")
+        wait_until(lambda: lines(out)[-1]["requests"] > 100, 10, "they have come back")
+    visits = read_visits(out.with_name("traffic.visits"))
+    assert [(visit.user, visit.fate) for visit in visits] == [
+        (user, Fate.OPEN) for user in range(6)
+    ]
+    seen = [one for one in samples(out) if one.kind is Kind.SESSION]
+    assert [one.outcome for one in seen].count("201") == 6
+    assert counts(seen).failed == 0
+
+
+def test_who_logs_out_is_followed_by_somebody_new(shop: str, tmp_path: Path) -> None:
+    out = tmp_path / "traffic"
+    options = ("--rate", "10", "--slow", "0", "--users", "3", "--pause-s", "0.1")
+    with traffic(shop, out, *options, "--stay-s", "0.5"):
+        wait_until(lambda: lines(out)[-1]["requests"] > 80, 10, "they have come and gone")
+    visits = read_visits(out.with_name("traffic.visits"))
+    assert {visit.fate for visit in visits} == {Fate.ENDED, Fate.OPEN}
+    assert len([visit for visit in visits if visit.fate is Fate.ENDED]) >= 3
+    assert all(visit.ended_s - visit.begun_s < 3 for visit in visits)
+    assert counts(samples(out)).failed == 0
+
+
+def test_a_lost_session_is_counted_once_and_is_no_failed_request(tmp_path: Path) -> None:
+    with forgetful() as (url, forget):
+        out = tmp_path / "traffic"
+        options = ("--rate", "10", "--slow", "0", "--users", "4", "--pause-s", "0.1")
+        with traffic(url, out, *options):
+            wait_until(lambda: sessions(out)[-1] == (4, 0), 10, "all have logged in")
+            forget("node2")
+            wait_until(lambda: sessions(out)[-1] == (0, 4), 10, "all have lost their session")
+            forget("node1")
+            before = lines(out)[-1]["requests"]
+            wait_until(lambda: lines(out)[-1]["requests"] > before + 60, 10, "they went on")
+    visits = read_visits(out.with_name("traffic.visits"))
+    assert [(visit.fate, visit.node) for visit in visits] == [(Fate.LOST, "node1")] * 4
+    seen = [one for one in samples(out) if one.kind is Kind.SESSION]
+    assert counts(seen).failed == 0
+    assert [one.outcome for one in seen].count("410") == 8
+
+
+@contextlib.contextmanager
+def forgetful() -> Iterator[tuple[str, Callable[[str], None]]]:
+    """A shop without Tomcat: its sessions can be forgotten, and its node renamed, at once."""
+    tokens: set[str] = set()
+    node = ["node1"]
+
+    class Answer(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            cookies = SimpleCookie(self.headers["Cookie"] or "")
+            token = cookies["JSESSIONID"].value if "JSESSIONID" in cookies else ""
+            known = self.path == "/shop/me" and token in tokens
+            status = 200 if self.path == "/shop/" or known else 410
+            self.say(status, token if known else "Release None is open.")
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"] or 0))
+            if self.path == "/shop/order":
+                self.say(201, f": {self.headers['Content-Length']} bytes")
+                return
+            token = uuid.uuid4().hex
+            tokens.add(token)
+            self.say(201, token, f"SRV={node[0]}; path=/", f"JSESSIONID={token}; Path=/shop")
+
+        def say(self, status: int, text: str, *cookies: str) -> None:
+            self.send_response(status)
+            for cookie in cookies:
+                self.send_header("Set-Cookie", cookie)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    def forget(new_node: str) -> None:
+        node[0] = new_node
+        tokens.clear()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/shop", forget
+        finally:
+            server.shutdown()
+            thread.join(5)

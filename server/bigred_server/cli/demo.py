@@ -12,7 +12,7 @@ import click
 from bigred_server.demo.performance import Play, perform, write
 from bigred_server.demo.sample import Kind
 
-_BAD = [kind.value for kind in Kind if kind is not Kind.GOOD]
+_BAD = [kind.value for kind in Kind if kind.is_bad]
 
 
 @click.command("demo")

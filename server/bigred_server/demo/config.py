@@ -1,65 +1,106 @@
-"""The configuration file of the demo's server: the example's sections, filled in for the stage."""
+"""The configuration files of the stage's servers: the example's sections, filled in."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bigred_server.demo import sweep
+from bigred_server.demo.site import SERVER, Site, Value
+from bigred_server.settings import ReachBy
 from bigred_server.tomcat.instance import TomcatInstance
 
 APP = "shop"
 BOX = "demo"
+MANAGER_USER = "bigred"
+
+_APP = f"apps.{APP}"
 
 
 def configuration(
-    state: Path, broker_port: int, admin_socket: Path, nodes: Mapping[str, TomcatInstance]
+    folder: Path,
+    broker_port: int,
+    sockets: Sequence[Path],
+    nodes: Mapping[str, TomcatInstance],
+    site: Site,
+    server: str = SERVER,
 ) -> str:
-    """Give the text of the server's bigred.toml."""
-    tables = "\n".join(_node(name, tomcat) for name, tomcat in nodes.items())
-    return f"""\
-[server]
-state = {_quoted(state)}
-
-[broker]
-port = {broker_port}
-
-[boxes.{BOX}]
-app = "{APP}"
-
-[apps.{APP}]
-countdown_s = 0.0
-
-[apps.{APP}.haproxy]
-socket = {_quoted(admin_socket)}
-backend = "{APP}"
-
-[apps.{APP}.marker]
-path = "/shop/health"
-
-[apps.{APP}.admission]
-smoke = ["/shop/", "/shop/health"]
-warmup = ["/shop/"]
-
-[apps.{APP}.deadlines]
-start_s = 60.0
-wrong_answer_s = 2.0
-
-{tables}"""
+    """Give the text of the bigred.toml of one server of a stage in `folder`."""
+    tables: dict[str, dict[str, Value]] = {
+        "server": _server(folder, site, server),
+        "broker": {"port": broker_port},
+        f"boxes.{BOX}": {"app": APP},
+        _APP: {**_special(site), "countdown_s": 0.0},
+        f"{_APP}.haproxy": {"socket": _one_or_all(sockets), "backend": APP},
+        f"{_APP}.marker": {"path": "/shop/health"},
+        f"{_APP}.admission": {"smoke": ("/shop/", "/shop/health"), "warmup": ("/shop/",)},
+        f"{_APP}.deadlines": {"start_s": 60.0, "wrong_answer_s": 2.0},
+    }
+    for name, tomcat in nodes.items():
+        tables |= _node(f"{_APP}.nodes.{name}", tomcat, folder, site)
+    for name, values in site.more.items():
+        tables[name] = {**tables.get(name, {}), **values}
+    return "\n".join(_table(name, values) for name, values in tables.items())
 
 
-def _node(name: str, tomcat: TomcatInstance) -> str:
-    return f"""\
-[apps.{APP}.nodes.{name}]
-url = "http://127.0.0.1:{tomcat.port}"
-war = {_quoted(tomcat.webapps / f"{APP}.war")}
-stop = {_list(tomcat.stop_command)}
-start = {_list(tomcat.start_command)}
-running = {_list(tomcat.running_command)}
-"""
+def state(folder: Path, server: str, site: Site) -> Path:
+    """Say where a server of the stage keeps its state."""
+    return folder / ("state" if server == site.servers[0] else f"state-{server}")
 
 
-def _quoted(path: Path) -> str:
-    return json.dumps(str(path))
+def password_file(folder: Path) -> Path:
+    """Say where the password of the Managers' user is written."""
+    return folder / "manager.password"
 
 
-def _list(command: tuple[str, ...]) -> str:
-    return json.dumps(list(command))
+def _server(folder: Path, site: Site, server: str) -> dict[str, Value]:
+    values: dict[str, Value] = {"state": str(state(folder, server, site))}
+    if site.servers != (SERVER,):
+        values |= {"name": server, "releases": str(folder / "releases")}
+    return values | ({"database": site.database} if site.database else {})
+
+
+def _special(site: Site) -> dict[str, Value]:
+    plain = Site()
+    values: dict[str, Value] = {"strategy": site.strategy, "sessions": site.sessions}
+    return {key: value for key, value in values.items() if value != getattr(plain, key)}
+
+
+def _one_or_all(sockets: Sequence[Path]) -> Value:
+    return str(sockets[0]) if len(sockets) == 1 else tuple(map(str, sockets))
+
+
+def _node(
+    name: str, tomcat: TomcatInstance, folder: Path, site: Site
+) -> dict[str, dict[str, Value]]:
+    node: dict[str, Value] = {"url": f"http://127.0.0.1:{tomcat.port}"}
+    tables = {name: node}
+    if site.reach is not ReachBy.LOCAL:
+        node["reach"] = site.reach
+    if site.reach is not ReachBy.MANAGER:
+        before = _prefix(folder, site)
+        node |= {
+            "war": str(tomcat.webapps / f"{APP}.war"),
+            "stop": (*before, *tomcat.stop_command),
+            "start": (*before, *tomcat.start_command),
+            "running": (*before, *tomcat.running_command),
+        }
+    if site.ssh is not None:
+        told = site.ssh.model_dump(exclude_none=True, mode="json")
+        tables[f"{name}.ssh"] = {key: value for key, value in told.items() if value != ""}
+    if site.has_managers:
+        password = str(password_file(folder))
+        tables[f"{name}.manager"] = {"user": MANAGER_USER, "password_file": password}
+    return tables
+
+
+def _prefix(folder: Path, site: Site) -> tuple[str, ...]:
+    if site.reach is not ReachBy.SSH:
+        return site.prefix
+    # sshd passes no environment on: a Tomcat that it started could not be swept.
+    return ("/usr/bin/env", f"{sweep.MARK}={folder}", f"TMPDIR={folder}", *site.prefix)
+
+
+def _table(name: str, values: Mapping[str, Value]) -> str:
+    # JSON's strings, numbers, booleans and lists are TOML's too.
+    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    return "\n".join([f"[{name}]", *lines, ""])

@@ -3,16 +3,33 @@
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bigred_broker import program
-from bigred_server.demo import samples
+from bigred_server.demo import samples, visits
 from bigred_server.demo.samples import Counts, Latency, Sample
+from bigred_server.demo.visits import Visit
 
 _MOST_SECONDS = 900.0
 _LEAVING_S = 15.0
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What customers come: `rate` requests a second, and others beside them.
+
+    `slow` ask for answers that take up to `slowest_ms`. `users` log in and come back every
+    `pause_s`; with `stay_s` they log out after about that long, and others come in their place.
+    """
+
+    rate: float
+    slow: int = 2
+    slowest_ms: int = 5000
+    users: int = 0
+    pause_s: float = 1.0
+    stay_s: float | None = None
 
 
 @dataclass
@@ -23,13 +40,26 @@ class Crowd:
 
     def counts(self) -> Counts:
         """Give how many requests were sent and failed so far, at most a second old."""
-        lines = self.out.read_text().splitlines() if self.out.exists() else []
-        last = json.loads(lines[-1]) if lines and lines[-1].endswith("}") else {}
+        last = self._last()
         return Counts(last.get("requests", 0), last.get("failed", 0))
+
+    def sessions(self) -> tuple[int, int]:
+        """Give how many users have their session and how many lost it, at most a second old."""
+        last = self._last()
+        return last.get("sessions", 0), last.get("lost", 0)
 
     def seen(self) -> list[Sample]:
         """Give all samples; only after the crowd has left."""
         return samples.read(self.out.with_name(f"{self.out.name}.samples"))
+
+    def visits(self) -> list[Visit]:
+        """Give what became of all sessions; only after the crowd has left."""
+        return visits.read(self.out.with_name(f"{self.out.name}.visits"))
+
+    def _last(self) -> dict[str, int]:
+        lines = self.out.read_text().splitlines() if self.out.exists() else []
+        last: dict[str, int] = json.loads(lines[-1]) if lines and lines[-1].endswith("}") else {}
+        return last
 
 
 def latency(seen: list[Sample], from_s: float, to_s: float) -> Latency:
@@ -39,12 +69,21 @@ def latency(seen: list[Sample], from_s: float, to_s: float) -> Latency:
 
 
 @contextlib.contextmanager
-def shopping(folder: Path, url: str, rate: float) -> Iterator[Crowd]:
-    """Have customers shop at `rate` requests a second until the block ends."""
-    crowd = Crowd(folder / "traffic")
-    command = [sys.executable, "-m", "bigred_server.demo.traffic", "--url", url]
-    command += ["--rate", str(rate), "--out", str(crowd.out), "--max-seconds", str(_MOST_SECONDS)]
-    log = folder / "traffic.log"
+def shopping(
+    folder: Path, url: str | Sequence[str], orders: float | Orders, name: str = "traffic"
+) -> Iterator[Crowd]:
+    """Have customers shop until the block ends; a number is a rate with nothing special.
+
+    With several addresses each gets its share. `name` is that of the files in `folder`.
+    """
+    asked = orders if isinstance(orders, Orders) else Orders(orders)
+    crowd = Crowd(folder / name)
+    command = [sys.executable, "-m", "bigred_server.demo.traffic", "--out", str(crowd.out)]
+    command += [f"--url={one}" for one in ([url] if isinstance(url, str) else url)]
+    for option, value in asdict(asked).items():
+        command += [] if value is None else [f"--{option.replace('_', '-')}={value}"]
+    command += ["--max-seconds", str(_MOST_SECONDS)]
+    log = folder / f"{name}.log"
     with program.running("the traffic", command, log, lambda: crowd.counts().requests > 0) as child:
         yield crowd
         program.stop(child, patience_s=_LEAVING_S)

@@ -1,8 +1,9 @@
 """The customers of the shop: what they ask for, and which answer satisfies them."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
@@ -56,13 +57,16 @@ def _expect(answer: httpx2.Response, status: int, text: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def arriving(url: str) -> AsyncIterator[Customers]:
-    """Give the customers of the shop at `url`; their connections are closed when the block ends."""
+async def arriving(urls: Sequence[str]) -> AsyncIterator[list[Customers]]:
+    """Give the customers of the shop at each of its addresses; they all go when the block ends."""
     # Idle connections end on this side first; one that HAProxy closes in that moment is no failure.
     kept = httpx2.Limits(max_connections=None, max_keepalive_connections=50, keepalive_expiry=20.0)
     unkept = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
-    async with (
-        httpx2.AsyncClient(limits=kept, timeout=_PATIENCE_S, trust_env=False) as staying,
-        httpx2.AsyncClient(limits=unkept, timeout=_PATIENCE_S, trust_env=False) as passing,
-    ):
-        yield Customers(url, staying, passing)
+    async with _client(kept) as staying, _client(unkept) as passing:
+        yield [Customers(url, staying, passing) for url in urls]
+
+
+def _client(limits: httpx2.Limits) -> httpx2.AsyncClient:
+    # Many customers share a client. A cookie that it kept would send all of them to one node.
+    none = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx2.AsyncClient(limits=limits, timeout=_PATIENCE_S, cookies=none, trust_env=False)

@@ -80,7 +80,7 @@ async def _obey(stage: Stage, keys: asyncio.Queue[str], news: News) -> None:
 
 def _bad_releases() -> Iterator[tuple[str, Kind]]:
     """Give one bad release after the other, each kind in its turn."""
-    kinds = [kind for kind in Kind if kind is not Kind.GOOD]
+    kinds = [kind for kind in Kind if kind.is_bad]
     number = 0
     while True:
         yield f"1.2.{number}", kinds[number % len(kinds)]

@@ -1,6 +1,7 @@
 """The shop, a small sample app: compiled from the Java source beside this file and packed as WARs.
 
-Besides the good build there are three bad ones, each caught by another part of a deployment.
+Besides the good build there are three bad ones, each caught by another part of a deployment, and
+one that is good but slow to start.
 """
 
 import hashlib
@@ -27,6 +28,12 @@ class Kind(StrEnum):
     DOES_NOT_START = "does-not-start"  # the app fails in its start; Tomcat answers 404
     ANSWERS_500 = "answers-500"  # the app starts well and answers every request with 500
     WRONG_RELEASE = "wrong-release"  # the app says that it is another release
+    SLOW_START = "slow-start"  # the app needs three seconds more for its start, and is good
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether a deployment must take this build back."""
+        return self not in (Kind.GOOD, Kind.SLOW_START)
 
 
 def build(folder: Path, version: str, kind: Kind = Kind.GOOD) -> Path:

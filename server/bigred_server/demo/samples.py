@@ -19,6 +19,7 @@ class Kind(StrEnum):
     FRESH = "fresh"  # a page, over a connection of its own
     POST = "post"  # an order, over a connection that is kept
     SLOW = "slow"  # an answer that takes its time on purpose
+    SESSION = "session"  # a login, a logout, or whether the session is known
 
 
 @dataclass(frozen=True)

@@ -5,25 +5,24 @@ agent, all real. `set_up` gives it, and leaves no process, port or file behind.
 """
 
 import contextlib
-import os
+import secrets
 import socket
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_broker import mosquitto, program
 from bigred_broker.settings import BrokerSettings
-from bigred_server.demo import config, sample, sweep
+from bigred_server.demo import config, ground, sample
+from bigred_server.demo.regulars import STICKY
+from bigred_server.demo.site import Site
 from bigred_server.haproxy.configuration import Backend
 from bigred_server.haproxy.instance import HaproxyInstance
-from bigred_server.tomcat.instance import TomcatInstance
+from bigred_server.tomcat.instance import ManagerUser, TomcatInstance
 
 FIRST = "1.0.0"
-_START_DEADLINE_S = 60.0
-_LONGEST_PARENT = 50
 
 Say = Callable[[str], None]
 
@@ -33,20 +32,43 @@ class Stage:
     """Where everything is."""
 
     folder: Path
-    port: int
     broker: BrokerSettings
-    haproxy: HaproxyInstance
+    haproxies: tuple[HaproxyInstance, ...]
     nodes: dict[str, TomcatInstance]
+    site: Site
+
+    @property
+    def haproxy(self) -> HaproxyInstance:
+        """The first HAProxy; mostly the only one."""
+        return self.haproxies[0]
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The shop as its customers see it, through each HAProxy."""
+        return tuple(f"http://127.0.0.1:{haproxy.port}/shop" for haproxy in self.haproxies)
 
     @property
     def url(self) -> str:
-        """The shop as its customers see it."""
-        return f"http://127.0.0.1:{self.port}/shop"
+        """The shop through the first HAProxy."""
+        return self.urls[0]
 
     @property
     def config(self) -> Path:
-        """The server's configuration file."""
-        return self.folder / "bigred.toml"
+        """The configuration file of the first server; mostly the only one."""
+        return self.config_of(self.site.servers[0])
+
+    def config_of(self, server: str) -> Path:
+        """Give the configuration file of a server."""
+        is_first = server == self.site.servers[0]
+        return self.folder / ("bigred.toml" if is_first else f"bigred-{server}.toml")
+
+    @property
+    def journal(self) -> str:
+        """The address of the servers' journal, in SQLAlchemy's words."""
+        file = config.state(self.folder, self.site.servers[0], self.site) / "bigred.db"
+        return (
+            self.site.database.replace("postgresql:", "postgresql+psycopg:") or f"sqlite:///{file}"
+        )
 
     @property
     def button(self) -> Path:
@@ -57,16 +79,21 @@ class Stage:
         """Where a program of the stage writes its log."""
         return self.folder / f"{name}.log"
 
-    def bigred(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run a verb of the `bigred` command, as ops would; its output is captured."""
-        command = [sys.executable, "-m", "bigred_server", *arguments, "--config", str(self.config)]
+    def bigred(
+        self, *arguments: str, server: str | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a verb of the `bigred` command beside a server, as ops would; output is captured."""
+        file = self.config_of(server or self.site.servers[0])
+        command = [sys.executable, "-m", "bigred_server", *arguments, "--config", str(file)]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     @contextlib.contextmanager
-    def server(self) -> Iterator["subprocess.Popen[bytes]"]:
-        """Run the deploy server until the block ends."""
-        command = [sys.executable, "-m", "bigred_server", "server", "--config", str(self.config)]
-        log = self.log("server")
+    def server(self, name: str | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+        """Run a deploy server, the first unless named, until the block ends."""
+        server = name or self.site.servers[0]
+        file = self.config_of(server)
+        command = [sys.executable, "-m", "bigred_server", "server", "--config", str(file)]
+        log = self.log("server" if server == self.site.servers[0] else server)
         begin = log.stat().st_size if log.exists() else 0
         with program.running(
             "the deploy server", command, log, lambda: b"connected to" in _since(log, begin)
@@ -99,90 +126,52 @@ class Stage:
 
 
 @contextlib.contextmanager
-def set_up(nodes: int, say: Say) -> Iterator[Stage]:
+def set_up(nodes: int, say: Say, site: Site | None = None) -> Iterator[Stage]:
     """Set the stage: the site on release 1.0.0 with server and box; `say` tells of progress.
 
     Raises ProgramError when something is missing or does not start.
     """
+    site = site or Site()
     for name in ("mosquitto", "haproxy"):
         program.find_program(name, name)
-    with _folder() as folder, contextlib.ExitStack() as stack:
+    with ground.folder() as folder, contextlib.ExitStack() as stack:
         say("building the sample shop with javac")
         (folder / "wars").mkdir()
         war = sample.build(folder / "wars", FIRST)
         say(f"starting Mosquitto, HAProxy and {nodes} Tomcats with release {FIRST}")
         broker = stack.enter_context(mosquitto.running(folder / "mqtt", program.free_port()))
-        tomcats = {f"node{number}": _tomcat(folder, number) for number in range(1, nodes + 1)}
-        _start_all(tomcats, war)
+        tomcats = _tomcats(folder, nodes, site)
+        ground.start_all(tomcats, war)
         servers = tuple((name, tomcat.port) for name, tomcat in tomcats.items())
-        backend = Backend(config.APP, servers, "/shop/health")
-        haproxy = HaproxyInstance(folder / "haproxy", program.free_port(), backend)
-        stack.enter_context(haproxy.run())
-        stage = Stage(folder, haproxy.port, broker, haproxy, tomcats)
-        stage.config.write_text(
-            config.configuration(folder / "state", broker.port, haproxy.admin_socket, tomcats)
-        )
+        sticky = STICKY if site.sticky else None
+        backend = Backend(config.APP, servers, "/shop/health", sticky_cookie=sticky)
+        haproxies = tuple(_haproxy(folder, number, backend) for number in range(site.haproxies))
+        for haproxy in haproxies:
+            stack.enter_context(haproxy.run())
+        stage = Stage(folder, broker, haproxies, tomcats, site)
+        sockets = [haproxy.admin_socket for haproxy in haproxies]
+        for server in site.servers:
+            text = config.configuration(folder, broker.port, sockets, tomcats, site, server)
+            stage.config_of(server).write_text(text)
         yield stage
 
 
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    # The path of a UNIX socket takes 107 bytes, and ours lie three levels below.
-    parent = tempfile.gettempdir()
-    parent = parent if len(parent) <= _LONGEST_PARENT else "/tmp"  # noqa: S108
-    folder = Path(tempfile.mkdtemp(prefix="bigred-", dir=parent)).resolve()
-    watchman = sweep.post_watchman(folder)
-    # Temporary files of what runs on the stage belong to the stage, and go with it.
-    with _environment({sweep.MARK: str(folder), "TMPDIR": str(folder)}):
-        try:
-            yield folder
-        finally:
-            sweep.sweep(folder)
-            # Nothing is left to sweep for him; he goes when his pipe is closed.
-            watchman.communicate(timeout=30)
+def _tomcats(folder: Path, nodes: int, site: Site) -> dict[str, TomcatInstance]:
+    password = secrets.token_urlsafe(16)
+    if site.has_managers:
+        file = config.password_file(folder)
+        file.touch(mode=0o600)
+        file.write_text(password)
+    names = [f"node{number}" for number in range(1, nodes + 1)]
+    manager = ManagerUser(config.MANAGER_USER, password) if site.has_managers else None
+    return {
+        name: TomcatInstance(folder / name, program.free_port(), manager=manager) for name in names
+    }
 
 
-@contextlib.contextmanager
-def _environment(added: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in added}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _tomcat(folder: Path, number: int) -> TomcatInstance:
-    return TomcatInstance(folder / f"node{number}", program.free_port())
-
-
-def _start_all(tomcats: dict[str, TomcatInstance], war: Path) -> None:
-    # Each start returns at once, so all of them start side by side. Without threads: whoever
-    # interrupts the demo must not wait for one that waits for a Tomcat.
-    for tomcat in tomcats.values():
-        tomcat.create()
-        (tomcat.webapps / f"{config.APP}.war").write_bytes(war.read_bytes())
-        _run(tomcat.start_command)
-    for tomcat in tomcats.values():
-        program.wait_until(
-            lambda port=tomcat.port: program.is_listening(port),  # type: ignore[misc]
-            _START_DEADLINE_S,
-            f"the Tomcat in {tomcat.base} answers (see its logs/catalina.out)",
-        )
-
-
-def _run(command: Sequence[str]) -> None:
-    try:
-        subprocess.run(command, check=True, timeout=30, capture_output=True, text=True)
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.strip() or "it printed nothing"
-        raise program.ProgramError(
-            f"{' '.join(command)} ended with {error.returncode}: {said}"
-        ) from error
+def _haproxy(folder: Path, number: int, backend: Backend) -> HaproxyInstance:
+    name = "haproxy" if number == 0 else f"haproxy{number + 1}"
+    return HaproxyInstance(folder / name, program.free_port(), backend)
 
 
 def _since(log: Path, begin: int) -> bytes:

@@ -4,35 +4,55 @@
 
 A request failed if its client saw an error, a wrong status, a wrong content or a closed connection.
 Nothing is ever tried again here: that would hide what a deployment costs. The first line of OUT
-says that the traffic has begun.
+says that the traffic has begun. Users with a session are few or none unless asked for; what becomes
+of their sessions is counted beside the requests, not among those that failed.
 
 httpx2 is good enough: 250 requests a second take about a quarter of one core.
 """
 
 import asyncio
+import contextlib
+import itertools
 import json
 import random
 import signal
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any  # click's options, by their names
 
 import click
 import httpx2
 
+from bigred_server.demo import samples, visits
 from bigred_server.demo.customers import Customers, WrongAnswerError, arriving
-from bigred_server.demo.samples import Kind, Sample, write
+from bigred_server.demo.regulars import Regular
+from bigred_server.demo.samples import Kind, Sample
 
 _TURNS = (Kind.GET, Kind.GET, Kind.POST, Kind.GET, Kind.FRESH, Kind.GET, Kind.GET)
 _MOST_UNANSWERED = 300
 _LAST_ANSWERS_S = 6.0
 
 
+@dataclass(frozen=True)
+class _Wishes:
+    """How many customers of each sort, and for how long."""
+
+    rate: float
+    slow: int
+    slowest_ms: int
+    users: int
+    pause_s: float
+    stay_s: float | None
+    max_seconds: float
+
+
 @dataclass
 class _Ledger:
     """What was seen so far; `unanswered` are the requests under way."""
 
+    regulars: list[Regular] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     failed: int = 0
     unanswered: set[asyncio.Task[None]] = field(default_factory=set)
@@ -42,7 +62,14 @@ class _Ledger:
         self.failed += not sample.ok
 
     def line(self) -> str:
-        figures = {"t": time.monotonic(), "requests": len(self.samples), "failed": self.failed}
+        over = [visit for one in self.regulars for visit in one.visits]
+        figures = {
+            "t": time.monotonic(),
+            "requests": len(self.samples),
+            "failed": self.failed,
+            "sessions": sum(one.is_known for one in self.regulars),
+            "lost": len(visits.lost(over)),
+        }
         return json.dumps(figures) + "\n"
 
 
@@ -62,13 +89,16 @@ async def _observe(ledger: _Ledger, kind: Kind, request: Awaitable[int]) -> None
         ledger.add(Sample(start_s, latency_ms, ok, kind, outcome))
 
 
-async def _steadily(ledger: _Ledger, customers: Customers, rate: float, end: asyncio.Event) -> None:
+async def _steadily(
+    ledger: _Ledger, customers: list[Customers], rate: float, end: asyncio.Event
+) -> None:
     # By the clock, not one after the other: users do not wait for each other's answers.
     first_s, number = time.monotonic(), 0
     while not end.is_set():
         kind = _TURNS[number % len(_TURNS)]
         if len(ledger.unanswered) < _MOST_UNANSWERED:
-            task = asyncio.create_task(_observe(ledger, kind, customers.request(kind, number)))
+            request = customers[number % len(customers)].request(kind, number)
+            task = asyncio.create_task(_observe(ledger, kind, request))
             ledger.unanswered.add(task)
             task.add_done_callback(ledger.unanswered.discard)
         else:
@@ -78,11 +108,23 @@ async def _steadily(ledger: _Ledger, customers: Customers, rate: float, end: asy
         await asyncio.sleep(max(0.0, first_s + number / rate - time.monotonic()))
 
 
-async def _slowly(ledger: _Ledger, customers: Customers, end: asyncio.Event) -> None:
+async def _slowly(
+    ledger: _Ledger, customers: Customers, slowest_ms: int, end: asyncio.Event
+) -> None:
     while not end.is_set():
-        ms = random.SystemRandom().randint(200, 5000)
+        ms = random.SystemRandom().randint(min(200, slowest_ms), slowest_ms)
         await _observe(ledger, Kind.SLOW, customers.dawdle(ms))
         await asyncio.sleep(0.1)  # while nobody answers this would spin
+
+
+async def _regularly(ledger: _Ledger, user: Regular, pause_s: float, end: asyncio.Event) -> None:
+    chance = random.SystemRandom()
+    await asyncio.sleep(chance.uniform(0, pause_s))
+    while not end.is_set():
+        await _observe(ledger, Kind.SESSION, user.come())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(chance.uniform(0.5, 1.5) * pause_s):
+                await end.wait()
 
 
 async def _tell(ledger: _Ledger, out: Path) -> None:
@@ -95,18 +137,23 @@ async def _tell(ledger: _Ledger, out: Path) -> None:
             lines.write(ledger.line())
 
 
-async def _drive(url: str, rate: float, slow: int, out: Path, max_seconds: float) -> _Ledger:
+async def _drive(urls: Sequence[str], wishes: _Wishes, out: Path) -> _Ledger:
     ledger, end = _Ledger(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
-    loop.call_later(max_seconds, end.set)
-    async with arriving(url) as customers:
+    loop.call_later(wishes.max_seconds, end.set)
+    async with arriving(urls) as customers:
+        ledger.regulars += _regulars(customers, wishes)
         teller = asyncio.create_task(_tell(ledger, out))
-        users = [asyncio.create_task(_slowly(ledger, customers, end)) for _ in range(slow)]
-        users.append(asyncio.create_task(_steadily(ledger, customers, rate, end)))
+        users = [
+            *(_slowly(ledger, customers[0], wishes.slowest_ms, end) for _ in range(wishes.slow)),
+            *(_regularly(ledger, user, wishes.pause_s, end) for user in ledger.regulars),
+            _steadily(ledger, customers, wishes.rate, end),
+        ]
+        busy = {asyncio.create_task(user) for user in users}
         await end.wait()
-        _, late = await asyncio.wait({*users, *ledger.unanswered}, timeout=_LAST_ANSWERS_S)
+        _, late = await asyncio.wait({*busy, *ledger.unanswered}, timeout=_LAST_ANSWERS_S)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
@@ -115,16 +162,35 @@ async def _drive(url: str, rate: float, slow: int, out: Path, max_seconds: float
     return ledger
 
 
+def _regulars(customers: list[Customers], wishes: _Wishes) -> list[Regular]:
+    # Each stays for a time of their own: who all came at once must not leave at once.
+    spread = random.SystemRandom().uniform
+    stays = [wishes.stay_s and wishes.stay_s * spread(0.5, 1.5) for _ in range(wishes.users)]
+    addresses = itertools.cycle(customers)
+    return [
+        Regular(number, shop.url, shop.staying, stay_s)
+        for (number, stay_s), shop in zip(enumerate(stays), addresses, strict=False)
+    ]
+
+
 @click.command()
-@click.option("--url", required=True, help="The app, without a slash at its end.")
+@click.option("--url", required=True, multiple=True, help="The app, without a slash at its end.")
 @click.option("--rate", default=250.0, show_default=True, help="Requests per second.")
-@click.option("--slow", default=2, show_default=True, help="Users whose answers take 0.2 to 5 s.")
+@click.option("--slow", default=2, show_default=True, help="Users whose answers take long.")
+@click.option("--slowest-ms", default=5000, show_default=True, help="How long at most.")
+@click.option("--users", default=0, show_default=True, help="Users who log in and come back.")
+@click.option("--pause-s", default=1.0, show_default=True, help="How long they stay away.")
+@click.option("--stay-s", type=float, help="They log out after this; others come in their place.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="One line a second.")
 @click.option("--max-seconds", default=600.0, show_default=True, help="End by itself after this.")
-def main(url: str, rate: float, slow: int, out: Path, max_seconds: float) -> None:
-    """Send requests until SIGTERM or SIGINT, then write every sample to OUT.samples."""
-    ledger = asyncio.run(_drive(url, rate, slow, out, max_seconds))
-    write(out.with_name(f"{out.name}.samples"), ledger.samples)
+def main(url: tuple[str, ...], out: Path, **wishes: Any) -> None:
+    """Send requests until SIGTERM or SIGINT; then write OUT.samples and OUT.visits."""
+    ledger = asyncio.run(_drive(url, _Wishes(**wishes), out))
+    samples.write(out.with_name(f"{out.name}.samples"), ledger.samples)
+    for user in ledger.regulars:
+        user.leave()
+    over = [visit for user in ledger.regulars for visit in user.visits]
+    visits.write(out.with_name(f"{out.name}.visits"), over)
 
 
 if __name__ == "__main__":

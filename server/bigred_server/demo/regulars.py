@@ -1,0 +1,96 @@
+"""The regulars: customers who log in, keep their cookies, and come back to be known again.
+
+Two cookies are theirs: HAProxy's, which keeps them on their node, and the session's. That a session
+is gone is an answer like any other, and no failed request.
+"""
+
+import time
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.cookies import SimpleCookie
+
+import httpx2
+
+from bigred_server.demo.customers import WrongAnswerError
+from bigred_server.demo.visits import Fate, Visit
+
+STICKY = "SRV"
+
+
+@dataclass
+class Regular:
+    """One of them; `visits` are those that are over. All that asks raises as `Customers` does.
+
+    `stay_s` after the login they log out and come as somebody new; None stays for ever.
+    """
+
+    number: int
+    url: str
+    client: httpx2.AsyncClient
+    stay_s: float | None
+    visits: list[Visit] = field(default_factory=list)
+    _cookies: dict[str, str] = field(default_factory=dict)
+    _token: str = ""
+    _is_new: bool = True
+    _logged_in_s: float = 0.0
+    _visit: tuple[float, str] | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether they have the session that they first logged in for."""
+        return self._visit is not None
+
+    async def come(self) -> int:
+        """Log in, or ask whether they are known, or log out when it is time; give the status."""
+        if not self._token:
+            return await self._log_in()
+        if self.stay_s is None or time.monotonic() - self._logged_in_s < self.stay_s:
+            return await self._ask()
+        return await self._log_out()
+
+    def leave(self) -> None:
+        """End the visit, if it is not over, as one that is still open."""
+        self._close(Fate.OPEN)
+
+    async def _log_in(self) -> int:
+        answer = await self._send("POST", "/login")
+        if answer.status_code != HTTPStatus.CREATED:
+            raise WrongAnswerError(f"login: status {answer.status_code} instead of 201")
+        self._token, self._logged_in_s = answer.text.strip(), time.monotonic()
+        if self._is_new:
+            self._visit, self._is_new = (self._logged_in_s, self._cookies.get(STICKY, "")), False
+        return answer.status_code
+
+    async def _ask(self) -> int:
+        return self._known(await self._send("GET", "/me"))
+
+    async def _log_out(self) -> int:
+        status = self._known(await self._send("POST", "/logout"))
+        self._close(Fate.ENDED)
+        self._cookies.clear()
+        self._token, self._is_new = "", True
+        return status
+
+    def _known(self, answer: httpx2.Response) -> int:
+        if answer.status_code == HTTPStatus.GONE:
+            self._close(Fate.LOST)
+            self._token = ""
+        elif answer.status_code != HTTPStatus.OK:
+            raise WrongAnswerError(f"session: status {answer.status_code} instead of 200 or 410")
+        elif answer.text.strip() != self._token:
+            raise WrongAnswerError("session: it is somebody else's")
+        return answer.status_code
+
+    def _close(self, fate: Fate) -> None:
+        if self._visit is not None:
+            begun_s, node = self._visit
+            self.visits.append(Visit(self.number, node, begun_s, time.monotonic(), fate))
+            self._visit = None
+
+    async def _send(self, method: str, path: str) -> httpx2.Response:
+        cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        headers = {"Cookie": cookies} if cookies else {}
+        answer = await self.client.request(method, f"{self.url}{path}", headers=headers)
+        for line in answer.headers.get_list("set-cookie"):
+            self._cookies |= {name: one.value for name, one in SimpleCookie(line).items()}
+        return answer

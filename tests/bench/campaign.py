@@ -1,0 +1,141 @@
+"""The random campaign on real processes: deployments in trouble, and not a request lost by it.
+
+    ./bigred bench campaign --runs 100 --seed 1
+
+A site with light Tomcats under load is set up for each strategy in turn; each run deploys the next
+release there while things break that its seed has drawn. Then it must have an outcome, the
+fleet must be on one release and in the pool (or the reason names who is not), the journal must be
+consistent, and no more requests may have failed than were in flight on a Tomcat that was killed.
+What is out or old must come back by itself. A run takes about half a minute. One that fails is told
+with its whole story and makes the exit code 1; the next one gets a new site. Its seed alone does it
+again:
+
+    ./bigred bench campaign --runs 1 --seed 4711 --strategy restart
+
+A full restart of HAProxy loses requests by its nature: with --restarts it happens too, and what
+fails in its runs is counted apart.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+from tests.support.campaign import Campaign, Result, campaign
+from tests.support.misfortune import Trouble, draw
+
+from bigred_broker.program import ProgramError
+from bigred_server.demo.crowd import Orders
+from bigred_server.rollout.goal import Strategy
+
+MOST_RUNS = 10_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, tell a line a run, and the totals."""
+    options = parse(arguments)
+    strategies = [Strategy(options.strategy)] if options.strategy else list(Strategy)
+    end_s = time.monotonic() + options.minutes * 60
+    results: list[Result] = []
+    runs = min(options.runs, MOST_RUNS)
+    for number, strategy in enumerate(strategies):
+        # Dealt out in turn, so that a seed belongs to the same strategy however many there are.
+        seeds = list(range(options.seed + number, options.seed + runs, len(strategies)))
+        results += series(strategy, seeds, options, end_s)
+    for line in summary(results):
+        tell(line)
+    if len(results) < runs:
+        tell(f"only {len(results)} of {runs} runs were begun in {options.minutes:g} minutes")
+    return 1 if len(results) < runs or any(result.faults for result in results) else 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="./bigred bench campaign", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1, help="of the first run")
+    parser.add_argument("--strategy", choices=list(Strategy), help="this one alone")
+    parser.add_argument("--nodes", type=int, default=4)
+    parser.add_argument("--rate", type=float, default=100.0, help="requests per second")
+    parser.add_argument("--restarts", action="store_true", help="restart HAProxy, too")
+    parser.add_argument("--minutes", type=float, default=240.0, help="begin no run after this")
+    parser.add_argument("--stories", action="store_true", help="tell the story of each run")
+    return parser.parse_args(arguments)
+
+
+def series(
+    strategy: Strategy, seeds: list[int], options: argparse.Namespace, end_s: float
+) -> Iterator[Result]:
+    """Give the result of each seed on sites of one strategy; a new site after each that failed."""
+    orders = Orders(options.rate, slow=2 * options.nodes, slowest_ms=1500, users=2 * options.nodes)
+    troubles = [one for one in Trouble if options.restarts or one is not Trouble.HAPROXY_RESTARTED]
+    while seeds and time.monotonic() < end_s:
+        with campaign(options.nodes, strategy, orders) as site:
+            tell(f"{strategy}: an undisturbed deployment takes {site.calibrate():.1f} s")
+            while seeds and time.monotonic() < end_s:
+                result = run(site, seeds.pop(0), troubles)
+                show(strategy, result, story=options.stories or bool(result.faults))
+                yield result
+                if result.faults:
+                    break
+
+
+def run(site: Campaign, seed: int, troubles: Sequence[Trouble]) -> Result:
+    """Run one seed; what broke the run itself is its fault."""
+    drawn = draw(seed, list(site.house.stage.nodes), troubles)
+    try:
+        return site.run(drawn)
+    except (ProgramError, OSError, AssertionError) as error:
+        broken = f"the run broke: {type(error).__name__}: {error}"
+        return Result(drawn, "broken", 0.0, 0, 0, 0, 0, 0, (broken,), ())
+
+
+def show(strategy: Strategy, result: Result, *, story: bool) -> None:
+    """Tell one run in a line, and its story if wanted."""
+    drawn = "; ".join(str(one) for one in result.run.misfortunes)
+    tell(
+        f"{result.run.seed:6} {strategy:<8} {result.phase:<11} {result.seconds:5.1f} s "
+        f"{result.requests:5} requests, {result.failed} failed of {result.in_flight} in flight | "
+        f"{result.run.build}: {drawn}"
+    )
+    for fault in result.faults:
+        tell(f"       NOT AS IT MUST BE: {fault}")
+    for line in result.story if story else ():
+        tell(f"       {line}")
+
+
+def summary(results: Sequence[Result]) -> list[str]:
+    """Write the totals."""
+    restarted = [one for one in results if has(one, Trouble.HAPROXY_RESTARTED)]
+    others = [one for one in results if not has(one, Trouble.HAPROXY_RESTARTED)]
+    outcomes = sorted({result.phase for result in results})
+    troubles = [f"{sum(has(one, trouble) for one in results)} {trouble}" for trouble in Trouble]
+    faulty = [str(result.run.seed) for result in results if result.faults]
+    return [
+        "",
+        f"{len(results)} runs, {len(faulty)} not as they must be: {', '.join(faulty) or 'none'}",
+        ", ".join(f"{sum(one.phase == name for one in results)} {name}" for name in outcomes),
+        ", ".join(troubles),
+        f"{sum(one.requests for one in others)} requests, {sum(one.failed for one in others)} "
+        f"failed, {sum(one.in_flight for one in others)} may have been in flight on killed nodes; "
+        f"{sum(one.sessions_lost for one in others)} of {sum(one.sessions for one in others)} "
+        "sessions lost",
+        f"with HAProxy restarted: {len(restarted)} runs, {sum(one.requests for one in restarted)} "
+        f"requests, {sum(one.failed for one in restarted)} failed",
+    ]
+
+
+def has(result: Result, trouble: Trouble) -> bool:
+    """Whether a run was drawn with this trouble."""
+    return any(one.trouble is trouble for one in result.run.misfortunes)
+
+
+def tell(text: str) -> None:
+    """Print a line at once, also into a pipe."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

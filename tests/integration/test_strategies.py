@@ -1,0 +1,32 @@
+"""Three strategies by three ways to a node, under load: no request fails, no session is lost.
+
+The whole table on four nodes is `./bigred bench strategies`.
+"""
+
+import pytest
+from tests.support.ways import Way, orders, roll, site
+
+from bigred_server.rollout.goal import Strategy
+from bigred_server.rollout.policy import Sessions
+from bigred_server.settings import ReachBy
+
+NODES = 2
+RATE = 120.0
+USERS = 12
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        Way(Strategy.RESTART, ReachBy.SSH, Sessions.MOVE),
+        Way(Strategy.REDEPLOY, ReachBy.MANAGER, Sessions.WAIT),
+        Way(Strategy.PARALLEL, ReachBy.LOCAL, Sessions.PARALLEL),
+    ],
+    ids=str,
+)
+def test_a_site_is_rolled_without_a_failed_request(way: Way) -> None:
+    with site(way, NODES) as house:
+        rolled = roll(house, way, orders(way, RATE, USERS), "2.0.0")
+        assert rolled.faults() == []
+        assert house.serving() == {"node1": "2.0.0", "node2": "2.0.0"}
+        assert len(rolled.overheads_s) == NODES

@@ -1,0 +1,173 @@
+"""Troubles in mid-deployment, each by itself: it ends as it must, and no request fails."""
+
+import os
+import subprocess
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import NullPool, create_engine, select
+from tests.support import postgresql, sshd
+from tests.support.house import House, house, until
+from tests.support.tap import Tap, speaking
+
+from bigred_broker.messages import Phase
+from bigred_server.demo.crowd import Orders, shopping
+from bigred_server.demo.sample import Kind
+from bigred_server.demo.samples import failures
+from bigred_server.demo.site import Site, Tables
+from bigred_server.journal import tables
+from bigred_server.rollout.act import Kind as Act
+from bigred_server.rollout.goal import Strategy
+from bigred_server.settings import ReachBy
+
+NODES = 2
+TAKE_OVER_S = 15.0
+MEGABYTE = 1 << 20
+ORDERS = Orders(100.0, slowest_ms=1500)
+QUICK: Tables = {"apps.shop.admission": {"warmup_requests": 20}}
+
+
+@contextmanager
+def under_load(made: House) -> Iterator[None]:
+    """Have customers shop for the length of the block; none of their requests may fail."""
+    with shopping(made.stage.folder, made.stage.urls, ORDERS) as crowd:
+        yield
+    assert failures(crowd.seen()) == []
+
+
+def all_serve(made: House, version: str) -> bool:
+    return made.serving() == dict.fromkeys(made.stage.nodes, version)
+
+
+def test_one_of_two_haproxies_is_reloaded_in_mid_deployment() -> None:
+    with house(NODES, Site(haproxies=2, more=QUICK)) as made, under_load(made):
+        deployment = made.deploy("2.0.0")
+        made.until_act(deployment, "node1", Act.MAINT, ended=True)
+        made.stage.haproxies[1].reload()
+        made.until_act(deployment, "node2", Act.START, ended=True)
+        made.stage.haproxies[0].reload()
+        assert made.ended(deployment) is Phase.SUCCEEDED
+        assert all_serve(made, "2.0.0")
+        assert made.journal.faults(deployment) == []
+
+
+def test_a_restart_of_haproxy_costs_what_was_under_way_and_nothing_after_it() -> None:
+    with house(NODES, Site(more=QUICK)) as made:
+        with shopping(made.stage.folder, made.stage.urls, ORDERS) as crowd:
+            deployment = made.deploy("2.0.0")
+            made.until_act(deployment, "node1", Act.START, ended=True)
+            made.restart_haproxy()
+            back_s = time.monotonic()
+            assert made.ended(deployment) is Phase.SUCCEEDED
+            assert all_serve(made, "2.0.0")
+        assert [one for one in failures(crowd.seen()) if one.start_s > back_s] == []
+
+
+def leader(made: House) -> tuple[str, int]:
+    """The server that leads the app, by its name, and its fencing token."""
+    engine = create_engine(made.stage.journal, poolclass=NullPool)
+    with engine.connect() as db:
+        row = db.execute(select(tables.lease)).mappings().one()
+    return next(name for name in made.stage.site.servers if name in row["holder"]), row["token"]
+
+
+def test_another_server_takes_over_from_a_leader_that_stands_still() -> None:
+    with postgresql.running() as cluster:
+        site = Site(database=cluster.new_database(), servers=("left", "right"), more=QUICK)
+        with house(NODES, site) as made, under_load(made):
+            first, token = leader(made)
+            other = next(name for name in site.servers if name != first)
+            deployment = made.deploy("2.0.0", server=other)
+            made.until_act(deployment, "node1", Act.STOP)
+            with made.frozen(first):
+                frozen_s = time.monotonic()
+                until(lambda: leader(made)[0] == other, TAKE_OVER_S, f"{other} leads")
+                assert time.monotonic() - frozen_s <= TAKE_OVER_S
+                made.until_act(deployment, "node1", Act.READY, ended=True)
+            # The first one wakes up in mid-deployment and must not lay a hand on anything.
+            assert made.ended(deployment) is Phase.SUCCEEDED
+            assert all_serve(made, "2.0.0")
+            assert made.journal.faults(deployment) == []
+            assert leader(made)[1] > token
+
+
+@contextmanager
+def small_disk(folder: Path, size: int) -> Iterator[None]:
+    """Mount a disk of so many bytes."""
+    folder.mkdir(parents=True)
+    options = f"size={size}"
+    mount = ["mount", "-t", "tmpfs", "-o", options, "bigred-test", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, timeout=10).returncode != 0:
+        pytest.skip("only root can mount a small disk")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=10)
+
+
+def submit_fat(made: House, version: str, size: int) -> str:
+    """Deploy a release whose WAR has so many bytes more that nothing makes smaller."""
+    war = made.stage.build(version)
+    with zipfile.ZipFile(war, "a") as archive:
+        archive.writestr("WEB-INF/ballast", os.urandom(size))
+    made.bigred("submit", str(war), "--version", version)
+    return made.bigred("deploy", version, "--no-wait").split()[1]
+
+
+def test_a_node_whose_disk_is_full_is_never_taken(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    more: Tables = {**QUICK, "apps.shop.nodes.node2": {"kept": str(kept)}}
+    with small_disk(kept, MEGABYTE), house(NODES, Site(more=more)) as made, under_load(made):
+        deployment = submit_fat(made, "2.0.0", 4 * MEGABYTE)
+        assert made.ended(deployment) is not Phase.SUCCEEDED
+        told = made.journal.told(deployment)
+        assert "node2" in told.reason
+        assert "room" in told.reason
+        touched = {act.kind for act in made.journal.acts(deployment) if act.node == "node2"}
+        assert touched <= {Act.FETCH}
+        made.until_serving("1.0.0")
+
+
+def test_ssh_cut_in_the_middle_of_an_upload_is_begun_again(tmp_path: Path) -> None:
+    place = sshd.make(tmp_path)
+    with ExitStack() as stack:
+        stack.enter_context(place.start())
+        tap = stack.enter_context(Tap(target=place.port).laid())
+        hosts = tmp_path / "hosts"
+        text = place.settings.known_hosts.read_text()
+        hosts.write_text(text.replace(f":{place.port} ", f":{tap.port} "))
+        ssh = place.settings.model_copy(update={"port": tap.port, "known_hosts": hosts})
+        site = Site(reach=ReachBy.SSH, ssh=ssh, more=QUICK)
+        made = stack.enter_context(house(NODES, site))
+        with under_load(made):
+            tap.cut_after(4 * MEGABYTE)
+            deployment = submit_fat(made, "2.0.0", 20 * MEGABYTE)
+            assert made.ended(deployment) is Phase.SUCCEEDED
+            assert tap.cuts == 1
+            assert all_serve(made, "2.0.0")
+
+
+def test_a_manager_that_fails_in_another_language_is_understood() -> None:
+    with ExitStack() as stack:
+        taps = [stack.enter_context(Tap(speaking("es")).laid()) for _ in range(NODES)]
+        urls: Tables = {
+            f"apps.shop.nodes.node{number}.manager": {"url": f"http://127.0.0.1:{tap.port}/manager"}
+            for number, tap in enumerate(taps, 1)
+        }
+        site = Site(strategy=Strategy.REDEPLOY, more={**QUICK, **urls})
+        made = stack.enter_context(house(NODES, site))
+        for tap, tomcat in zip(taps, made.stage.nodes.values(), strict=True):
+            tap.target = tomcat.port
+        with under_load(made):
+            deployment = made.deploy("2.0.0", Kind.DOES_NOT_START)
+            assert made.ended(deployment) is Phase.ROLLED_BACK
+            evidence = [act.evidence for act in made.journal.acts(deployment)]
+            assert any("FALLO" in said for said in evidence), evidence
+            assert all_serve(made, "1.0.0")
+            deployment = made.deploy("3.0.0")
+            assert made.ended(deployment) is Phase.SUCCEEDED
+            assert all_serve(made, "3.0.0")

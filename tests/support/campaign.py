@@ -1,0 +1,175 @@
+"""A campaign: deployments on one house, one after the other, each with its own misfortunes."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.support import verdict
+from tests.support.faulty import Faulty
+from tests.support.house import House, house, until
+from tests.support.misfortune import Run, Trouble
+from tests.support.verdict import Evidence
+from tests.support.victim import Victim
+
+from bigred_broker.messages import Phase
+from bigred_broker.program import ProgramError
+from bigred_server.demo import samples, visits
+from bigred_server.demo.crowd import Crowd, Orders, shopping
+from bigred_server.demo.sample import Kind
+from bigred_server.demo.site import Site, Tables
+from bigred_server.demo.stage import FIRST
+from bigred_server.rollout.goal import Strategy
+from bigred_server.rollout.policy import Sessions
+
+END_S = 150.0
+MEND_S = 90.0
+_SETTLE_S = 3.0
+
+# Half of the nodes may be in hand, and every wait is as short as light Tomcats allow.
+_SHORT: Tables = {
+    "apps.shop": {"min_healthy": "50%", "batch": 2},
+    "apps.shop.admission": {"warmup_requests": 20},
+    "apps.shop.deadlines": {
+        **{"drain_s": 8.0, "stop_s": 30.0, "start_s": 20.0, "start_again_s": 1.0, "check_s": 20.0},
+        **{"progress_s": 60.0, "hold_s": 20.0, "old_versions_s": 30.0, "mend_again_s": 3.0},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one run. `faults`: what must not be; `story` tells how it came to it."""
+
+    run: Run
+    phase: str
+    seconds: float
+    requests: int
+    failed: int
+    in_flight: int
+    sessions: int
+    sessions_lost: int
+    faults: tuple[str, ...]
+    story: tuple[str, ...]
+
+
+@dataclass
+class Campaign:
+    """A house, what is live on it, and how long an undisturbed deployment takes there."""
+
+    house: House
+    faulty: Faulty
+    orders: Orders
+    _live: str = FIRST
+    _number: int = 1
+    _usual_s: float = 0.0
+
+    def calibrate(self) -> float:
+        """Deploy once undisturbed; give how many seconds that takes."""
+        result = self.run(Run(0, Kind.GOOD, ()))
+        if result.faults:
+            raise ProgramError("\n".join(("undisturbed:", *result.faults, *result.story)))
+        self._usual_s = result.seconds
+        return result.seconds
+
+    def run(self, run: Run) -> Result:
+        """Deploy, let the misfortunes happen, and judge what came of it."""
+        self._number += 1
+        version, stage = f"{self._number}.0.0", self.house.stage
+        with shopping(stage.folder, stage.urls, self.orders, f"run{self._number}") as crowd:
+            until(lambda: crowd.sessions()[0] == self.orders.users, 20, "all users have logged in")
+            victim = Victim(self.house, self.faulty, self.house.deploy(version, run.build))
+            victim.suffer(run, self._usual_s)
+            with contextlib.suppress(ProgramError):
+                self.house.ended(victim.deployment, END_S)
+            victim.finish()
+            seen = self._settled(victim, run, version)
+            unmended = self._mended(victim, seen)
+        result = self._result(victim, run, seen, crowd, unmended)
+        if len(seen.live) == 1:
+            self._live = seen.live[0]
+        for file in stage.folder.glob(f"{crowd.out.name}*"):
+            file.unlink()
+        return result
+
+    def _settled(self, victim: Victim, run: Run, version: str) -> Evidence:
+        """Look at the end, a little longer where not all is well: HAProxy takes a moment."""
+        seen = [self._look(victim, run, version)]
+
+        def is_well() -> bool:
+            seen.append(self._look(victim, run, version))
+            return not verdict.faults(seen[-1])
+
+        with contextlib.suppress(ProgramError):
+            until(is_well, _SETTLE_S, "all is well")
+        return seen[-1]
+
+    def _look(self, victim: Victim, run: Run, version: str) -> Evidence:
+        told = self.house.journal.told(victim.deployment)
+        return Evidence(
+            build=run.build,
+            phase=Phase(told.phase),
+            reason=told.reason,
+            before=self._live,
+            wanted=version,
+            live=tuple(self.house.journal.live()),
+            nodes=tuple(self.house.stage.nodes),
+            serving=self.house.serving(),
+            out=frozenset((*told.skipped, *told.set_aside)),
+            killed=frozenset(victim.killed),
+            journal=tuple(self.house.journal.faults(victim.deployment)),
+            asked_back=run.asks_back,
+        )
+
+    def _mended(self, victim: Victim, seen: Evidence) -> list[str]:
+        """Bring the dead back, and see every node brought to the live release; name what is not."""
+        victim.revive()
+        if len(seen.live) != 1:
+            return []
+        try:
+            self.house.until_serving(seen.live[0], MEND_S)
+        except ProgramError as error:
+            return [f"{error}; serving is {self.house.serving()}"]
+        return []
+
+    def _result(
+        self, victim: Victim, run: Run, seen: Evidence, crowd: Crowd, unmended: list[str]
+    ) -> Result:
+        requests = crowd.seen()
+        failed = tuple(f"{one.kind} {one.outcome}" for one in samples.failures(requests))
+        restarted = any(one.trouble is Trouble.HAPROXY_RESTARTED for one in run.misfortunes)
+        allowed = len(failed) if restarted else victim.in_flight
+        found = verdict.faults(replace(seen, failed=failed, in_flight=allowed))
+        over = crowd.visits()
+        ended_at = self.house.journal.told(victim.deployment).ended_at or victim.begun_at
+        return Result(
+            run=run,
+            phase=str(seen.phase),
+            seconds=ended_at - victim.begun_at,
+            requests=len(requests),
+            failed=len(failed),
+            in_flight=victim.in_flight,
+            sessions=len(over),
+            sessions_lost=len(visits.lost(over)),
+            faults=(*found, *unmended),
+            story=tuple(victim.told()),
+        )
+
+
+def site(strategy: Strategy, faulty: Faulty) -> Site:
+    """Give the site of a campaign: everything short, users on their node by a cookie."""
+    sessions = Sessions.PARALLEL if strategy is Strategy.PARALLEL else Sessions.MOVE
+    return Site(
+        strategy=strategy, sessions=sessions, sticky=True, prefix=faulty.prefix, more=_SHORT
+    )
+
+
+@contextlib.contextmanager
+def campaign(nodes: int, strategy: Strategy, orders: Orders) -> Iterator[Campaign]:
+    """Set a house for a campaign; all is gone when the block ends."""
+    with TemporaryDirectory(prefix="faults-") as folder:
+        faulty = Faulty(Path(folder))
+        faulty.create()
+        with house(nodes, site(strategy, faulty)) as made:
+            yield Campaign(made, faulty, orders)

@@ -1,0 +1,176 @@
+"""The house: a stage whose servers and neighbours the tests stop, hurt and start again."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any  # a plan and a receipt are JSON
+
+from tests.support import neighbours
+from tests.support.journal import Journal
+
+from bigred_broker import mosquitto
+from bigred_broker.messages import AppState, Phase
+from bigred_broker.program import is_listening, stop, wait_until
+from bigred_server.demo import sweep
+from bigred_server.demo.sample import Kind
+from bigred_server.demo.site import Site
+from bigred_server.demo.stage import Say, Stage, set_up
+
+DEADLINE_S = 90.0
+_COMMAND_S = 60.0
+_ASK_S = 0.1
+
+Json = dict[str, Any]
+
+
+@dataclass
+class House:
+    """A stage, its journal, and the servers that run."""
+
+    stage: Stage
+    journal: Journal
+    _stack: ExitStack
+    _servers: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def start(self, server: str | None = None) -> None:
+        """Start a server, the first unless named, and wait until it is at the broker."""
+        running = self._stack.enter_context(self.stage.server(server))
+        self._servers[self._name(server)] = running
+
+    def kill(self, server: str | None = None) -> None:
+        """Kill a server as a power cut does."""
+        running = self._servers[self._name(server)]
+        assert running.poll() is None, self.stage.log("server").read_text()[-2000:]
+        running.kill()
+        running.wait(5)
+
+    @contextlib.contextmanager
+    def frozen(self, server: str | None = None) -> Iterator[None]:
+        """Have a server stand still for the length of the block."""
+        running = self._servers[self._name(server)]
+        running.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            running.send_signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """Stop all servers, as an orderly shutdown does."""
+        for running in self._servers.values():
+            stop(running)
+
+    def submit(self, version: str, kind: Kind = Kind.GOOD) -> None:
+        """Hand in a release."""
+        self.bigred("submit", str(self.stage.build(version, kind)), "--version", version)
+
+    def deploy(self, version: str, kind: Kind = Kind.GOOD, server: str | None = None) -> str:
+        """Hand in a release and begin its deployment; give the deployment's id."""
+        self.submit(version, kind)
+        return self.bigred("deploy", version, "--no-wait", server=server).split()[1]
+
+    def ended(self, deployment: str, deadline_s: float = DEADLINE_S) -> Phase:
+        """Wait for a deployment's outcome."""
+        until(lambda: self.journal.has_ended(deployment), deadline_s, f"{deployment} has ended")
+        return Phase(self.journal.told(deployment).phase)
+
+    def until_act(self, deployment: str, node: str, kind: str, *, ended: bool = False) -> None:
+        """Return as soon as an act has begun, or (`ended`) has its outcome."""
+
+        def is_so() -> bool:
+            acts = self.journal.acts(deployment)
+            ours = [act for act in acts if (act.node, act.kind) == (node, kind)]
+            return bool(ours) and (not ended or ours[-1].outcome is not None)
+
+        wait_until(is_so, DEADLINE_S, f"{kind} of {node} in {deployment}")
+
+    def plan(self, version: str) -> Json:
+        """Give what a deployment would do."""
+        told: Json = json.loads(self.bigred("plan", version, "--json"))
+        return told
+
+    def receipt(self, deployment: str) -> Json:
+        """Give the receipt of a deployment that has ended."""
+        told: Json = json.loads(self.bigred("show", "--json", deployment))["receipt"]
+        return told
+
+    def state(self) -> AppState:
+        """Give how the app stands, as `bigred status` sees it."""
+        return AppState.model_validate_json(self.bigred("status", "--json"))
+
+    def bigred(self, *arguments: str, server: str | None = None) -> str:
+        """Run a verb that must work; give what it printed."""
+        done = self.stage.bigred(*arguments, server=server)
+        assert done.returncode == 0, f"bigred {' '.join(arguments)}: {done.stderr}{done.stdout}"
+        return done.stdout
+
+    def serving(self) -> dict[str, str]:
+        """Give the release of each node that serves, by our own eyes."""
+        return neighbours.serving(self.stage.haproxies, self.stage.nodes)
+
+    def until_serving(self, version: str, deadline_s: float = DEADLINE_S) -> None:
+        """Wait until every node serves a release, and nothing is done to any."""
+        wanted = dict.fromkeys(self.stage.nodes, version)
+        until(
+            lambda: not self.journal.running() and self.serving() == wanted,
+            deadline_s,
+            f"every node serves {version} and none is in hand",
+        )
+
+    def kill_tomcat(self, node: str) -> int | None:
+        """Kill a node's Tomcat; give how many requests were in flight, None if it was down."""
+        return neighbours.kill(self.stage.nodes[node], node, self.stage.haproxies)
+
+    def start_tomcat(self, node: str) -> None:
+        """Start a node's Tomcat, as the machine's own init would; it may take its time."""
+        command = self.stage.nodes[node].start_command
+        subprocess.run(command, check=True, capture_output=True, timeout=_COMMAND_S)
+
+    def restart_broker(self) -> None:
+        """Kill Mosquitto, and start another one in its place."""
+        config = str(self.stage.folder / "mqtt" / "mosquitto.conf").encode()
+        for process in sweep.marked(self.stage.folder):
+            if config in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0"):
+                os.kill(process, signal.SIGKILL)
+        port = self.stage.broker.port
+        wait_until(lambda: not is_listening(port), 5, "the broker is gone")
+        self._stack.enter_context(mosquitto.running(self.stage.folder / "mqtt", port))
+
+    def restart_haproxy(self) -> None:
+        """As `systemctl restart` does: whoever was served is cut off, what was set is forgotten."""
+        haproxy = self.stage.haproxy
+        os.kill(int((haproxy.folder / "haproxy.pid").read_text()), signal.SIGTERM)
+        wait_until(lambda: not is_listening(haproxy.port), 10, "HAProxy is gone")
+        self._stack.enter_context(haproxy.run())
+
+    def _name(self, server: str | None) -> str:
+        return server or self.stage.site.servers[0]
+
+
+def until(is_so: Callable[[], bool], deadline_s: float, what: str) -> None:
+    """As `wait_until`, but asking so rarely that what is waited for has the machine's time."""
+    asked_s = [time.monotonic() - _ASK_S]
+
+    def is_so_now() -> bool:
+        if time.monotonic() - asked_s[0] < _ASK_S:
+            return False
+        asked_s[0] = time.monotonic()
+        return is_so()
+
+    wait_until(is_so_now, deadline_s, what)
+
+
+@contextlib.contextmanager
+def house(nodes: int, site: Site, say: Say = lambda _: None) -> Iterator[House]:
+    """Set a stage with its servers running; all is gone when the block ends."""
+    with set_up(nodes, say, site) as stage, ExitStack() as stack:
+        made = House(stage, Journal(stage.journal), stack)
+        for server in site.servers:
+            made.start(server)
+        yield made

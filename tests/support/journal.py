@@ -1,0 +1,114 @@
+"""The journal as an onlooker reads it, on SQLite and PostgreSQL alike, and what must hold in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any  # rows of the database
+
+from sqlalchemy import NullPool, RowMapping, Select, create_engine, select
+
+from bigred_server.journal import tables
+from bigred_server.journal.acts import ActRecord
+from bigred_server.release import Stage
+from bigred_server.rollout.act import Kind
+
+# These may be done again while something else is done to the node: HAProxy has forgotten them.
+_DOOR = frozenset({Kind.DRAIN, Kind.MAINT})
+# Old versions go when their sessions are gone, be the deployment over or not.
+_AFTERWARDS = frozenset({Kind.UNDEPLOY})
+
+
+@dataclass(frozen=True)
+class Told:
+    """A deployment as far as the tests ask for it."""
+
+    phase: str
+    reason: str
+    ended_at: float | None
+    skipped: tuple[str, ...]
+    set_aside: tuple[str, ...]
+
+
+class Journal:
+    """Reads the journal by SQLAlchemy's address for it; every look is a connection of its own."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(url, poolclass=NullPool)
+
+    def told(self, deployment: str) -> Told:
+        """Give how a deployment stands."""
+        row = self._rows(select(tables.deployment).where(tables.deployment.c.id == deployment))[0]
+        return Told(
+            phase=row["phase"],
+            reason=row["reason"],
+            ended_at=row["ended_at"],
+            skipped=tuple(row["skipped"]),
+            set_aside=tuple(row["set_aside"]),
+        )
+
+    def acts(self, deployment: str) -> list[ActRecord]:
+        """List its acts in the order in which they were begun."""
+        table = tables.act
+        query = select(table).where(table.c.deployment == deployment).order_by(table.c.id)
+        return [ActRecord(**row) for row in self._rows(query)]
+
+    def events(self, deployment: str) -> list[tuple[float, str]]:
+        """List what was told of it: when (Unix time), and a line."""
+        table = tables.event
+        query = select(table).where(table.c.deployment == deployment).order_by(table.c.id)
+        return [
+            (row["at"], f"{row['node'] or ''} {row['text']}".strip()) for row in self._rows(query)
+        ]
+
+    def live(self) -> list[str]:
+        """Give the versions that are live: one, after a deployment."""
+        table = tables.release
+        query = select(table.c.version).where(table.c.stage == Stage.LIVE)
+        return [row["version"] for row in self._rows(query)]
+
+    def running(self) -> list[str]:
+        """List the deployments that have not ended, those that mend a node among them."""
+        table = tables.deployment
+        return [
+            row["id"] for row in self._rows(select(table.c.id).where(table.c.ended_at.is_(None)))
+        ]
+
+    def has_ended(self, deployment: str) -> bool:
+        """Say whether it has an outcome."""
+        return self.told(deployment).ended_at is not None
+
+    def faults(self, deployment: str) -> list[str]:
+        """Name what must not be in the journal of a deployment that has ended."""
+        told, acts = self.told(deployment), self.acts(deployment)
+        return faults(acts, told.ended_at)
+
+    def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
+        with self._engine.connect() as connection:
+            return connection.execute(query).mappings().all()
+
+
+def faults(acts: Sequence[ActRecord], ended_at: float | None) -> list[str]:
+    """Name what must not be in the acts of a deployment that has ended. Pure."""
+    if ended_at is None:
+        return ["it has no outcome"]
+    found = [f"{_name(act)} was left open" for act in acts if act.outcome is None]
+    found += [
+        f"{_name(act)} was begun after the outcome"
+        for act in acts
+        if act.begun_at > ended_at and act.kind not in _AFTERWARDS
+    ]
+    for before, after in pairwise(acts):
+        if after.token < before.token:
+            found.append(f"{_name(after)} has an older token than {_name(before)}")
+    for node in sorted({act.node for act in acts}):
+        ours = [act for act in acts if act.node == node and act.kind not in _DOOR]
+        found += [
+            f"{_name(after)} was begun before {_name(before)} had ended"
+            for before, after in pairwise(ours)
+            if before.ended_at is not None and after.begun_at < before.ended_at
+        ]
+    return found
+
+
+def _name(act: ActRecord) -> str:
+    return f"act {act.id} ({act.kind} {act.node})".replace(" )", ")")

@@ -1,0 +1,110 @@
+"""The misfortunes of a campaign's run, drawn by its seed. Pure."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bigred_server.demo.sample import Kind
+
+
+class Trouble(StrEnum):
+    """What can happen in the middle of a deployment."""
+
+    SERVER_KILLED = "server killed"
+    SERVER_FROZEN = "server frozen"
+    HAPROXY_RELOADED = "haproxy reloaded"
+    HAPROXY_RESTARTED = "haproxy restarted"
+    TOMCAT_KILLED = "tomcat killed"
+    BROKER_RESTARTED = "broker restarted"
+    STOP_FAILS = "stop fails once"
+    START_FAILS = "start fails once"
+    HELD = "held"
+    ROLLED_BACK = "rollback asked"
+    ABORTED = "abort asked"
+
+
+# Once a run: two nodes dead at once, or two people with two wills, prove nothing.
+_ONCE = frozenset({Trouble.TOMCAT_KILLED, Trouble.HELD, Trouble.ROLLED_BACK, Trouble.ABORTED})
+_COMMANDS = frozenset({Trouble.HELD, Trouble.ROLLED_BACK, Trouble.ABORTED})
+_BAD = (Kind.DOES_NOT_START, Kind.ANSWERS_500, Kind.WRONG_RELEASE)
+_BAD_SHARE = 0.2
+_MOST = 3
+
+
+@dataclass(frozen=True)
+class Misfortune:
+    """One of them.
+
+    `at`: when, as a share of a usual deployment's time. `length_s`: how long something stands
+    still, is held, or is gone before it is started again; None for a Tomcat that is not started
+    again before the end. `then`: what ends a hold.
+    """
+
+    trouble: Trouble
+    at: float
+    node: str
+    length_s: float | None
+    then: str
+
+    def __str__(self) -> str:
+        lasts = "" if self.length_s is None else f" for {self.length_s:.1f} s"
+        match self.trouble:
+            case Trouble.TOMCAT_KILLED | Trouble.STOP_FAILS | Trouble.START_FAILS:
+                return f"{self.trouble} ({self.node}{lasts})"
+            case Trouble.HELD:
+                return f"{self.trouble}{lasts}, then {self.then}"
+            case Trouble.SERVER_KILLED | Trouble.SERVER_FROZEN:
+                return f"{self.trouble}{lasts}"
+            case _:
+                return str(self.trouble)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: the build that is deployed, and what happens meanwhile, in its order."""
+
+    seed: int
+    build: Kind
+    misfortunes: tuple[Misfortune, ...]
+
+    @property
+    def asks_back(self) -> bool:
+        """Whether a person asks for a rollback in it."""
+        return any(
+            one.trouble is Trouble.ROLLED_BACK
+            or (one.trouble is Trouble.HELD and one.then == "rollback")
+            for one in self.misfortunes
+        )
+
+
+def draw(seed: int, nodes: Sequence[str], troubles: Sequence[Trouble]) -> Run:
+    """Draw the run of a seed: the same again for the same arguments."""
+    chance = random.Random(seed)
+    build = chance.choice(_BAD) if chance.random() < _BAD_SHARE else Kind.GOOD
+    drawn: list[Misfortune] = []
+    for at in sorted(chance.uniform(0.0, 1.0) for _ in range(chance.randint(1, _MOST))):
+        left = [one for one in troubles if not _is_used(one, drawn)]
+        drawn.append(_misfortune(chance, chance.choice(left), at, nodes))
+    return Run(seed, build, tuple(drawn))
+
+
+def _is_used(trouble: Trouble, drawn: Sequence[Misfortune]) -> bool:
+    used = {one.trouble for one in drawn}
+    return trouble in _ONCE & used or (trouble in _COMMANDS and bool(_COMMANDS & used))
+
+
+def _misfortune(
+    chance: random.Random, trouble: Trouble, at: float, nodes: Sequence[str]
+) -> Misfortune:
+    longest_s = 6.0 if trouble is Trouble.SERVER_FROZEN else 3.0
+    length_s: float | None = chance.uniform(0.1, longest_s)
+    if trouble is Trouble.TOMCAT_KILLED and chance.random() < 0.3:
+        length_s = None
+    return Misfortune(
+        trouble,
+        at,
+        chance.choice(nodes),
+        length_s,
+        chance.choice(("continue", "rollback", "abort")),
+    )

@@ -1,0 +1,93 @@
+"""The neighbours as an onlooker sees and hurts them: HAProxy's rows, the app's answers, a kill."""
+
+import contextlib
+import csv
+import os
+import signal
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from bigred_server.demo.config import APP
+from bigred_server.haproxy.instance import HaproxyInstance
+from bigred_server.tomcat.instance import TomcatInstance
+
+_DEADLINE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """A server as HAProxy's `show stat` has it; `requests` counts all that it was ever given."""
+
+    status: str
+    in_flight: int
+    requests: int
+
+
+def rows(haproxy: HaproxyInstance) -> dict[str, Row]:
+    """Give the row of each node. Raises OSError when HAProxy does not answer."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(_DEADLINE_S)
+        line.connect(str(haproxy.admin_socket))
+        line.sendall(b"show stat\n")
+        with line.makefile("r", encoding="utf-8") as answer:
+            table = csv.DictReader(answer.read().removeprefix("# ").splitlines())
+    return {
+        row["svname"]: Row(row["status"], int(row["scur"]) + int(row["qcur"]), int(row["stot"]))
+        for row in table
+        if row["pxname"] == APP and row["svname"] != "BACKEND"
+    }
+
+
+def serving(
+    haproxies: Iterable[HaproxyInstance], nodes: dict[str, TomcatInstance]
+) -> dict[str, str]:
+    """Give the release of each node that every HAProxy sends requests to, by its own answer."""
+    tables = [rows(haproxy) for haproxy in haproxies]
+    found = {}
+    for name, tomcat in nodes.items():
+        if all(table[name].status.startswith("UP") for table in tables):
+            found[name] = release(tomcat)
+    return found
+
+
+def release(tomcat: TomcatInstance) -> str:
+    """Ask the app on the node's own port which release it is; "" without a good answer."""
+    try:
+        answer = httpx2.get(
+            f"http://127.0.0.1:{tomcat.port}/shop/health", timeout=_DEADLINE_S, trust_env=False
+        )
+    except httpx2.HTTPError:
+        return ""
+    return answer.headers.get("X-Release", "") if answer.status_code == httpx2.codes.OK else ""
+
+
+def kill(tomcat: TomcatInstance, name: str, haproxies: Iterable[HaproxyInstance]) -> int | None:
+    """Kill a Tomcat with SIGKILL; give how many requests may have been in flight there.
+
+    Those that HAProxy had given it and not seen answered, and those given between that look and
+    the next one, after its death. None when there was nothing to kill.
+    """
+    process = jvm(tomcat)
+    if process is None:
+        return None
+    asked = tuple(haproxies)
+    before = [rows(haproxy)[name] for haproxy in asked]
+    os.kill(process, signal.SIGKILL)
+    after = [rows(haproxy)[name] for haproxy in asked]
+    return sum(
+        was.in_flight + now.requests - was.requests for was, now in zip(before, after, strict=True)
+    )
+
+
+def jvm(tomcat: TomcatInstance) -> int | None:
+    """Give the process of a Tomcat, None while there is none."""
+    mark = f"-Dcatalina.base={tomcat.base.resolve()}".encode()
+    with contextlib.suppress(OSError, ValueError):
+        process = int((tomcat.base / "pid").read_text())
+        if mark in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0"):
+            return process
+    return None

@@ -1,0 +1,144 @@
+"""The victim: a house to which the misfortunes of a run are done, and the story of it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.support.faulty import Faulty
+from tests.support.house import House
+from tests.support.misfortune import Misfortune, Run, Trouble
+
+_COMMAND_S = 120.0
+
+
+@dataclass
+class Victim:
+    """The house in one run, in the middle of a deployment.
+
+    `story`: what was done, and when (Unix time). `in_flight`: requests that a killed Tomcat may
+    have taken with it. `dead`: killed nodes that nobody has started again.
+    """
+
+    house: House
+    faulty: Faulty
+    deployment: str
+    begun_at: float = field(default_factory=time.time)
+    story: list[tuple[float, str]] = field(default_factory=list)
+    in_flight: int = 0
+    killed: set[str] = field(default_factory=set)
+    dead: set[str] = field(default_factory=set)
+    _commands: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict)
+
+    def suffer(self, run: Run, usual_s: float) -> None:
+        """Do to the house what was drawn, each in its time, until the deployment has ended."""
+        for one in run.misfortunes:
+            if not self._is_due(self.begun_at + one.at * usual_s):
+                self.tell(f"(too late for: {one})")
+                return
+            self.tell(str(one))
+            self._acts()[one.trouble](one)
+
+    def revive(self) -> None:
+        """Start the Tomcats that were left dead, and forget faults that nobody met."""
+        self.faulty.clear()
+        for node in sorted(self.dead):
+            self.tell(f"{node} is started again")
+            self.house.start_tomcat(node)
+        self.dead.clear()
+
+    def finish(self) -> None:
+        """Hear the commands to their end."""
+        for verb in list(self._commands):
+            self._hear(verb)
+
+    def tell(self, text: str) -> None:
+        """Add a line to the story."""
+        self.story.append((time.time(), text))
+
+    def told(self) -> list[str]:
+        """Tell the whole story: what was done, and what the server told, in order of time."""
+        lines = self.story + [
+            (at, f"    {text}") for at, text in self.house.journal.events(self.deployment)
+        ]
+        return [f"{at - self.begun_at:7.2f}  {text}" for at, text in sorted(lines)]
+
+    def _is_due(self, at: float) -> bool:
+        while time.time() < at:
+            if self.house.journal.has_ended(self.deployment):
+                return False
+            time.sleep(min(0.05, max(0.0, at - time.time())))
+        return not self.house.journal.has_ended(self.deployment)
+
+    def _acts(self) -> dict[Trouble, Callable[[Misfortune], None]]:
+        house, faulty = self.house, self.faulty
+        return {
+            Trouble.SERVER_KILLED: self._kill_server,
+            Trouble.SERVER_FROZEN: self._freeze_server,
+            Trouble.HAPROXY_RELOADED: lambda _: house.stage.haproxy.reload(),
+            Trouble.HAPROXY_RESTARTED: lambda _: house.restart_haproxy(),
+            Trouble.TOMCAT_KILLED: self._kill_tomcat,
+            Trouble.BROKER_RESTARTED: lambda _: house.restart_broker(),
+            Trouble.STOP_FAILS: lambda one: faulty.fail_once(one.node, "stop"),
+            Trouble.START_FAILS: lambda one: faulty.fail_once(one.node, "start"),
+            Trouble.HELD: self._hold,
+            Trouble.ROLLED_BACK: lambda _: self._command("rollback"),
+            Trouble.ABORTED: lambda _: self._command("abort"),
+        }
+
+    def _kill_server(self, one: Misfortune) -> None:
+        self.house.kill()
+        time.sleep(one.length_s or 0.0)
+        self.house.start()
+        self.tell("the server is back")
+
+    def _freeze_server(self, one: Misfortune) -> None:
+        with self.house.frozen():
+            time.sleep(one.length_s or 0.0)
+        self.tell("the server goes on")
+
+    def _kill_tomcat(self, one: Misfortune) -> None:
+        lost = self.house.kill_tomcat(one.node)
+        if lost is None:
+            self.tell(f"({one.node} was down)")
+            return
+        self.in_flight += lost
+        self.killed.add(one.node)
+        self.tell(f"{lost} requests may have been in flight on {one.node}")
+        if one.length_s is None:
+            self.dead.add(one.node)
+            return
+        time.sleep(one.length_s)
+        self.house.start_tomcat(one.node)
+
+    def _hold(self, one: Misfortune) -> None:
+        self._command("hold")
+        time.sleep(one.length_s or 0.0)
+        self._command(one.then)
+
+    def _command(self, verb: str) -> None:
+        """Give a command; it is heard to its end in `finish`, for some follow the deployment."""
+        argv = [
+            sys.executable,
+            "-m",
+            "bigred_server",
+            verb,
+            "--config",
+            str(self.house.stage.config),
+        ]
+        pipe = subprocess.PIPE
+        self._commands[verb] = subprocess.Popen(argv, stdout=pipe, stderr=subprocess.STDOUT)
+        if verb != "rollback":
+            self._hear(verb)
+
+    def _hear(self, verb: str) -> None:
+        command = self._commands.pop(verb)
+        try:
+            said, _ = command.communicate(timeout=_COMMAND_S)
+        except subprocess.TimeoutExpired:
+            command.kill()
+            said, _ = command.communicate()
+        told = said.decode().strip().splitlines() or ["nothing"]
+        first = told[0] if command.returncode == 0 else told[-1]
+        self.tell(f"bigred {verb} ended with {command.returncode}: {first}")

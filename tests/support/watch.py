@@ -1,0 +1,139 @@
+"""The watch: sees each node from outside, a hundred times a second, beside a deployment.
+
+So it is known what a node itself took for its requests, its stop and its start, and what of its
+time in hand the deploy server added.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support import neighbours
+from tests.support.house import House
+
+from bigred_broker.program import is_listening
+from bigred_server.journal.acts import ActRecord
+from bigred_server.rollout.act import Kind
+
+_EVERY_S = 0.01
+_CLOSING = frozenset({Kind.DRAIN, Kind.MAINT})
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A node from `at` (Unix time) on: whether it has requests, its port is open, its JVM lives."""
+
+    at: float
+    busy: bool
+    listens: bool
+    lives: bool
+
+
+@dataclass
+class Watch:
+    """What was seen of each node; only changes are kept."""
+
+    house: House
+    seen: dict[str, list[Sight]] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Look once at every node."""
+        with contextlib.suppress(OSError):  # HAProxy is being reloaded
+            tables = [neighbours.rows(haproxy) for haproxy in self.house.stage.haproxies]
+            for name in self.house.stage.nodes:
+                now = self._sight(name, [table[name] for table in tables])
+                kept = self.seen.setdefault(name, [])
+                if not kept or _without_time(kept[-1]) != _without_time(now):
+                    kept.append(now)
+
+    def _sight(self, name: str, rows: Sequence[neighbours.Row]) -> Sight:
+        at, busy = time.time(), any(row.in_flight for row in rows)
+        if all(row.status.startswith("UP") for row in rows):
+            # A node in service is not asked: a hundred more connections a second would be load.
+            return Sight(at, busy, listens=True, lives=True)
+        tomcat = self.house.stage.nodes[name]
+        process = neighbours.jvm(tomcat)
+        lives = process is not None and not _is_zombie(process)
+        return Sight(at, busy, is_listening(tomcat.port), lives)
+
+
+@contextlib.contextmanager
+def watching(house: House) -> Iterator[Watch]:
+    """Watch until the block ends."""
+    watch, over = Watch(house), threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(_EVERY_S):
+            watch.look()
+
+    thread = threading.Thread(target=go_on, name="watch")
+    thread.start()
+    try:
+        yield watch
+    finally:
+        over.set()
+        thread.join(10)
+
+
+def overhead_s(acts: Sequence[ActRecord], seen: Sequence[Sight]) -> float | None:
+    """Give the seconds that the server added to one node's time in hand, None if it had none. Pure.
+
+    From the first door closed to the last one opened, less: requests and sessions that went on;
+    Tomcat's own stop and start, or the Manager's work; smoke tests and warm-up. So what is left
+    holds the way to the node, the swap, HAProxy's check, and every moment until something was
+    noticed. `acts` and `seen` are the node's own.
+    """
+    closed = next((act.begun_at for act in acts if act.kind in _CLOSING), None)
+    opened = next((act.ended_at for act in reversed(acts) if act.kind == Kind.READY), None)
+    if closed is None or opened is None:
+        return None
+    touched = next((act for act in acts if act.kind in (Kind.STOP, Kind.DEPLOY)), None)
+    if touched is None:
+        return None
+    idle = _since(seen, touched.begun_at, lambda sight: not sight.busy)
+    admitted = sum(_length(act) for act in acts if act.kind == Kind.ADMIT)
+    inside = sum(_length(act) for act in acts if act.kind == Kind.DEPLOY) + _jvm_s(seen, closed)
+    return opened - closed - max(0.0, idle - closed) - inside - admitted
+
+
+def _jvm_s(seen: Sequence[Sight], closed: float) -> float:
+    """Give the JVM's own time, from its closed port to its end and from its begin to its port."""
+    after = [sight for sight in seen if sight.at >= closed]
+    shut = _first(after, lambda sight: not sight.listens)
+    gone = _first(after, lambda sight: not sight.lives)
+    back = _first(after, lambda sight: sight.lives and gone is not None and sight.at > gone)
+    ready = _first(after, lambda sight: sight.listens and back is not None and sight.at >= back)
+    if shut is None or gone is None or back is None or ready is None:
+        return 0.0
+    return gone - shut + ready - back
+
+
+def _since(seen: Sequence[Sight], at: float, holds: Callable[[Sight], bool]) -> float:
+    """Say since when something has held at a moment; the moment itself if it does not hold."""
+    since = at
+    for sight in reversed([one for one in seen if one.at <= at]):
+        if not holds(sight):
+            break
+        since = sight.at
+    return since
+
+
+def _first(seen: Sequence[Sight], holds: Callable[[Sight], bool]) -> float | None:
+    return next((sight.at for sight in seen if holds(sight)), None)
+
+
+def _length(act: ActRecord) -> float:
+    return (act.ended_at or act.begun_at) - act.begun_at
+
+
+def _without_time(sight: Sight) -> tuple[bool, bool, bool]:
+    return sight.busy, sight.listens, sight.lives
+
+
+def _is_zombie(process: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    return True

@@ -1,0 +1,152 @@
+"""The ways to roll a site: strategy, reach and sessions; one deployment under load for each."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.support import sshd
+from tests.support.house import House, house, until
+from tests.support.watch import overhead_s, watching
+
+from bigred_broker.messages import Phase
+from bigred_server.demo import samples, visits
+from bigred_server.demo.crowd import Orders, shopping
+from bigred_server.demo.site import Site, Tables
+from bigred_server.rollout.goal import Strategy
+from bigred_server.rollout.policy import Sessions
+from bigred_server.settings import ReachBy
+
+# Users of a site that waits for sessions log out after about this long.
+STAY_S = 3.0
+END_S = 240.0
+
+MORE: Tables = {
+    "apps.shop.deadlines": {"sessions_s": 30.0, "drain_s": 15.0, "old_versions_s": 20.0}
+}
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to roll a site."""
+
+    strategy: Strategy
+    reach: ReachBy
+    sessions: Sessions
+
+    def __str__(self) -> str:
+        return f"{self.strategy} {self.reach} {self.sessions}"
+
+    @property
+    def keeps_sessions(self) -> bool:
+        """Whether no session may be lost."""
+        return self.sessions is not Sessions.MOVE
+
+
+def _all_ways() -> Iterator[Way]:
+    for reach in ReachBy:
+        if reach is not ReachBy.MANAGER:
+            yield Way(Strategy.RESTART, reach, Sessions.MOVE)
+            yield Way(Strategy.RESTART, reach, Sessions.WAIT)
+        yield Way(Strategy.REDEPLOY, reach, Sessions.MOVE)
+        yield Way(Strategy.REDEPLOY, reach, Sessions.WAIT)
+        yield Way(Strategy.PARALLEL, reach, Sessions.PARALLEL)
+
+
+WAYS = tuple(_all_ways())
+
+
+@dataclass(frozen=True)
+class Rolled:
+    """What one deployment cost.
+
+    `failed`: what became of each failed request. `sessions`: how many were made in all, `open` when
+    the deployment began, `lost` in the end; `planned`: how many the plan said would be lost.
+    `overheads_s`: what the server added to each node's time in hand.
+    """
+
+    way: Way
+    phase: Phase
+    reason: str
+    seconds: float
+    requests: int
+    failed: tuple[str, ...]
+    sessions: int
+    open: int
+    lost: int
+    planned: int
+    overheads_s: tuple[float, ...]
+
+    def faults(self) -> list[str]:
+        """Name what must not be."""
+        found = [f"failed: {one}" for one in self.failed[:5]]
+        if self.phase is not Phase.SUCCEEDED:
+            found.append(f"it {self.phase}: {self.reason}")
+        if self.way.keeps_sessions and self.lost:
+            found.append(f"{self.lost} of {self.sessions} sessions were lost")
+        if not self.way.keeps_sessions and self.lost != self.planned:
+            found.append(f"{self.lost} sessions were lost, the plan said {self.planned}")
+        return found
+
+
+@contextlib.contextmanager
+def site(way: Way, nodes: int) -> Iterator[House]:
+    """Set a house that is rolled this way."""
+    with TemporaryDirectory(prefix="sshd-") as folder, contextlib.ExitStack() as stack:
+        ssh = None
+        if way.reach is ReachBy.SSH:
+            place = sshd.make(Path(folder))
+            stack.enter_context(place.start())
+            ssh = place.settings
+        asked = Site(
+            strategy=way.strategy,
+            sessions=way.sessions,
+            reach=way.reach,
+            ssh=ssh,
+            sticky=True,
+            counted=True,
+            more=MORE,
+        )
+        yield stack.enter_context(house(nodes, asked))
+
+
+def orders(way: Way, rate: float, users: int) -> Orders:
+    """Give the customers of such a site."""
+    stay_s = STAY_S if way.sessions is Sessions.WAIT else None
+    return Orders(rate, users=users, pause_s=0.5, stay_s=stay_s)
+
+
+def roll(made: House, way: Way, asked: Orders, version: str) -> Rolled:
+    """Deploy a release once under load, and see what it cost."""
+    stage = made.stage
+    with shopping(stage.folder, stage.urls, asked, f"way-{version}") as crowd:
+        until(lambda: crowd.sessions()[0] >= asked.users * 0.8, 20, "the users have logged in")
+        made.submit(version)
+        planned, opened = made.plan(version)["sessions_lost"], crowd.sessions()[0]
+        begun = time.time()
+        with watching(made) as watch:
+            deployment = made.bigred("deploy", version, "--no-wait").split()[1]
+            phase = made.ended(deployment, END_S)
+        end_s = time.monotonic() + 3 * asked.pause_s
+        until(lambda: time.monotonic() > end_s, 30, "every user has come back once more")
+    acts, told = made.journal.acts(deployment), made.journal.told(deployment)
+    over, requests = crowd.visits(), crowd.seen()
+    added = [
+        overhead_s([act for act in acts if act.node == name], watch.seen[name])
+        for name in stage.nodes
+    ]
+    return Rolled(
+        way=way,
+        phase=phase,
+        reason=told.reason,
+        seconds=(told.ended_at or begun) - begun,
+        requests=len(requests),
+        failed=tuple(f"{one.kind} {one.outcome}" for one in samples.failures(requests)),
+        sessions=len(over),
+        open=opened,
+        lost=len(visits.lost(over)),
+        planned=planned or 0,
+        overheads_s=tuple(one for one in added if one is not None),
+    )

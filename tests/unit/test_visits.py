@@ -1,0 +1,18 @@
+from pathlib import Path
+
+from bigred_server.demo.visits import Fate, Visit, lost, read, write
+
+
+def visit(user: int, ended_s: float, fate: Fate) -> Visit:
+    return Visit(user, "node1", 1.5, ended_s, fate)
+
+
+def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+    written = [visit(1, 2.25, Fate.OPEN), visit(2, 3.0, Fate.LOST)]
+    write(tmp_path / "visits", written)
+    assert read(tmp_path / "visits") == written
+
+
+def test_the_lost_ones_come_in_the_order_in_which_they_were_noticed() -> None:
+    late, early = visit(1, 9.0, Fate.LOST), visit(2, 4.0, Fate.LOST)
+    assert lost([late, visit(3, 5.0, Fate.ENDED), early]) == [early, late]
