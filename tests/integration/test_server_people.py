@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from bigred_broker.messages import Phase
-from bigred_server.daemon import journal_path
 from bigred_server.journal import deployments, lock, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
@@ -96,7 +95,7 @@ class Desk:
 
     @asynccontextmanager
     async def journal(self) -> AsyncIterator[Database]:
-        db = await Database.open(journal_path(self.state))
+        db = await Database.open(self.state / "bigred.db")
         try:
             yield db
         finally:
@@ -120,7 +119,7 @@ class Desk:
 
     @contextmanager
     def server(self) -> Iterator[None]:
-        with lock.held(journal_path(self.state)):
+        with lock.held(self.state / "bigred.db"):
             yield
 
     def kept(self) -> set[str]:

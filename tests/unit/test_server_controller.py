@@ -19,17 +19,22 @@ from bigred_server.journal import acts, deployments, events, releases
 from bigred_server.journal.acts import ActRecord
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
+from bigred_server.journal.sole import Sole
 from bigred_server.pipeline.store import Store
 from bigred_server.release import Release, Stage
 from bigred_server.rollout import controller as loop
 from bigred_server.rollout.act import Act, Kind
 from bigred_server.rollout.adoption import Adoption
+from bigred_server.rollout.command import Command
 from bigred_server.rollout.controller import Controller
+from bigred_server.rollout.goal import Strategy
+from bigred_server.rollout.hooks import Hooks
+from bigred_server.rollout.leadership import Leadership
 from bigred_server.rollout.look import Admin
 from bigred_server.rollout.narrator import Narrator
 from bigred_server.rollout.policy import Policy
 from bigred_server.rollout.simulation import Build, SimulatedFleet, SimulatedNode, SimulatedServer
-from bigred_server.settings import MarkerSettings
+from bigred_server.settings import HookSettings, MarkerSettings
 
 NODES = ("a", "b", "c")
 POLICY = Policy(
@@ -56,6 +61,13 @@ class Site:
     new: Release
     states: list[AppState] = field(default_factory=list)
     told: list[AppEvent] = field(default_factory=list)
+    folder: Path = field(default_factory=Path)
+    hooks: HookSettings = field(default_factory=HookSettings)
+    lead: Leadership = field(default_factory=Sole)
+    settled: int = 0
+
+    async def _settled(self) -> None:
+        self.settled += 1
 
     def controller(self) -> Controller:
         return Controller(
@@ -63,9 +75,13 @@ class Site:
             db=self.db,
             fleet=self.fleet,
             policy=self.fleet.policy,
+            strategy=Strategy.RESTART,
             adoption=self.adoption,
             narrator=Narrator(self.db, self.told.append),
+            hooks=Hooks(self.hooks, self.folder / "hooks"),
+            lead=self.lead,
             tell=self.states.append,
+            settled=self._settled,
         )
 
     @contextlib.asynccontextmanager
@@ -278,7 +294,7 @@ async def test_a_rollback_that_a_person_asked_for_is_done(site: Site) -> None:
 
         await until(b_is_in_hand, 10)
         async with site.db.write() as connection:
-            await deployments.change(connection, "d-1", rollback_asked=True)
+            await deployments.change(connection, "d-1", command=Command.ROLLBACK)
         ended = await site.ends()
     assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "a person asked for the rollback")
     assert site.is_whole(site.old)
@@ -307,7 +323,7 @@ async def test_the_countdown_is_waited_for_unless_a_person_stops_it(site: Site) 
         await until(it_is_told, 5)
         assert site.fleet.acts == []
         async with site.db.write() as connection:
-            await deployments.change(connection, "d-1", rollback_asked=True, reason="not today")
+            await deployments.change(connection, "d-1", command=Command.ABORT, reason="not today")
         ended = await site.ends()
         assert (ended.phase, ended.reason) == (Phase.ABORTED, "not today")
         assert ended.receipt is not None
@@ -398,11 +414,11 @@ async def test_a_journal_that_can_not_be_written_for_a_while_does_not_end_the_lo
     write = getattr(acts, function)
     failures: list[object] = []
 
-    async def fails_twice(*given: object) -> object:
+    async def fails_twice(*given: object, **named: object) -> object:
         if len(failures) < 2:
             failures.append(given)
             raise OperationalError("INSERT", {}, OSError("database is locked"))
-        return await write(*given)
+        return await write(*given, **named)
 
     monkeypatch.setattr(acts, function, fails_twice)
     site.fleet.policy = Policy(**{**vars(POLICY), "tries": 5})

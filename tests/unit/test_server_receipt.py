@@ -1,5 +1,7 @@
 """The receipt: times added up from the acts, requests counted over HAProxy's restarts."""
 
+from dataclasses import replace
+
 import pytest
 
 from bigred_broker.messages import Phase
@@ -7,6 +9,7 @@ from bigred_server.journal.acts import ActRecord
 from bigred_server.journal.deployments import Record
 from bigred_server.rollout import tally
 from bigred_server.rollout.look import Counters
+from bigred_server.rollout.policy import Policy, Sessions
 from bigred_server.rollout.receipt import NodeTimes, node_times, receipt
 
 
@@ -18,6 +21,8 @@ def acts(*told: tuple[str, float, float | None], node: str = "a") -> list[ActRec
     ]
 
 
+POLICY = Policy(min_healthy=1)
+HOOK = acts(("before", 0.0, 1.0), node="")
 ONCE = acts(
     ("maint", 0.0, 0.1),
     ("stop", 2.0, 5.0),
@@ -29,26 +34,30 @@ ONCE = acts(
 
 
 def test_a_node_that_went_once_through_the_cycle() -> None:
-    assert node_times("a", ONCE) == NodeTimes("a", 13.5, 2.0, 3.0, 4.5, 3.5)
+    assert node_times("a", ONCE, POLICY) == NodeTimes("a", 13.5, 0.0, 2.0, 3.0, 4.5, 3.5)
 
 
 def test_a_node_that_was_not_touched() -> None:
-    assert node_times("b", ONCE) == NodeTimes("b")
+    assert node_times("b", ONCE, POLICY) == NodeTimes("b", sessions_lost=0)
 
 
 def test_a_drain_before_maint_counts_from_the_drain() -> None:
-    found = node_times("a", acts(("drain", 0.0, 0.1), ("maint", 9.0, 9.1), ("stop", 10.0, 12.0)))
+    found = node_times(
+        "a", acts(("drain", 0.0, 0.1), ("maint", 9.0, 9.1), ("stop", 10.0, 12.0)), POLICY
+    )
     assert (found.drain_s, found.stop_s) == (10.0, 2.0)
 
 
 def test_a_node_that_was_stopped_already_drains_until_the_swap() -> None:
-    found = node_times("a", acts(("maint", 0.0, 0.1), ("swap", 2.0, 3.0), ("start", 3.0, 4.0)))
+    found = node_times(
+        "a", acts(("maint", 0.0, 0.1), ("swap", 2.0, 3.0), ("start", 3.0, 4.0)), POLICY
+    )
     assert (found.drain_s, found.stop_s) == (2.0, 0.0)
 
 
 def test_maint_said_again_in_the_middle_begins_nothing_anew() -> None:
     again = ONCE[:4] + acts(("maint", 7.0, 7.1)) + ONCE[4:]
-    assert node_times("a", again) == node_times("a", ONCE)
+    assert node_times("a", again, POLICY) == node_times("a", ONCE, POLICY)
 
 
 def test_there_and_back_is_the_sum_of_both() -> None:
@@ -57,11 +66,11 @@ def test_there_and_back_is_the_sum_of_both() -> None:
                   "done", "")
         for a in ONCE
     ]  # fmt: skip
-    assert node_times("a", ONCE + back) == NodeTimes("a", 33.5, 4.0, 6.0, 9.0, 7.0)
+    assert node_times("a", ONCE + back, POLICY) == NodeTimes("a", 33.5, 0.0, 4.0, 6.0, 9.0, 7.0)
 
 
 def test_an_act_that_never_ended_took_no_time() -> None:
-    found = node_times("a", acts(("maint", 0.0, 0.1), ("stop", 2.0, None)))
+    found = node_times("a", acts(("maint", 0.0, 0.1), ("stop", 2.0, None)), POLICY)
     assert (found.drain_s, found.stop_s, found.seconds) == (2.0, 0.0, 2.0)
 
 
@@ -77,15 +86,18 @@ def test_the_receipt_says_it_all() -> None:
         nodes=("a",),
         skipped=("b",),
     )
-    told = receipt(record, "1.1.0", ONCE, Counters(1000, 1, 2), 113.5)
+    told = receipt(record, "1.1.0", ONCE + HOOK, Counters(1000, 1, 2), POLICY, 113.5)
     assert told.pop("per_node") == [
         {
             "name": "a",
             "seconds": 13.5,
+            "fetch_s": 0.0,
             "drain_s": 2.0,
             "stop_s": 3.0,
             "start_s": 4.5,
             "check_s": 3.5,
+            "sessions": None,
+            "sessions_lost": None,
         }
     ]
     assert told == {
@@ -97,11 +109,54 @@ def test_the_receipt_says_it_all() -> None:
         "who": "office",
         "nodes": 1,
         "skipped": ["b"],
+        "set_aside": [],
         "seconds": 13.5,
         "requests": 1000,
         "failed": 1,
         "retried": 2,
+        "sessions": None,
+        "sessions_lost": None,
+        "hooks": {"before": "done"},
     }
+
+
+def counted(*told: tuple[str, str, int]) -> list[ActRecord]:
+    """Make acts from (kind, the goal's digest, sessions on the node)."""
+    return [
+        ActRecord(number, "d-1", "a", kind, digest, 0.0, 1.0, "done", "", sessions)
+        for number, (kind, digest, sessions) in enumerate(told)
+    ]
+
+
+def test_sessions_that_are_there_when_tomcat_stops_are_lost() -> None:
+    found = node_times("a", counted(("maint", "new", 10), ("stop", "new", 9)), POLICY)
+    assert (found.sessions, found.sessions_lost) == (10, 9)
+
+
+def test_a_stop_that_was_tried_again_loses_no_session_twice() -> None:
+    there = (("maint", "new", 10), ("stop", "new", 9), ("stop", "new", 9))
+    assert node_times("a", counted(*there), POLICY).sessions_lost == 9
+    back = (*there, ("maint", "old", 3), ("stop", "old", 2))
+    assert node_times("a", counted(*back), POLICY).sessions_lost == 11
+
+
+def test_shared_sessions_are_never_lost() -> None:
+    policy = replace(POLICY, sessions_shared=True)
+    assert node_times("a", counted(("stop", "new", 9)), policy).sessions_lost == 0
+
+
+def test_beside_each_other_only_what_is_taken_away_loses_its_sessions() -> None:
+    policy = replace(POLICY, sessions=Sessions.PARALLEL)
+    there = (("drain", "new", 10), ("deploy", "new", 10))
+    assert node_times("a", counted(*there), policy).sessions_lost == 0
+    back = (*there, ("undeploy", "old", 4))
+    assert node_times("a", counted(*back), policy).sessions_lost == 4
+
+
+def test_a_release_that_is_fetched_takes_its_time_while_the_node_serves() -> None:
+    fetched = acts(("fetch", 0.0, 3.0), ("maint", 3.0, 3.1), ("stop", 4.0, 5.0))
+    found = node_times("a", fetched, POLICY)
+    assert (found.fetch_s, found.drain_s, found.stop_s) == (3.0, 1.0, 1.0)
 
 
 # --- the tally -----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 from bigred_broker.messages import AppEventType, NodeState, Phase
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage
-from bigred_server.rollout.deployment import Goal
+from bigred_server.rollout.goal import Goal
 from bigred_server.rollout.look import Admin, Answer, NodeLook
 from bigred_server.status import app_state, changes, phase_text, utc
 

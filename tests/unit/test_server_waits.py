@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bigred_server.rollout.deployment import Goal
+from bigred_server.rollout.goal import Goal
 from bigred_server.rollout.look import Admin, Answer, NodeLook
 from bigred_server.rollout.station import Station
 from bigred_server.rollout.waits import Wait, last_progress_s, track, tried

@@ -113,7 +113,11 @@ def _may_set_aside(view: View, found: Fault) -> bool:
     where = view.stations[found.node]
     others = [name for name in view.active if name != found.node]
     # Requests that do not end are no fault of the node's; the policy has said what to do then.
-    if where is Station.DRAINING or len(others) < max(1, view.policy.min_healthy):
+    if where is Station.DRAINING:
+        return False
+    # Without it the others must be enough, also while one more of them is taken.
+    is_done = all(view.stations[name] is Station.SERVING for name in others)
+    if len(others) - (0 if is_done else 1) < max(1 if is_done else 0, view.policy.min_healthy):
         return False
     passed_elsewhere = any(view.stations[name] is Station.SERVING for name in others)
     return passed_elsewhere or where not in BUILD_STATIONS
