@@ -8,7 +8,7 @@ from bigred_server.rollout.goal import Strategy
 from bigred_server.rollout.look import Admin, Answer, NodeLook, Version
 from bigred_server.rollout.station import Station, station
 from bigred_server.rollout.step import door, lacks_release, step
-from bigred_server.rollout.view import View
+from bigred_server.rollout.view import View, is_serving
 from bigred_server.rollout.waits import track
 
 # More acts than any way has: one that goes round in circles ends all the same.
@@ -33,8 +33,9 @@ def _next(view: View, name: str) -> Act | None:
     if where is Station.SERVING:
         return None
     if where is Station.TAKING:
-        kind = Kind.FETCH if lacks_release(view, name) else door(view)
-        return Act(kind, name, view.goal)
+        # A node that serves nobody is closed first, and what it lacks comes later.
+        fetches = is_serving(view.looks[name]) and lacks_release(view, name)
+        return Act(Kind.FETCH if fetches else door(view), name, view.goal)
     return step(view, name, where)
 
 
