@@ -233,7 +233,7 @@ def test_the_whole_is_its_batches_and_the_watches_between(
 async def test_the_verb_asks_haproxy_and_the_journal_and_tells_them_nothing(
     tmp_path: Path,
 ) -> None:
-    fake = FakeHaproxy({f"node{number}": FakeServer() for number in range(1, 4)})
+    fake = FakeHaproxy({f"node{number}": FakeServer() for number in range(1, 3)})
     socket, state, config = tmp_path / "admin.sock", tmp_path / "state", tmp_path / "bigred.toml"
     text = example().replace("/run/haproxy/admin.sock", str(socket))
     config.write_text(text.replace("/var/lib/bigred", str(state)), encoding="utf-8")
