@@ -78,7 +78,7 @@ def test_nodes_that_are_down_are_skipped_and_said_to_be() -> None:
     found = made(a=ON_OLD, b=DOWN, c=ON_OLD)
     assert (found.batches, found.skipped) == ((("a",), ("c",)), ("b",))
     assert [node.steps == () for node in found.nodes] == [False, True, False]
-    assert found.nodes[1].trouble == "HAProxy sends it nothing: ready, not up"
+    assert found.nodes[1].trouble == "HAProxy finds it down"
 
 
 def test_a_node_that_serves_the_release_already_is_left_alone() -> None:

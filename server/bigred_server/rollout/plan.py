@@ -13,7 +13,7 @@ from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.estimate import History, node_seconds, whole_seconds
 from bigred_server.rollout.goal import Strategy
 from bigred_server.rollout.hook import Hook, HookState
-from bigred_server.rollout.look import Looks, NodeLook
+from bigred_server.rollout.look import Admin, Looks, NodeLook
 from bigred_server.rollout.policy import Policy, Sessions
 from bigred_server.rollout.prepare import prepare
 from bigred_server.rollout.station import Station
@@ -168,7 +168,8 @@ def _trouble(view: View, look: NodeLook, *, waits_for_load: bool) -> str:
     if look.trouble:
         return look.trouble
     if not is_serving(look):
-        return f"HAProxy sends it nothing: {look.admin}" + ("" if look.up else ", not up")
+        down = look.admin is Admin.READY
+        return "HAProxy finds it down" if down else f"HAProxy has it in {look.admin}"
     return sentences.NO_HEADROOM if waits_for_load else ""
 
 
