@@ -23,7 +23,7 @@ from bigred_server.settings import example
 BIGRED = Path(sys.executable).with_name("bigred")
 VERBS = (
     *("init", "mosquitto", "server", "submit", "status"),
-    *("deploy", "hold", "continue", "abort", "rollback", "history", "show"),
+    *("plan", "deploy", "hold", "continue", "abort", "rollback", "history", "show"),
     *("release", "token", "doctor", "demo"),
 )
 DEADLINE_S = 30.0

@@ -14,6 +14,7 @@ _VERBS = {
     "server": ("bigred_server.cli.server", "Run the deploy server."),
     "submit": ("bigred_server.cli.submit", "Hand in a WAR as a release."),
     "status": ("bigred_server.cli.status", "Show releases, nodes and the running deployment."),
+    "plan": ("bigred_server.cli.plan", "Show what a deployment would do, and touch nothing."),
     "deploy": ("bigred_server.cli.deploy", "Make a release live, and follow it."),
     "hold": ("bigred_server.cli.command:hold", "Hold the running deployment where it is safe."),
     "continue": ("bigred_server.cli.command:go_on", "Go on with a deployment that is held."),

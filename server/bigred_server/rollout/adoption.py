@@ -10,7 +10,7 @@ from bigred_server.journal.database import Database
 from bigred_server.pipeline import intake
 from bigred_server.pipeline.store import Store
 from bigred_server.release import Release, Stage
-from bigred_server.rollout.look import Looks
+from bigred_server.rollout.look import UNTOLD, Looks
 from bigred_server.settings import MarkerSettings
 
 
@@ -38,17 +38,11 @@ class Adoption:
 
         None when there is nothing: the app's very first release. A bad release is no way back.
         """
-        bad = {release.digest for release in known.values() if release.stage is Stage.BAD}
-        out = {new, *bad}
-        counts = Counter(x.digest for x in looks.values() if x.digest and x.digest not in out)
-        if counts:
-            digest = counts.most_common(1)[0][0]
-            if digest in known:
-                return known[digest]
-            node = next(name for name, look in looks.items() if look.digest == digest)
-            return await self._adopt(looks, node)
-        live = (r for r in known.values() if r.stage is Stage.LIVE and r.digest != new)
-        return next(live, None)
+        digest = way_back(looks, new, known)
+        if digest is None or digest in known:
+            return known[digest] if digest else None
+        node = next(name for name, look in looks.items() if look.digest == digest)
+        return await self._adopt(looks, node)
 
     async def _adopt(self, looks: Looks, node: str) -> Release:
         look = looks[node]
@@ -59,3 +53,17 @@ class Adoption:
                 return known
         said = look.answer.marker
         return await intake.adopt(self.db, self.store, self.marker, self.app, self.wars[node], said)
+
+
+def way_back(looks: Looks, new: str, known: Mapping[str, Release]) -> str | None:
+    """Name what to go back to: what most nodes run besides the new release, else the live one.
+
+    None when there is nothing. A bad release is no way back, nor is one whose bytes nobody sees.
+    """
+    bad = {release.digest for release in known.values() if release.stage is Stage.BAD}
+    out = {new, UNTOLD, *bad}
+    counts = Counter(x.digest for x in looks.values() if x.digest and x.digest not in out)
+    if counts:
+        return counts.most_common(1)[0][0]
+    live = (r.digest for r in known.values() if r.stage is Stage.LIVE and r.digest != new)
+    return next(live, None)

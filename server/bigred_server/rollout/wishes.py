@@ -26,7 +26,7 @@ async def deploy(db: Database, store: Store, app: str, version: str | None, who:
     """
     async with db.write() as connection:
         await _refuse_while_running(connection, app)
-        release = _choose(await releases.of_app(connection, app), app, version)
+        release = chosen(await releases.of_app(connection, app), app, version)
         return await _add(connection, store, release, who)
 
 
@@ -95,15 +95,23 @@ def _mend(version: str) -> str:
 
 async def _refuse_while_running(db: AsyncConnection, app: str) -> None:
     running = await deployments.running(db, app)
-    if running is None:
-        return
-    what = f"deployment {running.id} of {app} by {running.who} is running ({running.phase})"
+    if running is not None:
+        raise DeploymentError(in_the_way(running))
+
+
+def in_the_way(running: Record) -> str:
+    """Say that no other deployment can begin while one runs."""
+    what = f"deployment {running.id} of {running.app} by {running.who} is running ({running.phase})"
     if running.mends is not None:
         what += f": {orders.mending(running)}"
-    raise DeploymentError(f"{what}; follow it with: bigred show --follow {running.id}")
+    return f"{what}; follow it with: bigred show --follow {running.id}"
 
 
-def _choose(known: list[Release], app: str, version: str | None) -> Release:
+def chosen(known: list[Release], app: str, version: str | None) -> Release:
+    """Give the release that is to be deployed, the candidate when no version is named.
+
+    Raises DeploymentError, or ReleaseError, when that can't be.
+    """
     if version is None:
         found = candidate(known)
         if found is None:
@@ -122,14 +130,19 @@ def _choose(known: list[Release], app: str, version: str | None) -> Release:
     return release
 
 
-async def _add(
-    db: AsyncConnection, store: Store, release: Release, who: str, takes_back: str | None = None
-) -> Record:
+def need_war(store: Store, release: Release) -> None:
+    """Raise DeploymentError unless the WAR of a release is in the store."""
     if not store.has(release.digest):
         raise DeploymentError(
             f"the WAR of {release.app} {release.version} is not in {store.folder} any more: "
             "submit it again"
         )
+
+
+async def _add(
+    db: AsyncConnection, store: Store, release: Release, who: str, takes_back: str | None = None
+) -> Record:
+    need_war(store, release)
     record = Record(
         id=deployments.new_id(),
         app=release.app,

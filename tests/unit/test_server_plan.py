@@ -1,0 +1,261 @@
+"""The plan: the rollout's own rules, asked beforehand; figures from what earlier ones took."""
+
+import asyncio
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any  # a receipt is JSON
+
+import pytest
+from click.testing import CliRunner
+from tests.support.views import BLIND, DOWN, NEW, OLD, ON_NEW, ON_OLD, POLICY
+
+from bigred_broker.messages import Phase
+from bigred_server.cli import bigred
+from bigred_server.haproxy.fake import FakeHaproxy, FakeServer
+from bigred_server.journal import releases
+from bigred_server.journal.database import Database
+from bigred_server.release import Release, Stage
+from bigred_server.rollout import sentences
+from bigred_server.rollout.deployment import Deployment
+from bigred_server.rollout.estimate import node_seconds, whole_seconds
+from bigred_server.rollout.goal import Goal, Strategy
+from bigred_server.rollout.hook import Hook
+from bigred_server.rollout.look import NodeLook, Version
+from bigred_server.rollout.plan import UNCOUNTED, Plan, plan, to_be
+from bigred_server.rollout.policy import Policy, Sessions
+from bigred_server.settings import example
+
+DIGEST = "1" * 64
+
+HELD = replace(ON_OLD, versions=(Version("", "old", sessions=7),))
+KEPT = replace(ON_OLD, kept=frozenset({"new"}))
+LACKS = replace(ON_OLD, kept=frozenset())
+
+
+def made(
+    policy: Policy = POLICY,
+    goal: Goal = NEW,
+    previous: Goal | None = OLD,
+    hindrance: str = "",
+    queued: int = 0,
+    history: tuple[dict[str, Any], ...] = (),
+    **looks: NodeLook,
+) -> Plan:
+    named = {name: replace(look, name=name) for name, look in looks.items()}
+    deployment = Deployment("", "shop", Phase.PREPARING, goal, previous)
+    return plan(to_be(deployment, named, policy, queued), history, hindrance)
+
+
+def receipt(outcome: Phase = Phase.SUCCEEDED, **seconds: float) -> dict[str, Any]:
+    nodes = [{"name": name, "seconds": taken} for name, taken in seconds.items()]
+    return {"outcome": str(outcome), "per_node": nodes}
+
+
+@pytest.mark.parametrize(
+    ("policy", "batches"),
+    [
+        (Policy(min_healthy=1), [["a"], ["b"], ["c"], ["d"]]),
+        (Policy(min_healthy=1, batch=2), [["a"], ["b", "c"], ["d"]]),
+        (Policy(min_healthy=1, batch=9), [["a"], ["b", "c", "d"]]),
+        (Policy(min_healthy=2, batch=9), [["a"], ["b", "c"], ["d"]]),
+        (Policy(min_healthy=3, batch=9), [["a"], ["b"], ["c"], ["d"]]),
+        (Policy(min_healthy=0, batch=9, canary=0), [["a", "b", "c", "d"]]),
+        (Policy(min_healthy=1, batch=2, canary=2), [["a"], ["b"], ["c", "d"]]),
+    ],
+)
+def test_canaries_go_first_and_batches_never_leave_too_few(
+    policy: Policy, batches: list[list[str]]
+) -> None:
+    found = made(policy, a=ON_OLD, b=ON_OLD, c=ON_OLD, d=ON_OLD)
+    assert found.could_begin
+    assert [list(batch) for batch in found.batches] == batches
+
+
+def test_nodes_that_are_down_are_skipped_and_said_to_be() -> None:
+    found = made(a=ON_OLD, b=DOWN, c=ON_OLD)
+    assert (found.batches, found.skipped) == ((("a",), ("c",)), ("b",))
+    assert [node.steps == () for node in found.nodes] == [False, True, False]
+    assert found.nodes[1].trouble == "HAProxy finds it down"
+
+
+def test_a_node_that_serves_the_release_already_is_left_alone() -> None:
+    found = made(a=ON_NEW, b=ON_OLD, c=ON_OLD)
+    assert found.batches == (("b",), ("c",))
+    assert (found.nodes[0].steps, found.nodes[0].fate) == ((), "untouched")
+
+
+@pytest.mark.parametrize(
+    ("looks", "reason"),
+    [
+        ({"a": ON_OLD, "b": DOWN}, sentences.too_few(1, 2, 1)),
+        ({"a": ON_OLD, "b": ON_OLD, "c": BLIND}, sentences.FLEET_UNKNOWN),
+        (
+            {"a": ON_OLD, "b": replace(ON_OLD, digest=None, trouble="no answer by SSH")},
+            sentences.unreachable("b", "no answer by SSH"),
+        ),
+        (
+            {"a": replace(LACKS, free=1), "b": LACKS, "c": LACKS},
+            sentences.no_room("a", 1, 64 << 20),
+        ),
+    ],
+)
+def test_what_could_not_begin_says_why_and_touches_nothing(
+    looks: dict[str, NodeLook], reason: str
+) -> None:
+    found = made(POLICY, NEW, OLD, "", 0, (), **looks)
+    assert (found.could_begin, found.reason) == (False, reason)
+    assert (found.batches, found.seconds, found.sessions_lost) == ((), None, 0)
+    assert all(node.steps == () for node in found.nodes)
+
+
+def test_a_deployment_that_runs_is_in_the_way() -> None:
+    found = made(hindrance="another runs", a=ON_OLD, b=ON_OLD)
+    assert (found.could_begin, found.reason, found.batches) == (False, "another runs", ())
+
+
+def test_the_very_first_release_goes_to_nodes_that_serve_nobody() -> None:
+    bare = replace(DOWN, digest="", kept=frozenset())
+    found = made(previous=None, a=bare, b=bare, c=bare)
+    assert found.batches == (("a",), ("b", "c"))
+    assert found.nodes[0].steps == ("maint", "fetch", "swap", "start", "admit", "ready")
+
+
+ONE = Version("", "old", sessions=3)
+
+
+@pytest.mark.parametrize(
+    ("look", "strategy", "sessions", "steps"),
+    [
+        (KEPT, Strategy.RESTART, Sessions.MOVE, "maint stop swap start admit ready"),
+        (LACKS, Strategy.RESTART, Sessions.MOVE, "fetch maint stop swap start admit ready"),
+        (
+            replace(LACKS, versions=(ONE,)),
+            Strategy.RESTART,
+            Sessions.WAIT,
+            "fetch drain maint stop swap start admit ready",
+        ),
+        (KEPT, Strategy.REDEPLOY, Sessions.MOVE, "maint deploy admit ready"),
+        (
+            replace(KEPT, versions=(ONE,)),
+            Strategy.PARALLEL,
+            Sessions.PARALLEL,
+            "drain deploy admit ready",
+        ),
+    ],
+)
+def test_the_steps_of_a_node_are_those_of_its_strategy(
+    look: NodeLook, strategy: Strategy, sessions: Sessions, steps: str
+) -> None:
+    policy = Policy(min_healthy=1, sessions=sessions)
+    found = made(policy, Goal("new", "2", strategy), a=look, b=ON_OLD)
+    assert " ".join(found.nodes[0].steps) == steps
+
+
+@pytest.mark.parametrize(
+    ("look", "sessions", "shared", "fate", "lost"),
+    [
+        (HELD, Sessions.MOVE, False, "moved, lost unless the app can rebuild them", 14),
+        (HELD, Sessions.MOVE, True, "kept: shared", 0),
+        (HELD, Sessions.WAIT, False, "waited for, up to 1800 s; what is left then is lost", 0),
+        (HELD, Sessions.PARALLEL, False, "stay on the old version", 0),
+        (ON_OLD, Sessions.MOVE, False, UNCOUNTED, None),
+        (ON_OLD, Sessions.WAIT, False, UNCOUNTED, None),
+        (ON_OLD, Sessions.MOVE, True, "kept: shared", 0),
+    ],
+)
+def test_what_becomes_of_sessions(
+    look: NodeLook, sessions: Sessions, shared: bool, fate: str, lost: int | None
+) -> None:
+    policy = Policy(min_healthy=1, sessions=sessions, sessions_shared=shared)
+    strategy = Strategy.PARALLEL if sessions is Sessions.PARALLEL else Strategy.RESTART
+    found = made(policy, replace(NEW, strategy=strategy), a=look, b=look)
+    assert [node.fate for node in found.nodes] == [fate, fate]
+    assert found.sessions_lost == lost
+
+
+def test_only_the_sessions_of_nodes_that_are_touched_are_lost() -> None:
+    assert made(a=HELD, b=HELD, c=replace(ON_NEW, versions=HELD.versions)).sessions_lost == 14
+
+
+def test_nodes_that_could_not_carry_the_load_are_told() -> None:
+    full = replace(ON_OLD, in_flight=9, capacity=10)
+    found = made(a=full, b=full)
+    assert [node.carried for node in found.nodes] == [False, False]
+    assert [node.trouble for node in found.nodes] == [sentences.NO_HEADROOM] * 2
+    assert found.batches == (("a",), ("b",))
+    assert not made(queued=1, a=ON_OLD, b=ON_OLD).nodes[0].carried
+
+
+def test_hooks_are_named_in_their_order() -> None:
+    policy = Policy(min_healthy=1, hooks=frozenset(Hook))
+    found = made(policy, a=ON_OLD, b=ON_OLD)
+    assert (found.could_begin, found.hooks) == (True, (Hook.BEFORE, Hook.AFTER))
+
+
+def test_a_nodes_time_is_its_own_median_else_that_of_all_else_unknown() -> None:
+    history = (
+        receipt(a=10.0, b=30.0),
+        receipt(a=12.0, b=0.0),
+        receipt(a=20.0),
+        receipt(Phase.ROLLED_BACK, a=900.0, c=900.0),
+    )
+    assert node_seconds("a", history) == 12.0
+    assert node_seconds("b", history) == 30.0
+    assert node_seconds("c", history) == 16.0
+    assert node_seconds("a", history[3:]) is None
+
+
+BAKED = Policy(min_healthy=1, canary_bake_s=60.0, batch_bake_s=10.0, last_bake_s=100.0)
+
+
+@pytest.mark.parametrize(
+    ("batches", "policy", "whole"),
+    [
+        ([["a"], ["b", "c"]], POLICY, 10.0 + 30.0),
+        ([["a"], ["b", "c"]], BAKED, 10.0 + 60.0 + 30.0 + 100.0),
+        ([["a"], ["b"], ["c"]], BAKED, 10.0 + 60.0 + 20.0 + 10.0 + 30.0 + 100.0),
+        ([["a"], ["b"]], replace(BAKED, canary=0), 10.0 + 10.0 + 20.0 + 100.0),
+        ([["a"]], BAKED, 10.0 + 100.0),
+        ([["a"], ["d"]], POLICY, None),
+        ([], POLICY, 0.0),
+    ],
+)
+def test_the_whole_is_its_batches_and_the_watches_between(
+    batches: list[list[str]], policy: Policy, whole: float | None
+) -> None:
+    seconds = {"a": 10.0, "b": 20.0, "c": 30.0, "d": None}
+    assert whole_seconds(batches, seconds, policy) == whole
+
+
+async def test_the_verb_asks_haproxy_and_the_journal_and_tells_them_nothing(
+    tmp_path: Path,
+) -> None:
+    fake = FakeHaproxy({f"node{number}": FakeServer() for number in range(1, 3)})
+    socket, state, config = tmp_path / "admin.sock", tmp_path / "state", tmp_path / "bigred.toml"
+    text = example().replace("/run/haproxy/admin.sock", str(socket))
+    config.write_text(text.replace("/var/lib/bigred", str(state)), encoding="utf-8")
+    (state / "releases").mkdir(parents=True)
+    (state / "releases" / f"{DIGEST}.war").touch()
+    db = await Database.open(state / "bigred.db")
+    async with db.write() as connection:
+        release = Release("shop", DIGEST, "1.1.0", "1.1.0", Stage.READY, 1.0, author="Ada")
+        await releases.add(connection, release)
+    await db.close()
+    before = rows(state / "bigred.db")
+    async with fake.listen(str(socket)):
+        arguments = ["plan", "--json", "--config", str(config)]
+        done = await asyncio.to_thread(CliRunner().invoke, bigred, arguments)
+    told = json.loads(done.output)
+    assert (done.exit_code, told["could_begin"], told["release"]) == (0, True, "1.1.0")
+    assert [node["name"] for node in told["nodes"]] == list(fake.servers)
+    assert fake.commands
+    assert all(command.startswith("show ") for command in fake.commands), fake.commands
+    assert rows(state / "bigred.db") == before
+
+
+def rows(journal: Path) -> list[str]:
+    with closing(sqlite3.connect(journal)) as db:
+        return list(db.iterdump())
