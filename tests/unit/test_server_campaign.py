@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 import pytest
@@ -12,9 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bigred_broker.messages import Phase
 from bigred_server.rollout.act import Act, Kind
+from bigred_server.rollout.command import Command
 from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.look import Admin
-from bigred_server.rollout.policy import OnDrainDeadline, Policy
+from bigred_server.rollout.policy import OnDrainDeadline, Policy, Sessions
 from bigred_server.rollout.simulation import (
     Build,
     Fate,
@@ -70,7 +71,9 @@ class Run:
         policy = Policy(
             min_healthy=random.randrange(len(names)),
             batch=random.choice([1, 1, 2, 3]),
-            drain_first_s=random.choice([0.0, 0.0, 4.0]),
+            sessions=random.choice([Sessions.MOVE, Sessions.MOVE, Sessions.WAIT]),
+            sessions_s=random.choice([0.0, 4.0]),
+            hold_s=30.0,
             drain_s=random.choice([0.0, 5.0, 8.0]),
             on_drain_deadline=random.choice(list(OnDrainDeadline)),
             stop_s=20.0,
@@ -151,6 +154,7 @@ class Run:
         """End all trouble."""
         self.trouble = 0.0
         self.fleet.haproxy_away = False
+        self.rollout.ask(Command.CONTINUE)
         for name, node in self.fleet.nodes.items():
             node.hangs = False
             if not node.alive:
@@ -173,7 +177,7 @@ class Run:
         elif what == 2:
             self.fleet.haproxy_away = not self.fleet.haproxy_away
         elif what == 8:
-            self.rollout.deployment = replace(self.rollout.deployment, rollback_asked=True)
+            self.rollout.ask(self.random.choice(list(Command)))
         else:
             self._happen_at(what, name)
 
@@ -207,6 +211,7 @@ class Run:
         match deployment.phase:
             case Phase.SUCCEEDED:
                 found += self._not_on(NEW[self.kind])
+                found += self._not_out()
             case Phase.ROLLED_BACK:
                 found += self._not_on(OLD)
             case Phase.ABORTED:
@@ -223,8 +228,13 @@ class Run:
         return [
             f"{name}: {looks[name]}"
             for name in deployment.nodes
+            if build is OLD or name not in deployment.set_aside
             if not is_serving(looks[name]) or not is_proven(looks[name], build.goal)
         ]
+
+    def _not_out(self) -> list[str]:
+        looks, left_out = self.rollout.at_end, self.rollout.deployment.set_aside
+        return [f"{name} is in the pool" for name in left_out if is_serving(looks[name])]
 
     def story(self) -> str:
         """Tell the run, so that it can be understood."""

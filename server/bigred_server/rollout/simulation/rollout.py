@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bigred_server.rollout.act import Act, Busy
+from bigred_server.rollout.command import Command, refusal
 from bigred_server.rollout.decide import decide
 from bigred_server.rollout.decision import Decision
 from bigred_server.rollout.deployment import Deployment
@@ -38,6 +39,7 @@ class SimulatedRollout:
     waits: dict[str, Wait] = field(default_factory=dict)
     decided: list[tuple[float, Decision]] = field(default_factory=list)
     at_end: Looks = field(default_factory=dict)
+    phase_since_s: float = 0.0
     _running: dict[str, tuple[Running, Wait]] = field(default_factory=dict)
     _again: dict[str, Running] = field(default_factory=dict)
     _orphans: list[Running] = field(default_factory=list)
@@ -62,9 +64,16 @@ class SimulatedRollout:
             now_s = self.clock()
             self.waits = track(self.waits, looks, wanted(self.deployment), now_s)
             policy = self.fleet.policy
-            view = View(self.deployment, looks, self.waits, busy, policy, now_s)
+            since_s = self.phase_since_s
+            view = View(self.deployment, looks, self.waits, busy, policy, now_s, since_s)
             self._follow(decide(view), busy)
         self.clock.now_s += tick_s
+
+    def ask(self, command: Command) -> None:
+        """Have a person ask for something; what can't be done now is refused."""
+        asked = self.deployment
+        if not refusal(asked.phase, asked.command, command):
+            self.deployment = replace(asked, command=command)
 
     def crash(self, fate: Callable[[Act], Fate]) -> None:
         """Have the controller die and another one begin, which knows only the journal."""
@@ -78,26 +87,30 @@ class SimulatedRollout:
             else:
                 self.fleet.undo(running)
         self.waits, self._running, self._again = {}, {}, {}
+        self.phase_since_s = self.clock()
 
     def _follow(self, decision: Decision, busy: Busy) -> None:
         for act in decision.acts:
             if act.node not in busy or act.node in self._running:
                 self._launch(act)
-        changed = decision.phase is not self.deployment.phase
-        if decision.acts or changed:
+        before = self.deployment
+        self.deployment = replace(
+            before,
+            phase=decision.phase,
+            nodes=before.nodes if decision.nodes is None else decision.nodes,
+            skipped=before.skipped if decision.skipped is None else decision.skipped,
+            set_aside=before.set_aside if decision.set_aside is None else decision.set_aside,
+            command=None,
+        )
+        if decision.acts or self.deployment != before:
             self.decided.append((self.clock(), decision))
-        if not changed:
+        if decision.phase is before.phase:
             return
+        self.phase_since_s = self.clock()
         if decision.phase.is_outcome:
             self.at_end = self.fleet.see().nodes
         self.reason = decision.reason or self.reason
         self.blames_build = self.blames_build or decision.blames_build
-        self.deployment = replace(
-            self.deployment,
-            phase=decision.phase,
-            nodes=self.deployment.nodes if decision.nodes is None else decision.nodes,
-            skipped=self.deployment.skipped if decision.skipped is None else decision.skipped,
-        )
 
     def _launch(self, act: Act) -> None:
         if act.node not in self._running:
