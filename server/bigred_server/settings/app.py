@@ -170,6 +170,23 @@ class AppSettings(Section):
         return self
 
     @model_validator(mode="after")
+    def _can_prove_its_release(self) -> "AppSettings":
+        if self.marker.read is not MarkerSource.MANIFEST:
+            return self
+        if self.strategy is Strategy.PARALLEL:
+            raise ValueError(
+                "marker.read = 'manifest' can't tell the versions of strategy = 'parallel' apart:"
+                " use 'header' or 'body'"
+            )
+        for name, node in self.nodes.items():
+            if node.reach is ReachBy.MANAGER:
+                raise ValueError(
+                    f"nodes.{name}: marker.read = 'manifest' reads the node's WAR, which"
+                    " reach = 'manager' can't: use 'header' or 'body'"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _sessions_fit_the_strategy(self) -> "AppSettings":
         if (self.sessions is Sessions.PARALLEL) != (self.strategy is Strategy.PARALLEL):
             raise ValueError("sessions = 'parallel' and strategy = 'parallel' go together")
