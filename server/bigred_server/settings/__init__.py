@@ -16,9 +16,8 @@ from bigred_server.settings.app import (
     DeadlineSettings,
     HaproxySettings,
     HookSettings,
-    MarkerSettings,
-    MarkerSource,
 )
+from bigred_server.settings.marker import MarkerSettings, MarkerSource
 from bigred_server.settings.node import ManagerSettings, NodeSettings, ReachBy, SshSettings
 
 __all__ = [

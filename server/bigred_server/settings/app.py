@@ -1,20 +1,18 @@
 """`[apps.NAME]`: one app, where it stands and how it is rolled."""
 
-import re
-from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from bigred_broker.messages import Id
 from bigred_broker.settings import Section
 from bigred_server.rollout.goal import Strategy
 from bigred_server.rollout.hook import Hook
 from bigred_server.rollout.policy import OnDeadline, OnDrainDeadline, Policy, Sessions, share
+from bigred_server.settings.marker import MarkerSettings, MarkerSource, Path_
 from bigred_server.settings.node import Command, NodeSettings, ReachBy
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
-Path_ = Annotated[str, Field(pattern=r"^/")]
 Share = Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^[0-9]{1,3}%$")]
 
 
@@ -28,36 +26,6 @@ class HaproxySettings(Section):
     def sockets(self) -> tuple[str, ...]:
         """The Runtime API of every HAProxy before this app."""
         return (self.socket,) if isinstance(self.socket, str) else self.socket
-
-
-class MarkerSource(StrEnum):
-    """Where the running app's release is read."""
-
-    HEADER = "header"
-    BODY = "body"
-    MANIFEST = "manifest"
-
-
-class MarkerSettings(Section):
-    """`[apps.NAME.marker]`."""
-
-    path: Path_
-    status: Annotated[int, Field(ge=100, le=599)] = 200
-    read: MarkerSource = MarkerSource.HEADER
-    name: str = "X-Release"
-    pattern: str = ""
-    expects: Literal["version", "commit", "digest"] = "version"
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
-            raise ValueError(f"no regular expression: {error}") from error
-        if pattern and groups != 1:
-            raise ValueError("needs exactly one group: the release")
-        return pattern
 
 
 class AdmissionSettings(Section):
@@ -166,6 +134,23 @@ class AppSettings(Section):
             if self.sessions is Sessions.WAIT and node.manager is None:
                 raise ValueError(
                     f"nodes.{name}: sessions = 'wait' needs the table manager: it counts them"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _can_prove_its_release(self) -> "AppSettings":
+        if self.marker.read is not MarkerSource.MANIFEST:
+            return self
+        if self.strategy is Strategy.PARALLEL:
+            raise ValueError(
+                "marker.read = 'manifest' can't tell the versions of strategy = 'parallel' apart:"
+                " use 'header' or 'body'"
+            )
+        for name, node in self.nodes.items():
+            if node.reach is ReachBy.MANAGER:
+                raise ValueError(
+                    f"nodes.{name}: marker.read = 'manifest' reads the node's WAR, which"
+                    " reach = 'manager' can't: use 'header' or 'body'"
                 )
         return self
 

@@ -1,0 +1,48 @@
+"""What an app's settings must not say together."""
+
+import pytest
+from pydantic import ValidationError
+
+from bigred_server.settings.app import AppSettings
+
+_MANAGER = {"user": "bigred", "password_file": "/etc/bigred/manager.password"}
+_FAR = {"url": "http://127.0.0.1:8080", "reach": "manager", "manager": _MANAGER}
+_NEAR = {
+    "url": "http://127.0.0.1:8080",
+    "war": "/srv/tomcat/webapps/shop.war",
+    "manager": _MANAGER,
+}
+
+
+def _app(read: str, strategy: str, node: dict[str, object]) -> AppSettings:
+    return AppSettings.model_validate(
+        {
+            "strategy": strategy,
+            "sessions": "parallel" if strategy == "parallel" else "move",
+            "haproxy": {"socket": "/run/haproxy/admin.sock", "backend": "shop"},
+            "marker": {"path": "/shop/health", "read": read},
+            "nodes": {"node1": node},
+        }
+    )
+
+
+def test_a_manifest_is_not_read_where_only_http_reaches() -> None:
+    with pytest.raises(ValidationError, match=r"nodes\.node1: marker\.read = 'manifest' reads"):
+        _app("manifest", "redeploy", _FAR)
+
+
+def test_a_manifest_does_not_tell_versions_side_by_side_apart() -> None:
+    with pytest.raises(ValidationError, match="can't tell the versions"):
+        _app("manifest", "parallel", _NEAR)
+
+
+@pytest.mark.parametrize(
+    ("read", "strategy", "node"),
+    [
+        ("manifest", "redeploy", _NEAR),
+        ("header", "redeploy", _FAR),
+        ("body", "parallel", _FAR),
+    ],
+)
+def test_what_can_be_proven_is_taken(read: str, strategy: str, node: dict[str, object]) -> None:
+    assert _app(read, strategy, node).marker.read == read
