@@ -1,0 +1,219 @@
+"""The steps of the other two strategies, told from looks; and the care between deployments."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from tests.support.views import SAYS, kinds
+
+from bigred_broker.messages import Phase
+from bigred_server.rollout import version
+from bigred_server.rollout.act import Act, Kind
+from bigred_server.rollout.care import Aftermath, to_mend, to_tidy
+from bigred_server.rollout.decide import decide
+from bigred_server.rollout.deployment import Deployment
+from bigred_server.rollout.goal import Goal, Strategy
+from bigred_server.rollout.look import UNTOLD, Admin, Answer, NodeLook, Version
+from bigred_server.rollout.policy import Policy, Sessions
+from bigred_server.rollout.view import View, wanted
+from bigred_server.rollout.waits import track
+
+OLD_DIGEST, NEW_DIGEST = "a" * 64, "b" * 64
+FIRST = Version(version.name(1, OLD_DIGEST), OLD_DIGEST)
+SECOND = Version(version.name(2, NEW_DIGEST), NEW_DIGEST)
+MOVE = Policy(min_healthy=1)
+BESIDE = Policy(min_healthy=1, sessions=Sessions.PARALLEL)
+
+
+def seen(
+    strategy: Strategy,
+    look: NodeLook,
+    phase: Phase = Phase.ROLLING,
+    policy: Policy | None = None,
+    waited_s: float = 0.0,
+    wait: Mapping[str, object] | None = None,
+) -> View:
+    """See node a so, and two others that are done."""
+    new, old = Goal(NEW_DIGEST, "2", strategy), Goal(OLD_DIGEST, "1", strategy)
+    going = Deployment("d-1", "shop", phase, new, old, ("a", "b", "c"))
+    goal = wanted(going)
+    answer = SAYS["new"] if goal == new else SAYS["old"]
+    done = NodeLook("", Admin.READY, True, True, 0, goal.digest, True, answer)
+    looks = {
+        "a": replace(look, name="a"),
+        "b": replace(done, name="b"),
+        "c": replace(done, name="c"),
+    }
+    waits = track({}, looks, goal, 100.0)
+    if wait:
+        waits["a"] = replace(waits["a"], **wait)  # type: ignore[arg-type]
+    chosen = policy or (BESIDE if strategy is Strategy.PARALLEL else MOVE)
+    return View(going, looks, waits, {}, chosen, 100.0 + waited_s)
+
+
+def due(view: View) -> Kind | None:
+    """Give what is due at node a."""
+    return kinds(decide(view)).get("a")
+
+
+# --- redeploy ------------------------------------------------------------------------------------
+
+OLD = NodeLook("", Admin.READY, True, True, 2, OLD_DIGEST, True, SAYS["old"])
+CLOSED = replace(OLD, admin=Admin.MAINT, up=False, in_flight=0)
+
+
+@pytest.mark.parametrize(
+    ("look", "kind"),
+    [
+        (OLD, Kind.MAINT),
+        (replace(CLOSED, in_flight=1), None),
+        (CLOSED, Kind.DEPLOY),
+        (replace(CLOSED, digest=UNTOLD), Kind.DEPLOY),
+        (replace(CLOSED, kept=frozenset()), Kind.FETCH),
+        (replace(CLOSED, running=False, answer=Answer()), Kind.START),
+        (replace(CLOSED, running=None, answer=Answer()), None),
+        (replace(CLOSED, digest=NEW_DIGEST, answer=SAYS["500"]), None),
+        (replace(CLOSED, digest=NEW_DIGEST, answer=SAYS["new"]), Kind.ADMIT),
+        (replace(CLOSED, admin=Admin.DRAIN, digest=NEW_DIGEST, answer=SAYS["new"]), Kind.READY),
+    ],
+)
+def test_the_manager_has_its_turn_on_a_drained_node_only(look: NodeLook, kind: Kind | None) -> None:
+    assert due(seen(Strategy.REDEPLOY, look)) is kind
+
+
+def test_an_app_is_never_redeployed_on_a_node_with_traffic() -> None:
+    for admin, in_flight, up, answer in product(Admin, (0, 3), (True, False), SAYS.values()):
+        look = NodeLook("", admin, up, True, in_flight, OLD_DIGEST, True, answer)
+        if due(seen(Strategy.REDEPLOY, look)) is Kind.DEPLOY:
+            assert (admin, in_flight) == (Admin.MAINT, 0)
+
+
+def test_a_deploy_that_failed_is_tried_again_after_a_rest_and_then_blamed_on_the_build() -> None:
+    once = {"tries": 1, "tried_at_s": 100.0, "failure": "FAIL - it did not start"}
+    assert due(seen(Strategy.REDEPLOY, CLOSED, wait=once, waited_s=4.9)) is None
+    assert due(seen(Strategy.REDEPLOY, CLOSED, wait=once, waited_s=5.0)) is Kind.DEPLOY
+    twice = {**once, "tries": 2}
+    canary = seen(Strategy.REDEPLOY, CLOSED, Phase.CANARY, replace(MOVE, min_healthy=3), wait=twice)
+    found = decide(canary)
+    assert (found.phase, found.blames_build) == (Phase.ROLLING_BACK, True)
+
+
+def test_a_manager_that_says_ok_to_nothing_is_not_asked_for_ever() -> None:
+    twice = {"tries": 2, "tried_at_s": 100.0}
+    policy = replace(MOVE, min_healthy=3)
+    view = seen(Strategy.REDEPLOY, CLOSED, Phase.CANARY, policy, waited_s=5.0, wait=twice)
+    assert decide(view).reason == "a: the Manager deployed it 2 times and it is not there"
+
+
+# --- parallel ------------------------------------------------------------------------------------
+
+ALONE = replace(OLD, versions=(replace(FIRST, sessions=7),))
+DOOR = replace(ALONE, admin=Admin.DRAIN, up=False)
+BOTH = replace(
+    DOOR, versions=(replace(FIRST, sessions=7), SECOND), digest=NEW_DIGEST, answer=SAYS["new"]
+)
+
+
+@pytest.mark.parametrize(
+    ("look", "kind"),
+    [
+        (ALONE, Kind.DRAIN),
+        (replace(ALONE, kept=frozenset()), Kind.FETCH),
+        (DOOR, Kind.DEPLOY),
+        (replace(DOOR, admin=Admin.MAINT), Kind.DEPLOY),
+        (replace(DOOR, versions=()), Kind.DEPLOY),
+        (replace(DOOR, running=False, answer=Answer()), Kind.START),
+        (replace(BOTH, answer=SAYS["500"]), None),
+        (replace(BOTH, hushed=True), Kind.ADMIT),
+        (BOTH, Kind.READY),
+        (replace(BOTH, fresh=False), None),
+        (replace(BOTH, admin=Admin.READY, up=True), None),
+        (replace(BOTH, admin=Admin.READY, up=True, hushed=True), Kind.READY),
+    ],
+)
+def test_a_version_is_put_beside_the_old_one_behind_a_closed_door(
+    look: NodeLook, kind: Kind | None
+) -> None:
+    assert due(seen(Strategy.PARALLEL, look)) is kind
+
+
+@pytest.mark.parametrize(
+    ("look", "kind"),
+    [
+        (replace(BOTH, admin=Admin.READY, up=True), Kind.UNDEPLOY),
+        (replace(BOTH, hushed=True), Kind.UNDEPLOY),
+        (replace(DOOR, hushed=True), Kind.ADMIT),
+        (DOOR, Kind.READY),
+        (ALONE, None),
+        (replace(BOTH, versions=(SECOND,)), Kind.DEPLOY),
+    ],
+)
+def test_the_way_back_takes_the_version_in_front_away(look: NodeLook, kind: Kind | None) -> None:
+    view = seen(Strategy.PARALLEL, look, Phase.ROLLING_BACK)
+    assert due(view) is kind
+    if kind is Kind.UNDEPLOY:
+        assert decide(view).acts[0].version == SECOND.name
+
+
+def test_sessions_are_never_driven_off_a_node_by_the_way_forward() -> None:
+    for admin, up, hushed, answer, versions in product(
+        (Admin.READY, Admin.DRAIN),
+        (True, False),
+        (True, False),
+        SAYS.values(),
+        ((FIRST,), (FIRST, SECOND), (SECOND,)),
+    ):
+        digest = versions[-1].digest
+        look = NodeLook("", admin, up, True, 3, digest, True, answer, hushed, versions=versions)
+        assert due(seen(Strategy.PARALLEL, look)) not in (Kind.MAINT, Kind.STOP, Kind.UNDEPLOY)
+
+
+def test_a_new_version_sorts_after_all_that_are_there() -> None:
+    there = (Version(""), Version("2"), Version("0099"), FIRST, SECOND)
+    made = version.following(there, NEW_DIGEST)
+    assert made > max(one.name for one in there)
+    assert version.digest_of(made) == NEW_DIGEST
+    assert version.digest_of("2") == UNTOLD
+    stopped = (FIRST, replace(SECOND, running=False))
+    assert version.newest(stopped) == FIRST
+
+
+# --- care ----------------------------------------------------------------------------------------
+
+LIVE = Goal(OLD_DIGEST, "1")
+SERVES = replace(OLD, name="a")
+ELSEWHERE = replace(OLD, digest=NEW_DIGEST, answer=SAYS["new"])
+
+
+@pytest.mark.parametrize(
+    ("look", "left", "mended"),
+    [
+        (ELSEWHERE, Aftermath(skipped=("a",)), True),
+        (replace(ELSEWHERE, up=False), Aftermath(skipped=("a",)), False),
+        (replace(ELSEWHERE, digest=None), Aftermath(skipped=("a",)), False),
+        (SERVES, Aftermath(skipped=("a",)), False),
+        (ELSEWHERE, Aftermath(), False),
+        (CLOSED, Aftermath(set_aside=("a",)), True),
+        (CLOSED, Aftermath(set_aside=("a",), failed_at={"a": 401.0}), False),
+        (CLOSED, Aftermath(set_aside=("a",), failed_at={"a": 400.0}), True),
+    ],
+)
+def test_a_node_that_was_left_out_is_mended_when_it_is_back(
+    look: NodeLook, left: Aftermath, *, mended: bool
+) -> None:
+    found = to_mend({"a": replace(look, name="a")}, LIVE, left, MOVE, now=1000.0)
+    assert found == ("a" if mended else None)
+
+
+def test_an_old_version_goes_when_its_sessions_are_gone_or_its_time_is_over() -> None:
+    live = Goal(NEW_DIGEST, "2", Strategy.PARALLEL)
+    serving = replace(BOTH, name="a", admin=Admin.READY, up=True)
+    left = Aftermath(ended_at=1000.0)
+    assert to_tidy({"a": serving}, live, left, BESIDE, now=8199.0) == []
+    goes = [Act(Kind.UNDEPLOY, "a", live, FIRST.name)]
+    assert to_tidy({"a": serving}, live, left, BESIDE, now=8200.0) == goes
+    empty = replace(serving, versions=(FIRST, SECOND))
+    assert to_tidy({"a": empty}, live, left, BESIDE, now=1001.0) == goes
+    ours = replace(live, strategy=Strategy.RESTART)
+    assert to_tidy({"a": empty}, ours, left, BESIDE, now=9000.0) == []
