@@ -15,6 +15,7 @@ from tests.support.house import House, house, until
 from tests.support.tap import Tap, speaking
 
 from bigred_broker.messages import Phase
+from bigred_server.demo.config import APP
 from bigred_server.demo.crowd import Orders, shopping
 from bigred_server.demo.sample import Kind
 from bigred_server.demo.samples import failures
@@ -71,7 +72,7 @@ def leader(made: House) -> tuple[str, int]:
     """The server that leads the app, by its name, and its fencing token."""
     engine = create_engine(made.stage.journal, poolclass=NullPool)
     with engine.connect() as db:
-        row = db.execute(select(tables.lease)).mappings().one()
+        row = db.execute(select(tables.lease).where(tables.lease.c.app == APP)).mappings().one()
     return next(name for name in made.stage.site.servers if name in row["holder"]), row["token"]
 
 
