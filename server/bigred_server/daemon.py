@@ -23,7 +23,7 @@ from bigred_server.rollout.adoption import Adoption
 from bigred_server.rollout.controller import Controller
 from bigred_server.rollout.hooks import Hooks
 from bigred_server.rollout.narrator import Narrator
-from bigred_server.settings import AppSettings, ReachBy, ServerSettings, Settings
+from bigred_server.settings import AppSettings, ServerSettings, Settings
 from bigred_server.tomcat.hosts import Hosts as NodeHosts
 from bigred_server.tomcat.probe import client
 
@@ -79,11 +79,6 @@ class Server:
         self._presses = Presses(settings, taken.db, self._fleets, taken.run, self._wake)
 
     def _controller(self, name: str, app: AppSettings, store: Store) -> Controller:
-        wars = {
-            name: node.war
-            for name, node in app.nodes.items()
-            if node.war and node.reach is ReachBy.LOCAL
-        }
         db = self._seat.db
         return Controller(
             app=name,
@@ -91,7 +86,7 @@ class Server:
             fleet=self._fleets[name],
             policy=app.policy(),
             strategy=app.strategy,
-            adoption=Adoption(name, db, store, app.marker, wars),
+            adoption=Adoption(name, db, store, app.marker, self._fleets[name].bring),
             narrator=Narrator(db, self._desk.publish_event),
             hooks=Hooks(app.hooks, self._settings.server.state / "hooks"),
             lead=self._seat.leads[name],

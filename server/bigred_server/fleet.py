@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import httpx2
 
@@ -156,6 +157,10 @@ class RealFleet:
                 seen = await self._admit(act.node)
                 await self._pool.set_state(server, Admin.DRAIN)
                 return seen
+
+    async def bring(self, name: str, target: Path) -> None:
+        """Copy the WAR that lies on a node to a file here. Raises NodeError."""
+        await self._nodes[name].bring(target)
 
     async def _fetch(self, node: Node, act: Act) -> str:
         keep = await self._remembered().wanted()

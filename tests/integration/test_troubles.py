@@ -1,20 +1,21 @@
 """Troubles in mid-deployment, each by itself: it ends as it must, and no request fails."""
 
+import contextlib
 import os
-import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pytest
 from sqlalchemy import NullPool, create_engine, select
 from tests.support import postgresql, sshd
+from tests.support.disk import small_disk
 from tests.support.house import House, house, until
 from tests.support.tap import Tap, speaking
 
 from bigred_broker.messages import Phase
+from bigred_server.demo.config import APP
 from bigred_server.demo.crowd import Orders, shopping
 from bigred_server.demo.sample import Kind
 from bigred_server.demo.samples import failures
@@ -71,7 +72,7 @@ def leader(made: House) -> tuple[str, int]:
     """The server that leads the app, by its name, and its fencing token."""
     engine = create_engine(made.stage.journal, poolclass=NullPool)
     with engine.connect() as db:
-        row = db.execute(select(tables.lease)).mappings().one()
+        row = db.execute(select(tables.lease).where(tables.lease.c.app == APP)).mappings().one()
     return next(name for name in made.stage.site.servers if name in row["holder"]), row["token"]
 
 
@@ -95,20 +96,6 @@ def test_another_server_takes_over_from_a_leader_that_stands_still() -> None:
             assert leader(made)[1] > token
 
 
-@contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[None]:
-    """Mount a disk of so many bytes."""
-    folder.mkdir(parents=True)
-    options = f"size={size}"
-    mount = ["mount", "-t", "tmpfs", "-o", options, "bigred-test", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, timeout=10).returncode != 0:
-        pytest.skip("only root can mount a small disk")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=10)
-
-
 def submit_fat(made: House, version: str, size: int) -> str:
     """Deploy a release whose WAR has so many bytes more that nothing makes smaller."""
     war = made.stage.build(version)
@@ -118,18 +105,43 @@ def submit_fat(made: House, version: str, size: int) -> str:
     return made.bigred("deploy", version, "--no-wait").split()[1]
 
 
-def test_a_node_whose_disk_is_full_is_never_taken(tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    more: Tables = {**QUICK, "apps.shop.nodes.node2": {"kept": str(kept)}}
-    with small_disk(kept, MEGABYTE), house(NODES, Site(more=more)) as made, under_load(made):
+@contextmanager
+def kept_apart(folder: Path, size: int) -> Iterator[House]:
+    """Set a house where node2 keeps its releases on a disk of so many bytes."""
+    more: Tables = {**QUICK, "apps.shop.nodes.node2": {"kept": str(folder)}}
+    with small_disk(folder, size), house(NODES, Site(more=more)) as made:
+        yield made
+
+
+def test_a_node_whose_disk_is_full_keeps_a_deployment_from_beginning(tmp_path: Path) -> None:
+    with kept_apart(tmp_path / "kept", MEGABYTE) as made, under_load(made):
         deployment = submit_fat(made, "2.0.0", 4 * MEGABYTE)
-        assert made.ended(deployment) is not Phase.SUCCEEDED
-        told = made.journal.told(deployment)
-        assert "node2" in told.reason
-        assert "room" in told.reason
-        touched = {act.kind for act in made.journal.acts(deployment) if act.node == "node2"}
-        assert touched <= {Act.FETCH}
-        made.until_serving("1.0.0")
+        assert made.ended(deployment) is Phase.ABORTED
+        reason = made.journal.told(deployment).reason
+        assert reason.startswith("node2: its disk has 0 MiB free"), reason
+        assert made.journal.acts(deployment) == []
+        assert all_serve(made, "1.0.0")
+
+
+def test_a_node_whose_disk_fills_up_meanwhile_is_set_aside_once(tmp_path: Path) -> None:
+    disk = tmp_path / "kept"
+    with kept_apart(disk, 128 * MEGABYTE) as made, under_load(made):
+        deployment = submit_fat(made, "2.0.0", 4 * MEGABYTE)
+        made.until_act(deployment, "node1", Act.MAINT)
+        fill(disk)
+        assert made.ended(deployment) is Phase.SUCCEEDED
+        assert made.receipt(deployment)["set_aside"] == ["node2"]
+        assert made.serving() == {"node1": "2.0.0"}
+        done = {act.kind for act in made.journal.acts(deployment) if act.node == "node2"}
+        assert done == {Act.FETCH, Act.MAINT}
+        assert made.journal.faults(deployment) == []
+
+
+def fill(disk: Path) -> None:
+    """Leave no byte free on a disk."""
+    with (disk / "ballast").open("wb") as file, contextlib.suppress(OSError):
+        while file.write(bytes(MEGABYTE)):
+            file.flush()
 
 
 def test_ssh_cut_in_the_middle_of_an_upload_is_begun_again(tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ class FakeHost:
             trouble=self.trouble,
         )
 
+    async def bring(self, target: Path) -> None:
+        """Remember it."""
+        self._note(f"bring {target}")
+
     async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
         """Remember it."""
         return self._note(f"fetch {source} {digest} {sorted(keep)}")

@@ -1,7 +1,9 @@
 """Tiny WARs to try a Tomcat with: one class opens and serves, and fails as it is told."""
 
+import shutil
 import subprocess
 import zipfile
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from bigred_server.tomcat.instance import find_java
@@ -115,3 +117,12 @@ class Wars:
             if padding:
                 archive.writestr("padding", bytes(padding))
         return war
+
+
+def bringing(wars: Mapping[str, Path]) -> Callable[[str, Path], Awaitable[None]]:
+    """Give what brings the WARs of nodes that lie here."""
+
+    async def bring(node: str, target: Path) -> None:
+        shutil.copyfile(wars[node], target)
+
+    return bring

@@ -15,6 +15,7 @@ from bigred_broker.messages import Phase
 from bigred_server.demo import samples, visits
 from bigred_server.demo.crowd import Orders, shopping
 from bigred_server.demo.site import Site, Tables
+from bigred_server.demo.stage import FIRST
 from bigred_server.rollout.goal import Strategy
 from bigred_server.rollout.policy import Sessions
 from bigred_server.settings import ReachBy
@@ -109,7 +110,11 @@ def site(way: Way, nodes: int) -> Iterator[House]:
             counted=True,
             more=MORE,
         )
-        yield stack.enter_context(house(nodes, asked))
+        made = stack.enter_context(house(nodes, asked))
+        if way.reach is ReachBy.MANAGER:
+            # Nobody sees the bytes that are live; there is a way back when they are handed in.
+            made.submit(FIRST)
+        yield made
 
 
 def orders(way: Way, rate: float, users: int) -> Orders:

@@ -1,11 +1,12 @@
 """What was live before Bigred came: taken in, and what there is to go back to."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from tests.support.wars import bringing
 
 from bigred_server.files import digest_of
 from bigred_server.journal import releases
@@ -13,7 +14,7 @@ from bigred_server.journal.database import Database
 from bigred_server.pipeline.store import Store
 from bigred_server.release import Release, Stage
 from bigred_server.rollout.adoption import Adoption
-from bigred_server.rollout.look import Admin, Answer, NodeLook
+from bigred_server.rollout.look import UNTOLD, Admin, Answer, NodeLook
 from bigred_server.settings import MarkerSettings
 
 
@@ -24,12 +25,13 @@ class Site:
     db: Database
     adoption: Adoption
     folder: Path
+    wars: dict[str, Path]
 
     def runs(self, *versions: str) -> dict[str, NodeLook]:
         """Have the nodes run these versions, "" for none, and look at them."""
         return {
             name: self._look(name, path, version)
-            for (name, path), version in zip(self.adoption.wars.items(), versions, strict=True)
+            for (name, path), version in zip(self.wars.items(), versions, strict=True)
         }
 
     def _look(self, name: str, path: Path, version: str) -> NodeLook:
@@ -67,10 +69,9 @@ class Site:
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     database = await Database.open(tmp_path / "bigred.db")
     wars = {name: tmp_path / f"{name}.war" for name in ("a", "b", "c")}
-    adoption = Adoption(
-        "shop", database, Store(tmp_path / "releases"), MarkerSettings(path="/"), wars
-    )
-    yield Site(database, adoption, tmp_path)
+    store, marker = Store(tmp_path / "releases"), MarkerSettings(path="/")
+    adoption = Adoption("shop", database, store, marker, bringing(wars))
+    yield Site(database, adoption, tmp_path, wars)
     await database.close()
 
 
@@ -85,6 +86,15 @@ async def test_nodes_that_differ_or_do_not_answer_are_left_alone(site: Site) -> 
     await site.adoption.adopt_unanimous(site.runs("0.9", "0.9", ""))
     await site.adoption.adopt_unanimous(site.runs("", "", ""))
     await site.adoption.adopt_unanimous({})
+    assert await site.known() == {}
+
+
+async def test_what_only_says_its_release_is_left_alone_until_its_bytes_are_known(
+    site: Site,
+) -> None:
+    looks = site.runs("0.9", "0.9", "0.9")
+    untold = {name: replace(look, digest=UNTOLD) for name, look in looks.items()}
+    await site.adoption.adopt_unanimous(untold)
     assert await site.known() == {}
 
 

@@ -12,6 +12,7 @@ from zipfile import ZipFile
 import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
+from tests.support.wars import bringing
 
 from bigred_broker.messages import AppEvent, AppState, Phase
 from bigred_server.files import digest_of
@@ -196,7 +197,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         lasts=lambda _act: 0.005,
     )
     store = Store(tmp_path / "releases")
-    adoption = Adoption("shop", database, store, MarkerSettings(path="/"), wars)
+    adoption = Adoption("shop", database, store, MarkerSettings(path="/"), bringing(wars))
     yield Site(database, fleet, adoption, released[0], released[1])
     await database.close()
 

@@ -58,20 +58,26 @@ class Store:
             )
 
     def _put(self, source: Path) -> str:
-        handle, name = tempfile.mkstemp(dir=self.folder, suffix=_PART)
-        os.close(handle)
-        part = Path(name)
-        try:
+        with self.part() as part:
             shutil.copyfile(source, part)
             sync(part)
             digest = digest_of(part)
             part.chmod(0o444)
             part.replace(self.path(digest))
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
         sync(self.folder)
         return digest
+
+    @contextlib.contextmanager
+    def part(self) -> Iterator[Path]:
+        """Give a file for what is on its way here; it goes when the block ends."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.folder, suffix=_PART)
+        os.close(handle)
+        part = Path(name)
+        try:
+            yield part
+        finally:
+            part.unlink(missing_ok=True)
 
     def size(self, digest: str) -> int:
         """Give the size of a release in bytes."""

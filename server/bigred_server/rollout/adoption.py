@@ -1,7 +1,7 @@
 """Adoption: what was live before Bigred came is taken in, so that there is a way back to it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,21 +13,26 @@ from bigred_server.release import Release, Stage
 from bigred_server.rollout.look import UNTOLD, Looks
 from bigred_server.settings import MarkerSettings
 
+Bring = Callable[[str, Path], Awaitable[None]]
+
 
 @dataclass(frozen=True)
 class Adoption:
-    """Takes in the WARs of one app's nodes, which lie at `wars`."""
+    """Takes in the WARs of one app's nodes; `bring` copies that of a node to a file here."""
 
     app: str
     db: Database
     store: Store
     marker: MarkerSettings
-    wars: dict[str, Path]
+    bring: Bring
 
     async def adopt_unanimous(self, looks: Looks) -> None:
         """Make live what all nodes run and answer for; do nothing when they differ."""
         digests = {look.digest for look in looks.values()}
         if len(digests) != 1 or not all(look.digest and look.answer.ok for look in looks.values()):
+            return
+        if UNTOLD in digests:
+            # Only HTTP reaches them, and nobody has handed in yet what they say that they run.
             return
         await self._adopt(looks, next(iter(looks)))
 
@@ -51,8 +56,10 @@ class Adoption:
             if known is not None:
                 await releases.make_live(db, self.app, known.digest)
                 return known
-        said = look.answer.marker
-        return await intake.adopt(self.db, self.store, self.marker, self.app, self.wars[node], said)
+        with self.store.part() as part:
+            await self.bring(node, part)
+            said = look.answer.marker
+            return await intake.adopt(self.db, self.store, self.marker, self.app, part, said)
 
 
 def way_back(looks: Looks, new: str, known: Mapping[str, Release]) -> str | None:

@@ -72,7 +72,8 @@ def _wait_for(view: View, names: tuple[str, ...], reason: str) -> Decision:
 
 
 def _no_room(view: View, names: tuple[str, ...]) -> str:
-    needed = view.goal.size + SPARE_BYTES
+    # Once among the kept ones, once in place of the WAR.
+    needed = 2 * view.goal.size + SPARE_BYTES
     for name in names:
         free = view.looks[name].free
         if free is not None and free < needed and lacks_release(view, name):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import tempfile
 import threading
@@ -79,6 +80,13 @@ class LocalHost:
         except NodeError:
             return None
         return code == 0
+
+    async def bring(self, target: Path) -> None:
+        """See Host."""
+        try:
+            await asyncio.to_thread(shutil.copyfile, self._place.war, target)
+        except OSError as error:
+            raise NodeError(f"{self._place.war} can't be copied to {target}: {error}") from error
 
     async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
         """See Host."""

@@ -60,6 +60,10 @@ class Node:
         """Say since when Tomcat's JVM runs, in seconds of UTC by the node's clock."""
         return await self._needed_manager().started_at()
 
+    async def bring(self, target: Path) -> None:
+        """Copy the WAR in place to a file here."""
+        await self._needed_host().bring(target)
+
     async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
         """Bring a release to the node while it serves."""
         return await self._needed_host().fetch(source, digest, keep)

@@ -88,6 +88,15 @@ class SshHost:
                 self._known = (seen.stamp, digest, await far.manifest(files, war))
         return self._known[1], self._known[2]
 
+    async def bring(self, target: Path) -> None:
+        """See Host."""
+        war = str(self._place.war)
+        async with self.line.files(LONG_DEADLINE_S, f"asking the size of {war}") as files:
+            size = (await files.stat(war)).size or 0
+        deadline_s = LONG_DEADLINE_S + size / SLOWEST_UPLOAD_BYTES_S
+        async with self.line.files(deadline_s, f"copying {war} here") as files:
+            await files.get(war, str(target), sparse=False)
+
     async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
         """See Host."""
         size = await asyncio.to_thread(_size, source)
