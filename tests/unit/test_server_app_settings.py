@@ -5,9 +5,9 @@ from pydantic import ValidationError
 
 from bigred_server.settings.app import AppSettings
 
-_MANAGER = {"user": "bigred", "password_file": "/etc/bigred/manager.password"}
-_FAR = {"url": "http://127.0.0.1:8080", "reach": "manager", "manager": _MANAGER}
-_NEAR = {
+_MANAGER: dict[str, object] = {"user": "bigred", "password_file": "/etc/bigred/manager.password"}
+_FAR: dict[str, object] = {"url": "http://127.0.0.1:8080", "reach": "manager", "manager": _MANAGER}
+_NEAR: dict[str, object] = {
     "url": "http://127.0.0.1:8080",
     "war": "/srv/tomcat/webapps/shop.war",
     "manager": _MANAGER,

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from tests.support.wars import bringing
 
 from bigred_broker.messages import AppEvent, AppState, Phase
+from bigred_server.errors import DeploymentError
 from bigred_server.files import digest_of
 from bigred_server.journal import acts, deployments, events, releases
 from bigred_server.journal.acts import ActRecord
@@ -24,11 +25,13 @@ from bigred_server.journal.sole import Sole
 from bigred_server.pipeline.store import Store
 from bigred_server.release import Release, Stage
 from bigred_server.rollout import controller as loop
+from bigred_server.rollout import wishes
 from bigred_server.rollout.act import Act, Kind
 from bigred_server.rollout.adoption import Adoption
 from bigred_server.rollout.command import Command
 from bigred_server.rollout.controller import Controller
 from bigred_server.rollout.goal import Strategy
+from bigred_server.rollout.hook import Hook
 from bigred_server.rollout.hooks import Hooks
 from bigred_server.rollout.leadership import Leadership
 from bigred_server.rollout.look import Admin
@@ -198,7 +201,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     )
     store = Store(tmp_path / "releases")
     adoption = Adoption("shop", database, store, MarkerSettings(path="/"), bringing(wars))
-    yield Site(database, fleet, adoption, released[0], released[1])
+    yield Site(database, fleet, adoption, released[0], released[1], folder=tmp_path)
     await database.close()
 
 
@@ -527,3 +530,135 @@ async def test_a_node_that_left_the_configuration_does_not_stop_the_server(site:
     async with site.server():
         assert (await site.ends()).phase is Phase.SUCCEEDED
     assert site.is_whole(site.new)
+
+
+# --- commands, hooks, mends and the lease --------------------------------------------------------
+
+
+async def test_a_deployment_is_held_and_goes_on_by_command(site: Site) -> None:
+    await site.start()
+    async with site.server():
+
+        async def a_is_in_hand() -> bool:
+            return any(act.node == "a" for act in site.fleet.acts)
+
+        await until(a_is_in_hand, 10)
+        await wishes.command(site.db, "shop", Command.HOLD, "ada")
+
+        async def it_is_held() -> bool:
+            record = await site.record()
+            return record.phase is Phase.HOLDING and record.command is None
+
+        await until(it_is_held, 10)
+        assert {act.node for act in site.fleet.acts} == {"a"}
+        with pytest.raises(DeploymentError, match="it is held already"):
+            await wishes.command(site.db, "shop", Command.HOLD, "ada")
+        await wishes.command(site.db, "shop", Command.CONTINUE, "ada")
+        assert (await site.ends()).phase is Phase.SUCCEEDED
+    assert site.is_whole(site.new)
+
+
+async def test_an_aborted_release_stays_ready(site: Site) -> None:
+    await site.start()
+    async with site.server():
+
+        async def b_is_in_hand() -> bool:
+            return any(act.node == "b" for act in site.fleet.acts)
+
+        await until(b_is_in_hand, 10)
+        await wishes.command(site.db, "shop", Command.ABORT, "ada")
+        ended = await site.ends()
+    assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "a person had it aborted")
+    assert site.is_whole(site.old)
+    assert await site.stages() == {"1.0.0": Stage.LIVE, "1.1.0": Stage.READY}
+
+
+async def test_hooks_run_once_each_and_a_server_that_dies_in_one_does_not_run_it_again(
+    site: Site,
+) -> None:
+    ran = site.folder / "ran"
+    line = f'echo "$BIGRED_HOOK $BIGRED_RELEASE $BIGRED_PREVIOUS" >>{ran}'
+    slow = ("sh", "-c", f"{line}; sleep 20")
+    site.hooks = HookSettings(before=("sh", "-c", line), after=slow)
+    hooked = frozenset({Hook.BEFORE, Hook.AFTER})
+    site.fleet.policy = Policy(**{**vars(POLICY), "hooks": hooked})
+    await site.start()
+    async with site.server():
+
+        async def after_runs() -> bool:
+            return ran.exists() and "after" in ran.read_text()
+
+        await until(after_runs, 20)
+    async with site.server():
+        ended = await site.ends()
+    assert ran.read_text() == "before 1.1.0 1.0.0\nafter 1.1.0 1.0.0\n"
+    assert ended.phase is Phase.SUCCEEDED
+    assert "the server died while the hook 'after' ran" in ended.reason
+    assert ended.receipt is not None
+    assert ended.receipt["hooks"] == {"before": "done", "after": "unknown"}
+
+
+async def test_a_hook_before_that_fails_stops_everything(site: Site) -> None:
+    site.hooks = HookSettings(before=("false",))
+    site.fleet.policy = Policy(**{**vars(POLICY), "hooks": frozenset({Hook.BEFORE})})
+    await site.start()
+    async with site.server():
+        ended = await site.ends()
+    assert ended.phase is Phase.ABORTED
+    assert ended.reason.startswith("the hook 'before' failed")
+    assert site.fleet.acts == []
+
+
+async def test_a_node_that_was_down_is_brought_to_the_live_release_when_it_returns(
+    site: Site,
+) -> None:
+    site.fleet.policy = Policy(**{**vars(POLICY), "min_healthy": 1})
+    site.fleet.nodes["c"].end()
+    site.fleet.servers["c"].health = 0
+    await site.start()
+    async with site.server():
+        ended = await site.ends()
+        assert (ended.phase, ended.skipped) == (Phase.SUCCEEDED, ("c",))
+        site.fleet.nodes["c"].start(site.fleet.clock())
+
+        async def c_is_mended() -> bool:
+            return site.is_whole(site.new)
+
+        await until(c_is_mended, 20)
+
+        async def it_is_written() -> bool:
+            async with site.db.read() as connection:
+                found = await deployments.newest(connection, "shop", mends=True)
+            return [(r.mends, r.phase) for r in found] == [
+                ("c", Phase.SUCCEEDED),
+                (None, Phase.SUCCEEDED),
+            ]
+
+        await until(it_is_written, 10)
+    async with site.db.read() as connection:
+        assert [r.id for r in await deployments.newest(connection, "shop")] == ["d-1"]
+    assert site.fleet.violations == []
+
+
+@dataclass(frozen=True)
+class Lost(Sole):
+    """A lease that another server has."""
+
+    asked: list[None] = field(default_factory=list)
+
+    async def hold(self) -> bool:
+        self.asked.append(None)
+        return False
+
+    async def was_asked_often(self) -> bool:
+        return len(self.asked) > 2
+
+
+async def test_a_server_that_does_not_lead_does_and_tells_nothing(site: Site) -> None:
+    site.lead = lead = Lost()
+    await site.start()
+    async with site.server():
+        await until(lead.was_asked_often, 10)
+    assert site.fleet.acts == []
+    assert site.states == []
+    assert (await site.record()).phase is Phase.PREPARING

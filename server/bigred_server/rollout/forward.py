@@ -83,13 +83,14 @@ def _is_under_way(view: View) -> bool:
     stations = [view.stations[name] for name in view.active]
     if view.deployment.phase is Phase.HOLDING:
         return any(where not in _SETTLED for where in stations)
-    return any(where is not Station.SERVING for where in stations) or bool(closing(view))
+    return any(where is not Station.SERVING for where in stations) or not _are_out(view)
 
 
 def _stuck(view: View) -> Decision:
     waiting = [name for name in view.active if view.stations[name] is Station.TAKING]
     others = [name for name in view.active if view.stations[name] not in _SETTLED]
-    if waiting and not others and not view.leaves_room(waiting[:1]):
+    would_end = view.policy.on_hold_deadline is OnDeadline.ROLLBACK
+    if would_end and waiting and not others and not view.leaves_room(waiting[:1]):
         # Nobody's fault: there is too much to do for one node less.
         return Decision(Phase.HOLDING, reason=sentences.NO_HEADROOM)
     return turn_back(view, stuck(view), blames_build=False)
