@@ -31,7 +31,10 @@ RECEIPT = {
     *("outcome", "release", "nodes", "seconds", "requests", "failed", "retried", "latency_ms"),
     *("lid_to_armed_ms", "press_to_accepted_ms", "per_node"),
 }
-NODE = {"name", "seconds", "drain_s", "stop_s", "start_s", "check_s"}
+NODE = {
+    *("name", "seconds", "fetch_s", "drain_s", "stop_s", "start_s", "check_s"),
+    *("sessions", "sessions_lost"),
+}
 BAD = ("does-not-start", "answers-500", "wrong-release")
 
 
@@ -162,7 +165,7 @@ def requests_a_second(output: str) -> float:
 def test_the_demo_succeeds_and_leaves_nothing_behind(demo: Callable[..., Demo]) -> None:
     running = demo("--once")
     folder = stage_of(running)
-    running.until("the button is pushed")
+    running.until("the lid is lifted")
     ports = listening(in_folder(folder))
     assert len(ports) >= 5, "Mosquitto, HAProxy and three Tomcats listen"
     assert running.ended() == 0, running.output
