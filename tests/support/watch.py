@@ -83,8 +83,9 @@ def overhead_s(acts: Sequence[ActRecord], seen: Sequence[Sight]) -> float | None
 
     From the door closed to the last one opened, less: requests that went on; Tomcat's own stop and
     start, or the Manager's work; smoke tests and warm-up. So what is left holds the way to the
-    node, the swap, HAProxy's check, and every moment until something was noticed. Where users are waited for, the door is closed when they are gone: the time before is
-    theirs. `acts` and `seen` are the node's own.
+    node, the swap, HAProxy's check, and every moment until something was noticed. Where users are
+    waited for, the door is closed when they are gone: the time before is theirs. `acts` and `seen`
+    are the node's own.
     """
     closing = sorted((act for act in acts if act.kind in _CLOSING), key=_is_drain)
     closed = next((act.begun_at for act in closing), None)
