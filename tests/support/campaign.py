@@ -27,10 +27,12 @@ END_S = 150.0
 MEND_S = 90.0
 _SETTLE_S = 3.0
 
-# Half of the nodes may be in hand, and every wait is as short as light Tomcats allow.
+# Half of the nodes may be in hand, and every wait is as short as light Tomcats allow. Without the
+# bakes a Manager would be done before the first misfortune.
 _SHORT: Tables = {
     "apps.shop": {"min_healthy": "50%", "batch": 2},
     "apps.shop.admission": {"warmup_requests": 20},
+    "apps.shop.bake": {"canary_s": 1.0, "batch_s": 1.0},
     "apps.shop.deadlines": {
         **{"drain_s": 8.0, "stop_s": 30.0, "start_s": 20.0, "start_again_s": 1.0, "check_s": 20.0},
         **{"progress_s": 60.0, "hold_s": 20.0, "old_versions_s": 30.0, "mend_again_s": 3.0},
@@ -79,7 +81,9 @@ class Campaign:
         version, stage = f"{self._number}.0.0", self.house.stage
         with shopping(stage.folder, stage.urls, self.orders, f"run{self._number}") as crowd:
             until(lambda: crowd.sessions()[0] == self.orders.users, 20, "all users have logged in")
-            victim = Victim(self.house, self.faulty, self.house.deploy(version, run.build))
+            deployment = self.house.deploy(version, run.build)
+            begun_at = self.house.journal.told(deployment).started_at
+            victim = Victim(self.house, self.faulty, deployment, begun_at)
             victim.suffer(run, self._usual_s)
             with contextlib.suppress(ProgramError):
                 self.house.ended(victim.deployment, END_S)

@@ -24,6 +24,7 @@ class Told:
 
     phase: str
     reason: str
+    started_at: float
     ended_at: float | None
     skipped: tuple[str, ...]
     set_aside: tuple[str, ...]
@@ -41,6 +42,7 @@ class Journal:
         return Told(
             phase=row["phase"],
             reason=row["reason"],
+            started_at=row["started_at"],
             ended_at=row["ended_at"],
             skipped=tuple(row["skipped"]),
             set_aside=tuple(row["set_aside"]),

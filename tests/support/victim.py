@@ -24,7 +24,7 @@ class Victim:
     house: House
     faulty: Faulty
     deployment: str
-    begun_at: float = field(default_factory=time.time)
+    begun_at: float
     story: list[tuple[float, str]] = field(default_factory=list)
     in_flight: int = 0
     killed: set[str] = field(default_factory=set)

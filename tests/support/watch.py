@@ -81,12 +81,14 @@ def watching(house: House) -> Iterator[Watch]:
 def overhead_s(acts: Sequence[ActRecord], seen: Sequence[Sight]) -> float | None:
     """Give the seconds that the server added to one node's time in hand, None if it had none. Pure.
 
-    From the first door closed to the last one opened, less: requests and sessions that went on;
-    Tomcat's own stop and start, or the Manager's work; smoke tests and warm-up. So what is left
-    holds the way to the node, the swap, HAProxy's check, and every moment until something was
-    noticed. `acts` and `seen` are the node's own.
+    From the door closed to the last one opened, less: requests that went on; Tomcat's own stop and
+    start, or the Manager's work; smoke tests and warm-up. So what is left holds the way to the
+    node, the swap, HAProxy's check, and every moment until something was noticed. Where users are
+    waited for, the door is closed when they are gone: the time before is theirs. `acts` and `seen`
+    are the node's own.
     """
-    closed = next((act.begun_at for act in acts if act.kind in _CLOSING), None)
+    closing = sorted((act for act in acts if act.kind in _CLOSING), key=_is_drain)
+    closed = next((act.begun_at for act in closing), None)
     opened = next((act.ended_at for act in reversed(acts) if act.kind == Kind.READY), None)
     if closed is None or opened is None:
         return None
@@ -123,6 +125,10 @@ def _since(seen: Sequence[Sight], at: float, holds: Callable[[Sight], bool]) -> 
 
 def _first(seen: Sequence[Sight], holds: Callable[[Sight], bool]) -> float | None:
     return next((sight.at for sight in seen if holds(sight)), None)
+
+
+def _is_drain(act: ActRecord) -> bool:
+    return act.kind == Kind.DRAIN
 
 
 def _length(act: ActRecord) -> float:
