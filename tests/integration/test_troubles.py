@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import time
 import zipfile
 from collections.abc import Iterator
@@ -118,7 +119,7 @@ def test_a_node_whose_disk_is_full_keeps_a_deployment_from_beginning(tmp_path: P
         deployment = submit_fat(made, "2.0.0", 4 * MEGABYTE)
         assert made.ended(deployment) is Phase.ABORTED
         reason = made.journal.told(deployment).reason
-        assert reason.startswith("node2: its disk has 0 MiB free"), reason
+        assert re.match(r"node2: its disk has [0-9]+ MiB free", reason), reason
         assert made.journal.acts(deployment) == []
         assert all_serve(made, "1.0.0")
 
