@@ -144,7 +144,7 @@ running = ["running"]
         (
             "[apps.shop.haproxy]",
             "[apps.shop]\nmin_healthy = 'most'\n[apps.shop.haproxy]",
-            "s.toml:6: apps.shop.min_healthy",
+            "'most' is neither a number of nodes nor a percentage",
         ),
     ],
 )

@@ -1,8 +1,9 @@
 """`[apps.NAME]`: one app, where it stands and how it is rolled."""
 
+import re
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bigred_broker.messages import Id
 from bigred_broker.settings import Section
@@ -13,7 +14,6 @@ from bigred_server.settings.marker import MarkerSettings, MarkerSource, Path_
 from bigred_server.settings.node import Command, NodeSettings, ReachBy
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
-Share = Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^[0-9]{1,3}%$")]
 
 
 class HaproxySettings(Section):
@@ -87,8 +87,8 @@ class AppSettings(Section):
     sessions: Sessions = Sessions.MOVE
     sessions_shared: bool = False
     canary: Annotated[int, Field(ge=0)] = Policy.canary
-    batch: Annotated[int, Field(ge=1)] | Annotated[str, Field(pattern=r"^[0-9]{1,3}%$")] = 1
-    min_healthy: Share | None = None
+    batch: int | str = 1
+    min_healthy: int | str | None = None
     headroom: Annotated[float, Field(gt=0, le=1)] = Policy.headroom
     keep: Annotated[int, Field(ge=1, le=1000)] = 5
     warn_redeploys: Annotated[int, Field(ge=1)] = 10
@@ -100,6 +100,14 @@ class AppSettings(Section):
     deadlines: DeadlineSettings = DeadlineSettings()
     hooks: HookSettings = HookSettings()
     nodes: Annotated[dict[Id, NodeSettings], Field(min_length=1)]
+
+    @field_validator("batch")
+    @classmethod
+    def _is_a_number_or_a_percentage(cls, batch: int | str) -> int | str:
+        is_number = isinstance(batch, int) and batch >= 1
+        if not is_number and not re.fullmatch(r"[0-9]{1,3}%", str(batch)):
+            raise ValueError(f"{batch!r} is neither a number of nodes nor a percentage like '25%'")
+        return batch
 
     @model_validator(mode="after")
     def _leaves_a_node_to_take(self) -> "AppSettings":
