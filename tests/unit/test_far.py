@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from bigred_server import room
 from bigred_server.errors import NodeError
 from bigred_server.settings import NodeSettings, Settings
 from bigred_server.tomcat import far, place
@@ -60,9 +61,9 @@ def test_the_script_needs_no_backslash_and_no_bash() -> None:
 
 
 def test_room_is_needed_twice_and_to_spare() -> None:
-    place.check_room("/kept", 2 * 100 + place.SPARE_BYTES, 100)
+    place.check_room("/kept", 2 * 100 + room.SPARE_BYTES, 100)
     with pytest.raises(NodeError, match=r"/kept has 64\.0 MiB free"):
-        place.check_room("/kept", 2 * 100 + place.SPARE_BYTES - 1, 100)
+        place.check_room("/kept", 2 * 100 + room.SPARE_BYTES - 1, 100)
 
 
 def test_what_is_kept_goes_only_when_nobody_wants_it() -> None:

@@ -18,11 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bigred_broker.program import wait_until
+from bigred_server import room
 from bigred_server.errors import NodeError, ReleaseError
 from bigred_server.files import digest_of
 from bigred_server.rollout.look import Answer
 from bigred_server.settings import AdmissionSettings, MarkerSettings, NodeSettings
-from bigred_server.tomcat import local, place, probe, shelf, war
+from bigred_server.tomcat import local, probe, shelf, war
 from bigred_server.tomcat.fake import FakeTomcat
 from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.local import LocalHost
@@ -484,7 +485,7 @@ async def test_a_release_for_which_there_is_no_room_is_refused_before_a_byte_is_
 ) -> None:
     here = node(tmp_path)
     digest = make_war(tmp_path / "new.war")
-    monkeypatch.setattr(place, "SPARE_BYTES", 1 << 60)
+    monkeypatch.setattr(room, "SPARE_BYTES", 1 << 60)
     said = r"MiB free; .* MiB are needed: .* to keep the release, .* to spare; make room there"
     with pytest.raises(NodeError, match=said):
         await here.fetch(tmp_path / "new.war", digest, frozenset())

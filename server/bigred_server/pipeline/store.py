@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bigred_server.errors import ReleaseError
 from bigred_server.files import digest_of, sync
+from bigred_server.room import SPARE_BYTES
 
-_HEADROOM = 64 * 1024 * 1024
 _WAR = ".war"
 _PART = ".part"
 
@@ -51,10 +51,10 @@ class Store:
     def _check_room(self, source: Path) -> None:
         size = source.stat().st_size
         free = shutil.disk_usage(self.folder).free
-        if free < size + _HEADROOM:
+        if free < size + SPARE_BYTES:
             raise ReleaseError(
                 f"{self.folder} has {free >> 20} MiB free; {source.name} needs {size >> 20} MiB "
-                f"and {_HEADROOM >> 20} MiB to spare"
+                f"and {SPARE_BYTES >> 20} MiB to spare"
             )
 
     def _put(self, source: Path) -> str:

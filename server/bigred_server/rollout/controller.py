@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -122,13 +122,18 @@ class Controller:
             await self._tell(record, known)
             return min(countdown_s, POLL_S)
         busy = dict(executor.busy)
-        self._look = await self.fleet.look(deep=True)
+        await self._see(known)
         record = await self._course.go_on(record, known, self._look, busy)
         if record.phase.is_outcome:
             async with self.db.read() as db:
                 known = by_digest(await releases.of_app(db, self.app))
         await self._tell(record, known)
         return POLL_S
+
+    async def _see(self, known: Known) -> None:
+        """Look at the fleet, and recognise the releases whose bytes can't be seen."""
+        look = await self.fleet.look(deep=True)
+        self._look = replace(look, nodes=recognised(look.nodes, known))
 
     def _means(self) -> Means:
         return Means(
@@ -148,9 +153,9 @@ class Controller:
             await self.settled()
         if time.monotonic() - self._looked_at_s >= _IDLE_LOOK_S:
             self._looked_at_s = time.monotonic()
-            self._look = await self.fleet.look(deep=True)
+            await self._see(known)
             live = next((r for r in known.values() if r.stage is Stage.LIVE), None)
-            looks = recognised(self._look.nodes, known)
+            looks = self._look.nodes
             if live is None:
                 await self.adoption.adopt_unanimous(looks)
             else:
@@ -167,8 +172,7 @@ class Controller:
             async with self.db.read() as db:
                 record = next(iter(await deployments.newest(db, self.app, 1)), None)
         goal = wanted(deployment_of(record, known, self.strategy)) if record else None
-        looks = recognised(self._look.nodes, known)
-        state = app_state(self.app, record, list(known.values()), looks, goal)
+        state = app_state(self.app, record, list(known.values()), self._look.nodes, goal)
         for news in changes(self._told, state, time.time()):
             self.narrator.publish(news)
         self._told = state

@@ -22,7 +22,7 @@ from bigred_server.rollout.hooks import Hooks
 from bigred_server.rollout.look import NodeLook
 from bigred_server.rollout.narrator import Narrator
 from bigred_server.rollout.policy import Policy
-from bigred_server.rollout.recognition import Known, deployment_of, recognised
+from bigred_server.rollout.recognition import Known, deployment_of
 from bigred_server.rollout.tally import Tally
 from bigred_server.rollout.view import View, wanted
 from bigred_server.rollout.waits import Wait, track, tried
@@ -56,8 +56,8 @@ class Course:
     async def go_on(self, record: Record, known: Known, look: FleetLook, busy: Busy) -> Record:
         """Decide from a look, and carry it out; give the deployment as it is then.
 
-        `busy`: the acts that ran when the look was begun. One that ended meanwhile may be younger
-        than what the look saw: it counts as running still.
+        `look`: its releases are recognised. `busy`: the acts that ran when it was begun. One that
+        ended meanwhile may be younger than what the look saw: it counts as running still.
         """
         record = await self._count(record, look)
         try:
@@ -79,7 +79,7 @@ class Course:
         self, record: Record, known: Known, look: FleetLook, busy: Busy, hooks: list[ActRecord]
     ) -> Decision:
         deployment = deployment_of(record, known, self.means.strategy, hooks)
-        now_s, looks = time.monotonic(), recognised(look.nodes, known)
+        now_s, looks = time.monotonic(), look.nodes
         self.waits = track(self.waits, looks, wanted(deployment), now_s)
         policy, since_s = self.means.policy, self.phase_since_s
         view = View(deployment, looks, self.waits, busy, policy, now_s, since_s, look.queued)
@@ -171,8 +171,7 @@ class Course:
         self, record: Record, known: Known, look: FleetLook
     ) -> tuple[Record, Known]:
         """Know what to go back to before anything is touched."""
-        looks = recognised(look.nodes, known)
-        previous = await self.means.adoption.previous(looks, record.digest, known)
+        previous = await self.means.adoption.previous(look.nodes, record.digest, known)
         if previous is None:
             return record, known
         async with self.means.db.write() as db:

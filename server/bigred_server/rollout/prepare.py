@@ -1,6 +1,7 @@
 """Before any node is touched: whether the deployment may begin, and on which nodes."""
 
 from bigred_broker.messages import Phase
+from bigred_server import room
 from bigred_server.rollout import sentences
 from bigred_server.rollout.command import Command
 from bigred_server.rollout.decision import Call, Decision
@@ -8,9 +9,6 @@ from bigred_server.rollout.hook import Hook, HookState
 from bigred_server.rollout.look import UNTOLD, Admin
 from bigred_server.rollout.step import lacks_release
 from bigred_server.rollout.view import View, is_serving
-
-# What must be left on a node's disk besides the release.
-SPARE_BYTES = 64 * 1024 * 1024
 
 
 def prepare(view: View) -> Decision:
@@ -72,8 +70,7 @@ def _wait_for(view: View, names: tuple[str, ...], reason: str) -> Decision:
 
 
 def _no_room(view: View, names: tuple[str, ...]) -> str:
-    # Once among the kept ones, once in place of the WAR.
-    needed = 2 * view.goal.size + SPARE_BYTES
+    needed = room.on_a_node(view.goal.size)
     for name in names:
         free = view.looks[name].free
         if free is not None and free < needed and lacks_release(view, name):

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bigred_server import room
 from bigred_server.errors import NodeError
 from bigred_server.settings import NodeSettings
 from bigred_server.settings.node import Command
 
 # Free on the disk after a release was brought and put in place: Tomcat writes logs there too.
-SPARE_BYTES = 64 << 20
 
 _KEPT_NAME = re.compile(r"([0-9a-f]{64})\.war")
 
@@ -64,16 +64,12 @@ def surplus(kept: frozenset[str], digest: str, keep: frozenset[str]) -> list[str
 
 
 def check_room(where: str, free: int, size: int) -> None:
-    """Raise NodeError when a release of `size` bytes does not fit into `free` ones.
-
-    It is needed twice: once among the kept ones, once in place of the WAR. Tomcat is stopped when
-    it is put there, too late to find that the disk is full.
-    """
-    needed = 2 * size + SPARE_BYTES
+    """Raise NodeError when a release of `size` bytes does not fit into `free` ones."""
+    needed = room.on_a_node(size)
     if free < needed:
         raise NodeError(
             f"{where} has {_mib(free)} free; {_mib(needed)} are needed: {_mib(size)} to keep the "
-            f"release, as much to serve it, and {_mib(SPARE_BYTES)} to spare; make room there"
+            f"release, as much to serve it, and {_mib(room.SPARE_BYTES)} to spare; make room there"
         )
 
 
