@@ -1,7 +1,10 @@
 """Files that must be what we think they are: digests, and writes that outlast a power cut."""
 
+import contextlib
 import hashlib
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -18,3 +21,15 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def temporary(folder: Path, *, prefix: str = "", suffix: str = "") -> Iterator[Path]:
+    """Give an empty file of a new name in a folder; it is gone at the end unless it was renamed."""
+    handle, name = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=suffix)
+    os.close(handle)
+    file = Path(name)
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)

@@ -1,15 +1,13 @@
 """The store: releases as files named by their SHA-256, never changed, checked when read."""
 
 import contextlib
-import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_server.errors import ReleaseError
-from bigred_server.files import digest_of, sync
+from bigred_server.files import digest_of, sync, temporary
 from bigred_server.room import SPARE_BYTES
 
 _WAR = ".war"
@@ -71,13 +69,8 @@ class Store:
     def part(self) -> Iterator[Path]:
         """Give a file for what is on its way here; it goes when the block ends."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.folder, suffix=_PART)
-        os.close(handle)
-        part = Path(name)
-        try:
+        with temporary(self.folder, suffix=_PART) as part:
             yield part
-        finally:
-            part.unlink(missing_ok=True)
 
     def size(self, digest: str) -> int:
         """Give the size of a release in bytes."""

@@ -22,7 +22,7 @@ from bigred_server.rollout.hooks import Hooks
 from bigred_server.rollout.look import NodeLook
 from bigred_server.rollout.narrator import Narrator
 from bigred_server.rollout.policy import Policy
-from bigred_server.rollout.recognition import Known, deployment_of
+from bigred_server.rollout.recognition import Known, deployment_of, hook_environment
 from bigred_server.rollout.tally import Tally
 from bigred_server.rollout.view import View, wanted
 from bigred_server.rollout.waits import Wait, track, tried
@@ -142,7 +142,7 @@ class Course:
         return done
 
     def _launch_hook(self, record: Record, call: Call, known: Known) -> None:
-        environment = _environment(record, call, known)
+        environment = hook_environment(record, call, known)
 
         async def work() -> str:
             return await self.means.hooks.run(call.hook, record.id, environment)
@@ -200,18 +200,3 @@ def _sessions(look: NodeLook, act: Act) -> int | None:
     if act.kind is not Kind.UNDEPLOY:
         return look.sessions
     return sum(one.sessions for one in look.versions or () if one.name == act.version)
-
-
-def _environment(record: Record, call: Call, known: Known) -> dict[str, str]:
-    previous = known.get(record.previous or "")
-    return {
-        "BIGRED_APP": record.app,
-        "BIGRED_DEPLOYMENT": record.id,
-        "BIGRED_HOOK": call.hook,
-        "BIGRED_RELEASE": known[record.digest].version,
-        "BIGRED_DIGEST": record.digest,
-        "BIGRED_PREVIOUS": previous.version if previous else "",
-        "BIGRED_WHO": record.who,
-        "BIGRED_OUTCOME": call.outcome or "",
-        "BIGRED_REASON": call.reason,
-    }

@@ -6,6 +6,7 @@ from dataclasses import replace
 from bigred_server.journal.acts import ActRecord, Outcome
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release
+from bigred_server.rollout.decision import Call
 from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.goal import Goal, Strategy
 from bigred_server.rollout.hook import Hook, HookState
@@ -52,6 +53,22 @@ def deployment_of(
             for act in hooks
         },
     )
+
+
+def hook_environment(record: Record, call: Call, known: Known) -> dict[str, str]:
+    """Give what a hook is told, as variables of its environment."""
+    previous = known.get(record.previous or "")
+    return {
+        "BIGRED_APP": record.app,
+        "BIGRED_DEPLOYMENT": record.id,
+        "BIGRED_HOOK": call.hook,
+        "BIGRED_RELEASE": known[record.digest].version,
+        "BIGRED_DIGEST": record.digest,
+        "BIGRED_PREVIOUS": previous.version if previous else "",
+        "BIGRED_WHO": record.who,
+        "BIGRED_OUTCOME": call.outcome or "",
+        "BIGRED_REASON": call.reason,
+    }
 
 
 def recognised(looks: Looks, known: Known) -> Looks:

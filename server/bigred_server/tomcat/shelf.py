@@ -6,13 +6,12 @@ All of it blocks: call it in a thread. What fails leaves the old WAR and nothing
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_server.errors import NodeError
-from bigred_server.files import digest_of, sync
+from bigred_server.files import digest_of, sync, temporary
 from bigred_server.tomcat.place import Place, check_room, kept_of, surplus
 
 _READABLE = 0o644
@@ -49,7 +48,7 @@ class Shelf:
             if self._is_whole(digest):
                 return f"{target} is kept already"
             check_room(str(folder), self.free(), source.stat().st_size)
-            with _temporary(folder, self.place.fetching) as part:
+            with temporary(folder, prefix=self.place.fetching) as part:
                 if (found := _copy(source, part)) != digest:
                     raise NodeError(f"the copy in {folder} has SHA-256 {found}, not {digest}")
                 part.chmod(_READABLE)
@@ -79,7 +78,7 @@ class Shelf:
             _sweep(war.parent, self.place.swapping)
             if not kept.exists():
                 raise NodeError(f"{kept} is not there; fetch the release first")
-            with _temporary(war.parent, self.place.swapping) as part:
+            with temporary(war.parent, prefix=self.place.swapping) as part:
                 if (found := _copy(kept, part)) != digest:
                     kept.unlink()
                     raise NodeError(f"{kept} has SHA-256 {found}; it is removed, fetch it again")
@@ -120,18 +119,6 @@ def _sweep(folder: Path, prefix: str) -> None:
     for path in folder.iterdir():
         if path.name.startswith(prefix):
             path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _temporary(folder: Path, prefix: str) -> Iterator[Path]:
-    """Give an empty file, gone at the end unless it was renamed."""
-    handle, name = tempfile.mkstemp(dir=folder, prefix=prefix)
-    os.close(handle)
-    part = Path(name)
-    try:
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _copy(source: Path, part: Path) -> str:
