@@ -51,6 +51,7 @@ class Hooks:
             # Also what the hook left running in the background: nobody would wait for it.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
+            await child.wait()
         if code != 0:
             raise HookError(f"it ended with {code}; {_told(log)}")
         return _told(log)
