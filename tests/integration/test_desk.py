@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
+from tests.support.news import News
 
 from bigred_broker import mosquitto
 from bigred_broker.connection import Delivery
@@ -80,7 +81,7 @@ class House:
     ear: Link
     stack: ExitStack = field(default_factory=ExitStack)
     heard: list[tuple[str, bytes]] = field(default_factory=list)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _news: News = field(default_factory=lambda: News(DEADLINE_S))
 
     def start_broker(self) -> None:
         self.stack.enter_context(mosquitto.running(self.folder / "mqtt", self.broker.port))
@@ -91,16 +92,10 @@ class House:
             if isinstance(happening, Delivery):
                 happening.ack()
                 self.heard.append((happening.topic, happening.payload))
-            self._news.set()
+            self._news.tell()
 
     async def until(self, is_so: Callable[[], bool], what: str) -> None:
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                while not is_so():
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError:
-            pytest.fail(f"never so: {what}")
+        await self._news.until(is_so, what)
 
     async def settled(self) -> None:
         """Until the desk has dealt with all that was sent: it answers a false farewell."""

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from tests.support.news import News
 
 from bigred_broker import mosquitto
 from bigred_broker.connection import Delivery
@@ -166,7 +167,7 @@ class Hand:
     link: Link
     heard: dict[str, Reply] = field(default_factory=dict)
     kept: dict[str, bytes] = field(default_factory=dict)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _news: News = field(default_factory=lambda: News(DEADLINE_S))
 
     async def listen(self) -> None:
         while True:
@@ -174,7 +175,7 @@ class Hand:
             if isinstance(happening, Delivery):
                 happening.ack()
                 self._hear(happening)
-            self._news.set()
+            self._news.tell()
 
     def _hear(self, delivery: Delivery) -> None:
         match TOPICS.parse(delivery.topic):
@@ -185,13 +186,7 @@ class Hand:
                 self.kept[delivery.topic] = delivery.payload
 
     async def until(self, is_so: Callable[[], bool], what: str) -> None:
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                while not is_so():
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError:
-            pytest.fail(f"never so: {what}")
+        await self._news.until(is_so, what)
 
     async def send(self, event: BoxEvent, box: str = BOX) -> Reply:
         """Send an event; give the answer to it."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.support.news import News
 from tests.support.postgresql import Cluster
 
 from bigred_broker import mosquitto, program
@@ -95,7 +96,7 @@ class Box:
 
     link: Link
     heard: list[tuple[float, str, bytes]] = field(default_factory=list)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _news: News = field(default_factory=lambda: News(DEADLINE_S))
 
     async def listen(self) -> None:
         while True:
@@ -103,16 +104,10 @@ class Box:
             if isinstance(happening, Delivery):
                 happening.ack()
                 self.heard.append((time.monotonic(), happening.topic, happening.payload))
-            self._news.set()
+            self._news.tell()
 
     async def until(self, is_so: Callable[[], bool], what: str) -> None:
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                while not is_so():
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError:
-            pytest.fail(f"never so: {what}")
+        await self._news.until(is_so, what)
 
     def payloads(self, topic: str) -> list[bytes]:
         return [payload for _, where, payload in self.heard if where == topic]
