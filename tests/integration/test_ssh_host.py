@@ -374,6 +374,19 @@ async def test_nodes_of_a_machine_share_one_connection_however_much_they_ask_at_
         await both[1].close()
 
 
+async def test_a_host_that_takes_fewer_channels_for_the_moment_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    # sshd counts a channel until it has seen the end of its command, some time after we have.
+    tight = sshd.make(tmp_path / "sshd", "MaxSessions 2\n")
+    (tmp_path / "tomcat" / "webapps").mkdir(parents=True)
+    with tight.start() as pid:
+        async with reached(Site(tmp_path, tight, pid).node()) as host:
+            seen = await asyncio.gather(*(host.look(answers=True) for _ in range(12)))
+    assert [one.trouble for one in seen] == [""] * 12
+    assert (tight.folder / "sshd.log").read_text().count("Accepted publickey") == 1
+
+
 async def test_what_a_login_script_prints_is_no_answer(site: Site, host: Host) -> None:
     (site.sshd.folder / ".bashrc").write_text("echo stamp 1 2 3; echo Welcome\n")
     seen = await host.look(answers=True)

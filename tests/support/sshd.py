@@ -70,15 +70,15 @@ class Sshd:
                 os.kill(pid, signal.SIGKILL)
 
 
-def make(folder: Path) -> Sshd:
-    """Make the keys and the configuration."""
+def make(folder: Path, more: str = "") -> Sshd:
+    """Make the keys and the configuration, with `more` lines of it."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     host_key, key = make_key(folder / "host"), make_key(folder / "id")
     (folder / "authorized_keys").write_text(key)
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}")
     (folder / "sshd_config").write_text(
-        _CONFIGURATION.format(port=port, host_key=folder / "host", folder=folder)
+        _CONFIGURATION.format(port=port, host_key=folder / "host", folder=folder) + more
     )
     return Sshd(folder, port)
 

@@ -10,9 +10,9 @@ import shlex
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import asyncssh
 
@@ -23,7 +23,12 @@ from bigred_server.tomcat.login import connect
 # sshd allows ten at a time (MaxSessions); somebody else's tools may use the connection's host too.
 _CHANNELS = 8
 _DOUBT_S = 1.0
+_ADMIT_S = 3.0
+_ADMIT_AGAIN_S = 0.05
 _CLOSE_S = 2.0
+
+
+T = TypeVar("T")
 
 
 class _Closing(Protocol):
@@ -69,8 +74,14 @@ class Line:
         async with self._channel(deadline_s, what) as connection:
             process = None
             try:
-                process = await connection.create_process(
-                    shlex.join(words), stdin=asyncssh.DEVNULL, stderr=asyncssh.STDOUT, encoding=None
+                process = await _admitted(
+                    connection,
+                    lambda: connection.create_process(
+                        shlex.join(words),
+                        stdin=asyncssh.DEVNULL,
+                        stderr=asyncssh.STDOUT,
+                        encoding=None,
+                    ),
                 )
                 output, _ = await process.communicate()
             finally:
@@ -88,7 +99,7 @@ class Line:
             sftp = None
             done = False
             try:
-                sftp = await connection.start_sftp_client()
+                sftp = await _admitted(connection, connection.start_sftp_client)
                 yield sftp
                 sftp.exit()
                 await sftp.wait_closed()
@@ -171,6 +182,25 @@ class Lines:
     def to(self, settings: SshSettings) -> Line:
         """Give the line to a host."""
         return self._lines.setdefault(settings, Line(settings))
+
+
+async def _admitted(
+    connection: asyncssh.SSHClientConnection, opened: Callable[[], Awaitable[T]]
+) -> T:
+    """Open a channel; where the host refuses one for the moment, ask again for a while.
+
+    sshd counts a channel until it has seen the end of its command, which may be after we have. A
+    channel that was refused has begun nothing.
+    """
+    give_up_s = time.monotonic() + _ADMIT_S
+    while True:
+        try:
+            return await opened()
+        except asyncssh.ChannelOpenError as error:
+            is_refused = error.code == asyncssh.OPEN_CONNECT_FAILED and not connection.is_closed()
+            if not is_refused or time.monotonic() > give_up_s:
+                raise
+        await asyncio.sleep(_ADMIT_AGAIN_S)
 
 
 async def _sever_unless_closed(
