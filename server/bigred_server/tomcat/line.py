@@ -7,34 +7,20 @@ in known_hosts, a key lets us in, no configuration of any user is read.
 import asyncio
 import contextlib
 import shlex
-import socket
-import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 import asyncssh
 
 from bigred_server.errors import NodeError
 from bigred_server.settings import SshSettings
+from bigred_server.tomcat.channel import admitted, sever, sever_unless_closed
 from bigred_server.tomcat.login import connect
 
 # sshd allows ten at a time (MaxSessions); somebody else's tools may use the connection's host too.
 _CHANNELS = 8
-_DOUBT_S = 1.0
-_ADMIT_S = 3.0
-_ADMIT_AGAIN_S = 0.05
 _CLOSE_S = 2.0
-
-
-T = TypeVar("T")
-
-
-class _Closing(Protocol):
-    """A channel that was told to close."""
-
-    def wait_closed(self) -> Coroutine[None, None, None]: ...
 
 
 @dataclass
@@ -74,7 +60,7 @@ class Line:
         async with self._channel(deadline_s, what) as connection:
             process = None
             try:
-                process = await _admitted(
+                process = await admitted(
                     connection,
                     lambda: connection.create_process(
                         shlex.join(words),
@@ -99,7 +85,7 @@ class Line:
             sftp = None
             done = False
             try:
-                sftp = await _admitted(connection, connection.start_sftp_client)
+                sftp = await admitted(connection, connection.start_sftp_client)
                 yield sftp
                 sftp.exit()
                 await sftp.wait_closed()
@@ -158,7 +144,7 @@ class Line:
             channel.exit()
         else:
             channel.close()
-        doubt = asyncio.create_task(_sever_unless_closed(connection, channel))
+        doubt = asyncio.create_task(sever_unless_closed(connection, channel))
         self._doubts.add(doubt)
         doubt.add_done_callback(self._doubts.discard)
 
@@ -169,7 +155,7 @@ class Line:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-            await _sever_unless_closed(connection, connection, _CLOSE_S)
+            await sever_unless_closed(connection, connection, _CLOSE_S)
         await asyncio.gather(*self._doubts)
 
 
@@ -182,42 +168,3 @@ class Lines:
     def to(self, settings: SshSettings) -> Line:
         """Give the line to a host."""
         return self._lines.setdefault(settings, Line(settings))
-
-
-async def _admitted(
-    connection: asyncssh.SSHClientConnection, opened: Callable[[], Awaitable[T]]
-) -> T:
-    """Open a channel; where the host refuses one for the moment, ask again for a while.
-
-    sshd counts a channel until it has seen the end of its command, which may be after we have. A
-    channel that was refused has begun nothing.
-    """
-    give_up_s = time.monotonic() + _ADMIT_S
-    while True:
-        try:
-            return await opened()
-        except asyncssh.ChannelOpenError as error:
-            is_refused = error.code == asyncssh.OPEN_CONNECT_FAILED and not connection.is_closed()
-            if not is_refused or time.monotonic() > give_up_s:
-                raise
-        await asyncio.sleep(_ADMIT_AGAIN_S)
-
-
-async def _sever_unless_closed(
-    connection: asyncssh.SSHClientConnection, closing: _Closing, patience_s: float = _DOUBT_S
-) -> None:
-    try:
-        async with asyncio.timeout(patience_s):
-            await closing.wait_closed()
-    except TimeoutError:
-        sever(connection)
-        await connection.wait_closed()
-
-
-def sever(connection: asyncssh.SSHClientConnection) -> None:
-    """Cut a connection at once, with what the kernel still holds to be sent."""
-    sock = connection.get_extra_info("socket")
-    if sock is not None:
-        with contextlib.suppress(OSError):  # closed already
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.abort()
