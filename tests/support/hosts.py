@@ -20,7 +20,7 @@ class FakeHost:
         """Look at it."""
         return HostSeen(
             digest=self.digest,
-            running=self.running or answers,
+            running=True if answers else self.running,
             manifest={"Implementation-Version": "1"} if self.digest else {},
             kept=frozenset(self.kept_in),
             free=1 << 30,

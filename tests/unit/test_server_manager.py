@@ -382,6 +382,16 @@ async def test_side_by_side_the_digest_is_that_of_the_newest_that_runs(
     assert bool(seen.manifest) == (digest in (OLD, ""))
 
 
+@pytest.mark.parametrize(("running", "digest"), [(False, ""), (True, None), (None, None)])
+async def test_side_by_side_a_tomcat_that_does_not_run_has_nothing_and_can_be_started(
+    reach: Reach, running: bool | None, digest: str | None
+) -> None:
+    async with reach(tomcat()) as found:
+        pass
+    seen = await Node(FakeHost(OLD, running), found, Strategy.PARALLEL).look(answers=False)
+    assert (seen.digest, seen.versions) == (digest, None)
+
+
 @pytest.mark.parametrize("strategy", [Strategy.RESTART, Strategy.REDEPLOY])
 async def test_a_host_reads_the_digest_and_the_manager_counts_sessions(
     reach: Reach, strategy: Strategy

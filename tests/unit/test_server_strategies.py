@@ -123,7 +123,7 @@ BOTH = replace(
         (DOOR, Kind.DEPLOY),
         (replace(DOOR, admin=Admin.MAINT), Kind.DEPLOY),
         (replace(DOOR, versions=()), Kind.DEPLOY),
-        (replace(DOOR, running=False, answer=Answer()), Kind.START),
+        (replace(DOOR, running=False, answer=Answer(), digest="", versions=None), Kind.START),
         (replace(BOTH, answer=SAYS["500"]), None),
         (replace(BOTH, hushed=True), Kind.ADMIT),
         (BOTH, Kind.READY),

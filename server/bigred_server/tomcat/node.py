@@ -111,7 +111,8 @@ class Node:
         if host and not self._is_parallel:
             return host.digest
         if versions is None:
-            return None
+            # A Tomcat that does not run gives nobody anything, and can be started.
+            return "" if host and host.running is False else None
         first = newest(versions)
         if first is None:
             # A context that does not run has a WAR all the same, but here it is nobody's choice.
