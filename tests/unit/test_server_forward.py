@@ -21,8 +21,9 @@ from tests.support.views import (
 
 from bigred_broker.messages import Phase
 from bigred_server.rollout.act import Kind
+from bigred_server.rollout.command import Command
 from bigred_server.rollout.decide import decide
-from bigred_server.rollout.decision import Call
+from bigred_server.rollout.decision import Call, Decision
 from bigred_server.rollout.hook import Hook, HookState
 from bigred_server.rollout.look import UNTOLD, Admin, NodeLook
 from bigred_server.rollout.policy import OnDeadline
@@ -240,6 +241,23 @@ def test_on_failure_runs_once_before_the_deployment_ends_badly() -> None:
         assert decide(view(back, policy=HOOKED, **looks)).phase is Phase.ROLLED_BACK
     back = deployment(Phase.ROLLING_BACK, hooks={Hook.ON_FAILURE: HookState.RUNNING})
     assert decide(view(back, policy=HOOKED, **looks)).phase is Phase.ROLLING_BACK
+
+
+def test_without_a_way_back_on_failure_settles_the_outcome() -> None:
+    first = deployment(previous=None)
+    dead: Given = {"a": ON_NEW, "b": ON_NEW, "c": replace(CLOSED, digest="new")}
+    found = decide(view(first, policy=HOOKED, waited_s=301.0, **dead))
+    assert found.phase is Phase.ROLLING
+    assert found.hook is not None
+    assert found.hook.outcome is Phase.FAILED
+    assert found.reason == found.hook.reason != ""
+    going = replace(first, hooks={Hook.ON_FAILURE: HookState.RUNNING})
+    for command in (None, *Command):
+        asked = replace(going, command=command)
+        assert decide(view(asked, policy=HOOKED, **ALL_NEW)) == Decision(Phase.ROLLING)
+    for state in (HookState.DONE, HookState.FAILED, HookState.INTERRUPTED):
+        over = replace(first, hooks={Hook.ON_FAILURE: state})
+        assert decide(view(over, policy=HOOKED, **ALL_NEW)) == Decision(Phase.FAILED)
 
 
 def test_a_rollback_runs_no_hook_of_the_way_forward() -> None:

@@ -4,6 +4,8 @@ Pure: no clock, no network, no memory. Called after every look; it must be right
 in between, and must never do two things to a node that one look does not justify.
 """
 
+from collections.abc import Callable
+
 from bigred_broker.messages import Phase
 from bigred_server.rollout import sentences
 from bigred_server.rollout.back import back
@@ -21,12 +23,18 @@ def decide(view: View) -> Decision:
         return Decision(phase)
     if phase is Phase.PREPARING:
         return prepare(view)
+    if phase is Phase.ROLLING_BACK:
+        return _end(view, _on_nodes(view, back))
+    return _failed(view) or _end(view, _on_nodes(view, forward))
+
+
+def _on_nodes(view: View, way: Callable[[View], Decision]) -> Decision:
     if view.deployment.nodes and not view.nodes:
-        return _ended(view, Decision(Phase.FAILED, reason=sentences.NO_NODES))
-    return _ended(view, back(view) if phase is Phase.ROLLING_BACK else forward(view))
+        return Decision(Phase.FAILED, reason=sentences.NO_NODES)
+    return way(view)
 
 
-def _ended(view: View, decision: Decision) -> Decision:
+def _end(view: View, decision: Decision) -> Decision:
     """Have the hook `on_failure` run before a deployment ends badly, and wait for it."""
     deployment = view.deployment
     if decision.phase not in (Phase.FAILED, Phase.ROLLED_BACK) or deployment.mends is not None:
@@ -36,8 +44,22 @@ def _ended(view: View, decision: Decision) -> Decision:
     match deployment.hooks.get(Hook.ON_FAILURE):
         case None:
             call = Call(Hook.ON_FAILURE, decision.phase, decision.reason)
-            return Decision(deployment.phase, hook=call)
+            return Decision(deployment.phase, reason=decision.reason, hook=call)
         case HookState.RUNNING:
             return Decision(deployment.phase)
         case _:
             return decision
+
+
+def _failed(view: View) -> Decision | None:
+    """Stay with the failure that the hook was told of, whatever is seen or asked since.
+
+    Only where there is no way back; a rollback goes on until every node is safe.
+    """
+    match view.deployment.hooks.get(Hook.ON_FAILURE):
+        case None:
+            return None
+        case HookState.RUNNING:
+            return Decision(view.deployment.phase)
+        case _:
+            return Decision(Phase.FAILED)

@@ -34,7 +34,8 @@ def entered(record: Record, decision: Decision, now: float) -> Record:
 
 def _standing(record: Record, phase: Phase) -> str:
     """Give the reason that still holds: that of a hold is over when it goes on."""
-    return "" if record.phase is Phase.HOLDING and phase is not Phase.HOLDING else record.reason
+    goes_on = record.phase is Phase.HOLDING and phase is not Phase.HOLDING
+    return "" if goes_on and not phase.is_outcome else record.reason
 
 
 async def write(
