@@ -12,6 +12,11 @@ class Mode(StrEnum):
     HOLD = "hold"
     ROLLBACK = "rollback"
 
+    @property
+    def acts(self) -> bool:
+        """Whether a verdict has consequences."""
+        return self in (Mode.HOLD, Mode.ROLLBACK)
+
 
 class Inconclusive(StrEnum):
     """What to do when there was too little traffic to tell.

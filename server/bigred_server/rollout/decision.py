@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from bigred_broker.messages import Phase
+from bigred_server.judge.judgement import Verdict
 from bigred_server.rollout.act import Act
+from bigred_server.rollout.held import HeldFor
 from bigred_server.rollout.hook import Hook
 
 
@@ -21,7 +23,8 @@ class Decision:
     """What is due: the phase to be in, why (when it changes), the acts, and a hook.
 
     `nodes`, `skipped` and `set_aside` are None while they stay as they are. `finding`: what people
-    should know although the phase stays.
+    should know although the phase stays. `held_for` goes with HOLDING; `tolerates`: what a person
+    who lets it go on bears with.
     """
 
     phase: Phase
@@ -33,3 +36,5 @@ class Decision:
     set_aside: tuple[str, ...] | None = None
     hook: Call | None = None
     finding: str = ""
+    held_for: HeldFor | None = None
+    tolerates: Verdict | None = None

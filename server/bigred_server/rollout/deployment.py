@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bigred_broker.messages import Phase
+from bigred_server.judge.judgement import Verdict
 from bigred_server.rollout.command import Command
 from bigred_server.rollout.goal import Goal
+from bigred_server.rollout.held import HeldFor
 from bigred_server.rollout.hook import Hook, HookState
 
 
@@ -17,7 +19,8 @@ class Deployment:
     those in scope, in order, fixed when the deployment left `preparing`; `skipped` were down.
     `set_aside`: those in scope that failed by themselves and stay out of the pool. `mends`: the
     one node that this deployment is about, None for one of the whole app. `command`: what a person
-    asked for, until it is taken up.
+    asked for, until it is taken up. `release`: the version as people say it. `held_for`: why it is
+    held. `tolerates`: the worst verdict that a person has let go on.
     """
 
     id: str
@@ -30,4 +33,7 @@ class Deployment:
     set_aside: tuple[str, ...] = ()
     mends: str | None = None
     command: Command | None = None
+    release: str = ""
+    held_for: HeldFor | None = None
+    tolerates: Verdict | None = None
     hooks: Mapping[Hook, HookState] = field(default_factory=dict)

@@ -1,9 +1,10 @@
 """The policy of a rollout: every deadline has a name here, and the pool its rules."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bigred_server.judge.policy import JudgePolicy, Mode
 from bigred_server.rollout.hook import Hook
 
 
@@ -69,6 +70,7 @@ class Policy:
     mend_again_s: float = 600.0
     tries: int = 2
     hooks: frozenset[Hook] = frozenset()
+    judge: JudgePolicy = field(default_factory=lambda: JudgePolicy(mode=Mode.OFF))
 
 
 def share(text: int | str | None, nodes: int) -> int:

@@ -5,6 +5,7 @@ from bigred_server import room
 from bigred_server.rollout import sentences
 from bigred_server.rollout.command import Command
 from bigred_server.rollout.decision import Call, Decision
+from bigred_server.rollout.held import HeldFor
 from bigred_server.rollout.hook import Hook, HookState
 from bigred_server.rollout.look import UNTOLD, Admin
 from bigred_server.rollout.step import lacks_release
@@ -17,7 +18,7 @@ def prepare(view: View) -> Decision:
         case Command.ROLLBACK | Command.ABORT:
             return Decision(Phase.ABORTED, reason=sentences.ASKED_TO_STOP)
         case Command.HOLD:
-            return Decision(Phase.HOLDING, reason=sentences.HOLD_ASKED)
+            return Decision(Phase.HOLDING, reason=sentences.HOLD_ASKED, held_for=HeldFor.ASKED)
     if view.deployment.mends is not None:
         return _prepare_mend(view, view.deployment.mends)
     looks = view.looks

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
+from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.station import Station
 
 ASKED_TO_STOP = "stopped before any node was touched"
 ROLLBACK_ASKED = "a person asked for the rollback"
 ABORT_ASKED = "a person had it aborted"
 HOLD_ASKED = "a person asked for the hold"
+HOLD_OVER = "what it was held for is over"
 NO_HEADROOM = "the other nodes could not carry the load of one more"
 BEFORE_FAILED = "the hook 'before' failed; see its log with: bigred show"
 BEFORE_INTERRUPTED = (
@@ -27,6 +29,19 @@ _NOT_DONE = {
     Station.STARTING: "the app did not answer as the wanted release",
     Station.CHECKING: "HAProxy's check did not pass",
 }
+
+
+def of_release(deployment: Deployment, clause: str) -> str:
+    """Say what the judge has to say of a release."""
+    return f"{deployment.app} {deployment.release} {clause}"
+
+
+def seen_too_little(requests: int, needed: int) -> str:
+    """Say that the judge can't tell, and what people may do."""
+    return (
+        f"too little traffic to judge the new release: {requests} requests, {needed} needed; "
+        "continue, or roll back"
+    )
 
 
 def at_node(node: str, text: str) -> str:

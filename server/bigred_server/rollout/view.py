@@ -1,8 +1,10 @@
 """All that a decision is made from, and the questions it asks of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bigred_broker.messages import Phase
+from bigred_server.judge.judgement import Judgement
 from bigred_server.rollout.act import Busy, Kind
 from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.goal import Goal
@@ -33,7 +35,7 @@ class View:
     """A deployment, one look, the clocks (monotonic seconds), acts still running, the policy.
 
     `phase_since_s`: since when the deployment is in its phase. `queued`: requests that wait for
-    any node at all.
+    any node at all. `judgement`: what the judge said after its last look, None while it is off.
     """
 
     deployment: Deployment
@@ -44,6 +46,7 @@ class View:
     now_s: float
     phase_since_s: float = 0.0
     queued: int = 0
+    judgement: Judgement | None = None
 
     @property
     def goal(self) -> Goal:
@@ -86,12 +89,17 @@ class View:
         if not self.goes_back:
             patience_s += max(policy.canary_bake_s, policy.batch_bake_s)
             patience_s += policy.sessions_s if policy.sessions is Sessions.WAIT else 0.0
+            patience_s += policy.judge.extend_s if policy.judge.mode.acts else 0.0
         since_s = max(last_progress_s(self.waits, self.nodes), self.phase_since_s)
         return self.now_s - since_s > patience_s
 
     def waited_s(self, name: str) -> float:
         """Give how long a node stands where it stands."""
         return self.now_s - self.waits[name].since_s
+
+    def is_baked(self, nodes: Sequence[str], bake_s: float) -> bool:
+        """Say whether nodes have served for so long."""
+        return all(self.waited_s(name) >= bake_s for name in nodes)
 
     def may_take(self, taken: list[str]) -> bool:
         """Say whether enough nodes serve besides these, and can carry what these carried."""
