@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bigred_broker.config import ConfigError, parse
+from bigred_server.judge.policy import GuardPolicy, JudgePolicy
 from bigred_server.rollout.policy import Policy
 from bigred_server.settings import (
     AppSettings,
@@ -20,6 +21,7 @@ from bigred_server.settings import (
     example,
     load,
 )
+from bigred_server.settings.judge import GuardSettings, JudgeSettings
 
 UNSET = re.compile(r"^#(?=[\[a-z])", re.MULTILINE)
 EVERY_KEY_SET = UNSET.sub("", example())
@@ -90,9 +92,31 @@ def test_the_policy_of_the_example_is_the_default_policy() -> None:
 
 def test_every_time_of_the_policy_can_be_set() -> None:
     of_app = {"min_healthy", "batch", "canary", "headroom", "sessions", "sessions_shared", "hooks"}
+    of_app.add("judge")
     bakes = {"canary_bake_s", "batch_bake_s", "last_bake_s"}
     in_file = {*DeadlineSettings.model_fields, *of_app, *bakes}
     assert {field.name for field in fields(Policy)} == in_file
+
+
+def test_everything_of_the_judges_policy_can_be_set() -> None:
+    in_file = {*JudgeSettings.model_fields} - {"probes"}
+    assert {field.name for field in fields(JudgePolicy)} - {"series"} == in_file
+    rails = {*GuardSettings.model_fields} - {"every_s"}
+    assert {field.name for field in fields(GuardPolicy)} == rails
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"hold_at": 30.0, "rollback_at": 20.0}, "hold_at can't be more than rollback_at"),
+        ({"guards": {"hits": 5, "windows": 4}}, "hits can't be more than windows"),
+        ({"mode": "rolback"}, "'off', 'watch', 'hold' or 'rollback'"),
+        ({"probes": {"paths": ["shop"]}}, "path"),
+    ],
+)
+def test_a_judge_that_makes_no_sense_is_refused(told: dict[str, object], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        JudgeSettings.model_validate(told)
 
 
 GOOD = """\

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bigred_server.judge.policy import JudgePolicy, Mode
+from bigred_server.judge.policy import JudgePolicy
 from bigred_server.rollout.hook import Hook
 
 
@@ -70,7 +70,7 @@ class Policy:
     mend_again_s: float = 600.0
     tries: int = 2
     hooks: frozenset[Hook] = frozenset()
-    judge: JudgePolicy = field(default_factory=lambda: JudgePolicy(mode=Mode.OFF))
+    judge: JudgePolicy = field(default_factory=JudgePolicy)
 
 
 def share(text: int | str | None, nodes: int) -> int:

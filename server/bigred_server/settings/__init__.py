@@ -17,6 +17,7 @@ from bigred_server.settings.app import (
     HaproxySettings,
     HookSettings,
 )
+from bigred_server.settings.judge import JudgeSettings, ProbeSettings
 from bigred_server.settings.marker import MarkerSettings, MarkerSource
 from bigred_server.settings.node import ManagerSettings, NodeSettings, ReachBy, SshSettings
 
@@ -28,10 +29,12 @@ __all__ = [
     "DeadlineSettings",
     "HaproxySettings",
     "HookSettings",
+    "JudgeSettings",
     "ManagerSettings",
     "MarkerSettings",
     "MarkerSource",
     "NodeSettings",
+    "ProbeSettings",
     "ReachBy",
     "ServerSettings",
     "Settings",
@@ -53,6 +56,7 @@ class ServerSettings(Section):
     name: Id = "bigred-server"
     database: Annotated[str, Field(pattern=r"^(postgresql(\+psycopg)?://.+)?$")] = ""
     releases: Path | None = None
+    haproxy_log: Annotated[str, Field(pattern=r"^(/.+|([^:]+|\[[0-9a-f:]+\]):[0-9]{1,5})?$")] = ""
 
 
 class TokenSettings(Section):

@@ -10,6 +10,7 @@ from bigred_broker.settings import Section
 from bigred_server.rollout.goal import Strategy
 from bigred_server.rollout.hook import Hook
 from bigred_server.rollout.policy import OnDeadline, OnDrainDeadline, Policy, Sessions, share
+from bigred_server.settings.judge import JudgeSettings
 from bigred_server.settings.marker import MarkerSettings, MarkerSource, Path_
 from bigred_server.settings.node import Command, NodeSettings, ReachBy
 
@@ -99,6 +100,7 @@ class AppSettings(Section):
     bake: BakeSettings = BakeSettings()
     deadlines: DeadlineSettings = DeadlineSettings()
     hooks: HookSettings = HookSettings()
+    judge: JudgeSettings = JudgeSettings()
     nodes: Annotated[dict[Id, NodeSettings], Field(min_length=1)]
 
     @field_validator("batch")
@@ -182,6 +184,7 @@ class AppSettings(Section):
             batch_bake_s=self.bake.batch_s,
             last_bake_s=self.bake.last_s,
             hooks=frozenset(hook for hook in Hook if getattr(self.hooks, hook)),
+            judge=self.judge.policy(),
             **self.deadlines.model_dump(),
         )
 
