@@ -95,6 +95,19 @@ replies = st.fixed_dictionaries(
         "reason": texts,
     },
 ).map(Reply.model_validate)
+judgements = st.fixed_dictionaries(
+    {"verdict": texts},
+    optional={
+        "cause": texts,
+        "reason": texts,
+        "evidence": amounts,
+        "absolute": amounts,
+        "requests": counts,
+        "failed": counts,
+        "requests_old": counts,
+        "failed_old": counts,
+    },
+)
 app_states = st.fixed_dictionaries(
     {"app": ids},
     optional={
@@ -109,15 +122,17 @@ app_states = st.fixed_dictionaries(
         "since": texts,
         "reason": texts,
         "verdict": either(texts),
+        "judgement": either(judgements),
     },
 ).map(AppState.model_validate)
 app_events = st.fixed_dictionaries(
-    {"event_type": st.sampled_from(["phase", "node", "act"]), "app": ids, "at": texts},
+    {"event_type": st.sampled_from(["phase", "node", "act", "verdict"]), "app": ids, "at": texts},
     optional={
         "deployment": either(ids),
         "phase": either(st.sampled_from(Phase)),
         "node": either(ids),
         "text": texts,
+        "judgement": either(judgements),
     },
 ).map(AppEvent.model_validate)
 asked = st.one_of(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bigred_broker.messages.base import Count, Digest, Id, Message, Text
+from bigred_broker.messages.base import Amount, Count, Digest, Id, Message, Text
 
 
 class Phase(StrEnum):
@@ -75,8 +75,32 @@ class Progress(BaseModel):
     total: Count
 
 
+class JudgementNote(BaseModel):
+    """What the judge says after a look, and the numbers it goes by.
+
+    `evidence`: how much speaks against the new release beside the old one, as odds against chance;
+    `absolute`: against there being nothing wrong at all. `requests` and `failed` are the new
+    release's, `requests_old` and `failed_old` the old one's at the same time.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    verdict: Text
+    cause: Text = ""
+    reason: Text = ""
+    evidence: Amount = 1.0
+    absolute: Amount = 1.0
+    requests: Count = 0
+    failed: Count = 0
+    requests_old: Count = 0
+    failed_old: Count = 0
+
+
 class AppState(Message):
-    """`app/<app>/state`, retained: where an app stands. `phase` is None before any deployment."""
+    """`app/<app>/state`, retained: where an app stands. `phase` is None before any deployment.
+
+    `verdict` is the judge's word in a running deployment, `judgement` what stands behind it.
+    """
 
     app: Id
     phase: Phase | None = None
@@ -90,6 +114,7 @@ class AppState(Message):
     since: Text = ""
     reason: Text = ""
     verdict: Text | None = None
+    judgement: JudgementNote | None = None
 
 
 class AppEventType(StrEnum):
@@ -100,10 +125,14 @@ class AppEventType(StrEnum):
     ACT = "act"
     CANDIDATE = "candidate"
     FINDING = "finding"
+    VERDICT = "verdict"
 
 
 class AppEvent(Message):
-    """`app/<app>/event`, never retained: everything as it happens."""
+    """`app/<app>/event`, never retained: everything as it happens.
+
+    `judgement` goes with a VERDICT: one comes with every look of the judge.
+    """
 
     event_type: AppEventType
     app: Id
@@ -112,3 +141,4 @@ class AppEvent(Message):
     phase: Phase | None = None
     node: Id | None = None
     text: Annotated[str, Field(max_length=2000)] = ""
+    judgement: JudgementNote | None = None
