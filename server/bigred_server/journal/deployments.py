@@ -11,11 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bigred_broker.messages import Phase
 from bigred_server.errors import DeploymentError
 from bigred_server.journal.tables import deployment as table
+from bigred_server.judge.judgement import Verdict
 from bigred_server.rollout.command import Command
+from bigred_server.rollout.held import HeldFor
 
 Json = dict[str, Any]
 
 _LISTS = ("nodes", "skipped", "set_aside")
+# What a decision changes.
+_DECIDED = (
+    *("phase", "reason", "blames_build", "held_for", "tolerates", "ended_at", "receipt", "command"),
+    *_LISTS,
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,7 @@ class Record:
 
     `takes_back` is the release that becomes bad when this one is live: set for a rollback. `mends`:
     the one node that is brought to the live release, None for a deployment of the whole app.
+    `judgement`: what the judge said last, `evidence`: all that it has seen.
     """
 
     id: str
@@ -44,7 +52,11 @@ class Record:
     blames_build: bool = False
     takes_back: str | None = None
     ended_at: float | None = None
+    held_for: HeldFor | None = None
+    tolerates: Verdict | None = None
     counters: Json | None = field(default=None, compare=False)
+    evidence: Json | None = field(default=None, compare=False)
+    judgement: Json | None = field(default=None, compare=False)
     receipt: Json | None = field(default=None, compare=False)
 
 
@@ -74,8 +86,7 @@ async def enter(db: AsyncConnection, record: Record, taken_up: Command | None) -
 
     `taken_up` is the command that the decision was made with, if there was one.
     """
-    names = ("phase", "reason", "blames_build", "ended_at", "receipt", "command", *_LISTS)
-    values = {name: getattr(record, name) for name in names}
+    values = {name: getattr(record, name) for name in _DECIDED}
     values |= {name: list(values[name]) for name in _LISTS}
     as_seen = (table.c.id == record.id) & table.c.command.is_not_distinct_from(taken_up)
     result = await db.execute(update(table).where(as_seen).values(**values))
@@ -120,5 +131,6 @@ async def _one(db: AsyncConnection, query: Select[Any]) -> Record | None:
 
 def _record(row: RowMapping) -> Record:
     lists = {name: tuple(row[name]) for name in _LISTS}
-    command = Command(row["command"]) if row["command"] else None
-    return Record(**{**row, **lists, "phase": Phase(row["phase"]), "command": command})
+    kinds = {"command": Command, "held_for": HeldFor, "tolerates": Verdict}
+    told = {name: kind(row[name]) if row[name] else None for name, kind in kinds.items()}
+    return Record(**{**row, **lists, **told, "phase": Phase(row["phase"])})

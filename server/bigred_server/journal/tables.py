@@ -64,7 +64,13 @@ deployment = Table(
     Column("not_before", Float, nullable=False),
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float),
+    # Why it is held, and the worst verdict that a person has let go on.
+    Column("held_for", String(16)),
+    Column("tolerates", String(16)),
     Column("counters", JSON),
+    # What the judge has seen, and what it said last.
+    Column("evidence", JSON),
+    Column("judgement", JSON),
     Column("receipt", JSON),
     # One running deployment an app, whoever asks, however many servers there are.
     Index(

@@ -28,6 +28,8 @@ def entered(record: Record, decision: Decision, now: float) -> Record:
         skipped=record.skipped if decision.skipped is None else decision.skipped,
         set_aside=record.set_aside if decision.set_aside is None else decision.set_aside,
         command=None,
+        held_for=decision.held_for if decision.phase is not record.phase else record.held_for,
+        tolerates=decision.tolerates or record.tolerates,
         ended_at=now if decision.phase.is_outcome else None,
     )
 

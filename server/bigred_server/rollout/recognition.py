@@ -48,6 +48,9 @@ def deployment_of(
         set_aside=record.set_aside,
         mends=record.mends,
         command=record.command,
+        release=known[record.digest].version,
+        held_for=record.held_for,
+        tolerates=record.tolerates,
         hooks={
             Hook(act.kind): _HOOK_STATES[Outcome(act.outcome) if act.outcome else None]
             for act in hooks

@@ -94,6 +94,7 @@ class SimulatedRollout:
             if act.node not in busy or act.node in self._running:
                 self._launch(act)
         before = self.deployment
+        moves = decision.phase is not before.phase
         self.deployment = replace(
             before,
             phase=decision.phase,
@@ -101,6 +102,8 @@ class SimulatedRollout:
             skipped=before.skipped if decision.skipped is None else decision.skipped,
             set_aside=before.set_aside if decision.set_aside is None else decision.set_aside,
             command=None,
+            held_for=decision.held_for if moves else before.held_for,
+            tolerates=decision.tolerates or before.tolerates,
         )
         if decision.acts or self.deployment != before:
             self.decided.append((self.clock(), decision))

@@ -1,0 +1,20 @@
+"""The judge: what it said and by what, why a deployment is held, what a person bears with."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Change `deployment`."""
+    for column in (
+        sa.Column("held_for", sa.String(16)),
+        sa.Column("tolerates", sa.String(16)),
+        sa.Column("evidence", sa.JSON),
+        sa.Column("judgement", sa.JSON),
+    ):
+        op.add_column("deployment", column)
