@@ -301,7 +301,8 @@ def test_closing_the_lid_in_the_countdown_is_sent_and_ends_the_counting(box: Sto
     box.fired(countdown_s=3).waits(0.5)
     assert box.hand("lid_close").kinds == ["lid_close"]
     assert box.waits(5).heard == []
-    assert box.app(Phase.ABORTED).heard == ["The deployment of Shop 1.4.2 was aborted."]
+    told = box.app(Phase.ABORTED, reason="the lid was closed").heard
+    assert told == ["The deployment of Shop 1.4.2 was aborted: the lid was closed."]
     assert box.light == "idle"
 
 

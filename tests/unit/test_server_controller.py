@@ -298,9 +298,10 @@ async def test_a_rollback_that_a_person_asked_for_is_done(site: Site) -> None:
 
         await until(b_is_in_hand, 10)
         async with site.db.write() as connection:
-            await deployments.change(connection, "d-1", command=Command.ROLLBACK)
+            asked = {"command": Command.ROLLBACK, "commanded_by": "linus"}
+            await deployments.change(connection, "d-1", **asked)
         ended = await site.ends()
-    assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "a person asked for the rollback")
+    assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "linus asked for the rollback")
     assert site.is_whole(site.old)
     assert (await site.stages())["1.1.0"] is Stage.BAD
     assert site.fleet.violations == []
@@ -568,7 +569,7 @@ async def test_an_aborted_release_stays_ready(site: Site) -> None:
         await until(b_is_in_hand, 10)
         await wishes.command(site.db, "shop", Command.ABORT, "ada")
         ended = await site.ends()
-    assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "a person had it aborted")
+    assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "ada had it aborted")
     assert site.is_whole(site.old)
     assert await site.stages() == {"1.0.0": Stage.LIVE, "1.1.0": Stage.READY}
 

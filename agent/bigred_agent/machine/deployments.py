@@ -28,7 +28,13 @@ _PHASES = {
     Phase.ABORTED: Phrase.ABORTED,
     Phase.FAILED: Phrase.FAILED,
 }
-_WITH_REASON = {Phase.HOLDING, Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED}
+_WITH_REASON = {
+    Phase.HOLDING,
+    Phase.ROLLING_BACK,
+    Phase.ROLLED_BACK,
+    Phase.ABORTED,
+    Phase.FAILED,
+}
 _WITH_RELEASE = {Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.ABORTED, Phase.FAILED}
 _COUNTING = {Phase.CANARY, Phase.ROLLING, Phase.BAKING}
 

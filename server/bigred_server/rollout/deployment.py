@@ -19,8 +19,8 @@ class Deployment:
     those in scope, in order, fixed when the deployment left `preparing`; `skipped` were down.
     `set_aside`: those in scope that failed by themselves and stay out of the pool. `mends`: the
     one node that this deployment is about, None for one of the whole app. `command`: what a person
-    asked for, until it is taken up. `release`: the version as people say it. `held_for`: why it is
-    held. `tolerates`: the worst verdict that a person has let go on.
+    asked for, until it is taken up, and `commanded_by` who. `release`: the version as people say
+    it. `held_for`: why it is held. `tolerates`: the worst verdict that a person has let go on.
     """
 
     id: str
@@ -33,6 +33,7 @@ class Deployment:
     set_aside: tuple[str, ...] = ()
     mends: str | None = None
     command: Command | None = None
+    commanded_by: str = ""
     release: str = ""
     held_for: HeldFor | None = None
     tolerates: Verdict | None = None

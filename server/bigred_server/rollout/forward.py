@@ -33,19 +33,21 @@ def forward(view: View) -> Decision:
 
 
 def _commanded(view: View) -> Decision | None:
-    match view.deployment.command:
-        case None:
-            return None
+    command = view.deployment.command
+    if command is None:
+        return None
+    reason = sentences.asked(command, view.deployment.commanded_by)
+    match command:
         case Command.HOLD:
-            return Decision(Phase.HOLDING, reason=sentences.HOLD_ASKED, held_for=HeldFor.ASKED)
+            return Decision(Phase.HOLDING, reason=reason, held_for=HeldFor.ASKED)
         case Command.CONTINUE:
             return Decision(pause.resumed(view), tolerates=judged.tolerated(view))
-        case command if view.deployment.mends is not None:
+        case _ if view.deployment.mends is not None:
             return _stop_mending(view, command)
         case Command.ROLLBACK:
-            return turn_back(view, sentences.ROLLBACK_ASKED, blames_build=True)
+            return turn_back(view, reason, blames_build=True)
         case Command.ABORT:
-            return turn_back(view, sentences.ABORT_ASKED, blames_build=False)
+            return turn_back(view, reason, blames_build=False)
 
 
 def _stop_mending(view: View, command: Command) -> Decision:

@@ -18,7 +18,8 @@ def prepare(view: View) -> Decision:
         case Command.ROLLBACK | Command.ABORT:
             return Decision(Phase.ABORTED, reason=sentences.ASKED_TO_STOP)
         case Command.HOLD:
-            return Decision(Phase.HOLDING, reason=sentences.HOLD_ASKED, held_for=HeldFor.ASKED)
+            reason = sentences.asked(Command.HOLD, view.deployment.commanded_by)
+            return Decision(Phase.HOLDING, reason=reason, held_for=HeldFor.ASKED)
     if view.deployment.mends is not None:
         return _prepare_mend(view, view.deployment.mends)
     looks = view.looks

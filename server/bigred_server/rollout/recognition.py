@@ -48,6 +48,7 @@ def deployment_of(
         set_aside=record.set_aside,
         mends=record.mends,
         command=record.command,
+        commanded_by=record.commanded_by,
         release=known[record.digest].version,
         held_for=record.held_for,
         tolerates=record.tolerates,

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from bigred_server.rollout.command import Command
 from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.station import Station
 
 ASKED_TO_STOP = "stopped before any node was touched"
-ROLLBACK_ASKED = "a person asked for the rollback"
-ABORT_ASKED = "a person had it aborted"
-HOLD_ASKED = "a person asked for the hold"
 HOLD_OVER = "what it was held for is over"
 NO_HEADROOM = "the other nodes could not carry the load of one more"
 BEFORE_FAILED = "the hook 'before' failed; see its log with: bigred show"
@@ -20,6 +18,12 @@ AFTER_INTERRUPTED = "the server died while the hook 'after' ran; look what it ha
 FLEET_UNKNOWN = "HAProxy could not be read, so no node was touched"
 NO_NODES = "none of its nodes is in the configuration any more"
 
+_ASKED = {
+    Command.HOLD: "asked for the hold",
+    Command.CONTINUE: "had it go on",
+    Command.ROLLBACK: "asked for the rollback",
+    Command.ABORT: "had it aborted",
+}
 _NOT_DONE = {
     Station.UNKNOWN: "it could not be looked at",
     Station.DRAINING: "requests were still in flight",
@@ -29,6 +33,11 @@ _NOT_DONE = {
     Station.STARTING: "the app did not answer as the wanted release",
     Station.CHECKING: "HAProxy's check did not pass",
 }
+
+
+def asked(command: Command, who: str) -> str:
+    """Say who asked for what."""
+    return f"{who or 'a person'} {_ASKED[command]}"
 
 
 def of_release(deployment: Deployment, clause: str) -> str:
