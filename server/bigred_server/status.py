@@ -14,6 +14,7 @@ from bigred_broker.messages import (
 )
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage, candidate
+from bigred_server.rollout import testimony
 from bigred_server.rollout.goal import Goal
 from bigred_server.rollout.look import Admin, Looks, NodeLook
 from bigred_server.rollout.station import Station, station
@@ -56,6 +57,8 @@ def app_state(
         if goal and name in looks and station(looks[name], goal) is Station.SERVING
     ]
     deployed = by_digest.get(record.digest) if record else None
+    judged = record.judgement if record else None
+    judgement = testimony.note(testimony.from_json(judged)) if judged else None
     return AppState(
         app=app,
         phase=record.phase if record else None,
@@ -75,6 +78,8 @@ def app_state(
         who=record.who if record else "",
         since=utc(record.ended_at or record.started_at) if record else "",
         reason=record.reason[:500] if record else "",
+        verdict=judgement.verdict if judgement else None,
+        judgement=judgement,
     )
 
 

@@ -74,6 +74,9 @@ def test_an_act_that_never_ended_took_no_time() -> None:
     assert (found.drain_s, found.stop_s, found.seconds) == (2.0, 0.0, 2.0)
 
 
+JUDGED = {"verdict": "pass", "requests": 60, "failed": 0}
+
+
 def test_the_receipt_says_it_all() -> None:
     record = Record(
         "d-1",
@@ -85,6 +88,7 @@ def test_the_receipt_says_it_all() -> None:
         phase=Phase.SUCCEEDED,
         nodes=("a",),
         skipped=("b",),
+        judgement=JUDGED,
     )
     told = receipt(record, "1.1.0", ONCE + HOOK, Counters(1000, 1, 2), POLICY, 113.5)
     assert told.pop("per_node") == [
@@ -111,6 +115,7 @@ def test_the_receipt_says_it_all() -> None:
         "skipped": ["b"],
         "set_aside": [],
         "seconds": 13.5,
+        "judgement": JUDGED,
         "requests": 1000,
         "failed": 1,
         "retried": 2,

@@ -22,6 +22,7 @@ from bigred_server.daemon import release_store
 from bigred_server.fleet import RealFleet
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
+from bigred_server.rollout import testimony
 from bigred_server.rollout.recognition import by_digest, recognised
 from bigred_server.settings import Settings
 from bigred_server.status import app_state
@@ -79,6 +80,8 @@ def _print(state: AppState, trouble: str) -> None:
             f"{state.phase.replace('_', ' ')} since {since}, by {state.who}{reason}",
             indent=4,
         )
+    if state.judgement is not None:
+        page.write(testimony.seen(state.judgement), indent=4)
     if trouble:
         page.write(trouble, indent=4)
     table = Table("node", "state", "release", box=None)

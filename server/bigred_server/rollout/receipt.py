@@ -45,7 +45,10 @@ def receipt(
     policy: Policy,
     now: float,
 ) -> dict[str, Any]:
-    """Write the receipt. `requests`, `failed` and `retried` are as HAProxy's backend saw them."""
+    """Write the receipt. `requests`, `failed` and `retried` are as HAProxy's backend saw them.
+
+    `judgement` is what the judge said last, None where it is off.
+    """
     nodes = [node_times(name, acts, policy) for name in record.nodes]
     return {
         "deployment": record.id,
@@ -58,6 +61,7 @@ def receipt(
         "skipped": list(record.skipped),
         "set_aside": list(record.set_aside),
         "seconds": round(now - record.started_at, 3),
+        "judgement": record.judgement,
         "requests": counted.requests,
         "failed": counted.errors_5xx,
         "retried": counted.retried,
