@@ -96,6 +96,7 @@ class RealFleet:
             fresh=row.fresh,
             in_flight=row.in_flight,
             hushed=row.hushed,
+            partly=row.partly,
             capacity=row.capacity,
             trouble=row.trouble,
         )

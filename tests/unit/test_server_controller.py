@@ -37,7 +37,13 @@ from bigred_server.rollout.leadership import Leadership
 from bigred_server.rollout.look import Admin
 from bigred_server.rollout.narrator import Narrator
 from bigred_server.rollout.policy import Policy
-from bigred_server.rollout.simulation import Build, SimulatedFleet, SimulatedNode, SimulatedServer
+from bigred_server.rollout.simulation import (
+    Build,
+    SimulatedFleet,
+    SimulatedNode,
+    SimulatedPool,
+    SimulatedProxy,
+)
 from bigred_server.settings import HookSettings, MarkerSettings
 
 NODES = ("a", "b", "c")
@@ -192,7 +198,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     fleet = SimulatedFleet(
         builds=builds,
         nodes={name: SimulatedNode(builds, old, old) for name in NODES},
-        servers={name: SimulatedServer() for name in NODES},
+        pool=SimulatedPool([SimulatedProxy.of(NODES)]),
         policy=POLICY,
         clock=time.monotonic,
         check_every_s=0.01,
@@ -228,6 +234,7 @@ async def test_a_good_release_goes_live_on_all_nodes_one_after_the_other(site: S
     assert await site.stages() == {"1.0.0": Stage.RETIRED, "1.1.0": Stage.LIVE}
     done = await site.acts()
     assert [act.kind for act in done if act.node == "a"] == [
+        "fetch",
         "maint",
         "stop",
         "swap",

@@ -336,11 +336,20 @@ def test_a_mend_never_takes_the_pool_below_min_healthy() -> None:
 # --- several HAProxies ---------------------------------------------------------------------------
 
 
-def test_a_node_that_one_haproxy_has_in_the_pool_is_taken_only_when_the_pool_allows() -> None:
-    mixed = replace(ON_OLD, admin=Admin.MIXED)
-    assert kinds(decide(view(deployment(), a=mixed, b=ON_NEW, c=ON_NEW))) == {"a": Kind.MAINT}
+@pytest.mark.parametrize(
+    "look",
+    [
+        replace(ON_OLD, admin=Admin.MIXED, partly=True),
+        # One of them finds it down: between those two there is no way.
+        replace(ON_OLD, up=False, partly=True),
+    ],
+)
+def test_a_node_that_one_haproxy_sends_users_is_taken_only_when_the_pool_allows(
+    look: NodeLook,
+) -> None:
+    assert kinds(decide(view(deployment(), a=look, b=ON_NEW, c=ON_NEW))) == {"a": Kind.MAINT}
     policy = replace(POLICY, min_healthy=3)
-    assert not decide(view(deployment(), policy=policy, a=mixed, b=ON_NEW, c=ON_NEW)).acts
+    assert not decide(view(deployment(), policy=policy, a=look, b=ON_NEW, c=ON_NEW)).acts
 
 
 def test_a_node_that_only_some_have_back_is_given_back_to_all_on_a_fresh_check() -> None:

@@ -41,6 +41,23 @@ def together(*rows: Row) -> ServerLook:
 
 
 @pytest.mark.parametrize(
+    ("rows", "partly"),
+    [
+        ([UP], False),
+        ([DOWN], False),
+        ([UP, UP], False),
+        ([UP, DOWN], True),
+        ([UP, DRAIN], True),
+        ([UP, MAINT], True),
+        ([DOWN, MAINT], False),
+        ([DRAIN, MAINT], False),
+    ],
+)
+def test_a_server_that_only_some_send_users_is_told_so(rows: list[Row], partly: bool) -> None:
+    assert together(*rows).partly is partly
+
+
+@pytest.mark.parametrize(
     ("rows", "admin", "up", "fresh"),
     [
         # one alone is what it is

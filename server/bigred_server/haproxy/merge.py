@@ -26,6 +26,7 @@ class ServerLook:
     in_flight: int = 0
     capacity: int | None = None
     hushed: bool = False
+    partly: bool = False
     status: str = ""
     check: str = ""
     trouble: str = ""
@@ -80,6 +81,7 @@ def _server(name: str, looks: Mapping[str, BackendLook]) -> ServerLook:
         in_flight=sum(row.in_flight for row in rows),
         capacity=_capacity(rows),
         hushed=any(row.hushed for row in rows),
+        partly=0 < sum(row.up for row in ready) < len(rows),
         status=_told(row.status for row in rows),
         check=_told(row.check for row in rows),
     )

@@ -49,14 +49,15 @@ class Version:
 class NodeLook:
     """One node, seen once.
 
-    `up`: HAProxy sends requests, or would if it were READY. `fresh`: HAProxy's own check passes
-    fully by now; None when its settings give no way to tell. `hushed`: HAProxy was told not to
-    check. `in_flight`: requests running and queued there. `capacity`: how many it takes at once,
-    None for any number. `digest`: of the WAR that new users get, "" for none, None for unknown,
-    UNTOLD for one whose bytes can't be seen. `running`: whether Tomcat's process lives, None for
-    unknown. `kept`: digests of the releases kept on the node, None where none can be. `free`: bytes
-    free for another. `versions`: all contexts of the app, None where nobody tells. `sessions`: of
-    all of them. `trouble`: why something could not be seen.
+    `up`: HAProxy sends requests, or would if it were READY. `partly`: one of several HAProxies
+    sends it users, and another does not. `fresh`: HAProxy's own check passes fully by now; None
+    when its settings give no way to tell. `hushed`: HAProxy was told not to check. `in_flight`:
+    requests running and queued there. `capacity`: how many it takes at once, None for any number.
+    `digest`: of the WAR that new users get, "" for none, None for unknown, UNTOLD for one whose
+    bytes can't be seen. `running`: whether Tomcat's process lives, None for unknown. `kept`:
+    digests of the releases kept on the node, None where none can be. `free`: bytes free for
+    another. `versions`: all contexts of the app, None where nobody tells. `sessions`: of all of
+    them. `trouble`: why something could not be seen.
     """
 
     name: str
@@ -68,6 +69,7 @@ class NodeLook:
     running: bool | None = None
     answer: Answer = field(default_factory=Answer)
     hushed: bool = False
+    partly: bool = False
     capacity: int | None = None
     kept: frozenset[str] | None = None
     free: int | None = None

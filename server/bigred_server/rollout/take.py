@@ -38,7 +38,7 @@ def closing(view: View) -> tuple[Act, ...]:
         if look is None or name in view.busy or look.admin in (Admin.MAINT, Admin.UNKNOWN):
             continue
         taken = [*(act.node for act in due), name]
-        if (look.admin is not Admin.MIXED and not is_serving(look)) or view.may_take(taken):
+        if _is_out_of_use(look) or view.may_take(taken):
             due.append(Act(Kind.MAINT, name, view.goal))
     return tuple(due)
 
@@ -51,10 +51,12 @@ def _taken(view: View, name: str) -> list[Act]:
 
 def _is_of_use_to_nobody(look: NodeLook, *, others_in_hand: bool) -> bool:
     # An app that answers us may be back in a moment where HAProxy finds it down: with others in
-    # hand it waits for its turn. One of several HAProxies may still send it users.
-    if is_serving(look) or look.admin is Admin.MIXED:
-        return False
-    return not (look.answer.ok and others_in_hand)
+    # hand it waits for its turn.
+    return _is_out_of_use(look) and not (look.answer.ok and others_in_hand)
+
+
+def _is_out_of_use(look: NodeLook) -> bool:
+    return not is_serving(look) and not look.partly
 
 
 def _reasserted(view: View) -> tuple[Act, ...]:

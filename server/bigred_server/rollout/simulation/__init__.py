@@ -4,9 +4,12 @@ For the tests of the decision, and for whoever wants to see what it would do.
 """
 
 from bigred_server.rollout.simulation.build import Build
-from bigred_server.rollout.simulation.fleet import Luck, Running, SimulatedFleet, VirtualClock
+from bigred_server.rollout.simulation.fleet import SimulatedFleet
+from bigred_server.rollout.simulation.hooks import SimulatedHooks
+from bigred_server.rollout.simulation.luck import Fate, Luck, Running, VirtualClock
 from bigred_server.rollout.simulation.node import SimulatedNode
-from bigred_server.rollout.simulation.rollout import Fate, SimulatedRollout
+from bigred_server.rollout.simulation.pool import SimulatedPool, SimulatedProxy
+from bigred_server.rollout.simulation.rollout import SimulatedRollout
 from bigred_server.rollout.simulation.rules import serves
 from bigred_server.rollout.simulation.server import SimulatedServer
 
@@ -16,7 +19,10 @@ __all__ = [
     "Luck",
     "Running",
     "SimulatedFleet",
+    "SimulatedHooks",
     "SimulatedNode",
+    "SimulatedPool",
+    "SimulatedProxy",
     "SimulatedRollout",
     "SimulatedServer",
     "VirtualClock",

@@ -2,25 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
+from bigred_broker.messages import Phase
+from bigred_server.judge.judgement import Judgement
 from bigred_server.rollout.act import Act, Busy
 from bigred_server.rollout.command import Command, refusal
 from bigred_server.rollout.decide import decide
 from bigred_server.rollout.decision import Decision
 from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.look import Looks
-from bigred_server.rollout.simulation.fleet import Running, SimulatedFleet, VirtualClock
-from bigred_server.rollout.view import View, wanted
+from bigred_server.rollout.simulation.fleet import SimulatedFleet
+from bigred_server.rollout.simulation.hooks import SimulatedHooks
+from bigred_server.rollout.simulation.luck import Fate, Running, VirtualClock
+from bigred_server.rollout.station import is_proven
+from bigred_server.rollout.view import View, is_serving, wanted
 from bigred_server.rollout.waits import Wait, track, tried
-
-
-class Fate(StrEnum):
-    """What becomes of an act when the controller dies while it runs."""
-
-    DONE = "done"
-    LOST = "lost"
-    GOES_ON = "goes_on"
 
 
 @dataclass
@@ -28,7 +24,8 @@ class SimulatedRollout:
     """Looks, decides and acts, one tick at a time, until the deployment has ended.
 
     `decided` lists every decision that changed something, with its time: the story of a run.
-    `at_end` is how the fleet really was when the outcome was decided.
+    `at_end` is how the fleet really was when the outcome was decided. `judgement`: what the judge
+    says at the moment.
     """
 
     fleet: SimulatedFleet
@@ -40,6 +37,8 @@ class SimulatedRollout:
     decided: list[tuple[float, Decision]] = field(default_factory=list)
     at_end: Looks = field(default_factory=dict)
     phase_since_s: float = 0.0
+    hooks: SimulatedHooks = field(default_factory=SimulatedHooks)
+    judgement: Judgement | None = None
     _running: dict[str, tuple[Running, Wait]] = field(default_factory=dict)
     _again: dict[str, Running] = field(default_factory=dict)
     _orphans: list[Running] = field(default_factory=list)
@@ -56,6 +55,8 @@ class SimulatedRollout:
         """
         if not ends_while_looking:
             self._end_due()
+        self.hooks.end_due(self.clock())
+        self.deployment = replace(self.deployment, hooks=dict(self.hooks.states))
         busy = {name: running.act.kind for name, (running, _) in self._running.items()}
         looks = self.fleet.see().nodes
         if ends_while_looking:
@@ -65,7 +66,16 @@ class SimulatedRollout:
             self.waits = track(self.waits, looks, wanted(self.deployment), now_s)
             policy = self.fleet.policy
             since_s = self.phase_since_s
-            view = View(self.deployment, looks, self.waits, busy, policy, now_s, since_s)
+            view = View(
+                self.deployment,
+                looks,
+                self.waits,
+                busy,
+                policy,
+                now_s,
+                since_s,
+                judgement=self.judgement,
+            )
             self._follow(decide(view), busy)
         self.clock.now_s += tick_s
 
@@ -86,6 +96,9 @@ class SimulatedRollout:
                 self._orphans.append(running)
             else:
                 self.fleet.undo(running)
+        self.hooks.crash()
+        for node in self.fleet.nodes.values():
+            node.remembered = ""
         self.waits, self._running, self._again = {}, {}, {}
         self.phase_since_s = self.clock()
 
@@ -93,6 +106,9 @@ class SimulatedRollout:
         for act in decision.acts:
             if act.node not in busy or act.node in self._running:
                 self._launch(act)
+        if decision.hook is not None:
+            touched, whole = bool(self.fleet.acts), self._is_whole()
+            self.hooks.begin(decision.hook, self.clock(), touched=touched, whole=whole)
         before = self.deployment
         moves = decision.phase is not before.phase
         self.deployment = replace(
@@ -107,13 +123,19 @@ class SimulatedRollout:
         )
         if decision.acts or self.deployment != before:
             self.decided.append((self.clock(), decision))
-        if decision.phase is before.phase:
+        goes_on = before.phase is Phase.HOLDING and moves and not decision.phase.is_outcome
+        self.reason = decision.reason or ("" if goes_on else self.reason)
+        if not moves:
             return
         self.phase_since_s = self.clock()
         if decision.phase.is_outcome:
             self.at_end = self.fleet.see().nodes
-        self.reason = decision.reason or self.reason
         self.blames_build = self.blames_build or decision.blames_build
+
+    def _is_whole(self) -> bool:
+        goal, looks = self.deployment.goal, self.fleet.see().nodes
+        active = [n for n in self.deployment.nodes if n not in self.deployment.set_aside]
+        return all(is_serving(looks[n]) and is_proven(looks[n], goal) for n in active)
 
     def _launch(self, act: Act) -> None:
         if act.node not in self._running:

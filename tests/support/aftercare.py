@@ -1,0 +1,65 @@
+"""After a simulated deployment: the caretaker's rules carried out until nothing is left to do."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from bigred_broker.messages import Phase
+from bigred_server.rollout.act import Act
+from bigred_server.rollout.care import Aftermath, to_mend, to_tidy
+from bigred_server.rollout.deployment import Deployment
+from bigred_server.rollout.goal import Goal
+from bigred_server.rollout.look import Looks
+from bigred_server.rollout.simulation import SimulatedRollout
+
+_TICK_S = 0.5
+_MOST_TICKS = 2000
+_MOST_MENDS = 10
+
+
+@dataclass
+class Aftercare:
+    """Works on the fleet of a rollout that has ended; `live` is what all nodes are to run."""
+
+    rollout: SimulatedRollout
+    live: Goal
+    random: Random
+    failed_at: dict[str, float] = field(default_factory=dict)
+    mends: int = 0
+
+    def work(self) -> Looks:
+        """Mend and tidy; give how the fleet stands then."""
+        fleet, clock, ended = self.rollout.fleet, self.rollout.clock, self.rollout.deployment
+        idle = 0
+        for _ in range(_MOST_TICKS):
+            looks = fleet.see().nodes
+            left = Aftermath(ended.skipped, ended.set_aside, self.failed_at, clock() - 60.0)
+            name = to_mend(looks, self.live, left, fleet.policy, clock())
+            if name is not None and self.mends < _MOST_MENDS:
+                idle = 0
+                self._mend(name)
+            for act in to_tidy(looks, self.live, left, fleet.policy, clock()):
+                self._do(act)
+            idle += 1
+            # A node that was down counts as back when HAProxy's checks have found it.
+            if idle > 20 or fleet.violations:
+                break
+            clock.now_s += _TICK_S
+        return fleet.see().nodes
+
+    def _do(self, act: Act) -> None:
+        fleet = self.rollout.fleet
+        fleet.finish(fleet.begin(act))
+
+    def _mend(self, name: str) -> None:
+        self.mends += 1
+        mend = SimulatedRollout(
+            self.rollout.fleet,
+            self.rollout.clock,
+            Deployment(f"d-m{self.mends}", "shop", Phase.PREPARING, self.live, None, mends=name),
+        )
+        for _ in range(_MOST_TICKS):
+            if mend.has_ended:
+                break
+            mend.tick(_TICK_S, ends_while_looking=self.random.random() < 0.3)
+        if mend.deployment.phase is not Phase.SUCCEEDED:
+            self.failed_at[name] = self.rollout.clock()

@@ -1,0 +1,277 @@
+"""One simulated deployment in trouble, told by a seed alone: all that can happen happens."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from tests.support.aftercare import Aftercare
+from tests.support.scene import FOREVER, NEW, OLD, Scene
+
+from bigred_broker.messages import Phase
+from bigred_server.judge.judgement import Cause, Judgement, Verdict
+from bigred_server.rollout.act import Act, Kind
+from bigred_server.rollout.command import Command
+from bigred_server.rollout.goal import Strategy
+from bigred_server.rollout.hook import Hook, HookState
+from bigred_server.rollout.look import Admin, Looks
+from bigred_server.rollout.simulation import Build, Fate, Luck, SimulatedFleet, SimulatedRollout
+from bigred_server.rollout.station import is_proven
+from bigred_server.rollout.view import is_serving
+
+# A crash begins every patience anew, so endless crashes would be an endless deployment.
+MOST_CRASHES = 10
+HAPPENINGS = 16
+_RARE = {3: 0.3, 6: 0.3, 8: 0.2, 12: 0.3, 13: 0.3}
+
+
+@dataclass
+class Run:
+    """One deployment; `trouble` is the likelihood of trouble in a tick."""
+
+    seed: int
+    random: Random = field(init=False)
+    scene: Scene = field(init=False)
+    rollout: SimulatedRollout = field(init=False)
+    trouble: float = field(init=False)
+    crashes: int = 0
+    log: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        random = self.random = Random(self.seed)
+        self.scene = Scene.drawn(random)
+        self.trouble = random.choice([0.0, 0.02, 0.1, 0.3])
+        self.rollout = self.scene.rollout()
+        fleet = self.fleet
+        fleet.lasts, fleet.luck = self._lasts, self._luck
+        self.rollout.hooks.goes = self._hook
+        for name in fleet.nodes:
+            if self.trouble and random.random() < 0.05:
+                for server in fleet.pool.of(name):
+                    server.set(Admin.MAINT, fleet.clock())
+            if self.trouble and random.random() < 0.05:
+                fleet.nodes[name].die()
+
+    @property
+    def fleet(self) -> SimulatedFleet:
+        return self.rollout.fleet
+
+    @property
+    def new(self) -> Build:
+        return NEW[self.scene.kind]
+
+    def _lasts(self, act: Act) -> float:
+        slow = self.random.random() < self.trouble
+        usual = {Kind.STOP: 2.0, Kind.SWAP: 1.0, Kind.START: 0.5, Kind.ADMIT: 1.0, Kind.FETCH: 1.0}
+        lasts_s = usual.get(act.kind, 0.0) * self.random.random() * (4.0 if slow else 1.0)
+        return lasts_s + (self.random.random() if slow else 0.0)
+
+    def _luck(self, act: Act) -> Luck:
+        if self.random.random() >= self.trouble:
+            return Luck.WELL
+        # Our own HAProxy adapter reads every state back: it does not lie.
+        by_haproxy = act.kind in (Kind.DRAIN, Kind.MAINT, Kind.READY, Kind.ADMIT)
+        return self.random.choice([Luck.FAILS, Luck.LOST, *([] if by_haproxy else [Luck.LIES])])
+
+    def _hook(self, _hook: Hook) -> tuple[float, HookState]:
+        fails = self.random.random() < self.trouble
+        return 3.0 * self.random.random(), HookState.FAILED if fails else HookState.DONE
+
+    def _fate(self, act: Act) -> Fate:
+        # Commands outlive the server that began them; what it does itself ends with it. The
+        # Manager goes on with what it was told.
+        goes_on = act.kind in (Kind.STOP, Kind.START, Kind.DEPLOY, Kind.UNDEPLOY)
+        return self.random.choice([Fate.DONE, Fate.LOST, *([Fate.GOES_ON] if goes_on else [])])
+
+    def go(self, ticks: int = 4000) -> None:
+        """Run to the end; trouble goes on all the time in half of the runs."""
+        heals_at = self.random.choice([60, ticks])
+        for number in range(ticks):
+            if self.rollout.has_ended or self.violations:
+                return
+            if number == heals_at:
+                self.heal()
+            if self.random.random() < self.trouble:
+                self._happen()
+            late = self.random.random() < 0.3
+            self.tick(self.random.choice([0.1, 0.5, 1.0]), late=late)
+
+    def tick(self, tick_s: float, *, late: bool) -> None:
+        """Let a tick pass; the judge says pass after a while, if nothing happens to its mind."""
+        if self.rollout.judgement is None or self.random.random() < 0.05:
+            self.rollout.judgement = Judgement(self._verdict(), Cause.BUILD, "is not well")
+        self.rollout.tick(tick_s, ends_while_looking=late)
+
+    def _verdict(self) -> Verdict:
+        if self.random.random() < self.trouble:
+            return self.random.choice(list(Verdict))
+        return Verdict.PASS
+
+    @property
+    def violations(self) -> list[str]:
+        return [*self.fleet.violations, *self.rollout.hooks.violations]
+
+    def heal(self) -> None:
+        """End all trouble."""
+        self.trouble = 0.0
+        self.rollout.judgement = Judgement(Verdict.PASS)
+        self.scene.long = 0.0
+        for proxy in self.fleet.pool.proxies:
+            proxy.away = False
+            for server in proxy.servers.values():
+                server.requests = [end for end in server.requests if end < self.rollout.clock() + 9]
+        self.rollout.ask(Command.CONTINUE)
+        for name, node in self.fleet.nodes.items():
+            node.hangs = False
+            node.free = 1 << 40
+            for context in (node.contexts or {}).values():
+                context.works = context.works or self.scene.builds[context.digest].starts
+            if not node.alive or (node.kept is None and node.contexts is None):
+                self.fleet.revive(name, running=True)
+
+    def _happen(self) -> None:
+        # Death, a process that ends and a person's command are rarer than the rest.
+        what = self.random.randrange(HAPPENINGS)
+        if self.random.random() < _RARE.get(what, 1.0):
+            self.happen(what, self.random.choice(list(self.fleet.nodes)))
+
+    def happen(self, what: int, name: str) -> None:
+        """Let one of many things happen, most of them at one node."""
+        self.log.append(f"{self.rollout.clock():.1f} happens {what} at {name}")
+        pool = self.fleet.pool
+        number = self.random.randrange(len(pool.proxies))
+        if what == 0:
+            self._crash()
+        elif what == 1:
+            self.fleet.restart_haproxy(number)
+        elif what == 2:
+            pool.proxies[number].away = not pool.proxies[number].away
+        elif what == 8:
+            self.rollout.ask(self.random.choice(list(Command)))
+        elif what == 14:
+            verdict = self.random.choice(list(Verdict))
+            self.rollout.judgement = Judgement(verdict, self.random.choice(list(Cause)), "is bad")
+        else:
+            self._happen_at(what, name, number)
+
+    def _happen_at(self, what: int, name: str, number: int) -> None:
+        fleet, node = self.fleet, self.fleet.nodes[name]
+        server = fleet.pool.proxies[number].servers[name]
+        deeds: dict[int, Callable[[], None]] = {
+            3: node.die,
+            4: lambda: fleet.revive(name, running=self.random.random() < 0.5),
+            5: lambda: setattr(node, "hangs", not node.hangs and node.contexts is not None),
+            6: node.end,
+            7: lambda: server.set(self.random.choice(_BY_HAND), fleet.clock()),
+            9: lambda: setattr(server, "health", 0),
+            10: lambda: setattr(node, "free", self.random.choice([1 << 20, 1 << 40])),
+            11: lambda: node.kept.clear() if node.kept else None,
+            12: self._stop_context(name),
+            13: lambda: setattr(server, "hushed", not server.hushed),
+            15: lambda: server.requests.append(fleet.clock() + 500.0),
+        }
+        if what != 4 or not node.alive:
+            deeds[what]()
+
+    def _stop_context(self, name: str) -> Callable[[], None]:
+        """Have somebody stop a version by hand."""
+
+        def stop() -> None:
+            contexts = self.fleet.nodes[name].contexts
+            if contexts and self.fleet.nodes[name].has_manager:
+                contexts[self.random.choice(sorted(contexts))].works = False
+
+        return stop
+
+    def _crash(self) -> None:
+        if self.crashes < MOST_CRASHES:
+            self.crashes += 1
+            self.rollout.crash(self._fate)
+
+    def complaints(self) -> list[str]:
+        """Name all that is not as it must be, now that the run is over."""
+        found = self.violations
+        if not self.rollout.has_ended:
+            return [*found, f"no end: {self.rollout.deployment.phase}"]
+        deployment, reason = self.rollout.deployment, self.rollout.reason
+        match deployment.phase:
+            case Phase.SUCCEEDED:
+                found += self._not_on(self.new) + self._not_out()
+            case Phase.ROLLED_BACK:
+                found += self._not_on(OLD)
+            case Phase.ABORTED:
+                found += [f"aborted after {act.kind}" for act in self.fleet.acts]
+            case _ if not reason:
+                found.append("failed without a reason")
+            case _ if not self.scene.first:
+                out = self._not_on(OLD)
+                found += [f"unnamed {text}" for text in out if text.split(":")[0] not in reason]
+        return found + self._wrong_hooks()
+
+    def _wrong_hooks(self) -> list[str]:
+        phase, hooks = self.rollout.deployment.phase, self.rollout.hooks
+        ended_badly = phase in (Phase.FAILED, Phase.ROLLED_BACK)
+        found = []
+        if Hook.ON_FAILURE in hooks.states and not ended_badly:
+            found.append(f"on_failure was run, and it {phase}")
+        wanted = Hook.ON_FAILURE in self.fleet.policy.hooks and ended_badly
+        if wanted and Hook.ON_FAILURE not in hooks.states:
+            found.append("on_failure was not run")
+        if phase is Phase.SUCCEEDED:
+            found += [f"{hook} was not run" for hook in self._due() if hook not in hooks.states]
+        return found
+
+    def _due(self) -> set[Hook]:
+        return {Hook.BEFORE, Hook.AFTER} & self.fleet.policy.hooks
+
+    def _not_on(self, build: Build) -> list[str]:
+        deployment, looks = self.rollout.deployment, self.rollout.at_end
+        goal = build.wanted(self.scene.strategy)
+        return [
+            f"{name}: {looks[name]}"
+            for name in deployment.nodes
+            if build is OLD or name not in deployment.set_aside
+            if not is_serving(looks[name]) or not is_proven(looks[name], goal)
+        ]
+
+    def _not_out(self) -> list[str]:
+        looks, left_out = self.rollout.at_end, self.rollout.deployment.set_aside
+        return [f"{name} is in the pool" for name in left_out if is_serving(looks[name])]
+
+    def mended(self) -> list[str]:
+        """Have all trouble end and the caretaker work; name what is still not as it must be."""
+        self.heal()
+        live = self.new if self.rollout.deployment.phase is Phase.SUCCEEDED else OLD
+        healthy = live.starts and live.ok and live.passes and live.lives_s == FOREVER
+        if self.scene.first or not healthy or live.says:
+            return []
+        care = Aftercare(self.rollout, live.wanted(self.scene.strategy), self.random)
+        looks: Looks = care.work()
+        left = [*self.rollout.deployment.skipped, *self.rollout.deployment.set_aside]
+        return self.violations + [
+            f"{name} was left: {looks[name]}"
+            for name in left
+            if not self._is_beyond_help(name, looks)
+            if name in self.rollout.deployment.set_aside or is_serving(looks[name])
+            if not is_serving(looks[name]) or not is_proven(looks[name], care.live)
+        ]
+
+    def _is_beyond_help(self, name: str, looks: Looks) -> bool:
+        """Say whether only a person on the machine can help.
+
+        So it is where only HTTP reaches a node whose Tomcat does not stay, and where a version that
+        ends its Tomcat lies beside the others: every start loads it again.
+        """
+        wars = self.fleet.nodes[name].wars.values()
+        kills = any(self.scene.builds[digest].lives_s < FOREVER for digest in wars)
+        beside = self.scene.strategy is Strategy.PARALLEL
+        return looks[name].digest is None or (kills and beside)
+
+    def story(self) -> str:
+        """Tell the run, so that it can be understood."""
+        lines = [f"{at:.1f} {decision}" for at, decision in self.rollout.decided]
+        lines += self.log
+        lines.sort(key=lambda line: float(line.split()[0]))
+        return "\n".join([f"seed {self.seed}: {self.scene}", *lines[-60:]])
+
+
+_BY_HAND = [Admin.READY, Admin.DRAIN, Admin.MAINT]
