@@ -70,7 +70,7 @@ class JudgePolicy:
     extend_s: float = 120.0
     look_s: float = 5.0
     warmup_s: float = 60.0
-    warmup_bar: float = 1.5
+    warmup_bar: float = 1.2
     min_requests: int = 50
     rollback_at: float = 100.0
     hold_at: float = 20.0

@@ -1,0 +1,152 @@
+"""All that the judge has seen of a deployment, added up; what a later server goes on with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bigred_server.judge import absolute, guard, relative, series, sign
+from bigred_server.judge.look import Arm, Bin, Look, Pair, Span
+from bigred_server.judge.policy import JudgePolicy
+from bigred_server.judge.relative import Logs
+from bigred_server.judge.tally import Tally, counted
+
+CUTS = (0.5, 0.9, 0.99)
+_CLEAN_S = 60.0
+_CLEAN_REQUESTS = 20
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The logarithms of every e-process, and the counts behind them.
+
+    `errors` and `slow` (of the cut 0.9) are what the comparisons asked: for what they would have
+    caught. `recent`: (end, requests, hits) of the last minute's looks. `spans` by node; `rails` by
+    node and rail, whether each of the last spans was over it; `clauses` what was said of it then.
+    """
+
+    error_logs: Logs = relative.START
+    absolute_logs: Logs = absolute.START
+    tail_logs: tuple[Logs, ...] = (relative.START,) * len(CUTS)
+    sign_logs: Logs = sign.START
+    series_logs: Mapping[str, Logs] = field(default_factory=dict)
+    errors: Pair = field(default_factory=Pair)
+    slow: Pair = field(default_factory=Pair)
+    tally: Tally = field(default_factory=Tally)
+    recent: tuple[tuple[float, int, int], ...] = ()
+    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    rails: Mapping[str, tuple[bool, ...]] = field(default_factory=dict)
+    clauses: Mapping[str, str] = field(default_factory=dict)
+    limit: str = ""
+    drops: Mapping[str, str] = field(default_factory=dict)
+
+
+EMPTY = Evidence()
+
+
+def weigh(evidence: Evidence, look: Look, policy: JudgePolicy, usual: float) -> Evidence:
+    """Add a look; `usual`: the share of errors before the deployment."""
+    canary, baseline = look.errors.canary, look.errors.baseline
+    both = canary + look.warming
+    # What warms up counts as if it had been asked more often than it was.
+    bar = policy.warmup_bar
+    asked = Arm(
+        round(canary.requests + bar * look.warming.requests),
+        round(canary.units + bar * look.warming.units),
+        both.hits,
+    )
+    errors = evidence.error_logs
+    errors = relative.add(
+        errors, both.hits, baseline.hits, relative.rho(asked, baseline), policy.odds
+    )
+    probes = look.probes
+    errors = relative.add(
+        errors,
+        probes.canary.hits,
+        probes.baseline.hits,
+        relative.rho(probes.canary, probes.baseline),
+        policy.odds,
+    )
+    return replace(
+        _weigh_absolute(evidence, look, both, policy, usual),
+        error_logs=errors,
+        tail_logs=tuple(
+            _tail(logs, look.slow.get(cut, ()), policy.odds)
+            for logs, cut in zip(evidence.tail_logs, CUTS, strict=True)
+        ),
+        sign_logs=sign.add(sign.add(evidence.sign_logs, look.signs), look.probe_signs),
+        errors=Pair(
+            evidence.errors.canary + both + probes.canary,
+            evidence.errors.baseline + baseline + probes.baseline,
+        ),
+        slow=_sum(evidence.slow, look.slow.get(0.9, ())),
+        tally=counted(evidence.tally, look),
+    )
+
+
+def _tail(logs: Logs, pairs: Sequence[Pair], odds: float) -> Logs:
+    for pair in pairs:
+        rho = relative.rho(pair.canary, pair.baseline)
+        logs = relative.add(logs, pair.canary.hits, pair.baseline.hits, rho, odds)
+    return logs
+
+
+def _sum(total: Pair, pairs: Sequence[Pair]) -> Pair:
+    for pair in pairs:
+        total = Pair(total.canary + pair.canary, total.baseline + pair.baseline)
+    return total
+
+
+def _weigh_absolute(
+    evidence: Evidence, look: Look, both: Arm, policy: JudgePolicy, usual: float
+) -> Evidence:
+    """Add a look to the absolute process; it begins anew when a whole minute was clean.
+
+    So a hold for an outage ends with the outage. Beginning anew costs nothing but holds.
+    """
+    ceiling = min(0.5, max(policy.ceiling, policy.ceiling_times * usual))
+    asked = both + look.probes.canary
+    logs = absolute.add(evidence.absolute_logs, asked.hits, asked.requests, ceiling)
+    recent = (*evidence.recent, (look.at, asked.requests, asked.hits))
+    begun = [one for one in recent if one[0] > look.at - _CLEAN_S]
+    requests, hits = sum(one[1] for one in begun), sum(one[2] for one in begun)
+    is_whole = len(begun) < len(recent)
+    if is_whole and requests >= _CLEAN_REQUESTS and hits <= ceiling * requests:
+        logs = absolute.START
+    return replace(evidence, absolute_logs=logs, recent=tuple(recent[-len(begun) - 1 :]))
+
+
+def weigh_spans(
+    evidence: Evidence, spans: Sequence[Span], reference: Sequence[Span], policy: JudgePolicy
+) -> Evidence:
+    """Add what nodes on the new release used; `reference`: what they are held against."""
+    for span in spans:
+        known = (*evidence.spans.get(span.node, ()), span)[-guard.KEPT :]
+        found = guard.over(known, reference, policy.guards)
+        rails, clauses = dict(evidence.rails), dict(evidence.clauses)
+        for rail in ("processor", "memory", "threads", "collections"):
+            key = f"{span.node} {rail}"
+            rails[key] = (*rails.get(key, ()), rail in found)[-policy.guards.windows :]
+            if rail in found:
+                clauses[key] = found[rail]
+        evidence = replace(
+            evidence,
+            spans={**evidence.spans, span.node: known},
+            rails=rails,
+            clauses=clauses,
+            limit=evidence.limit or guard.limits(span, policy.guards),
+        )
+    return evidence
+
+
+def weigh_bins(evidence: Evidence, bins: Sequence[Bin], policy: JudgePolicy) -> Evidence:
+    """Add what people did, bin by bin."""
+    for one in bins:
+        told = policy.series.get(one.name)
+        if told is None:
+            continue
+        logs = evidence.series_logs.get(one.name, series.START)
+        added = {**evidence.series_logs, one.name: series.add(logs, one, told.tolerance)}
+        drops = dict(evidence.drops)
+        if one.expected:
+            drops[one.name] = f"{one.seen:g} where {one.expected:.3g} were expected"
+        evidence = replace(evidence, series_logs=added, drops=drops)
+    return evidence

@@ -1,0 +1,62 @@
+"""Why the judge speaks against a release: clauses that follow its name, and are spoken."""
+
+from bigred_server.judge.tally import Tally
+
+_NEARLY_ALL = 0.9
+
+
+def failing(tally: Tally) -> str:
+    """Say how much the new release failed, where, and how the old one did meanwhile."""
+    if tally.failed == 0 and tally.probes_failed:
+        return f"failed {tally.probes_failed} of {tally.probes} requests that were sent to try it"
+    text = f"failed {tally.failed} of {tally.requests} requests{_nodes(tally)}{_group(tally)}"
+    if not tally.requests_old:
+        return text
+    return f"{text}, where the old release failed {tally.failed_old} of {tally.requests_old}"
+
+
+def slower(tally: Tally) -> str:
+    """Say how much slower the new release is."""
+    text = (
+        f"is slow: {tally.slow} of {tally.timed} requests took longer than half of them used to"
+        f"{_nodes(tally)}"
+    )
+    if not tally.timed_old:
+        return text
+    return f"{text}, with the old release {tally.slow_old} of {tally.timed_old}"
+
+
+def bad_everywhere(tally: Tally) -> str:
+    """Say that the environment is to blame."""
+    return (
+        "is not to blame, but its environment is bad: the new release failed "
+        f"{tally.failed} of {tally.requests} requests, the old one {tally.failed_old} of "
+        f"{tally.requests_old}"
+    )
+
+
+def dropped(name: str, last: str) -> str:
+    """Say that a business metric fell."""
+    return f"came with a drop of {name}" + (f": {last}" if last else "")
+
+
+def _nodes(tally: Tally) -> str:
+    names = [name for name, (_, asked) in tally.nodes.items() if asked]
+    match names:
+        case [one]:
+            return f" on {one}"
+        case [*most, last] if len(names) <= 3:
+            return f" on {', '.join(most)} and {last}"
+        case _:
+            return ""
+
+
+def _group(tally: Tally) -> str:
+    """Name the path group that nearly all errors are of, if there is more than one asked for."""
+    total = sum(tally.where.values())
+    if not total:
+        return ""
+    group, errors = max(tally.where.items(), key=lambda one: one[1])
+    if errors < _NEARLY_ALL * total:
+        return ""
+    return f", {'all' if errors == total else 'nearly all'} of them {group}"

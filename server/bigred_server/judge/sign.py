@@ -1,0 +1,17 @@
+"""Matched requests: whether the new release is slower more often than not. An e-process."""
+
+import math
+
+from bigred_server.judge.look import Signs
+from bigred_server.judge.relative import Logs
+
+CHANCES = (0.55, 0.65, 0.75, 0.85, 0.9)
+START = (0.0,) * len(CHANCES)
+
+
+def add(logs: Logs, signs: Signs) -> Logs:
+    """Add the pairs of one look; ties are in neither count."""
+    return tuple(
+        log + signs.slower * math.log(2 * chance) + signs.faster * math.log(2 * (1 - chance))
+        for log, chance in zip(logs, CHANCES, strict=True)
+    )

@@ -1,0 +1,64 @@
+"""The plain counts behind a judgement: what people can check by hand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bigred_server.judge.look import Look
+
+_MOST_GROUPS = 100
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Requests that the new release answered (`failed` of them with an error), and the old one.
+
+    `where`: the new release's errors by path group, `nodes`: by node (errors, requests). `probes`:
+    synthetic requests to the new release, `probes_failed` of them. `slow` of `timed` requests of
+    the new release took longer than half of them used to, `slow_old` of `timed_old` of the old one.
+    """
+
+    requests: int = 0
+    failed: int = 0
+    requests_old: int = 0
+    failed_old: int = 0
+    probes: int = 0
+    probes_failed: int = 0
+    slow: int = 0
+    timed: int = 0
+    slow_old: int = 0
+    timed_old: int = 0
+    where: Mapping[str, int] = field(default_factory=dict)
+    nodes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    lines: int = 0
+    late: int = 0
+    lost: int = 0
+
+
+def counted(tally: Tally, look: Look) -> Tally:
+    """Add a look."""
+    where = dict(tally.where)
+    for group, errors in look.where.items():
+        if group in where or len(where) < _MOST_GROUPS:
+            where[group] = where.get(group, 0) + errors
+    nodes = {name: (int(errors), int(asked)) for name, (errors, asked) in tally.nodes.items()}
+    for name, (errors, asked) in look.nodes.items():
+        before = nodes.get(name, (0, 0))
+        nodes[name] = (before[0] + errors, before[1] + asked)
+    half = look.slow.get(0.5, ())
+    return Tally(
+        requests=tally.requests + look.answered,
+        failed=tally.failed + look.failed,
+        requests_old=tally.requests_old + look.answered_old,
+        failed_old=tally.failed_old + look.failed_old,
+        probes=tally.probes + look.probes.canary.requests,
+        probes_failed=tally.probes_failed + look.probes.canary.hits,
+        slow=tally.slow + sum(pair.canary.hits for pair in half),
+        timed=tally.timed + sum(pair.canary.units for pair in half),
+        slow_old=tally.slow_old + sum(pair.baseline.hits for pair in half),
+        timed_old=tally.timed_old + sum(pair.baseline.units for pair in half),
+        where=where,
+        nodes=nodes,
+        lines=tally.lines + look.lines.taken,
+        late=tally.late + look.lines.late,
+        lost=tally.lost + look.lines.lost,
+    )
