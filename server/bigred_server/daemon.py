@@ -1,6 +1,7 @@
 """The deploy server: a seat at the journal, a desk for the boxes, and one controller an app."""
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Coroutine
@@ -13,9 +14,11 @@ from bigred_server.arming.presses import Presses
 from bigred_server.desk import Desk
 from bigred_server.errors import HaproxyAwayError, HaproxyError, NotRunningError
 from bigred_server.fleet import Memory, RealFleet
+from bigred_server.haproxy.receiver import Receiver
 from bigred_server.journal import acts, seat
 from bigred_server.journal.database import Place
 from bigred_server.journal.seat import Seat
+from bigred_server.judge.policy import Mode
 from bigred_server.pipeline.retention import Retention
 from bigred_server.pipeline.store import Store
 from bigred_server.rollout.act import Kind
@@ -26,6 +29,7 @@ from bigred_server.rollout.narrator import Narrator
 from bigred_server.settings import AppSettings, ServerSettings, Settings
 from bigred_server.tomcat.hosts import Hosts as NodeHosts
 from bigred_server.tomcat.probe import client
+from bigred_server.witness.witness import Witness
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +77,8 @@ class Server:
             name: RealFleet(settings, name, store, http, hosts, self._memory(name))
             for name in settings.apps
         }
+        log_at = settings.server.haproxy_log
+        self._receiver = Receiver(log_at) if log_at else None
         self._controllers = {
             name: self._controller(name, app, store) for name, app in settings.apps.items()
         }
@@ -89,10 +95,18 @@ class Server:
             adoption=Adoption(name, db, store, app.marker, self._fleets[name].bring),
             narrator=Narrator(db, self._desk.publish_event),
             hooks=Hooks(app.hooks, self._settings.server.state / "hooks"),
+            witness=self._witness(name, app),
             lead=self._seat.leads[name],
             tell=self._keep_state,
             settled=self._retention.tidy,
         )
+
+    def _witness(self, name: str, app: AppSettings) -> Witness:
+        servers = {node: app.server_of(node) for node in app.nodes}
+        witness = Witness(app.judge.policy(), servers)
+        if self._receiver is not None and app.judge.mode is not Mode.OFF:
+            self._receiver.takers[app.haproxy.backend] = witness.line
+        return witness
 
     def _memory(self, app: str) -> Memory:
         async def redeploys(node: str, since: float) -> int:
@@ -136,6 +150,11 @@ class Server:
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        with self._receiver.listening() if self._receiver else contextlib.nullcontext():
+            await self._work(api, stopped)
+
+    async def _work(self, api: list[Coroutine[None, None, None]], stopped: asyncio.Event) -> None:
+        """Run all parts until `stopped`. Raises NotRunningError as `run` does."""
         async with asyncio.TaskGroup() as tasks:
             kept = tasks.create_task(self._keep_seat(stopped))
             running = [

@@ -85,7 +85,8 @@ class RealFleet:
         seen = await self._pool.look()
         looks = await asyncio.gather(*(self._look(name, seen, deep=deep) for name in self._nodes))
         nodes = dict(zip(self._nodes, looks, strict=True))
-        return FleetLook(nodes, seen.pid, seen.counters, seen.trouble, seen.queued)
+        served = {name: seen.server(self._app.server_of(name)).served for name in self._nodes}
+        return FleetLook(nodes, seen.pid, seen.counters, seen.trouble, seen.queued, served)
 
     async def _look(self, name: str, pool: PoolLook, *, deep: bool) -> NodeLook:
         row = pool.server(self._app.server_of(name))

@@ -73,7 +73,7 @@ class Story:
 
     @property
     def canary(self) -> Bools:
-        return self.node == CANARY
+        return np.equal(self.node, CANARY)
 
     def looks(self) -> Iterator[Look]:
         """Give the looks one after the other."""

@@ -45,6 +45,7 @@ from bigred_server.rollout.simulation import (
     SimulatedProxy,
 )
 from bigred_server.settings import HookSettings, MarkerSettings
+from bigred_server.witness.witness import Witness
 
 NODES = ("a", "b", "c")
 POLICY = Policy(
@@ -88,6 +89,7 @@ class Site:
             strategy=Strategy.RESTART,
             adoption=self.adoption,
             narrator=Narrator(self.db, self.told.append),
+            witness=Witness(self.fleet.policy.judge, {name: name for name in NODES}),
             hooks=Hooks(self.hooks, self.folder / "hooks"),
             lead=self.lead,
             tell=self.states.append,

@@ -16,7 +16,7 @@ from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.goal import Goal, Strategy
 from bigred_server.rollout.look import UNTOLD, Admin, Answer, NodeLook, Version
 from bigred_server.rollout.policy import Policy, Sessions
-from bigred_server.rollout.view import View, wanted
+from bigred_server.rollout.view import Orphan, View, wanted
 from bigred_server.rollout.waits import track
 
 OLD_DIGEST, NEW_DIGEST = "a" * 64, "b" * 64
@@ -104,6 +104,22 @@ def test_a_manager_that_says_ok_to_nothing_is_not_asked_for_ever() -> None:
     policy = replace(MOVE, min_healthy=3)
     view = seen(Strategy.REDEPLOY, CLOSED, Phase.CANARY, policy, waited_s=5.0, wait=twice)
     assert decide(view).reason == "a: the Manager deployed it 2 times and it is not there"
+
+
+@pytest.mark.parametrize("strategy", [Strategy.REDEPLOY, Strategy.PARALLEL])
+def test_a_node_that_may_still_change_by_itself_is_not_given_back(strategy: Strategy) -> None:
+    """A server died while the Manager deployed the new release; the next one is to go back."""
+    closed = replace(CLOSED, hushed=strategy is Strategy.PARALLEL, admin=Admin.DRAIN)
+    for where in (closed, replace(closed, hushed=False)):
+        going_back = seen(strategy, where, Phase.ROLLING_BACK, waited_s=10.0)
+        assert due(going_back) in (Kind.ADMIT, Kind.READY)
+        late = replace(going_back, orphans={"a": Orphan(NEW_DIGEST, 110.1)})
+        assert due(late) is None
+        assert decide(late).phase is Phase.ROLLING_BACK
+        over = replace(late, orphans={"a": Orphan(NEW_DIGEST, 109.9)})
+        assert due(over) in (Kind.ADMIT, Kind.READY)
+        wanted_too = replace(late, orphans={"a": Orphan(OLD_DIGEST, 110.1)})
+        assert due(wanted_too) in (Kind.ADMIT, Kind.READY)
 
 
 # --- parallel ------------------------------------------------------------------------------------

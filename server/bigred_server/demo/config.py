@@ -47,13 +47,21 @@ def state(folder: Path, server: str, site: Site) -> Path:
     return folder / ("state" if server == site.servers[0] else f"state-{server}")
 
 
+def log_socket(folder: Path, server: str) -> Path:
+    """Say where a server of the stage takes HAProxy's log."""
+    return folder / f"{server}.log.sock"
+
+
 def password_file(folder: Path) -> Path:
     """Say where the password of the Managers' user is written."""
     return folder / "manager.password"
 
 
 def _server(folder: Path, site: Site, server: str) -> dict[str, Value]:
-    values: dict[str, Value] = {"state": str(state(folder, server, site))}
+    values: dict[str, Value] = {
+        "state": str(state(folder, server, site)),
+        "haproxy_log": str(log_socket(folder, server)),
+    }
     if site.servers != (SERVER,):
         values |= {"name": server, "releases": str(folder / "releases")}
     return values | ({"database": site.database} if site.database else {})

@@ -18,13 +18,14 @@ _LEAVING_S = 15.0
 
 @dataclass(frozen=True)
 class Orders:
-    """What customers come: `rate` requests a second, and others beside them.
+    """What customers come: `rate` requests a second by so many `customers`, and others beside them.
 
     `slow` ask for answers that take up to `slowest_ms`. `users` log in and come back every
     `pause_s`; with `stay_s` they log out after about that long, and others come in their place.
     """
 
     rate: float
+    customers: int = 20
     slow: int = 2
     slowest_ms: int = 5000
     users: int = 0

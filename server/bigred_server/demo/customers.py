@@ -18,16 +18,16 @@ class WrongAnswerError(Exception):
 
 @dataclass(frozen=True)
 class Customers:
-    """Those who keep their connections, and those who open one for each request."""
+    """One customer, who keeps connections or opens one for each request."""
 
     url: str
     staying: httpx2.AsyncClient
     passing: httpx2.AsyncClient
 
-    async def look(self, client: httpx2.AsyncClient) -> int:
-        """Read the page; give the status. All raise WrongAnswerError or httpx2.HTTPError."""
-        answer = await client.get(f"{self.url}/")
-        _expect(answer, 200, f"Release {answer.headers.get('X-Release')} is open.")
+    async def look(self, client: httpx2.AsyncClient, page: str = "/") -> int:
+        """Read a page; give the status. All raise WrongAnswerError or httpx2.HTTPError."""
+        answer = await client.get(f"{self.url}{page}")
+        _expect(answer, 200, f"Release {answer.headers.get('X-Release')} ")
         return answer.status_code
 
     async def order(self, size: int) -> int:
@@ -46,7 +46,8 @@ class Customers:
         """Give the request of one kind; `number` makes orders differ in size."""
         if kind is Kind.POST:
             return self.order(100 + number * 37 % 3000)
-        return self.look(self.passing if kind is Kind.FRESH else self.staying)
+        page = "/basket" if number % 2 else "/"
+        return self.look(self.passing if kind is Kind.FRESH else self.staying, page)
 
 
 def _expect(answer: httpx2.Response, status: int, text: str) -> None:
@@ -57,16 +58,25 @@ def _expect(answer: httpx2.Response, status: int, text: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def arriving(urls: Sequence[str]) -> AsyncIterator[list[Customers]]:
-    """Give the customers of the shop at each of its addresses; they all go when the block ends."""
+async def arriving(urls: Sequence[str], each: int = 1) -> AsyncIterator[list[Customers]]:
+    """Give `each` customers of the shop at each of its addresses; all go when the block ends."""
     # Idle connections end on this side first; one that HAProxy closes in that moment is no failure.
     kept = httpx2.Limits(max_connections=None, max_keepalive_connections=50, keepalive_expiry=20.0)
     unkept = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
-    async with _client(kept) as staying, _client(unkept) as passing:
-        yield [Customers(url, staying, passing) for url in urls]
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [
+            [await stack.enter_async_context(_client(number, limits)) for limits in (kept, unkept)]
+            for number in range(1, each + 1)
+        ]
+        yield [Customers(url, staying, passing) for staying, passing in clients for url in urls]
 
 
-def _client(limits: httpx2.Limits) -> httpx2.AsyncClient:
-    # Many customers share a client. A cookie that it kept would send all of them to one node.
+def _client(number: int, limits: httpx2.Limits) -> httpx2.AsyncClient:
+    # Users share a client where they log in. A cookie that it kept would send all to one node.
     none = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-    return httpx2.AsyncClient(limits=limits, timeout=_PATIENCE_S, cookies=none, trust_env=False)
+    # An address of their own: HAProxy tells customers apart by it.
+    transport = httpx2.AsyncHTTPTransport(limits=limits, local_address=f"127.0.1.{number}")
+    said = {"X-Customer": str(number)}
+    return httpx2.AsyncClient(
+        transport=transport, timeout=_PATIENCE_S, cookies=none, headers=said, trust_env=False
+    )

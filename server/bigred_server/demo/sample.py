@@ -1,7 +1,7 @@
 """The shop, a small sample app: compiled from the Java source beside this file and packed as WARs.
 
-Besides the good build there are three bad ones, each caught by another part of a deployment, and
-one that is good but slow to start.
+Besides the good build there are three bad ones, each caught by another part of a deployment, one
+that is good but slow to start, and ten that only their users can tell from a good one.
 """
 
 import hashlib
@@ -29,6 +29,22 @@ class Kind(StrEnum):
     ANSWERS_500 = "answers-500"  # the app starts well and answers every request with 500
     WRONG_RELEASE = "wrong-release"  # the app says that it is another release
     SLOW_START = "slow-start"  # the app needs three seconds more for its start, and is good
+    # These are well until users come.
+    ERRORS_5 = "errors-5"  # 5 % of requests end with 500
+    ERRORS_20 = "errors-20"
+    ERRORS_ON_ORDERS = "errors-on-orders"  # every order fails, and nothing else
+    ERRORS_FOR_ONE = "errors-for-one"  # every request of one customer fails
+    SLOW_X2 = "slow-x2"  # the basket takes twice as long
+    SLOW_TAIL = "slow-tail"  # 5 % of requests take 300 ms more
+    LEAKS_MEMORY = "leaks-memory"  # 40 kB a request
+    BURNS_CPU = "burns-cpu"  # 12 ms of processor time a request
+    LEAKS_THREADS = "leaks-threads"  # a thread for every tenth request
+    FEWER_ORDERS = "fewer-orders"  # two of three orders are lost, and nobody is told
+
+    @property
+    def is_for_the_judge(self) -> bool:
+        """Whether nothing but what its users get tells that it is bad."""
+        return self in list(Kind)[5:]
 
     @property
     def is_bad(self) -> bool:

@@ -144,7 +144,8 @@ def set_up(nodes: int, say: Say, site: Site | None = None) -> Iterator[Stage]:
         ground.start_all(tomcats, war)
         servers = tuple((name, tomcat.port) for name, tomcat in tomcats.items())
         sticky = STICKY if site.sticky else None
-        backend = Backend(config.APP, servers, "/shop/health", sticky_cookie=sticky)
+        logs = tuple(str(config.log_socket(folder, server)) for server in site.servers)
+        backend = Backend(config.APP, servers, "/shop/health", sticky_cookie=sticky, logs=logs)
         haproxies = tuple(_haproxy(folder, number, backend) for number in range(site.haproxies))
         for haproxy in haproxies:
             stack.enter_context(haproxy.run())

@@ -40,6 +40,7 @@ class _Wishes:
     """How many customers of each sort, and for how long."""
 
     rate: float
+    customers: int
     slow: int
     slowest_ms: int
     users: int
@@ -143,7 +144,7 @@ async def _drive(urls: Sequence[str], wishes: _Wishes, out: Path) -> _Ledger:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
     loop.call_later(wishes.max_seconds, end.set)
-    async with arriving(urls) as customers:
+    async with arriving(urls, wishes.customers) as customers:
         ledger.regulars += _regulars(customers, wishes)
         teller = asyncio.create_task(_tell(ledger, out))
         users = [
@@ -176,6 +177,7 @@ def _regulars(customers: list[Customers], wishes: _Wishes) -> list[Regular]:
 @click.command()
 @click.option("--url", required=True, multiple=True, help="The app, without a slash at its end.")
 @click.option("--rate", default=250.0, show_default=True, help="Requests per second.")
+@click.option("--customers", default=20, show_default=True, help="Who send them in turn.")
 @click.option("--slow", default=2, show_default=True, help="Users whose answers take long.")
 @click.option("--slowest-ms", default=5000, show_default=True, help="How long at most.")
 @click.option("--users", default=0, show_default=True, help="Users who log in and come back.")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from bigred_server.haproxy import log
+
 
 @dataclass(frozen=True)
 class Backend:
@@ -10,7 +12,8 @@ class Backend:
 
     `check_path` must answer 200; it is asked every `check_inter_ms`, and every `check_fast_ms`
     while a node changes. With `sticky_cookie` a user stays on the node that first served them. A
-    node takes up to `maxconn` requests at once; the others queue.
+    node takes up to `maxconn` requests at once; the others queue. Requests are logged to `logs`,
+    addresses as HAProxy's `log` line has them.
     """
 
     name: str
@@ -20,6 +23,7 @@ class Backend:
     check_fast_ms: int = 100
     sticky_cookie: str | None = None
     maxconn: int | None = None
+    logs: tuple[str, ...] = ()
 
 
 def configuration(port: int, backend: Backend, admin_socket: Path, state_file: Path) -> str:
@@ -37,6 +41,10 @@ def configuration(port: int, backend: Backend, admin_socket: Path, state_file: P
         for name, node_port in backend.servers
     )
     cookie = f"\n    cookie {sticky} insert indirect nocache" if sticky else ""
+    targets = "".join(f"    log {to} len {log.LENGTH} local0 info\n" for to in backend.logs)
+    logging = "    log global\n" if backend.logs else ""
+    lines = "".join(f"\n    {line.format(cookie='JSESSIONID')}" for line in log.LINES)
+    lines = lines if backend.logs else ""
     return f"""\
 global
     maxconn 400
@@ -44,7 +52,7 @@ global
     stats timeout 60s
     server-state-file {state_file}
     hard-stop-after 60s
-
+{targets}
 defaults
     mode http
     maxconn 400
@@ -61,9 +69,9 @@ defaults
     option idle-close-on-response
     http-reuse safe
     load-server-state-from-file global
-
+{logging}
 frontend public
-    bind 127.0.0.1:{port}
+    bind 127.0.0.1:{port}{lines}
     default_backend {backend.name}
 
 backend {backend.name}

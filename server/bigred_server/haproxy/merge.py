@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from bigred_server.haproxy.backend import BackendLook
 from bigred_server.haproxy.rows import Row
-from bigred_server.rollout.look import Admin, Counters
+from bigred_server.rollout.look import Admin, Counters, Served
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class ServerLook:
     capacity: int | None = None
     hushed: bool = False
     partly: bool = False
+    served: Served = field(default_factory=Served)
     status: str = ""
     check: str = ""
     trouble: str = ""
@@ -82,6 +83,9 @@ def _server(name: str, looks: Mapping[str, BackendLook]) -> ServerLook:
         capacity=_capacity(rows),
         hushed=any(row.hushed for row in rows),
         partly=0 < sum(row.up for row in ready) < len(rows),
+        served=Served(
+            sum(row.served.requests for row in rows), sum(row.served.errors for row in rows)
+        ),
         status=_told(row.status for row in rows),
         check=_told(row.check for row in rows),
     )

@@ -5,9 +5,9 @@ Columns are found by their names, for their order grows with every version.
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from bigred_server.rollout.look import Admin, Counters
+from bigred_server.rollout.look import Admin, Counters, Served
 
 # srv_admin_state is a set of bits. Source: HAProxy's include/haproxy/server-t.h, SRV_ADMF_*.
 _MAINT_BITS = 0x01 | 0x02 | 0x04 | 0x20
@@ -38,6 +38,7 @@ class Row:
     checked: bool = False
     hushed: bool = False
     address: str = ""
+    served: Served = field(default_factory=Served)
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ def row(fields: Mapping[str, str], state: Mapping[str, str]) -> Row:
         checked=checked,
         hushed=checked and not check_state & _CHECK_ENABLED,
         address=address(state),
+        served=served(fields),
     )
 
 
@@ -134,6 +136,17 @@ def counters(fields: Mapping[str, str]) -> Counters:
         errors_5xx=_number(fields.get("hrsp_5xx", "")),
         retried=_number(fields.get("wretr", "")) + _number(fields.get("wredis", "")),
     )
+
+
+def served(fields: Mapping[str, str]) -> Served:
+    """Read what a server answered, and where it failed: 5xx, no connection, no or half an answer.
+
+    The answers that HAProxy gives in its stead are not among those of the server.
+    """
+    kinds = ("1xx", "2xx", "3xx", "4xx", "5xx", "other")
+    answers = sum(_number(fields.get(f"hrsp_{kind}", "")) for kind in kinds)
+    broken = _number(fields.get("econ", "")) + _number(fields.get("eresp", ""))
+    return Served(answers + broken, _number(fields.get("hrsp_5xx", "")) + broken)
 
 
 def queued(fields: Mapping[str, str]) -> int:

@@ -21,12 +21,14 @@ from bigred_server.journal.deployments import Record
 from bigred_server.release import Stage
 from bigred_server.rollout.adoption import Adoption
 from bigred_server.rollout.caretaker import Caretaker
-from bigred_server.rollout.course import Course, Means, take_up
+from bigred_server.rollout.course import Course
 from bigred_server.rollout.executor import Executor
 from bigred_server.rollout.fleet import Fleet, FleetLook
 from bigred_server.rollout.goal import Strategy
 from bigred_server.rollout.hooks import Hooks
+from bigred_server.rollout.jury import Witness
 from bigred_server.rollout.leadership import Leadership
+from bigred_server.rollout.means import Means
 from bigred_server.rollout.narrator import Narrator
 from bigred_server.rollout.policy import Policy
 from bigred_server.rollout.recognition import (
@@ -36,6 +38,7 @@ from bigred_server.rollout.recognition import (
     goal_of,
     recognised,
 )
+from bigred_server.rollout.succession import take_up
 from bigred_server.rollout.view import wanted
 from bigred_server.status import app_state, changes
 
@@ -62,6 +65,7 @@ class Controller:
     adoption: Adoption
     narrator: Narrator
     hooks: Hooks
+    witness: Witness
     lead: Leadership
     tell: Callable[[AppState], None]
     settled: Callable[[], Awaitable[None]]
@@ -143,6 +147,7 @@ class Controller:
             self.adoption,
             self.narrator,
             self.hooks,
+            self.witness,
             self.wake,
         )
 
@@ -154,6 +159,7 @@ class Controller:
         if time.monotonic() - self._looked_at_s >= _IDLE_LOOK_S:
             self._looked_at_s = time.monotonic()
             await self._see(known)
+            self.witness.rest(self._look, time.time())
             live = next((r for r in known.values() if r.stage is Stage.LIVE), None)
             looks = self._look.nodes
             if live is None:

@@ -1,55 +1,44 @@
 """The course of one deployment: each look leads to a decision, and the decision is carried out."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from bigred_broker.messages import AppEventType, Phase
 from bigred_server.errors import BigredError
 from bigred_server.journal import acts, deployments
 from bigred_server.journal.acts import ActRecord
-from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
-from bigred_server.rollout import outcome, sentences, tally
+from bigred_server.rollout import outcome, sentences
 from bigred_server.rollout.act import Act, Busy, Kind
-from bigred_server.rollout.adoption import Adoption
+from bigred_server.rollout.count import Count
 from bigred_server.rollout.decide import decide
 from bigred_server.rollout.decision import Call, Decision
+from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.executor import Executor
 from bigred_server.rollout.fleet import FleetLook
-from bigred_server.rollout.goal import Strategy
-from bigred_server.rollout.hooks import Hooks
+from bigred_server.rollout.hearing import Hearing
 from bigred_server.rollout.look import NodeLook
-from bigred_server.rollout.narrator import Narrator
-from bigred_server.rollout.policy import Policy
+from bigred_server.rollout.means import Means
 from bigred_server.rollout.recognition import Known, deployment_of, hook_environment
-from bigred_server.rollout.tally import Tally
-from bigred_server.rollout.view import View, wanted
+from bigred_server.rollout.view import Orphan, View, wanted
 from bigred_server.rollout.waits import Wait, track, tried
 from bigred_server.status import phase_text
 
 
-@dataclass(frozen=True)
-class Means:
-    """What a course is carried out with; the same for all deployments of an app."""
-
-    db: Database
-    policy: Policy
-    strategy: Strategy
-    adoption: Adoption
-    narrator: Narrator
-    hooks: Hooks
-    wake: Callable[[], None]
-
-
 @dataclass
 class Course:
-    """One deployment on its way. Of what it did it remembers clocks and counters, nothing else."""
+    """One deployment on its way. Of what it did it remembers clocks and counters, nothing else.
+
+    `hearing` is None where no judge is asked.
+    """
 
     id: str
     means: Means
     executor: Executor
-    tally: Tally | None = None
+    count: Count
+    hearing: Hearing | None = None
+    orphans: Mapping[str, Orphan] = field(default_factory=dict)
     waits: dict[str, Wait] = field(default_factory=dict)
     phase_since_s: float = field(default_factory=time.monotonic)
 
@@ -59,14 +48,19 @@ class Course:
         `look`: its releases are recognised. `busy`: the acts that ran when it was begun. One that
         ended meanwhile may be younger than what the look saw: it counts as running still.
         """
-        record = await self._count(record, look)
+        record = await self.count.take(record, look)
         try:
             if record.phase is Phase.PREPARING and record.previous is None and not record.mends:
                 record, known = await self._find_way_back(record, known, look)
         except BigredError as error:
             decision = Decision(Phase.ABORTED, reason=sentences.no_return_ticket(str(error)))
         else:
-            decision = self._decide(record, known, look, busy, await self._hooks(record))
+            deployment = self._deployment(record, known, await self._hooks(record))
+            if self.hearing:
+                record = await self.hearing.hear(record, deployment, look)
+            decision = self._decide(deployment, look, busy)
+            if self.hearing and decision.phase.is_outcome:
+                record = await self.hearing.hear(record, deployment, look, last=True)
         entered = await self._enter(record, known, decision)
         if entered is None:
             # Somebody asked for something meanwhile: it comes first.
@@ -75,14 +69,24 @@ class Course:
         self._launch(entered, decision, look, busy, known)
         return entered
 
-    def _decide(
-        self, record: Record, known: Known, look: FleetLook, busy: Busy, hooks: list[ActRecord]
-    ) -> Decision:
-        deployment = deployment_of(record, known, self.means.strategy, hooks)
+    def _deployment(self, record: Record, known: Known, hooks: list[ActRecord]) -> Deployment:
+        return deployment_of(record, known, self.means.strategy, hooks)
+
+    def _decide(self, deployment: Deployment, look: FleetLook, busy: Busy) -> Decision:
         now_s, looks = time.monotonic(), look.nodes
         self.waits = track(self.waits, looks, wanted(deployment), now_s)
-        policy, since_s = self.means.policy, self.phase_since_s
-        view = View(deployment, looks, self.waits, busy, policy, now_s, since_s, look.queued)
+        view = View(
+            deployment,
+            looks,
+            self.waits,
+            busy,
+            self.means.policy,
+            now_s,
+            self.phase_since_s,
+            look.queued,
+            self.hearing.judgement if self.hearing else None,
+            self.orphans,
+        )
         return decide(view)
 
     async def _hooks(self, record: Record) -> list[ActRecord]:
@@ -100,12 +104,11 @@ class Course:
         if entered == record and not decision.finding:
             return record
         release = known[record.digest]
-        counted = self.tally.total if self.tally else tally.ZERO
         told = []
         async with self.means.db.write() as db:
             await self.executor.lead.fence(db)
             written = await outcome.write(
-                db, entered, release, counted, self.means.policy, record.command
+                db, entered, release, self.count.total, self.means.policy, record.command
             )
             if written is None:
                 return None
@@ -149,24 +152,6 @@ class Course:
 
         self.executor.launch_hook(record, call.hook, work, lambda _failure: self.means.wake())
 
-    async def _count(self, record: Record, look: FleetLook) -> Record:
-        """Bring the tally up to the look; the journal keeps where it began."""
-        pid, counters = look.pid, look.counters
-        if pid is None or counters is None:
-            return record
-        before = self.tally
-        self.tally = tally.track(before or tally.begin(pid, counters), pid, counters)
-        if before is not None and before.pid == pid:
-            return record
-        if before is not None:
-            text = "HAProxy was reloaded or restarted; the states of its servers are set again"
-            await self.means.narrator.say(record, AppEventType.FINDING, text)
-        kept = self.tally.to_json()
-        async with self.means.db.write() as db:
-            await self.executor.lead.fence(db)
-            await deployments.change(db, record.id, counters=kept)
-        return replace(record, counters=kept)
-
     async def _find_way_back(
         self, record: Record, known: Known, look: FleetLook
     ) -> tuple[Record, Known]:
@@ -178,21 +163,6 @@ class Course:
             await self.executor.lead.fence(db)
             await deployments.change(db, record.id, previous=previous.digest)
         return replace(record, previous=previous.digest), {**known, previous.digest: previous}
-
-
-async def take_up(record: Record, version: str, means: Means, executor: Executor) -> Course:
-    """Begin with a deployment, or go on with one that an earlier server began."""
-    async with means.db.write() as db:
-        await executor.lead.fence(db)
-        await acts.end_left_open(db, record.id, time.time())
-    if record.phase is Phase.PREPARING:
-        text = phase_text(record.phase, version, 0, f"{record.who} asked for it")
-        await means.narrator.say(record, AppEventType.PHASE, text)
-    else:
-        text = "the server is back and goes on from what it sees"
-        await means.narrator.say(record, AppEventType.FINDING, text)
-    kept = tally.from_json(record.counters) if record.counters else None
-    return Course(record.id, means, executor, tally=kept)
 
 
 def _sessions(look: NodeLook, act: Act) -> int | None:

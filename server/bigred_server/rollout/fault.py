@@ -20,7 +20,7 @@ class Fault:
 
 def fault(view: View, name: str, where: Station) -> Fault | None:
     """Say whether a node failed: too many tries, or a deadline of the policy is over."""
-    if where is Station.SERVING or name in view.busy:
+    if where is Station.SERVING or name in view.busy or view.may_change(name):
         return None
     if (deaths := view.waits[name].deaths) >= view.policy.tries:
         return Fault(name, sentences.at_node(name, sentences.dies_again(deaths)), True)

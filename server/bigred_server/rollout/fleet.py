@@ -3,11 +3,12 @@
 Nothing in this room knows HAProxy or Tomcat; tests and simulations hand it fleets of their own.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bigred_server.rollout.act import Act
-from bigred_server.rollout.look import Counters, Looks
+from bigred_server.rollout.look import Counters, Looks, Served
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class FleetLook:
 
     With several HAProxies `pid` is a number made of all of theirs: it changes when one of them is
     another process. `queued`: requests that wait for any node at all.
+    `served`: what it counted at each node since it began.
     """
 
     nodes: Looks
@@ -23,6 +25,7 @@ class FleetLook:
     counters: Counters | None
     trouble: str = ""
     queued: int = 0
+    served: Mapping[str, Served] = field(default_factory=dict)
 
 
 class Fleet(Protocol):

@@ -86,6 +86,14 @@ Looks = dict[str, NodeLook]
 
 
 @dataclass(frozen=True)
+class Served:
+    """What HAProxy counted at one node since its own start: answers, and errors among them."""
+
+    requests: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True)
 class Counters:
     """What HAProxy's backend counted since HAProxy's start."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bigred_broker.messages import AppEvent, AppEventType
+from bigred_broker.messages import AppEvent, AppEventType, JudgementNote
 from bigred_server.journal import events
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
@@ -40,6 +40,7 @@ class Narrator:
         kind: AppEventType,
         text: str,
         node: str | None = None,
+        judgement: JudgementNote | None = None,
     ) -> AppEvent:
         """Write one thing in the caller's transaction; give it, to be published after that."""
         now = time.time()
@@ -53,4 +54,5 @@ class Narrator:
             phase=record.phase,
             node=node,
             text=text[:_MAX_TEXT],
+            judgement=judgement,
         )

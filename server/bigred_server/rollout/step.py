@@ -10,12 +10,16 @@ from bigred_server.rollout.policy import OnDrainDeadline, Sessions
 from bigred_server.rollout.station import Station, station
 from bigred_server.rollout.view import View
 
+_GIVING_BACK = frozenset({Kind.ADMIT, Kind.READY})
+
 
 def step(view: View, name: str, where: Station) -> Act | None:
     """Give the next act for a node in hand, or None to wait."""
     if name in view.busy:
         return None
     kind = _STEPS[where](view, name)
+    if kind in _GIVING_BACK and view.may_change(name):
+        return None
     return Act(kind, name, view.goal, _version(view, name, kind)) if kind else None
 
 

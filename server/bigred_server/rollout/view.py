@@ -1,7 +1,7 @@
 """All that a decision is made from, and the questions it asks of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bigred_broker.messages import Phase
 from bigred_server.judge.judgement import Judgement
@@ -31,11 +31,20 @@ def is_serving(look: NodeLook) -> bool:
 
 
 @dataclass(frozen=True)
+class Orphan:
+    """A deploy that was begun and nobody waits for: of which WAR, and until when it may come."""
+
+    digest: str
+    until_s: float
+
+
+@dataclass(frozen=True)
 class View:
     """A deployment, one look, the clocks (monotonic seconds), acts still running, the policy.
 
     `phase_since_s`: since when the deployment is in its phase. `queued`: requests that wait for
     any node at all. `judgement`: what the judge said after its last look, None while it is off.
+    `orphans`: by node what a server that died had told the Manager, which may still come about.
     """
 
     deployment: Deployment
@@ -47,6 +56,7 @@ class View:
     phase_since_s: float = 0.0
     queued: int = 0
     judgement: Judgement | None = None
+    orphans: Mapping[str, Orphan] = field(default_factory=dict)
 
     @property
     def goal(self) -> Goal:
@@ -92,6 +102,13 @@ class View:
             patience_s += policy.judge.extend_s if policy.judge.mode.acts else 0.0
         since_s = max(last_progress_s(self.waits, self.nodes), self.phase_since_s)
         return self.now_s - since_s > patience_s
+
+    def may_change(self, name: str) -> bool:
+        """Say whether a node may still become another one than the wanted, by itself."""
+        orphan = self.orphans.get(name)
+        if orphan is None or orphan.digest == self.goal.digest:
+            return False
+        return self.now_s < orphan.until_s
 
     def waited_s(self, name: str) -> float:
         """Give how long a node stands where it stands."""

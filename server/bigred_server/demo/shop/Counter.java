@@ -6,7 +6,7 @@ import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** The counter of the shop: a page, orders, a health check, and answers that take their time. */
+/** The counter of the shop: pages, orders and their number, a health check, and answers that take their time. */
 public final class Counter extends HttpServlet {
     private static final long serialVersionUID = 1L;
     private static final int LONGEST_MS = 5000;
@@ -20,6 +20,13 @@ public final class Counter extends HttpServlet {
                 response.setContentType("text/html;charset=UTF-8");
                 response.getWriter().print("<!doctype html>\n<title>Shop</title>\n<h1>Shop</h1>\n<p>Release "
                         + Release.VERSION + " is open.</p>\n");
+                break;
+            case "/basket":
+                Mischief.take();
+                say(response, "Release " + Release.VERSION + " keeps a basket for you.");
+                break;
+            case "/orders":
+                say(response, Long.toString(orders.get()));
                 break;
             case "/health":
                 say(response, "open");
@@ -40,7 +47,7 @@ public final class Counter extends HttpServlet {
         }
         int length = request.getInputStream().readAllBytes().length;
         response.setStatus(HttpServletResponse.SC_CREATED);
-        say(response, "order " + orders.incrementAndGet() + ": " + length + " bytes");
+        say(response, "order " + (Mischief.keepsOrder() ? orders.incrementAndGet() : orders.get()) + ": " + length + " bytes");
     }
 
     private static int sleep(String asked) throws IOException {

@@ -5,10 +5,11 @@ import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.ServletRequest;
 import jakarta.servlet.ServletResponse;
+import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 
-/** Says on every answer which release gave it; the build named "answers-500" ends here. */
+/** Says on every answer which release gave it; the build named "answers-500" ends here, others in their mischief. */
 public final class ReleaseHeader implements Filter {
     @Override
     public void doFilter(ServletRequest request, ServletResponse response, FilterChain next)
@@ -19,6 +20,8 @@ public final class ReleaseHeader implements Filter {
             answer.sendError(HttpServletResponse.SC_INTERNAL_SERVER_ERROR);
             return;
         }
-        next.doFilter(request, response);
+        if (!Mischief.does((HttpServletRequest) request, answer)) {
+            next.doFilter(request, response);
+        }
     }
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from bigred_broker.messages import Phase
 from bigred_server.judge.judgement import Judgement
-from bigred_server.rollout.act import Act, Busy
+from bigred_server.rollout.act import Act, Busy, Kind
 from bigred_server.rollout.command import Command, refusal
 from bigred_server.rollout.decide import decide
 from bigred_server.rollout.decision import Decision
@@ -15,7 +15,7 @@ from bigred_server.rollout.simulation.fleet import SimulatedFleet
 from bigred_server.rollout.simulation.hooks import SimulatedHooks
 from bigred_server.rollout.simulation.luck import Fate, Running, VirtualClock
 from bigred_server.rollout.station import is_proven
-from bigred_server.rollout.view import View, is_serving, wanted
+from bigred_server.rollout.view import Orphan, View, is_serving, wanted
 from bigred_server.rollout.waits import Wait, track, tried
 
 
@@ -39,6 +39,7 @@ class SimulatedRollout:
     phase_since_s: float = 0.0
     hooks: SimulatedHooks = field(default_factory=SimulatedHooks)
     judgement: Judgement | None = None
+    orphans: dict[str, Orphan] = field(default_factory=dict)
     _running: dict[str, tuple[Running, Wait]] = field(default_factory=dict)
     _again: dict[str, Running] = field(default_factory=dict)
     _orphans: list[Running] = field(default_factory=list)
@@ -75,6 +76,7 @@ class SimulatedRollout:
                 now_s,
                 since_s,
                 judgement=self.judgement,
+                orphans=self.orphans,
             )
             self._follow(decide(view), busy)
         self.clock.now_s += tick_s
@@ -99,6 +101,10 @@ class SimulatedRollout:
         self.hooks.crash()
         for node in self.fleet.nodes.values():
             node.remembered = ""
+        until_s = self.clock() + self.fleet.policy.start_s
+        for running, _ in self._running.values():
+            if running.act.kind is Kind.DEPLOY:
+                self.orphans[running.act.node] = Orphan(running.act.goal.digest, until_s)
         self.waits, self._running, self._again = {}, {}, {}
         self.phase_since_s = self.clock()
 

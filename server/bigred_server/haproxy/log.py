@@ -1,0 +1,86 @@
+"""HAProxy's log as values: the line that we ask it for, and its strict reader. Pure.
+
+Source of the variables: HAProxy's configuration manual, 8.2.4 Custom log format and 8.5 Session
+state at disconnection.
+"""
+
+import re
+from dataclasses import dataclass
+
+# What must stand in the frontend. The client is a hash: neither address nor cookie leave HAProxy.
+# The path is last: it is the client's own, and HAProxy lets no blank or line break through.
+FORMAT = "bigred1 %Ts %ms %b %s %ST %Tr %Ta %tsc %rc %[var(txn.bigred),xxh32] %HM %HP"
+# A client is a session where there is one, else an address.
+LINES = (
+    "http-request set-var(txn.bigred) src",
+    "http-request set-var(txn.bigred) req.cook({cookie}) if {{ req.cook({cookie}) -m found }}",
+    f'log-format "{FORMAT}"',
+)
+LENGTH = 4096
+_FIELDS = 13
+_MOST_GROUP = 60
+# A part of a path that names one thing among many: with a digit in it, or long.
+_NAME = re.compile(r"[^/]*[0-9][^/]*|[^/]{25,}")
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One request.
+
+    `at`: Unix time of its end. `took_ms`: the server's own time until its answer's header, -1 when
+    there was none. `state`: how it ended, in HAProxy's letters.
+    """
+
+    at: float
+    backend: str
+    server: str
+    status: int
+    took_ms: int
+    state: str
+    retries: int
+    client: str
+    method: str
+    path: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether the server is to blame: it answered 5xx, or broke off.
+
+        A client that goes away (C) is no error of anybody's; without an answer there is no status.
+        """
+        if self.state[:1] == "C" and self.status < 500:
+            return False
+        return self.status >= 500 or self.state[:1] in ("S", "s")
+
+    @property
+    def group(self) -> str:
+        """The path's group: its first two parts, names and numbers taken out."""
+        parts = [_NAME.sub("*", part) for part in self.path.split("?", 1)[0].split("/")[1:3]]
+        return ("/" + "/".join(parts))[:_MOST_GROUP]
+
+
+def read(datagram: bytes) -> LogLine | None:
+    """Read one datagram of syslog; None for a line that is none of ours."""
+    text = datagram.decode("utf-8", "replace")
+    begin = text.find("bigred1 ")
+    fields = text[begin:].rstrip("\n").split(" ") if begin >= 0 else []
+    if len(fields) != _FIELDS:
+        return None
+    second, milli, backend, server, status, took, total, state, *rest = fields[1:]
+    retries, client, method, path = rest
+    try:
+        at = int(second) + (int(milli) + max(0, int(total.lstrip("+")))) / 1000
+        return LogLine(
+            at=at,
+            backend=backend,
+            server=server,
+            status=int(status),
+            took_ms=int(took),
+            state=state,
+            retries=int(retries.lstrip("+")),
+            client=client,
+            method=method,
+            path=path,
+        )
+    except ValueError:
+        return None

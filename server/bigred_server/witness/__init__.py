@@ -1,0 +1,1 @@
+"""The witness: sees what users get of an app, and tells the judge, look by look."""
