@@ -29,7 +29,7 @@ from bigred_server.rollout.narrator import Narrator
 from bigred_server.settings import AppSettings, ServerSettings, Settings
 from bigred_server.tomcat.hosts import Hosts as NodeHosts
 from bigred_server.tomcat.probe import client
-from bigred_server.witness.witness import Witness
+from bigred_server.witness.stand import Stand, stand_of
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +79,7 @@ class Server:
         }
         log_at = settings.server.haproxy_log
         self._receiver = Receiver(log_at) if log_at else None
+        self._stands = {name: self._stand(name, app, http) for name, app in settings.apps.items()}
         self._controllers = {
             name: self._controller(name, app, store) for name, app in settings.apps.items()
         }
@@ -95,18 +96,17 @@ class Server:
             adoption=Adoption(name, db, store, app.marker, self._fleets[name].bring),
             narrator=Narrator(db, self._desk.publish_event),
             hooks=Hooks(app.hooks, self._settings.server.state / "hooks"),
-            witness=self._witness(name, app),
+            witness=self._stands[name],
             lead=self._seat.leads[name],
             tell=self._keep_state,
             settled=self._retention.tidy,
         )
 
-    def _witness(self, name: str, app: AppSettings) -> Witness:
-        servers = {node: app.server_of(node) for node in app.nodes}
-        witness = Witness(app.judge.policy(), servers)
+    def _stand(self, name: str, app: AppSettings, http: httpx2.AsyncClient) -> Stand:
+        stand = stand_of(name, app, self._settings.context_of(name), self._seat.db, http)
         if self._receiver is not None and app.judge.mode is not Mode.OFF:
-            self._receiver.takers[app.haproxy.backend] = witness.line
-        return witness
+            self._receiver.takers[app.haproxy.backend] = stand.line
+        return stand
 
     def _memory(self, app: str) -> Memory:
         async def redeploys(node: str, since: float) -> int:
@@ -160,6 +160,7 @@ class Server:
             running = [
                 tasks.create_task(self._desk.run(self._presses)),
                 *(tasks.create_task(each.run()) for each in self._controllers.values()),
+                *(tasks.create_task(each.run()) for each in self._stands.values()),
                 *map(tasks.create_task, api),
             ]
             log.info("the server runs", apps=list(self._controllers))

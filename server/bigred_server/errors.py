@@ -56,5 +56,9 @@ class HookError(BigredError, RuntimeError):
     """A hook failed, or took longer than it may."""
 
 
+class SeriesError(BigredError, RuntimeError):
+    """A business metric could not be read."""
+
+
 class JournalError(BigredError, RuntimeError):
     """The journal can't be opened."""

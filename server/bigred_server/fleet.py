@@ -197,6 +197,12 @@ class RealFleet:
             raise NodeError(f"smoke tests and warm-up took more than {limit_s:g} s") from error
 
 
+def managers_of(http: httpx2.AsyncClient, app: AppSettings, context: str) -> dict[str, Manager]:
+    """Give the Managers of an app's nodes, of those that have one."""
+    found = {name: _manager(http, node, context) for name, node in app.nodes.items()}
+    return {name: one for name, one in found.items() if one is not None}
+
+
 def _manager(http: httpx2.AsyncClient, node: NodeSettings, context: str) -> Manager | None:
     if node.manager is None:
         return None

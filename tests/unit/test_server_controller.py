@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 from tests.support.wars import bringing
+from tests.support.witnesses import FakeWitness
 
 from bigred_broker.messages import AppEvent, AppState, Phase
 from bigred_server.errors import DeploymentError
@@ -45,7 +46,6 @@ from bigred_server.rollout.simulation import (
     SimulatedProxy,
 )
 from bigred_server.settings import HookSettings, MarkerSettings
-from bigred_server.witness.witness import Witness
 
 NODES = ("a", "b", "c")
 POLICY = Policy(
@@ -75,6 +75,7 @@ class Site:
     folder: Path = field(default_factory=Path)
     hooks: HookSettings = field(default_factory=HookSettings)
     lead: Leadership = field(default_factory=Sole)
+    witness: FakeWitness = field(default_factory=FakeWitness)
     settled: int = 0
 
     async def _settled(self) -> None:
@@ -89,7 +90,7 @@ class Site:
             strategy=Strategy.RESTART,
             adoption=self.adoption,
             narrator=Narrator(self.db, self.told.append),
-            witness=Witness(self.fleet.policy.judge, {name: name for name in NODES}),
+            witness=self.witness,
             hooks=Hooks(self.hooks, self.folder / "hooks"),
             lead=self.lead,
             tell=self.states.append,

@@ -27,10 +27,11 @@ _NAME = re.compile(r"[^/]*[0-9][^/]*|[^/]{25,}")
 class LogLine:
     """One request.
 
-    `at`: Unix time of its end. `took_ms`: the server's own time until its answer's header, -1 when
-    there was none. `state`: how it ended, in HAProxy's letters.
+    `came`: Unix time of its coming, `at` of its end. `took_ms`: the server's own time until its
+    answer's header, -1 when there was none. `state`: how it ended, in HAProxy's letters.
     """
 
+    came: float
     at: float
     backend: str
     server: str
@@ -69,9 +70,10 @@ def read(datagram: bytes) -> LogLine | None:
     second, milli, backend, server, status, took, total, state, *rest = fields[1:]
     retries, client, method, path = rest
     try:
-        at = int(second) + (int(milli) + max(0, int(total.lstrip("+")))) / 1000
+        came = int(second) + int(milli) / 1000
         return LogLine(
-            at=at,
+            came=came,
+            at=came + max(0, int(total.lstrip("+"))) / 1000,
             backend=backend,
             server=server,
             status=int(status),

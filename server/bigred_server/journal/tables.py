@@ -112,6 +112,16 @@ event = Table(
     Column("text", Text, nullable=False),
 )
 
+# What people did in a bin of the clock, by the business metrics of an app.
+series_bin = Table(
+    "series_bin",
+    metadata,
+    Column("app", String(32), primary_key=True),
+    Column("name", String(32), primary_key=True),
+    Column("at", Integer, primary_key=True),
+    Column("seen", Float, nullable=False),
+)
+
 # Who leads an app, and until when. The token grows with every change of the leader. A server's
 # name is leased as well, as "server:NAME".
 lease = Table(

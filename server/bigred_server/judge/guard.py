@@ -18,12 +18,16 @@ _LEAST_REQUESTS = 20
 # A processor that is hardly busy is no trouble, whatever the ratio; a share of one processor.
 _LEAST_CPU = 0.05
 _GROWS = 3
+_GROWN = 1.1
 KEPT = 8
 
 
 def over(spans: Sequence[Span], reference: Sequence[Span], policy: GuardPolicy) -> dict[str, str]:
     """Say which rails the newest of one node's spans is over, each with a clause that says how."""
     newest = spans[-1]
+    if newest.warming:
+        # What a young JVM needs is not what it will need; it only shows from where things grow.
+        return {}
     found = {
         "processor": _processor(newest, reference, policy),
         "memory": _memory(spans, reference, policy),
@@ -37,9 +41,9 @@ def limits(newest: Span, policy: GuardPolicy) -> str:
     """Say which absolute limit a span is over, or ""."""
     if newest.threads > policy.threads_most:
         return f"has {newest.threads} threads on {newest.node}, {policy.threads_most} are allowed"
-    if newest.heap and newest.heap_max and newest.heap > policy.heap_share * newest.heap_max:
-        share = 100 * newest.heap / newest.heap_max
-        return f"leaves {share:.0f} % of the memory of {newest.node} full after a collection"
+    if newest.heap_full and newest.heap_full > policy.heap_share * newest.heap_max:
+        share = 100 * newest.heap_full / newest.heap_max
+        return f"leaves {share:.0f} % of the memory of {newest.node} full after a full collection"
     return ""
 
 
@@ -58,22 +62,19 @@ def _processor(newest: Span, reference: Sequence[Span], policy: GuardPolicy) -> 
 
 
 def _memory(spans: Sequence[Span], reference: Sequence[Span], policy: GuardPolicy) -> str:
-    usual = [one.heap for one in reference if one.heap]
-    grown = [one.heap for one in spans if one.heap is not None][-_GROWS:]
-    newest = grown[-1] if grown else None
-    if not usual or newest is None or not _grows(grown):
-        return ""
-    if newest <= policy.heap_times * median(usual):
+    usual = [one.heap for one in reference]
+    grown = [one.heap for one in spans]
+    if not usual or not _grows(grown) or grown[-1] <= policy.heap_times * median(usual):
         return ""
     return (
-        f"keeps {newest / MIB:.0f} MiB on {spans[-1].node} after a collection and more with each, "
+        f"keeps {grown[-1] / MIB:.0f} MiB on {spans[-1].node} over collections and ever more, "
         f"the old release {median(usual) / MIB:.0f}"
     )
 
 
 def _threads(spans: Sequence[Span], reference: Sequence[Span], policy: GuardPolicy) -> str:
     usual = [one.threads for one in reference]
-    grown = [one.threads for one in spans][-_GROWS:]
+    grown = [one.threads for one in spans]
     if not usual or not _grows(grown) or grown[-1] <= policy.threads_times * median(usual):
         return ""
     return (
@@ -91,4 +92,6 @@ def _collections(newest: Span, reference: Sequence[Span], policy: GuardPolicy) -
 
 
 def _grows(values: Sequence[int]) -> bool:
-    return len(values) == _GROWS and all(a < b for a, b in pairwise(values))
+    """Say whether it goes up and never down: memory does so in steps, with each collection."""
+    never_down = all(a <= b for a, b in pairwise(values))
+    return len(values) >= _GROWS and never_down and values[-1] >= _GROWN * values[0]

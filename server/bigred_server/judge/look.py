@@ -84,9 +84,9 @@ class Look:
 class Span:
     """What one Tomcat used in a span of `span_s` seconds, at the age `age_s` since its start.
 
-    `cpu_s`, `gc_s`: seconds of processor time and of garbage collection. `heap`: bytes left after
-    the newest collection, None when there was none yet; `heap_max`: the most it may use. `threads`:
-    at the span's end.
+    `cpu_s`, `gc_s`: seconds of processor time and of garbage collection. `heap`: bytes that
+    outlived collections, at the span's end; `heap_full`: bytes left by the newest full collection,
+    None when there was none yet; `heap_max`: the most it may use. `threads`: at the span's end.
     """
 
     node: str
@@ -95,9 +95,11 @@ class Span:
     requests: int
     cpu_s: float
     gc_s: float
-    heap: int | None
-    heap_max: int | None
+    heap: int
+    heap_full: int | None
+    heap_max: int
     threads: int
+    warming: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,21 @@
 """`[apps.NAME]`: one app, where it stands and how it is rolled."""
 
 import re
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
 from bigred_broker.messages import Id
 from bigred_broker.settings import Section
+from bigred_server.judge.policy import JudgePolicy, SeriesPolicy
 from bigred_server.rollout.goal import Strategy
 from bigred_server.rollout.hook import Hook
 from bigred_server.rollout.policy import OnDeadline, OnDrainDeadline, Policy, Sessions, share
 from bigred_server.settings.judge import JudgeSettings
 from bigred_server.settings.marker import MarkerSettings, MarkerSource, Path_
 from bigred_server.settings.node import Command, NodeSettings, ReachBy
+from bigred_server.settings.series import SeriesSettings
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
@@ -101,6 +104,7 @@ class AppSettings(Section):
     deadlines: DeadlineSettings = DeadlineSettings()
     hooks: HookSettings = HookSettings()
     judge: JudgeSettings = JudgeSettings()
+    series: dict[Id, SeriesSettings] = Field(default_factory=dict)
     nodes: Annotated[dict[Id, NodeSettings], Field(min_length=1)]
 
     @field_validator("batch")
@@ -184,9 +188,14 @@ class AppSettings(Section):
             batch_bake_s=self.bake.batch_s,
             last_bake_s=self.bake.last_s,
             hooks=frozenset(hook for hook in Hook if getattr(self.hooks, hook)),
-            judge=self.judge.policy(),
+            judge=self.judge_policy(),
             **self.deadlines.model_dump(),
         )
+
+    def judge_policy(self) -> JudgePolicy:
+        """Give the judge's policy, with the app's series."""
+        series = {name: SeriesPolicy(one.tolerance) for name, one in self.series.items()}
+        return replace(self.judge.policy(), series=series)
 
     def server_of(self, node: str) -> str:
         """Give the name of a node's server line in HAProxy's backend."""

@@ -110,7 +110,7 @@ class TomcatInstance:
         _put(context, (_FILES / context.name).read_text())
         user = (
             f"<user username={quoteattr(self.manager.name)} "
-            f'password={quoteattr(self.manager.password)} roles="manager-script"/>'
+            f'password={quoteattr(self.manager.password)} roles="manager-script,manager-jmx"/>'
         )
         content = f'<?xml version="1.0" encoding="UTF-8"?>\n<tomcat-users>{user}</tomcat-users>\n'
         _put(users, content, mode=0o600)

@@ -13,8 +13,9 @@ from pathlib import Path, PurePath
 
 from bigred_server.errors import NodeError
 from bigred_server.rollout.look import Version
-from bigred_server.tomcat import manager_text
+from bigred_server.tomcat import manager_text, vitals
 from bigred_server.tomcat.manager_call import BusyError, ManagerCall, RefusedError
+from bigred_server.tomcat.vitals import Vitals
 
 LOOK_DEADLINE_S = 2.0
 _BEFORE_ACT_S = 10.0
@@ -78,6 +79,12 @@ class Manager:
         """
         lines = await self.call("findleaks", {"statusLine": "true"}, deadline_s, only_first=True)
         return manager_text.leaks(lines[1:], self.context)
+
+    async def vitals(self) -> Vitals:
+        """Read what the node's JVM uses."""
+        query = {"qry": "java.lang:*"}
+        lines = await self.call("", query, LOOK_DEADLINE_S, only_first=True, servlet="jmxproxy")
+        return vitals.read(lines)
 
     async def started_at(self) -> float:
         """Say when Tomcat's JVM was started, in seconds of UTC by the node's own clock."""

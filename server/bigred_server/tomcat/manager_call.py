@@ -41,15 +41,17 @@ class ManagerCall:
         *,
         upload: Path | None = None,
         only_first: bool = False,
+        servlet: str = "text",
     ) -> list[str]:
         """Have a command done; give the lines of the answer.
 
         `upload`: the file that is sent, by PUT. `only_first`: the lines after the first are data.
+        `servlet`: "text", or "jmxproxy", which needs a role of its own.
         Raises RefusedError when it is not done, NodeAwayError when nobody knows, and NodeError.
         """
         try:
             async with asyncio.timeout(deadline_s):
-                response = await self._send(command, query, deadline_s, upload)
+                response = await self._send(f"{servlet}/{command}", query, deadline_s, upload)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise NodeAwayError(
                 f"no connection to {self.url}: {type(error).__name__}; "
@@ -65,7 +67,7 @@ class ManagerCall:
                 f"{self._named(command)} broke off: {type(error).__name__}; "
                 "it may still be done, and will be looked at again"
             ) from error
-        self._check_status(command, response)
+        self._check_status(f"{servlet}/{command}", response)
         lines = [line for line in response.text.splitlines() if line.strip()]
         complaint = manager_text.complaint(lines[:1] if only_first else lines)
         if complaint:
@@ -76,7 +78,7 @@ class ManagerCall:
     async def _send(
         self, command: str, query: Mapping[str, str], deadline_s: float, upload: Path | None
     ) -> httpx2.Response:
-        url = f"{self.url}/text/{command}"
+        url = f"{self.url}/{command}"
         # English is what the rest of the answer is read in.
         headers = {"accept-language": "en", "authorization": self._authorization()}
         timeout = httpx2.Timeout(deadline_s, connect=min(_CONNECT_S, deadline_s))
@@ -117,20 +119,21 @@ class ManagerCall:
         status = response.status_code
         if status == httpx2.codes.OK:
             return
-        raise NodeError(f"{self._named(command)} answers {status}: {self._mending(response)}")
+        role = "manager-jmx" if command.startswith("jmxproxy") else "manager-script"
+        raise NodeError(f"{self.url}/{command} answers {status}: {self._mending(response, role)}")
 
-    def _mending(self, response: httpx2.Response) -> str:
+    def _mending(self, response: httpx2.Response, role: str) -> str:
         match response.status_code:
             case 401:
                 return (
                     f"give the user {self.user!r} the password in {self.password_file} and the "
-                    "role manager-script in Tomcat's conf/tomcat-users.xml (after many wrong "
+                    f"role {role} in Tomcat's conf/tomcat-users.xml (after many wrong "
                     "ones Tomcat locks a user out for 5 minutes)"
                 )
             case 403:
                 return (
                     "allow this server's address in manager/META-INF/context.xml "
-                    f"(RemoteCIDRValve), and give the user {self.user!r} the role manager-script"
+                    f"(RemoteCIDRValve), and give the user {self.user!r} the role {role}"
                 )
             case 404:
                 return "there is no Manager; install it (Debian: tomcat10-admin) or set its url"

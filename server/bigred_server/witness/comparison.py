@@ -2,22 +2,13 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from bigred_server.judge.evidence import CUTS
 from bigred_server.judge.look import Arm, Pair, Signs
 from bigred_server.witness.usual import Usual
 from bigred_server.witness.window import NodeWindow, Sample
-
-
-class Side(StrEnum):
-    """On which side of the comparison a node was all through a look."""
-
-    CANARY = "canary"
-    WARMING = "warming"
-    BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
@@ -26,6 +17,10 @@ class NodeCounts:
 
     requests: int = 0
     errors: int = 0
+
+    def __add__(self, other: "NodeCounts") -> "NodeCounts":
+        """Add up."""
+        return NodeCounts(self.requests + other.requests, self.errors + other.errors)
 
 
 def arm_of_lines(windows: Sequence[NodeWindow]) -> Arm:
@@ -98,9 +93,9 @@ def _nearest(one: Sample, others: Sequence[Sample]) -> int:
     return min(near, key=lambda number: abs(others[number].at - one.at))
 
 
-def where(windows: Mapping[str, NodeWindow], names: Sequence[str]) -> dict[str, int]:
-    """Count the errors of some nodes by path group."""
+def where(windows: Sequence[NodeWindow]) -> dict[str, int]:
+    """Count the errors by path group."""
     found: Counter[str] = Counter()
-    for name in names:
-        found.update(windows[name].where if name in windows else {})
+    for one in windows:
+        found.update(one.where)
     return dict(found)

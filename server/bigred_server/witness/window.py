@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bigred_server.haproxy.log import LogLine
 from bigred_server.witness.clients import Clients
+from bigred_server.witness.side import Side
 
 _LATE_S = 2.0
 _MOST_CLIENTS = 20_000
@@ -34,17 +35,17 @@ class NodeWindow:
 
 @dataclass
 class Window:
-    """All nodes, by HAProxy's names of their servers."""
+    """All nodes, by HAProxy's names of their servers and the side that they were on."""
 
-    nodes: dict[str, NodeWindow] = field(default_factory=dict)
+    nodes: dict[tuple[str, Side | None], NodeWindow] = field(default_factory=dict)
     taken: int = 0
     late: int = 0
 
-    def take(self, line: LogLine, came: float, clients: Clients) -> None:
-        """Count a line that came at a moment (Unix time)."""
+    def take(self, line: LogLine, came: float, side: Side | None, clients: Clients) -> None:
+        """Count a line that came at a moment (Unix time); `side`: when its request began."""
         self.taken += 1
         self.late += came - line.at > _LATE_S
-        node = self.nodes.setdefault(line.server, NodeWindow())
+        node = self.nodes.setdefault((line.server, side), NodeWindow())
         node.requests += 1
         failed = line.failed
         is_new = line.client not in node.clients and len(node.clients) < _MOST_CLIENTS

@@ -4,6 +4,9 @@ import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.File;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -23,6 +26,7 @@ final class Mischief {
     private static final List<byte[]> KEPT = Collections.synchronizedList(new ArrayList<>());
     private static final File OUTAGE =
             new File(new File(System.getProperty("catalina.base", "/")).getParentFile(), "outage");
+    private static final Path BOOK = OUTAGE.toPath().resolveSibling("orders");
 
     private Mischief() {}
 
@@ -79,9 +83,11 @@ final class Mischief {
         sleep(Math.round(Release.KIND.equals("slow-x2") ? 2 * ms : ms));
     }
 
-    /** Says whether an order is written down. */
-    static boolean keepsOrder() {
-        return !Release.KIND.equals("fewer-orders") || chance(0.3);
+    /** Writes an order down, in the book that all the shop's Tomcats share; or does not. */
+    static void keepOrder() throws IOException {
+        if (!Release.KIND.equals("fewer-orders") || chance(0.3)) {
+            Files.write(BOOK, new byte[] {'.'}, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        }
     }
 
     private static boolean chance(double share) {

@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Change `deployment`."""
+    """Change `deployment`, make `series_bin`."""
     for column in (
         sa.Column("held_for", sa.String(16)),
         sa.Column("tolerates", sa.String(16)),
@@ -18,3 +18,10 @@ def upgrade() -> None:
         sa.Column("judgement", sa.JSON),
     ):
         op.add_column("deployment", column)
+    op.create_table(
+        "series_bin",
+        sa.Column("app", sa.String(32), primary_key=True),
+        sa.Column("name", sa.String(32), primary_key=True),
+        sa.Column("at", sa.Integer, primary_key=True),
+        sa.Column("seen", sa.Float, nullable=False),
+    )

@@ -1,0 +1,33 @@
+"""`[apps.NAME.series.NAME]`: a number that says how the business goes, and where it comes from."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from bigred_broker.settings import Section
+from bigred_server.judge.policy import SeriesPolicy
+from bigred_server.settings.node import Command
+
+
+class SeriesSettings(Section):
+    """One series; exactly one of its sources is set."""
+
+    command: Command | None = None
+    sql: str = ""
+    database: Annotated[str, Field(pattern=r"^([a-z]+(\\+[a-z]+)?://.+)?$")] = ""
+    prometheus: Annotated[str, Field(pattern=r"^(https?://[^ ]+)?$")] = ""
+    query: str = ""
+    counts: Literal["total", "since"] = "total"
+    every_s: Annotated[float, Field(ge=1, le=3600)] = 60.0
+    tolerance: Annotated[float, Field(ge=0, lt=1)] = SeriesPolicy.tolerance
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "SeriesSettings":
+        given = [name for name in ("command", "sql", "prometheus") if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError("needs exactly one of command, sql and prometheus")
+        if self.sql and not self.database:
+            raise ValueError("sql needs database")
+        if self.prometheus and not self.query:
+            raise ValueError("prometheus needs query")
+        return self

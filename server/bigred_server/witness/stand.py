@@ -1,0 +1,135 @@
+"""The witness stand of one app: HAProxy's word, the JVMs', the business's, and our own probes'."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any  # the journal keeps JSON
+
+import httpx2
+
+from bigred_server.fleet import managers_of
+from bigred_server.haproxy.log import LogLine
+from bigred_server.journal.database import Database
+from bigred_server.judge.look import Span
+from bigred_server.rollout.deployment import Deployment
+from bigred_server.rollout.fleet import FleetLook
+from bigred_server.rollout.jury import Heard
+from bigred_server.settings import AppSettings
+from bigred_server.witness.ages import Ages
+from bigred_server.witness.probes import Probes
+from bigred_server.witness.series import SeriesWatch
+from bigred_server.witness.side import Side
+from bigred_server.witness.vitals import VitalsWatch
+from bigred_server.witness.witness import Witness
+
+_ON_NEW = frozenset({Side.CANARY, Side.WARMING})
+
+
+@dataclass
+class Stand:
+    """All who are heard; see `rollout.jury.Witness` for what it is asked.
+
+    `served`: how many requests each node had by HAProxy's last count.
+    """
+
+    witness: Witness
+    vitals: VitalsWatch
+    probes: Probes
+    series: SeriesWatch
+    served: dict[str, int]
+    ages: Ages = field(default_factory=Ages)
+    _baseline: dict[str, Span] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Do what is to be done by the clock, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.vitals.run())
+            tasks.create_task(self.probes.run())
+            tasks.create_task(self.series.run())
+
+    def line(self, line: LogLine, came: float) -> None:
+        """Take in a line of HAProxy's log."""
+        self.witness.line(line, came)
+        self.probes.pages.take(line)
+
+    def rest(self, look: FleetLook, now: float) -> None:
+        """Take in a look between deployments."""
+        self.vitals.wanted = self.probes.wanted = False
+        self.series.began_at = None
+        self._count(look)
+        self.witness.rest(look, now)
+
+    def begin(self, kept: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Begin with a deployment; give what is usual, to be kept."""
+        self.vitals.wanted = True
+        self._baseline.clear()
+        self.series.began_at = time.time()
+        return self.witness.begin(kept)
+
+    def see(
+        self, look: FleetLook, deployment: Deployment, now: float, *, last: bool = False
+    ) -> Heard | None:
+        """Take in a look at the fleet; tell what all of them have to tell."""
+        self._count(look)
+        sides = dict(self.witness.sides)
+        heard = self.witness.see(look, deployment, now, last=last)
+        self.probes.canaries = [n for n, side in sides.items() if side in _ON_NEW]
+        self.probes.baselines = [n for n, side in sides.items() if side is Side.BASELINE]
+        if heard is None or not heard.is_whole:
+            return heard
+        spans, reference = self._used(sides, deployment)
+        pair, signs = self.probes.take()
+        told = replace(heard.look, probes=pair, probe_signs=signs)
+        bins = self.series.take()
+        # As long as others serve the old release, they hide what the new one does to the business.
+        bins = [] if self.probes.baselines else bins
+        return replace(heard, look=told, spans=spans, reference=reference, bins=bins)
+
+    def probe(self, *, wanted: bool) -> None:
+        """Send requests of our own from now on, or no longer."""
+        self.probes.wanted = wanted
+
+    def _count(self, look: FleetLook) -> None:
+        self.served.update({name: one.requests for name, one in look.served.items()})
+
+    def _used(
+        self, sides: Mapping[str, Side | None], deployment: Deployment
+    ) -> tuple[list[Span], list[Span]]:
+        """Give what nodes on the new release used, and what that is held against.
+
+        Nodes of the same age on the old release, if any was seen so young; else those of now.
+        """
+        ours: list[Span] = []
+        for name, spans in self.vitals.take().items():
+            side = sides.get(name)
+            if side in _ON_NEW:
+                self.ages.add(deployment.goal.digest, spans)
+            if side is Side.CANARY:
+                ours += spans
+            if side is Side.WARMING:
+                ours += [replace(one, warming=True) for one in spans]
+            if side is Side.BASELINE:
+                self._baseline[name] = spans[-1]
+        old = deployment.previous.digest if deployment.previous else ""
+        young = [span for one in ours for span in self.ages.like(old, one)]
+        return ours, young or list(self._baseline.values())
+
+
+def stand_of(
+    name: str, app: AppSettings, context: str, db: Database, http: httpx2.AsyncClient
+) -> Stand:
+    """Put the stand of an app together; `context` is the app's path."""
+    served: dict[str, int] = {}
+    servers = {node: app.server_of(node) for node in app.nodes}
+    asked = app.judge.probes
+    urls = {node: one.url for node, one in app.nodes.items()}
+    managers = managers_of(http, app, context)
+    watch = VitalsWatch(managers, app.judge.guards.every_s, lambda: served)
+    return Stand(
+        Witness(app.judge_policy(), servers),
+        watch,
+        Probes(http, urls, asked.per_s, asked.paths, asked.learn),
+        SeriesWatch(name, app.series, db, http),
+        served,
+    )

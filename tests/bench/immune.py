@@ -1,0 +1,176 @@
+"""The immune system on a real site: ten bad builds and ten good ones, under load.
+
+    ./bigred bench immune
+
+HAProxy and four Tomcats, twenty customers with an address each, a judge that may roll back. Every
+bad build of the sample shop that only its users can tell from a good one goes live once, between
+good ones; then an outage behind the shop comes in mid-rollout. A bad one must be rolled back or
+held, for the right reason; a good one must not be touched. Each deployment takes about a minute.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any  # what `bigred show` prints
+
+from bigred_server.demo.crowd import Orders, shopping
+from bigred_server.demo.sample import Kind
+from bigred_server.demo.site import Site
+from bigred_server.demo.stage import Stage, set_up
+
+RATE = 200.0
+BEFORE_S = 26.0
+DEADLINE_S = 240.0
+WRONG = {
+    Kind.ERRORS_5: "failed ",
+    Kind.ERRORS_20: "failed ",
+    Kind.ERRORS_ON_ORDERS: "of them /shop/order",
+    Kind.ERRORS_FOR_ONE: "failed ",
+    Kind.SLOW_X2: "is slow",
+    Kind.SLOW_TAIL: "is slow",
+    Kind.LEAKS_MEMORY: "over collections and ever more",
+    Kind.BURNS_CPU: "",
+    Kind.LEAKS_THREADS: "threads on",
+    Kind.FEWER_ORDERS: "drop of orders",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one deployment went."""
+
+    name: str
+    phase: str
+    reason: str
+    seconds: float
+    judgement: dict[str, Any]
+    fault: str
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Deploy them all, and tell the figures; 1 when one was not as it must be."""
+    options = parse(arguments)
+    kinds = [kind for kind in WRONG if not options.only or kind in options.only]
+    results: list[Result] = []
+    with set_up(4, tell, site()) as stage:
+        os.environ["BIGRED_ORDERS"] = str(stage.folder / "orders")
+        with stage.server(), shopping(stage.folder, stage.url, Orders(RATE)) as crowd:
+            time.sleep(BEFORE_S)
+            tell(HEAD)
+            for number, kind in enumerate(kinds):
+                results.append(deploy(stage, f"1.{number + 1}.0", Kind.GOOD))
+                tell(line(results[-1]))
+                results.append(deploy(stage, f"1.{number + 1}.1", kind))
+                tell(line(results[-1]))
+            if not options.only:
+                results.append(outage(stage))
+                tell(line(results[-1]))
+            counts = crowd.counts()
+    tell(f"{counts.requests} requests, {counts.failed} failed, all of them at bad builds")
+    wrong = [one for one in results if one.fault]
+    tell(f"{len(results)} deployments, {len(wrong)} not as they must be")
+    for one in wrong:
+        tell(f"  {one.name}: {one.fault} ({one.phase}: {one.reason})")
+    return 1 if wrong else 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="./bigred bench immune", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--only", nargs="*", type=Kind, help="these kinds of bad builds alone")
+    return parser.parse_args(arguments)
+
+
+def site() -> Site:
+    """Give a site whose judge is quick: an hour of traffic in a minute."""
+    count = [sys.executable, "-c", COUNT]
+    return Site(
+        counted=True,
+        more={
+            "apps.shop.judge": {"mode": "rollback", "warmup_s": 8.0, "extend_s": 60.0},
+            "apps.shop.judge.guards": {"every_s": 3.0},
+            "apps.shop.bake": {"canary_s": 30.0, "batch_s": 1.0, "last_s": 14.0},
+            "apps.shop.series.orders": {"command": tuple(count), "every_s": 2.0},
+        },
+    )
+
+
+COUNT = "import os; print(os.path.getsize(os.environ['BIGRED_ORDERS']))"
+
+
+def deploy(stage: Stage, version: str, kind: Kind) -> Result:
+    """Deploy a build, and say whether it went as it must."""
+    stage.bigred("submit", str(stage.build(version, kind)), "--version", version)
+    return follow(stage, version, kind.value, WRONG.get(kind))
+
+
+def follow(stage: Stage, version: str, name: str, reason: str | None) -> Result:
+    """Have a release deployed and wait for its end, or for a hold; `reason`: of a bad one."""
+    begun_s = time.monotonic()
+    stage.bigred("deploy", version, "--no-wait")
+    while True:
+        shown = json.loads(stage.bigred("show", "--json").stdout)
+        seconds = time.monotonic() - begun_s
+        if shown["ended_at"] is not None or shown["phase"] == "holding" or seconds > DEADLINE_S:
+            break
+        time.sleep(0.5)
+    phase = shown["phase"]
+    if shown["ended_at"] is None:
+        stage.bigred("rollback")
+    return Result(
+        f"{version} {name}",
+        phase,
+        shown["reason"],
+        seconds,
+        shown["judgement"] or {},
+        fault(phase, shown["reason"], reason),
+    )
+
+
+def fault(phase: str, reason: str, wanted: str | None) -> str:
+    """Say what is not as it must be."""
+    if wanted is None:
+        return "" if phase == "succeeded" else "a good build was touched"
+    if phase not in ("rolled_back", "holding"):
+        return "a bad build went live"
+    return "" if wanted in reason else f"the reason does not say {wanted!r}"
+
+
+def outage(stage: Stage) -> Result:
+    """Have what stands behind the shop fail for all nodes in the middle of a rollout."""
+    version = "2.0.0"
+    stage.bigred("submit", str(stage.build(version)), "--version", version)
+    stage.bigred("deploy", version, "--no-wait")
+    time.sleep(15.0)
+    (stage.folder / "outage").touch()
+    try:
+        return follow(stage, version, "outage", "its environment is bad")
+    finally:
+        (stage.folder / "outage").unlink()
+
+
+HEAD = f"{'build':24} {'end':12} {'s':>5} {'new':>6} {'failed':>6} {'E':>8}  reason"
+
+
+def line(one: Result) -> str:
+    """Write a result as a line."""
+    said = one.judgement
+    return (
+        f"{one.name:24} {one.phase:12} {one.seconds:5.1f} {said.get('requests', 0):6} "
+        f"{said.get('failed', 0):6} {said.get('relative', 0):8.3g}  {one.reason}"
+    )
+
+
+def tell(text: str) -> None:
+    """Write a line at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""A witness that says what it is told to say."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from bigred_server.judge.look import Look
+from bigred_server.rollout.deployment import Deployment
+from bigred_server.rollout.fleet import FleetLook
+from bigred_server.rollout.jury import Heard
+
+
+@dataclass
+class FakeWitness:
+    """Gives the looks of `tells` one after the other, then none."""
+
+    tells: deque[Look] = field(default_factory=deque)
+    begun: list[Any] = field(default_factory=list)
+    probing: bool = False
+
+    def rest(self, look: FleetLook, now: float) -> None:
+        """Do nothing."""
+
+    def begin(self, kept: dict[str, Any] | None) -> dict[str, Any]:
+        self.begun.append(kept)
+        return kept or {"errors": 0.0}
+
+    def see(
+        self, look: FleetLook, deployment: Deployment, now: float, *, last: bool = False
+    ) -> Heard | None:
+        return Heard(self.tells.popleft()) if self.tells else None
+
+    def probe(self, *, wanted: bool) -> None:
+        self.probing = wanted
