@@ -1,0 +1,317 @@
+"""The witness: lines and counters become looks; nobody counts twice, or on the wrong side."""
+
+from dataclasses import replace
+
+import pytest
+from tests.support.views import SAYS
+
+from bigred_broker.messages import Phase
+from bigred_server.haproxy.log import LogLine, read
+from bigred_server.judge.look import Arm, Pair, Signs, Span
+from bigred_server.judge.policy import JudgePolicy
+from bigred_server.rollout.deployment import Deployment
+from bigred_server.rollout.fleet import FleetLook
+from bigred_server.rollout.goal import Goal
+from bigred_server.rollout.jury import Heard
+from bigred_server.rollout.look import Admin, NodeLook, Served
+from bigred_server.witness.ages import Ages
+from bigred_server.witness.clients import Clients
+from bigred_server.witness.comparison import signs
+from bigred_server.witness.expectation import expected
+from bigred_server.witness.probes import Pages
+from bigred_server.witness.usual import Habits, Usual
+from bigred_server.witness.window import Sample
+from bigred_server.witness.witness import Witness
+
+# --- the line ------------------------------------------------------------------------------------
+
+GOOD = b"<134>Nov 25 12:00:00 haproxy[1]: bigred1 1000 250 shop s1 200 12 15 -- 0 777 GET /shop/a\n"
+
+
+def line(at: float = 1000.0, server: str = "n", status: int = 200, **more: object) -> LogLine:
+    told: dict[str, object] = {"came": at, "took_ms": 10, "state": "--", "retries": 0}
+    told |= {"client": "c", "method": "GET", "path": "/shop/", "backend": "shop"}
+    return LogLine(at=at, server=server, status=status, **(told | more))  # type: ignore[arg-type]
+
+
+def test_a_line_is_read_with_its_times() -> None:
+    found = read(GOOD)
+    assert found is not None
+    assert (found.backend, found.server, found.status, found.took_ms) == ("shop", "s1", 200, 12)
+    assert (found.came, found.at) == (1000.25, 1000.265)
+    assert (found.client, found.method, found.path) == ("777", "GET", "/shop/a")
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        b"",
+        b"<134>Nov 25 12:00:00 haproxy[1]: Server shop/s1 is DOWN.",
+        b"bigred1 too short",
+        GOOD.replace(b"1000 250", b"yesterday 250"),
+        GOOD.replace(b"/shop/a", b"/shop/a with blanks"),
+        b"\xff\xfe bigred1",
+    ],
+)
+def test_a_line_that_is_not_ours_is_none(datagram: bytes) -> None:
+    assert read(datagram) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "failed"),
+    [
+        (200, "--", False),
+        (404, "--", False),
+        (500, "--", True),
+        (503, "sC", True),
+        (502, "SH", True),
+        (504, "sH", True),
+        (200, "SD", True),
+        (200, "CD", False),
+        (400, "CR", False),
+        (-1, "CH", False),
+        (500, "CD", True),
+    ],
+)
+def test_the_server_is_to_blame_for_its_own_errors_alone(
+    status: int, state: str, failed: bool
+) -> None:
+    assert line(status=status, state=state).failed is failed
+
+
+@pytest.mark.parametrize(
+    ("path", "group"),
+    [
+        ("/", "/"),
+        ("/shop/", "/shop/"),
+        ("/shop/order", "/shop/order"),
+        ("/shop/order/17", "/shop/order"),
+        ("/user/4711/cart", "/user/*"),
+        ("/a/0f3c9b1e-22aa", "/a/*"),
+        ("/a/averyveryverylongnameofathing", "/a/*"),
+    ],
+)
+def test_names_and_numbers_are_no_groups(path: str, group: str) -> None:
+    assert line(path=path).group == group
+
+
+# --- clients -------------------------------------------------------------------------------------
+
+
+def test_who_comes_around_is_a_new_witness_each_time_and_who_stays_is_one() -> None:
+    clients = Clients()
+    assert clients.counts("a", "n1", 0.0, failed=False)
+    assert not clients.counts("a", "n1", 5.0, failed=False)
+    assert clients.counts("a", "n2", 10.0, failed=False)
+    assert clients.counts("a", "n2", 15.0, failed=False)
+    assert not clients.counts("a", "n2", 100.0, failed=False)
+
+
+def test_a_client_that_always_fails_where_it_stays_fails_once() -> None:
+    clients = Clients()
+    found = [clients.counts("bot", "n1", 5.0 * n, failed=True) for n in range(20)]
+    assert found == [True] + [False] * 19
+    clients.begin()
+    assert clients.counts("bot", "n1", 200.0, failed=True)
+
+
+def test_clients_are_forgotten_before_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bigred_server.witness.clients._MOST", 100)
+    clients = Clients()
+    for number in range(1000):
+        clients.counts(str(number), "n1", float(number), failed=False)
+    assert len(clients._last) <= 100
+
+
+# --- what is usual -------------------------------------------------------------------------------
+
+
+def test_what_is_usual_is_frozen_by_path_group_and_kept_as_json() -> None:
+    habits = Habits()
+    for number in range(200):
+        habits.take(line(1000.0 + number, took_ms=number + 1, path="/shop/a"))
+        habits.take(line(1000.0 + number, status=500 if number < 4 else 200, path="/rare/x1"))
+    usual = habits.frozen()
+    assert usual.errors == pytest.approx(4 / 400)
+    assert usual.of("/shop/a") == {0.5: 100.0, 0.9: 180.0, 0.99: 198.0}
+    assert usual.of("/unknown") == usual.any_group != {}
+    assert Usual.from_json(usual.to_json()) == usual
+
+
+def test_too_little_is_nothing_usual() -> None:
+    habits = Habits()
+    for number in range(99):
+        habits.take(line(1000.0 + number))
+    assert habits.frozen().of("/shop/") == {}
+
+
+# --- the looks -----------------------------------------------------------------------------------
+
+NEW, OLD = Goal("new", "2"), Goal("old", "1")
+ON_OLD = NodeLook("", Admin.READY, True, True, 0, "old", True, SAYS["old"])
+ON_NEW = replace(ON_OLD, digest="new", answer=SAYS["new"])
+OUT = replace(ON_OLD, admin=Admin.MAINT, up=False)
+GOING = Deployment("d-1", "shop", Phase.CANARY, NEW, OLD, ("a", "b"))
+POLICY = JudgePolicy(look_s=5.0, warmup_s=10.0)
+
+
+def fleet(
+    served: dict[str, tuple[int, int]] | None = None, pid: int = 1, **looks: NodeLook
+) -> FleetLook:
+    nodes = {name: replace(look, name=name) for name, look in looks.items()}
+    counts = {name: Served(*one) for name, one in (served or {}).items()}
+    return FleetLook(nodes, pid, None, served=counts)
+
+
+@pytest.fixture
+def witness() -> Witness:
+    found = Witness(POLICY, {"a": "a", "b": "b"})
+    found.begin(None)
+    return found
+
+
+def see(witness: Witness, now: float, look: FleetLook) -> Heard | None:
+    return witness.see(look, GOING, now)
+
+
+def test_each_client_counts_once_a_node_and_look(witness: Witness) -> None:
+    see(witness, 0.0, fleet(a=ON_NEW, b=ON_OLD))
+    see(witness, 20.0, fleet(a=ON_NEW, b=ON_OLD))
+    see(witness, 20.1, fleet(a=ON_NEW, b=ON_OLD))
+    for number in range(10):
+        for server in "ab":
+            status = 500 if server == "a" and number % 2 else 200
+            witness.line(line(21.0 + number / 10, server, status, client=f"c{number % 4}"), 22.0)
+    told = see(witness, 25.2, fleet(a=ON_NEW, b=ON_OLD))
+    assert told is not None
+    assert told.is_whole
+    assert told.look.errors == Pair(Arm(10, 4, 2), Arm(10, 4, 0))
+    assert (told.look.answered, told.look.failed) == (10, 5)
+    assert told.look.where == {"/shop/": 5}
+    assert told.look.nodes == {"a": (5, 10)}
+
+
+def test_a_node_is_not_judged_by_its_speed_before_it_is_warm(witness: Witness) -> None:
+    see(witness, 0.0, fleet(a=ON_NEW, b=ON_OLD))
+    witness.line(line(1.0, "a"), 1.0)
+    told = see(witness, 5.0, fleet(a=ON_NEW, b=ON_OLD))
+    assert told is not None
+    assert (told.look.errors.canary, told.look.warming) == (Arm(), Arm(1, 1, 0))
+    # It is warm: that ends the look.
+    told = see(witness, 10.0, fleet(a=ON_NEW, b=ON_OLD))
+    assert told is not None
+    witness.line(line(11.0, "a"), 11.0)
+    told = see(witness, 15.0, fleet(a=ON_NEW, b=ON_OLD))
+    assert told is not None
+    assert (told.look.errors.canary, told.look.warming) == (Arm(1, 1, 0), Arm())
+
+
+def test_the_look_ends_where_a_node_changes_sides(witness: Witness) -> None:
+    see(witness, 0.0, fleet(a=OUT, b=ON_OLD))
+    told = see(witness, 2.0, fleet(a=ON_NEW, b=ON_OLD))
+    assert told is not None
+    assert told.is_whole
+    witness.line(line(2.5, "a", 500), 2.5)
+    part = see(witness, 3.1, fleet(a=ON_NEW, b=ON_OLD))
+    assert part is not None
+    assert not part.is_whole
+    assert part.look.warming == Arm(1, 1, 1)
+    told = see(witness, 3.3, fleet(a=replace(OUT, digest="new"), b=ON_OLD))
+    assert told is not None
+    assert (told.is_whole, told.look.warming) == (True, Arm(1, 1, 1))
+
+
+def test_a_request_that_fails_long_after_is_its_nodes_of_then(witness: Witness) -> None:
+    see(witness, 0.0, fleet(a=ON_NEW, b=ON_OLD))
+    see(witness, 4.0, fleet(a=replace(OUT, digest="new"), b=ON_OLD))
+    witness.line(line(34.0, "a", 504, came=3.0, state="sH"), 34.0)
+    told = see(witness, 34.1, fleet(a=replace(OUT, digest="new"), b=ON_OLD))
+    assert told is not None
+    assert told.look.warming == Arm(1, 1, 1)
+    assert (told.look.answered, told.look.failed) == (1, 1)
+
+
+def test_without_a_log_a_node_is_one_witness_a_look(witness: Witness) -> None:
+    see(witness, 0.0, fleet({"a": (100, 0), "b": (300, 5)}, a=ON_NEW, b=ON_OLD))
+    told = see(witness, 5.0, fleet({"a": (150, 7), "b": (360, 5)}, a=ON_NEW, b=ON_OLD))
+    assert told is not None
+    assert (told.look.warming, told.look.errors.baseline) == (Arm(50, 1, 1), Arm(60, 1, 0))
+    assert (told.look.answered, told.look.failed, told.look.lines.lost) == (50, 7, 110)
+
+
+def test_a_new_haproxy_counts_from_zero(witness: Witness) -> None:
+    see(witness, 0.0, fleet({"a": (100, 0), "b": (300, 5)}, a=ON_NEW, b=ON_OLD))
+    told = see(witness, 5.0, fleet({"a": (3, 1), "b": (9, 0)}, pid=2, a=ON_NEW, b=ON_OLD))
+    assert told is not None
+    assert (told.look.answered, told.look.failed) == (3, 1)
+
+
+def test_missing_and_late_lines_are_counted(witness: Witness) -> None:
+    see(witness, 0.0, fleet({"a": (0, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
+    for number in range(6):
+        witness.line(line(1.0, "a", client=str(number)), 4.0 if number < 2 else 1.1)
+    told = see(witness, 5.0, fleet({"a": (10, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
+    assert told is not None
+    assert (told.look.lines.taken, told.look.lines.late, told.look.lines.lost) == (6, 2, 4)
+
+
+def test_what_the_next_server_gets_is_what_was_usual(witness: Witness) -> None:
+    for number in range(300):
+        witness.habits.take(line(1000.0 + number / 10, took_ms=7))
+    kept = witness.begin(None)
+    other = Witness(POLICY, {"a": "a"})
+    assert other.begin(kept) == kept
+    assert other.usual.of("/shop/")[0.9] == 7.0
+
+
+def test_each_request_is_paired_once_with_the_nearest_of_its_group() -> None:
+    ours = [Sample(1.0, "/a", 20), Sample(2.0, "/a", 20), Sample(3.0, "/b", 5)]
+    others = [
+        Sample(1.1, "/a", 10),
+        Sample(2.1, "/a", 30),
+        Sample(2.9, "/b", 5),
+        Sample(9.0, "/a", 1),
+    ]
+    assert signs(ours, others) == Signs(slower=1, faster=1)
+    assert signs(ours, []) == Signs()
+
+
+# --- ages, pages, expectations -------------------------------------------------------------------
+
+
+def test_a_release_is_held_against_nodes_that_were_as_old() -> None:
+    ages = Ages()
+    spans = [Span("n", 10.0 * n, 10.0, 100, 1.0, 0.0, 1, None, 9, 9) for n in range(1, 30)]
+    ages.add("old", spans)
+    assert [one.age_s for one in ages.like("old", spans[4])] == [40.0, 50.0, 60.0]
+    assert ages.like("other", spans[4]) == []
+
+
+def test_pages_are_learnt_from_what_several_users_asked_for() -> None:
+    pages = Pages()
+    for client in ("c1", "c2", "c1"):
+        pages.take(line(client=client, path="/shop/a"))
+        pages.take(line(client="c1", path="/shop/own"))
+        pages.take(line(client=client, path="/shop/order", method="POST"))
+        pages.take(line(client=client, path="/shop/bad", status=500))
+    assert pages.known() == ["/shop/a"]
+
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("bins", "wanted"),
+    [
+        ({}, None),
+        ({1_000_000 - 60 * n: 10.0 for n in range(1, 9)}, None),
+        ({1_000_000 - 60 * n: float(n) for n in range(1, 21)}, 10.5),
+        ({1_000_000 - day * DAY + 60 * n: 7.0 for day in (1, 2) for n in range(-2, 3)}, 7.0),
+    ],
+)
+def test_what_is_expected_comes_from_earlier_days_or_from_just_before(
+    bins: dict[int, float], wanted: float | None
+) -> None:
+    found, reference = expected(bins, 1_000_000, 60, 1_000_000.0)
+    assert found == wanted
+    assert bool(reference) is (wanted is not None)
