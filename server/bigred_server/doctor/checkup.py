@@ -13,6 +13,7 @@ from bigred_server.doctor import (
     database,
     haproxy,
     haproxy_file,
+    haproxy_log,
     listeners,
     node,
     site,
@@ -24,6 +25,7 @@ from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import configfile
 from bigred_server.haproxy.backend import Backend, BackendLook
 from bigred_server.haproxy.survey import Survey, is_local, survey
+from bigred_server.judge.policy import Mode
 from bigred_server.settings import AppSettings, NodeSettings, ReachBy, Settings
 from bigred_server.tomcat.probe import client
 from bigred_server.tomcat.war import manifest
@@ -42,10 +44,18 @@ class Known:
 
 async def examine(settings: Settings, known: Mapping[str, Known]) -> list[Finding]:
     """Look at the apps named in `known`, and at what all of them share."""
+    log_at = settings.server.haproxy_log
+    judged = [
+        settings.apps[name] for name in known if settings.apps[name].judge.mode is not Mode.OFF
+    ]
     findings = _server(settings, max((one.largest for one in known.values()), default=0))
     async with client() as http:
         for name, told in known.items():
             findings += await _app(http, name, settings, told)
+    if judged:
+        findings += haproxy_log.wanted("server", log_at)
+        backends = [app.haproxy.backend for app in judged]
+        findings += await haproxy_log.arriving(f"HAProxy's log at {log_at}", log_at, backends)
     return findings + await database.clock(settings.server.database)
 
 
@@ -64,7 +74,8 @@ async def _app(
     http: httpx2.AsyncClient, name: str, settings: Settings, known: Known
 ) -> list[Finding]:
     app = settings.apps[name]
-    balancers = await asyncio.gather(*(_balancer(app, at) for at in app.haproxy.sockets))
+    log_at = settings.server.haproxy_log if app.judge.mode is not Mode.OFF else ""
+    balancers = await asyncio.gather(*(_balancer(app, at, log_at) for at in app.haproxy.sockets))
     findings = [finding for found, _, _ in balancers for finding in found]
     looks = {at: look for at, (_, look, _) in zip(app.haproxy.sockets, balancers, strict=True)}
     findings += haproxy.alike({at: look for at, look in looks.items() if look is not None})
@@ -80,7 +91,7 @@ async def _app(
 
 
 async def _balancer(
-    app: AppSettings, address: str
+    app: AppSettings, address: str, log_at: str
 ) -> tuple[list[Finding], BackendLook | None, configfile.Proxy | None]:
     where = f"HAProxy at {address}"
     try:
@@ -97,6 +108,7 @@ async def _balancer(
     findings += haproxy_file.findings(
         backend, proxy, unread, app.sessions, shared=app.sessions_shared
     )
+    findings += haproxy_log.in_file(backend, proxy, log_at)
     if proxy is not None and is_local(address):
         findings += listeners.look(where, proxy.binds)
     return findings, look, proxy

@@ -65,15 +65,13 @@ class Receiver:
         if not self.address.startswith("/"):
             host, _, port = self.address.rpartition(":")
             found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)
-            line = socket.socket(found[0][0], socket.SOCK_DGRAM)
-            line.bind(found[0][4])
-            return line
+            return _bound_to(socket.socket(found[0][0], socket.SOCK_DGRAM), found[0][4])
         path = Path(self.address)
         with contextlib.suppress(FileNotFoundError):
             if stat.S_ISSOCK(path.stat().st_mode):
                 path.unlink()
-        line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        line.bind(self.address)
+        line = _bound_to(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), self.address)
+        # HAProxy runs as a user of its own.
         path.chmod(0o666)
         return line
 
@@ -96,3 +94,12 @@ class Receiver:
             taker(found, now)
         else:
             self.unwanted += 1
+
+
+def _bound_to(line: socket.socket, address: object) -> socket.socket:
+    try:
+        line.bind(address)  # type: ignore[arg-type]
+    except OSError:
+        line.close()
+        raise
+    return line

@@ -1,0 +1,70 @@
+"""Whether HAProxy's log reaches the judge: the lines that its configuration needs, and theirs."""
+
+import asyncio
+
+from bigred_server.doctor.finding import Finding, Level
+from bigred_server.errors import HaproxyError
+from bigred_server.haproxy import log
+from bigred_server.haproxy.configfile import Proxy
+from bigred_server.haproxy.log import LogLine
+from bigred_server.haproxy.receiver import Receiver
+
+CODE = "haproxy-log"
+LISTENS_S = 3.0
+_OURS = "bigred1"
+
+
+def lines(address: str, cookie: str = "JSESSIONID") -> str:
+    """Give the lines that HAProxy's configuration needs to send its log to an address."""
+    wanted = [f"in `global`: log {address or 'HOST:PORT'} len {log.LENGTH} local0 info"]
+    wanted.append("in the frontend: log global")
+    wanted += [f"in the frontend: {line.format(cookie=cookie)}" for line in log.LINES]
+    return "; ".join(wanted)
+
+
+def wanted(where: str, address: str) -> list[Finding]:
+    """Judge the server's own setting, `haproxy_log`."""
+    if address:
+        return []
+    text = "the judge has HAProxy's counters alone: it knows neither users nor how long they wait"
+    mend = f"set haproxy_log in [server], and in HAProxy's configuration write: {lines('')}"
+    return [Finding(CODE, Level.WARN, where, text, mend)]
+
+
+def in_file(where: str, proxy: Proxy | None, address: str) -> list[Finding]:
+    """Judge a backend by HAProxy's configuration file, where that can be read."""
+    if not address or proxy is None:
+        return []
+    mend = f"write: {lines(address)}; behind another proxy set txn.bigred to hdr(X-Forwarded-For)"
+    formats = [line for line in proxy.front if line[0] == "log-format"]
+    if not any(_OURS in word for line in formats for word in line):
+        text = "its requests are not logged as the judge reads them"
+        return [Finding(CODE, Level.WARN, where, text, mend)]
+    if not any(line[:2] == ("log", address) for line in (*proxy.world, *proxy.front)):
+        text = f"its log does not go to {address}"
+        return [Finding(CODE, Level.WARN, where, text, mend)]
+    return [Finding(CODE, Level.OK, where, f"its requests are logged to {address}")]
+
+
+async def arriving(where: str, address: str, backends: list[str]) -> list[Finding]:
+    """Listen for a moment, if no server does, and say of which backends lines came."""
+    if not address:
+        return []
+    code = "haproxy-log-lines"
+    seen: set[str] = set()
+
+    def take(line: LogLine, _came: float) -> None:
+        seen.add(line.backend)
+
+    receiver = Receiver(address, dict.fromkeys(backends, take))
+    try:
+        with receiver.listening():
+            await asyncio.sleep(LISTENS_S)
+    except HaproxyError:
+        text = "a server listens there; the receipt of a deployment counts the lines it took"
+        return [Finding(code, Level.UNKNOWN, where, text, "see: bigred show")]
+    if silent := [name for name in backends if name not in seen]:
+        text = f"in {LISTENS_S:g} s no line came of {', '.join(silent)}"
+        mend = f"ask the app for something meanwhile; see that HAProxy has: {lines(address)}"
+        return [Finding(code, Level.WARN, where, text, mend)]
+    return [Finding(code, Level.OK, where, f"{receiver.taken} lines came in {LISTENS_S:g} s")]

@@ -1,0 +1,72 @@
+"""The doctor on HAProxy's log: which lines are missing, and whether any arrive."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+
+from bigred_broker.program import free_port
+from bigred_server.doctor import haproxy_log
+from bigred_server.doctor.finding import Level
+from bigred_server.haproxy.configfile import parse, proxy
+from bigred_server.haproxy.log import LINES
+
+AT = "127.0.0.1:5514"
+FORMAT = LINES[-1]
+WHOLE = f"""\
+global
+    log {AT} len 4096 local0 info
+frontend public
+    log global
+    {LINES[0]}
+    {FORMAT}
+    default_backend shop
+backend shop
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "level", "says"),
+    [
+        (WHOLE, Level.OK, f"logged to {AT}"),
+        (WHOLE.replace(FORMAT, "option httplog"), Level.WARN, "not logged as the judge reads"),
+        (WHOLE.replace(AT, "127.0.0.1:514"), Level.WARN, f"does not go to {AT}"),
+    ],
+)
+def test_a_missing_line_is_told_with_all_that_is_to_be_written(
+    text: str, level: Level, says: str
+) -> None:
+    (found,) = haproxy_log.in_file("here", proxy(parse(text), "shop"), AT)
+    assert found.level is level
+    assert says in found.text
+    if level is not Level.OK:
+        assert FORMAT in found.mend
+        assert f"log {AT} len 4096" in found.mend
+
+
+def test_without_a_place_for_the_log_the_judge_is_told_to_be_half_blind() -> None:
+    (found,) = haproxy_log.wanted("server", "")
+    assert (found.level, FORMAT in found.mend) == (Level.WARN, True)
+    assert haproxy_log.wanted("server", AT) == []
+    assert haproxy_log.in_file("here", None, AT) == []
+
+
+async def test_lines_that_arrive_are_told_and_silence_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(haproxy_log, "LISTENS_S", 0.3)
+    at = f"127.0.0.1:{free_port()}"
+    line = b"<134>x bigred1 1000 250 shop s1 200 12 15 -- 0 777 GET /shop/a"
+    listening = asyncio.create_task(haproxy_log.arriving("log", at, ["shop", "till"]))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(20):
+            sender.sendto(line, ("127.0.0.1", int(at.rpartition(":")[2])))
+            await asyncio.sleep(0.01)
+    (found,) = await listening
+    assert (found.level, "no line came of till" in found.text) == (Level.WARN, True)
+    monkeypatch.setattr(haproxy_log, "LISTENS_S", 0.01)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", int(at.rpartition(":")[2])))
+        (found,) = await haproxy_log.arriving("log", at, ["shop"])
+    assert found.level is Level.UNKNOWN
