@@ -14,7 +14,7 @@ class SeriesSettings(Section):
 
     command: Command | None = None
     sql: str = ""
-    database: Annotated[str, Field(pattern=r"^([a-z]+(\\+[a-z]+)?://.+)?$")] = ""
+    database: Annotated[str, Field(pattern=r"^([a-z]+(\+[a-z0-9]+)?://.*)?$")] = ""
     prometheus: Annotated[str, Field(pattern=r"^(https?://[^ ]+)?$")] = ""
     query: str = ""
     counts: Literal["total", "since"] = "total"

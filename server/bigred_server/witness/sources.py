@@ -29,10 +29,11 @@ async def read(settings: SeriesSettings, http: httpx2.AsyncClient) -> float:
 
 
 def _number(told: object) -> float:
+    text = str(told).strip()
     try:
-        return float(str(told).strip())
+        return float(text)
     except ValueError as error:
-        raise SeriesError(f"{str(told)[:80]!r} is no number") from error
+        raise SeriesError(f"{text[:80]!r} is no number") from error
 
 
 async def _printed(command: tuple[str, ...]) -> str:

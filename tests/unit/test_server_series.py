@@ -1,0 +1,216 @@
+"""Business metrics and probes: where numbers come from, and what is asked of whom."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from bigred_server.errors import NodeError, SeriesError
+from bigred_server.journal import series as journal
+from bigred_server.journal.database import Database
+from bigred_server.judge.look import Arm
+from bigred_server.settings.series import SeriesSettings
+from bigred_server.tomcat import vitals
+from bigred_server.witness import sources
+from bigred_server.witness.probes import Probes
+from bigred_server.witness.series import SeriesWatch
+
+
+def answering(*bodies: object) -> httpx2.AsyncClient:
+    told = iter(bodies)
+
+    def answer(_request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json=next(told))
+
+    return httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
+
+
+def printing(code: str, **more: object) -> SeriesSettings:
+    return SeriesSettings.model_validate({"command": (sys.executable, "-c", code), **more})
+
+
+# --- sources -------------------------------------------------------------------------------------
+
+
+async def test_a_command_prints_a_number() -> None:
+    async with answering() as http:
+        assert await sources.read(printing("print(' 42.5 ')"), http) == 42.5
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("print('many')", "'many' is no number"),
+        ("raise SystemExit(3)", "ended with 3"),
+        ("import time; time.sleep(60)", "no number in 0.5 s"),
+    ],
+)
+async def test_a_command_without_a_number_is_told_and_ends(
+    code: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "DEADLINE_S", 0.5)
+    async with answering() as http:
+        with pytest.raises(SeriesError, match=says):
+            await sources.read(printing(code), http)
+
+
+async def test_a_query_selects_a_number(tmp_path: Path) -> None:
+    told = SeriesSettings(sql="SELECT 40 + 2", database=f"sqlite:///{tmp_path}/x.db")
+    async with answering() as http:
+        assert await sources.read(told, http) == 42.0
+        broken = told.model_copy(update={"sql": "SELECT nothing FROM nowhere"})
+        with pytest.raises(SeriesError, match="the query failed"):
+            await sources.read(broken, http)
+
+
+VECTOR = {"status": "success", "data": {"resultType": "vector", "result": [{"value": [1, "7"]}]}}
+SCALAR = {"status": "success", "data": {"resultType": "scalar", "result": [1, "8"]}}
+NOTHING = {"status": "success", "data": {"resultType": "vector", "result": []}}
+
+
+async def test_prometheus_is_asked_for_a_number() -> None:
+    told = SeriesSettings(prometheus="http://127.0.0.1:9090", query="sum(orders)")
+    async with answering(VECTOR, SCALAR, NOTHING, {"status": "error"}) as http:
+        assert await sources.read(told, http) == 7.0
+        assert await sources.read(told, http) == 8.0
+        for _ in range(2):
+            with pytest.raises(SeriesError, match="without a number"):
+                await sources.read(told, http)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"command": ("x",), "sql": "SELECT 1", "database": "sqlite://"},
+        {"sql": "SELECT 1"},
+        {"prometheus": "http://127.0.0.1:9090"},
+    ],
+)
+def test_a_series_has_one_source_and_all_that_it_needs(told: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="needs"):
+        SeriesSettings.model_validate(told)
+
+
+# --- the watch -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    found = await Database.open(tmp_path / "bigred.db")
+    yield found
+    await found.close()
+
+
+async def test_a_total_counts_by_what_it_grew_and_a_failure_is_not_zero(
+    db: Database, tmp_path: Path
+) -> None:
+    total = tmp_path / "total"
+    code = f"print(open({str(total)!r}).read())"
+    async with answering() as http:
+        watch = SeriesWatch("shop", {}, db, http)
+        found = []
+        for text in ("100", "107", "broken", "120", "130", "4", "9"):
+            total.write_text(text)
+            found.append(await watch._sample("orders", printing(code)))
+        assert found == [None, 7.0, None, None, 10.0, None, 5.0]
+        since = printing(code, counts="since")
+        assert await watch._sample("orders", since) == 9.0
+
+
+async def test_bins_are_kept_in_the_journal_and_judged_in_a_deployment(db: Database) -> None:
+    async with answering() as http:
+        watch = SeriesWatch("shop", {}, db, http)
+        for number in range(12):
+            await watch._keep("orders", 1000 + 2 * number, 2, 10.0)
+        assert watch.take() == []
+        watch.began_at = 1024.0
+        await watch._keep("orders", 1024, 2, 3.0)
+        (one,) = watch.take()
+        assert (one.seen, one.expected, one.reference) == (
+            3.0,
+            10.0,
+            "12 bins before the deployment",
+        )
+    async with db.read() as connection:
+        assert len(await journal.of(connection, "shop", "orders")) == 13
+
+
+# --- probes --------------------------------------------------------------------------------------
+
+
+async def test_the_same_page_is_asked_of_both_in_turns() -> None:
+    asked: list[str] = []
+    enough = asyncio.Event()
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(f"{request.method} {request.url.host}{request.url.path}")
+        assert request.headers["X-Bigred-Probe"] == "1"
+        if len(asked) >= 8:
+            enough.set()
+        return httpx2.Response(500 if request.url.host == "new" else 200)
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+        urls = {"a": "http://new", "b": "http://old"}
+        probes = Probes(http, urls, 20.0, ("/shop/",), canaries=["a"], baselines=["b"])
+        running = asyncio.create_task(probes.run())
+        await asyncio.sleep(0.3)
+        assert asked == []
+        probes.wanted = True
+        async with asyncio.timeout(5):
+            await enough.wait()
+        running.cancel()
+    pair, signs = probes.take()
+    assert pair.canary.requests == pair.canary.hits >= 3
+    assert pair.baseline.hits == 0
+    assert (signs.slower, signs.faster) == (0, 0)
+    assert asked[:4] == ["GET old/shop/", "GET new/shop/", "GET new/shop/", "GET old/shop/"]
+    assert probes.take()[0].canary == Arm()
+
+
+# --- a JVM ---------------------------------------------------------------------------------------
+
+SEEN = """OK - Number of results: 6
+Name: java.lang:type=Runtime
+StartTime: 1000000
+Uptime: 60000
+Name: java.lang:type=Threading
+ThreadCount: 14
+Name: java.lang:type=OperatingSystem
+ProcessCpuTime: 1050000000
+Name: java.lang:name=Copy,type=GarbageCollector
+CollectionTime: 32
+Name: java.lang:name=Tenured Gen,type=MemoryPool
+CollectionUsage: {committed=0, init=22413312, max=67108864, used=0}
+Usage: {committed=22413312, init=22413312, max=67108864, used=6383800}
+Name: java.lang:type=Memory
+HeapMemoryUsage: {committed=32440320, init=33554432, max=97320960, used=15452672}
+"""
+
+
+def test_a_jvm_is_read_and_two_moments_are_a_span() -> None:
+    first = vitals.read(SEEN.splitlines())
+    assert (first.started_at, first.at, first.cpu_s, first.gc_s) == (1000.0, 1060.0, 1.05, 0.032)
+    assert (first.heap, first.heap_full, first.heap_max, first.threads) == (
+        6383800,
+        None,
+        97320960,
+        14,
+    )
+    later = SEEN.replace("60000", "70000").replace("1050000000", "1350000000")
+    found = vitals.span("n", first, vitals.read(later.splitlines()), 100)
+    assert found is not None
+    assert (found.age_s, found.span_s, found.requests) == (70.0, 10.0, 100)
+    assert found.cpu_s == pytest.approx(0.3)
+    restarted = SEEN.replace("1000000", "1050000").replace("60000", "20000")
+    assert vitals.span("n", first, vitals.read(restarted.splitlines()), 100) is None
+
+
+@pytest.mark.parametrize("text", ["", "OK - Number of results: 0", json.dumps({"a": 1})])
+def test_what_is_no_jvm_is_told(text: str) -> None:
+    with pytest.raises(NodeError, match="can't be read"):
+        vitals.read(text.splitlines())
