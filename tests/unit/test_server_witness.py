@@ -100,26 +100,26 @@ def test_names_and_numbers_are_no_groups(path: str, group: str) -> None:
 
 def test_who_comes_around_is_a_new_witness_each_time_and_who_stays_is_one() -> None:
     clients = Clients()
-    assert clients.counts("a", "n1", 0.0, failed=False)
-    assert not clients.counts("a", "n1", 5.0, failed=False)
-    assert clients.counts("a", "n2", 10.0, failed=False)
-    assert clients.counts("a", "n2", 15.0, failed=False)
-    assert not clients.counts("a", "n2", 100.0, failed=False)
+    assert clients.counts("a", "n1", 0.0, "/shop")
+    assert not clients.counts("a", "n1", 5.0, "/shop")
+    assert clients.counts("a", "n2", 10.0, "/shop")
+    assert clients.counts("a", "n2", 15.0, "/shop")
+    assert not clients.counts("a", "n2", 100.0, "/shop")
 
 
 def test_a_client_that_always_fails_where_it_stays_fails_once() -> None:
     clients = Clients()
-    found = [clients.counts("bot", "n1", 5.0 * n, failed=True) for n in range(20)]
+    found = [clients.counts("bot", "n1", 5.0 * n, "error") for n in range(20)]
     assert found == [True] + [False] * 19
     clients.begin()
-    assert clients.counts("bot", "n1", 200.0, failed=True)
+    assert clients.counts("bot", "n1", 200.0, "error")
 
 
 def test_clients_are_forgotten_before_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bigred_server.witness.clients._MOST", 100)
     clients = Clients()
     for number in range(1000):
-        clients.counts(str(number), "n1", float(number), failed=False)
+        clients.counts(str(number), "n1", float(number), "/shop")
     assert len(clients._last) <= 100
 
 

@@ -17,21 +17,18 @@ class Clients:
 
     _last: dict[str, tuple[str, float]] = field(default_factory=dict)
     _elsewhere: dict[str, float] = field(default_factory=dict)
-    _timed: set[tuple[str, str]] = field(default_factory=set)
-    _failed: set[tuple[str, str]] = field(default_factory=set)
+    _known: set[tuple[str, str, str]] = field(default_factory=set)
 
     def begin(self) -> None:
         """Have everybody be a witness again: another deployment begins."""
-        self._timed.clear()
-        self._failed.clear()
+        self._known.clear()
 
-    def counts(self, client: str, node: str, now: float, *, failed: bool) -> bool:
-        """Take in a request; say whether it counts as one more witness of its kind."""
+    def counts(self, client: str, node: str, now: float, what: str) -> bool:
+        """Take in a request; say whether it counts as one more witness of what it is about."""
         comes_around = self._comes_around(client, node, now)
-        known = self._failed if failed else self._timed
-        is_new = (client, node) not in known
-        if is_new and len(known) < _MOST:
-            known.add((client, node))
+        is_new = (client, node, what) not in self._known
+        if is_new and len(self._known) < _MOST:
+            self._known.add((client, node, what))
         return comes_around or is_new
 
     def _comes_around(self, client: str, node: str, now: float) -> bool:

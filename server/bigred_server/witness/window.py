@@ -11,6 +11,7 @@ _LATE_S = 2.0
 _MOST_CLIENTS = 20_000
 _MOST_GROUPS = 50
 OTHERS = "others"
+_ERROR = "error"
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,15 @@ class Sample:
 
 @dataclass
 class NodeWindow:
-    """One node in one look. `clients`: each with whether it met an error that counts."""
+    """One node in one look. `clients`: each with whether it met an error that counts.
+
+    `timed`: whose requests of which path group were timed.
+    """
 
     requests: int = 0
     errors: int = 0
     clients: dict[str, bool] = field(default_factory=dict)
+    timed: set[tuple[str, str]] = field(default_factory=set)
     samples: list[Sample] = field(default_factory=list)
     where: Counter[str] = field(default_factory=Counter)
 
@@ -38,6 +43,7 @@ class Window:
     """All nodes, by HAProxy's names of their servers and the side that they were on."""
 
     nodes: dict[tuple[str, Side | None], NodeWindow] = field(default_factory=dict)
+    groups: set[str] = field(default_factory=set)
     taken: int = 0
     late: int = 0
 
@@ -48,24 +54,29 @@ class Window:
         node = self.nodes.setdefault((line.server, side), NodeWindow())
         node.requests += 1
         failed = line.failed
-        is_new = line.client not in node.clients and len(node.clients) < _MOST_CLIENTS
-        if is_new:
+        if line.client not in node.clients and len(node.clients) < _MOST_CLIENTS:
             node.clients[line.client] = False
-            if clients.counts(line.client, line.server, line.at, failed=False) and not failed:
-                self._time(node, line)
+        group = self._group(line)
         if failed:
-            group = self._group(node, line)
             node.errors += 1
             node.where[group] += 1
             hit = node.clients.get(line.client, True)
-            if not hit and clients.counts(line.client, line.server, line.at, failed=True):
+            if not hit and clients.counts(line.client, line.server, line.at, _ERROR):
                 node.clients[line.client] = True
+        elif line.took_ms >= 0 and len(node.timed) < _MOST_CLIENTS:
+            self._time(node, line, group, clients)
 
-    def _time(self, node: NodeWindow, line: LogLine) -> None:
-        if line.took_ms >= 0:
-            node.samples.append(Sample(line.at, line.group, line.took_ms))
+    def _time(self, node: NodeWindow, line: LogLine, group: str, clients: Clients) -> None:
+        """Take one sample a client and path group: who is always slow is one witness of each."""
+        if (line.client, group) in node.timed:
+            return
+        node.timed.add((line.client, group))
+        if clients.counts(line.client, line.server, line.at, group):
+            node.samples.append(Sample(line.at, group, line.took_ms))
 
-    @staticmethod
-    def _group(node: NodeWindow, line: LogLine) -> str:
+    def _group(self, line: LogLine) -> str:
         group = line.group
-        return group if group in node.where or len(node.where) < _MOST_GROUPS else OTHERS
+        if group not in self.groups and len(self.groups) >= _MOST_GROUPS:
+            return OTHERS
+        self.groups.add(group)
+        return group

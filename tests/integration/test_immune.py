@@ -1,0 +1,81 @@
+"""A bad build on a real site: noticed from a few requests, and taken back by itself.
+
+Ten bad builds and ten good ones on four nodes are `./bigred bench immune`.
+"""
+
+import pytest
+from tests.support.house import House, house, until
+
+from bigred_broker.messages import Phase
+from bigred_server.demo.crowd import Orders, shopping
+from bigred_server.demo.sample import Kind
+from bigred_server.demo.site import Site
+
+JUDGE = {"mode": "rollback", "warmup_s": 5.0, "extend_s": 20.0}
+
+
+def site(**judge: object) -> Site:
+    more = {
+        "apps.shop.judge": {**JUDGE, **judge},
+        "apps.shop.judge.probes": {"paths": ("/shop/", "/shop/basket"), "per_s": 20.0},
+        "apps.shop.bake": {"canary_s": 2.0},
+    }
+    return Site(more=more)  # type: ignore[arg-type]
+
+
+def noted(place: House, deployment: str) -> list[str]:
+    return [text for _, text in place.journal.events(deployment) if text.startswith("judge: ")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (Kind.ERRORS_20, "failed "),
+        (Kind.ERRORS_ON_ORDERS, "all of them /shop/order"),
+    ],
+)
+def test_a_build_that_fails_its_users_is_taken_back_and_said_to_be_bad(
+    kind: Kind, reason: str
+) -> None:
+    with house(3, site()) as place:
+        place.start()
+        with shopping(place.stage.folder, place.stage.url, Orders(150.0)) as crowd:
+            until(lambda: crowd.counts().requests > 300, 20, "users have come")
+            gone = place.deploy("1.1.0", kind)
+            assert place.ended(gone) is Phase.ROLLED_BACK
+            slip = place.receipt(gone)
+            assert slip["reason"].startswith("shop 1.1.0 failed ")
+            assert reason in slip["reason"]
+            assert "on node1" in slip["reason"]
+            said = slip["judgement"]
+            assert said["relative"] >= 100
+            # What users got of it, all told: as many as their own side counted.
+            assert 0 < said["failed"] <= said["requests"] < 400
+            assert said["lost"] == 0
+            assert any("rollback" in text for text in noted(place, gone))
+            again = place.deploy("1.2.0")
+            assert place.ended(again) is Phase.SUCCEEDED
+        assert said["failed"] == crowd.counts().failed
+        assert set(place.serving().values()) == {"1.2.0"}
+
+
+def test_without_users_a_bad_build_is_found_by_paired_probes() -> None:
+    with house(3, site(inconclusive="probe")) as place:
+        place.start()
+        gone = place.deploy("1.1.0", Kind.ERRORS_20)
+        assert place.ended(gone) is Phase.ROLLED_BACK
+        assert "requests that were sent to try it" in place.receipt(gone)["reason"]
+
+
+def test_without_users_and_probes_it_is_held_and_people_decide() -> None:
+    with house(3, site(extend_s=2.0)) as place:
+        place.start()
+        gone = place.deploy("1.1.0")
+
+        def is_held() -> bool:
+            return place.state().phase is Phase.HOLDING
+
+        until(is_held, 60, "it is held")
+        assert "too little traffic to judge" in place.state().reason
+        place.bigred("continue")
+        assert place.ended(gone) is Phase.SUCCEEDED
