@@ -22,7 +22,7 @@ from tests.support import oracles
 from tests.support.worlds import WARMUP_LOOKS, Story, World, drawn
 
 from bigred_server.judge.evidence import EMPTY, weigh
-from bigred_server.judge.judge import judge
+from bigred_server.judge.judge import judge, verdict
 from bigred_server.judge.judgement import Cause, Verdict
 from bigred_server.judge.look import Arm, Look, Pair
 from bigred_server.judge.policy import JudgePolicy
@@ -135,11 +135,11 @@ def judged(story: Story) -> tuple[int | None, bool, bool]:
     by_latency = story.world.times != 1.0 or story.world.tail
     for number, look in enumerate(story.looks()):
         evidence = weigh(evidence, look, POLICY, story.world.errors)
-        said = judge(evidence, POLICY, has_baseline=True)
+        word, cause = verdict(evidence, POLICY, has_baseline=True)
         asked += look.answered if number >= WARMUP_LOOKS or not by_latency else 0
-        held = held or said.verdict is Verdict.HOLD
-        environment = environment or said.cause is Cause.ENVIRONMENT
-        if said.verdict is Verdict.ROLLBACK:
+        held = held or word is Verdict.HOLD
+        environment = environment or cause is Cause.ENVIRONMENT
+        if word is Verdict.ROLLBACK:
             return asked, held, environment
     return None, held, environment
 

@@ -30,11 +30,11 @@ class _Values:
 def judge(evidence: Evidence, policy: JudgePolicy, *, has_baseline: bool) -> Judgement:
     """Say what the evidence amounts to; `has_baseline`: nodes on the old release still serve."""
     values = _values(evidence)
-    verdict, cause, reason = _verdict(evidence, values, policy, has_baseline=has_baseline)
+    word, cause, reason = _word(evidence, values, policy, has_baseline=has_baseline)
     tally = evidence.tally
     level = policy.rollback_at / WEIGHTS["errors"]
     return Judgement(
-        verdict,
+        word,
         cause,
         reason,
         relative=values.relative,
@@ -74,7 +74,15 @@ def _values(evidence: Evidence) -> _Values:
     )
 
 
-def _verdict(
+def verdict(
+    evidence: Evidence, policy: JudgePolicy, *, has_baseline: bool
+) -> tuple[Verdict, Cause]:
+    """Give the judgement's word alone: without the numbers, of which some take their time."""
+    word, cause, _ = _word(evidence, _values(evidence), policy, has_baseline=has_baseline)
+    return word, cause
+
+
+def _word(
     evidence: Evidence, values: _Values, policy: JudgePolicy, *, has_baseline: bool
 ) -> tuple[Verdict, Cause, str]:
     if values.relative >= policy.rollback_at:
