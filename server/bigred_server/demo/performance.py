@@ -17,11 +17,19 @@ from bigred_server.demo.reporter import Reporter
 from bigred_server.demo.sample import Kind
 from bigred_server.demo.samples import failures
 from bigred_server.demo.slip import Moments, slip
+from bigred_server.demo.site import Site
 from bigred_server.demo.stage import FIRST, Stage, set_up
 from bigred_server.release import Stage as ReleaseStage
 
 SECOND = "1.1.0"
 AUTHOR = "Ada"
+
+JUDGED = Site(
+    more={
+        "apps.shop.judge": {"mode": "rollback", "warmup_s": 5.0},
+        "apps.shop.bake": {"canary_s": 5.0},
+    }
+)
 
 _BEFORE_S = 2.0
 # From the lid to the button, as a quick hand needs it: the box debounces whatever is faster.
@@ -44,6 +52,11 @@ class Play:
     kind: Kind
 
     @property
+    def site(self) -> Site:
+        """The site to play on; a judge is there where only users can tell."""
+        return JUDGED if self.kind.is_for_the_judge else Site()
+
+    @property
     def expected(self) -> Phase:
         """The outcome that this play must have."""
         return Phase.SUCCEEDED if self.kind is Kind.GOOD else Phase.ROLLED_BACK
@@ -64,7 +77,7 @@ def submit(stage: Stage, version: str, kind: Kind) -> str:
 
 def perform(play: Play, say: Say) -> tuple[dict[str, Any], list[str]]:
     """Play it to the end; give the receipt, and what was not as it must be."""
-    with set_up(play.nodes, say) as stage, stage.server(), stage.box():
+    with set_up(play.nodes, say, play.site) as stage, stage.server(), stage.box():
         say(f"sending {play.rate:g} requests a second to {stage.url}/")
         with shopping(stage.folder, stage.url, play.rate) as crowd:
             begun_s = time.monotonic()
@@ -74,7 +87,8 @@ def perform(play: Play, say: Say) -> tuple[dict[str, Any], list[str]]:
                 raise ProgramError(f"{error}{_last_words(stage)}") from error
         moments = replace(moments, traffic=begun_s, left=time.monotonic())
         receipt = slip(_receipt(stage), crowd.seen(), moments)
-        faults = [f"failed request: {f.kind} {f.outcome}" for f in failures(crowd.seen())]
+        failed = [] if play.kind.is_for_the_judge else failures(crowd.seen())
+        faults = [f"failed request: {f.kind} {f.outcome}" for f in failed]
         return receipt, [*faults[:_FAILURES_SHOWN], *_faults(stage, play, receipt)]
 
 

@@ -42,14 +42,14 @@ class Kind(StrEnum):
     FEWER_ORDERS = "fewer-orders"  # two of three orders are lost, and nobody is told
 
     @property
-    def is_for_the_judge(self) -> bool:
-        """Whether nothing but what its users get tells that it is bad."""
-        return self in list(Kind)[5:]
+    def is_bad(self) -> bool:
+        """Whether a deployment takes this build back whether anybody judges it or not."""
+        return self in (Kind.DOES_NOT_START, Kind.ANSWERS_500, Kind.WRONG_RELEASE)
 
     @property
-    def is_bad(self) -> bool:
-        """Whether a deployment must take this build back."""
-        return self not in (Kind.GOOD, Kind.SLOW_START)
+    def is_for_the_judge(self) -> bool:
+        """Whether nothing but what its users get tells that it is bad."""
+        return not self.is_bad and self not in (Kind.GOOD, Kind.SLOW_START)
 
 
 def build(folder: Path, version: str, kind: Kind = Kind.GOOD) -> Path:
