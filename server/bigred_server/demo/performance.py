@@ -16,8 +16,8 @@ from bigred_server.demo.crowd import Crowd, shopping
 from bigred_server.demo.reporter import Reporter
 from bigred_server.demo.sample import Kind
 from bigred_server.demo.samples import failures
-from bigred_server.demo.slip import Moments, slip
 from bigred_server.demo.site import Site
+from bigred_server.demo.slip import Moments, slip
 from bigred_server.demo.stage import FIRST, Stage, set_up
 from bigred_server.release import Stage as ReleaseStage
 
