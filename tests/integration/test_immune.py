@@ -38,7 +38,6 @@ def test_a_build_that_fails_its_users_is_taken_back_and_said_to_be_bad(
     kind: Kind, reason: str
 ) -> None:
     with house(3, site()) as place:
-        place.start()
         with shopping(place.stage.folder, place.stage.url, Orders(150.0)) as crowd:
             until(lambda: crowd.counts().requests > 300, 20, "users have come")
             gone = place.deploy("1.1.0", kind)
@@ -61,7 +60,6 @@ def test_a_build_that_fails_its_users_is_taken_back_and_said_to_be_bad(
 
 def test_without_users_a_bad_build_is_found_by_paired_probes() -> None:
     with house(3, site(inconclusive="probe")) as place:
-        place.start()
         gone = place.deploy("1.1.0", Kind.ERRORS_20)
         assert place.ended(gone) is Phase.ROLLED_BACK
         assert "requests that were sent to try it" in place.receipt(gone)["reason"]
@@ -69,7 +67,6 @@ def test_without_users_a_bad_build_is_found_by_paired_probes() -> None:
 
 def test_without_users_and_probes_it_is_held_and_people_decide() -> None:
     with house(3, site(extend_s=2.0)) as place:
-        place.start()
         gone = place.deploy("1.1.0")
 
         def is_held() -> bool:

@@ -1,4 +1,4 @@
-"""The judge in simulated worlds: a few cells of `./bigred bench judge`, held to what it promises."""
+"""The judge in simulated worlds: a few cells of its bench, held to what it promises."""
 
 import numpy as np
 import pytest

@@ -16,13 +16,15 @@ class Counting:
     _last: dict[str, Served] = field(default_factory=dict)
     _sums: dict[str, NodeCounts] = field(default_factory=dict)
     _in_flight: int = 0
-    _owed: int = 0
+    _over: int = 0
 
     def see(self, look: FleetLook) -> None:
         """Take in a look; nothing while HAProxy can't be read."""
         if look.pid is None:
             return
         is_new = self._pid is not None and look.pid != self._pid
+        # By the next look the lines of what was over at this one have come, or never will.
+        self._over = sum(one.requests for one in self._sums.values()) - self._in_flight
         self._in_flight = sum(node.in_flight for node in look.nodes.values())
         for name, served in look.served.items():
             before = Served() if is_new else self._last.get(name, served)
@@ -42,10 +44,9 @@ class Counting:
 
     def lost(self, taken: int) -> int:
         """Say how many log lines are missing for certain: of requests that are surely over."""
-        exact = sum(one.requests for one in self._sums.values())
-        return max(0, exact - taken - self._in_flight)
+        return max(0, self._over - taken)
 
     def cut(self) -> Mapping[str, NodeCounts]:
         """Begin anew; give the counts until now."""
-        sums, self._sums = self._sums, {}
+        sums, self._sums, self._over = self._sums, {}, 0
         return sums

@@ -40,9 +40,11 @@ class SeriesWatch:
 
     async def _run(self, name: str, settings: SeriesSettings) -> None:
         every_s = int(settings.every_s)
+        at = 0
         while True:
             now = time.time()
-            at = int(now // every_s) * every_s
+            # A clock that wakes us a moment too early must not make two bins of one.
+            at = max(int(now // every_s) * every_s, at + every_s)
             await asyncio.sleep(at + every_s - now)
             seen = await self._sample(name, settings)
             if seen is not None:
