@@ -103,7 +103,7 @@ class Server:
         )
 
     def _stand(self, name: str, app: AppSettings, http: httpx2.AsyncClient) -> Stand:
-        stand = stand_of(name, app, self._settings.context_of(name), self._seat.db, http)
+        stand = stand_of(name, self._settings, self._seat.db, http)
         if self._receiver is not None and app.judge.mode is not Mode.OFF:
             self._receiver.takers[app.haproxy.backend] = stand.line
         return stand

@@ -2,7 +2,7 @@
 
     ./bigred bench immune
 
-HAProxy and four Tomcats, twenty customers with an address each, a judge that may roll back. Every
+HAProxy and four Tomcats, a hundred customers with an address each, a judge that may roll back. Every
 bad build of the sample shop that only its users can tell from a good one goes live once, between
 good ones; then an outage behind the shop comes in mid-rollout. A bad one must be rolled back or
 held, for the right reason; a good one must not be touched. Each deployment takes about a minute.
@@ -24,8 +24,10 @@ from bigred_server.demo.site import Site
 from bigred_server.demo.stage import Stage, set_up
 
 RATE = 200.0
+CUSTOMERS = 100
 BEFORE_S = 26.0
 DEADLINE_S = 240.0
+OUTAGE = "outage"
 WRONG = {
     Kind.ERRORS_5: "failed ",
     Kind.ERRORS_20: "failed ",
@@ -66,8 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     for version, build in ((f"1.{number}.1", Kind.GOOD), (f"1.{number}.2", kind)):
                         results.append(deploy(stage, version, build))
                         tell(line(results[-1]))
-            if not options.only:
-                with customers(stage, "outage"):
+            if not options.only or OUTAGE in options.only:
+                with customers(stage, OUTAGE):
                     results.append(outage(stage))
                 tell(line(results[-1]))
     wrong = [one for one in results if one.fault]
@@ -81,14 +83,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="./bigred bench immune", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--only", nargs="*", type=Kind, help="these kinds of bad builds alone")
+    parser.add_argument(
+        "--only", nargs="*", choices=[*WRONG, OUTAGE], help="these bad builds alone, or an outage"
+    )
     return parser.parse_args(arguments)
 
 
 @contextlib.contextmanager
 def customers(stage: Stage, name: str) -> Iterator[None]:
     """Have customers come until the block ends; the judge learns what is usual first."""
-    with shopping(stage.folder, stage.url, Orders(RATE), f"traffic-{name}") as crowd:
+    with shopping(stage.folder, stage.url, Orders(RATE, CUSTOMERS), f"traffic-{name}") as crowd:
         time.sleep(BEFORE_S)
         yield
         counts = crowd.counts()

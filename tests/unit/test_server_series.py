@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from bigred_broker.settings import BrokerSettings
 from bigred_server.errors import NodeError, SeriesError
 from bigred_server.journal import series as journal
 from bigred_server.journal.database import Database
@@ -18,6 +19,9 @@ from bigred_server.tomcat import vitals
 from bigred_server.witness import sources
 from bigred_server.witness.probes import Probes
 from bigred_server.witness.series import SeriesWatch
+from bigred_server.witness.subscriptions import Subscriptions
+
+NOTHING_HEARD = Subscriptions(BrokerSettings(), "x", {})
 
 
 def answering(*bodies: object) -> httpx2.AsyncClient:
@@ -96,6 +100,34 @@ def test_a_series_has_one_source_and_all_that_it_needs(told: dict[str, object]) 
         SeriesSettings.model_validate(told)
 
 
+# --- MQTT ----------------------------------------------------------------------------------------
+
+TOTAL = SeriesSettings(mqtt="shop/orders")
+INSIDE = SeriesSettings(mqtt="shop/orders", pointer="/by~1day/1/n", counts="since")
+
+
+def test_messages_bring_a_total_or_what_came_since() -> None:
+    heard = Subscriptions(BrokerSettings(), "x", {"total": TOTAL, "inside": INSIDE})
+    with pytest.raises(SeriesError, match="nothing came on 'shop/orders' yet"):
+        heard.read("total")
+    for number in (3, 4):
+        heard.take("shop/orders", json.dumps({"by/day": [0, {"n": number}]}).encode())
+    heard.take("other", b"99")
+    assert (heard.read("inside"), heard.read("inside")) == (7.0, 0.0)
+    with pytest.raises(SeriesError, match="has no number"):
+        heard.read("total")
+    heard.take("shop/orders", b"41")
+    assert heard.read("total") == 41.0
+
+
+@pytest.mark.parametrize("payload", [b"", b"many", b"true", b"[]", b"\xff", b'{"n": 1}'])
+def test_a_message_without_a_number_is_told_and_is_not_zero(payload: bytes) -> None:
+    heard = Subscriptions(BrokerSettings(), "x", {"total": TOTAL})
+    heard.take("shop/orders", payload)
+    with pytest.raises(SeriesError, match="has no number"):
+        heard.read("total")
+
+
 # --- the watch -----------------------------------------------------------------------------------
 
 
@@ -112,7 +144,7 @@ async def test_a_total_counts_by_what_it_grew_and_a_failure_is_not_zero(
     total = tmp_path / "total"
     code = f"print(open({str(total)!r}).read())"
     async with answering() as http:
-        watch = SeriesWatch("shop", {}, db, http)
+        watch = SeriesWatch("shop", {}, db, http, NOTHING_HEARD)
         found = []
         for text in ("100", "107", "broken", "120", "130", "4", "9"):
             total.write_text(text)
@@ -124,7 +156,7 @@ async def test_a_total_counts_by_what_it_grew_and_a_failure_is_not_zero(
 
 async def test_bins_are_kept_in_the_journal_and_judged_in_a_deployment(db: Database) -> None:
     async with answering() as http:
-        watch = SeriesWatch("shop", {}, db, http)
+        watch = SeriesWatch("shop", {}, db, http, NOTHING_HEARD)
         for number in range(12):
             await watch._keep("orders", 1000 + 2 * number, 2, 10.0)
         assert watch.take() == []

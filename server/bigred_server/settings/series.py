@@ -17,15 +17,17 @@ class SeriesSettings(Section):
     database: Annotated[str, Field(pattern=r"^([a-z]+(\+[a-z0-9]+)?://.*)?$")] = ""
     prometheus: Annotated[str, Field(pattern=r"^(https?://[^ ]+)?$")] = ""
     query: str = ""
+    mqtt: Annotated[str, Field(pattern=r"^[^+#]*$", max_length=500)] = ""
+    pointer: Annotated[str, Field(pattern=r"^(/.*)?$")] = ""
     counts: Literal["total", "since"] = "total"
     every_s: Annotated[float, Field(ge=1, le=3600)] = 60.0
     tolerance: Annotated[float, Field(ge=0, lt=1)] = SeriesPolicy.tolerance
 
     @model_validator(mode="after")
     def _has_one_source(self) -> "SeriesSettings":
-        given = [name for name in ("command", "sql", "prometheus") if getattr(self, name)]
+        given = [name for name in ("command", "sql", "prometheus", "mqtt") if getattr(self, name)]
         if len(given) != 1:
-            raise ValueError("needs exactly one of command, sql and prometheus")
+            raise ValueError("needs exactly one of command, sql, prometheus and mqtt")
         if self.sql and not self.database:
             raise ValueError("sql needs database")
         if self.prometheus and not self.query:

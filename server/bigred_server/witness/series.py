@@ -15,6 +15,7 @@ from bigred_server.judge.look import Bin
 from bigred_server.settings.series import SeriesSettings
 from bigred_server.witness import sources
 from bigred_server.witness.expectation import expected
+from bigred_server.witness.subscriptions import Subscriptions
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,7 @@ class SeriesWatch:
     settings: Mapping[str, SeriesSettings]
     db: Database
     http: httpx2.AsyncClient
+    heard: Subscriptions
     began_at: float | None = None
     _bins: list[Bin] = field(default_factory=list)
     _totals: dict[str, float] = field(default_factory=dict)
@@ -35,6 +37,7 @@ class SeriesWatch:
     async def run(self) -> None:
         """Sample until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.heard.run())
             for name, one in self.settings.items():
                 tasks.create_task(self._run(name, one))
 
@@ -53,7 +56,7 @@ class SeriesWatch:
     async def _sample(self, name: str, settings: SeriesSettings) -> float | None:
         """Give what was seen since the last time; None when nobody knows: that is not zero."""
         try:
-            told = await sources.read(settings, self.http)
+            told = await self._read(name, settings)
         except SeriesError as error:
             self._totals.pop(name, None)
             if self._troubles.get(name) != str(error):
@@ -67,6 +70,11 @@ class SeriesWatch:
         self._totals[name] = told
         # A total that fell was begun anew: what was counted before that is not known.
         return None if before is None or told < before else told - before
+
+    async def _read(self, name: str, settings: SeriesSettings) -> float:
+        if settings.mqtt:
+            return self.heard.read(name)
+        return await sources.read(settings, self.http)
 
     async def _keep(self, name: str, at: int, every_s: int, seen: float) -> None:
         async with self.db.write() as db:

@@ -15,11 +15,12 @@ from bigred_server.judge.look import Span
 from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.fleet import FleetLook
 from bigred_server.rollout.jury import Heard
-from bigred_server.settings import AppSettings
+from bigred_server.settings import Settings
 from bigred_server.witness.ages import Ages
 from bigred_server.witness.probes import Probes
 from bigred_server.witness.series import SeriesWatch
 from bigred_server.witness.side import Side
+from bigred_server.witness.subscriptions import Subscriptions
 from bigred_server.witness.vitals import VitalsWatch
 from bigred_server.witness.witness import Witness
 
@@ -116,20 +117,20 @@ class Stand:
         return ours, young or list(self._baseline.values())
 
 
-def stand_of(
-    name: str, app: AppSettings, context: str, db: Database, http: httpx2.AsyncClient
-) -> Stand:
-    """Put the stand of an app together; `context` is the app's path."""
+def stand_of(name: str, settings: Settings, db: Database, http: httpx2.AsyncClient) -> Stand:
+    """Put the stand of an app together."""
+    app = settings.apps[name]
     served: dict[str, int] = {}
     servers = {node: app.server_of(node) for node in app.nodes}
     asked = app.judge.probes
     urls = {node: one.url for node, one in app.nodes.items()}
-    managers = managers_of(http, app, context)
+    managers = managers_of(http, app, settings.context_of(name))
+    client = f"{settings.server.name}-{name}-series"
     watch = VitalsWatch(managers, app.judge.guards.every_s, lambda: served)
     return Stand(
         Witness(app.judge_policy(), servers),
         watch,
         Probes(http, urls, asked.per_s, asked.paths, asked.learn),
-        SeriesWatch(name, app.series, db, http),
+        SeriesWatch(name, app.series, db, http, Subscriptions(settings.broker, client, app.series)),
         served,
     )
