@@ -2,10 +2,11 @@
 
     ./bigred bench immune
 
-HAProxy and four Tomcats, a hundred customers with an address each, a judge that may roll back. Every
-bad build of the sample shop that only its users can tell from a good one goes live once, between
-good ones; then an outage behind the shop comes in mid-rollout. A bad one must be rolled back or
-held, for the right reason; a good one must not be touched. Each deployment takes about a minute.
+HAProxy and four Tomcats, a hundred customers with an address each, a judge that may roll back.
+Every bad build of the sample shop that only its users can tell from a good one goes live once,
+between good ones; then an outage behind the shop comes in mid-rollout. A bad one must be rolled
+back or held, for the right reason; a good one must not be touched. Each deployment takes about a
+minute.
 """
 
 import argparse
