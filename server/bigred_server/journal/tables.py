@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -118,7 +119,7 @@ series_bin = Table(
     metadata,
     Column("app", String(32), primary_key=True),
     Column("name", String(32), primary_key=True),
-    Column("at", Integer, primary_key=True),
+    Column("at", BigInteger, primary_key=True),
     Column("seen", Float, nullable=False),
 )
 

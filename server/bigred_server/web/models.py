@@ -11,6 +11,7 @@ from bigred_server.journal.deployments import Record
 from bigred_server.journal.events import EventRecord
 from bigred_server.release import Release, Stage
 from bigred_server.rollout.command import Command
+from bigred_server.rollout.held import HeldFor
 from bigred_server.status import utc
 
 Versions = Mapping[tuple[str, str], str]
@@ -64,7 +65,8 @@ class ReleaseShown(Shown):
 class DeploymentShown(Shown):
     """A deployment; `mends`: the one node that it is about, `command`: what was asked of it last.
 
-    A `command` that has been taken up shows no more.
+    A `command` that has been taken up shows no more. `held_for`: why it is or was held.
+    `judgement`: what the judge said last, None where there is none.
     """
 
     id: str
@@ -82,6 +84,8 @@ class DeploymentShown(Shown):
     mends: str | None
     command: Command | None
     commanded_by: str
+    held_for: HeldFor | None
+    judgement: dict[str, Any] | None
     started_at: str
     ended_at: str | None
 

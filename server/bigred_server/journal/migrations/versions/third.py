@@ -22,6 +22,6 @@ def upgrade() -> None:
         "series_bin",
         sa.Column("app", sa.String(32), primary_key=True),
         sa.Column("name", sa.String(32), primary_key=True),
-        sa.Column("at", sa.Integer, primary_key=True),
+        sa.Column("at", sa.BigInteger, primary_key=True),
         sa.Column("seen", sa.Float, nullable=False),
     )
