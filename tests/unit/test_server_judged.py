@@ -133,6 +133,13 @@ def test_a_hold_of_a_persons_own_says_nothing_about_verdicts() -> None:
     assert after(Verdict.INCONCLUSIVE, asked, policy()).tolerates is None
 
 
+@pytest.mark.parametrize("phase", [Phase.CANARY, Phase.ROLLING])
+def test_before_the_judge_has_said_a_word_no_further_node_follows(phase: Phase) -> None:
+    found = after(None, deployment(phase), policy())
+    assert (found.phase, found.acts) == (phase, ())
+    assert after(None, deployment(phase), policy(Mode.WATCH)).phase is Phase.ROLLING
+
+
 # --- too little seen -----------------------------------------------------------------------------
 
 

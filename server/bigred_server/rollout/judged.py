@@ -10,6 +10,8 @@ from bigred_server.rollout.held import HeldFor
 from bigred_server.rollout.view import View
 
 _AGAINST = (Verdict.HOLD, Verdict.ROLLBACK)
+# Before the first look has ended, nothing speaks for the release either.
+_NOTHING_YET = Judgement(Verdict.INCONCLUSIVE)
 _RANKS = {each: number for number, each in enumerate(Verdict)}
 
 
@@ -52,9 +54,8 @@ def doubted(view: View, looked_s: float) -> Decision | None:
     policy = view.policy.judge
     if policy.inconclusive is not Inconclusive.ASK and looked_s < policy.extend_s:
         return None
-    said = view.judgement
-    seen = said.requests if said else 0
-    reason = sentences.seen_too_little(seen, policy.min_requests)
+    said = view.judgement or _NOTHING_YET
+    reason = sentences.seen_too_little(said.requests, policy.min_requests)
     return Decision(Phase.HOLDING, reason=reason, held_for=HeldFor.DOUBT)
 
 
@@ -68,7 +69,7 @@ def tolerated(view: View) -> Verdict | None:
 def _said(view: View) -> Judgement | None:
     """Give the judge's word where it counts: not in a mend, and not where it only watches."""
     is_heard = view.policy.judge.mode.acts and view.deployment.mends is None
-    return view.judgement if is_heard else None
+    return (view.judgement or _NOTHING_YET) if is_heard else None
 
 
 def _is_tolerated(view: View, verdict: Verdict) -> bool:
