@@ -4,19 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.support.aftercare import Aftercare
-from tests.support.scene import FOREVER, NEW, OLD, Scene
+from tests.support.inspection import Inspection
+from tests.support.scene import Scene
 
-from bigred_broker.messages import Phase
 from bigred_server.judge.judgement import Cause, Judgement, Verdict
 from bigred_server.rollout.act import Act, Kind
 from bigred_server.rollout.command import Command
-from bigred_server.rollout.goal import Strategy
 from bigred_server.rollout.hook import Hook, HookState
-from bigred_server.rollout.look import Admin, Looks
-from bigred_server.rollout.simulation import Build, Fate, Luck, SimulatedFleet, SimulatedRollout
-from bigred_server.rollout.station import is_proven
-from bigred_server.rollout.view import is_serving
+from bigred_server.rollout.look import Admin
+from bigred_server.rollout.simulation import Fate, Luck, SimulatedFleet, SimulatedRollout
 
 # A crash begins every patience anew, so endless crashes would be an endless deployment.
 MOST_CRASHES = 10
@@ -54,10 +50,6 @@ class Run:
     @property
     def fleet(self) -> SimulatedFleet:
         return self.rollout.fleet
-
-    @property
-    def new(self) -> Build:
-        return NEW[self.scene.kind]
 
     def _lasts(self, act: Act) -> float:
         slow = self.random.random() < self.trouble
@@ -189,82 +181,13 @@ class Run:
 
     def complaints(self) -> list[str]:
         """Name all that is not as it must be, now that the run is over."""
-        found = self.violations
-        if not self.rollout.has_ended:
-            return [*found, f"no end: {self.rollout.deployment.phase}"]
-        deployment, reason = self.rollout.deployment, self.rollout.reason
-        match deployment.phase:
-            case Phase.SUCCEEDED:
-                found += self._not_on(self.new) + self._not_out()
-            case Phase.ROLLED_BACK:
-                found += self._not_on(OLD)
-            case Phase.ABORTED:
-                found += [f"aborted after {act.kind}" for act in self.fleet.acts]
-            case _ if not reason:
-                found.append("failed without a reason")
-            case _ if not self.scene.first:
-                out = self._not_on(OLD)
-                found += [f"unnamed {text}" for text in out if text.split(":")[0] not in reason]
-        return found + self._wrong_hooks()
-
-    def _wrong_hooks(self) -> list[str]:
-        phase, hooks = self.rollout.deployment.phase, self.rollout.hooks
-        ended_badly = phase in (Phase.FAILED, Phase.ROLLED_BACK)
-        found = []
-        if Hook.ON_FAILURE in hooks.states and not ended_badly:
-            found.append(f"on_failure was run, and it {phase}")
-        wanted = Hook.ON_FAILURE in self.fleet.policy.hooks and ended_badly
-        if wanted and Hook.ON_FAILURE not in hooks.states:
-            found.append("on_failure was not run")
-        if phase is Phase.SUCCEEDED:
-            found += [f"{hook} was not run" for hook in self._due() if hook not in hooks.states]
-        return found
-
-    def _due(self) -> set[Hook]:
-        return {Hook.BEFORE, Hook.AFTER} & self.fleet.policy.hooks
-
-    def _not_on(self, build: Build) -> list[str]:
-        deployment, looks = self.rollout.deployment, self.rollout.at_end
-        goal = build.wanted(self.scene.strategy)
-        return [
-            f"{name}: {looks[name]}"
-            for name in deployment.nodes
-            if build is OLD or name not in deployment.set_aside
-            if not is_serving(looks[name]) or not is_proven(looks[name], goal)
-        ]
-
-    def _not_out(self) -> list[str]:
-        looks, left_out = self.rollout.at_end, self.rollout.deployment.set_aside
-        return [f"{name} is in the pool" for name in left_out if is_serving(looks[name])]
+        return self.violations + Inspection(self.rollout, self.scene).complaints()
 
     def mended(self) -> list[str]:
         """Have all trouble end and the caretaker work; name what is still not as it must be."""
         self.heal()
-        live = self.new if self.rollout.deployment.phase is Phase.SUCCEEDED else OLD
-        healthy = live.starts and live.ok and live.passes and live.lives_s == FOREVER
-        if self.scene.first or not healthy or live.says:
-            return []
-        care = Aftercare(self.rollout, live.wanted(self.scene.strategy), self.random)
-        looks: Looks = care.work()
-        left = [*self.rollout.deployment.skipped, *self.rollout.deployment.set_aside]
-        return self.violations + [
-            f"{name} was left: {looks[name]}"
-            for name in left
-            if not self._is_beyond_help(name, looks)
-            if name in self.rollout.deployment.set_aside or is_serving(looks[name])
-            if not is_serving(looks[name]) or not is_proven(looks[name], care.live)
-        ]
-
-    def _is_beyond_help(self, name: str, looks: Looks) -> bool:
-        """Say whether only a person on the machine can help.
-
-        So it is where only HTTP reaches a node whose Tomcat does not stay, and where a version that
-        ends its Tomcat lies beside the others: every start loads it again.
-        """
-        wars = self.fleet.nodes[name].wars.values()
-        kills = any(self.scene.builds[digest].lives_s < FOREVER for digest in wars)
-        beside = self.scene.strategy is Strategy.PARALLEL
-        return looks[name].digest is None or (kills and beside)
+        left = Inspection(self.rollout, self.scene).left_behind(self.random)
+        return self.violations + left
 
     def story(self) -> str:
         """Tell the run, so that it can be understood."""

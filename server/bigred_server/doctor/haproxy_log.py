@@ -65,6 +65,7 @@ async def arriving(where: str, address: str, backends: list[str]) -> list[Findin
         return [Finding(code, Level.UNKNOWN, where, text, "see: bigred show")]
     if silent := [name for name in backends if name not in seen]:
         text = f"in {LISTENS_S:g} s no line came of {', '.join(silent)}"
+        text += f"; {receiver.foreign} were not as asked for" if receiver.foreign else ""
         mend = f"ask the app for something meanwhile; see that HAProxy has: {lines(address)}"
         return [Finding(code, Level.WARN, where, text, mend)]
     return [Finding(code, Level.OK, where, f"{receiver.taken} lines came in {LISTENS_S:g} s")]

@@ -13,10 +13,10 @@ from bigred_broker.settings import BrokerSettings, Section
 from bigred_server.settings.app import (
     AdmissionSettings,
     AppSettings,
-    DeadlineSettings,
     HaproxySettings,
     HookSettings,
 )
+from bigred_server.settings.deadlines import DeadlineSettings
 from bigred_server.settings.judge import JudgeSettings, ProbeSettings
 from bigred_server.settings.marker import MarkerSettings, MarkerSource
 from bigred_server.settings.node import ManagerSettings, NodeSettings, ReachBy, SshSettings

@@ -11,13 +11,12 @@ from bigred_broker.settings import Section
 from bigred_server.judge.policy import JudgePolicy, SeriesPolicy
 from bigred_server.rollout.goal import Strategy
 from bigred_server.rollout.hook import Hook
-from bigred_server.rollout.policy import OnDeadline, OnDrainDeadline, Policy, Sessions, share
+from bigred_server.rollout.policy import Policy, Sessions, share
+from bigred_server.settings.deadlines import BakeSettings, DeadlineSettings, Seconds
 from bigred_server.settings.judge import JudgeSettings
 from bigred_server.settings.marker import MarkerSettings, MarkerSource, Path_
 from bigred_server.settings.node import Command, NodeSettings, ReachBy
 from bigred_server.settings.series import SeriesSettings
-
-Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
 
 class HaproxySettings(Section):
@@ -40,36 +39,6 @@ class AdmissionSettings(Section):
     warmup_requests: Annotated[int, Field(ge=1, le=100_000)] = 200
     warmup_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     warmup_errors: Annotated[float, Field(ge=0, le=1)] = 0.02
-
-
-class DeadlineSettings(Section):
-    """`[apps.NAME.deadlines]`: the policy's times, in seconds; its defaults are the policy's."""
-
-    drain_s: Seconds = Policy.drain_s
-    on_drain_deadline: OnDrainDeadline = Policy.on_drain_deadline
-    sessions_s: Seconds = Policy.sessions_s
-    stop_s: Seconds = Policy.stop_s
-    swap_s: Seconds = Policy.swap_s
-    start_s: Seconds = Policy.start_s
-    start_again_s: Seconds = Policy.start_again_s
-    wrong_answer_s: Seconds = Policy.wrong_answer_s
-    admit_s: Seconds = Policy.admit_s
-    check_s: Seconds = Policy.check_s
-    blind_check_s: Seconds = Policy.blind_check_s
-    progress_s: Seconds = Policy.progress_s
-    hold_s: Seconds = Policy.hold_s
-    on_hold_deadline: OnDeadline = Policy.on_hold_deadline
-    old_versions_s: Seconds = Policy.old_versions_s
-    mend_again_s: Seconds = Policy.mend_again_s
-    tries: Annotated[int, Field(ge=1, le=100)] = Policy.tries
-
-
-class BakeSettings(Section):
-    """`[apps.NAME.bake]`: how long nodes are watched before the rollout goes on."""
-
-    canary_s: Seconds = Policy.canary_bake_s
-    batch_s: Seconds = Policy.batch_bake_s
-    last_s: Seconds = Policy.last_bake_s
 
 
 class HookSettings(Section):

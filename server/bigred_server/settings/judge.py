@@ -6,9 +6,9 @@ from pydantic import Field, model_validator
 
 from bigred_broker.settings import Section
 from bigred_server.judge.policy import GuardPolicy, Inconclusive, JudgePolicy, Mode
+from bigred_server.settings.deadlines import Seconds
 from bigred_server.settings.marker import Path_
 
-Seconds = Annotated[float, Field(ge=0, le=86_400)]
 Times = Annotated[float, Field(gt=1, le=1000)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Level = Annotated[float, Field(gt=1, le=1e9)]

@@ -16,7 +16,7 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True)
-class Stand:
+class Place:
     """Where a node stands: its side, if any; `is_new`: it runs the new release (None: neither)."""
 
     side: Side | None = None
@@ -27,23 +27,21 @@ class Stand:
 class Past:
     """Where each server stood, and since when (Unix time): a request is judged by its beginning."""
 
-    _stands: dict[str, deque[tuple[float, Stand]]] = field(default_factory=dict)
+    _places: dict[str, deque[tuple[float, Place]]] = field(default_factory=dict)
 
-    def set(self, server: str, stand: Stand, now: float) -> bool:
-        """Take in where a server stands; say whether that is new."""
-        known = self._stands.setdefault(server, deque(maxlen=_KEPT))
-        if known and known[-1][1] == stand:
-            return False
-        known.append((now, stand))
-        return True
+    def set(self, server: str, place: Place, now: float) -> None:
+        """Take in where a server stands."""
+        known = self._places.setdefault(server, deque(maxlen=_KEPT))
+        if not known or known[-1][1] != place:
+            known.append((now, place))
 
-    def at(self, server: str, moment: float) -> Stand:
+    def at(self, server: str, moment: float) -> Place:
         """Say where a server stood at a moment."""
-        for since, stand in reversed(self._stands.get(server, ())):
+        for since, place in reversed(self._places.get(server, ())):
             if since <= moment:
-                return stand
-        return Stand()
+                return place
+        return Place()
 
     def clear(self) -> None:
         """Forget everything."""
-        self._stands.clear()
+        self._places.clear()

@@ -21,7 +21,7 @@ from bigred_server.witness.answers import Answers
 from bigred_server.witness.clients import Clients
 from bigred_server.witness.comparison import NodeCounts
 from bigred_server.witness.counters import Counting
-from bigred_server.witness.side import Past, Side, Stand
+from bigred_server.witness.side import Past, Place, Side
 from bigred_server.witness.usual import Habits, Usual
 from bigred_server.witness.window import NodeWindow, Window
 
@@ -51,9 +51,9 @@ class Witness:
     def line(self, line: LogLine, came: float) -> None:
         """Take in a line of HAProxy's log."""
         # By where the node stood when the request began: one that hangs fails long after.
-        stand = self._past.at(line.server, line.came)
-        self._window.take(line, came, stand.side, self.clients)
-        self._answers.add(stand.is_new, line.server, 1, int(line.failed))
+        place = self._past.at(line.server, line.came)
+        self._window.take(line, came, place.side, self.clients)
+        self._answers.add(place.is_new, line.server, 1, int(line.failed))
         if not self._is_judging:
             self.habits.take(line)
 
@@ -113,8 +113,8 @@ class Witness:
             side = Side.BASELINE if is_serving(node) else None
         if side not in (Side.CANARY, Side.WARMING):
             self._ready_at.pop(node.name, None)
-        stand = Stand(side, self._runs.get(node.name))
-        self._past.set(self.servers[node.name], stand, now)
+        place = Place(side, self._runs.get(node.name))
+        self._past.set(self.servers[node.name], place, now)
         return side
 
     def _look(self, now: float, began_at: float) -> Look:
