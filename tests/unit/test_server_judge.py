@@ -268,8 +268,22 @@ def test_a_slower_build_is_found_by_its_tail_and_by_pairs() -> None:
         evidence = weigh(evidence, one, POLICY, 0.0)
     said = judge(evidence, POLICY, has_baseline=True)
     assert said.verdict is Verdict.ROLLBACK
-    assert said.reason.startswith("is slow: 108 of 120 requests took longer")
+    # The cut that speaks most against it is named.
+    assert said.reason == (
+        "is slow: 24 of 120 requests took longer than 99 of 100 used to on node1, with the old "
+        "release 0 of 360"
+    )
     assert said.errors <= 1.0
+
+
+def test_where_the_pairs_speak_the_middle_is_named() -> None:
+    middle = {0.5: (Pair(Arm(10, 10, 9), Arm(30, 30, 15)),)}
+    evidence = EMPTY
+    for number in range(20):
+        one = look(Arm(10, 10), Arm(30, 30), slow=middle, signs=Signs(9, 1), at=5.0 * number)
+        evidence = weigh(evidence, one, POLICY, 0.0)
+    said = judge(evidence, POLICY, has_baseline=True)
+    assert said.reason.startswith("is slow: 180 of 200 requests took longer than half of them")
 
 
 def test_errors_of_a_node_that_warms_up_count_less() -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bigred_server.judge import power
-from bigred_server.judge.evidence import Evidence
+from bigred_server.judge.evidence import CUTS, Evidence
 from bigred_server.judge.judgement import Cause, Judgement, Verdict
 from bigred_server.judge.policy import JudgePolicy
 from bigred_server.judge.reason import bad_everywhere, dropped, failing, slower
@@ -110,7 +110,15 @@ def _against(evidence: Evidence, values: _Values) -> str:
     slow = max(WEIGHTS["tail"] * values.tail, WEIGHTS["shift"] * values.shift)
     if WEIGHTS["errors"] * values.errors >= slow:
         return failing(evidence.tally)
-    return slower(evidence.tally)
+    return slower(evidence.tally, _loudest(evidence, values))
+
+
+def _loudest(evidence: Evidence, values: _Values) -> float:
+    """Give the cut that speaks most against the release; the middle where the pairs do."""
+    if WEIGHTS["shift"] * values.shift > WEIGHTS["tail"] * values.tail:
+        return CUTS[0]
+    spoken = [log_mean(logs) for logs in evidence.tail_logs]
+    return CUTS[spoken.index(max(spoken))]
 
 
 def _guards(evidence: Evidence, policy: JudgePolicy) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from bigred_server.judge.tally import Tally
 
 _NEARLY_ALL = 0.9
+_FASTER = {0.5: "half of them", 0.9: "nine of ten", 0.99: "99 of 100"}
 
 
 def failing(tally: Tally) -> str:
@@ -15,15 +16,12 @@ def failing(tally: Tally) -> str:
     return f"{text}, where the old release failed {tally.failed_old} of {tally.requests_old}"
 
 
-def slower(tally: Tally) -> str:
-    """Say how much slower the new release is."""
-    text = (
-        f"is slow: {tally.slow} of {tally.timed} requests took longer than half of them used to"
-        f"{_nodes(tally)}"
-    )
-    if not tally.timed_old:
-        return text
-    return f"{text}, with the old release {tally.slow_old} of {tally.timed_old}"
+def slower(tally: Tally, cut: float) -> str:
+    """Say how much slower the new release is: by the cut that speaks against it most."""
+    ours, asked, theirs, asked_old = tally.slow.get(cut, (0, 0, 0, 0))
+    text = f"is slow: {ours} of {asked} requests took longer than {_FASTER[cut]} used to"
+    text += _nodes(tally)
+    return f"{text}, with the old release {theirs} of {asked_old}" if asked_old else text
 
 
 def bad_everywhere(tally: Tally) -> str:

@@ -13,8 +13,9 @@ class Tally:
     """Requests that the new release answered (`failed` of them with an error), and the old one.
 
     `where`: the new release's errors by path group, `nodes`: by node (errors, requests). `probes`:
-    synthetic requests to the new release, `probes_failed` of them. `slow` of `timed` requests of
-    the new release took longer than half of them used to, `slow_old` of `timed_old` of the old one.
+    synthetic requests to the new release, `probes_failed` of them. `slow`: by cut (the share of
+    requests that used to be faster) how many of the new release's took longer, of how many, and the
+    same two of the old one's.
     """
 
     requests: int = 0
@@ -23,10 +24,7 @@ class Tally:
     failed_old: int = 0
     probes: int = 0
     probes_failed: int = 0
-    slow: int = 0
-    timed: int = 0
-    slow_old: int = 0
-    timed_old: int = 0
+    slow: Mapping[float, tuple[int, int, int, int]] = field(default_factory=dict)
     where: Mapping[str, int] = field(default_factory=dict)
     nodes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     lines: int = 0
@@ -44,7 +42,6 @@ def counted(tally: Tally, look: Look) -> Tally:
     for name, (errors, asked) in look.nodes.items():
         before = nodes.get(name, (0, 0))
         nodes[name] = (before[0] + errors, before[1] + asked)
-    half = look.slow.get(0.5, ())
     return Tally(
         requests=tally.requests + look.answered,
         failed=tally.failed + look.failed,
@@ -52,13 +49,23 @@ def counted(tally: Tally, look: Look) -> Tally:
         failed_old=tally.failed_old + look.failed_old,
         probes=tally.probes + look.probes.canary.requests,
         probes_failed=tally.probes_failed + look.probes.canary.hits,
-        slow=tally.slow + sum(pair.canary.hits for pair in half),
-        timed=tally.timed + sum(pair.canary.units for pair in half),
-        slow_old=tally.slow_old + sum(pair.baseline.hits for pair in half),
-        timed_old=tally.timed_old + sum(pair.baseline.units for pair in half),
+        slow=_slow(tally, look),
         where=where,
         nodes=nodes,
         lines=tally.lines + look.lines.taken,
         late=tally.late + look.lines.late,
         lost=tally.lost + look.lines.lost,
     )
+
+
+def _slow(tally: Tally, look: Look) -> dict[float, tuple[int, int, int, int]]:
+    slow = dict(tally.slow)
+    for cut, pairs in look.slow.items():
+        ours, asked, theirs, asked_old = slow.get(cut, (0, 0, 0, 0))
+        slow[cut] = (
+            ours + sum(pair.canary.hits for pair in pairs),
+            asked + sum(pair.canary.units for pair in pairs),
+            theirs + sum(pair.baseline.hits for pair in pairs),
+            asked_old + sum(pair.baseline.units for pair in pairs),
+        )
+    return slow
