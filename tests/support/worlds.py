@@ -4,6 +4,7 @@ Clients ask several times a look, at random nodes or always at the same one. One
 the canary. What comes out are the very looks that the witness would make of it.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -218,19 +219,18 @@ def _slow(is_slow: Bools, canary: Bools) -> tuple[Pair, ...]:
 
 def _signs(took: Ints, at: Ints, canary: Bools) -> Signs:
     """Pair each request of the canary with the nearest one of the others, each of them once."""
-    ours, others = np.flatnonzero(canary), np.flatnonzero(~canary)
-    ours, others = ours[np.argsort(at[ours])], others[np.argsort(at[others])]
+    order = np.argsort(at)
+    took, at, canary = took[order], at[order], canary[order]
+    left, left_took = at[~canary].tolist(), took[~canary].tolist()
     slower = faster = 0
-    left = list(others)
-    for one in ours:
+    for one, ours in zip(at[canary].tolist(), took[canary].tolist(), strict=True):
         if not left:
             break
-        place = int(np.searchsorted(at[left], at[one]))
-        best = min(
-            range(max(0, place - 1), min(len(left), place + 1)),
-            key=lambda i: abs(at[left[i]] - at[one]),
-        )
-        pair = left.pop(best)
-        slower += bool(took[one] > took[pair])
-        faster += bool(took[one] < took[pair])
+        place = bisect_left(left, one)
+        if place == len(left) or (place and one - left[place - 1] <= left[place] - one):
+            place -= 1
+        left.pop(place)
+        theirs = left_took.pop(place)
+        slower += ours > theirs
+        faster += ours < theirs
     return Signs(slower, faster)
