@@ -78,6 +78,15 @@ async def test_a_server_leaves_and_comes_back_on_both(house: House) -> None:
     assert (house.ask(0), house.ask(1)) == ({"n1", "n2"}, {"n1", "n2"})
 
 
+async def test_what_is_tried_again_is_counted_at_the_server_that_failed(house: House) -> None:
+    await house.until(all_up)
+    house.webs[0].breaks_off = True
+    assert house.ask(0) == {"n2"}
+    look = await house.until(lambda seen: seen.server("n1").served.retried > 0)
+    assert look.server("n1").served.retried == len(house.webs[0].served)
+    assert look.server("n2").served.retried == 0
+
+
 async def test_a_server_that_one_was_not_told_of_is_mixed(house: House) -> None:
     await house.until(all_up)
     await house.tell(1, "set server shop/n1 state maint")

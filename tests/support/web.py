@@ -11,12 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Web:
     """`/health` answers `health`; every other path the name, while `gate` is open.
 
-    `served`: the paths asked for, but for the health.
+    While it `breaks_off` it closes the connection instead. `served`: the paths asked for, but for
+    the health.
     """
 
     name: str
     port: int = 0
     health: int = 200
+    breaks_off: bool = False
     served: list[str] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
 
@@ -36,6 +38,9 @@ def web(name: str) -> Iterator[Web]:
             else:
                 site.served.append(self.path)
                 site.gate.wait(20)
+                if site.breaks_off:
+                    self.close_connection = True
+                    return
                 self.send_response(200)
             self.send_header("Content-Length", str(len(site.name)))
             self.end_headers()

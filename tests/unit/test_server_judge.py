@@ -257,6 +257,29 @@ def test_probes_alone_find_a_build_that_fails() -> None:
     )
 
 
+def test_a_build_whose_failures_haproxy_hides_is_found_and_its_reason_says_so() -> None:
+    evidence = EMPTY
+    hidden = Pair(Arm(50, 1, 1), Arm(150, 3, 0))
+    for number in range(6):
+        one = look(Arm(50, 50), Arm(150, 150), at=5.0 * number, retries=hidden, retried=7)
+        evidence = weigh(evidence, one, POLICY, 0.0)
+    said = judge(evidence, POLICY, has_baseline=True)
+    assert said.verdict is Verdict.ROLLBACK
+    assert said.reason == (
+        "failed 42 requests on node1 that HAProxy then tried again, where the old release failed 0"
+    )
+    assert (said.failed, said.retried, said.retried_old) == (0, 42, 0)
+
+
+def test_failures_that_haproxy_hides_on_both_sides_are_nobodys() -> None:
+    evidence = EMPTY
+    hidden = Pair(Arm(50, 1, 1), Arm(150, 3, 3))
+    for number in range(100):
+        one = look(Arm(50, 50), Arm(150, 150), at=5.0 * number, retries=hidden, retried=7)
+        evidence = weigh(evidence, one, POLICY, 0.0)
+    assert judge(evidence, POLICY, has_baseline=True).verdict is Verdict.PASS
+
+
 def test_a_slower_build_is_found_by_its_tail_and_by_pairs() -> None:
     slow = {
         cut: (Pair(Arm(10, 10, hits), Arm(30, 30, usual)),)

@@ -83,6 +83,18 @@ def test_a_wrong_answer_is_forgotten_when_there_is_none_or_the_right_one() -> No
     assert seen((1.0, wrong), (2.0, UP)).wrong_since_s is None
 
 
+def test_an_app_that_falls_silent_is_timed_like_one_that_answers_wrongly() -> None:
+    hangs = replace(UP, answer=Answer())
+    assert seen((1.0, UP), (2.0, hangs), (9.0, hangs)).wrong_since_s == 2.0
+    assert seen((1.0, UP), (2.0, hangs), (3.0, UP)).wrong_since_s is None
+    # It ended and is started again: it has its time to start.
+    ended = replace(hangs, running=False)
+    assert seen((1.0, UP), (2.0, ended), (3.0, hangs)).wrong_since_s is None
+    # Nobody knows whether Tomcat runs: that is the machine's trouble.
+    unknown = replace(hangs, running=None)
+    assert seen((1.0, UP), (2.0, unknown)).wrong_since_s is None
+
+
 def test_the_old_release_answers_as_it_should_before_it_is_replaced() -> None:
     assert seen((1.0, CLOSED)).wrong_since_s is None
 

@@ -156,7 +156,7 @@ POLICY = JudgePolicy(look_s=5.0, warmup_s=10.0)
 
 
 def fleet(
-    served: dict[str, tuple[int, int]] | None = None, pid: int = 1, **looks: NodeLook
+    served: dict[str, tuple[int, ...]] | None = None, pid: int = 1, **looks: NodeLook
 ) -> FleetLook:
     nodes = {name: replace(look, name=name) for name, look in looks.items()}
     counts = {name: Served(*one) for name, one in (served or {}).items()}
@@ -237,6 +237,29 @@ def test_without_a_log_a_node_is_one_witness_a_look(witness: Witness) -> None:
     assert told is not None
     assert (told.look.warming, told.look.errors.baseline) == (Arm(50, 1, 1), Arm(60, 1, 0))
     assert (told.look.answered, told.look.failed, told.look.lines.lost) == (50, 7, 110)
+
+
+def test_what_haproxy_tried_again_is_seen_with_and_without_a_log(witness: Witness) -> None:
+    see(witness, 0.0, fleet({"a": (100, 0, 3), "b": (300, 0, 0)}, a=ON_NEW, b=ON_OLD))
+    told = see(witness, 5.0, fleet({"a": (150, 0, 9), "b": (360, 0, 0)}, a=ON_NEW, b=ON_OLD))
+    assert told is not None
+    assert told.look.retries == Pair(Arm(50, 1, 1), Arm(60, 1, 0))
+    assert (told.look.retried, told.look.retried_old, told.look.failed) == (6, 0, 0)
+    for server in "ab":
+        witness.line(line(6.0, server), 6.0)
+    told = see(witness, 10.0, fleet({"a": (151, 0, 9), "b": (361, 0, 2)}, a=ON_NEW, b=ON_OLD))
+    assert told is not None
+    assert told.look.retries == Pair(Arm(1, 1, 0), Arm(1, 1, 1))
+    assert (told.look.retried, told.look.retried_old, told.look.failed) == (0, 2, 0)
+
+
+def test_the_tries_before_an_error_that_is_seen_are_no_further_witness(witness: Witness) -> None:
+    see(witness, 0.0, fleet({"a": (0, 0, 0), "b": (0, 0, 0)}, a=ON_NEW, b=ON_OLD))
+    witness.line(line(1.0, "a", 503, state="SC"), 1.0)
+    told = see(witness, 5.0, fleet({"a": (1, 1, 3), "b": (9, 0, 0)}, a=ON_NEW, b=ON_OLD))
+    assert told is not None
+    assert told.look.warming == Arm(1, 1, 1)
+    assert told.look.retries == Pair(Arm(1, 1, 0), Arm(9, 1, 0))
 
 
 def test_a_new_haproxy_counts_from_zero(witness: Witness) -> None:

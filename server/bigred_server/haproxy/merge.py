@@ -84,7 +84,9 @@ def _server(name: str, looks: Mapping[str, BackendLook]) -> ServerLook:
         hushed=any(row.hushed for row in rows),
         partly=0 < sum(row.up for row in ready) < len(rows),
         served=Served(
-            sum(row.served.requests for row in rows), sum(row.served.errors for row in rows)
+            sum(row.served.requests for row in rows),
+            sum(row.served.errors for row in rows),
+            sum(row.served.retried for row in rows),
         ),
         status=_told(row.status for row in rows),
         check=_told(row.check for row in rows),

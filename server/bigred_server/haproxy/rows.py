@@ -134,7 +134,7 @@ def counters(fields: Mapping[str, str]) -> Counters:
     return Counters(
         requests=_number(fields.get("req_tot", "")) or _number(fields["stot"]),
         errors_5xx=_number(fields.get("hrsp_5xx", "")),
-        retried=_number(fields.get("wretr", "")) + _number(fields.get("wredis", "")),
+        retried=_retried(fields),
     )
 
 
@@ -146,7 +146,13 @@ def served(fields: Mapping[str, str]) -> Served:
     kinds = ("1xx", "2xx", "3xx", "4xx", "5xx", "other")
     answers = sum(_number(fields.get(f"hrsp_{kind}", "")) for kind in kinds)
     broken = _number(fields.get("econ", "")) + _number(fields.get("eresp", ""))
-    return Served(answers + broken, _number(fields.get("hrsp_5xx", "")) + broken)
+    errors = _number(fields.get("hrsp_5xx", "")) + broken
+    return Served(answers + broken, errors, _retried(fields))
+
+
+def _retried(fields: Mapping[str, str]) -> int:
+    # A try elsewhere after no answer is counted in both; one after no connection in wredis alone.
+    return max(_number(fields.get("wretr", "")), _number(fields.get("wredis", "")))
 
 
 def queued(fields: Mapping[str, str]) -> int:

@@ -53,23 +53,20 @@ def weigh(evidence: Evidence, look: Look, policy: JudgePolicy, usual: float) -> 
         round(canary.units + bar * look.warming.units),
         both.hits,
     )
-    errors = evidence.error_logs
     errors = relative.add(
-        errors, both.hits, baseline.hits, relative.rho(asked, baseline), policy.odds
-    )
-    probes = look.probes
-    errors = relative.add(
-        errors,
-        probes.canary.hits,
-        probes.baseline.hits,
-        relative.rho(probes.canary, probes.baseline),
+        evidence.error_logs,
+        both.hits,
+        baseline.hits,
+        relative.rho(asked, baseline),
         policy.odds,
     )
+    probes = look.probes
+    errors = _add_all(errors, (look.retries, probes), policy.odds)
     return replace(
         _weigh_absolute(evidence, look, both, policy, usual),
         error_logs=errors,
         tail_logs=tuple(
-            _tail(logs, look.slow.get(cut, ()), policy.odds)
+            _add_all(logs, look.slow.get(cut, ()), policy.odds)
             for logs, cut in zip(evidence.tail_logs, CUTS, strict=True)
         ),
         sign_logs=sign.add(sign.add(evidence.sign_logs, look.signs), look.probe_signs),
@@ -82,7 +79,7 @@ def weigh(evidence: Evidence, look: Look, policy: JudgePolicy, usual: float) -> 
     )
 
 
-def _tail(logs: Logs, pairs: Sequence[Pair], odds: float) -> Logs:
+def _add_all(logs: Logs, pairs: Sequence[Pair], odds: float) -> Logs:
     for pair in pairs:
         rho = relative.rho(pair.canary, pair.baseline)
         logs = relative.add(logs, pair.canary.hits, pair.baseline.hits, rho, odds)

@@ -48,6 +48,8 @@ def judge(evidence: Evidence, policy: JudgePolicy, *, has_baseline: bool) -> Jud
         failed=tally.failed,
         requests_old=tally.requests_old,
         failed_old=tally.failed_old,
+        retried=tally.retried,
+        retried_old=tally.retried_old,
         smallest=power.smallest(
             evidence.errors.canary, evidence.errors.baseline, level, policy.odds
         ),

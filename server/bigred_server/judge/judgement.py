@@ -34,9 +34,10 @@ class Judgement:
     `reason`: a clause that can follow the release's name ("failed 11 of 60 requests on node1 ...").
     `relative`, `absolute`, `errors`, `tail`, `shift`, `series`: e-values, 1 when nothing was seen.
     `requests` and `failed` are the new release's, `requests_old` and `failed_old` the old one's
-    meanwhile. `smallest`: the smallest share of failing requests that would have been caught with
-    95 % power in what was seen, None when nothing would; `smallest_slow`: likewise the share of
-    requests slower than nine of ten were before.
+    meanwhile; `retried` and `retried_old` those that HAProxy saved by trying again.
+    `smallest`: the smallest share of failing requests that would have been caught with 95 % power
+    in what was seen, None when nothing would; `smallest_slow`: likewise the share of requests
+    slower than nine of ten were before.
     """
 
     verdict: Verdict
@@ -53,6 +54,8 @@ class Judgement:
     failed: int = 0
     requests_old: int = 0
     failed_old: int = 0
+    retried: int = 0
+    retried_old: int = 0
     smallest: float | None = None
     smallest_slow: float | None = None
     lines: int = 0

@@ -59,8 +59,10 @@ class Look:
     side of both. `failed`: how many requests, none left out, the new release answered with an
     error (of `answered`), and `failed_old` of `answered_old` the old one. `slow`: by cut (the share
     of requests that was faster before the deployment, such as 0.9) a pair for each path group.
-    `probes` and `probe_signs` come from paired synthetic requests. `where`: the new release's
-    errors by path group, `nodes` by node, as (errors, requests).
+    `retries`: who had requests fail that HAProxy then tried again, so that no user saw it, and
+    `retried`, `retried_old`: how many. `probes` and `probe_signs` come from paired synthetic
+    requests. `where`: the new release's errors by path group, `nodes` by node, as (errors,
+    requests).
     """
 
     at: float
@@ -71,6 +73,9 @@ class Look:
     failed: int = 0
     answered_old: int = 0
     failed_old: int = 0
+    retries: Pair = field(default_factory=Pair)
+    retried: int = 0
+    retried_old: int = 0
     slow: Mapping[float, tuple[Pair, ...]] = field(default_factory=dict)
     signs: Signs = field(default_factory=Signs)
     probes: Pair = field(default_factory=Pair)

@@ -10,10 +10,22 @@ def failing(tally: Tally) -> str:
     """Say how much the new release failed, where, and how the old one did meanwhile."""
     if tally.failed == 0 and tally.probes_failed:
         return f"failed {tally.probes_failed} of {tally.probes} requests that were sent to try it"
+    if tally.failed == 0 and tally.retried:
+        return _saved(tally)
     text = f"failed {tally.failed} of {tally.requests} requests{_nodes(tally)}{_group(tally)}"
+    if tally.requests_old:
+        text += f", where the old release failed {tally.failed_old} of {tally.requests_old}"
+    if tally.retried > tally.failed:
+        text += f"; {tally.retried} more had to be tried again"
+    return text
+
+
+def _saved(tally: Tally) -> str:
+    """Say what only HAProxy's further tries kept from users."""
+    text = f"failed {tally.retried} requests{_nodes(tally)} that HAProxy then tried again"
     if not tally.requests_old:
         return text
-    return f"{text}, where the old release failed {tally.failed_old} of {tally.requests_old}"
+    return f"{text}, where the old release failed {tally.retried_old}"
 
 
 def slower(tally: Tally, cut: float) -> str:

@@ -15,13 +15,16 @@ class Tally:
     `where`: the new release's errors by path group, `nodes`: by node (errors, requests). `probes`:
     synthetic requests to the new release, `probes_failed` of them. `slow`: by cut (the share of
     requests that used to be faster) how many of the new release's took longer, of how many, and the
-    same two of the old one's.
+    same two of the old one's. `retried`: requests that failed at the new release and that HAProxy
+    then tried again, so that no user saw it; `retried_old` at the old one.
     """
 
     requests: int = 0
     failed: int = 0
     requests_old: int = 0
     failed_old: int = 0
+    retried: int = 0
+    retried_old: int = 0
     probes: int = 0
     probes_failed: int = 0
     slow: Mapping[float, tuple[int, int, int, int]] = field(default_factory=dict)
@@ -47,6 +50,8 @@ def counted(tally: Tally, look: Look) -> Tally:
         failed=tally.failed + look.failed,
         requests_old=tally.requests_old + look.answered_old,
         failed_old=tally.failed_old + look.failed_old,
+        retried=tally.retried + look.retried,
+        retried_old=tally.retried_old + look.retried_old,
         probes=tally.probes + look.probes.canary.requests,
         probes_failed=tally.probes_failed + look.probes.canary.hits,
         slow=_slow(tally, look),

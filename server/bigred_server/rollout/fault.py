@@ -24,7 +24,9 @@ def fault(view: View, name: str, where: Station) -> Fault | None:
         return None
     if (deaths := view.waits[name].deaths) >= view.policy.tries:
         return Fault(name, sentences.at_node(name, sentences.dies_again(deaths)), True)
-    text = _wrong_answer(view, name) or _overdue(view, name, where) or _tried(view, name, where)
+    if (text := _wrong_answer(view, name)) is not None:
+        return Fault(name, sentences.at_node(name, text), True)
+    text = _overdue(view, name, where) or _tried(view, name, where)
     if text is None:
         return None
     return Fault(name, sentences.at_node(name, text), where in BUILD_STATIONS)

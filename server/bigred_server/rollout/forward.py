@@ -8,7 +8,7 @@ from bigred_server.rollout.decision import Decision
 from bigred_server.rollout.fault import Fault, fault
 from bigred_server.rollout.held import HeldFor
 from bigred_server.rollout.policy import OnDeadline
-from bigred_server.rollout.station import BUILD_STATIONS, Station
+from bigred_server.rollout.station import Station
 from bigred_server.rollout.take import acts, closing
 from bigred_server.rollout.view import View
 
@@ -100,7 +100,7 @@ def _may_set_aside(view: View, found: Fault) -> bool:
     if len(others) - (0 if is_done else 1) < max(1 if is_done else 0, view.policy.min_healthy):
         return False
     passed_elsewhere = any(view.stations[name] is Station.SERVING for name in others)
-    return passed_elsewhere or where not in BUILD_STATIONS
+    return passed_elsewhere or not found.blames_build
 
 
 def _go_on(view: View) -> Decision:

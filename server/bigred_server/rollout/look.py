@@ -87,10 +87,14 @@ Looks = dict[str, NodeLook]
 
 @dataclass(frozen=True)
 class Served:
-    """What HAProxy counted at one node since its own start: answers, and errors among them."""
+    """What HAProxy counted at one node since its own start: answers, and errors among them.
+
+    `retried`: attempts that failed there and were made again, there or elsewhere.
+    """
 
     requests: int = 0
     errors: int = 0
+    retried: int = 0
 
 
 @dataclass(frozen=True)

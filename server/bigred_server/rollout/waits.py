@@ -18,7 +18,8 @@ class Wait:
     """Since when (monotonic seconds) a node is at a station of its way to a goal.
 
     With it goes what was tried there: `failure` is what the last act said when it failed.
-    `wrong_since_s`: since when the app answers, but not as the wanted release. `deaths`: how often
+    `wrong_since_s`: since when the app answers, but not as the wanted release, or, once it has
+    answered so, no longer answers though Tomcat runs. `deaths`: how often
     Tomcat ended by itself after the app had answered as wanted. `furthest`: the furthest station
     that the node ever reached towards the goal, and when.
     """
@@ -70,7 +71,9 @@ def _track_app(wait: Wait, look: NodeLook, goal: Goal, now_s: float) -> Wait:
         return replace(wait, wrong_since_s=None, proven=True)
     if wait.proven and look.digest == goal.digest and look.running is False:
         wait = replace(wait, proven=False, deaths=wait.deaths + 1)
-    if not look.answer.came or look.digest != goal.digest:
+    # Before it first answered it may still be starting; after that, it hangs.
+    tells = look.answer.came or (wait.proven and look.running)
+    if not tells or look.digest != goal.digest:
         return replace(wait, wrong_since_s=None)
     return wait if wait.wrong_since_s is not None else replace(wait, wrong_since_s=now_s)
 

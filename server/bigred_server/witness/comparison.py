@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bigred_server.judge.evidence import CUTS
@@ -13,14 +13,19 @@ from bigred_server.witness.window import NodeWindow, Sample
 
 @dataclass(frozen=True)
 class NodeCounts:
-    """What HAProxy counted at one node in one look."""
+    """What HAProxy counted at one node in one look; the words are those of Served."""
 
     requests: int = 0
     errors: int = 0
+    retried: int = 0
 
     def __add__(self, other: "NodeCounts") -> "NodeCounts":
         """Add up."""
-        return NodeCounts(self.requests + other.requests, self.errors + other.errors)
+        return NodeCounts(
+            self.requests + other.requests,
+            self.errors + other.errors,
+            self.retried + other.retried,
+        )
 
 
 def arm_of_lines(windows: Sequence[NodeWindow]) -> Arm:
@@ -42,6 +47,17 @@ def arm_of_counts(counts: Sequence[NodeCounts]) -> Arm:
         sum(one.requests > 0 for one in counts),
         sum(one.errors > 0 and one.requests > 0 for one in counts),
     )
+
+
+def arm_of_retries(nodes: Mapping[str, NodeCounts], spoken: Collection[str]) -> Arm:
+    """Sum a side up by who answered some only because HAProxy tried again: a node is one witness.
+
+    Nobody knows how many clients it would have met. Of nodes that have `spoken`, whose errors are
+    seen anyway, it says nothing: the tries that went before an error are no more than that error.
+    """
+    asked = {name: one for name, one in nodes.items() if one.requests or one.retried}
+    hits = sum(one.retried > 0 and name not in spoken for name, one in asked.items())
+    return Arm(sum(one.requests for one in asked.values()), len(asked), hits)
 
 
 def slow(

@@ -32,9 +32,10 @@ class Counting:
                 # A person had the counters cleared.
                 before = Served()
             had = self._sums.get(name, NodeCounts())
-            self._sums[name] = NodeCounts(
-                had.requests + served.requests - before.requests,
-                had.errors + max(0, served.errors - before.errors),
+            self._sums[name] = had + NodeCounts(
+                served.requests - before.requests,
+                max(0, served.errors - before.errors),
+                max(0, served.retried - before.retried),
             )
         self._pid, self._last = look.pid, dict(look.served)
 

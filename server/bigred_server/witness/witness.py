@@ -125,6 +125,7 @@ class Witness:
         ours, others = self._windows(Side.CANARY), self._windows(Side.BASELINE)
         fast, usual = ([s for one in some for s in one.samples] for some in (ours, others))
         lost = self._counting.lost(self._window.taken) if by_log else exact
+        retries = self._retries(counts, by_log=by_log)
         return Look(
             at=now,
             span_s=now - began_at,
@@ -137,6 +138,9 @@ class Witness:
             failed=answers.new.errors,
             answered_old=answers.old.requests,
             failed_old=answers.old.errors,
+            retries=retries,
+            retried=self._retried(counts, is_new=True),
+            retried_old=self._retried(counts, is_new=False),
             slow=comparison.slow(fast, usual, self.usual),
             signs=comparison.signs(fast, usual),
             lines=Lines(self._window.taken, self._window.late, lost),
@@ -156,6 +160,24 @@ class Witness:
             return comparison.arm_of_lines(self._windows(side))
         names = [name for name, one in self.sides.items() if one is side]
         return comparison.arm_of_counts([counts.get(name, NodeCounts()) for name in names])
+
+    def _retries(self, counts: Mapping[str, NodeCounts], *, by_log: bool) -> Pair:
+        """Compare what HAProxy made good by trying again, of nodes whose errors are not seen."""
+        windows = [(server, one) for (server, _), one in self._window.nodes.items() if one.errors]
+        failing = {server for server, _ in windows}
+        spoken = {
+            name
+            for name, one in counts.items()
+            if (self.servers[name] in failing if by_log else one.errors)
+        }
+        arms = []
+        for sides in ((Side.CANARY, Side.WARMING), (Side.BASELINE,)):
+            nodes = {name: one for name, one in counts.items() if self.sides.get(name) in sides}
+            arms.append(comparison.arm_of_retries(nodes, spoken))
+        return Pair(*arms)
+
+    def _retried(self, counts: Mapping[str, NodeCounts], *, is_new: bool) -> int:
+        return sum(one.retried for name, one in counts.items() if self._runs.get(name) is is_new)
 
     def _by_counts(self, counts: Mapping[str, NodeCounts]) -> Answers:
         answers = Answers()
