@@ -88,7 +88,7 @@ async def measure(address: str, seconds: float, rate: int) -> Taken:
         child = context.Process(target=send, args=(address, seconds, rate, sent))
         beating = asyncio.create_task(pulse.beat())
         child.start()
-        while not receiver.taken and child.is_alive():  # noqa: ASYNC110
+        while not receiver.lines and child.is_alive():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         begun_s, cpu_s = time.monotonic(), time.process_time()
         pulse.longest_s = 0.0
@@ -99,7 +99,7 @@ async def measure(address: str, seconds: float, rate: int) -> Taken:
         cpu_s = time.process_time() - cpu_s
         beating.cancel()
         child.join()
-    return Taken(sent.value, receiver.taken, took_s, cpu_s, pulse.longest_s * 1000)
+    return Taken(sent.value, receiver.lines.total(), took_s, cpu_s, pulse.longest_s * 1000)
 
 
 def send(address: str, seconds: float, rate: int, sent: object) -> None:

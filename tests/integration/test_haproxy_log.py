@@ -142,3 +142,6 @@ async def test_a_place_that_is_taken_is_told_and_a_dead_socket_is_replaced(tmp_p
         pass
     with Receiver(dead).listening():
         assert (tmp_path / "log.sock").is_socket()
+        with second, pytest.raises(HaproxyError, match="haproxy_log"):
+            second.enter_context(Receiver(dead).listening())
+        assert (tmp_path / "log.sock").is_socket()

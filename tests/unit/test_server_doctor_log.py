@@ -10,10 +10,13 @@ from bigred_broker.program import free_port
 from bigred_server.doctor import haproxy_log
 from bigred_server.doctor.finding import Level
 from bigred_server.haproxy.configfile import parse, proxy
+from bigred_server.haproxy.inquiry import inquire
 from bigred_server.haproxy.log import LINES
+from bigred_server.haproxy.receiver import Receiver
 
 AT = "127.0.0.1:5514"
 FORMAT = LINES[-1]
+LINE = b"<134>x bigred1 1000 250 shop s1 200 12 15 -- 0 777 GET /shop/a"
 WHOLE = f"""\
 global
     log {AT} len 4096 local0 info
@@ -57,16 +60,44 @@ async def test_lines_that_arrive_are_told_and_silence_too(
 ) -> None:
     monkeypatch.setattr(haproxy_log, "LISTENS_S", 0.3)
     at = f"127.0.0.1:{free_port()}"
-    line = b"<134>x bigred1 1000 250 shop s1 200 12 15 -- 0 777 GET /shop/a"
     listening = asyncio.create_task(haproxy_log.arriving("log", at, ["shop", "till"]))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for _ in range(20):
-            sender.sendto(line, ("127.0.0.1", int(at.rpartition(":")[2])))
+            sender.sendto(LINE, ("127.0.0.1", int(at.rpartition(":")[2])))
             await asyncio.sleep(0.01)
     (found,) = await listening
     assert (found.level, "no line came of till" in found.text) == (Level.WARN, True)
-    monkeypatch.setattr(haproxy_log, "LISTENS_S", 0.01)
+
+
+@pytest.mark.parametrize("by", ["udp", "unix"])
+async def test_a_server_that_listens_is_asked_and_not_disturbed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, by: str
+) -> None:
+    monkeypatch.setattr(haproxy_log, "LISTENS_S", 5.0)
+    at = f"127.0.0.1:{free_port()}" if by == "udp" else str(tmp_path / "log.sock")
+    server = Receiver(at, {"shop": lambda _line, _came: None, "till": lambda _line, _came: None})
+    with server.listening():
+        server.take(LINE, 1000.0)
+        server.take(b"haproxy says something else", 1000.0)
+        (found,) = await haproxy_log.arriving("log", at, ["shop"])
+        assert (found.level, found.text) == (
+            Level.OK,
+            "1 lines came since the server began to listen",
+        )
+        (found,) = await haproxy_log.arriving("log", at, ["shop", "till"])
+        assert found.level is Level.WARN
+        assert "no line came of till; 1 were not as asked for" in found.text
+        # It still hears.
+        assert (await inquire(at, 5.0)).lines == {"shop": 1, "till": 0}
+
+
+async def test_a_stranger_at_the_address_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(haproxy_log, "LISTENS_S", 0.05)
+    at = f"127.0.0.1:{free_port()}"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", int(at.rpartition(":")[2])))
         (found,) = await haproxy_log.arriving("log", at, ["shop"])
-    assert found.level is Level.UNKNOWN
+    assert found.level is Level.BAD
+    assert "does not tell what arrived" in found.text

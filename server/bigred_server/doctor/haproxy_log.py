@@ -6,6 +6,7 @@ from bigred_server.doctor.finding import Finding, Level
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import log
 from bigred_server.haproxy.configfile import Proxy
+from bigred_server.haproxy.inquiry import Arrived, inquire
 from bigred_server.haproxy.log import LogLine
 from bigred_server.haproxy.receiver import Receiver
 
@@ -47,25 +48,29 @@ def in_file(where: str, proxy: Proxy | None, address: str) -> list[Finding]:
 
 
 async def arriving(where: str, address: str, backends: list[str]) -> list[Finding]:
-    """Listen for a moment, if no server does, and say of which backends lines came."""
+    """Say of which backends lines come: to the server that listens, or else to us for a moment."""
     if not address:
         return []
     code = "haproxy-log-lines"
-    seen: set[str] = set()
-
-    def take(line: LogLine, _came: float) -> None:
-        seen.add(line.backend)
-
-    receiver = Receiver(address, dict.fromkeys(backends, take))
+    arrived = Receiver(address, dict.fromkeys(backends, _take))
     try:
-        with receiver.listening():
+        with arrived.listening():
             await asyncio.sleep(LISTENS_S)
-    except HaproxyError:
-        text = "a server listens there; the receipt of a deployment counts the lines it took"
-        return [Finding(code, Level.UNKNOWN, where, text, "see: bigred show")]
-    if silent := [name for name in backends if name not in seen]:
-        text = f"in {LISTENS_S:g} s no line came of {', '.join(silent)}"
-        text += f"; {receiver.foreign} were not as asked for" if receiver.foreign else ""
+        told, span = Arrived(arrived.lines, arrived.foreign), f"in {LISTENS_S:g} s"
+    except HaproxyError as taken:
+        try:
+            told, span = await inquire(address, LISTENS_S), "since the server began to listen"
+        except HaproxyError as error:
+            mend = "have one server alone listen there, or mend haproxy_log in [server]"
+            return [Finding(code, Level.BAD, where, f"{taken}; {error}", mend)]
+    if silent := [name for name in backends if not told.lines.get(name)]:
+        text = f"{span} no line came of {', '.join(silent)}"
+        text += f"; {told.foreign} were not as asked for" if told.foreign else ""
         mend = f"ask the app for something meanwhile; see that HAProxy has: {lines(address)}"
         return [Finding(code, Level.WARN, where, text, mend)]
-    return [Finding(code, Level.OK, where, f"{receiver.taken} lines came in {LISTENS_S:g} s")]
+    came = sum(told.lines[name] for name in backends)
+    return [Finding(code, Level.OK, where, f"{came} lines came {span}")]
+
+
+def _take(_line: LogLine, _came: float) -> None:
+    """Take a line that is only counted."""

@@ -5,11 +5,14 @@ import contextlib
 import socket
 import stat
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bigred_server.errors import HaproxyError
+from bigred_server.haproxy import inquiry
+from bigred_server.haproxy.inquiry import Arrived
 from bigred_server.haproxy.log import LENGTH, LogLine, read
 
 Take = Callable[[LogLine, float], None]
@@ -22,13 +25,14 @@ _BUFFER = 8 * 1024 * 1024
 class Receiver:
     """Listens at `address`: "host:port" (UDP), or the path of a UNIX datagram socket.
 
-    `takers`: by HAProxy's backend who wants its lines, each with when (Unix time) it came.
+    `takers`: by HAProxy's backend who wants its lines, each with when (Unix time) it came. `lines`
+    counts them by backend,
     `foreign` counts the lines that are not ours, `unwanted` those of other backends.
     """
 
     address: str
     takers: dict[str, Take] = field(default_factory=dict)
-    taken: int = 0
+    lines: Counter[str] = field(default_factory=Counter)
     foreign: int = 0
     unwanted: int = 0
 
@@ -62,14 +66,12 @@ class Receiver:
         return line
 
     def _socket(self) -> socket.socket:
-        if not self.address.startswith("/"):
-            host, _, port = self.address.rpartition(":")
-            found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)
-            return _bound_to(socket.socket(found[0][0], socket.SOCK_DGRAM), found[0][4])
+        family, at = inquiry.place(self.address)
+        if family is not socket.AF_UNIX:
+            return _bound_to(socket.socket(family, socket.SOCK_DGRAM), at)
         path = Path(self.address)
-        with contextlib.suppress(FileNotFoundError):
-            if stat.S_ISSOCK(path.stat().st_mode):
-                path.unlink()
+        if _is_dead(path):
+            path.unlink()
         line = _bound_to(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), self.address)
         # HAProxy runs as a user of its own.
         path.chmod(0o666)
@@ -79,10 +81,21 @@ class Receiver:
         now = time.time()
         for _ in range(_BATCH):
             try:
-                datagram = line.recv(LENGTH)
+                datagram, sender = line.recvfrom(LENGTH)
             except BlockingIOError:
                 return
-            self.take(datagram, now)
+            if datagram == inquiry.QUESTION:
+                self._answer(line, sender)
+            else:
+                self.take(datagram, now)
+
+    def _answer(self, line: socket.socket, sender: object) -> None:
+        arrived = Arrived(
+            {name: self.lines[name] for name in self.takers}, self.foreign, self.unwanted
+        )
+        # Who asked may be gone, or have no address.
+        with contextlib.suppress(OSError, TypeError):
+            line.sendto(inquiry.answer(arrived), sender)  # type: ignore[call-overload]
 
     def take(self, datagram: bytes, now: float) -> None:
         """Take one line in that came now (Unix time)."""
@@ -90,10 +103,24 @@ class Receiver:
         if found is None:
             self.foreign += 1
         elif (taker := self.takers.get(found.backend)) is not None:
-            self.taken += 1
+            self.lines[found.backend] += 1
             taker(found, now)
         else:
             self.unwanted += 1
+
+
+def _is_dead(path: Path) -> bool:
+    """Say whether a socket lies there that nobody listens at any more."""
+    try:
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            return False
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+            line.connect(str(path))
+    except FileNotFoundError:
+        return False
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def _bound_to(line: socket.socket, address: object) -> socket.socket:
