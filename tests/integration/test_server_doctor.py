@@ -157,8 +157,8 @@ def test_on_our_own_recipe_the_doctor_finds_nothing_bad(site: Site) -> None:
     assert bad(findings) == []
     assert code == 0
     told = {(one["code"], one["level"]) for one in findings if one["level"] != "ok"}
-    # What the demo's Tomcat leaves at its default, and no log; and nothing was written.
-    assert told == {("tomcat-servlets", "warn"), ("haproxy-log", "warn")}
+    # What the demo leaves at its default, no log, no Manager; and nothing was written.
+    assert told == {("tomcat-servlets", "warn"), ("haproxy-log", "warn"), ("tomcat-vitals", "warn")}
     assert not (site.folder / "state").exists()
 
 
@@ -210,8 +210,9 @@ def test_into_a_pipe_each_finding_is_a_line_with_its_mend(site: Site) -> None:
     site.configure()
     done = site.bigred("doctor", "--config", str(site.config))
     *told, summary = done.stdout.splitlines()
-    assert [line.partition(":")[0] for line in told] == ["warn", "warn", "warn"]
+    assert [line.partition(":")[0] for line in told] == ["warn"] * 5
     mends = ['write: <Host failCtxIfServletStartFails="true">'] * 2 + ['log-format "bigred1 ']
+    mends += ["role manager-jmx"] * 2
     assert all(any(mend in line for line in told) for mend in mends)
     assert "things looked at are well" in summary
     assert "\x1b" not in done.stdout

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from tests.support.jvm import SEEN
 
-from bigred_server.doctor import node, tomcat, tomcat_context
+from bigred_server.doctor import node, tomcat, tomcat_context, vitals
 from bigred_server.doctor.finding import Finding, Level
 from bigred_server.doctor.node import Said
 from bigred_server.settings import MarkerSettings, MarkerSource
 from bigred_server.settings.node import ManagerSettings, NodeSettings, ReachBy
+from bigred_server.tomcat.manager import Manager
+from bigred_server.tomcat.manager_call import ManagerCall
 
 WELL = """\
 <Server port="-1">
@@ -212,3 +215,33 @@ def test_a_password_in_clear_on_the_network_is_told() -> None:
     remote = node.manager("n", "http://192.0.2.1:8080/manager", *said)
     assert [one.code for one in remote] == ["tomcat-manager", "tomcat-manager-clear"]
     assert len(node.manager("n", "https://192.0.2.1/manager", *said)) == 1
+
+
+# --- what the JVM uses ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "level", "says"),
+    [
+        (200, SEEN, Level.OK, "can be read: "),
+        (403, "", Level.WARN, "role manager-jmx"),
+        (200, "OK - but no beans\n", Level.WARN, "is it a JVM's?"),
+        (None, "", Level.UNKNOWN, "no connection"),
+    ],
+)
+async def test_a_node_whose_jvm_can_not_be_read_has_no_guard_rails(
+    tmp_path: Path, status: int | None, text: str, level: Level, says: str
+) -> None:
+    def reply(request: httpx2.Request) -> httpx2.Response:
+        if status is None:
+            raise httpx2.ConnectError("refused", request=request)
+        return httpx2.Response(status, text=text)
+
+    (tmp_path / "password").write_text("secret")
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(reply)) as http:
+        call = ManagerCall(http, "http://127.0.0.1:1/manager", "bigred", tmp_path / "password")
+        found = await vitals.look("shop", ["a", "b"], {"a": Manager(call, "/shop")})
+    assert (found[0].where, found[0].level) == ("shop/a", level)
+    assert says in found[0].text
+    assert (found[1].where, found[1].level) == ("shop/b", Level.WARN)
+    assert "has no table manager" in found[1].text

@@ -19,9 +19,11 @@ from bigred_server.doctor import (
     site,
     tomcat,
     tomcat_context,
+    vitals,
 )
 from bigred_server.doctor.finding import Finding, Level
 from bigred_server.errors import HaproxyError
+from bigred_server.fleet import managers_of
 from bigred_server.haproxy import configfile
 from bigred_server.haproxy.backend import Backend, BackendLook
 from bigred_server.haproxy.survey import Survey, is_local, survey
@@ -87,7 +89,11 @@ async def _app(
             for node_name, one in app.nodes.items()
         )
     )
-    return findings + [finding for found in nodes for finding in found]
+    findings += [finding for found in nodes for finding in found]
+    if app.judge.mode is not Mode.OFF:
+        managers = managers_of(http, app, settings.context_of(name))
+        findings += await vitals.look(name, app.nodes, managers)
+    return findings
 
 
 async def _balancer(
