@@ -13,12 +13,14 @@ from tests.support.jvm import SEEN
 from bigred_broker.settings import BrokerSettings
 from bigred_server.errors import NodeError, SeriesError
 from bigred_server.journal import series as journal
+from bigred_server.journal import spans as kept
 from bigred_server.journal.database import Database
-from bigred_server.judge.look import Arm
+from bigred_server.judge.look import Arm, Span
 from bigred_server.settings.series import SeriesSettings
 from bigred_server.tomcat import vitals
 from bigred_server.witness import sources
 from bigred_server.witness.probes import Probes
+from bigred_server.witness.recollection import Recollection
 from bigred_server.witness.series import SeriesWatch
 from bigred_server.witness.subscriptions import Subscriptions
 
@@ -171,6 +173,46 @@ async def test_bins_are_kept_in_the_journal_and_judged_in_a_deployment(db: Datab
         )
     async with db.read() as connection:
         assert len(await journal.of(connection, "shop", "orders")) == 13
+
+
+# --- what JVMs used ------------------------------------------------------------------------------
+
+
+async def test_what_jvms_used_at_every_age_is_known_to_the_next_server(db: Database) -> None:
+    spans = [Span("n", 10.0 * n, 10.0, 100, 1.0, 0.0, 1, None, 9, 9) for n in range(1, 9)]
+    first = Recollection("shop", db)
+    await first.keep()
+    first.add("old", spans[:4])
+    await first.keep()
+    first.add("old", spans[4:])
+    await first.keep()
+    second = Recollection("shop", db)
+    await second.keep()
+    assert second.ages.like("old", spans[4]) == spans[3:6]
+    other = Recollection("till", db)
+    await other.keep()
+    assert other.ages.like("old", spans[4]) == []
+    # What is new at the other is read when a deployment begins.
+    first.add("new", spans)
+    await first.keep()
+    second.stale = True
+    await second.keep()
+    assert second.ages.like("new", spans[0]) == spans[:2]
+
+
+async def test_the_journal_keeps_the_newest_spans_and_bears_what_it_can_not_read(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bigred_server.journal.spans._KEPT", 3)
+    for number in range(6):
+        async with db.write() as connection:
+            await kept.add(connection, "shop", [("old", {"number": number})])
+    async with db.read() as connection:
+        found = await kept.of(connection, "shop")
+    assert [told["number"] for _, told in found] == [3, 4, 5]
+    reader = Recollection("shop", db)
+    await reader.keep()
+    assert not reader.stale
 
 
 # --- probes --------------------------------------------------------------------------------------

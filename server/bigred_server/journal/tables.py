@@ -123,6 +123,16 @@ series_bin = Table(
     Column("seen", Float, nullable=False),
 )
 
+# What a JVM used in a span of seconds, by the release it ran.
+span = Table(
+    "span",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("app", String(32), nullable=False, index=True),
+    Column("digest", String(64), nullable=False),
+    Column("told", JSON, nullable=False),
+)
+
 # Who leads an app, and until when. The token grows with every change of the leader. A server's
 # name is leased as well, as "server:NAME".
 lease = Table(

@@ -16,8 +16,8 @@ from bigred_server.rollout.deployment import Deployment
 from bigred_server.rollout.fleet import FleetLook
 from bigred_server.rollout.jury import Heard
 from bigred_server.settings import Settings
-from bigred_server.witness.ages import Ages
 from bigred_server.witness.probes import Probes
+from bigred_server.witness.recollection import Recollection
 from bigred_server.witness.series import SeriesWatch
 from bigred_server.witness.side import Side
 from bigred_server.witness.subscriptions import Subscriptions
@@ -39,7 +39,7 @@ class Stand:
     probes: Probes
     series: SeriesWatch
     served: dict[str, int]
-    ages: Ages = field(default_factory=Ages)
+    recollection: Recollection
     _baseline: dict[str, Span] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -48,6 +48,7 @@ class Stand:
             tasks.create_task(self.vitals.run())
             tasks.create_task(self.probes.run())
             tasks.create_task(self.series.run())
+            tasks.create_task(self.recollection.run())
 
     def line(self, line: LogLine, came: float) -> None:
         """Take in a line of HAProxy's log."""
@@ -64,6 +65,8 @@ class Stand:
     def begin(self, kept: Mapping[str, Any] | None) -> dict[str, Any]:
         """Begin with a deployment; give what is usual, to be kept."""
         self.vitals.wanted = True
+        # Another server may have led the deployment before.
+        self.recollection.stale = True
         self._baseline.clear()
         self.series.began_at = time.time()
         return self.witness.begin(kept)
@@ -105,7 +108,7 @@ class Stand:
         for name, spans in self.vitals.take().items():
             side = sides.get(name)
             if side in _ON_NEW:
-                self.ages.add(deployment.goal.digest, spans)
+                self.recollection.add(deployment.goal.digest, spans)
             if side is Side.CANARY:
                 ours += spans
             if side is Side.WARMING:
@@ -113,7 +116,7 @@ class Stand:
             if side is Side.BASELINE:
                 self._baseline[name] = spans[-1]
         old = deployment.previous.digest if deployment.previous else ""
-        young = [span for one in ours for span in self.ages.like(old, one)]
+        young = [span for one in ours for span in self.recollection.ages.like(old, one)]
         return ours, young or list(self._baseline.values())
 
 
@@ -133,4 +136,5 @@ def stand_of(name: str, settings: Settings, db: Database, http: httpx2.AsyncClie
         Probes(http, urls, asked.per_s, asked.paths, asked.learn),
         SeriesWatch(name, app.series, db, http, Subscriptions(settings.broker, client, app.series)),
         served,
+        Recollection(name, db),
     )
