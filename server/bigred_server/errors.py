@@ -56,6 +56,10 @@ class HookError(BigredError, RuntimeError):
     """A hook failed, or took longer than it may."""
 
 
+class BuildError(BigredError, RuntimeError):
+    """A commit could not be built or tested."""
+
+
 class SeriesError(BigredError, RuntimeError):
     """A business metric could not be read."""
 

@@ -13,13 +13,18 @@ _NAMED = 10
 
 
 class Stage(StrEnum):
-    """Where a release stands."""
+    """Where a release stands, or the commit that it is to be made of.
+
+    TESTED waits for a person to promote it. SUPERSEDED: a newer commit came before its turn.
+    """
 
     SUBMITTED = "submitted"
     BUILDING = "building"
     TESTING = "testing"
+    TESTED = "tested"
     READY = "ready"
     FAILED = "failed"
+    SUPERSEDED = "superseded"
     LIVE = "live"
     RETIRED = "retired"
     BAD = "bad"

@@ -113,6 +113,32 @@ event = Table(
     Column("text", Text, nullable=False),
 )
 
+# A commit on its way to a release.
+build = Table(
+    "build",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    # In the order in which they were handed in, however close together.
+    Column("number", Integer, nullable=False),
+    Column("app", String(32), nullable=False),
+    Column("commit", String(64), nullable=False),
+    Column("branch", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("stage", String(16), nullable=False),
+    # The test stage that it is in, or ended in.
+    Column("test", String(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("version", String(100), nullable=False),
+    Column("digest", String(64)),
+    Column("handed_in_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("ended_at", Float),
+    Index("uq_build_app_number", "app", "number", unique=True),
+    Index("ix_build_app_stage", "app", "stage"),
+)
+
 # What people did in a bin of the clock, by the business metrics of an app.
 series_bin = Table(
     "series_bin",

@@ -18,7 +18,7 @@ _MAX_VERSION = 100
 
 @dataclass(frozen=True)
 class Submission:
-    """What is handed in."""
+    """What is handed in; `stage`: READY, or TESTED where a person is to promote it."""
 
     app: str
     war: Path
@@ -26,6 +26,7 @@ class Submission:
     commit: str = ""
     author: str = ""
     message: str = ""
+    stage: Stage = Stage.READY
 
 
 def expected_marker(
@@ -90,7 +91,7 @@ async def _write(
             digest=digest,
             version=version,
             marker=expected_marker(marker, version, commit, digest, store.path(digest)),
-            stage=Stage.READY,
+            stage=submission.stage,
             submitted_at=time.time(),
             commit=commit,
             author=submission.author,

@@ -56,6 +56,7 @@ class ServerSettings(Section):
     name: Id = "bigred-server"
     database: Annotated[str, Field(pattern=r"^(postgresql(\+psycopg)?://.+)?$")] = ""
     releases: Path | None = None
+    builds: Annotated[int, Field(ge=1, le=100)] = 2
     haproxy_log: Annotated[str, Field(pattern=r"^(/.+|([^:]+|\[[0-9a-f:]+\]):[0-9]{1,5})?$")] = ""
 
 

@@ -12,6 +12,7 @@ from bigred_server.judge.policy import JudgePolicy, SeriesPolicy
 from bigred_server.rollout.goal import Strategy
 from bigred_server.rollout.hook import Hook
 from bigred_server.rollout.policy import Policy, Sessions, share
+from bigred_server.settings.build import BuildSettings, Deploy, Promote, StageSettings
 from bigred_server.settings.deadlines import BakeSettings, DeadlineSettings, Seconds
 from bigred_server.settings.judge import JudgeSettings
 from bigred_server.settings.marker import MarkerSettings, MarkerSource, Path_
@@ -66,6 +67,8 @@ class AppSettings(Section):
     keep: Annotated[int, Field(ge=1, le=1000)] = 5
     warn_redeploys: Annotated[int, Field(ge=1)] = 10
     countdown_s: Annotated[float, Field(ge=0, le=60)] = 3.0
+    deploy: Deploy = Deploy.ON_PRESS
+    promote: Promote = Promote.BY_ITSELF
     haproxy: HaproxySettings
     marker: MarkerSettings
     admission: AdmissionSettings = AdmissionSettings()
@@ -74,6 +77,8 @@ class AppSettings(Section):
     hooks: HookSettings = HookSettings()
     judge: JudgeSettings = JudgeSettings()
     series: dict[Id, SeriesSettings] = Field(default_factory=dict)
+    build: BuildSettings | None = None
+    tests: dict[Id, StageSettings] = Field(default_factory=dict)
     nodes: Annotated[dict[Id, NodeSettings], Field(min_length=1)]
 
     @field_validator("batch")

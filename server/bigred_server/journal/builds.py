@@ -1,0 +1,59 @@
+"""The builds in the journal: every commit that was handed in, and what became of it."""
+
+import secrets
+from collections.abc import Collection
+
+from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bigred_server.journal.tables import build as table
+from bigred_server.pipeline.build import UNDER_WAY, WAITING, Build
+from bigred_server.release import Stage
+
+
+def new_id() -> str:
+    """Give a build's id: short enough to be typed, never the same twice."""
+    return f"b-{secrets.token_hex(5)}"
+
+
+async def hand_in(
+    db: AsyncConnection, app: str, commit: str, branch: str, who: str, at: float
+) -> tuple[Build, bool]:
+    """Write a commit down; give its build, and whether it is new.
+
+    Handing in again what waits, is under way or has become a release changes nothing.
+    """
+    this = (table.c.app == app) & (table.c.commit == commit)
+    again = table.c.stage.in_([*WAITING, *UNDER_WAY, Stage.READY, Stage.TESTED])
+    known = await db.execute(select(table).where(this & again).order_by(table.c.number.desc()))
+    for row in known.mappings():
+        return _build(row), False
+    last = await db.scalar(select(func.max(table.c.number)).where(table.c.app == app))
+    build = Build(new_id(), (last or 0) + 1, app, commit, branch, who, at)
+    await db.execute(insert(table).values(**vars(build)))
+    return build, True
+
+
+async def change(db: AsyncConnection, build_id: str, **values: object) -> None:
+    """Change columns of a build."""
+    await db.execute(update(table).where(table.c.id == build_id).values(**values))
+
+
+async def find(db: AsyncConnection, build_id: str) -> Build | None:
+    """Find a build by its id."""
+    rows = await db.execute(select(table).where(table.c.id == build_id))
+    return next(map(_build, rows.mappings()), None)
+
+
+async def of_app(
+    db: AsyncConnection, app: str, stages: Collection[Stage] | None = None, limit: int = 1000
+) -> list[Build]:
+    """List builds of an app, the newest first: of these stages, or all."""
+    query = select(table).where(table.c.app == app).order_by(table.c.number.desc()).limit(limit)
+    if stages is not None:
+        query = query.where(table.c.stage.in_(stages))
+    return [_build(row) for row in (await db.execute(query)).mappings()]
+
+
+def _build(row: RowMapping) -> Build:
+    return Build(**{**row, "stage": Stage(row["stage"])})

@@ -1,0 +1,209 @@
+"""The builder of one app: commits that were handed in become releases, one at a time.
+
+Level-triggered like the rollout: it remembers nothing that is not in the journal. A build that a
+server left under way is gone on with by the next one, at the stage that was interrupted.
+"""
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from bigred_server.errors import BigredError, LeaseLostError
+from bigred_server.journal import builds, releases
+from bigred_server.journal.database import Database
+from bigred_server.pipeline import intake
+from bigred_server.pipeline.build import (
+    UNDER_WAY,
+    WAITING,
+    Build,
+    free_version,
+    next_of,
+    superseded,
+)
+from bigred_server.pipeline.checkout import Repository, repository_of
+from bigred_server.pipeline.intake import Submission
+from bigred_server.pipeline.store import Store
+from bigred_server.pipeline.workshop import Workshop
+from bigred_server.release import Release, Stage
+from bigred_server.rollout.leadership import Leadership
+from bigred_server.settings import AppSettings
+from bigred_server.settings.build import BuildSettings, Promote
+from bigred_server.tomcat import war
+
+log = structlog.get_logger(__name__)
+
+_POLL_S = 1.0
+_KEPT = 50
+_MANIFEST_VERSION = "Implementation-Version"
+
+
+@dataclass
+class Builder:
+    """`folder`: where the builds of the app are done. `slots`: how many may go on, of all apps.
+
+    `tell` is called with every build that changed, and must not block.
+    """
+
+    app: str
+    settings: AppSettings
+    build_settings: BuildSettings
+    context: str
+    db: Database
+    store: Store
+    lead: Leadership
+    folder: Path
+    slots: asyncio.Semaphore
+    tell: Callable[[Build], None]
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _trouble: str = ""
+
+    def wake(self) -> None:
+        """Have it look now instead of at its next tick."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Build until cancelled."""
+        while True:
+            try:
+                if await self.lead.hold():
+                    while await self._next():
+                        pass
+                self._trouble = ""
+            except (BigredError, SQLAlchemyError, OSError) as error:
+                self._complain(str(error))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_POLL_S):
+                    await self._wake.wait()
+            self._wake.clear()
+
+    def _complain(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            log.error("the builds wait", app=self.app, reason=trouble)
+
+    async def _next(self) -> bool:
+        """Do one build; say whether there was one."""
+        async with self.db.read() as db:
+            if not await builds.of_app(db, self.app, WAITING | UNDER_WAY, 1):
+                return False
+        async with self.slots:
+            # What came while others had their turn counts too.
+            async with self.db.read() as db:
+                known = await builds.of_app(db, self.app, WAITING | UNDER_WAY)
+            for one in superseded(known):
+                await self._change(
+                    one,
+                    stage=Stage.SUPERSEDED,
+                    reason="a newer commit was handed in before its turn came",
+                    ended_at=time.time(),
+                )
+            build = next_of(known)
+            if build is not None:
+                await self._build(build)
+        return True
+
+    async def _build(self, build: Build) -> None:
+        shop = Workshop(self.folder / build.id, self.context)
+        try:
+            await self._make(build, shop)
+        except LeaseLostError:
+            raise
+        except (BigredError, OSError) as error:
+            async with self.db.read() as db:
+                build = await builds.find(db, build.id) or build
+            await self._change(
+                build, stage=Stage.FAILED, reason=str(error)[:2000], ended_at=time.time()
+            )
+        await asyncio.to_thread(shop.clean)
+        await self._tidy()
+
+    async def _make(self, build: Build, shop: Workshop) -> None:
+        tests = list(self.settings.tests.items())
+        names = [name for name, _ in tests]
+        goes_on = build.stage is Stage.TESTING and build.test in names and shop.war.exists()
+        if goes_on and shop.source.exists():
+            tests = tests[names.index(build.test) :]
+        else:
+            build = await self._from_commit(build, shop)
+        for name, settings in tests:
+            build = await self._change(build, stage=Stage.TESTING, test=name)
+            await shop.test(name, settings, build)
+        release = await self._take_in(build, shop)
+        await self._change(
+            build, stage=release.stage, digest=release.digest, reason="", ended_at=time.time()
+        )
+
+    async def _from_commit(self, build: Build, shop: Workshop) -> Build:
+        """Check the commit out and build it."""
+        build = await self._change(build, stage=Stage.BUILDING, test="", started_at=time.time())
+        repository = repository_of(self.build_settings, self.folder / "clone")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        await repository.fetch(build.commit)
+        build = await self._known(build, repository)
+        await shop.check_out(repository, build.commit)
+        await shop.build(self.build_settings, build)
+        if self.build_settings.version == "manifest":
+            said = await asyncio.to_thread(war.manifest, shop.war)
+            build = await self._change(build, version=said.get(_MANIFEST_VERSION, ""))
+        return build
+
+    async def _known(self, build: Build, repository: Repository) -> Build:
+        """Write down what the repository knows of the commit, and choose the version."""
+        about, version = await repository.about(build.commit)
+        async with self.db.read() as db:
+            taken = [release.version for release in await releases.of_app(db, self.app)]
+        return await self._change(
+            build,
+            commit=about.id,
+            author=about.author,
+            message=about.message,
+            version=free_version(version, taken),
+        )
+
+    async def _take_in(self, build: Build, shop: Workshop) -> Release:
+        by_hand = self.settings.promote is Promote.BY_HAND
+        submission = Submission(
+            self.app,
+            shop.war,
+            build.version,
+            build.commit,
+            build.author,
+            build.message,
+            Stage.TESTED if by_hand else Stage.READY,
+        )
+        release, _ = await intake.submit(self.db, self.store, self.settings.marker, submission)
+        return release
+
+    async def _change(self, build: Build, **values: object) -> Build:
+        async with self.db.write() as db:
+            await self.lead.fence(db)
+            await builds.change(db, build.id, **values)
+        build = replace(build, **values)  # type: ignore[arg-type]
+        log.info(
+            "a build",
+            app=self.app,
+            build=build.id,
+            stage=build.stage,
+            test=build.test,
+            **({"reason": build.reason} if build.reason else {}),
+        )
+        self.tell(build)
+        return build
+
+    async def _tidy(self) -> None:
+        """Remove the folders of all but the newest builds: logs are kept, and not for ever."""
+        async with self.db.read() as db:
+            kept = {build.id for build in await builds.of_app(db, self.app, limit=_KEPT)}
+        await asyncio.to_thread(self._remove, kept)
+
+    def _remove(self, kept: set[str]) -> None:
+        for folder in self.folder.glob("b-*"):
+            if folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,83 @@
+"""`[apps.NAME.build]` and `[apps.NAME.tests.NAME]`: how a commit becomes a release."""
+
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, field_validator
+
+from bigred_broker.settings import Section
+from bigred_server.settings.deadlines import Seconds
+from bigred_server.settings.node import Command
+
+
+class Vcs(StrEnum):
+    """What keeps the source."""
+
+    GIT = "git"
+    HG = "hg"
+
+
+class Deploy(StrEnum):
+    """What makes a ready release live: a press, or nothing more."""
+
+    ON_PRESS = "on_press"
+    WHEN_READY = "when_ready"
+
+
+class Promote(StrEnum):
+    """What makes a release ready whose tests have passed: nothing more, or a person."""
+
+    BY_ITSELF = "by_itself"
+    BY_HAND = "by_hand"
+
+
+def _inside(text: str) -> str:
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or not text:
+        raise ValueError(f"{text!r} must be a path inside the checkout")
+    return text
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
+Environment = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str]
+
+
+class BuildSettings(Section):
+    """`[apps.NAME.build]`."""
+
+    repository: Annotated[str, Field(min_length=1)]
+    vcs: Vcs = Vcs.GIT
+    branch: str = ""
+    command: Command
+    artifact: Inside
+    version: Literal["describe", "manifest"] = "describe"
+    limit_s: Seconds = 1800.0
+    environment: Environment = Field(default_factory=dict)
+    webhook_secret_file: Path | None = None
+
+    @field_validator("repository", "branch")
+    @classmethod
+    def _is_no_option(cls, text: str) -> str:
+        # What begins with a dash would be an option of git's or hg's.
+        if text.startswith("-"):
+            raise ValueError(f"{text!r} can't begin with '-'")
+        return text
+
+    @property
+    def on_branch(self) -> str:
+        """The branch whose pushes count."""
+        return self.branch or {Vcs.GIT: "main", Vcs.HG: "default"}[self.vcs]
+
+
+class StageSettings(Section):
+    """`[apps.NAME.tests.NAME]`: one test stage; they run in the order in which they stand."""
+
+    command: Command
+    limit_s: Seconds = 600.0
+    folder: Inside = "."
+    environment: Environment = Field(default_factory=dict)
+    artifacts: tuple[Inside, ...] = ()
+    tomcat: bool = False
+    tomcat_s: Seconds = 120.0
+    tomcat_home: Path = Path("/usr/share/tomcat10")
