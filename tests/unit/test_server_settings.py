@@ -60,7 +60,17 @@ def test_what_the_example_shows_as_the_default_is_the_default() -> None:
     shown = dict(re.findall(r"^#([a-z_]+) = (.+)$", example(), re.MULTILINE))
     # No default to show: what stands there is one of many.
     examples = {"min_healthy", "server", "ca", "certificate", "key", "url"}
-    examples |= {"command", "reach", "releases", "context", "kept", "before", "after", "on_failure"}
+    examples |= {
+        "webhook_secret_file",
+        "command",
+        "reach",
+        "releases",
+        "context",
+        "kept",
+        "before",
+        "after",
+        "on_failure",
+    }
     for place, info, value in pairs(Settings, tomllib.loads(EVERY_KEY_SET)):
         name = place.rpartition(".")[2]
         if name in shown and name not in examples and value is not None and not info.is_required():

@@ -41,6 +41,7 @@ log = structlog.get_logger(__name__)
 
 _POLL_S = 1.0
 _KEPT = 50
+_MOST_REASON = 2000
 _MANIFEST_VERSION = "Implementation-Version"
 
 
@@ -110,21 +111,28 @@ class Builder:
         return True
 
     async def _build(self, build: Build) -> None:
+        """Do one build to its end; what is left of it goes before that is told."""
         shop = Workshop(self.folder / build.id, self.context)
         try:
-            await self._make(build, shop)
+            release = await self._make(build, shop)
+            stage = Stage.TESTED if release.stage is Stage.TESTED else Stage.READY
+            end: dict[str, object] = {"stage": stage, "digest": release.digest}
         except LeaseLostError:
             raise
         except (BigredError, OSError) as error:
-            async with self.db.read() as db:
-                build = await builds.find(db, build.id) or build
-            await self._change(
-                build, stage=Stage.FAILED, reason=str(error)[:2000], ended_at=time.time()
-            )
+            end = {"stage": Stage.FAILED, "reason": str(error)[:_MOST_REASON]}
         await asyncio.to_thread(shop.clean)
+        async with self.db.read() as db:
+            build = await builds.find(db, build.id) or build
+        await self._change(build, **end, ended_at=time.time())
         await self._tidy()
 
-    async def _make(self, build: Build, shop: Workshop) -> None:
+    async def _make(self, build: Build, shop: Workshop) -> Release:
+        """Give the release of a commit: made now, or by a server that ended just after that."""
+        async with self.db.read() as db:
+            for release in await releases.of_app(db, self.app):
+                if release.commit == build.commit:
+                    return release
         tests = list(self.settings.tests.items())
         names = [name for name, _ in tests]
         goes_on = build.stage is Stage.TESTING and build.test in names and shop.war.exists()
@@ -135,10 +143,7 @@ class Builder:
         for name, settings in tests:
             build = await self._change(build, stage=Stage.TESTING, test=name)
             await shop.test(name, settings, build)
-        release = await self._take_in(build, shop)
-        await self._change(
-            build, stage=release.stage, digest=release.digest, reason="", ended_at=time.time()
-        )
+        return await self._take_in(build, shop)
 
     async def _from_commit(self, build: Build, shop: Workshop) -> Build:
         """Check the commit out and build it."""

@@ -1,0 +1,287 @@
+"""Commits of real repositories become releases; what fails is told, and leaves nothing."""
+
+import asyncio
+import contextlib
+import time
+import zipfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from tests.support.processes import living
+from tests.support.repositories import GitRepository, HgRepository, call
+
+from bigred_broker.config import parse
+from bigred_server.journal import builds, releases
+from bigred_server.journal.database import Database
+from bigred_server.journal.sole import Sole
+from bigred_server.pipeline.build import Build
+from bigred_server.pipeline.builder import Builder
+from bigred_server.pipeline.store import Store
+from bigred_server.release import Release, Stage
+from bigred_server.settings import AppSettings, Settings, example
+
+_ENDED = frozenset({Stage.READY, Stage.TESTED, Stage.FAILED, Stage.SUPERSEDED})
+
+
+@dataclass
+class Works:
+    """A builder with a journal and a store of its own; `told` is all that it told."""
+
+    builder: Builder
+    db: Database
+    told: list[Build] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hand_in(self, commit: str, who: str = "ada") -> Build:
+        async with self.db.write() as db:
+            build, _ = await builds.hand_in(db, "shop", commit, "main", who, time.time())
+        self.builder.wake()
+        return build
+
+    async def ended(self, build: Build, within_s: float = 30.0) -> Build:
+        async with asyncio.timeout(within_s):
+            while True:
+                self.changed.clear()
+                async with self.db.read() as db:
+                    found = await builds.find(db, build.id)
+                assert found is not None
+                if found.stage in _ENDED:
+                    return found
+                await self.changed.wait()
+
+    async def release(self, build: Build) -> Release:
+        async with self.db.read() as db:
+            found = await releases.find(db, "shop", build.digest or "")
+        assert found is not None
+        return found
+
+    def log(self, build: Build, name: str = "build") -> str:
+        return (self.builder.folder / build.id / "logs" / f"{name}.log").read_text()
+
+    def is_clean(self) -> bool:
+        return not [
+            path
+            for path in self.builder.folder.glob("b-*/*")
+            if path.name not in ("logs", "artifacts")
+        ]
+
+
+@contextlib.asynccontextmanager
+async def works(
+    folder: Path, central: Path, vcs: str = "git", **more: object
+) -> AsyncIterator[Works]:
+    settings = parse(example(), Settings, "example").apps["shop"]
+    told: dict[str, object] = {
+        "build": {
+            "repository": str(central),
+            "vcs": vcs,
+            "command": ["./build.sh"],
+            "artifact": "*.war",
+            "limit_s": 30.0,
+        },
+    }
+    app = AppSettings.model_validate({**settings.model_dump(), **told, **more})
+    assert app.build is not None
+    db = await Database.open(folder / "bigred.db")
+    builder = Builder(
+        "shop",
+        app,
+        app.build,
+        "/shop",
+        db,
+        Store(folder / "releases"),
+        Sole(),
+        folder / "builds",
+        asyncio.Semaphore(1),
+        lambda _build: None,
+    )
+    site = Works(builder, db)
+
+    def tell(build: Build) -> None:
+        site.told.append(build)
+        site.changed.set()
+
+    builder.tell = tell
+    running = asyncio.create_task(builder.run())
+    try:
+        yield site
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await db.close()
+
+
+async def test_a_commit_of_git_becomes_a_ready_release_with_its_tags_version(
+    tmp_path: Path,
+) -> None:
+    repository = GitRepository.made(tmp_path)
+    commit = repository.commit("say 'hello'; $(rm -rf /) `id` \"x\" & | ü")
+    repository.tag("v1.4.2")
+    call("git", "push", "-q", "--tags", "origin", "main", folder=repository.desk)
+    async with works(tmp_path, repository.central) as site:
+        done = await site.ended(await site.hand_in(commit))
+        assert (done.stage, done.reason) == (Stage.READY, "")
+        found = await site.release(done)
+        assert (found.version, found.commit, found.author) == ("1.4.2", commit, "Ada")
+        assert found.message == "say 'hello'; $(rm -rf /) `id` \"x\" & | ü"
+        with zipfile.ZipFile(site.builder.store.get(found.digest)) as war:
+            assert war.read("WEB-INF/version.txt") == b"1.4.2"
+        assert site.is_clean()
+        stages = [one.stage for one in site.told]
+        assert stages[0] is Stage.BUILDING
+        assert stages[-1] is Stage.READY
+
+
+async def test_a_commit_of_mercurial_becomes_a_ready_release(tmp_path: Path) -> None:
+    repository = HgRepository.made(tmp_path)
+    commit = repository.commit("first; $(false)")
+    repository.tag("1.0")
+    second = repository.push("second").commit
+    async with works(tmp_path, repository.central, "hg") as site:
+        done = await site.ended(await site.hand_in(commit))
+        assert (done.stage, done.reason, done.author) == (Stage.READY, "", "Ada")
+        done = await site.ended(await site.hand_in(second))
+        found = await site.release(done)
+        assert (found.commit, found.message) == (second, "second")
+        assert found.version.startswith("1.0-")
+
+
+async def test_stages_run_in_their_order_and_their_artifacts_are_kept(tmp_path: Path) -> None:
+    repository = GitRepository.made(tmp_path)
+    commit = repository.push("one").commit
+    tests = {
+        "zuerst": {
+            "command": ["sh", "-c", 'echo "$LEVEL $BIGRED_COMMIT" >report.txt; echo tested'],
+            "environment": {"LEVEL": "full; id"},
+            "artifacts": ["report.txt", "no*such"],
+        },
+        "after": {"command": ["grep", "-q", "full", "report.txt"], "folder": "."},
+    }
+    async with works(tmp_path, repository.central, tests=tests, promote="by_hand") as site:
+        done = await site.ended(await site.hand_in(commit))
+        assert (done.stage, done.test) == (Stage.TESTED, "after")
+        assert (await site.release(done)).stage is Stage.TESTED
+        assert site.log(done, "zuerst") == "tested\n"
+        report = site.builder.folder / done.id / "artifacts" / "zuerst" / "report.txt"
+        assert report.read_text() == f"full; id {commit}\n"
+        assert [one.test for one in site.told if one.stage is Stage.TESTING] == ["zuerst", "after"]
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "reason"),
+    [
+        ({"build": "exit 7"}, {}, "the build failed: ended with 7; see "),
+        ({"build": "true"}, {}, "the build left nothing as *.war, and not one WAR"),
+        ({"build": "echo no >app.war"}, {}, "no WAR, it can't be read as a zip"),
+        ({"build": "exec sleep 600"}, {"limit_s": 0.5}, "the build failed: not done within 0.5 s"),
+    ],
+)
+async def test_a_build_that_fails_says_why_and_deploys_nothing(
+    tmp_path: Path, change: dict[str, str], more: dict[str, object], reason: str
+) -> None:
+    repository = GitRepository.made(tmp_path)
+    repository.write("build.sh", f"#!/bin/sh\n{change['build']}\n")
+    commit = repository.push("bad").commit
+    build = {
+        "repository": str(repository.central),
+        "command": ["./build.sh"],
+        "artifact": "*.war",
+        **more,
+    }
+    async with works(tmp_path, repository.central, build=build) as site:
+        done = await site.ended(await site.hand_in(commit))
+        assert done.stage is Stage.FAILED
+        assert reason in done.reason
+        assert done.digest is None
+        assert site.is_clean()
+        async with site.db.read() as db:
+            assert await releases.of_app(db, "shop") == []
+
+
+async def test_a_test_that_leaves_a_daemon_leaves_none(tmp_path: Path) -> None:
+    mark = f"mark-{tmp_path.name}"
+    repository = GitRepository.made(tmp_path)
+    commit = repository.push("daemon").commit
+    sleeps = f"import time; time.sleep(600)  # {mark}"
+    tests = {"smoke": {"command": ["sh", "-c", f"setsid -f python3 -c '{sleeps}' & exit 0"]}}
+    async with works(tmp_path, repository.central, tests=tests) as site:
+        done = await site.ended(await site.hand_in(commit))
+        assert done.stage is Stage.READY
+        assert living(mark) == []
+
+
+async def test_a_submodule_is_checked_out_too(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    library = GitRepository.made(tmp_path / "lib")
+    library.push("library")
+    repository = GitRepository.made(tmp_path)
+    add = ("submodule", "--quiet", "add", str(library.central), "lib")
+    call("git", "-c", "protocol.file.allow=always", *add, folder=repository.desk)
+    repository.write(
+        "build.sh", "#!/bin/sh\ntest -f lib/page.txt && python3 -m zipfile -c a.war lib\n"
+    )
+    commit = repository.push("with a library").commit
+    async with works(tmp_path, repository.central) as site:
+        done = await site.ended(await site.hand_in(commit))
+        assert (done.stage, done.reason) == (Stage.READY, "")
+
+
+async def test_a_commit_that_is_not_there_is_told(tmp_path: Path) -> None:
+    repository = GitRepository.made(tmp_path)
+    repository.push("one")
+    async with works(tmp_path, repository.central) as site:
+        done = await site.ended(await site.hand_in("f" * 40))
+        assert done.stage is Stage.FAILED
+        assert "git fetch failed: " in done.reason
+
+
+async def test_newer_commits_supersede_those_that_wait_and_none_is_lost(tmp_path: Path) -> None:
+    repository = GitRepository.made(tmp_path)
+    gate = tmp_path / "gate"
+    waits = f"while [ ! -e {gate} ]; do sleep 0.05; done"
+    packs = "python3 -m zipfile -c a.war page.txt"
+    repository.write("build.sh", f"#!/bin/sh\n{waits}\n{packs}\n")
+    commits = [repository.push(f"change {number}").commit for number in range(5)]
+    async with works(tmp_path, repository.central) as site:
+        first = await site.hand_in(commits[0])
+        async with asyncio.timeout(20):
+            while not site.told:
+                await site.changed.wait()
+        others = [await site.hand_in(commit) for commit in commits[1:]]
+        again = await site.hand_in(commits[2])
+        assert again.id == others[1].id
+        gate.touch()
+        ended = [await site.ended(build) for build in (first, *others)]
+        assert [one.stage for one in ended] == [
+            Stage.READY,
+            *[Stage.SUPERSEDED] * 3,
+            Stage.READY,
+        ]
+        assert [one.number for one in ended] == [1, 2, 3, 4, 5]
+
+
+async def test_the_next_server_goes_on_at_the_stage_that_was_interrupted(tmp_path: Path) -> None:
+    repository = GitRepository.made(tmp_path)
+    commit = repository.push("one").commit
+    gate, runs = tmp_path / "gate", tmp_path / "runs"
+    waits = f"echo {{}} >>{runs}; while [ ! -e {gate} ]; do sleep 0.05; done"
+    tests = {
+        "unit": {"command": ["sh", "-c", f"echo unit >>{runs}"]},
+        "slow": {"command": ["sh", "-c", waits.format("slow")]},
+    }
+    async with works(tmp_path, repository.central, tests=tests) as site:
+        build = await site.hand_in(commit)
+        async with asyncio.timeout(20):
+            while not (runs.exists() and "slow" in runs.read_text()):
+                site.changed.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.05):
+                        await site.changed.wait()
+    gate.touch()
+    async with works(tmp_path, repository.central, tests=tests) as site:
+        done = await site.ended(build)
+        assert done.stage is Stage.READY
+    assert runs.read_text().split() == ["unit", "slow", "slow"]
