@@ -30,6 +30,7 @@ from bigred_server.settings import AppSettings, ServerSettings, Settings
 from bigred_server.tomcat.hosts import Hosts as NodeHosts
 from bigred_server.tomcat.probe import client
 from bigred_server.witness.stand import Stand, stand_of
+from bigred_server.works import works_of
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +84,7 @@ class Server:
         self._controllers = {
             name: self._controller(name, app, store) for name, app in settings.apps.items()
         }
+        self._works = works_of(settings, taken, store, self._fleets, self._desk.publish_event)
         self._presses = Presses(settings, taken.db, self._fleets, taken.run, self._wake)
 
     def _controller(self, name: str, app: AppSettings, store: Store) -> Controller:
@@ -126,6 +128,7 @@ class Server:
 
     def _wake(self, app: str) -> None:
         self._controllers[app].wake()
+        self._works.wake(app)
 
     def _state_of(self, app: str) -> AppState | None:
         told_at_s, state = self._states.get(app, (float("-inf"), None))
@@ -161,7 +164,7 @@ class Server:
                 tasks.create_task(self._desk.run(self._presses)),
                 *(tasks.create_task(each.run()) for each in self._controllers.values()),
                 *(tasks.create_task(each.run()) for each in self._stands.values()),
-                *map(tasks.create_task, api),
+                *map(tasks.create_task, (*self._works.tasks(), *api)),
             ]
             log.info("the server runs", apps=list(self._controllers))
             await stopped.wait()

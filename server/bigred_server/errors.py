@@ -60,6 +60,10 @@ class BuildError(BigredError, RuntimeError):
     """A commit could not be built or tested."""
 
 
+class WebhookError(BigredError, ValueError):
+    """A webhook's body is not what its sender says it is."""
+
+
 class SeriesError(BigredError, RuntimeError):
     """A business metric could not be read."""
 

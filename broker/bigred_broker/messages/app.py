@@ -118,12 +118,13 @@ class AppState(Message):
 
 
 class AppEventType(StrEnum):
-    """What can happen to an app."""
+    """What can happen to an app. BUILD: a commit that was handed in came a stage further."""
 
     PHASE = "phase"
     NODE = "node"
     ACT = "act"
     CANDIDATE = "candidate"
+    BUILD = "build"
     FINDING = "finding"
     VERDICT = "verdict"
 

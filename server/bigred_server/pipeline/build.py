@@ -39,6 +39,26 @@ class Build:
     ended_at: float | None = None
 
 
+def told(build: Build) -> str:
+    """Say where a build stands."""
+    what = f"build {build.number} of {build.commit[:12]}"
+    if build.author:
+        what += f" by {build.author}"
+    match build.stage:
+        case Stage.TESTING:
+            return f"{what} is being tested: {build.test}"
+        case Stage.READY:
+            return f"{what} is ready as {build.version}"
+        case Stage.TESTED:
+            return f"{what} is tested as {build.version}, and waits to be promoted"
+        case Stage.FAILED:
+            return f"{what} failed: {build.reason}"
+        case Stage.SUPERSEDED:
+            return f"{what} is superseded: {build.reason}"
+        case _:
+            return f"{what} is {build.stage}"
+
+
 def is_commit(text: str) -> bool:
     """Say whether a text names a commit: 7 to 64 hexadecimal digits."""
     return _COMMIT.fullmatch(text) is not None

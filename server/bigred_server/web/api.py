@@ -10,7 +10,7 @@ from bigred_broker.messages import AppState
 from bigred_server.journal.database import Database
 from bigred_server.pipeline.store import Store
 from bigred_server.settings import Settings
-from bigred_server.web import asking, looking
+from bigred_server.web import asking, handing, looking
 from bigred_server.web.door import HEALTH, Door
 from bigred_server.web.house import House, Viewer
 from bigred_server.web.troubles import DOCUMENTED, answer_them
@@ -38,7 +38,8 @@ def build(
     answer_them(app)
     app.add_api_route(HEALTH, _health, include_in_schema=False)
     app.add_api_route(f"{PREFIX}/openapi.json", _openapi, include_in_schema=False)
-    for router in (looking.router, asking.router):
+    app.include_router(handing.signed, prefix=PREFIX, responses=DOCUMENTED)
+    for router in (looking.router, asking.router, handing.router):
         app.include_router(
             router, prefix=PREFIX, dependencies=[Security(_BEARER)], responses=DOCUMENTED
         )

@@ -1,5 +1,6 @@
 """The door of the HTTP API: nobody comes in without a token, and nothing that is too big."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -13,9 +14,11 @@ from bigred_server.web.caller import caller_of
 
 HEALTH = "/healthz"
 MAX_BODY = 16 * 1024
+# Webhooks bear no token but a signature over their body, and tell of every commit in a push.
+_WEBHOOK = re.compile(r"/api/v1/apps/[^/]+/webhooks/[^/]+")
+MAX_WEBHOOK = 5 * 1024 * 1024
 
 NO_TOKEN = "a token is needed, as: Authorization: Bearer TOKEN; `bigred token` makes one"  # noqa: S105
-TOO_BIG = f"the body is over the limit of {MAX_BODY} bytes"
 
 
 class Door:
@@ -31,16 +34,29 @@ class Door:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        if scope["method"] == "POST" and _WEBHOOK.fullmatch(scope["path"]):
+            await self._let_in(scope, receive, send, MAX_WEBHOOK)
+            return
         caller = caller_of(headers.get("authorization", ""), self._tokens)
         if caller is None:
             refusal = _no(HTTPStatus.UNAUTHORIZED, NO_TOKEN)
             refusal.headers["WWW-Authenticate"] = "Bearer"
             await refusal(scope, receive, send)
-        elif _length(headers) > MAX_BODY:
-            await _no(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_BIG)(scope, receive, send)
         else:
             scope.setdefault("state", {})["caller"] = caller
-            await self._app(scope, _bounded(receive), send)
+            await self._let_in(scope, receive, send, MAX_BODY)
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
+        if _length(Headers(scope=scope)) > most:
+            refusal = _no(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_big(most))
+            await refusal(scope, receive, send)
+        else:
+            await self._app(scope, _bounded(receive, most), send)
+
+
+def too_big(most: int) -> str:
+    """Say that a body is too big."""
+    return f"the body is over the limit of {most} bytes"
 
 
 def _length(headers: Headers) -> int:
@@ -48,16 +64,16 @@ def _length(headers: Headers) -> int:
     return int(told) if told.isascii() and told.isdigit() else 0
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, most: int) -> Receive:
     """Bound a body whose length nobody told."""
-    left = MAX_BODY
+    left = most
 
     async def bounded() -> Message:
         nonlocal left
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_BIG)
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_big(most))
         return message
 
     return bounded

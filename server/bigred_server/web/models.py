@@ -9,6 +9,7 @@ from bigred_broker.messages import Phase
 from bigred_server.journal.acts import ActRecord
 from bigred_server.journal.deployments import Record
 from bigred_server.journal.events import EventRecord
+from bigred_server.pipeline.build import Build
 from bigred_server.release import Release, Stage
 from bigred_server.rollout.command import Command
 from bigred_server.rollout.held import HeldFor
@@ -149,6 +150,60 @@ class WholeDeployment(DeploymentShown):
             ],
             receipt=record.receipt,
         )
+
+
+class BuildShown(Shown):
+    """A build: a commit that was handed in, and where it stands; `digest` of its release."""
+
+    id: str
+    number: int
+    app: str
+    commit: str
+    branch: str
+    who: str
+    stage: Stage
+    test: str
+    reason: str
+    author: str
+    message: str
+    version: str
+    digest: str | None
+    handed_in_at: str
+    started_at: str | None
+    ended_at: str | None
+
+    @classmethod
+    def of(cls, build: Build) -> "BuildShown":
+        """Show a build."""
+        return cls(
+            **{
+                **_known(cls, build),
+                "handed_in_at": utc(build.handed_in_at),
+                "started_at": utc(build.started_at) if build.started_at else None,
+                "ended_at": utc(build.ended_at) if build.ended_at else None,
+            }
+        )
+
+
+class CommitIn(Asked):
+    """The newest commit of a branch, just pushed, and by whom."""
+
+    branch: Annotated[str, Field(min_length=1, max_length=200)]
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
+    who: Annotated[str, Field(max_length=64)] = ""
+
+
+class Commits(Asked):
+    """What was pushed, the oldest first."""
+
+    commits: Annotated[list[CommitIn], Field(min_length=1, max_length=100)]
+
+
+class HandedIn(Shown):
+    """What was made of it, and the same as a sentence."""
+
+    builds: list[BuildShown]
+    text: str
 
 
 class Wish(Asked):

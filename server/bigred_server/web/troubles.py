@@ -16,6 +16,7 @@ from bigred_server.errors import (
     ReleaseError,
     UnknownAppError,
     UnknownReleaseError,
+    WebhookError,
 )
 from bigred_server.web.models import Trouble
 
@@ -27,6 +28,7 @@ _STATUS: tuple[tuple[type[BigredError], HTTPStatus], ...] = (
     (UnknownReleaseError, HTTPStatus.NOT_FOUND),
     (ReleaseError, HTTPStatus.CONFLICT),
     (DeploymentError, HTTPStatus.CONFLICT),
+    (WebhookError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 _NO_JOURNAL = "the journal can't be used just now; try again in a moment"
 _OURS = "something is wrong with the server; its log tells what"

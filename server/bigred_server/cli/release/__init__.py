@@ -4,17 +4,18 @@ import click
 
 from bigred_server.cli.release.clear import clear
 from bigred_server.cli.release.list import list_
+from bigred_server.cli.release.promote import promote, reject
 from bigred_server.cli.release.prune import prune
 from bigred_server.cli.release.show import show
 
 
 @click.group("release")
 def command() -> None:
-    """List, show, clear and prune releases.
+    """List, show, promote, clear and prune releases.
 
     A release is named by its version, or by 8 or more digits that its SHA-256 begins with.
     """
 
 
-for verb in (list_, show, clear, prune):
+for verb in (list_, show, promote, reject, clear, prune):
     command.add_command(verb)

@@ -1,0 +1,90 @@
+"""`bigred build`: what was handed in, and what became of it."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from bigred_server.cli import page
+from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
+from bigred_server.journal import builds
+from bigred_server.pipeline.build import Build, told
+from bigred_server.settings import Settings
+from bigred_server.web.models import BuildShown
+from bigred_server.works import builds_folder
+
+_HEADINGS = ("build", "stage", "commit", "by", "version", "handed in", "seconds")
+_COMMIT = 12
+_WIDEST = 20
+
+
+@click.group("build")
+def command() -> None:
+    """List builds, and read their logs. A build is one commit on its way to a release."""
+
+
+@command.command("list")
+@click.option("--limit", "-n", default=20, show_default=True, help="How many, the newest first.")
+@click.option("--json", "as_json", is_flag=True, help="Print them as the HTTP API gives them.")
+@app_option
+@config_option
+def list_(limit: int, as_json: bool, app: str | None, config: Path | None) -> None:
+    """List the builds of an app, the newest first."""
+    settings = settings_of(config)
+    name = pick_app(settings, app)
+    found = run(_known(settings, name, limit))
+    if as_json:
+        click.echo(json.dumps([BuildShown.of(one).model_dump() for one in found], indent=2))
+    elif not found:
+        click.echo(f"no commit of {name} was handed in yet; see: bigred hook install --help")
+    else:
+        reasons = ["", *(page.plain(one.reason) for one in found)]
+        lines = page.columns([_HEADINGS, *map(_row, found)])
+        for line, reason in zip(lines, reasons, strict=True):
+            click.echo(line)
+            if reason:
+                page.write(f"    {reason}", indent=4)
+
+
+@command.command("log")
+@click.argument("number", type=int)
+@click.argument("stage", default="build")
+@app_option
+@config_option
+def log(number: int, stage: str, app: str | None, config: Path | None) -> None:
+    """Print what build NUMBER printed: the build command, or the test stage that is named."""
+    settings = settings_of(config)
+    name = pick_app(settings, app)
+    found = next((one for one in run(_known(settings, name, 1000)) if one.number == number), None)
+    if found is None:
+        raise click.ClickException(f"there is no build {number} of {name}; see: bigred build list")
+    folder = builds_folder(settings.server.state, name) / found.id / "logs"
+    there = sorted(path.stem for path in folder.glob("*.log"))
+    if stage not in there:
+        kept = f"there is: {', '.join(there)}" if there else "none is kept on this machine"
+        raise click.ClickException(f"{told(found)}; it has no log {stage!r}; {kept}")
+    with (folder / f"{stage}.log").open("rb") as file:
+        shutil.copyfileobj(file, sys.stdout.buffer)
+
+
+def _row(build: Build) -> tuple[str, ...]:
+    took = "-"
+    if build.started_at and build.ended_at:
+        took = f"{build.ended_at - build.started_at:.1f}"
+    stage = f"{build.stage}: {build.test}" if build.test and not build.digest else build.stage
+    return (
+        str(build.number),
+        stage,
+        build.commit[:_COMMIT],
+        page.plain(build.author or build.who, _WIDEST) or "-",
+        page.plain(build.version, _WIDEST) or "-",
+        page.moment(build.handed_in_at),
+        took,
+    )
+
+
+async def _known(settings: Settings, app: str, limit: int) -> list[Build]:
+    async with journal(settings) as db, db.read() as connection:
+        return await builds.of_app(connection, app, limit=limit)
