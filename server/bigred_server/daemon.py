@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 import httpx2
 import structlog
 
-from bigred_broker.messages import AppState
+from bigred_broker.messages import AppEvent, AppState
 from bigred_server.arming.presses import Presses
 from bigred_server.desk import Desk
 from bigred_server.errors import HaproxyAwayError, HaproxyError, NotRunningError
@@ -19,6 +19,7 @@ from bigred_server.journal import acts, seat
 from bigred_server.journal.database import Place
 from bigred_server.journal.seat import Seat
 from bigred_server.judge.policy import Mode
+from bigred_server.notify.notifier import Notifier
 from bigred_server.pipeline.retention import Retention
 from bigred_server.pipeline.store import Store
 from bigred_server.rollout.act import Kind
@@ -69,6 +70,8 @@ class Server:
         self._settings = settings
         self._seat = taken
         self._desk = Desk(settings, taken.leads)
+        notices = {name: app.notify for name, app in settings.apps.items()}
+        self._notifier = Notifier(notices, taken.db, settings.api.url)
         self._states: dict[str, tuple[float, AppState]] = {}
         self._store = store = release_store(settings.server)
         keeps = {name: app.keep for name, app in settings.apps.items()}
@@ -84,7 +87,9 @@ class Server:
         self._controllers = {
             name: self._controller(name, app, store) for name, app in settings.apps.items()
         }
-        self._works = works_of(settings, taken, store, self._fleets, self._desk.publish_event)
+        self._works = works_of(
+            settings, taken, store, self._fleets, self._desk.publish_event, self._notifier
+        )
         self._presses = Presses(settings, taken.db, self._fleets, taken.run, self._wake)
 
     def _controller(self, name: str, app: AppSettings, store: Store) -> Controller:
@@ -96,7 +101,7 @@ class Server:
             policy=app.policy(),
             strategy=app.strategy,
             adoption=Adoption(name, db, store, app.marker, self._fleets[name].bring),
-            narrator=Narrator(db, self._desk.publish_event),
+            narrator=Narrator(db, self._publish),
             hooks=Hooks(app.hooks, self._settings.server.state / "hooks"),
             witness=self._stands[name],
             lead=self._seat.leads[name],
@@ -125,6 +130,10 @@ class Server:
     def _keep_state(self, state: AppState) -> None:
         self._states[state.app] = (time.monotonic(), state)
         self._desk.keep_state(state)
+
+    def _publish(self, event: AppEvent) -> None:
+        self._desk.publish_event(event)
+        self._notifier.hear(event)
 
     def _wake(self, app: str) -> None:
         self._controllers[app].wake()
@@ -162,6 +171,7 @@ class Server:
             kept = tasks.create_task(self._keep_seat(stopped))
             running = [
                 tasks.create_task(self._desk.run(self._presses)),
+                tasks.create_task(self._notifier.run()),
                 *(tasks.create_task(each.run()) for each in self._controllers.values()),
                 *(tasks.create_task(each.run()) for each in self._stands.values()),
                 *map(tasks.create_task, (*self._works.tasks(), *api)),

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bigred_broker.messages import ReleaseNote
+from bigred_broker.messages import ChangeNote, ReleaseNote
 from bigred_server.errors import UnknownReleaseError
 
 _TOLD = 500
+_TOLD_CHANGES = 10
+_TOLD_OF_CHANGE = 80
 _LEAST_DIGITS = 8
 _NAMED = 10
 
@@ -31,8 +33,21 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True)
+class Change:
+    """One commit: its full id, who made it, and the first line of what it says."""
+
+    commit: str
+    author: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Release:
-    """One release of one app. `marker` is what the running app answers when it is this release."""
+    """One release of one app. `marker` is what the running app answers when it is this release.
+
+    `changes`: the commits that it has and that which was live when it was built has not, the newest
+    first.
+    """
 
     app: str
     digest: str
@@ -44,14 +59,36 @@ class Release:
     author: str = ""
     message: str = ""
     size: int = 0
+    changes: tuple[Change, ...] = ()
 
-    def note(self) -> ReleaseNote:
-        """Give the release as it is told to others; long texts are cut to what a message holds."""
+    def since(self, live: "Release | None") -> list[Change]:
+        """List the changes that the live release has not: it may be newer than when this was built.
+
+        What both were built with is in both lists.
+        """
+        known = {change.commit for change in live.changes} | {live.commit} if live else set()
+        return [change for change in self.changes if change.commit not in known]
+
+    def note(self, live: "Release | None" = None) -> ReleaseNote:
+        """Give the release as it is told to others; long texts are cut to what a message holds.
+
+        With the live one, tell what it changes.
+        """
+        changes = self.since(live) if live else []
         return ReleaseNote(
             digest=self.digest,
             version=self.version,
             author=self.author[:_TOLD],
             message=self.message[:_TOLD],
+            changes=tuple(
+                ChangeNote(
+                    commit=one.commit,
+                    author=one.author[:_TOLD_OF_CHANGE],
+                    message=one.message[:_TOLD_OF_CHANGE],
+                )
+                for one in changes[:_TOLD_CHANGES]
+            ),
+            changed=len(changes),
         )
 
 

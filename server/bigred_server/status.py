@@ -11,6 +11,7 @@ from bigred_broker.messages import (
     NodeState,
     Phase,
     Progress,
+    ReleaseNote,
 )
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage, candidate
@@ -32,6 +33,10 @@ _NODE_STATES = {
     Station.CHECKING: NodeState.CHECKING,
     Station.SERVING: NodeState.SERVING,
 }
+
+_NAMED_CHANGES = 5
+_NAMED_AUTHORS = 3
+_MOST_TEXT = 2000
 
 
 def utc(at: float) -> str:
@@ -65,7 +70,7 @@ def app_state(
         deployment=record.id if record else None,
         release=deployed.note() if deployed else None,
         live=live.note() if live else None,
-        candidate=waiting.note() if waiting and not running else None,
+        candidate=waiting.note(live) if waiting and not running else None,
         progress=Progress(done=len(done), total=len(record.nodes)) if record else None,
         nodes=tuple(
             NodeNote(
@@ -91,7 +96,7 @@ def changes(before: AppState | None, after: AppState, now: float) -> list[AppEve
     waiting = after.candidate
     if waiting is not None and waiting != before.candidate:
         author = f" by {waiting.author}" if waiting.author else ""
-        text = f"{waiting.version}{author} is ready to be deployed"
+        text = f"{waiting.version}{author} is ready to be deployed{_what(waiting)}"
         news.append(_event(after, now, AppEventType.CANDIDATE, text))
     known = {node.name: node for node in before.nodes}
     for node in after.nodes:
@@ -99,6 +104,27 @@ def changes(before: AppState | None, after: AppState, now: float) -> list[AppEve
         if was is not None and was.state is not node.state:
             news.append(_event(after, now, AppEventType.NODE, node.state.value, node.name))
     return news
+
+
+def _what(waiting: ReleaseNote) -> str:
+    """Say what a candidate changes, where that is known."""
+    if not waiting.changed:
+        return ""
+    lines = [f"{one.message} ({one.author})" for one in waiting.changes[:_NAMED_CHANGES]]
+    more = f"; and {waiting.changed - len(lines)} more" if waiting.changed > len(lines) else ""
+    return f", with {changes_text(waiting)}: {'; '.join(lines)}{more}"
+
+
+def changes_text(note: ReleaseNote) -> str:
+    """Say how much a release changes, and by whom: "3 changes by Ada and Linus"."""
+    counted = "1 change" if note.changed == 1 else f"{note.changed} changes"
+    authors = list(dict.fromkeys(change.author for change in note.changes if change.author))
+    if not authors:
+        return counted
+    if len(authors) > _NAMED_AUTHORS:
+        authors = [*authors[:_NAMED_AUTHORS], "others"]
+    names = authors[0] if len(authors) == 1 else f"{', '.join(authors[:-1])} and {authors[-1]}"
+    return f"{counted} by {names}"
 
 
 def _event(
@@ -111,7 +137,7 @@ def _event(
         deployment=state.deployment,
         phase=state.phase,
         node=node,
-        text=text,
+        text=text[:_MOST_TEXT],
     )
 
 

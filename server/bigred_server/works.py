@@ -9,6 +9,7 @@ from pathlib import Path
 from bigred_broker.messages import AppEvent, AppEventType
 from bigred_server.arming.continuous import Continuous
 from bigred_server.journal.seat import Seat
+from bigred_server.notify.notifier import Notifier
 from bigred_server.pipeline.build import Build, told
 from bigred_server.pipeline.builder import Builder
 from bigred_server.pipeline.store import Store
@@ -29,7 +30,8 @@ class Works:
 
     def tasks(self) -> list[Coroutine[None, None, None]]:
         """Give what is to be run until the server stops."""
-        return [each.run() for each in (*self.builders.values(), *self.continuous)]
+        building = [each.run() for each in self.builders.values()]
+        return [*building, *(each.run() for each in self.continuous)]
 
     def wake(self, app: str) -> None:
         """Have an app's builder look at once."""
@@ -48,6 +50,7 @@ def works_of(
     store: Store,
     fleets: Mapping[str, Fleet],
     publish: Callable[[AppEvent], None],
+    notifier: Notifier,
 ) -> Works:
     """Put the works of a server together; `publish` tells subscribers, and must not block."""
     slots = asyncio.Semaphore(settings.server.builds)
@@ -55,6 +58,7 @@ def works_of(
 
     def tell(build: Build) -> None:
         publish(event_of(build, time.time()))
+        notifier.hear_build(build)
 
     builders = {
         name: Builder(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.processes import living
-from tests.support.repositories import GitRepository, HgRepository, call
+from tests.support.repositories import Repository, call
 
 from bigred_broker.config import parse
 from bigred_server.journal import builds, releases
@@ -117,10 +117,8 @@ async def works(
 async def test_a_commit_of_git_becomes_a_ready_release_with_its_tags_version(
     tmp_path: Path,
 ) -> None:
-    repository = GitRepository.made(tmp_path)
-    commit = repository.commit("say 'hello'; $(rm -rf /) `id` \"x\" & | ü")
-    repository.tag("v1.4.2")
-    call("git", "push", "-q", "--tags", "origin", "main", folder=repository.desk)
+    repository = Repository.made("git", tmp_path)
+    commit = repository.push("say 'hello'; $(rm -rf /) `id` \"x\" & | ü", "v1.4.2").commit
     async with works(tmp_path, repository.central) as site:
         done = await site.ended(await site.hand_in(commit))
         assert (done.stage, done.reason) == (Stage.READY, "")
@@ -136,9 +134,8 @@ async def test_a_commit_of_git_becomes_a_ready_release_with_its_tags_version(
 
 
 async def test_a_commit_of_mercurial_becomes_a_ready_release(tmp_path: Path) -> None:
-    repository = HgRepository.made(tmp_path)
-    commit = repository.commit("first; $(false)")
-    repository.tag("1.0")
+    repository = Repository.made("hg", tmp_path)
+    commit = repository.commit("first; $(false)", "1.0")
     second = repository.push("second").commit
     async with works(tmp_path, repository.central, "hg") as site:
         done = await site.ended(await site.hand_in(commit))
@@ -149,8 +146,25 @@ async def test_a_commit_of_mercurial_becomes_a_ready_release(tmp_path: Path) -> 
         assert found.version.startswith("1.0-")
 
 
+@pytest.mark.parametrize("vcs", ["git", "hg"])
+async def test_a_release_knows_what_changed_since_the_live_one(tmp_path: Path, vcs: str) -> None:
+    repository = Repository.made(vcs, tmp_path)
+    first = repository.push("first").commit
+    async with works(tmp_path, repository.central, vcs) as site:
+        done = await site.ended(await site.hand_in(first))
+        async with site.db.write() as db:
+            await releases.make_live(db, "shop", done.digest or "")
+        repository.commit("second")
+        newest = repository.push("third").commit
+        found = await site.release(await site.ended(await site.hand_in(newest)))
+        assert [(one.message, one.author) for one in found.changes] == [
+            ("third", "Ada"),
+            ("second", "Ada"),
+        ]
+
+
 async def test_stages_run_in_their_order_and_their_artifacts_are_kept(tmp_path: Path) -> None:
-    repository = GitRepository.made(tmp_path)
+    repository = Repository.made("git", tmp_path)
     commit = repository.push("one").commit
     tests = {
         "zuerst": {
@@ -182,8 +196,8 @@ async def test_stages_run_in_their_order_and_their_artifacts_are_kept(tmp_path: 
 async def test_a_build_that_fails_says_why_and_deploys_nothing(
     tmp_path: Path, change: dict[str, str], more: dict[str, object], reason: str
 ) -> None:
-    repository = GitRepository.made(tmp_path)
-    repository.write("build.sh", f"#!/bin/sh\n{change['build']}\n")
+    repository = Repository.made("git", tmp_path)
+    repository.write({"build.sh": f"#!/bin/sh\n{change['build']}\n"})
     commit = repository.push("bad").commit
     build = {
         "repository": str(repository.central),
@@ -203,7 +217,7 @@ async def test_a_build_that_fails_says_why_and_deploys_nothing(
 
 async def test_a_test_that_leaves_a_daemon_leaves_none(tmp_path: Path) -> None:
     mark = f"mark-{tmp_path.name}"
-    repository = GitRepository.made(tmp_path)
+    repository = Repository.made("git", tmp_path)
     commit = repository.push("daemon").commit
     sleeps = f"import time; time.sleep(600)  # {mark}"
     tests = {"smoke": {"command": ["sh", "-c", f"setsid -f python3 -c '{sleeps}' & exit 0"]}}
@@ -214,15 +228,13 @@ async def test_a_test_that_leaves_a_daemon_leaves_none(tmp_path: Path) -> None:
 
 
 async def test_a_submodule_is_checked_out_too(tmp_path: Path) -> None:
-    (tmp_path / "lib").mkdir()
-    library = GitRepository.made(tmp_path / "lib")
+    library = Repository.made("git", tmp_path / "lib")
     library.push("library")
-    repository = GitRepository.made(tmp_path)
+    repository = Repository.made("git", tmp_path)
     add = ("submodule", "--quiet", "add", str(library.central), "lib")
     call("git", "-c", "protocol.file.allow=always", *add, folder=repository.desk)
-    repository.write(
-        "build.sh", "#!/bin/sh\ntest -f lib/page.txt && python3 -m zipfile -c a.war lib\n"
-    )
+    packs = "#!/bin/sh\ntest -f lib/notes && python3 -m zipfile -c a.war lib\n"
+    repository.write({"build.sh": packs})
     commit = repository.push("with a library").commit
     async with works(tmp_path, repository.central) as site:
         done = await site.ended(await site.hand_in(commit))
@@ -230,7 +242,7 @@ async def test_a_submodule_is_checked_out_too(tmp_path: Path) -> None:
 
 
 async def test_a_commit_that_is_not_there_is_told(tmp_path: Path) -> None:
-    repository = GitRepository.made(tmp_path)
+    repository = Repository.made("git", tmp_path)
     repository.push("one")
     async with works(tmp_path, repository.central) as site:
         done = await site.ended(await site.hand_in("f" * 40))
@@ -239,11 +251,11 @@ async def test_a_commit_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 async def test_newer_commits_supersede_those_that_wait_and_none_is_lost(tmp_path: Path) -> None:
-    repository = GitRepository.made(tmp_path)
+    repository = Repository.made("git", tmp_path)
     gate = tmp_path / "gate"
     waits = f"while [ ! -e {gate} ]; do sleep 0.05; done"
-    packs = "python3 -m zipfile -c a.war page.txt"
-    repository.write("build.sh", f"#!/bin/sh\n{waits}\n{packs}\n")
+    packs = "python3 -m zipfile -c a.war notes"
+    repository.write({"build.sh": f"#!/bin/sh\n{waits}\n{packs}\n"})
     commits = [repository.push(f"change {number}").commit for number in range(5)]
     async with works(tmp_path, repository.central) as site:
         first = await site.hand_in(commits[0])
@@ -264,7 +276,7 @@ async def test_newer_commits_supersede_those_that_wait_and_none_is_lost(tmp_path
 
 
 async def test_the_next_server_goes_on_at_the_stage_that_was_interrupted(tmp_path: Path) -> None:
-    repository = GitRepository.made(tmp_path)
+    repository = Repository.made("git", tmp_path)
     commit = repository.push("one").commit
     gate, runs = tmp_path / "gate", tmp_path / "runs"
     waits = f"echo {{}} >>{runs}; while [ ! -e {gate} ]; do sleep 0.05; done"

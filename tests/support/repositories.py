@@ -1,20 +1,21 @@
-"""Repositories of a small app, git's and Mercurial's, and pushes to them."""
+"""Repositories, git's and Mercurial's: one that is pushed to, and a working copy beside it."""
 
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-BUILD = """#!/bin/sh
 # Packs a WAR that says which release it is.
+BUILD = """#!/bin/sh
 set -e
 mkdir -p out/META-INF out/WEB-INF
 printf 'Manifest-Version: 1.0\\r\\nImplementation-Version: %s\\r\\n\\r\\n' "$BIGRED_VERSION" \
   >out/META-INF/MANIFEST.MF
 printf '%s' "$BIGRED_VERSION" >out/WEB-INF/version.txt
-cat page.txt >out/page.txt
+cat notes >out/notes
 cd out
-python3 -m zipfile -c ../app.war META-INF WEB-INF page.txt
+python3 -m zipfile -c ../app.war META-INF WEB-INF notes
 """
 _ENVIRONMENT = {
     "GIT_AUTHOR_NAME": "Ada",
@@ -25,21 +26,7 @@ _ENVIRONMENT = {
     "HGUSER": "Ada <ada@example.org>",
     "HGRCPATH": "",
 }
-
-
-def call(*argv: str, folder: Path) -> str:
-    """Run a program that must succeed; give what it prints."""
-    done = subprocess.run(
-        argv,
-        cwd=folder,
-        env={**os.environ, **_ENVIRONMENT},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
-    return done.stdout
+_DEADLINE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,85 +38,71 @@ class Pushed:
 
 
 @dataclass(frozen=True)
-class GitRepository:
-    """A bare repository `central`, and a working copy `desk` that is pushed from."""
+class Repository:
+    """`central` is pushed to, from the working copy `desk`. `vcs`: "git" or "hg"."""
 
+    vcs: str
     central: Path
     desk: Path
 
     @classmethod
-    def made(cls, folder: Path) -> "GitRepository":
-        """Make both, with the app's first commit not yet pushed."""
-        made = cls(folder / "central.git", folder / "desk")
-        call("git", "init", "-q", "--bare", "-b", "main", str(made.central), folder=folder)
-        call("git", "init", "-q", "-b", "main", str(made.desk), folder=folder)
-        call("git", "remote", "add", "origin", str(made.central), folder=made.desk)
-        made.write("build.sh", BUILD).chmod(0o755)
+    def made(cls, vcs: str, folder: Path, files: Mapping[str, str] | None = None) -> "Repository":
+        """Make both; the files are there and not committed yet."""
+        folder.mkdir(parents=True, exist_ok=True)
+        made = cls(vcs, folder / "central", folder / "desk")
+        if vcs == "git":
+            call("git", "init", "-q", "--bare", "-b", "main", str(made.central), folder=folder)
+            call("git", "init", "-q", "-b", "main", str(made.desk), folder=folder)
+            call("git", "remote", "add", "origin", str(made.central), folder=made.desk)
+        else:
+            call("hg", "init", str(made.central), folder=folder)
+            call("hg", "clone", "-q", str(made.central), str(made.desk), folder=folder)
+        made.write(files or {"build.sh": BUILD})
         return made
 
-    def write(self, name: str, text: str) -> Path:
-        """Write a file of the working copy."""
-        path = self.desk / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
+    def write(self, files: Mapping[str, str]) -> None:
+        """Write files of the working copy; scripts can be run."""
+        for name, text in files.items():
+            path = self.desk / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            if path.suffix == ".sh":
+                path.chmod(0o755)
 
-    def commit(self, message: str, page: str | None = None) -> str:
-        """Commit everything; give the commit's id."""
-        self.write("page.txt", page or message)
+    def commit(self, message: str, version: str = "") -> str:
+        """Change something and commit it, tagged if a version is given; give the commit's id."""
+        self.write({"notes": message})
+        if self.vcs == "hg":
+            call("hg", "commit", "-q", "-A", "-m", message, folder=self.desk)
+            found = call("hg", "log", "-r", ".", "--template", "{node}", folder=self.desk).strip()
+            if version:
+                # That is a commit of its own.
+                call("hg", "tag", version, folder=self.desk)
+            return found
         call("git", "add", "-A", folder=self.desk)
         call("git", "commit", "-q", "-m", message, folder=self.desk)
+        if version:
+            call("git", "tag", version, folder=self.desk)
         return call("git", "rev-parse", "HEAD", folder=self.desk).strip()
 
-    def tag(self, name: str) -> None:
-        """Tag the newest commit."""
-        call("git", "tag", name, folder=self.desk)
-
-    def push(self, message: str) -> Pushed:
-        """Commit, and push with all tags."""
-        commit = self.commit(message)
-        argv = ("git", "push", "--tags", "origin", "main")
-        done = subprocess.run(
-            argv,
-            cwd=self.desk,
-            env={**os.environ, **_ENVIRONMENT},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return Pushed(commit, done.stderr)
-
-
-@dataclass(frozen=True)
-class HgRepository:
-    """A repository `central`, and a clone `desk` that is pushed from."""
-
-    central: Path
-    desk: Path
-
-    @classmethod
-    def made(cls, folder: Path) -> "HgRepository":
-        """Make both, with the app's first commit not yet pushed."""
-        made = cls(folder / "central", folder / "desk")
-        call("hg", "init", str(made.central), folder=folder)
-        call("hg", "clone", "-q", str(made.central), str(made.desk), folder=folder)
-        (made.desk / "build.sh").write_text(BUILD)
-        (made.desk / "build.sh").chmod(0o755)
-        return made
-
-    def commit(self, message: str) -> str:
-        """Commit everything; give the commit's id."""
-        (self.desk / "page.txt").write_text(message)
-        call("hg", "commit", "-q", "-A", "-m", message, folder=self.desk)
-        return call("hg", "log", "-r", ".", "--template", "{node}", folder=self.desk).strip()
-
-    def tag(self, name: str) -> None:
-        """Tag the newest commit: that is a commit of its own."""
-        call("hg", "tag", name, folder=self.desk)
-
-    def push(self, message: str) -> Pushed:
+    def push(self, message: str, version: str = "") -> Pushed:
         """Commit, and push."""
-        commit = self.commit(message)
-        return Pushed(commit, call("hg", "push", folder=self.desk))
+        commit = self.commit(message, version)
+        push = ("git", "push", "--tags", "origin", "main") if self.vcs == "git" else ("hg", "push")
+        return Pushed(commit, call(*push, folder=self.desk))
+
+
+def call(*argv: str, folder: Path) -> str:
+    """Run a program that must succeed; give all that it prints."""
+    done = subprocess.run(
+        argv,
+        cwd=folder,
+        env={**os.environ, **_ENVIRONMENT},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 0, f"{argv}: {done.stdout}"
+    return done.stdout

@@ -20,6 +20,7 @@ from bigred_broker.link import LinkDown, LinkUp
 from bigred_broker.messages import (
     Answer,
     AppState,
+    ChangeNote,
     EventType,
     Lid,
     Phase,
@@ -408,6 +409,13 @@ def test_a_new_candidate_is_announced_once(box: Story) -> None:
     assert box.app(Phase.SUCCEEDED, 3, **waiting).heard == ["Shop 1.4.2 can be deployed."]
     assert box.app(Phase.SUCCEEDED, 3, **waiting).heard == []
     assert box.light == "candidate"
+
+
+def test_a_new_candidate_is_announced_with_what_it_changes(box: Story) -> None:
+    changes = tuple(ChangeNote(commit="c", author=author) for author in ("Ada", "Linus", "Ada"))
+    waiting = NEW.model_copy(update={"changes": changes, "changed": 3})
+    told = box.app(Phase.SUCCEEDED, 3, deployment="d1", release=OLD, candidate=waiting)
+    assert told.heard == ["Shop 1.4.2 can be deployed, with three changes by Ada and Linus."]
 
 
 def test_pressing_while_a_deployment_runs_is_sent_and_the_stop_is_said(box: Story) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from bigred_agent.errors import PackError
 from bigred_agent.phrases.pack import load, names, placeholders, render
-from bigred_agent.phrases.phrase import Phrase, Servers
+from bigred_agent.phrases.phrase import Changes, Phrase, Servers
 from bigred_agent.phrases.spoken import spoken_name
 
 DEFAULT = load("default")
@@ -38,6 +38,20 @@ def test_the_default_pack_speaks_as_its_ancestor_did() -> None:
 def test_servers_are_counted_in_words_up_to_twenty(count: int, spoken: str) -> None:
     said = render(DEFAULT, Phrase.ARMED_NO_AUTHOR, app="Shop", version="1", servers=Servers(count))
     assert said.endswith(f"to {spoken}.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "spoken"),
+    [
+        (Changes(1, ()), "one change"),
+        (Changes(1, ("Ada",)), "one change by Ada"),
+        (Changes(3, ("Ada", "Linus")), "three changes by Ada and Linus"),
+        (Changes(30, ("Ada", "Linus", "Grace")), "30 changes by Ada, Linus and others"),
+    ],
+)
+def test_changes_are_counted_and_their_authors_named(changes: Changes, spoken: str) -> None:
+    said = render(DEFAULT, Phrase.CANDIDATE_CHANGES, app="Shop", version="1", changes=changes)
+    assert said == f"Shop 1 is ready for launch, with {spoken}."
 
 
 def test_progress_is_short() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import hmac
 import itertools
 import json
 from collections.abc import AsyncIterator
@@ -29,6 +30,9 @@ from bigred_server.web.door import MAX_BODY
 OLD, LIVE, NEW, BAD = "1" * 64, "2" * 64, "3" * 64, "4" * 64
 ROLES = ("viewer", "operator", "admin")
 V1 = "/api/v1"
+COMMIT = "0123456789" * 4
+PUSHED = {"branch": "main", "commit": COMMIT, "who": "ada"}
+SECRET = "of-the-webhook"  # noqa: S105
 
 # Every route: who may use it at least, and what whoever may gets on the site below.
 ROUTES = [
@@ -41,24 +45,36 @@ ROUTES = [
     ("POST", f"{V1}/apps/shop/deployments", {"version": "1.2.0"}, "operator", 202),
     ("POST", f"{V1}/apps/shop/commands", {"command": "rollback"}, "operator", 202),
     ("POST", f"{V1}/apps/shop/releases/1.3.0/clear", None, "admin", 200),
+    ("POST", f"{V1}/apps/shop/releases/1.3.0/promote", None, "operator", 409),
+    ("POST", f"{V1}/apps/shop/releases/1.3.0/reject", None, "operator", 409),
+    ("GET", f"{V1}/apps/shop/builds", None, "viewer", 200),
+    ("POST", f"{V1}/apps/shop/commits", {"commits": [PUSHED]}, "operator", 202),
 ]
+# Who sends these has no token: they are signed.
+SIGNED = ("POST", f"{V1}/apps/{{app}}/webhooks/{{forge}}")
 
 
 def token(name: str) -> dict[str, str]:
     return {"sha256": hashlib.sha256(f"secret-{name}".encode()).hexdigest(), "role": name}
 
 
-def settings() -> Settings:
+def settings(secrets: str = "/none") -> Settings:
     command = ["true"]
     node = {"url": "http://127.0.0.1:1", "stop": command, "start": command, "running": command}
+    build = {
+        "repository": "/none",
+        "command": command,
+        "artifact": "shop.war",
+        "webhook_secret_file": secrets,
+    }
     app = {"haproxy": {"socket": "/none", "backend": "shop"}, "marker": {"path": "/"}}
     return Settings.model_validate(
         {
             "server": {"state": "/none"},
             "api": {"tokens": {name: token(name) for name in ROLES}},
             "apps": {
-                name: {**app, "nodes": {"node1": {**node, "war": f"/srv/{name}.war"}}}
-                for name in ("shop", "blog")
+                name: {**app, "nodes": {"node1": {**node, "war": f"/srv/{name}.war"}}, **more}
+                for name, more in (("shop", {"build": build}), ("blog", {}))
             },
         }
     )
@@ -132,7 +148,8 @@ async def site(tmp_path: Path) -> AsyncIterator[Api]:
         await acts.end(connection, act, Outcome.DONE, "swapped", 1.3)
     woken: list[str] = []
     states = {"shop": STATE}
-    app = api.build(settings(), database, store, woken.append, states.get)
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    app = api.build(settings(str(tmp_path / "secret")), database, store, woken.append, states.get)
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://bigred") as http:
         yield Api(database, store, http, woken, states)
@@ -178,7 +195,7 @@ def test_no_route_is_left_out_above() -> None:
         for method, path, *_ in ROUTES
     }
     tested = {(method, path.replace("1.3.0", "{version}")) for method, path in tested}
-    assert tested - {("GET", f"{V1}/openapi.json")} == described
+    assert tested - {("GET", f"{V1}/openapi.json")} == described - {SIGNED}
 
 
 @pytest.mark.parametrize(
@@ -213,6 +230,65 @@ async def test_the_health_check_needs_no_token(site: Api) -> None:
 @pytest.mark.parametrize("path", ["/healthz/", "//healthz", "/docs", "/openapi.json", "/nope"])
 async def test_what_is_not_there_is_not_even_denied_to_a_stranger(site: Api, path: str) -> None:
     assert (await site.ask("GET", path, role=None)).status_code == 401
+
+
+# --- handing in ----------------------------------------------------------------------------------
+
+
+async def test_what_was_pushed_is_handed_in_once_and_the_app_is_woken(site: Api) -> None:
+    found = await site.post("/apps/shop/commits", {"commits": [PUSHED]})
+    assert found["text"] == f"shop build 1 of {COMMIT[:12]} is handed in"
+    again = await site.post("/apps/shop/commits", {"commits": [PUSHED]})
+    assert again["text"] == f"shop build 1 of {COMMIT[:12]} was handed in before: submitted"
+    assert [one["id"] for one in found["builds"]] == [one["id"] for one in again["builds"]]
+    (build,) = await site.get("/apps/shop/builds")
+    assert (build["number"], build["stage"], build["who"]) == (1, "submitted", "ada")
+    assert site.woken == ["shop", "shop"]
+
+
+async def test_pushes_to_other_branches_are_told_to_be_nothing(site: Api) -> None:
+    other = {"commits": [{**PUSHED, "branch": "feature"}]}
+    found = await site.post("/apps/shop/commits", other)
+    assert found == {"builds": [], "text": "shop is built from main; nothing is done for feature"}
+
+
+async def test_an_app_that_builds_nothing_takes_no_commits(site: Api) -> None:
+    found = await site.post("/apps/blog/commits", {"commits": [PUSHED]}, status=409)
+    assert "blog builds nothing: add [apps.blog.build]" in found["error"]
+
+
+@pytest.mark.parametrize(
+    "told", [{"commit": "--upload-pack=sh"}, {"commit": ""}, {"branch": ""}, {"more": 1}]
+)
+async def test_what_is_no_commit_is_refused(site: Api, told: dict[str, object]) -> None:
+    await site.post("/apps/shop/commits", {"commits": [{**PUSHED, **told}]}, status=422)
+
+
+async def test_a_webhook_needs_a_signature_and_no_token(site: Api) -> None:
+    body = json.dumps({"ref": "refs/heads/main", "after": COMMIT, "pusher": {"name": "ada"}})
+    signed = hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).hexdigest()
+    path = f"{V1}/apps/shop/webhooks/github"
+    for signature, status in (("sha256=" + signed, 202), ("sha256=" + "0" * 64, 401), ("", 401)):
+        headers = {"x-hub-signature-256": signature, "x-github-event": "push"}
+        answer = await site.http.post(path, content=body, headers=headers)
+        assert answer.status_code == status, answer.text
+    (build,) = await site.get("/apps/shop/builds")
+    assert build["who"] == "ada"
+    answer = await site.http.post(f"{V1}/apps/blog/webhooks/github", content=body, headers=headers)
+    assert answer.status_code == 401
+
+
+async def test_a_tested_release_is_promoted_or_rejected_and_no_other(site: Api) -> None:
+    async with site.db.write() as connection:
+        await releases.set_stage(connection, "shop", NEW, Stage.TESTED)
+    found = await site.post("/apps/shop/releases/1.2.0/promote", status=200)
+    assert found["stage"] == "ready"
+    found = await site.post("/apps/shop/releases/1.2.0/reject", status=409)
+    assert found["error"] == "shop 1.2.0 is ready, not tested: it can't be rejected"
+    async with site.db.write() as connection:
+        await releases.set_stage(connection, "shop", NEW, Stage.TESTED)
+    found = await site.post("/apps/shop/releases/1.2.0/reject", status=200)
+    assert found["stage"] == "failed"
 
 
 # --- looking -------------------------------------------------------------------------------------

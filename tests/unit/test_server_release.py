@@ -1,9 +1,11 @@
 """Which release is the candidate, how a release is told, and how many nodes a share is."""
 
+from dataclasses import replace
+
 import pytest
 
 from bigred_broker.messages import AppState, encode
-from bigred_server.release import Release, Stage, candidate
+from bigred_server.release import Change, Release, Stage, candidate
 from bigred_server.rollout.policy import share
 
 LIVE, READY, BAD, RETIRED = Stage.LIVE, Stage.READY, Stage.BAD, Stage.RETIRED
@@ -47,6 +49,26 @@ def test_however_long_a_message_is_the_release_can_be_told() -> None:
     note = long.note()
     assert (len(note.author), len(note.message)) == (500, 500)
     assert encode(AppState(app="shop", release=note, live=note, candidate=note))
+
+
+def change(commit: str) -> Change:
+    return Change(commit, "ä" * 500, "ü" * 5000)
+
+
+def test_what_a_candidate_changes_is_what_the_live_release_has_not() -> None:
+    live = replace(release(1, LIVE), commit="b", changes=(change("b"), change("a")))
+    same = replace(release(2, READY), commit="c", changes=(change("c"), change("b"), change("a")))
+    assert [one.commit for one in same.since(live)] == ["c"]
+    assert [one.commit for one in same.since(None)] == ["c", "b", "a"]
+    assert same.note(live).changed == 1
+    assert same.note().changes == ()
+
+
+def test_however_much_a_candidate_changes_it_can_be_told() -> None:
+    many = replace(release(2, READY), changes=tuple(change(f"{n:040}") for n in range(1000)))
+    note = many.note(release(1, LIVE))
+    assert (note.changed, len(note.changes)) == (1000, 10)
+    assert encode(AppState(app="shop", candidate=note))
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,7 @@ MANY = known(a=RETIRED, b=RETIRED, c=BAD, d=RETIRED, e=LIVE, f=READY, g=READY)
         # No candidate behind a newer live release; what is being tested is in use, what failed not.
         (known(a=READY, b=LIVE), [], 0, "b"),
         (known(a=RETIRED, b=LIVE, c=Stage.TESTING), [], 0, "abc"),
+        (known(a=RETIRED, b=LIVE, c=Stage.TESTED), [], 0, "abc"),
         (known(a=BAD, b=LIVE, c=Stage.FAILED), [], 1, "ab"),
         (known(a=READY, b=READY), [], 0, "b"),
         ([], [], 5, ""),

@@ -62,6 +62,7 @@ def test_what_the_example_shows_as_the_default_is_the_default() -> None:
     examples = {"min_healthy", "server", "ca", "certificate", "key", "url"}
     examples |= {
         "webhook_secret_file",
+        "urls_file",
         "command",
         "reach",
         "releases",

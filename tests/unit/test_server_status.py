@@ -6,7 +6,7 @@ import pytest
 
 from bigred_broker.messages import AppEventType, NodeState, Phase
 from bigred_server.journal.deployments import Record
-from bigred_server.release import Release, Stage
+from bigred_server.release import Change, Release, Stage
 from bigred_server.rollout.goal import Goal
 from bigred_server.rollout.look import Admin, Answer, NodeLook
 from bigred_server.status import app_state, changes, phase_text, utc
@@ -112,6 +112,24 @@ def test_a_new_candidate_and_a_changed_node_are_news() -> None:
         (AppEventType.CANDIDATE, None, "1.1.0 by Ada is ready to be deployed"),
         (AppEventType.NODE, "a", "down"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("authors", "says"),
+    [
+        ([], "is ready to be deployed"),
+        (["Ada"], "is ready to be deployed, with 1 change by Ada: change 0 (Ada)"),
+        (["Ada", "Linus", "Ada"], "with 3 changes by Ada and Linus: change 0 (Ada); change 1 (Li"),
+        (["A", "B", "C", "D"] * 3, "with 12 changes by A, B, C and others: "),
+        (["Ada"] * 7, "; and 2 more"),
+    ],
+)
+def test_a_new_candidate_is_told_with_what_it_changes(authors: list[str], says: str) -> None:
+    made = tuple(Change(f"c{n}", author, f"change {n}") for n, author in enumerate(authors))
+    known = [RELEASES[0], replace(RELEASES[1], changes=made)]
+    before = app_state("shop", None, known[:1], {}, None)
+    (news,) = changes(before, app_state("shop", None, known, {}, None), 0.0)
+    assert says in news.text
 
 
 def test_every_phase_has_its_sentence() -> None:

@@ -10,7 +10,7 @@ from bigred_agent.machine import light
 from bigred_agent.machine.deeds import Deed, Deeds, Say
 from bigred_agent.machine.happenings import AppIs
 from bigred_agent.machine.state import Known, News, Policy, State
-from bigred_agent.phrases.phrase import Phrase, Value
+from bigred_agent.phrases.phrase import Changes, Phrase, Value
 from bigred_agent.phrases.spoken import release_values
 from bigred_broker.messages import AppState, Phase
 
@@ -133,4 +133,8 @@ def _new_candidate(before: AppState | None, app: AppState) -> bool:
 def _candidate(app: AppState) -> Say:
     values = release_values(app.app, app.candidate)
     values.pop("author")
-    return Say(Phrase.CANDIDATE, values)
+    if app.candidate is None or not app.candidate.changed:
+        return Say(Phrase.CANDIDATE, values)
+    authors = dict.fromkeys(one.author for one in app.candidate.changes if one.author)
+    values["changes"] = Changes(app.candidate.changed, tuple(authors))
+    return Say(Phrase.CANDIDATE_CHANGES, values)

@@ -8,9 +8,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bigred_agent.errors import PackError
-from bigred_agent.phrases.phrase import Phrase, Servers, Value
+from bigred_agent.phrases.phrase import Changes, Phrase, Servers, Value
 
 DEFAULT_PACK = "default"
+_NAMED = 2
 
 
 class Pack(BaseModel):
@@ -22,6 +23,11 @@ class Pack(BaseModel):
     numbers: Annotated[tuple[str, ...], Field(min_length=21, max_length=21)]
     one_server: str
     many_servers: str
+    one_change: str
+    many_changes: str
+    changes_by: str
+    names_and: str
+    others: str
     no_reason: str
     phrases: dict[Phrase, str]
 
@@ -64,10 +70,23 @@ def _spoken(pack: Pack, value: Value) -> str:
     if isinstance(value, Servers):
         template = pack.one_server if value.count == 1 else pack.many_servers
         return template.format(count=_number(pack, value.count))
+    if isinstance(value, Changes):
+        return _changes(pack, value)
     if isinstance(value, int):
         return _number(pack, value)
     # The phrase brings its own full stop.
     return value.strip().rstrip(".")
+
+
+def _changes(pack: Pack, value: Changes) -> str:
+    template = pack.one_change if value.count == 1 else pack.many_changes
+    changes = template.format(count=_number(pack, value.count))
+    names = [*value.authors[:_NAMED], *([pack.others] if len(value.authors) > _NAMED else [])]
+    if not names:
+        return changes
+    *most, last = names
+    told = pack.names_and.format(names=", ".join(most), last=last) if most else last
+    return pack.changes_by.format(changes=changes, names=told)
 
 
 def _number(pack: Pack, number: int) -> str:

@@ -27,6 +27,7 @@ class Phrase(StrEnum):
     BUTTON_MISSING = "button_missing"
     BUTTON_FOUND = "button_found"
     CANDIDATE = "candidate"
+    CANDIDATE_CHANGES = "candidate_changes"
     STARTED = "started"
     CANARY = "canary"
     ROLLING = "rolling"
@@ -49,4 +50,12 @@ class Servers:
     count: int
 
 
-Value = str | int | Servers
+@dataclass(frozen=True)
+class Changes:
+    """How many commits, and by whom; each pack says it in its own language."""
+
+    count: int
+    authors: tuple[str, ...]
+
+
+Value = str | int | Servers | Changes

@@ -31,8 +31,22 @@ class Phase(StrEnum):
 OUTCOMES = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.ABORTED, Phase.FAILED})
 
 
+class ChangeNote(BaseModel):
+    """A commit as people speak of it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    commit: Text
+    author: Text = ""
+    message: Text = ""
+
+
 class ReleaseNote(BaseModel):
-    """A release as people speak of it."""
+    """A release as people speak of it.
+
+    `changes`: the commits that it has and the live one has not, where that is known; of many only
+    the newest, and `changed` counts them all.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -40,6 +54,8 @@ class ReleaseNote(BaseModel):
     version: Text
     author: Text = ""
     message: Text = ""
+    changes: tuple[ChangeNote, ...] = ()
+    changed: Count = 0
 
 
 class NodeState(StrEnum):

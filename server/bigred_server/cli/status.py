@@ -20,14 +20,20 @@ from bigred_server.cli.options import (
 )
 from bigred_server.daemon import release_store
 from bigred_server.fleet import RealFleet
-from bigred_server.journal import deployments, releases
+from bigred_server.journal import builds, deployments, releases
 from bigred_server.journal.database import Database
+from bigred_server.pipeline.build import UNDER_WAY, WAITING, Build, told
 from bigred_server.rollout import testimony
 from bigred_server.rollout.recognition import by_digest, recognised
 from bigred_server.settings import Settings
-from bigred_server.status import app_state
+from bigred_server.status import app_state, changes_text
 from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.probe import client
+
+_COMMIT = 12
+
+# An app's state, why its nodes can't be seen, and its builds that wait or are under way.
+Standing = tuple[AppState, str, list[Build]]
 
 
 @click.command("status")
@@ -39,23 +45,23 @@ def command(app: str | None, as_json: bool, config: Path | None) -> None:
     settings = settings_of(config)
     names = [pick_app(settings, app)] if app else list(settings.apps)
     states, runs = run(_states(settings, names))
-    for state, trouble in states:
+    for state, trouble, under_way in states:
         if as_json:
             click.echo(state.model_dump_json(exclude_none=True))
         else:
-            _print(state, trouble)
+            _print(state, [*map(told, under_way), *([trouble] if trouble else [])])
     if not as_json and not runs:
         click.echo("The server is not running; start it with: bigred server", err=True)
 
 
-async def _states(settings: Settings, names: list[str]) -> tuple[list[tuple[AppState, str]], bool]:
+async def _states(settings: Settings, names: list[str]) -> tuple[list[Standing], bool]:
     """Look at each app; say, too, whether the server runs."""
     async with journal(settings) as db:
         states = [await _state(settings, db, name) for name in names]
         return states, await is_running(settings, db)
 
 
-async def _state(settings: Settings, db: Database, name: str) -> tuple[AppState, str]:
+async def _state(settings: Settings, db: Database, name: str) -> Standing:
     async with client() as http:
         fleet = RealFleet(settings, name, release_store(settings.server), http, Hosts())
         try:
@@ -65,13 +71,16 @@ async def _state(settings: Settings, db: Database, name: str) -> tuple[AppState,
     async with db.read() as connection:
         known = await releases.of_app(connection, name)
         last = next(iter(await deployments.newest(connection, name, 1)), None)
+        under_way = await builds.of_app(connection, name, WAITING | UNDER_WAY)
     looks = recognised(look.nodes, by_digest(known))
-    return app_state(name, last, known, looks, None), look.trouble
+    return app_state(name, last, known, looks, None), look.trouble, under_way
 
 
-def _print(state: AppState, trouble: str) -> None:
+def _print(state: AppState, notes: list[str]) -> None:
     console = Console()
     console.print(f"[bold]{state.app}[/]: live {_told(state.live)}, next {_told(state.candidate)}")
+    if state.candidate is not None and state.candidate.changed:
+        _print_changes(state.candidate)
     if state.phase is not None:
         reason = f": {state.reason}" if state.reason else ""
         since = datetime.fromisoformat(state.since).astimezone().strftime("%Y-%m-%d %H:%M:%S")
@@ -82,12 +91,20 @@ def _print(state: AppState, trouble: str) -> None:
         )
     if state.judgement is not None:
         page.write(testimony.seen(state.judgement), indent=4)
-    if trouble:
-        page.write(trouble, indent=4)
+    for text in notes:
+        page.write(text, indent=4)
     table = Table("node", "state", "release", box=None)
     for node in state.nodes:
         table.add_row(node.name, node.state, node.release or "-")
     console.print(table)
+
+
+def _print_changes(candidate: ReleaseNote) -> None:
+    page.write(f"{changes_text(candidate)} since what is live:", indent=4)
+    for change in candidate.changes:
+        page.write(f"    {change.commit[:_COMMIT]} {page.plain(change.message)}", indent=8)
+    if candidate.changed > len(candidate.changes):
+        page.write(f"    and {candidate.changed - len(candidate.changes)} more", indent=8)
 
 
 def _told(release: ReleaseNote | None) -> str:

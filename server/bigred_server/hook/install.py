@@ -1,6 +1,5 @@
 """Puts the hook into a repository of this machine: git's post-receive, Mercurial's changegroup."""
 
-import configparser
 import json
 import shlex
 import subprocess
@@ -61,6 +60,8 @@ def install(place: Place, url: str, app: str, token_file: Path) -> str:
     }
     try:
         spool.mkdir(exist_ok=True)
+        # Whoever may push may write there.
+        spool.chmod(place.inner.stat().st_mode)
         _write(place.config, json.dumps(told, indent=2) + "\n", 0o644)
         return _git_hook(place) if place.vcs is Vcs.GIT else _hg_hook(place)
     except OSError as error:
@@ -90,14 +91,12 @@ def _git_hook(place: Place) -> str:
 
 def _hg_hook(place: Place) -> str:
     hgrc = place.inner / "hgrc"
-    known = configparser.RawConfigParser(strict=False, allow_no_value=True)
     text = hgrc.read_text(encoding="utf-8") if hgrc.exists() else ""
     line = f"changegroup.bigred = python:{messenger.__file__}:changegroup"
     kept = [one for one in text.splitlines() if not one.startswith("changegroup.bigred")]
-    known.read_string("\n".join(kept))
-    if known.has_section("hooks"):
-        at = next(n for n, one in enumerate(kept) if one.strip() == "[hooks]")
-        kept.insert(at + 1, line)
+    sections = [one.strip() for one in kept]
+    if "[hooks]" in sections:
+        kept.insert(sections.index("[hooks]") + 1, line)
     else:
         kept += [*([""] if kept else []), _MARK, "[hooks]", line]
     _write(hgrc, "\n".join(kept) + "\n", 0o644)

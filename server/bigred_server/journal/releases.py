@@ -1,15 +1,18 @@
 """The releases in the journal."""
 
+from dataclasses import asdict
+
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal.tables import release as table
-from bigred_server.release import Release, Stage
+from bigred_server.release import Change, Release, Stage
 
 
 async def add(db: AsyncConnection, release: Release) -> None:
     """Write a new release."""
-    await db.execute(insert(table).values(**vars(release)))
+    changes = [asdict(change) for change in release.changes]
+    await db.execute(insert(table).values(**{**vars(release), "changes": changes}))
 
 
 async def find(db: AsyncConnection, app: str, digest: str) -> Release | None:
@@ -49,4 +52,5 @@ async def make_live(db: AsyncConnection, app: str, digest: str) -> None:
 
 
 def _release(row: RowMapping) -> Release:
-    return Release(**{**row, "stage": Stage(row["stage"])})
+    changes = tuple(Change(**change) for change in row["changes"] or ())
+    return Release(**{**row, "stage": Stage(row["stage"]), "changes": changes})

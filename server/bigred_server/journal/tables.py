@@ -40,6 +40,8 @@ release = Table(
     Column("author", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("size", Integer, nullable=False),
+    # The commits since what was live when it was built.
+    Column("changes", JSON),
     Index("uq_release_app_version", "app", "version", unique=True),
 )
 

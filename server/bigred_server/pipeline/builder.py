@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from bigred_server.errors import BigredError, LeaseLostError
+from bigred_server.errors import BigredError, BuildError, LeaseLostError
 from bigred_server.journal import builds, releases
 from bigred_server.journal.database import Database
 from bigred_server.pipeline import intake
@@ -24,6 +24,7 @@ from bigred_server.pipeline.build import (
     WAITING,
     Build,
     free_version,
+    is_commit,
     next_of,
     superseded,
 )
@@ -31,7 +32,7 @@ from bigred_server.pipeline.checkout import Repository, repository_of
 from bigred_server.pipeline.intake import Submission
 from bigred_server.pipeline.store import Store
 from bigred_server.pipeline.workshop import Workshop
-from bigred_server.release import Release, Stage
+from bigred_server.release import Change, Release, Stage
 from bigred_server.rollout.leadership import Leadership
 from bigred_server.settings import AppSettings
 from bigred_server.settings.build import BuildSettings, Promote
@@ -42,6 +43,7 @@ log = structlog.get_logger(__name__)
 _POLL_S = 1.0
 _KEPT = 50
 _MOST_REASON = 2000
+_MOST_CHANGES = 100
 _MANIFEST_VERSION = "Implementation-Version"
 
 
@@ -107,7 +109,8 @@ class Builder:
                 )
             build = next_of(known)
             if build is not None:
-                await self._build(build)
+                async with self.lead.guard():
+                    await self._build(build)
         return True
 
     async def _build(self, build: Build) -> None:
@@ -166,7 +169,7 @@ class Builder:
             taken = [release.version for release in await releases.of_app(db, self.app)]
         return await self._change(
             build,
-            commit=about.id,
+            commit=about.commit,
             author=about.author,
             message=about.message,
             version=free_version(version, taken),
@@ -182,9 +185,26 @@ class Builder:
             build.author,
             build.message,
             Stage.TESTED if by_hand else Stage.READY,
+            await self._changes(build),
         )
         release, _ = await intake.submit(self.db, self.store, self.settings.marker, submission)
         return release
+
+    async def _changes(self, build: Build) -> tuple[Change, ...]:
+        """List what the commit has that the live release's has not, as far as that can be known."""
+        async with self.db.read() as db:
+            known = await releases.of_app(db, self.app)
+        live = next((one for one in known if one.stage is Stage.LIVE), None)
+        own = (Change(build.commit, build.author, build.message),)
+        if live is None or not is_commit(live.commit):
+            return own
+        repository = repository_of(self.build_settings, self.folder / "clone")
+        try:
+            found = await repository.since(live.commit, build.commit)
+        except BuildError:
+            # The live one is no commit of this clone: its history was rewritten, or is too long.
+            return own
+        return tuple(found[:_MOST_CHANGES])
 
     async def _change(self, build: Build, **values: object) -> Build:
         async with self.db.write() as db:

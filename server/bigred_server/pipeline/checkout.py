@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bigred_server.errors import BuildError
+from bigred_server.release import Change
 from bigred_server.settings.build import BuildSettings, Vcs
 
 _LIMIT_S = 600.0
@@ -18,25 +19,16 @@ _FIELD = "\x1f"
 _END = "\x1e"
 
 
-@dataclass(frozen=True)
-class Commit:
-    """One commit: its full id, who made it, and the first line of what it says."""
-
-    id: str
-    author: str
-    message: str
-
-
 class Repository(Protocol):
     """Where an app's commits come from; `clone` is the server's own copy of it."""
 
     async def fetch(self, commit: str) -> None:
         """Have a commit in the clone. Raises BuildError when it can't be had."""
 
-    async def about(self, commit: str) -> tuple[Commit, str]:
+    async def about(self, commit: str) -> tuple[Change, str]:
         """Give the commit, and how the repository describes it: the version of its build."""
 
-    async def since(self, old: str, new: str) -> list[Commit]:
+    async def since(self, old: str, new: str) -> list[Change]:
         """List the commits that the new one has and the old one has not, the newest first."""
 
     async def check_out(self, commit: str, folder: Path) -> None:
@@ -62,13 +54,13 @@ class Git:
             # It is the branch's no more, or was pushed long ago.
             await self._git(*fetch, commit)
 
-    async def about(self, commit: str) -> tuple[Commit, str]:
+    async def about(self, commit: str) -> tuple[Change, str]:
         """See Repository."""
         (found,) = await self._log("-1", commit)
         described = await self._git("describe", "--tags", "--always", "--abbrev=8", commit)
         return found, described.strip().removeprefix("v")
 
-    async def since(self, old: str, new: str) -> list[Commit]:
+    async def since(self, old: str, new: str) -> list[Change]:
         """See Repository."""
         return await self._log(f"--max-count={_DEPTH}", new, f"^{old}")
 
@@ -94,7 +86,7 @@ class Git:
             return False
         return True
 
-    async def _log(self, *arguments: str) -> list[Commit]:
+    async def _log(self, *arguments: str) -> list[Change]:
         shape = f"--format=%H{_FIELD}%an{_FIELD}%s{_END}"
         return _commits(await self._git("log", shape, *arguments, "--"))
 
@@ -115,7 +107,7 @@ class Mercurial:
             await _run("hg", "init", str(self.clone))
         await self._hg("pull", "-q", "-r", commit, self.url)
 
-    async def about(self, commit: str) -> tuple[Commit, str]:
+    async def about(self, commit: str) -> tuple[Change, str]:
         """See Repository."""
         (found,) = await self._log(commit)
         shape = "{latesttag}" + _FIELD + "{latesttagdistance}" + _FIELD + "{node|short}"
@@ -125,7 +117,7 @@ class Mercurial:
             return found, short
         return found, tag.removeprefix("v") if distance == "0" else f"{tag}-{distance}-{short}"
 
-    async def since(self, old: str, new: str) -> list[Commit]:
+    async def since(self, old: str, new: str) -> list[Change]:
         """See Repository."""
         return await self._log(f"reverse(only({new}, {old}))")
 
@@ -134,7 +126,7 @@ class Mercurial:
         await _run("hg", "clone", "-q", "--noupdate", str(self.clone), str(folder))
         await _run("hg", "-R", str(folder), "update", "-q", "--clean", "-r", commit)
 
-    async def _log(self, revisions: str) -> list[Commit]:
+    async def _log(self, revisions: str) -> list[Change]:
         shape = "{node}" + _FIELD + "{author|person}" + _FIELD + "{desc|firstline}" + _END
         return _commits(await self._hg("log", "-r", revisions, "--template", shape))
 
@@ -149,12 +141,11 @@ def repository_of(settings: BuildSettings, clone: Path) -> Repository:
     return Mercurial(settings.repository, clone)
 
 
-def _commits(said: str) -> list[Commit]:
+def _commits(said: str) -> list[Change]:
     found = []
     for one in said.split(_END):
         if one.strip():
-            commit, author, message = one.strip("\n").split(_FIELD)
-            found.append(Commit(commit, author, message))
+            found.append(Change(*one.strip("\n").split(_FIELD)))
     return found
 
 

@@ -9,7 +9,7 @@ from bigred_server.errors import ReleaseError
 from bigred_server.journal import releases
 from bigred_server.journal.database import Database
 from bigred_server.pipeline.store import Store
-from bigred_server.release import Release, Stage
+from bigred_server.release import Change, Release, Stage
 from bigred_server.settings import MarkerSettings, MarkerSource
 from bigred_server.tomcat import war
 
@@ -27,6 +27,7 @@ class Submission:
     author: str = ""
     message: str = ""
     stage: Stage = Stage.READY
+    changes: tuple[Change, ...] = ()
 
 
 def expected_marker(
@@ -97,6 +98,7 @@ async def _write(
             author=submission.author,
             message=submission.message,
             size=store.size(digest),
+            changes=submission.changes,
         )
         await releases.add(connection, release)
     return release, True

@@ -22,7 +22,7 @@ _HISTORY = 100
 # A file that the journal does not know may be one that is being submitted just now.
 _UNKNOWN_KEPT_S = 3600.0
 _WAY_BACK = (Stage.RETIRED, Stage.READY)
-_IN_USE = (Stage.LIVE, Stage.SUBMITTED, Stage.BUILDING, Stage.TESTING)
+_IN_USE = (Stage.LIVE, Stage.SUBMITTED, Stage.BUILDING, Stage.TESTING, Stage.TESTED)
 
 
 def last_good(releases: Sequence[Release], history: Sequence[Record]) -> Release | None:

@@ -71,6 +71,7 @@ class ApiSettings(Section):
     """`[api]`."""
 
     listen: Annotated[str, Field(pattern=r"^([^:]+|\[[0-9a-f:]+\]):[0-9]{1,5}$|^$")] = ""
+    url: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
     tokens: dict[Id, TokenSettings] = Field(default_factory=dict)
 
     @field_validator("listen")

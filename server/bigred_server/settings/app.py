@@ -17,6 +17,7 @@ from bigred_server.settings.deadlines import BakeSettings, DeadlineSettings, Sec
 from bigred_server.settings.judge import JudgeSettings
 from bigred_server.settings.marker import MarkerSettings, MarkerSource, Path_
 from bigred_server.settings.node import Command, NodeSettings, ReachBy
+from bigred_server.settings.notify import NotifySettings
 from bigred_server.settings.series import SeriesSettings
 
 
@@ -79,6 +80,7 @@ class AppSettings(Section):
     series: dict[Id, SeriesSettings] = Field(default_factory=dict)
     build: BuildSettings | None = None
     tests: dict[Id, StageSettings] = Field(default_factory=dict)
+    notify: dict[Id, NotifySettings] = Field(default_factory=dict)
     nodes: Annotated[dict[Id, NodeSettings], Field(min_length=1)]
 
     @field_validator("batch")

@@ -1,4 +1,4 @@
-"""Commits on their way to releases."""
+"""Commits on their way to releases, and what each release changes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make `build`."""
+    """Make `build`, change `release`."""
+    op.add_column("release", sa.Column("changes", sa.JSON))
     op.create_table(
         "build",
         sa.Column("id", sa.String(32), primary_key=True),

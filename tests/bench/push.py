@@ -1,0 +1,158 @@
+"""From push to live: Bigred beside the scheme that it replaces.
+
+    ./bigred bench push
+
+Three Tomcats behind HAProxy under load. First the ancestor's scheme (ancestor.sh): the hook writes
+a flag file, cron looks each minute, then each Tomcat in turn is stopped, gets the WAR, and is
+started. Then Bigred's: hook, build, rolling deployment (`deploy = "when_ready"`). Both build the
+shop by its own build command. The push comes in the middle of a minute.
+"""
+
+import argparse
+import contextlib
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.house import House, house, until
+from tests.support.pushes import pushing, shop
+from tests.support.repositories import Repository
+
+from bigred_server.demo.crowd import Crowd, Orders, shopping
+from bigred_server.demo.site import Site
+from bigred_server.tomcat.instance import TomcatInstance
+
+_ANCESTOR = Path(__file__).with_name("ancestor.sh")
+_DEADLINE_S = 240.0
+_MINUTE_S = 60.0
+# What a request that was under way met is told a moment later.
+_AFTER_S = 2.0
+
+
+@dataclass(frozen=True)
+class Way:
+    """How one way from a push to a live release went."""
+
+    name: str
+    seconds: float
+    requests: int
+    failed: int
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Go both ways; 1 when Bigred's loses a request."""
+    options = parse(arguments)
+    tell(f"{'push to live':12} {'seconds':>8} {'requests':>9} {'failed':>7}")
+    lost = 0
+    for go in (ancestor, bigred):
+        way = go(options)
+        tell(f"{way.name:12} {way.seconds:8.1f} {way.requests:9} {way.failed:7}")
+        lost = way.failed
+    return 1 if lost else 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="./bigred bench push", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--rate", type=float, default=200.0, help="requests per second")
+    return parser.parse_args(arguments)
+
+
+def ancestor(options: argparse.Namespace) -> Way:
+    """Go the old way once."""
+    with tempfile.TemporaryDirectory(prefix="bigred-ancestor-") as name:
+        folder = Path(name)
+        repository = Repository.made("git", folder / "repository", shop())
+        flag, war = folder / "flag", folder / "checkout" / "target" / "shop.war"
+        hook = repository.central / "hooks" / "post-receive"
+        hook.write_text(f"#!/bin/sh\ntouch {flag}\n")
+        hook.chmod(0o755)
+        with house(options.nodes, Site()) as place:
+            place.stop()
+            nodes = [scripts(folder / node, tomcat) for node, tomcat in place.stage.nodes.items()]
+            build = (
+                f"rm -rf {folder}/checkout && git clone -q {repository.central} {folder}/checkout"
+                f" && BIGRED_VERSION=2.0 sh {folder}/checkout/build.sh"
+            )
+            goes = shlex.join(map(str, (_ANCESTOR, flag, war, *nodes)))
+            job = f"[ ! -e {flag} ] || {{ {build} && {goes}; }}"
+            with cron(job), customers(place, options) as crowd:
+                return timed("the ancestor", place, crowd, lambda: repository.push("new"), "2.0")
+
+
+def scripts(folder: Path, tomcat: TomcatInstance) -> Path:
+    """Give the folder of a Tomcat as the old script wants it."""
+    folder.mkdir()
+    for verb in ("stop", "start"):
+        script = folder / f"{verb}.sh"
+        command = shlex.join(getattr(tomcat, f"{verb}_command"))
+        script.write_text(f"#!/bin/sh\nexec {command}\n")
+        script.chmod(0o755)
+    (folder / "webapps").symlink_to(tomcat.webapps)
+    return folder
+
+
+@contextlib.contextmanager
+def cron(job: str) -> Iterator[None]:
+    """Run a job at each full minute until the block ends."""
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(_MINUTE_S - time.time() % _MINUTE_S):
+            subprocess.run(["sh", "-c", job], check=False, timeout=_DEADLINE_S)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(_DEADLINE_S)
+
+
+def bigred(options: argparse.Namespace) -> Way:
+    """Go Bigred's way once."""
+    with (
+        pushing("git", options.nodes) as (place, repository),
+        customers(place, options) as crowd,
+    ):
+        return timed("Bigred", place, crowd, lambda: repository.push("new", "2.0"), "2.0")
+
+
+@contextlib.contextmanager
+def customers(place: House, options: argparse.Namespace) -> Iterator[Crowd]:
+    """Have customers come until the block ends."""
+    with shopping(place.stage.folder, place.stage.url, Orders(options.rate)) as crowd:
+        until(lambda: crowd.counts().requests > options.rate, 20, "customers have come")
+        yield crowd
+
+
+def timed(name: str, place: House, crowd: Crowd, push: Callable[[], object], version: str) -> Way:
+    """Push in the middle of a minute, and wait until every node serves the release."""
+    wanted = dict.fromkeys(place.stage.nodes, version)
+    time.sleep((_MINUTE_S / 2 - time.time()) % _MINUTE_S)
+    before, begun_s = crowd.counts(), time.monotonic()
+    push()
+    until(lambda: place.serving() == wanted, _DEADLINE_S, f"{version} is live everywhere")
+    took_s = time.monotonic() - begun_s
+    time.sleep(_AFTER_S)
+    after = crowd.counts()
+    return Way(name, took_s, after.requests - before.requests, after.failed - before.failed)
+
+
+def tell(text: str) -> None:
+    """Print a line at once, also into a pipe."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

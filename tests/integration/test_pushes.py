@@ -1,0 +1,135 @@
+"""A real push, and nothing more: to a live release, or to an armed box."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from tests.support.house import until
+from tests.support.pushes import pushing
+from tests.support.repositories import Repository
+
+from bigred_server.demo.crowd import Orders, shopping
+from bigred_server.hook.install import install, place_of
+from bigred_server.hook.messenger import Messenger
+from bigred_server.settings.build import Vcs
+
+SMOKE = {
+    "command": ("sh", "-c", 'python3 smoke.py "$BIGRED_URL/health"'),
+    "tomcat": True,
+}
+ASKS = "import sys, urllib.request\nurllib.request.urlopen(sys.argv[1], timeout=10).read()\n"
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("vcs", ["git", "hg"])
+def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None:
+    with pushing(vcs, 3, tests={"smoke": SMOKE}) as (place, repository):
+        repository.write({"smoke.py": ASKS})
+        with shopping(place.stage.folder, place.stage.url, Orders(150.0)) as crowd:
+            until(lambda: crowd.counts().requests > 100, 20, "users have come")
+            pushed = repository.push("say 'hello'; $(exit 1) `id`", "1.7.0")
+            assert f"shop build 1 of {pushed.commit[:12]} is handed in" in pushed.told
+            # Mercurial's tag is a later commit, and it is the newest that is built.
+            until(lambda: place.state().candidate is None, 60, "it is on its way")
+            until(lambda: "ready" in place.bigred("build", "list"), 60, "it is built")
+            version = place.bigred("build", "list").splitlines()[1].split()[4]
+            place.until_serving(version)
+        assert crowd.counts().failed == 0
+        live = place.state().live
+        assert live is not None
+        assert (live.version, live.author) == (version, "Ada")
+        assert version.startswith("1.7.0")
+        # A build that its tests refuse stays where it is, and the one that is live stays.
+        repository.write({"kind": "answers-500"})
+        repository.push("bad")
+        until(lambda: "failed" in place.bigred("build", "list"), 60, "it has failed")
+        assert "did not come up: status 500" in place.bigred("build", "list")
+        assert set(place.serving().values()) == {version}
+
+
+def test_a_push_leads_to_a_box_that_is_armed_where_a_press_is_wanted() -> None:
+    with pushing("git", 2, deploy="on_press") as (place, repository):
+        repository.push("first", "1.7.0")
+        until(lambda: place.state().candidate is not None, 60, "the candidate waits")
+        with place.stage.box():
+            place.stage.set_button("open")
+            log = place.stage.log("box")
+            until(lambda: "armed" in log.read_text(), 20, "it is armed")
+            place.stage.set_button("press")
+            place.until_serving("1.7.0")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """Give a repository with our hook in it, of a server that is not there."""
+    made = Repository.made("git", tmp_path / "repository")
+    (tmp_path / "token").write_text("secret")
+    install(place_of(Vcs.GIT, made.central), "http://127.0.0.1:1", "shop", tmp_path / "token")
+    return made
+
+
+def waiting(repository: Repository) -> int:
+    return len(Messenger(repository.central / "bigred-hook.json").waiting())
+
+
+def test_a_push_never_fails_and_is_kept_while_the_server_is_away(repository: Repository) -> None:
+    told = repository.push("one").told
+    assert "1 push is kept, to be handed in with the next one or by bigred hook flush" in told
+    assert "ConnectionRefusedError" in told
+    assert "2 pushes are kept" in repository.push("two").told
+    assert waiting(repository) == 2
+
+
+def test_a_server_that_hangs_holds_a_push_up_for_less_than_a_second(
+    repository: Repository, tmp_path: Path
+) -> None:
+    repository.push("first")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        install(place_of(Vcs.GIT, repository.central), url, "shop", tmp_path / "token")
+        repository.commit("slow")
+        begun_s = time.monotonic()
+        told = repository.push("slower").told
+        took_s = time.monotonic() - begun_s
+    assert "no answer within 0.7 s" in told
+    # With git's own time, which is not ours.
+    assert took_s < 2.0
+
+
+def test_a_hook_that_was_there_goes_on_being_called(tmp_path: Path) -> None:
+    made = Repository.made("git", tmp_path / "repository")
+    theirs = made.central / "hooks" / "post-receive"
+    theirs.write_text(f"#!/bin/sh\ncat >{tmp_path}/seen\n")
+    theirs.chmod(0o755)
+    place = place_of(Vcs.GIT, made.central)
+    for _ in range(2):
+        said = install(place, "http://127.0.0.1:1", "shop", tmp_path / "token")
+    assert "hands in each push" in said
+    commit = made.push("one").commit
+    assert commit in (tmp_path / "seen").read_text()
+    assert waiting(made) == 1
+
+
+def test_what_was_kept_is_handed_in_later_and_none_is_lost() -> None:
+    with pushing("git", 2, deploy="on_press") as (place, repository):
+        place.stop()
+        first = repository.push("one")
+        assert "kept" in first.told
+        place.start()
+        told = place.bigred("hook", "flush", str(repository.central))
+        assert f"shop build 1 of {first.commit[:12]} is handed in" in told
+        assert place.bigred("hook", "flush", str(repository.central)) == "nothing waits\n"
+        until(lambda: place.state().candidate is not None, 60, "it is ready")
+
+
+def test_a_frozen_server_takes_nothing_and_loses_nothing() -> None:
+    with pushing("git", 2, deploy="on_press") as (place, repository):
+        with place.frozen():
+            told = repository.push("one").told
+            assert "no answer within 0.7 s" in told
+        second = repository.push("two")
+        assert f"of {second.commit[:12]} is handed in" in second.told
+        assert waiting(repository) == 0
+        until(lambda: "ready" in place.bigred("build", "list"), 60, "the newest is built")
+        assert len(place.bigred("build", "list").splitlines()) >= 3

@@ -1,0 +1,62 @@
+"""A site whose app, the sample shop, is built from a repository that hands in each push."""
+
+import contextlib
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tests.support.house import House, house
+from tests.support.repositories import Repository
+
+from bigred_broker.program import free_port
+from bigred_server.demo import sample
+from bigred_server.demo.site import Site
+from bigred_server.settings import load
+
+TOKEN = "secret-of-the-hook"  # noqa: S105
+_SHOP = Path(sample.__file__).parent / "shop"
+
+
+def shop() -> dict[str, str]:
+    """Give the source of the sample shop, with its own build command."""
+    return {file.name: file.read_text() for file in _SHOP.iterdir() if file.is_file()}
+
+
+def api_url(place: House) -> str:
+    """Give the address of the HTTP API of such a stage."""
+    return f"http://{load(place.stage.config).api.listen}"
+
+
+@contextlib.contextmanager
+def pushing(
+    vcs: str,
+    nodes: int,
+    deploy: str = "when_ready",
+    tests: Mapping[str, Mapping[str, object]] | None = None,
+) -> Iterator[tuple[House, Repository]]:
+    """Set a stage whose app is built from a repository with our hook in it."""
+    with tempfile.TemporaryDirectory(prefix="bigred-push-") as name:
+        repository = Repository.made(vcs, Path(name), shop())
+        tables: dict[str, Mapping[str, object]] = {
+            "api": {"listen": f"127.0.0.1:{free_port()}"},
+            "api.tokens.hook": {
+                "sha256": hashlib.sha256(TOKEN.encode()).hexdigest(),
+                "role": "operator",
+            },
+            "apps.shop": {"deploy": deploy},
+            "apps.shop.build": {
+                "repository": str(repository.central),
+                "vcs": vcs,
+                "command": ("sh", "build.sh"),
+                "artifact": "target/shop.war",
+            },
+            **{f"apps.shop.tests.{stage}": told for stage, told in (tests or {}).items()},
+        }
+        with house(nodes, Site(more=tables)) as place:  # type: ignore[arg-type]
+            token = Path(name) / "token"
+            token.write_text(f"{TOKEN}\n")
+            place.bigred(
+                "hook", "install", vcs, str(repository.central), "--token-file", str(token)
+            )
+            yield place, repository

@@ -1,0 +1,175 @@
+"""A commit's way to a release, as far as it is pure: whose turn it is, versions, and webhooks."""
+
+import hashlib
+import hmac
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bigred_server.errors import WebhookError
+from bigred_server.hook.messenger import received
+from bigred_server.pipeline.build import (
+    UNDER_WAY,
+    WAITING,
+    Build,
+    free_version,
+    is_commit,
+    next_of,
+    superseded,
+    told,
+)
+from bigred_server.pipeline.handing import Pushed
+from bigred_server.pipeline.webhook import Forge, is_genuine, pushed
+from bigred_server.release import Stage
+
+COMMIT = "0123456789abcdef" * 2 + "01234567"
+BUILD = Build("b-1", 7, "shop", COMMIT, "main", "ada", 1000.0, author="Ada")
+
+builds = st.lists(st.sampled_from(list(Stage)), max_size=8).map(
+    lambda stages: [
+        replace(BUILD, id=f"b-{n}", number=n, stage=stage) for n, stage in enumerate(stages)
+    ]
+)
+
+
+# --- whose turn it is ----------------------------------------------------------------------------
+
+
+@given(known=builds)
+def test_what_is_under_way_goes_on_and_then_the_newest_is_next(known: list[Build]) -> None:
+    chosen = next_of(known)
+    under_way = [one for one in known if one.stage in UNDER_WAY]
+    waiting = [one for one in known if one.stage in WAITING]
+    if under_way:
+        assert chosen == under_way[0]
+    elif waiting:
+        assert chosen == waiting[-1]
+    else:
+        assert chosen is None
+
+
+@given(known=builds)
+def test_only_waiting_builds_with_a_newer_waiting_one_are_superseded(known: list[Build]) -> None:
+    waiting = [one for one in known if one.stage in WAITING]
+    assert superseded(known) == waiting[:-1]
+
+
+@pytest.mark.parametrize(
+    ("taken", "version"),
+    [([], "1.4.2"), (["1.4.2"], "1.4.2.2"), (["1.4.2", "1.4.2.2", "1.4.3"], "1.4.2.3")],
+)
+def test_no_two_releases_have_one_version(taken: list[str], version: str) -> None:
+    assert free_version("1.4.2", taken) == version
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [(COMMIT, True), ("abc1234", True), ("abc123", False), ("--output=x", False), ("HEAD", False)],
+)
+def test_a_commit_is_named_by_digits_alone(text: str, is_one: bool) -> None:
+    assert is_commit(text) is is_one
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, "build 7 of 0123456789ab by Ada is submitted"),
+        ({"stage": Stage.BUILDING}, "build 7 of 0123456789ab by Ada is building"),
+        ({"stage": Stage.TESTING, "test": "unit"}, "is being tested: unit"),
+        ({"stage": Stage.READY, "version": "1.4.2"}, "is ready as 1.4.2"),
+        ({"stage": Stage.TESTED, "version": "1.4.2"}, "1.4.2, and waits to be promoted"),
+        ({"stage": Stage.FAILED, "reason": "exit 1"}, "failed: exit 1"),
+        ({"stage": Stage.SUPERSEDED, "reason": "a newer one"}, "is superseded: a newer one"),
+    ],
+)
+def test_people_are_told_where_a_build_stands(changes: dict[str, object], says: str) -> None:
+    assert says in told(replace(BUILD, **changes))  # type: ignore[arg-type]
+
+
+# --- what git tells its hook ---------------------------------------------------------------------
+
+
+def test_new_commits_of_branches_are_handed_in_and_nothing_else() -> None:
+    zero = "0" * 40
+    lines = [
+        f"{zero} {COMMIT} refs/heads/main\n",
+        f"{COMMIT} {zero} refs/heads/gone\n",
+        f"{zero} {COMMIT} refs/tags/v1\n",
+        f"{zero} {COMMIT} refs/heads/feature/a b\n",
+    ]
+    assert received(lines) == [("main", COMMIT), ("feature/a b", COMMIT)]
+
+
+# --- webhooks ------------------------------------------------------------------------------------
+
+SECRET, OTHER = "s3cret", "wrong"
+BODY = json.dumps(
+    {
+        "ref": "refs/heads/main",
+        "before": "0" * 40,
+        "after": COMMIT,
+        "pusher": {"name": "ada", "email": "ada@example.org"},
+        "user_name": "Ada",
+    }
+).encode()
+
+
+def signed(forge: Forge, body: bytes = BODY, secret: str = SECRET) -> dict[str, str]:
+    digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return {
+        Forge.GITHUB: {"x-hub-signature-256": f"sha256={digest}", "x-github-event": "push"},
+        Forge.GITLAB: {"x-gitlab-token": secret, "x-gitlab-event": "Push Hook"},
+        Forge.GITEA: {"x-gitea-signature": digest, "x-gitea-event": "push"},
+    }[forge]
+
+
+@pytest.mark.parametrize("forge", Forge)
+def test_a_webhook_is_taken_with_the_right_secret_alone(forge: Forge) -> None:
+    assert is_genuine(forge, SECRET, signed(forge), BODY)
+    assert not is_genuine(forge, SECRET, signed(forge, secret=OTHER), BODY)
+    assert not is_genuine(forge, SECRET, {}, BODY)
+    assert not is_genuine(forge, "", signed(forge, secret=""), BODY)
+    if forge is not Forge.GITLAB:
+        assert not is_genuine(forge, SECRET, signed(forge), BODY + b" ")
+
+
+def test_github_is_genuine_by_its_own_example() -> None:
+    # Source: GitHub's documentation, "Testing the webhook payload validation".
+    headers = {
+        "x-hub-signature-256": "sha256="
+        "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    }
+    assert is_genuine(Forge.GITHUB, "It's a Secret to Everybody", headers, b"Hello, World!")
+
+
+@pytest.mark.parametrize("forge", Forge)
+def test_a_push_names_its_branch_its_newest_commit_and_who_pushed(forge: Forge) -> None:
+    assert pushed(forge, signed(forge), BODY) == Pushed("main", COMMIT, "Ada")
+    theirs = json.loads(BODY)
+    del theirs["user_name"]
+    found = pushed(forge, signed(forge), json.dumps(theirs).encode())
+    assert found == Pushed("main", COMMIT, "ada")
+
+
+@pytest.mark.parametrize(
+    "told_so",
+    [
+        {"ref": "refs/tags/v1", "after": COMMIT},
+        {"ref": "refs/heads/main", "after": "0" * 40},
+    ],
+)
+def test_a_tag_and_a_branch_that_goes_are_no_push(told_so: dict[str, str]) -> None:
+    body = json.dumps(told_so).encode()
+    assert pushed(Forge.GITEA, signed(Forge.GITEA), body) is None
+    assert pushed(Forge.GITHUB, {"x-github-event": "ping"}, b"{}") is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"ref": "refs/heads/main", "after": "--upload-pack=x"}', b"\xff"]
+)
+def test_a_body_that_is_no_push_is_refused(body: bytes) -> None:
+    with pytest.raises(WebhookError):
+        pushed(Forge.GITHUB, signed(Forge.GITHUB), body)

@@ -1,0 +1,151 @@
+"""Notices: what people far away are told, of what, and that nobody waits for them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bigred_broker.messages import AppEvent, AppEventType, Phase
+from bigred_server.journal import deployments, releases
+from bigred_server.journal.database import Database
+from bigred_server.journal.deployments import Record
+from bigred_server.notify import notice, notifier
+from bigred_server.notify.notice import Notice
+from bigred_server.notify.notifier import Notifier
+from bigred_server.pipeline.build import Build
+from bigred_server.release import Change, Release, Stage
+from bigred_server.settings.notify import NotifySettings, When
+
+OLD, NEW = "1" * 64, "2" * 64
+LIVE = Release("shop", OLD, "1.4.1", "1.4.1", Stage.LIVE, 1.0, commit="a")
+CHANGES = (Change("c", "Linus", "Make it fast"), Change("b", "Ada", "Make it right"))
+READY = Release("shop", NEW, "1.4.2", "1.4.2", Stage.READY, 2.0, author="Ada", changes=CHANGES)
+RECORD = Record("d-1", "shop", NEW, OLD, "office", 10.0, phase=Phase.SUCCEEDED)
+BUILD = Build("b-1", 7, "shop", "abc", "main", "ada", 1.0, Stage.FAILED, "unit", "exit 1")
+
+
+def test_a_release_that_is_live_is_told_with_who_what_and_where() -> None:
+    told = notice.of_deployment(When.SUCCEEDED, RECORD, READY, LIVE, "https://x/d-1")
+    assert (told.title, told.kind) == ("shop 1.4.2 is live", "success")
+    assert told.body.splitlines() == [
+        "asked for by office",
+        "2 changes since 1.4.1:",
+        "- Make it fast (Linus)",
+        "- Make it right (Ada)",
+        "receipt: https://x/d-1",
+    ]
+
+
+def test_a_release_that_was_taken_back_is_told_with_the_reason() -> None:
+    record = replace(RECORD, phase=Phase.ROLLED_BACK, reason="shop 1.4.2 failed 11 of 60 requests")
+    told = notice.of_deployment(When.ROLLED_BACK, record, READY, None, "bigred show d-1")
+    assert (told.title, told.kind) == ("shop 1.4.2 was rolled back", "warning")
+    assert "shop 1.4.2 failed 11 of 60 requests" in told.body
+
+
+def test_of_many_changes_the_newest_are_told() -> None:
+    many = tuple(Change(f"{n}", "Ada", f"change {n}") for n in range(50))
+    told = notice.of_candidate(replace(READY, changes=many), LIVE)
+    assert told.title == "shop 1.4.2 by Ada is ready to be deployed"
+    assert told.body.startswith("50 changes since 1.4.1:\n- change 0 (Ada)\n")
+    assert told.body.endswith("- change 19 (Ada)\n- and 30 more")
+
+
+def test_a_build_that_failed_is_told_with_where_its_log_is() -> None:
+    told = notice.of_build(BUILD)
+    assert told.title == "shop build 7 failed"
+    assert "failed: exit 1" in told.body
+    assert "bigred build log 7 unit" in told.body
+
+
+def test_every_phase_that_can_be_told_has_its_title() -> None:
+    for when in notice.OF_PHASE.values():
+        assert notice.of_deployment(when, RECORD, READY, LIVE, "x").title
+
+
+# --- the notifier --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = await Database.open(tmp_path / "bigred.db")
+    async with opened.write() as connection:
+        for release in (LIVE, READY):
+            await releases.add(connection, release)
+        await deployments.add(connection, RECORD)
+        mend = replace(RECORD, id="d-2", mends="node1", ended_at=20.0)
+        await deployments.change(connection, "d-1", ended_at=20.0)
+        await deployments.add(connection, mend)
+    yield opened
+    await opened.close()
+
+
+class Sent:
+    """What was sent, instead of apprise's doing it."""
+
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+        self.came = asyncio.Event()
+        self.fails = False
+
+    def take(self, _settings: NotifySettings, told: Notice) -> bool:
+        self.notices.append(told)
+        self._loop.call_soon_threadsafe(self.came.set)
+        if self.fails:
+            raise OSError("no route")
+        return True
+
+    async def until(self, count: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        async with asyncio.timeout(10):
+            while len(self.notices) < count:
+                self.came.clear()
+                await self.came.wait()
+
+
+def event(
+    kind: AppEventType, deployment: str | None = None, phase: Phase | None = None
+) -> AppEvent:
+    return AppEvent(event_type=kind, app="shop", at="now", deployment=deployment, phase=phase)
+
+
+async def test_those_are_told_who_want_to_be(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = Sent()
+    monkeypatch.setattr(notifier, "_notify", sent.take)
+    team = NotifySettings(urls=("json://x",), events=(When.SUCCEEDED, When.BUILD_FAILED))
+    quiet = NotifySettings(urls=("json://x",), events=(When.ABORTED,))
+    teller = Notifier({"shop": {"team": team, "quiet": quiet}}, db, "https://bigred")
+    teller.hear(event(AppEventType.NODE))
+    teller.hear(event(AppEventType.CANDIDATE))
+    teller.hear(event(AppEventType.PHASE, "d-2", Phase.SUCCEEDED))
+    teller.hear(event(AppEventType.PHASE, "d-1", Phase.ROLLING))
+    teller.hear(event(AppEventType.PHASE, "d-1", Phase.SUCCEEDED))
+    teller.hear_build(replace(BUILD, stage=Stage.READY))
+    teller.hear_build(BUILD)
+    running = asyncio.create_task(teller.run())
+    await sent.until(2)
+    running.cancel()
+    assert [one.title for one in sent.notices] == ["shop 1.4.2 is live", "shop build 7 failed"]
+    assert "receipt: https://bigred/api/v1/deployments/d-1" in sent.notices[0].body
+
+
+async def test_who_can_not_be_reached_holds_nobody_up(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = Sent()
+    sent.fails = True
+    monkeypatch.setattr(notifier, "_notify", sent.take)
+    monkeypatch.setattr(notifier, "_WAITING", 3)
+    teller = Notifier({"shop": {"team": NotifySettings(urls=("json://x",))}}, db)
+    for _ in range(200):
+        teller.hear_build(BUILD)
+    running = asyncio.create_task(teller.run())
+    await sent.until(2)
+    running.cancel()
+
+
+def test_a_table_without_an_address_is_refused() -> None:
+    with pytest.raises(ValueError, match="nobody is told: set urls or urls_file"):
+        NotifySettings()
