@@ -44,7 +44,10 @@ class Signs:
 
 @dataclass(frozen=True)
 class Lines:
-    """HAProxy's log lines of a look: taken in, come late, and known to be missing."""
+    """HAProxy's log lines of a look: taken in, come late, and known to be missing.
+
+    What was missing in an earlier look and has come in this one counts as `lost` less than none.
+    """
 
     taken: int = 0
     late: int = 0

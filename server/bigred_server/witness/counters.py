@@ -10,12 +10,16 @@ from bigred_server.witness.comparison import NodeCounts
 
 @dataclass
 class Counting:
-    """What was counted at each node since the last cut. A new process counts from zero again."""
+    """What was counted at each node since the last cut. A new process counts from zero again.
+
+    `_total`: all requests since the beginning; `_over`: those that were over one look ago.
+    """
 
     _pid: int | None = None
     _last: dict[str, Served] = field(default_factory=dict)
     _sums: dict[str, NodeCounts] = field(default_factory=dict)
     _in_flight: int = 0
+    _total: int = 0
     _over: int = 0
 
     def see(self, look: FleetLook) -> None:
@@ -23,14 +27,14 @@ class Counting:
         if look.pid is None:
             return
         is_new = self._pid is not None and look.pid != self._pid
-        # By the next look the lines of what was over at this one have come, or never will.
-        self._over = sum(one.requests for one in self._sums.values()) - self._in_flight
+        self._over = self._total - self._in_flight
         self._in_flight = sum(node.in_flight for node in look.nodes.values())
         for name, served in look.served.items():
             before = Served() if is_new else self._last.get(name, served)
             if served.requests < before.requests:
                 # A person had the counters cleared.
                 before = Served()
+            self._total += served.requests - before.requests
             had = self._sums.get(name, NodeCounts())
             self._sums[name] = had + NodeCounts(
                 served.requests - before.requests,
@@ -43,11 +47,20 @@ class Counting:
         """Give the counts since the last cut."""
         return dict(self._sums)
 
-    def lost(self, taken: int) -> int:
-        """Say how many log lines are missing for certain: of requests that are surely over."""
+    def missing(self, taken: int) -> int:
+        """Say how many log lines are missing, of so many taken since the beginning.
+
+        Those of what was over a look ago should have come; one that is later still is missing no
+        more when it comes.
+        """
         return max(0, self._over - taken)
 
     def cut(self) -> Mapping[str, NodeCounts]:
-        """Begin anew; give the counts until now."""
-        sums, self._sums, self._over = self._sums, {}, 0
+        """Begin a new look; give the counts until now."""
+        sums, self._sums = self._sums, {}
         return sums
+
+    def begin(self) -> None:
+        """Begin from zero."""
+        self.cut()
+        self._total = self._over = 0

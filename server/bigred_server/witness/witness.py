@@ -44,6 +44,8 @@ class Witness:
     _counting: Counting = field(default_factory=Counting)
     _began_at: float | None = None
     _told_at: float = 0.0
+    _taken: int = 0
+    _missing: int = 0
     _ready_at: dict[str, float] = field(default_factory=dict)
     _runs: dict[str, bool] = field(default_factory=dict)
     _is_judging: bool = False
@@ -83,6 +85,8 @@ class Witness:
         self._counting.see(look)
         sides = {name: self._side(node, deployment, now) for name, node in look.nodes.items()}
         if self._began_at is None:
+            self._taken = self._missing = 0
+            self._counting.begin()
             self._begin_look(sides, now)
             return None
         # Where a node changes sides the look is over: until then it was on the side it was.
@@ -92,8 +96,13 @@ class Witness:
         self._told_at = now
         told = Heard(self._look(now, self._began_at), is_whole=ended, usual=self.usual.errors)
         if ended:
+            self._missing = self._missing_now()
+            self._taken += self._window.taken
             self._begin_look(sides, now)
         return told
+
+    def _missing_now(self) -> int:
+        return self._counting.missing(self._taken + self._window.taken)
 
     def _begin_look(self, sides: dict[str, Side | None], now: float) -> None:
         self._began_at, self._told_at, self.sides = now, now, dict(sides)
@@ -124,7 +133,8 @@ class Witness:
         answers = self._answers if by_log else self._by_counts(counts)
         ours, others = self._windows(Side.CANARY), self._windows(Side.BASELINE)
         fast, usual = ([s for one in some for s in one.samples] for some in (ours, others))
-        lost = self._counting.lost(self._window.taken) if by_log else exact
+        # A line that was missing a look ago and has come since counts back.
+        lost = self._missing_now() - self._missing
         retries = self._retries(counts, by_log=by_log)
         return Look(
             at=now,
