@@ -92,6 +92,11 @@ class Release:
         )
 
 
+def plain(text: str) -> str:
+    """Give what others wrote as one line without control characters: no journal keeps a NUL."""
+    return "".join(char if char.isprintable() else " " for char in text).strip()
+
+
 def named(releases: Sequence[Release], app: str, name: str) -> Release:
     """Find a release by its version, or by at least 8 digits that its SHA-256 begins with.
 

@@ -147,6 +147,22 @@ async def test_a_commit_of_mercurial_becomes_a_ready_release(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("vcs", ["git", "hg"])
+async def test_control_characters_in_a_message_do_no_harm(tmp_path: Path, vcs: str) -> None:
+    repository = Repository.made(vcs, tmp_path)
+    first = repository.commit("bell \x07 \x1b[31m field \x1f end \x1e")
+    second = repository.push("two\nlines\n\nand a body").commit
+    async with works(tmp_path, repository.central, vcs) as site:
+        done = await site.ended(await site.hand_in(first))
+        found = await site.release(done)
+        assert found.message == "bell    [31m field   end"
+        async with site.db.write() as db:
+            await releases.make_live(db, "shop", found.digest)
+        found = await site.release(await site.ended(await site.hand_in(second)))
+        assert found.message.startswith("two")
+        assert len(found.changes) == 1
+
+
+@pytest.mark.parametrize("vcs", ["git", "hg"])
 async def test_a_release_knows_what_changed_since_the_live_one(tmp_path: Path, vcs: str) -> None:
     repository = Repository.made(vcs, tmp_path)
     first = repository.push("first").commit

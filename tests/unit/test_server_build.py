@@ -24,6 +24,7 @@ from bigred_server.pipeline.build import (
 from bigred_server.pipeline.handing import Pushed
 from bigred_server.pipeline.webhook import Forge, is_genuine, pushed
 from bigred_server.release import Stage
+from bigred_server.settings.build import BuildSettings
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
 BUILD = Build("b-1", 7, "shop", COMMIT, "main", "ada", 1000.0, author="Ada")
@@ -87,6 +88,24 @@ def test_a_commit_is_named_by_digits_alone(text: str, is_one: bool) -> None:
 )
 def test_people_are_told_where_a_build_stands(changes: dict[str, object], says: str) -> None:
     assert says in told(replace(BUILD, **changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("told_so", "why"),
+    [
+        ({"artifact": "/etc/passwd"}, "must be a path inside the checkout"),
+        ({"artifact": "../x.war"}, "must be a path inside the checkout"),
+        ({"artifact": "**.war"}, "stands for whole folders"),
+        ({"repository": "--upload-pack=sh"}, "can't begin with '-'"),
+        ({"environment": {"A-B": "x"}}, "environment"),
+    ],
+)
+def test_a_build_that_makes_no_sense_is_refused(told_so: dict[str, object], why: str) -> None:
+    well = {"repository": "/srv/x", "command": ["make"], "artifact": "**/*.war"}
+    assert BuildSettings.model_validate(well).on_branch == "main"
+    assert BuildSettings.model_validate({**well, "vcs": "hg"}).on_branch == "default"
+    with pytest.raises(ValueError, match=why):
+        BuildSettings.model_validate({**well, **told_so})
 
 
 # --- what git tells its hook ---------------------------------------------------------------------

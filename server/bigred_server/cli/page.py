@@ -11,6 +11,8 @@ from datetime import datetime
 
 import click
 
+from bigred_server import release
+
 _MIB = 1024 * 1024
 
 
@@ -40,7 +42,7 @@ def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def plain(text: str, widest: int | None = None) -> str:
     """Give a text of others so that it can do nothing to the terminal, in one line, cut to fit."""
-    told = "".join(char if char.isprintable() else " " for char in text).strip()
+    told = release.plain(text)
     return told if widest is None or len(told) <= widest else f"{told[: widest - 1]}…"
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 from bigred_server.errors import BuildError
-from bigred_server.release import Change
+from bigred_server.release import Change, plain
 from bigred_server.settings.build import BuildSettings, Vcs
 
 _LIMIT_S = 600.0
 _DEPTH = 200
-_FIELD = "\x1f"
-_END = "\x1e"
+# No message holds a NUL, and no name or first line a line break.
+_END = "\0"
+_FIELDS = 3
 
 
 class Repository(Protocol):
@@ -56,7 +57,7 @@ class Git:
 
     async def about(self, commit: str) -> tuple[Change, str]:
         """See Repository."""
-        (found,) = await self._log("-1", commit)
+        found = _only(await self._log("-1", commit), commit)
         described = await self._git("describe", "--tags", "--always", "--abbrev=8", commit)
         return found, described.strip().removeprefix("v")
 
@@ -87,8 +88,8 @@ class Git:
         return True
 
     async def _log(self, *arguments: str) -> list[Change]:
-        shape = f"--format=%H{_FIELD}%an{_FIELD}%s{_END}"
-        return _commits(await self._git("log", shape, *arguments, "--"))
+        shape = ("-z", "--format=tformat:%H%n%an%n%s")
+        return _commits(await self._git("log", *shape, *arguments, "--"))
 
     async def _git(self, *arguments: str) -> str:
         return await _run("git", "-C", str(self.clone), *arguments)
@@ -109,10 +110,10 @@ class Mercurial:
 
     async def about(self, commit: str) -> tuple[Change, str]:
         """See Repository."""
-        (found,) = await self._log(commit)
-        shape = "{latesttag}" + _FIELD + "{latesttagdistance}" + _FIELD + "{node|short}"
+        found = _only(await self._log(commit), commit)
+        shape = "{latesttag}\n{latesttagdistance}\n{node|short}"
         said = await self._hg("log", "-r", commit, "--template", shape)
-        tag, distance, short = said.split(_FIELD)
+        tag, distance, short = said.rsplit("\n", 2)
         if tag == "null":
             return found, short
         return found, tag.removeprefix("v") if distance == "0" else f"{tag}-{distance}-{short}"
@@ -127,7 +128,7 @@ class Mercurial:
         await _run("hg", "-R", str(folder), "update", "-q", "--clean", "-r", commit)
 
     async def _log(self, revisions: str) -> list[Change]:
-        shape = "{node}" + _FIELD + "{author|person}" + _FIELD + "{desc|firstline}" + _END
+        shape = r"{node}\n{author|person}\n{desc|firstline}\0"
         return _commits(await self._hg("log", "-r", revisions, "--template", shape))
 
     async def _hg(self, *arguments: str) -> str:
@@ -142,11 +143,14 @@ def repository_of(settings: BuildSettings, clone: Path) -> Repository:
 
 
 def _commits(said: str) -> list[Change]:
-    found = []
-    for one in said.split(_END):
-        if one.strip():
-            found.append(Change(*one.strip("\n").split(_FIELD)))
-    return found
+    parts = [one.split("\n", _FIELDS - 1) for one in said.split(_END)]
+    return [Change(*map(plain, fields)) for fields in parts if len(fields) == _FIELDS]
+
+
+def _only(found: list[Change], commit: str) -> Change:
+    if len(found) != 1:
+        raise BuildError(f"the repository says nothing of {commit}")
+    return found[0]
 
 
 async def _run(*argv: str) -> str:

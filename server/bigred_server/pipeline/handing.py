@@ -8,7 +8,7 @@ from bigred_server.errors import ReleaseError
 from bigred_server.journal import builds, releases
 from bigred_server.journal.database import Database
 from bigred_server.pipeline.build import Build
-from bigred_server.release import Release, Stage, named
+from bigred_server.release import Release, Stage, named, plain
 from bigred_server.settings import AppSettings
 
 
@@ -41,9 +41,8 @@ async def hand_in(
     async with db.write() as connection:
         now = time.time()
         for one in ours:
-            found.append(
-                await builds.hand_in(connection, name, one.commit, one.branch, one.who, now)
-            )
+            who = plain(one.who)
+            found.append(await builds.hand_in(connection, name, one.commit, branch, who, now))
     newest, is_new = found[-1]
     told = f"{name} build {newest.number} of {newest.commit[:12]}"
     text = f"{told} is handed in" if is_new else f"{told} was handed in before: {newest.stage}"

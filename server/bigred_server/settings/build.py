@@ -36,6 +36,8 @@ def _inside(text: str) -> str:
     path = PurePosixPath(text)
     if path.is_absolute() or ".." in path.parts or not text:
         raise ValueError(f"{text!r} must be a path inside the checkout")
+    if any("**" in part and part != "**" for part in path.parts):
+        raise ValueError(f"{text!r}: '**' stands for whole folders, as in '**/*.war'")
     return text
 
 
