@@ -100,8 +100,10 @@ class Notifier:
         try:
             async with asyncio.timeout(_LIMIT_S):
                 sent = await asyncio.to_thread(_notify, settings, told)
-        except (OSError, TimeoutError) as error:
-            log.warning("a notice is not sent", app=app, to=name, reason=f"{error}" or "too slow")
+        except Exception as error:
+            # A hundred plugins of others: none of them may end the server.
+            told_so = f"{type(error).__name__} {error}".strip()
+            log.warning("a notice is not sent", app=app, to=name, reason=told_so)
             return
         if not sent:
             log.warning("a notice is not sent", app=app, to=name, reason="apprise could not")
