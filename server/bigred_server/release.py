@@ -1,6 +1,6 @@
 """A release: an immutable WAR named by its SHA-256, and the stage where it stands."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -115,15 +115,25 @@ def named(releases: Sequence[Release], app: str, name: str) -> Release:
     return alike[0]
 
 
+def live_of(releases: Iterable[Release]) -> Release | None:
+    """Pick the release that is live, if any is."""
+    return next((release for release in releases if release.stage is Stage.LIVE), None)
+
+
+def counted(changes: int) -> str:
+    """Say how many changes there are."""
+    return "1 change" if changes == 1 else f"{changes} changes"
+
+
 def candidate(releases: list[Release]) -> Release | None:
     """Pick the newest ready release that was submitted after the live one.
 
     An older one that was passed over is no candidate: pressing the button must never go back.
     """
-    live = [r.submitted_at for r in releases if r.stage is Stage.LIVE]
+    live = live_of(releases)
     newest = max(
         (r for r in releases if r.stage is Stage.READY), key=lambda r: r.submitted_at, default=None
     )
-    if newest is None or (live and newest.submitted_at < max(live)):
+    if newest is None or (live and newest.submitted_at < live.submitted_at):
         return None
     return newest

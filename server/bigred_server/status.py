@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bigred_broker.messages import (
+    MOST_TEXT,
     AppEvent,
     AppEventType,
     AppState,
@@ -14,7 +15,7 @@ from bigred_broker.messages import (
     ReleaseNote,
 )
 from bigred_server.journal.deployments import Record
-from bigred_server.release import Release, Stage, candidate
+from bigred_server.release import Release, candidate, counted, live_of
 from bigred_server.rollout import testimony
 from bigred_server.rollout.goal import Goal
 from bigred_server.rollout.look import Admin, Looks, NodeLook
@@ -36,7 +37,6 @@ _NODE_STATES = {
 
 _NAMED_CHANGES = 5
 _NAMED_AUTHORS = 3
-_MOST_TEXT = 2000
 
 
 def utc(at: float) -> str:
@@ -53,7 +53,7 @@ def app_state(
 ) -> AppState:
     """Tell where an app stands: its running or else its last deployment, and its nodes."""
     by_digest = {release.digest: release for release in releases}
-    live = next((release for release in releases if release.stage is Stage.LIVE), None)
+    live = live_of(releases)
     waiting = candidate(list(releases))
     running = record is not None and not record.phase.is_outcome
     done = [
@@ -117,14 +117,13 @@ def _what(waiting: ReleaseNote) -> str:
 
 def changes_text(note: ReleaseNote) -> str:
     """Say how much a release changes, and by whom: "3 changes by Ada and Linus"."""
-    counted = "1 change" if note.changed == 1 else f"{note.changed} changes"
     authors = list(dict.fromkeys(change.author for change in note.changes if change.author))
     if not authors:
-        return counted
+        return counted(note.changed)
     if len(authors) > _NAMED_AUTHORS:
         authors = [*authors[:_NAMED_AUTHORS], "others"]
     names = authors[0] if len(authors) == 1 else f"{', '.join(authors[:-1])} and {authors[-1]}"
-    return f"{counted} by {names}"
+    return f"{counted(note.changed)} by {names}"
 
 
 def _event(
@@ -137,7 +136,7 @@ def _event(
         deployment=state.deployment,
         phase=state.phase,
         node=node,
-        text=text[:_MOST_TEXT],
+        text=text[:MOST_TEXT],
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bigred_broker.messages import AppEvent, AppEventType
+from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType
 from bigred_server.arming.continuous import Continuous
 from bigred_server.journal.seat import Seat
 from bigred_server.notify.notifier import Notifier
@@ -17,8 +17,6 @@ from bigred_server.rollout.fleet import Fleet
 from bigred_server.settings import Settings
 from bigred_server.settings.build import Deploy
 from bigred_server.status import utc
-
-_MOST_TEXT = 2000
 
 
 @dataclass(frozen=True)
@@ -90,5 +88,5 @@ def event_of(build: Build, now: float) -> AppEvent:
         event_type=AppEventType.BUILD,
         app=build.app,
         at=utc(now),
-        text=told(build)[:_MOST_TEXT],
+        text=told(build)[:MOST_TEXT],
     )

@@ -5,6 +5,7 @@ sender can say more; an unknown `v` is refused. `encode` and `decode` are the on
 """
 
 from bigred_broker.messages.app import (
+    MOST_TEXT,
     OUTCOMES,
     AppEvent,
     AppEventType,
@@ -40,6 +41,7 @@ from bigred_broker.messages.reply import Answer, Refusal, Reply
 
 __all__ = [
     "MAX_BYTES",
+    "MOST_TEXT",
     "OUTCOMES",
     "TOPIC_AND_PROPERTIES",
     "VERSION",

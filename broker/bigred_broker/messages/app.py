@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bigred_broker.messages.base import Amount, Count, Digest, Id, Message, Text
 
+MOST_TEXT = 2000
+"""As many characters as the text of an event may have."""
+
 
 class Phase(StrEnum):
     """Where a deployment stands; the last four are outcomes."""
@@ -157,5 +160,5 @@ class AppEvent(Message):
     deployment: Id | None = None
     phase: Phase | None = None
     node: Id | None = None
-    text: Annotated[str, Field(max_length=2000)] = ""
+    text: Annotated[str, Field(max_length=MOST_TEXT)] = ""
     judgement: JudgementNote | None = None

@@ -53,14 +53,17 @@ class Continuous:
     async def deploy(self) -> bool:
         """Begin a deployment if one is due and nothing is against it; say whether."""
         async with self.db.read() as db:
-            if await self._due(db) is None:
-                return False
+            release = await self._due(db)
+        if release is None:
+            return False
         look = await self.fleet.look(deep=False)
         async with self.db.read() as db:
             state = await gate_state(db, self.name, self.app, look)
-            release = await self._due(db)
-        if (no := gate(state)) is not None or release is None:
-            self._tell(no.reason if no else "")
+        if (no := gate(state)) is not None:
+            self._tell(no.reason)
+            return False
+        if candidate(list(state.releases)) != release:
+            # Another one became ready meanwhile: it has its own turn.
             return False
         self._told = ""
         record = await wishes.deploy(self.db, self.store, self.name, release.version, WHO)
@@ -77,6 +80,6 @@ class Continuous:
         return found
 
     def _tell(self, reason: str) -> None:
-        if reason and reason != self._told:
+        if reason != self._told:
             self._told = reason
             log.warning("the ready release waits", app=self.name, reason=reason)

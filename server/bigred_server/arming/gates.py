@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bigred_broker.messages import Phase, Refusal
-from bigred_server.release import Release, Stage, candidate
+from bigred_server.release import Release, Stage, candidate, live_of
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ def gate(state: GateState) -> No | None:
 
 
 def _no_candidate(state: GateState) -> str:
-    live = next((r.version for r in state.releases if r.stage is Stage.LIVE), None)
+    live = live_of(state.releases)
     newest = max(state.releases, key=lambda r: r.submitted_at, default=None)
     if newest is not None and newest.stage is Stage.BAD:
         return f"{state.app} {newest.version} was rolled back and is bad; nothing newer is ready"
     if live is not None:
-        return f"{state.app} {live} is live and nothing newer is ready"
+        return f"{state.app} {live.version} is live and nothing newer is ready"
     return f"no release of {state.app} is ready"

@@ -24,7 +24,7 @@ from bigred_server.doctor.checkup import Known, examine
 from bigred_server.doctor.finding import Finding, Level, worst_first
 from bigred_server.errors import BigredError
 from bigred_server.journal import releases
-from bigred_server.release import Release, Stage
+from bigred_server.release import Release, live_of
 from bigred_server.settings import Settings
 
 _COLOURS = {Level.BAD: "bold red", Level.WARN: "yellow", Level.UNKNOWN: "cyan"}
@@ -73,8 +73,8 @@ async def _remembered(
 
 
 def _known(there: list[Release]) -> Known:
-    live = next((one.marker for one in there if one.stage is Stage.LIVE), None)
-    return Known(live, max((one.size for one in there), default=0))
+    live = live_of(there)
+    return Known(live.marker if live else None, max((one.size for one in there), default=0))
 
 
 def _print(findings: list[Finding]) -> None:

@@ -6,7 +6,7 @@ from bigred_server.doctor.finding import Finding, Level
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import log
 from bigred_server.haproxy.configfile import Proxy
-from bigred_server.haproxy.inquiry import Arrived, inquire
+from bigred_server.haproxy.inquiry import inquire
 from bigred_server.haproxy.log import LogLine
 from bigred_server.haproxy.receiver import Receiver
 
@@ -52,11 +52,11 @@ async def arriving(where: str, address: str, backends: list[str]) -> list[Findin
     if not address:
         return []
     code = "haproxy-log-lines"
-    arrived = Receiver(address, dict.fromkeys(backends, _take))
+    receiver = Receiver(address, dict.fromkeys(backends, _take))
     try:
-        with arrived.listening():
+        with receiver.listening():
             await asyncio.sleep(LISTENS_S)
-        told, span = Arrived(arrived.lines, arrived.foreign), f"in {LISTENS_S:g} s"
+        told, span = receiver.arrived, f"in {LISTENS_S:g} s"
     except HaproxyError as taken:
         try:
             told, span = await inquire(address, LISTENS_S), "since the server began to listen"

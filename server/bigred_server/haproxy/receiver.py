@@ -26,8 +26,7 @@ class Receiver:
     """Listens at `address`: "host:port" (UDP), or the path of a UNIX datagram socket.
 
     `takers`: by HAProxy's backend who wants its lines, each with when (Unix time) it came. `lines`
-    counts them by backend,
-    `foreign` counts the lines that are not ours, `unwanted` those of other backends.
+    counts them by backend, `foreign` those that are not ours, `unwanted` those of other backends.
     """
 
     address: str
@@ -89,13 +88,16 @@ class Receiver:
             else:
                 self.take(datagram, now)
 
+    @property
+    def arrived(self) -> Arrived:
+        """What came since it began to listen."""
+        lines = {name: self.lines[name] for name in self.takers}
+        return Arrived(lines, self.foreign, self.unwanted)
+
     def _answer(self, line: socket.socket, sender: object) -> None:
-        arrived = Arrived(
-            {name: self.lines[name] for name in self.takers}, self.foreign, self.unwanted
-        )
         # Who asked may be gone, or have no address.
         with contextlib.suppress(OSError, TypeError):
-            line.sendto(inquiry.answer(arrived), sender)  # type: ignore[call-overload]
+            line.sendto(inquiry.answer(self.arrived), sender)  # type: ignore[call-overload]
 
     def take(self, datagram: bytes, now: float) -> None:
         """Take one line in that came now (Unix time)."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bigred_broker.messages import Phase
 from bigred_server.journal.deployments import Record
 from bigred_server.pipeline.build import Build, told
-from bigred_server.release import Change, Release
+from bigred_server.release import Change, Release, counted
 from bigred_server.settings.notify import When
 
 _MOST_CHANGES = 20
@@ -79,8 +79,7 @@ def _what(changes: Sequence[Change], before: Release | None) -> list[str]:
     if not changes:
         return []
     since = f" since {before.version}" if before else ""
-    counted = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
-    lines = [f"{counted}{since}:"]
+    lines = [f"{counted(len(changes))}{since}:"]
     lines += [f"- {one.message} ({one.author})" for one in changes[:_MOST_CHANGES]]
     if len(changes) > _MOST_CHANGES:
         lines.append(f"- and {len(changes) - _MOST_CHANGES} more")

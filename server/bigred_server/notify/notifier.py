@@ -13,7 +13,7 @@ from bigred_server.journal.database import Database
 from bigred_server.notify import notice
 from bigred_server.notify.notice import Notice
 from bigred_server.pipeline.build import Build
-from bigred_server.release import Stage, candidate
+from bigred_server.release import Stage, candidate, live_of
 from bigred_server.settings.notify import NotifySettings
 
 log = structlog.get_logger(__name__)
@@ -81,8 +81,7 @@ class Notifier:
             record = await deployments.find(db, news.deployment or "")
         if news.event_type is AppEventType.CANDIDATE:
             waiting = candidate(list(known.values()))
-            live = next((one for one in known.values() if one.stage is Stage.LIVE), None)
-            return notice.of_candidate(waiting, live) if waiting else None
+            return notice.of_candidate(waiting, live_of(known.values())) if waiting else None
         if record is None or record.mends is not None or news.phase is None:
             return None
         before = known.get(record.previous or "")

@@ -32,7 +32,7 @@ from bigred_server.pipeline.checkout import Repository, repository_of
 from bigred_server.pipeline.intake import Submission
 from bigred_server.pipeline.store import Store
 from bigred_server.pipeline.workshop import Workshop
-from bigred_server.release import Change, Release, Stage
+from bigred_server.release import Change, Release, Stage, live_of
 from bigred_server.rollout.leadership import Leadership
 from bigred_server.settings import AppSettings
 from bigred_server.settings.build import BuildSettings, Promote
@@ -66,6 +66,10 @@ class Builder:
     tell: Callable[[Build], None]
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _trouble: str = ""
+    _repository: Repository = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._repository = repository_of(self.build_settings, self.folder / "clone")
 
     def wake(self) -> None:
         """Have it look now instead of at its next tick."""
@@ -151,20 +155,19 @@ class Builder:
     async def _from_commit(self, build: Build, shop: Workshop) -> Build:
         """Check the commit out and build it."""
         build = await self._change(build, stage=Stage.BUILDING, test="", started_at=time.time())
-        repository = repository_of(self.build_settings, self.folder / "clone")
         self.folder.mkdir(parents=True, exist_ok=True)
-        await repository.fetch(build.commit)
-        build = await self._known(build, repository)
-        await shop.check_out(repository, build.commit)
+        await self._repository.fetch(build.commit)
+        build = await self._known(build)
+        await shop.check_out(self._repository, build.commit)
         await shop.build(self.build_settings, build)
         if self.build_settings.version == "manifest":
             said = await asyncio.to_thread(war.manifest, shop.war)
             build = await self._change(build, version=said.get(_MANIFEST_VERSION, ""))
         return build
 
-    async def _known(self, build: Build, repository: Repository) -> Build:
+    async def _known(self, build: Build) -> Build:
         """Write down what the repository knows of the commit, and choose the version."""
-        about, version = await repository.about(build.commit)
+        about, version = await self._repository.about(build.commit)
         async with self.db.read() as db:
             taken = [release.version for release in await releases.of_app(db, self.app)]
         return await self._change(
@@ -194,13 +197,12 @@ class Builder:
         """List what the commit has that the live release's has not, as far as that can be known."""
         async with self.db.read() as db:
             known = await releases.of_app(db, self.app)
-        live = next((one for one in known if one.stage is Stage.LIVE), None)
+        live = live_of(known)
         own = (Change(build.commit, build.author, build.message),)
         if live is None or not is_commit(live.commit):
             return own
-        repository = repository_of(self.build_settings, self.folder / "clone")
         try:
-            found = await repository.since(live.commit, build.commit)
+            found = await self._repository.since(live.commit, build.commit)
         except BuildError:
             # The live one is no commit of this clone: its history was rewritten, or is too long.
             return own

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from bigred_server import child
 from bigred_server.errors import BuildError
 from bigred_server.release import Change, plain
 from bigred_server.settings.build import BuildSettings, Vcs
@@ -158,26 +159,14 @@ async def _run(*argv: str) -> str:
     # It must never ask anybody for a password, nor read what a user has configured.
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "HGPLAIN": "1", "LC_ALL": "C.UTF-8"}
     try:
-        child = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=environment,
-        )
-    except OSError as error:
-        raise BuildError(f"{argv[0]} can't be run: {error.strerror}; install it") from error
-    try:
         async with asyncio.timeout(_LIMIT_S):
-            said, complained = await child.communicate()
+            done = await child.captured(*argv, environment=environment, complaints=True)
     except TimeoutError as error:
         raise BuildError(f"{argv[0]} was not done in {_LIMIT_S:g} s") from error
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    if child.returncode != 0:
-        told = " ".join(complained.decode("utf-8", "replace").split())[-500:]
+    except OSError as error:
+        raise BuildError(f"{argv[0]} can't be run: {error.strerror}; install it") from error
+    if done.code != 0:
+        told = " ".join(done.complaints.split())[-500:]
         verb = next((word for word in argv[1:] if not word.startswith(("-", "/"))), "")
-        raise BuildError(f"{argv[0]} {verb} failed: {told or child.returncode}")
-    return said.decode("utf-8", "replace")
+        raise BuildError(f"{argv[0]} {verb} failed: {told or done.code}")
+    return done.printed

@@ -14,7 +14,7 @@ from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.pipeline.store import Kept, Store
-from bigred_server.release import Release, Stage, candidate
+from bigred_server.release import Release, Stage, candidate, live_of
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ def last_good(releases: Sequence[Release], history: Sequence[Record]) -> Release
     It is what was live before, unless that has become bad since; a person who cleared it has made
     it good again. `history` is the app's deployments, the newest first, without mends.
     """
-    live = next((release for release in releases if release.stage is Stage.LIVE), None)
+    live = live_of(releases)
     if live is None:
         return None
     good = {release.digest: release for release in releases if release.stage in _WAY_BACK}

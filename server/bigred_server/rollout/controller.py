@@ -18,7 +18,7 @@ from bigred_server.errors import BigredError
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
-from bigred_server.release import Stage
+from bigred_server.release import live_of
 from bigred_server.rollout.adoption import Adoption
 from bigred_server.rollout.caretaker import Caretaker
 from bigred_server.rollout.course import Course
@@ -160,7 +160,7 @@ class Controller:
             self._looked_at_s = time.monotonic()
             await self._see(known)
             self.witness.rest(self._look, time.time())
-            live = next((r for r in known.values() if r.stage is Stage.LIVE), None)
+            live = live_of(known.values())
             looks = self._look.nodes
             if live is None:
                 await self.adoption.adopt_unanimous(looks)

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bigred_broker.messages import AppEvent, AppEventType, JudgementNote
+from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType, JudgementNote
 from bigred_server.journal import events
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.status import utc
 
 log = structlog.get_logger(__name__)
-
-_MAX_TEXT = 2000
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,6 @@ class Narrator:
             deployment=record.id,
             phase=record.phase,
             node=node,
-            text=text[:_MAX_TEXT],
+            text=text[:MOST_TEXT],
             judgement=judgement,
         )

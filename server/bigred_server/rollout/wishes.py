@@ -12,7 +12,7 @@ from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.pipeline.retention import last_good
 from bigred_server.pipeline.store import Store
-from bigred_server.release import Release, Stage, candidate, named
+from bigred_server.release import Release, Stage, candidate, live_of, named
 from bigred_server.rollout import orders
 from bigred_server.rollout.command import Command
 
@@ -54,7 +54,7 @@ async def rollback(db: Database, store: Store, app: str, who: str) -> tuple[Reco
             await orders.give(connection, running, Command.ROLLBACK, who)
             return running, True
         known = await releases.of_app(connection, app)
-        live = next((r for r in known if r.stage is Stage.LIVE), None)
+        live = live_of(known)
         if live is None:
             raise DeploymentError(f"no release of {app} is live")
         good = last_good(known, await deployments.newest(connection, app, _HISTORY))

@@ -1,14 +1,12 @@
 """Where a series comes from: a command, a query in SQL, a query to Prometheus. One number each."""
 
 import asyncio
-import contextlib
-import os
-import signal
 
 import httpx2
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from bigred_server import child
 from bigred_server.errors import SeriesError
 from bigred_server.settings.series import SeriesSettings
 
@@ -38,25 +36,12 @@ def _number(told: object) -> float:
 
 async def _printed(command: tuple[str, ...]) -> str:
     try:
-        child = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        done = await child.captured(*command)
     except OSError as error:
         raise SeriesError(f"{command[0]} can't be run: {error.strerror}") from error
-    try:
-        printed, _ = await child.communicate()
-    finally:
-        # What a time-out leaves running would pile up, a process a bin.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        await child.wait()
-    if child.returncode != 0:
-        raise SeriesError(f"{command[0]} ended with {child.returncode}")
-    return printed.decode("utf-8", "replace")
+    if done.code != 0:
+        raise SeriesError(f"{command[0]} ended with {done.code}")
+    return done.printed
 
 
 def _selected(settings: SeriesSettings) -> object:
