@@ -1,10 +1,14 @@
 """A real push, and nothing more: to a live release, or to an armed box."""
 
+import json
 import re
 import socket
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from tests.support.house import until
@@ -129,6 +133,43 @@ def test_what_was_kept_is_handed_in_later_and_none_is_lost() -> None:
         assert f"shop build 1 of {first.commit[:12]} is handed in" in told
         assert flushed(repository) == "nothing waits\n"
         until(lambda: place.state().candidate is not None, 60, "it is ready")
+
+
+class _Taker(BaseHTTPRequestHandler):
+    """Takes commits as the server does, and keeps them."""
+
+    taken: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.taken += [one["commit"] for one in told["commits"]]
+        body = b'{"text": "handed in"}'
+        self.send_response(202)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_however_many_pushes_are_kept_all_are_handed_in(
+    repository: Repository, tmp_path: Path
+) -> None:
+    pushed = [("main", f"{number:040x}") for number in range(350)]
+    Messenger(repository.central / "bigred-hook.json").hand_in(pushed, "ada")
+    with HTTPServer(("127.0.0.1", 0), _Taker) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        install(place_of(Vcs.GIT, repository.central), url, "shop", tmp_path / "token")
+        try:
+            assert flushed(repository) == "handed in\n"
+        finally:
+            server.shutdown()
+            thread.join(5)
+    assert _Taker.taken == [commit for _, commit in pushed]
+    assert waiting(repository) == 0
 
 
 def test_a_frozen_server_takes_nothing_and_loses_nothing() -> None:

@@ -64,13 +64,12 @@ def flush(repository: Path) -> None:
     if not found:
         raise click.ClickException(f"{repository} has no hook of ours; see: bigred hook install")
     messenger = Messenger(found[0])
-    told = messenger.flush(_FLUSH_S)
-    while told and messenger.waiting():
-        left = len(messenger.waiting())
+    told = "nothing waits"
+    while waiting := messenger.waiting():
         told = messenger.flush(_FLUSH_S)
-        if len(messenger.waiting()) >= left:
+        if messenger.waiting()[:1] == waiting[:1]:
             raise click.ClickException(told)
-    click.echo(told or "nothing waits")
+    click.echo(told)
 
 
 def _address(settings: Settings) -> str:
