@@ -60,8 +60,9 @@ async def submit(
         raise ReleaseError(
             f"{submission.version!r} is no version: 1 to {_MAX_VERSION} printable characters are"
         )
-    war.check(submission.war)
-    digest = store.put(submission.war)
+    # A server that takes it in has others to answer meanwhile.
+    await asyncio.to_thread(war.check, submission.war)
+    digest = await asyncio.to_thread(store.put, submission.war)
     try:
         return await _write(db, store, marker, submission, digest)
     except BaseException:
