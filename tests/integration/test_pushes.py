@@ -142,7 +142,7 @@ class _Taker(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.taken += [one["commit"] for one in told["commits"]]
+        self.taken.extend(one["commit"] for one in told["commits"])
         body = b'{"text": "handed in"}'
         self.send_response(202)
         self.send_header("Content-Length", str(len(body)))
