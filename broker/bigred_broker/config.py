@@ -8,7 +8,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Discriminator, Tag, ValidationError
 
 Location = tuple[int | str, ...]
 M = TypeVar("M", bound=BaseModel)
@@ -53,8 +53,9 @@ def parse(text: str, model: type[M], name: str) -> M:
 def _finding(
     text: str, model: type[BaseModel], name: str, where: Location, kind: str, message: str
 ) -> str:
-    dotted = ".".join(str(part) for part in where) or "the file"
-    place = f"{name}:{line_of(text, where)}"
+    written = as_written(model, where)
+    dotted = ".".join(str(part) for part in written) or "the file"
+    place = f"{name}:{line_of(text, written)}"
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(str(where[-1]), known_keys(model, where[:-1]), 1, 0.5)
         hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -110,12 +111,46 @@ def _in_last_elements(path: Location, counts: dict[Location, int]) -> Location:
     return where
 
 
+def as_written(model: type[BaseModel], where: Location) -> Location:
+    """Give a place as it stands in the file: pydantic's has the tags of tagged unions in it too."""
+    current: list[object] = [model]
+    written: Location = ()
+    for part in where:
+        if not any(part in _tagged(option) for option in current):
+            written = (*written, part)
+        current = _step(current, part)
+    return written
+
+
 def known_keys(model: type[BaseModel], where: Location) -> list[str]:
-    """List the keys a model allows at a place, following nested models, dicts and lists."""
+    """List the keys a model allows at a place, following nested models, dicts and lists.
+
+    A place as pydantic has it: behind the tag of a union only that member's keys count.
+    """
     current: list[object] = [model]
     for part in where:
-        current = [below for option in current for below in _below(option, part)]
+        current = _step(current, part)
     return [key for option in current for found in _models(option) for key in _fields(found)]
+
+
+def _step(current: list[object], part: int | str) -> list[object]:
+    members = [_tagged(option)[part] for option in current if part in _tagged(option)]
+    return members or [below for option in current for below in _below(option, part)]
+
+
+def _tagged(annotation: object) -> dict[int | str, object]:
+    """Give the members of a tagged union by their tags; of anything else nothing."""
+    if get_origin(annotation) is not Annotated:
+        return {}
+    union, *metadata = get_args(annotation)
+    if not any(isinstance(one, Discriminator) for one in metadata):
+        return {}
+    return {
+        one.tag: member
+        for member in get_args(union)
+        for one in get_args(member)[1:]
+        if isinstance(one, Tag)
+    }
 
 
 def _below(annotation: object, part: int | str) -> Iterator[object]:

@@ -11,10 +11,13 @@ import structlog
 
 from bigred_broker.messages import AppEvent, AppState
 from bigred_server.arming.presses import Presses
+from bigred_server.arming.sight import FleetSight, Sight
 from bigred_server.desk import Desk
 from bigred_server.errors import HaproxyAwayError, HaproxyError, NotRunningError
 from bigred_server.fleet import Memory, RealFleet
 from bigred_server.haproxy.receiver import Receiver
+from bigred_server.jenkins.controller import JobController
+from bigred_server.jenkins.sight import JobSight, jobs_of
 from bigred_server.journal import acts, seat
 from bigred_server.journal.database import Place
 from bigred_server.journal.seat import Seat
@@ -74,23 +77,30 @@ class Server:
         self._notifier = Notifier(notices, taken.db, settings.api.url)
         self._states: dict[str, tuple[float, AppState]] = {}
         self._store = store = release_store(settings.server)
-        keeps = {name: app.keep for name, app in settings.apps.items()}
+        keeps = {name: app.keep for name, app in settings.fleets.items()}
         self._retention = Retention(taken.db, store, keeps)
         hosts = NodeHosts()
         self._fleets = {
             name: RealFleet(settings, name, store, http, hosts, self._memory(name))
-            for name in settings.apps
+            for name in settings.fleets
         }
+        sights = {
+            name: FleetSight(name, app, self._fleets[name]) for name, app in settings.fleets.items()
+        }
+        self._jobs = jobs_of(settings)
         log_at = settings.server.haproxy_log
         self._receiver = Receiver(log_at) if log_at else None
-        self._stands = {name: self._stand(name, app, http) for name, app in settings.apps.items()}
-        self._controllers = {
-            name: self._controller(name, app, store) for name, app in settings.apps.items()
+        fleets = settings.fleets.items()
+        self._stands = {name: self._stand(name, app, http) for name, app in fleets}
+        self._controllers: dict[str, Controller | JobController] = {
+            **{name: self._controller(name, app, store) for name, app in fleets},
+            **{name: self._job_controller(sight) for name, sight in self._jobs.items()},
         }
         self._works = works_of(
-            settings, taken, store, self._fleets, self._desk.publish_event, self._notifier
+            settings, taken, store, sights, self._desk.publish_event, self._notifier
         )
-        self._presses = Presses(settings, taken.db, self._fleets, taken.run, self._wake)
+        every_sight: dict[str, Sight] = {**sights, **self._jobs}
+        self._presses = Presses(settings.boxes, taken.db, every_sight, taken.run, self._wake)
 
     def _controller(self, name: str, app: AppSettings, store: Store) -> Controller:
         db = self._seat.db
@@ -107,6 +117,17 @@ class Server:
             lead=self._seat.leads[name],
             tell=self._keep_state,
             settled=self._retention.tidy,
+        )
+
+    def _job_controller(self, sight: JobSight) -> JobController:
+        return JobController(
+            app=sight.name,
+            db=self._seat.db,
+            job=sight.job,
+            settings=sight.settings,
+            narrator=Narrator(self._seat.db, self._publish),
+            lead=self._seat.leads[sight.name],
+            tell=self._keep_state,
         )
 
     def _stand(self, name: str, app: AppSettings, http: httpx2.AsyncClient) -> Stand:
@@ -126,6 +147,8 @@ class Server:
         """Let go of whatever connections to nodes are kept open."""
         for fleet in self._fleets.values():
             await fleet.close()
+        for sight in self._jobs.values():
+            await sight.job.close()
 
     def _keep_state(self, state: AppState) -> None:
         self._states[state.app] = (time.monotonic(), state)
@@ -152,7 +175,9 @@ class Server:
         from bigred_server.web import api, serve
 
         listening = serve.listening(self._settings.api.listen)
-        built = api.build(self._settings, self._seat.db, self._store, self._wake, self._state_of)
+        built = api.build(
+            self._settings, self._seat.db, self._store, self._wake, self._state_of, self._jobs
+        )
         return [serve.serve(built, listening)]
 
     async def run(self) -> None:

@@ -70,3 +70,11 @@ class SeriesError(BigredError, RuntimeError):
 
 class JournalError(BigredError, RuntimeError):
     """The journal can't be opened."""
+
+
+class JenkinsError(BigredError, OSError):
+    """Jenkins did not do what it was asked."""
+
+
+class JenkinsAwayError(JenkinsError):
+    """Jenkins gave no answer; what it was asked to do may be done all the same."""

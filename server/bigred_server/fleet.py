@@ -54,7 +54,7 @@ class RealFleet:
         hosts: Hosts,
         memory: Memory | None = None,
     ) -> None:
-        self._app: AppSettings = settings.apps[name]
+        self._app: AppSettings = settings.fleets[name]
         self._store = store
         self._memory = memory
         self._policy = self._app.policy()

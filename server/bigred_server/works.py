@@ -8,12 +8,12 @@ from pathlib import Path
 
 from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType
 from bigred_server.arming.continuous import Continuous
+from bigred_server.arming.sight import FleetSight
 from bigred_server.journal.seat import Seat
 from bigred_server.notify.notifier import Notifier
 from bigred_server.pipeline.build import Build, told
 from bigred_server.pipeline.builder import Builder
 from bigred_server.pipeline.store import Store
-from bigred_server.rollout.fleet import Fleet
 from bigred_server.settings import Settings
 from bigred_server.settings.build import Deploy
 from bigred_server.status import utc
@@ -46,13 +46,13 @@ def works_of(
     settings: Settings,
     seat: Seat,
     store: Store,
-    fleets: Mapping[str, Fleet],
+    sights: Mapping[str, FleetSight],
     publish: Callable[[AppEvent], None],
     notifier: Notifier,
 ) -> Works:
     """Put the works of a server together; `publish` tells subscribers, and must not block."""
     slots = asyncio.Semaphore(settings.server.builds)
-    apps = settings.apps.items()
+    apps = settings.fleets.items()
 
     def tell(build: Build) -> None:
         publish(event_of(build, time.time()))
@@ -75,7 +75,7 @@ def works_of(
         if app.build is not None
     }
     continuous = tuple(
-        Continuous(name, app, seat.db, store, fleets[name], seat.leads[name])
+        Continuous(name, seat.db, store, sights[name], seat.leads[name])
         for name, app in apps
         if app.deploy is Deploy.WHEN_READY
     )

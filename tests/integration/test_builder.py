@@ -72,7 +72,7 @@ class Works:
 async def works(
     folder: Path, central: Path, vcs: str = "git", **more: object
 ) -> AsyncIterator[Works]:
-    settings = parse(example(), Settings, "example").apps["shop"]
+    settings = parse(example(), Settings, "example").fleets["shop"]
     told: dict[str, object] = {
         "build": {
             "repository": str(central),

@@ -104,7 +104,7 @@ def test_a_configuration_is_filled_in_by_asking_haproxy(site: Site) -> None:
     done = site.init("--backend", "shop")
     assert done.returncode == 0, done.stderr
     assert "Edit the lines marked EDIT" in done.stdout
-    app = load(site.config).apps["shop"]
+    app = load(site.config).fleets["shop"]
     assert [node.url for node in app.nodes.values()] == [
         f"http://127.0.0.1:{one.port}" for one in site.webs
     ]

@@ -182,6 +182,14 @@ def test_a_release_without_author_is_announced_without_one(box: Story) -> None:
     assert box.heard == ["Ready to deploy Shop 1.4.1 to one server."]
 
 
+def test_what_is_deployed_elsewhere_is_announced_without_servers(box: Story) -> None:
+    box.hand("lid_open").answered(
+        Answer.ARMED, app="site", release=OLD, arming="key-1", expires_in_s=60
+    )
+    assert box.heard == ["Ready to deploy Site 1.4.1."]
+    assert box.light == "armed"
+
+
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
@@ -352,6 +360,13 @@ def test_a_good_deployment_is_followed_to_its_end(box: Story) -> None:
 def test_progress_fills_the_bar(box: Story) -> None:
     box.fired().app(Phase.ROLLING, 2)
     assert light(box.state).progress == pytest.approx(2 / 3)
+
+
+def test_progress_in_percent_fills_the_bar_and_is_not_spoken(box: Story) -> None:
+    percent = Progress(done=43, total=100, unit="percent")
+    box.fired().app(Phase.ROLLING)
+    assert box.app(Phase.ROLLING, progress=percent).heard == []
+    assert light(box.state).progress == pytest.approx(0.43)
 
 
 def test_a_rollback_tells_its_reason_twice_as_it_begins_and_ends(box: Story) -> None:

@@ -85,7 +85,7 @@ def app(war: str, **node: object) -> dict[str, object]:
 def test_apps_of_one_tomcat_keep_their_releases_apart() -> None:
     two = {"shop": app("/t/webapps/shop.war"), "blog": app("/t/webapps/blog.war")}
     read = Settings.model_validate({"server": {"state": "/s"}, "broker": {}, "apps": two})
-    folders = [one.nodes["n1"].kept_folder for one in read.apps.values()]
+    folders = [one.nodes["n1"].kept_folder for one in read.fleets.values()]
     assert folders == [Path("/t/bigred-releases/shop"), Path("/t/bigred-releases/blog")]
     shared = {name: app(f"/t/webapps/{name}.war", kept="/kept") for name in ("shop", "blog")}
     with pytest.raises(ValidationError, match="where each would remove the other's"):

@@ -149,7 +149,9 @@ async def site(tmp_path: Path) -> AsyncIterator[Api]:
     woken: list[str] = []
     states = {"shop": STATE}
     (tmp_path / "secret").write_text(f"{SECRET}\n")
-    app = api.build(settings(str(tmp_path / "secret")), database, store, woken.append, states.get)
+    app = api.build(
+        settings(str(tmp_path / "secret")), database, store, woken.append, states.get, {}
+    )
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://bigred") as http:
         yield Api(database, store, http, woken, states)
@@ -184,7 +186,7 @@ async def test_each_role_may_do_what_it_is_for_and_no_more(
 
 
 def test_no_route_is_left_out_above() -> None:
-    app = api.build(settings(), None, None, print, lambda _: None)  # type: ignore[arg-type]
+    app = api.build(settings(), None, None, print, lambda _: None, {})  # type: ignore[arg-type]
     described = {
         (method.upper(), path)
         for path, methods in app.openapi()["paths"].items()

@@ -14,6 +14,7 @@ from bigred_server.arming import arming as armings_module
 from bigred_server.arming.arming import LIFE_S, Arming, new_id, refusal
 from bigred_server.arming.gates import GateState, gate
 from bigred_server.arming.presses import MAX_AGE_MS, Presses
+from bigred_server.arming.sight import FleetSight
 from bigred_server.arming.stops import QUIET_S
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import deployments, events, releases
@@ -211,10 +212,9 @@ class Site:
                 **more,
             }
         )
-        fleets = {"shop": self.fleet, "blog": self.fleet}
-        presses = Presses(
-            settings(self.countdown_s), self.db, fleets, self.run, self.started.append
-        )
+        known = settings(self.countdown_s)
+        sights = {name: FleetSight(name, app, self.fleet) for name, app in known.fleets.items()}
+        presses = Presses(known.boxes, self.db, sights, self.run, self.started.append)
         return await presses.answer(box, event)
 
     async def opens(self, box: str = "office", **more: Any) -> Reply:

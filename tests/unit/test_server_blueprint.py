@@ -35,7 +35,7 @@ def loaded(of: Site) -> Settings:
     ],
 )
 def test_what_is_written_loads_and_has_every_server_in_its_order(of: Site) -> None:
-    (app,) = loaded(of).apps.values()
+    (app,) = loaded(of).fleets.values()
     assert [app.server_of(node) for node in app.nodes] == [server.name for server in of.servers]
     assert app.haproxy.sockets == of.sockets
     assert app.haproxy.backend == of.backend
@@ -50,7 +50,7 @@ def test_no_comment_of_the_example_is_lost(of: Site) -> None:
 
 
 def test_urls_and_ways_to_the_nodes_are_those_of_haproxy() -> None:
-    nodes = loaded(site(*LOCAL, *REMOTE)).apps["shop"].nodes
+    nodes = loaded(site(*LOCAL, *REMOTE)).fleets["shop"].nodes
     assert [node.url for node in nodes.values()] == [
         *("http://127.0.0.1:8081", "http://127.0.0.1:8082"),
         *("http://192.0.2.1:8080", "https://[2001:db8::2]:8443"),
@@ -61,7 +61,7 @@ def test_urls_and_ways_to_the_nodes_are_those_of_haproxy() -> None:
 
 
 def test_two_tomcats_of_one_machine_get_two_wars_and_two_services() -> None:
-    nodes = loaded(site(*LOCAL)).apps["shop"].nodes
+    nodes = loaded(site(*LOCAL)).fleets["shop"].nodes
     assert [str(node.war) for node in nodes.values()] == [
         "/var/lib/tomcat10-node1/webapps/shop.war",
         "/var/lib/tomcat10-node2/webapps/shop.war",
@@ -74,19 +74,19 @@ def test_two_tomcats_of_one_machine_get_two_wars_and_two_services() -> None:
 
 def test_servers_of_a_haproxy_elsewhere_are_not_taken_for_ours() -> None:
     of = Site(("192.0.2.9:9999",), "shop", LOCAL[:1], home="192.0.2.9")
-    node = loaded(of).apps["shop"].nodes["node1"]
+    node = loaded(of).fleets["shop"].nodes["node1"]
     assert node.url == "http://192.0.2.9:8081"
     assert node.ssh
     assert node.ssh.host == "192.0.2.9"
 
 
 def test_the_check_tells_path_and_context() -> None:
-    app = loaded(site(*LOCAL, backend="be_web", path="/shop/health")).apps["be-web"]
+    app = loaded(site(*LOCAL, backend="be_web", path="/shop/health")).fleets["be-web"]
     assert (app.marker.path, app.context) == ("/shop/health", "/shop")
     assert str(app.nodes["node1"].war).endswith("/webapps/shop.war")
-    app = loaded(site(*LOCAL, backend="web", path="/health")).apps["web"]
+    app = loaded(site(*LOCAL, backend="web", path="/health")).fleets["web"]
     assert (app.marker.path, app.context) == ("/health", None)
-    assert loaded(site(*LOCAL, path="")).apps["shop"].marker.path == "/shop/health"
+    assert loaded(site(*LOCAL, path="")).fleets["shop"].marker.path == "/shop/health"
 
 
 def test_the_box_of_the_example_fires_the_app() -> None:
@@ -104,7 +104,7 @@ def test_what_haproxy_cannot_tell_is_marked() -> None:
 
 def test_several_haproxies_become_a_list() -> None:
     of = Site(("/run/a.sock", "192.0.2.9:9999"), "shop", LOCAL)
-    assert loaded(of).apps["shop"].haproxy.sockets == ("/run/a.sock", "192.0.2.9:9999")
+    assert loaded(of).fleets["shop"].haproxy.sockets == ("/run/a.sock", "192.0.2.9:9999")
 
 
 @pytest.mark.parametrize(
@@ -122,5 +122,5 @@ def test_names_become_ids(names: list[str], ids: list[str]) -> None:
 
 def test_a_name_cannot_break_out_of_its_place() -> None:
     of = site(Server('a"]\nwar = "x', "127.0.0.1:1"), backend='b"\n[evil]')
-    (app,) = loaded(of).apps.values()
+    (app,) = loaded(of).fleets.values()
     assert app.haproxy.backend == 'b"\n[evil]'

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
@@ -35,16 +36,29 @@ def pairs(
     for name, info in model.model_fields.items():
         place = f"{where}{name}"
         yield place, info, data.get(name)
-        arguments = (info.annotation, *getattr(info.annotation, "__args__", ()))
         below = data.get(name, {})
-        for inner in arguments:
-            if not isinstance(inner, type) or not issubclass(inner, BaseModel):
-                continue
+        for inner in models(info.annotation):
             if str(info.annotation).startswith("dict"):
                 for key, value in below.items():
-                    yield from pairs(inner, value, f"{place}.{key}.")
+                    if is_of(inner, value):
+                        yield from pairs(inner, value, f"{place}.{key}.")
             else:
                 yield from pairs(inner, below, f"{place}.")
+
+
+def models(annotation: object) -> Iterator[type[BaseModel]]:
+    """List the models that an annotation is made of, whatever it wraps them in."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from models(argument)
+
+
+def is_of(model: type[BaseModel], value: object) -> bool:
+    """Say whether a table is of this of the two kinds of app."""
+    if "driver" not in model.model_fields or not isinstance(value, dict):
+        return True
+    return value.get("driver", "tomcat") in get_args(model.model_fields["driver"].annotation)
 
 
 def test_the_example_holds_every_key_of_every_section() -> None:
@@ -62,6 +76,8 @@ def test_what_the_example_shows_as_the_default_is_the_default() -> None:
     examples = {"min_healthy", "server", "ca", "certificate", "key", "url"}
     examples |= {
         "webhook_secret_file",
+        "job",
+        "driver",
         "urls_file",
         "command",
         "reach",
@@ -90,14 +106,14 @@ def test_what_the_example_does_not_comment_out_has_no_default_or_comes_with_the_
 
 
 def test_the_example_can_be_used_with_and_without_what_it_comments_out() -> None:
-    assert parse(example(), Settings, "example.toml").apps["shop"].nodes
+    assert parse(example(), Settings, "example.toml").fleets["shop"].nodes
     whole = parse(EVERY_KEY_SET, Settings, "example.toml")
     assert whole.broker.tls is not None
-    assert whole.apps["shop"].server_of("node1") == "node1"
+    assert whole.fleets["shop"].server_of("node1") == "node1"
 
 
 def test_the_policy_of_the_example_is_the_default_policy() -> None:
-    app = parse(example(), Settings, "example.toml").apps["shop"]
+    app = parse(example(), Settings, "example.toml").fleets["shop"]
     assert app.policy() == Policy(min_healthy=len(app.nodes) - 1)
 
 

@@ -441,7 +441,7 @@ async def test_a_war_is_read_again_only_when_it_changed(
     make_war(war_of(here))
     first = await here.look(answers=True)
     monkeypatch.setattr(local, "digest_of", lambda path: "read again")
-    assert await here.look(answers=True) == first
+    assert (await here.look(answers=True)).digest == first.digest
     times = war_of(here).stat()
     with war_of(here).open("r+b") as file:
         file.write(b"X")

@@ -31,12 +31,12 @@ def read(tmp_path: Path, written: str) -> Settings:
 
 
 def app(tmp_path: Path, site: Site) -> AppSettings:
-    return read(tmp_path, text(site)).apps["shop"]
+    return read(tmp_path, text(site)).fleets["shop"]
 
 
 def test_the_plain_site_is_local_and_rolled_by_restart(tmp_path: Path) -> None:
     settings = read(tmp_path, text(Site()))
-    shop = settings.apps["shop"]
+    shop = settings.fleets["shop"]
     assert (settings.server.state, settings.server.database) == (STAGE / "state", "")
     assert (shop.strategy, shop.sessions) == (Strategy.RESTART, Sessions.MOVE)
     assert shop.haproxy.socket == "/h0.sock"
@@ -79,7 +79,7 @@ def test_sessions_are_counted_by_the_managers(tmp_path: Path, site: Site) -> Non
 
 def test_several_haproxies_are_all_named(tmp_path: Path) -> None:
     settings = read(tmp_path, text(Site(haproxies=2), haproxies=2))
-    assert settings.apps["shop"].haproxy.sockets == ("/h0.sock", "/h1.sock")
+    assert settings.fleets["shop"].haproxy.sockets == ("/h0.sock", "/h1.sock")
 
 
 def test_several_servers_share_database_and_releases_alone(tmp_path: Path) -> None:

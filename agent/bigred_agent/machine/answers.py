@@ -34,6 +34,10 @@ def _to_the_lid(state: State, waiting: Waiting, reply: Reply) -> Outcome:
     if not (reply.release and reply.release.author):
         phrase = Phrase.ARMED_NO_AUTHOR
         values.pop("author")
+    if not reply.nodes:
+        # Deployed elsewhere: to which servers is not known here.
+        values.pop("author", None)
+        return state, (Say(Phrase.ARMED_ELSEWHERE, values),)
     return state, (Say(phrase, {**values, "servers": Servers(reply.nodes)}),)
 
 

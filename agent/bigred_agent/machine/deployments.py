@@ -36,6 +36,7 @@ _WITH_REASON = {
     Phase.FAILED,
 }
 _WITH_RELEASE = {Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.ABORTED, Phase.FAILED}
+_NODES = "nodes"
 _COUNTING = {Phase.CANARY, Phase.ROLLING, Phase.BAKING}
 
 
@@ -119,6 +120,9 @@ def _show(state: State, phase: Phase, now_s: float, policy: Policy) -> State:
 
 def _progress(app: AppState, told_done: int) -> list[Deed]:
     if app.progress is None or app.phase not in _COUNTING or app.progress.done <= told_done:
+        return []
+    if app.progress.unit != _NODES:
+        # A hundred percent spoken one by one: the lights show it.
         return []
     return [Say(Phrase.PROGRESS, {"done": app.progress.done, "total": app.progress.total})]
 

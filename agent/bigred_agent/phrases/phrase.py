@@ -9,6 +9,7 @@ class Phrase(StrEnum):
 
     ARMED = "armed"
     ARMED_NO_AUTHOR = "armed_no_author"
+    ARMED_ELSEWHERE = "armed_elsewhere"
     NOT_ARMED = "not_armed"
     DISARMED = "disarmed"
     DISARMED_EXPIRED = "disarmed_expired"

@@ -86,12 +86,16 @@ class NodeNote(BaseModel):
 
 
 class Progress(BaseModel):
-    """How many of the nodes in scope are on the wanted release."""
+    """How many of the nodes in scope are on the wanted release.
+
+    `unit`: what is counted, `percent` where no nodes are.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     done: Count
     total: Count
+    unit: Text = "nodes"
 
 
 class JudgementNote(BaseModel):
@@ -137,13 +141,17 @@ class AppState(Message):
 
 
 class AppEventType(StrEnum):
-    """What can happen to an app. BUILD: a commit that was handed in came a stage further."""
+    """What can happen to an app.
+
+    BUILD: a commit that was handed in came a stage further. CONSOLE: what Jenkins printed last.
+    """
 
     PHASE = "phase"
     NODE = "node"
     ACT = "act"
     CANDIDATE = "candidate"
     BUILD = "build"
+    CONSOLE = "console"
     FINDING = "finding"
     VERDICT = "verdict"
 

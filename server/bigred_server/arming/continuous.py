@@ -8,16 +8,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.arming.gates import gate
-from bigred_server.arming.sight import gate_state
+from bigred_server.arming.sight import FleetSight
 from bigred_server.errors import BigredError
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.pipeline.store import Store
 from bigred_server.release import Release, candidate
 from bigred_server.rollout import wishes
-from bigred_server.rollout.fleet import Fleet
 from bigred_server.rollout.leadership import Leadership
-from bigred_server.settings import AppSettings
 
 log = structlog.get_logger(__name__)
 
@@ -33,10 +31,9 @@ class Continuous:
     """
 
     name: str
-    app: AppSettings
     db: Database
     store: Store
-    fleet: Fleet
+    sight: FleetSight
     lead: Leadership
     _told: str = ""
 
@@ -56,9 +53,9 @@ class Continuous:
             release = await self._due(db)
         if release is None:
             return False
-        look = await self.fleet.look(deep=False)
+        seen = await self.sight.look()
         async with self.db.read() as db:
-            state = await gate_state(db, self.name, self.app, look)
+            state = await seen.state(db)
         if (no := gate(state)) is not None:
             self._tell(no.reason)
             return False

@@ -13,7 +13,8 @@ class GateState:
 
     `running` is the phase of a deployment that runs, `running_version` and `running_who` tell of
     it; `mends` is the one node that it brings back to the live release. `healthy` of `total` nodes
-    serve; `trouble` says why HAProxy could not be read.
+    serve; `trouble` says why HAProxy could not be read. Of an app that is deployed elsewhere: `run`
+    is what would be started there, `hindrance` the sentence that is against it.
     """
 
     app: str
@@ -26,6 +27,13 @@ class GateState:
     total: int = 0
     min_healthy: int = 0
     trouble: str = ""
+    run: Release | None = None
+    hindrance: str = ""
+
+    @property
+    def fires(self) -> Release | None:
+        """What a press would make live."""
+        return self.run or candidate(list(self.releases))
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,10 @@ def gate(state: GateState) -> No | None:
             f"{state.app} {state.running_version} by {state.running_who} is on its way: "
             f"{state.running.replace('_', ' ')}",
         )
+    if state.hindrance:
+        return No(Refusal.UNHEALTHY, state.hindrance)
+    if state.run is not None:
+        return None
     if candidate(list(state.releases)) is None:
         return No(Refusal.NO_CANDIDATE, _no_candidate(state))
     if state.trouble:

@@ -16,14 +16,13 @@ from bigred_server.arming import replies, sentences, stops
 from bigred_server.arming.arming import LIFE_S, Arming, new_id, refusal
 from bigred_server.arming.gates import No, gate
 from bigred_server.arming.replies import refused
-from bigred_server.arming.sight import gate_state
+from bigred_server.arming.sight import Seen, Sight
 from bigred_server.errors import DeploymentError
-from bigred_server.journal import armings, deployments
+from bigred_server.journal import armings, deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
-from bigred_server.release import Release, Stage, candidate
-from bigred_server.rollout.fleet import Fleet, FleetLook
-from bigred_server.settings import Settings
+from bigred_server.journal.deployments import Json, Record
+from bigred_server.release import Release, Stage
+from bigred_server.settings import BoxSettings
 
 log = structlog.get_logger(__name__)
 
@@ -32,11 +31,14 @@ MAX_AGE_MS = 5000.0
 
 @dataclass(frozen=True)
 class Presses:
-    """The answers of one run of the server, named `server_run`, whose monotonic clock counts."""
+    """The answers of one run of the server, named `server_run`, whose monotonic clock counts.
 
-    settings: Settings
+    `sights` by app.
+    """
+
+    boxes: Mapping[str, BoxSettings]
     db: Database
-    fleets: Mapping[str, Fleet]
+    sights: Mapping[str, Sight]
     server_run: str
     started: Callable[[str], None]
 
@@ -63,7 +65,7 @@ class Presses:
             known = await armings.answered(db, box, event.id)
         if known is not None:
             return Reply.model_validate_json(known)
-        settings = self.settings.boxes.get(box)
+        settings = self.boxes.get(box)
         if settings is None:
             return refused(event, No(Refusal.NOT_ALLOWED, sentences.unknown_box(box)))
         if event.age_ms > MAX_AGE_MS:
@@ -71,18 +73,18 @@ class Presses:
         name = settings.app
         stops_it = event.event_type is EventType.PRESS and event.arming is None
         # The emergency stop waits for nobody, HAProxy least of all.
-        look = None if stops_it else await self.fleets[name].look(deep=False)
+        seen = None if stops_it else await self.sights[name].look()
         async with self.db.write() as db:
             # The same event may have come twice at once; now nobody else can answer it.
             known = await armings.answered(db, box, event.id)
             if known is not None:
                 return Reply.model_validate_json(known)
-            if look is None:
+            if seen is None:
                 reply = await _stop(db, box, name, event)
             elif event.event_type is EventType.LID_OPEN:
-                reply = await self._arm(db, box, name, look, event)
+                reply = await self._arm(db, box, name, seen, event)
             else:
-                reply = await self._fire(db, box, name, look, event)
+                reply = await self._fire(db, box, name, seen, event)
             await armings.remember(db, box, event.id, reply.model_dump_json(), time.time())
         log.info("answered", box=box, happened=event.event_type, answer=reply.answer, app=name)
         if reply.answer is Answer.ACCEPTED:
@@ -90,11 +92,10 @@ class Presses:
         return reply
 
     async def _arm(
-        self, db: AsyncConnection, box: str, name: str, look: FleetLook, event: BoxEvent
+        self, db: AsyncConnection, box: str, name: str, seen: Seen, event: BoxEvent
     ) -> Reply:
-        app = self.settings.apps[name]
-        state = await gate_state(db, name, app, look)
-        release = candidate(list(state.releases))
+        state = await seen.state(db)
+        release = state.fires
         no = gate(state)
         if no is not None or release is None:
             await armings.drop(db, box, time.time())
@@ -109,12 +110,12 @@ class Presses:
             made_at=time.time(),
         )
         await armings.add(db, arming)
-        return replies.armed(event, arming, release, len(app.nodes))
+        return replies.armed(event, arming, release, self.sights[name].nodes)
 
     async def _fire(
-        self, db: AsyncConnection, box: str, name: str, look: FleetLook, event: BoxEvent
+        self, db: AsyncConnection, box: str, name: str, seen: Seen, event: BoxEvent
     ) -> Reply:
-        state = await gate_state(db, name, self.settings.apps[name], look)
+        state = await seen.state(db)
         if state.running is not None:
             return refused(event, gate(state) or No(Refusal.RUNNING, ""), name)
         arming = await armings.find(db, event.arming) if event.arming else None
@@ -122,19 +123,28 @@ class Presses:
         if code is not None or arming is None:
             code = code or Refusal.NO_ARMING
             return refused(event, No(code, sentences.PRESS_REFUSALS[code]), name)
-        release = next((r for r in state.releases if r.digest == arming.digest), None)
+        announced = (r for r in state.releases if r.digest == arming.digest)
+        release = next(announced, None) if state.run is None else state.run
         if release is None or release.stage is not Stage.READY:
             return refused(event, No(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name)
         if no := gate(state):
             return refused(event, no, name)
-        return await self._start(db, box, arming, release, event)
+        if state.run is not None:
+            release = await releases.renew(db, release)
+        return await self._start(db, box, arming, release, event, {} if state.run else None)
 
     async def _start(
-        self, db: AsyncConnection, box: str, arming: Arming, release: Release, event: BoxEvent
+        self,
+        db: AsyncConnection,
+        box: str,
+        arming: Arming,
+        release: Release,
+        event: BoxEvent,
+        trail: Json | None,
     ) -> Reply:
         """Use the arming up and make the deployment: both, or neither."""
         now = time.time()
-        app = self.settings.apps[arming.app]
+        app = self.sights[arming.app]
         record = Record(
             id=deployments.new_id(),
             app=arming.app,
@@ -143,6 +153,7 @@ class Presses:
             who=box,
             started_at=now,
             not_before=now + app.countdown_s if app.countdown_s else 0.0,
+            trail=trail,
         )
         try:
             async with db.begin_nested():
@@ -152,11 +163,11 @@ class Presses:
                 await deployments.add(db, record)
         except DeploymentError as error:
             return refused(event, No(Refusal.RUNNING, str(error)), arming.app)
-        return replies.fired(event, record, release, len(app.nodes), app.countdown_s)
+        return replies.fired(event, record, release, app.nodes, app.countdown_s)
 
     async def _close(self, box: str) -> None:
         """End the box's arming; within the countdown of its press, end that deployment."""
-        settings = self.settings.boxes.get(box)
+        settings = self.boxes.get(box)
         async with self.db.write() as db:
             await armings.drop(db, box, time.time())
             running = await deployments.running(db, settings.app) if settings else None
@@ -166,7 +177,7 @@ class Presses:
 
     async def _hold(self, box: str, event: BoxEvent) -> None:
         """Take back what is on hold, when the button of a box that may fire it is held down."""
-        settings = self.settings.boxes.get(box)
+        settings = self.boxes.get(box)
         if settings is None or event.age_ms > MAX_AGE_MS:
             return
         async with self.db.write() as db:

@@ -1,30 +1,84 @@
 """What the gates look at, gathered from the journal and a look at the fleet."""
 
+from dataclasses import dataclass
+from typing import Protocol
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.arming.gates import GateState
 from bigred_server.journal import deployments, releases
-from bigred_server.rollout.fleet import FleetLook
+from bigred_server.rollout.fleet import Fleet, FleetLook
 from bigred_server.rollout.view import is_serving
 from bigred_server.settings import AppSettings
 
 
-async def gate_state(
-    db: AsyncConnection, name: str, app: AppSettings, look: FleetLook
-) -> GateState:
-    """Gather what is known of an app."""
-    known = await releases.of_app(db, name)
-    running = await deployments.running(db, name)
-    version = next((r.version for r in known if running and r.digest == running.digest), "")
-    return GateState(
-        app=name,
-        releases=known,
-        running=running.phase if running else None,
-        running_version=version,
-        running_who=running.who if running else "",
-        mends=running.mends if running else None,
-        healthy=sum(is_serving(node) for node in look.nodes.values()),
-        total=len(app.nodes),
-        min_healthy=app.policy().min_healthy,
-        trouble=look.trouble,
-    )
+class Seen(Protocol):
+    """One look at whatever runs the app."""
+
+    async def state(self, db: AsyncConnection) -> GateState:
+        """Gather what is known of the app, in a transaction."""
+
+
+class Sight(Protocol):
+    """What a press needs to know of an app, whoever deploys it."""
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes it has, 0 where that is not ours to know."""
+
+    @property
+    def countdown_s(self) -> float:
+        """How long after a press it begins, in seconds."""
+
+    async def look(self) -> Seen:
+        """Look; never raises. It may take its time, so it is done before the transaction."""
+
+
+@dataclass(frozen=True)
+class FleetSeen:
+    """One look at a fleet."""
+
+    name: str
+    app: AppSettings
+    fleet: FleetLook
+
+    async def state(self, db: AsyncConnection) -> GateState:
+        """Gather what is known of the app."""
+        known = await releases.of_app(db, self.name)
+        running = await deployments.running(db, self.name)
+        version = next((r.version for r in known if running and r.digest == running.digest), "")
+        return GateState(
+            app=self.name,
+            releases=known,
+            running=running.phase if running else None,
+            running_version=version,
+            running_who=running.who if running else "",
+            mends=running.mends if running else None,
+            healthy=sum(is_serving(node) for node in self.fleet.nodes.values()),
+            total=len(self.app.nodes),
+            min_healthy=self.app.policy().min_healthy,
+            trouble=self.fleet.trouble,
+        )
+
+
+@dataclass(frozen=True)
+class FleetSight:
+    """Looks at the fleet of one app."""
+
+    name: str
+    app: AppSettings
+    fleet: Fleet
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes it has."""
+        return len(self.app.nodes)
+
+    @property
+    def countdown_s(self) -> float:
+        """How long after a press it begins, in seconds."""
+        return self.app.countdown_s
+
+    async def look(self) -> FleetSeen:
+        """Look at the fleet."""
+        return FleetSeen(self.name, self.app, await self.fleet.look(deep=False))

@@ -1,7 +1,8 @@
 """The button as the emergency stop: a press into a running deployment, and a button held down.
 
 A press holds the deployment; while it is held a press continues it, and a button that is held down
-for three seconds takes it back. All in the caller's transaction.
+for three seconds takes it back. What Jenkins does can't be held: a press aborts it. All in the
+caller's transaction.
 """
 
 import time
@@ -25,7 +26,7 @@ Given = list[tuple[str, Reply]]
 async def stop(db: AsyncConnection, box: str, event: BoxEvent, running: Record) -> Reply:
     """Answer a press without an arming while a deployment of the box's app runs."""
     is_held = not orders.hindrance(running, Command.CONTINUE)
-    command = Command.CONTINUE if is_held else Command.HOLD
+    command = Command.CONTINUE if is_held else _stopping(running)
     why = orders.hindrance(running, command)
     if not why and (last := _last_accepted(await _given(db, running, QUIET_S), box)):
         if is_held:
@@ -67,6 +68,11 @@ async def cancel(db: AsyncConnection, box: str, running: Record) -> bool:
     await orders.give(db, running, Command.ABORT, box, sentences.CANCELLED)
     await deployments.change(db, running.id, reason=sentences.CANCELLED)
     return True
+
+
+def _stopping(running: Record) -> Command:
+    """Give what the emergency stop asks for: what runs elsewhere can't be held."""
+    return Command.HOLD if running.trail is None else Command.ABORT
 
 
 def _last_accepted(given: Given, box: str) -> Reply | None:

@@ -18,6 +18,9 @@ from bigred_server.cli.options import (
     settings_of,
 )
 from bigred_server.daemon import release_store
+from bigred_server.jenkins.sight import jobs_of, start
+from bigred_server.journal.database import Database
+from bigred_server.journal.deployments import Record
 from bigred_server.rollout import wishes
 from bigred_server.settings import Settings
 
@@ -30,7 +33,8 @@ from bigred_server.settings import Settings
 def command(version: str | None, app: str | None, no_wait: bool, config: Path | None) -> None:
     """Make VERSION live, or the newest ready release. Exit code 0 only when it is.
 
-    Instead of the version, 8 or more digits do that the release's SHA-256 begins with.
+    Instead of the version, 8 or more digits do that the release's SHA-256 begins with. An app that
+    Jenkins deploys takes none: its job is run.
     """
     settings = settings_of(config)
     name = pick_app(settings, app)
@@ -39,13 +43,22 @@ def command(version: str | None, app: str | None, no_wait: bool, config: Path | 
 
 
 async def _deploy(settings: Settings, app: str, version: str | None, *, wait: bool) -> Phase:
-    store = release_store(settings.server)
     async with journal(settings) as db:
         await need_server(settings, db)
-        record = await wishes.deploy(db, store, app, version, person())
+        record = await _begin(settings, db, app, version)
         click.echo(f"deployment {record.id} has begun")
         if not wait:
             return record.phase
         record = await follow(settings, db, record.id)
         conclude(record)
         return record.phase
+
+
+async def _begin(settings: Settings, db: Database, app: str, version: str | None) -> Record:
+    if app not in settings.jobs:
+        return await wishes.deploy(db, release_store(settings.server), app, version, person())
+    sight = jobs_of(settings)[app]
+    try:
+        return await start(db, sight, version, person())
+    finally:
+        await sight.job.close()

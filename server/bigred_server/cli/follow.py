@@ -8,6 +8,7 @@ from typing import Any  # a receipt is JSON
 
 import click
 
+from bigred_broker.messages import Phase
 from bigred_server.cli import page
 from bigred_server.cli.options import is_running
 from bigred_server.errors import NotRunningError
@@ -72,6 +73,8 @@ def _summary(record: Record) -> list[str]:
     phase = record.phase.replace("_", " ")
     if slip is None:
         return [f"{record.id}: {phase}" + (f": {record.reason}" if record.reason else "")]
+    if run := slip.get("jenkins"):
+        return _of_jenkins(slip, run)
     lines = [
         f"{slip['app']} {slip['release']}: {phase} on {slip['nodes']} nodes "
         f"in {slip['seconds']:.1f} s, by {slip['who']}"
@@ -85,6 +88,22 @@ def _summary(record: Record) -> list[str]:
     if slip["skipped"]:
         lines.append(f"skipped, because they were down: {', '.join(slip['skipped'])}")
     return lines + [_times(node) for node in slip["per_node"]]
+
+
+def _of_jenkins(slip: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
+    outcome = slip["outcome"].replace("_", " ")
+    reason = f" ({slip['reason']})" if slip["reason"] else ""
+    lines = [
+        f"{slip['app']} {slip['release']}: {outcome} in {slip['seconds']:.1f} s, by {slip['who']}"
+        f"{reason}: {run['url']}",
+        *(
+            f"  {one['name']:<20} {one['seconds']:6.1f} s   {one['status']}"
+            for one in run["stages"]
+        ),
+    ]
+    if slip["outcome"] != Phase.SUCCEEDED and run["console"]:
+        lines += ["the console's end:", *(f"  {line}" for line in run["console"])]
+    return lines
 
 
 def _times(node: Mapping[str, Any]) -> str:

@@ -46,9 +46,10 @@ def install(
     """
     settings = settings_of(config)
     name = pick_app(settings, app)
+    settings.fleet_of(name)
     place = installing.place_of(Vcs(vcs), repository)
     click.echo(installing.install(place, url or _address(settings), name, token_file))
-    if settings.apps[name].build is None:
+    if settings.fleets[name].build is None:
         click.echo(f"{name} builds nothing yet: add [apps.{name}.build] to the configuration")
 
 

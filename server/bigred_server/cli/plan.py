@@ -61,7 +61,7 @@ def command(version: str | None, app: str | None, as_json: bool, config: Path | 
 
 
 async def _plan(settings: Settings, app: str, version: str | None) -> _Told:
-    store, ours = release_store(settings.server), settings.apps[app]
+    store, ours = release_store(settings.server), settings.fleet_of(app)
     async with journal(settings) as db, db.read() as connection:
         found = await releases.of_app(connection, app)
         running = await deployments.running(connection, app)

@@ -33,6 +33,7 @@ def command(app: str | None, config: Path | None) -> None:
     """
     settings = settings_of(config)
     name = pick_app(settings, app)
+    settings.fleet_of(name)
     sys.exit(0 if run(_rollback(settings, name)) else 1)
 
 

@@ -20,6 +20,7 @@ from bigred_server.cli.options import (
 )
 from bigred_server.daemon import release_store
 from bigred_server.fleet import RealFleet
+from bigred_server.jenkins.sight import jobs_of
 from bigred_server.journal import builds, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.pipeline.build import UNDER_WAY, WAITING, Build, told
@@ -32,7 +33,8 @@ from bigred_server.tomcat.probe import client
 
 _COMMIT = 12
 
-# An app's state, why its nodes can't be seen, and its builds that wait or are under way.
+# An app's state, why its nodes can't be seen (or what its job does next), and its builds that wait
+# or are under way.
 Standing = tuple[AppState, str, list[Build]]
 
 
@@ -62,6 +64,8 @@ async def _states(settings: Settings, names: list[str]) -> tuple[list[Standing],
 
 
 async def _state(settings: Settings, db: Database, name: str) -> Standing:
+    if name in settings.jobs:
+        return await _job_state(settings, db, name)
     async with client() as http:
         fleet = RealFleet(settings, name, release_store(settings.server), http, Hosts())
         try:
@@ -74,6 +78,19 @@ async def _state(settings: Settings, db: Database, name: str) -> Standing:
         under_way = await builds.of_app(connection, name, WAITING | UNDER_WAY)
     looks = recognised(look.nodes, by_digest(known))
     return app_state(name, last, known, looks, None), look.trouble, under_way
+
+
+async def _job_state(settings: Settings, db: Database, name: str) -> Standing:
+    sight = jobs_of(settings)[name]
+    try:
+        seen = await sight.look()
+    finally:
+        await sight.job.close()
+    async with db.read() as connection:
+        known = await releases.of_app(connection, name)
+        last = next(iter(await deployments.newest(connection, name, 1)), None)
+    told = f"the next is {seen.run.version} of {sight.job.url}" if seen.run else seen.hindrance
+    return app_state(name, last, known, {}, None), told, []
 
 
 def _print(state: AppState, notes: list[str]) -> None:
@@ -93,6 +110,8 @@ def _print(state: AppState, notes: list[str]) -> None:
         page.write(testimony.seen(state.judgement), indent=4)
     for text in notes:
         page.write(text, indent=4)
+    if not state.nodes:
+        return
     table = Table("node", "state", "release", box=None)
     for node in state.nodes:
         table.add_row(node.name, node.state, node.release or "-")

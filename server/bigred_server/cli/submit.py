@@ -49,5 +49,5 @@ def command(
 async def _submit(settings: Settings, submission: Submission) -> tuple[Release, bool]:
     async with journal(settings) as db:
         store = release_store(settings.server)
-        marker = settings.apps[submission.app].marker
+        marker = settings.fleet_of(submission.app).marker
         return await intake.submit(db, store, marker, submission)

@@ -14,6 +14,7 @@ from bigred_server.doctor import (
     haproxy,
     haproxy_file,
     haproxy_log,
+    jenkins,
     listeners,
     node,
     site,
@@ -27,6 +28,7 @@ from bigred_server.fleet import managers_of
 from bigred_server.haproxy import configfile
 from bigred_server.haproxy.backend import Backend, BackendLook
 from bigred_server.haproxy.survey import Survey, is_local, survey
+from bigred_server.jenkins.sight import jobs_of
 from bigred_server.judge.policy import Mode
 from bigred_server.settings import AppSettings, NodeSettings, ReachBy, Settings
 from bigred_server.tomcat.probe import client
@@ -47,13 +49,16 @@ class Known:
 async def examine(settings: Settings, known: Mapping[str, Known]) -> list[Finding]:
     """Look at the apps named in `known`, and at what all of them share."""
     log_at = settings.server.haproxy_log
-    judged = [
-        settings.apps[name] for name in known if settings.apps[name].judge.mode is not Mode.OFF
-    ]
+    fleets = [settings.fleets[name] for name in known if name in settings.fleets]
+    judged = [app for app in fleets if app.judge.mode is not Mode.OFF]
     findings = _server(settings, max((one.largest for one in known.values()), default=0))
     async with client() as http:
         for name, told in known.items():
-            findings += await _app(http, name, settings, told)
+            if name in settings.fleets:
+                findings += await _app(http, name, settings, told)
+    for name, sight in jobs_of(settings).items():
+        if name in known:
+            findings += await jenkins.look(sight)
     if judged:
         findings += haproxy_log.wanted("server", log_at)
         backends = [app.haproxy.backend for app in judged]
@@ -64,7 +69,7 @@ async def examine(settings: Settings, known: Mapping[str, Known]) -> list[Findin
 def _server(settings: Settings, largest: int) -> list[Finding]:
     state = settings.server.state
     store = settings.server.releases or state / "releases"
-    keep = max(app.keep for app in settings.apps.values())
+    keep = max((app.keep for app in settings.fleets.values()), default=0)
     return [
         site.writable("server", state),
         site.writable("server", store),
@@ -75,7 +80,7 @@ def _server(settings: Settings, largest: int) -> list[Finding]:
 async def _app(
     http: httpx2.AsyncClient, name: str, settings: Settings, known: Known
 ) -> list[Finding]:
-    app = settings.apps[name]
+    app = settings.fleets[name]
     log_at = settings.server.haproxy_log if app.judge.mode is not Mode.OFF else ""
     balancers = await asyncio.gather(*(_balancer(app, at, log_at) for at in app.haproxy.sockets))
     findings = [finding for found, _, _ in balancers for finding in found]

@@ -31,7 +31,8 @@ class Record:
 
     `takes_back` is the release that becomes bad when this one is live: set for a rollback. `mends`:
     the one node that is brought to the live release, None for a deployment of the whole app.
-    `judgement`: what the judge said last, `evidence`: all that it has seen.
+    `judgement`: what the judge said last, `evidence`: all that it has seen. `trail`: where Jenkins
+    has it, None where Bigred deploys it itself.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Record:
     evidence: Json | None = field(default=None, compare=False)
     judgement: Json | None = field(default=None, compare=False)
     receipt: Json | None = field(default=None, compare=False)
+    trail: Json | None = None
 
 
 def new_id() -> str:

@@ -1,6 +1,6 @@
 """The releases in the journal."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +13,30 @@ async def add(db: AsyncConnection, release: Release) -> None:
     """Write a new release."""
     changes = [asdict(change) for change in release.changes]
     await db.execute(insert(table).values(**{**vars(release), "changes": changes}))
+
+
+async def renew(db: AsyncConnection, release: Release) -> Release:
+    """Write a release; where its version is known already, that one has its turn again. Give it."""
+    this = (table.c.app == release.app) & (table.c.version == release.version)
+    rows = await db.execute(select(table).where(this))
+    known = next(map(_release, rows.mappings()), None)
+    if known is None:
+        await add(db, release)
+        return release
+    again = replace(known, stage=release.stage, submitted_at=release.submitted_at)
+    values = {"stage": again.stage, "submitted_at": again.submitted_at}
+    await db.execute(update(table).where(this).values(**values))
+    return again
+
+
+async def rename(db: AsyncConnection, app: str, digest: str, version: str) -> None:
+    """Give a release another version, unless another one of the app has it."""
+    rows = await db.execute(
+        select(table.c.digest).where(table.c.app == app, table.c.version == version)
+    )
+    if rows.first() is None:
+        this = (table.c.app == app) & (table.c.digest == digest)
+        await db.execute(update(table).where(this).values(version=version))
 
 
 async def find(db: AsyncConnection, app: str, digest: str) -> Release | None:

@@ -75,6 +75,8 @@ deployment = Table(
     Column("evidence", JSON),
     Column("judgement", JSON),
     Column("receipt", JSON),
+    # Where Jenkins has it; NULL where Bigred deploys it itself.
+    Column("trail", JSON(none_as_null=True)),
     # One running deployment an app, whoever asks, however many servers there are.
     Index(
         "uq_deployment_running",

@@ -32,6 +32,13 @@ _GOOD = frozenset({When.SUCCEEDED})
 _NEUTRAL = frozenset({When.STARTED, When.CANDIDATE})
 
 
+def when(record: Record, phase: Phase) -> When | None:
+    """Say as what a phase is told; what Jenkins does begins with its build."""
+    if record.trail is not None and phase is Phase.ROLLING:
+        return When.STARTED
+    return OF_PHASE.get(phase)
+
+
 @dataclass(frozen=True)
 class Notice:
     """What is told. `kind`: "success", "info" or "warning", as apprise has it."""

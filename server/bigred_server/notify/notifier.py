@@ -36,10 +36,7 @@ class Notifier:
 
     def hear(self, event: AppEvent) -> None:
         """Take in an event; most are no news to anybody far away."""
-        told = event.event_type is AppEventType.CANDIDATE or (
-            event.event_type is AppEventType.PHASE and event.phase in notice.OF_PHASE
-        )
-        if told:
+        if event.event_type in (AppEventType.CANDIDATE, AppEventType.PHASE):
             self._put(event, event.app)
 
     def hear_build(self, build: Build) -> None:
@@ -85,7 +82,9 @@ class Notifier:
         if record is None or record.mends is not None or news.phase is None:
             return None
         before = known.get(record.previous or "")
-        when = notice.OF_PHASE[news.phase]
+        when = notice.when(record, news.phase)
+        if when is None:
+            return None
         return notice.of_deployment(
             when, record, known[record.digest], before, self._link(record.id)
         )

@@ -24,6 +24,9 @@ NOT_HELD = "it is not held"
 GOES_BACK = "it is being rolled back, which is not stopped: it brings every node to safety"
 HAS_ENDED = "it has ended"
 
+IS_ABORTED = "it is being aborted"
+RUNS_ELSEWHERE = "Jenkins does it: it can be aborted, nothing else"
+
 _TO_SAFETY = (Command.ROLLBACK, Command.ABORT)
 
 
@@ -42,3 +45,12 @@ def refusal(phase: Phase, pending: Command | None, command: Command) -> str:
     if command is Command.CONTINUE and not is_held:
         return NOT_HELD
     return ""
+
+
+def refusal_elsewhere(phase: Phase, pending: Command | None, command: Command) -> str:
+    """Say the same of a deployment that is done elsewhere: it can only be aborted."""
+    if phase.is_outcome:
+        return HAS_ENDED
+    if pending is Command.ABORT:
+        return IS_ABORTED
+    return "" if command is Command.ABORT else RUNS_ELSEWHERE

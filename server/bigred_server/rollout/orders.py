@@ -11,7 +11,7 @@ from bigred_broker.messages import AppEventType
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import deployments, events
 from bigred_server.journal.deployments import Record
-from bigred_server.rollout.command import Command, refusal
+from bigred_server.rollout.command import Command, refusal, refusal_elsewhere
 
 _DONE_TO_IT = {
     Command.HOLD: "held",
@@ -31,6 +31,8 @@ def hindrance(record: Record, command: Command) -> str:
     """Say why a deployment can't be given a command, or "" when it can."""
     if record.mends is not None:
         return mending(record)
+    if record.trail is not None:
+        return refusal_elsewhere(record.phase, record.command, command)
     return refusal(record.phase, record.command, command)
 
 

@@ -30,6 +30,24 @@ async def deploy(db: Database, store: Store, app: str, version: str | None, who:
         return await _add(connection, store, release, who)
 
 
+async def start_run(db: Database, release: Release, who: str) -> Record:
+    """Have a run started that is done elsewhere. Raises DeploymentError while one is running."""
+    async with db.write() as connection:
+        await _refuse_while_running(connection, release.app)
+        known = await releases.renew(connection, release)
+        record = Record(
+            id=deployments.new_id(),
+            app=known.app,
+            digest=known.digest,
+            previous=None,
+            who=who,
+            started_at=time.time(),
+            trail={},
+        )
+        await deployments.add(connection, record)
+        return record
+
+
 async def command(db: Database, app: str, command: Command, who: str) -> Record:
     """Give the running deployment of an app a command; give the deployment.
 

@@ -4,12 +4,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from bigred_broker import config
 from bigred_broker.logs import LogFormat
 from bigred_broker.messages import Id
 from bigred_broker.settings import BrokerSettings, Section
+from bigred_server.errors import DeploymentError
 from bigred_server.settings.app import (
     AdmissionSettings,
     AppSettings,
@@ -17,6 +18,7 @@ from bigred_server.settings.app import (
     HookSettings,
 )
 from bigred_server.settings.deadlines import DeadlineSettings
+from bigred_server.settings.jenkins import JenkinsAppSettings
 from bigred_server.settings.judge import JudgeSettings, ProbeSettings
 from bigred_server.settings.marker import MarkerSettings, MarkerSource
 from bigred_server.settings.node import ManagerSettings, NodeSettings, ReachBy, SshSettings
@@ -29,6 +31,7 @@ __all__ = [
     "DeadlineSettings",
     "HaproxySettings",
     "HookSettings",
+    "JenkinsAppSettings",
     "JudgeSettings",
     "ManagerSettings",
     "MarkerSettings",
@@ -89,14 +92,39 @@ class BoxSettings(Section):
     app: Id
 
 
+def _driver(app: object) -> object:
+    """Say which of the two kinds an app is, in a file or in Python."""
+    return app.get("driver", "tomcat") if isinstance(app, dict) else getattr(app, "driver", None)
+
+
+AnyAppSettings = Annotated[
+    Annotated[AppSettings, Tag("tomcat")] | Annotated[JenkinsAppSettings, Tag("jenkins")],
+    Discriminator(
+        _driver,
+        custom_error_type="driver",
+        custom_error_message="the driver must be 'tomcat' or 'jenkins'",
+    ),
+]
+
+
 class Settings(Section):
-    """The whole file."""
+    """The whole file. `apps` are of two kinds: `fleets` that Bigred rolls, `jobs` of Jenkins."""
 
     server: ServerSettings
     broker: BrokerSettings = BrokerSettings()
     api: ApiSettings = ApiSettings()
     boxes: dict[Id, BoxSettings] = Field(default_factory=dict)
-    apps: Annotated[dict[Id, AppSettings], Field(min_length=1)]
+    apps: Annotated[dict[Id, AnyAppSettings], Field(min_length=1)]
+
+    @property
+    def fleets(self) -> dict[str, AppSettings]:
+        """The apps that Bigred deploys itself, by name."""
+        return {name: app for name, app in self.apps.items() if isinstance(app, AppSettings)}
+
+    @property
+    def jobs(self) -> dict[str, JenkinsAppSettings]:
+        """The apps that Jenkins deploys, by name."""
+        return {name: app for name, app in self.apps.items() if isinstance(app, JenkinsAppSettings)}
 
     @model_validator(mode="after")
     def _boxes_fire_known_apps(self) -> "Settings":
@@ -109,7 +137,7 @@ class Settings(Section):
     @model_validator(mode="after")
     def _apps_share_no_kept_folder(self) -> "Settings":
         owners: dict[tuple[str, Path], str] = {}
-        for name, app in self.apps.items():
+        for name, app in self.fleets.items():
             for node in app.nodes.values():
                 if (folder := node.kept_folder) is None:
                     continue
@@ -121,9 +149,17 @@ class Settings(Section):
                     )
         return self
 
+    def fleet_of(self, app: str) -> AppSettings:
+        """Give the settings of an app of ours. Raises DeploymentError for one that Jenkins has."""
+        if app in self.jobs:
+            raise DeploymentError(
+                f"{app} is deployed by Jenkins: it has neither nodes nor releases here"
+            )
+        return self.fleets[app]
+
     def context_of(self, app: str) -> str:
-        """Give the context path of an app: the one configured, or else its name."""
-        configured = self.apps[app].context
+        """Give the context path of an app of ours: the one configured, or else its name."""
+        configured = self.fleets[app].context
         return f"/{app}" if configured is None else configured
 
 

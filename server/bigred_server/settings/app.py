@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -55,8 +55,9 @@ class HookSettings(Section):
 
 
 class AppSettings(Section):
-    """`[apps.NAME]`."""
+    """`[apps.NAME]` of an app that Bigred deploys itself."""
 
+    driver: Literal["tomcat"] = "tomcat"
     strategy: Strategy = Strategy.RESTART
     context: Annotated[str, Field(pattern=r"^(/[^/ ]+)?$")] | None = None
     sessions: Sessions = Sessions.MOVE

@@ -1,12 +1,13 @@
 """The HTTP API: built here, served in `serve`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any  # an OpenAPI document is JSON
 
 from fastapi import FastAPI, Request, Security
 from fastapi.security import HTTPBearer
 
 from bigred_broker.messages import AppState
+from bigred_server.jenkins.sight import JobSight
 from bigred_server.journal.database import Database
 from bigred_server.pipeline.store import Store
 from bigred_server.settings import Settings
@@ -26,14 +27,15 @@ def build(
     store: Store,
     wake: Callable[[str], None],
     state_of: Callable[[str], AppState | None],
+    jobs: Mapping[str, JobSight],
 ) -> FastAPI:
     """Build the API. It keeps nothing: any server of the same database may be asked.
 
     `wake` has an app's rollout look at once; `state_of` gives what was just told of an app, None
-    where this server has nothing to tell: the journal answers then.
+    where this server has nothing to tell: the journal answers then. `jobs`: what Jenkins deploys.
     """
     app = FastAPI(title="Bigred", version="1", openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.house = House(settings, db, store, wake, state_of)
+    app.state.house = House(settings, db, store, wake, state_of, jobs)
     app.add_middleware(Door, tokens=settings.api.tokens)
     answer_them(app)
     app.add_api_route(HEALTH, _health, include_in_schema=False)

@@ -5,6 +5,7 @@ from http import HTTPStatus
 import structlog
 from fastapi import APIRouter
 
+from bigred_server.jenkins.sight import start
 from bigred_server.journal import releases
 from bigred_server.journal.deployments import Record
 from bigred_server.rollout import wishes
@@ -21,9 +22,15 @@ router = APIRouter()
 async def deploy(
     app: KnownApp, house: InHouse, caller: Operator, wish: Wish | None = None
 ) -> DeploymentShown:
-    """Begin to make a release live: the one named, or else the newest ready one."""
+    """Begin to make a release live: the one named, or else the newest ready one.
+
+    Of an app that Jenkins deploys it is the next run of its job.
+    """
     version = wish.version if wish else None
-    record = await wishes.deploy(house.db, house.store, app, version, caller.name)
+    if app in house.jobs:
+        record = await start(house.db, house.jobs[app], version, caller.name)
+    else:
+        record = await wishes.deploy(house.db, house.store, app, version, caller.name)
     log.info("asked for a deployment", app=app, deployment=record.id, who=caller.name)
     house.wake(app)
     return await _shown(house, record)
@@ -36,7 +43,7 @@ async def command(app: KnownApp, house: InHouse, caller: Operator, order: Order)
     A rollback is done without one, too: a new deployment goes back to the last good release.
     """
     who = caller.name
-    if order.command is Command.ROLLBACK:
+    if order.command is Command.ROLLBACK and app not in house.jobs:
         record, _ = await wishes.rollback(house.db, house.store, app, who)
     else:
         record = await wishes.command(house.db, app, order.command, who)

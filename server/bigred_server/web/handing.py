@@ -67,14 +67,14 @@ async def reject(app: KnownApp, version: str, house: InHouse, caller: Operator) 
 
 
 async def _hand_in(house: House, app: str, pushed: list[Pushed]) -> HandedIn:
-    found, text = await handing.hand_in(house.db, app, house.settings.apps[app], pushed)
+    found, text = await handing.hand_in(house.db, app, house.settings.fleet_of(app), pushed)
     log.info("commits were handed in", app=app, builds=[one.number for one in found])
     house.wake(app)
     return HandedIn(builds=[BuildShown.of(one) for one in found], text=text)
 
 
 def _secret(house: House, app: str) -> str:
-    build = house.settings.apps[app].build
+    build = house.settings.fleet_of(app).build
     file = build.webhook_secret_file if build else None
     try:
         return file.read_text(encoding="utf-8").strip() if file else ""

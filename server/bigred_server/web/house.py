@@ -1,6 +1,6 @@
 """What the routes of the HTTP API have at hand, and who may use them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
@@ -9,6 +9,7 @@ from fastapi import Depends, HTTPException, Path, Request
 
 from bigred_broker.messages import AppState
 from bigred_server.errors import UnknownAppError
+from bigred_server.jenkins.sight import JobSight
 from bigred_server.journal.database import Database
 from bigred_server.pipeline.store import Store
 from bigred_server.settings import Settings
@@ -17,7 +18,7 @@ from bigred_server.web.caller import Caller, Role
 
 @dataclass(frozen=True)
 class House:
-    """`wake` has an app's rollout look at once.
+    """`jobs`: the apps that Jenkins deploys. `wake` has an app's rollout look at once.
 
     `state_of` gives what was just told of an app; None where this server has nothing to tell.
     """
@@ -27,6 +28,7 @@ class House:
     store: Store
     wake: Callable[[str], None]
     state_of: Callable[[str], AppState | None]
+    jobs: Mapping[str, JobSight]
 
 
 def _house(request: Request) -> House:

@@ -122,7 +122,7 @@ class Stand:
 
 def stand_of(name: str, settings: Settings, db: Database, http: httpx2.AsyncClient) -> Stand:
     """Put the stand of an app together."""
-    app = settings.apps[name]
+    app = settings.fleets[name]
     served: dict[str, int] = {}
     servers = {node: app.server_of(node) for node in app.nodes}
     asked = app.judge.probes

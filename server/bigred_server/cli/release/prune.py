@@ -37,7 +37,7 @@ def prune(dry_run: bool, config: Path | None) -> None:
 
 async def _prune(settings: Settings, *, dry_run: bool) -> tuple[list[Kept], dict[str, str]]:
     """Prune; give what went, and what each digest is."""
-    keeps = {name: app.keep for name, app in settings.apps.items()}
+    keeps = {name: app.keep for name, app in settings.fleets.items()}
     async with journal(settings) as db:
         retention = Retention(db, release_store(settings.server), keeps)
         went = await retention.prune(time.time(), dry_run=dry_run)

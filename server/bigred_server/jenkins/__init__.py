@@ -1,0 +1,1 @@
+"""Apps whose deployments are runs of a Jenkins job."""

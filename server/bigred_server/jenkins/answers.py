@@ -1,0 +1,159 @@
+"""What Jenkins's remote API answers, as far as we read it (`.../api/json?tree=...`)."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# What is asked for, as the parameter `tree`.
+JOB = "fullName,url,buildable,nextBuildNumber,property[parameterDefinitions[name,choices]]"
+ITEM = "id,why,cancelled,blocked,buildable,stuck,executable[number]"
+BUILD = "number,building,result,timestamp,duration,estimatedDuration,displayName"
+_ACTIONS = "actions[parameters[name,value],causes[userId]]"
+QUEUE = f"items[id,inQueueSince,task[url],{_ACTIONS}]"
+BUILDS = f"builds[number,queueId,timestamp,{_ACTIONS}]{{0,50}}"
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ParameterValue(_Answer):
+    """A parameter as a build got it; the value of a secret one is not told."""
+
+    name: str
+    value: str | int | float | bool | None = None
+
+    @property
+    def text(self) -> str:
+        """The value as one writes it in a form."""
+        return str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
+
+
+class Cause(_Answer):
+    """Why there is a build: somebody asked for it."""
+
+    user: str = Field(default="", alias="userId")
+
+
+class Action(_Answer):
+    """Something that is known of a build or an item of the queue."""
+
+    parameters: tuple[ParameterValue, ...] = ()
+    causes: tuple[Cause, ...] = ()
+
+
+class ParameterDefinition(_Answer):
+    """A parameter that a job takes."""
+
+    name: str
+    choices: tuple[str, ...] | None = None
+
+
+class Property(_Answer):
+    """A property of a job: here only the parameters it takes."""
+
+    parameter_definitions: tuple[ParameterDefinition, ...] = Field(
+        default=(), alias="parameterDefinitions"
+    )
+
+
+class Job(_Answer):
+    """A job. A disabled one is not `buildable`."""
+
+    full_name: str = Field(default="", alias="fullName")
+    buildable: bool = False
+    next_number: int = Field(default=1, alias="nextBuildNumber")
+    properties: tuple[Property, ...] = Field(default=(), alias="property")
+
+    @property
+    def parameters(self) -> dict[str, ParameterDefinition]:
+        """The parameters it takes, by name."""
+        return {one.name: one for each in self.properties for one in each.parameter_definitions}
+
+
+class Executable(_Answer):
+    """The build that an item of the queue has become."""
+
+    number: int
+
+
+class Item(_Answer):
+    """An item of the queue: it waits (`why`), was cancelled, or became a build (`executable`)."""
+
+    why: str | None = None
+    cancelled: bool = False
+    stuck: bool = False
+    executable: Executable | None = None
+
+
+class Build(_Answer):
+    """A build. `result` is None while it runs; times are milliseconds, `timestamp` of Unix time."""
+
+    number: int
+    building: bool = False
+    result: Literal["SUCCESS", "UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED"] | None = None
+    timestamp: int = 0
+    duration: int = 0
+    estimated: int = Field(default=-1, alias="estimatedDuration")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended: the result alone may be said before the last steps are done."""
+        return not self.building and self.result is not None
+
+
+class Stage(_Answer):
+    """A stage of a Pipeline, as the plugin Pipeline: Stage View tells it."""
+
+    name: str
+    status: str
+    milliseconds: int = Field(default=0, alias="durationMillis")
+
+
+class Stages(_Answer):
+    """The stages of a build, in their order; parallel ones stand side by side."""
+
+    stages: tuple[Stage, ...] = ()
+
+
+class Task(_Answer):
+    """What an item of the queue is to be a build of."""
+
+    url: str = ""
+
+
+class FoundItem(_Answer):
+    """An item of the queue, by which one of ours can be known."""
+
+    id: int
+    task: Task = Task()
+    in_queue_since: int = Field(default=0, alias="inQueueSince")
+    actions: tuple[Action, ...] = ()
+
+
+class Queue(_Answer):
+    """All that waits."""
+
+    items: tuple[FoundItem, ...] = ()
+
+
+class FoundBuild(_Answer):
+    """A build, by which one of ours can be known."""
+
+    number: int
+    queue_id: int = Field(default=-1, alias="queueId")
+    timestamp: int = 0
+    actions: tuple[Action, ...] = ()
+
+
+class Builds(_Answer):
+    """The newest builds of a job."""
+
+    builds: tuple[FoundBuild, ...] = ()
+
+
+class Crumb(_Answer):
+    """What a POST must carry where the request is not made with an API token."""
+
+    field: str = Field(alias="crumbRequestField")
+    crumb: str

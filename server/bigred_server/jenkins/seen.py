@@ -1,0 +1,47 @@
+"""What can be seen of a run in Jenkins: one of these, at any look."""
+
+from dataclasses import dataclass
+
+from bigred_server.jenkins.answers import Build
+
+
+@dataclass(frozen=True)
+class Queued:
+    """It waits in the queue as `item`, and Jenkins says `why`."""
+
+    item: int
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """It was taken from the queue before it became a build."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """It has become the build with this number."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Running:
+    """The build, under way or over."""
+
+    build: Build
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Jenkins answers and knows nothing of it."""
+
+
+@dataclass(frozen=True)
+class Away:
+    """Jenkins does not answer."""
+
+    reason: str
+
+
+Seen = Queued | Withdrawn | Started | Running | Lost | Away

@@ -1,0 +1,189 @@
+"""The whole server with an app that Jenkins deploys: a box at a real Mosquitto, and a terminal."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any  # messages are JSON
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from bigred_broker import mosquitto, program
+from bigred_broker.program import free_port, wait_until
+from bigred_server.jenkins.fake import FakeJenkins
+
+BIGRED = Path(sys.executable).with_name("bigred")
+DEADLINE_S = 30.0
+CONFIG = """
+[server]
+state = "{folder}/state"
+[broker]
+port = {port}
+[boxes.office]
+app = "site"
+[apps.site]
+driver = "jenkins"
+countdown_s = 0.0
+[apps.site.jenkins]
+url = "{url}"
+job = "deploy-site"
+user = "bigred"
+token_file = "{folder}/token"
+"""
+
+
+@dataclass
+class Office:
+    """A folder with a configuration, a Jenkins, and whatever is heard at the broker."""
+
+    folder: Path
+    jenkins: FakeJenkins
+    client: mqtt.Client
+    heard: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def bigred(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [BIGRED, *arguments],
+            cwd=self.folder,
+            env={**os.environ, "BIGRED_CONFIG": str(self.folder / "bigred.toml")},
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+
+    def event(self, kind: str, number: int, arming: str | None = None) -> dict[str, Any]:
+        """Have the box publish an event; give the answer."""
+        told = {"v": 1, "event_type": kind, "id": f"e-{number}", "seq": number, "boot": "b-1"}
+        body = json.dumps({**told, "age_ms": 1.0, **({"arming": arming} if arming else {})})
+        self.client.publish("bigred/box/office/event", body, qos=1)
+        self.until(lambda: bool(self.replies(number)), f"an answer to {kind}")
+        return self.replies(number)[0]
+
+    def replies(self, number: int) -> list[dict[str, Any]]:
+        return [
+            body
+            for topic, body in self.heard
+            if topic.endswith("/reply") and body["id"] == f"e-{number}"
+        ]
+
+    def states(self) -> list[dict[str, Any]]:
+        return [body for topic, body in self.heard if topic == "bigred/app/site/state"]
+
+    def until(self, is_so: Any, what: str) -> None:
+        wait_until(is_so, DEADLINE_S, what)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    (tmp_path / "token").write_text("11aa22bb")
+    (tmp_path / "token").chmod(0o600)
+    port = free_port()
+    jenkins = FakeJenkins()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, "office", protocol=MQTTProtocolVersion.MQTTv5)
+    office = Office(tmp_path, jenkins, client)
+
+    def hear(_client: object, _data: object, message: mqtt.MQTTMessage) -> None:
+        if message.payload.startswith(b"{"):
+            office.heard.append((message.topic, json.loads(message.payload)))
+
+    client.on_message = hear
+    with ExitStack() as stack:
+        stack.enter_context(mosquitto.running(tmp_path / "mqtt", port))
+        url = stack.enter_context(jenkins.serving())
+        text = CONFIG.format(folder=tmp_path, port=port, url=url)
+        (tmp_path / "bigred.toml").write_text(text)
+        client.connect("127.0.0.1", port)
+        client.subscribe("bigred/#", qos=1)
+        client.loop_start()
+        stack.callback(client.loop_stop)
+        stack.callback(client.disconnect)
+        yield office
+    assert jenkins.refused == []
+
+
+@pytest.fixture
+def running(office: Office) -> Iterator[Office]:
+    log = office.folder / "server.log"
+
+    def said() -> bool:
+        return log.exists() and "the server runs" in log.read_text()
+
+    command = [str(BIGRED), "server", "--config", str(office.folder / "bigred.toml")]
+    with program.running("the server", command, log, said):
+        yield office
+
+
+def test_a_press_at_a_box_runs_the_job_and_everybody_follows_it(running: Office) -> None:
+    jenkins = running.jenkins
+    armed = running.event("lid_open", 1)
+    assert (armed["answer"], armed["release"]["version"]) == ("armed", "build 57")
+    accepted = running.event("press", 2, armed["arming"])
+    assert accepted["answer"] == "accepted"
+    running.until(lambda: bool(jenkins.items), "an item in the queue")
+    build = jenkins.begin(next(iter(jenkins.items)), console="copying\n", estimated_ms=10_000)
+    running.until(lambda: running.states()[-1].get("phase") == "rolling", "that it runs")
+    running.until(lambda: bool(running.states()[-1].get("progress", {}).get("done")), "progress")
+    build.console += "restarting\n"
+    jenkins.finish(57, "SUCCESS")
+    running.until(lambda: running.states()[-1].get("phase") == "succeeded", "that it is live")
+    live = running.states()[-1]
+    assert (live["live"]["version"], live["who"]) == ("build 57", "office")
+    console = [b["text"] for t, b in running.heard if b.get("event_type") == "console"]
+    assert "\n".join(console).split("\n") == ["copying", "restarting"]
+
+
+def test_a_terminal_runs_the_job_follows_it_and_shows_what_became_of_it(running: Office) -> None:
+    jenkins = running.jenkins
+    status = running.bigred("status").stdout
+    assert f"the next is build 57 of {jenkins.url}" in " ".join(status.split())
+    begun = running.bigred("deploy", "--no-wait")
+    assert begun.returncode == 0, begun.stderr
+    deployment = begun.stdout.split()[1]
+    running.until(lambda: bool(jenkins.items), "an item in the queue")
+    stages = [{"id": "1", "name": "Deploy", "status": "FAILED", "durationMillis": 1500}]
+    jenkins.begin(next(iter(jenkins.items)), stages=stages, console="no space left\n")
+    jenkins.finish(57, "FAILURE")
+    followed = running.bigred("show", "--follow", deployment)
+    assert "Jenkins runs build 57" in followed.stdout
+    assert "site build 57: failed in" in followed.stdout
+    assert "Jenkins says FAILURE" in followed.stdout
+    assert "no space left" in followed.stdout
+    assert "stage Deploy failed" in followed.stdout
+    history = running.bigred("history").stdout
+    assert "build 57" in history
+    refused = running.bigred("deploy", "1.4.2")
+    assert refused.returncode == 1
+    assert "which version, its job deploy-site says" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("verb", "why"),
+    [
+        (["plan"], "site is deployed by Jenkins"),
+        (["rollback"], "site is deployed by Jenkins"),
+        (["deploy"], "the server is not running"),
+    ],
+)
+def test_what_is_not_for_such_an_app_is_said_in_a_sentence(
+    office: Office, verb: list[str], why: str
+) -> None:
+    done = office.bigred(*verb)
+    assert done.returncode == 1
+    assert why in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_doctor_looks_at_the_job(office: Office) -> None:
+    well = office.bigred("doctor")
+    assert well.returncode == 0, well.stdout
+    office.jenkins.buildable = False
+    ill = office.bigred("doctor")
+    assert ill.returncode == 1
+    assert "the job deploy-site is disabled in Jenkins" in ill.stdout

@@ -1,0 +1,278 @@
+"""A run in Jenkins: the next step from every look, and what is against starting one."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from bigred_broker.config import ConfigError, parse
+from bigred_broker.messages import Phase
+from bigred_server.jenkins import answers, sentences
+from bigred_server.jenkins.answers import Build
+from bigred_server.jenkins.decide import (
+    FIND_S,
+    GIVE_UP_S,
+    STOP_S,
+    Ask,
+    End,
+    Halt,
+    Limits,
+    Note,
+    Step,
+    Wait,
+    decide,
+)
+from bigred_server.jenkins.seen import Away, Lost, Queued, Running, Seen, Started, Withdrawn
+from bigred_server.jenkins.sight import hindrance
+from bigred_server.jenkins.trail import Stop, Trail
+from bigred_server.rollout.command import Command, refusal_elsewhere
+from bigred_server.settings import Settings
+
+LIMITS = Limits(queue_s=100.0, build_s=1000.0)
+NOW = 10_000.0
+FRESH = Trail()
+ASKED = Trail(asked_at=NOW)
+QUEUED = replace(ASKED, item=1203)
+BUILT = replace(QUEUED, build=57, began_at=NOW)
+GOING = Running(Build(number=57, building=True))
+
+
+def over(result: str) -> Running:
+    return Running(Build.model_validate({"number": 57, "building": False, "result": result}))
+
+
+def step(trail: Trail, seen: Seen | None, later_s: float = 0.0, *, abort: bool = False) -> Step:
+    return decide(trail, seen, LIMITS, NOW + later_s, abort=abort)
+
+
+# --- from the press to the build -----------------------------------------------------------------
+
+
+def test_a_run_is_asked_for_once_and_the_journal_has_it_before() -> None:
+    assert step(FRESH, None) == Ask(ASKED)
+
+
+def test_one_that_is_aborted_before_it_was_asked_for_is_never_asked_for() -> None:
+    ended = step(FRESH, None, abort=True)
+    assert isinstance(ended, End)
+    assert ended.phase is Phase.ABORTED
+
+
+def test_what_was_asked_for_without_an_answer_is_looked_for_and_found() -> None:
+    assert step(ASKED, Lost(), FIND_S - 1) == Wait()
+    assert step(ASKED, Queued(1203)) == Note(QUEUED, Phase.PREPARING)
+    found = step(ASKED, Started(57), 3)
+    assert found == Note(replace(ASKED, build=57, began_at=NOW + 3), Phase.ROLLING)
+
+
+@pytest.mark.parametrize("abort", [False, True])
+def test_what_jenkins_never_heard_of_has_failed_and_is_not_asked_for_again(abort: bool) -> None:
+    ended = step(ASKED, Lost(), FIND_S + 1, abort=abort)
+    assert isinstance(ended, End)
+    assert ended.phase is Phase.FAILED
+    assert "fire again" in ended.reason
+
+
+def test_an_item_waits_in_the_queue_until_it_is_a_build() -> None:
+    assert step(QUEUED, Queued(1203, "waiting"), 99) == Wait()
+    begun = step(QUEUED, Started(57), 99)
+    assert begun == Note(replace(QUEUED, build=57, began_at=NOW + 99), Phase.ROLLING)
+
+
+def test_an_item_that_somebody_takes_from_the_queue_is_aborted() -> None:
+    ended = step(QUEUED, Withdrawn())
+    assert ended == End(Phase.ABORTED, "it was taken from Jenkins's queue there")
+
+
+def test_an_item_that_waits_too_long_is_taken_from_the_queue_and_has_failed() -> None:
+    halted = step(QUEUED, Queued(1203), 101)
+    assert isinstance(halted, Halt)
+    assert halted.trail.why
+    ended = decide(halted.trail, Withdrawn(), LIMITS, NOW + 102, abort=False)
+    assert isinstance(ended, End)
+    assert (ended.phase, "100 s" in ended.reason) == (Phase.FAILED, True)
+
+
+# --- the build -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("result", "phase", "unstable"),
+    [
+        ("SUCCESS", Phase.SUCCEEDED, Phase.SUCCEEDED),
+        ("UNSTABLE", Phase.FAILED, Phase.SUCCEEDED),
+        ("FAILURE", Phase.FAILED, Phase.FAILED),
+        ("NOT_BUILT", Phase.FAILED, Phase.FAILED),
+        ("ABORTED", Phase.ABORTED, Phase.ABORTED),
+    ],
+)
+def test_every_result_has_its_outcome(result: str, phase: Phase, unstable: Phase) -> None:
+    for limits, wanted in ((LIMITS, phase), (replace(LIMITS, unstable=True), unstable)):
+        ended = decide(BUILT, over(result), limits, NOW, abort=False)
+        assert isinstance(ended, End)
+        assert ended.phase is wanted
+
+
+def test_a_result_that_is_said_before_the_build_is_over_is_waited_for() -> None:
+    last_steps = Build.model_validate({"number": 57, "building": True, "result": "SUCCESS"})
+    assert step(BUILT, Running(last_steps)) == Wait()
+
+
+def test_a_build_that_is_quicker_than_those_who_abort_it_is_live() -> None:
+    assert step(replace(BUILT, stop=Stop.STOP), over("SUCCESS"), abort=True) == End(Phase.SUCCEEDED)
+
+
+def test_a_build_is_stopped_ever_harder_and_given_up_in_the_end() -> None:
+    trail, now, seen = BUILT, NOW, []
+    while isinstance(found := decide(trail, GOING, LIMITS, now, abort=True), Halt | Wait):
+        if isinstance(found, Halt):
+            seen.append((found.how, now - NOW))
+            trail = found.trail
+        now += 1
+    assert seen == [(Stop.STOP, 0), (Stop.TERM, STOP_S), (Stop.KILL, 2 * STOP_S)]
+    assert isinstance(found, End)
+    assert (found.phase, now - NOW) == (Phase.FAILED, 2 * STOP_S + GIVE_UP_S)
+
+
+def test_a_build_that_takes_too_long_is_stopped_and_has_failed() -> None:
+    assert step(BUILT, GOING, 1000) == Wait()
+    halted = step(BUILT, GOING, 1001)
+    assert isinstance(halted, Halt)
+    ended = decide(halted.trail, over("ABORTED"), LIMITS, NOW + 1002, abort=False)
+    assert ended == End(Phase.FAILED, "it took more than 1000 s and was stopped")
+
+
+def test_an_aborted_build_has_no_reason_of_ours_beside_the_persons() -> None:
+    assert step(replace(BUILT, stop=Stop.STOP), over("ABORTED"), abort=True) == End(Phase.ABORTED)
+
+
+@pytest.mark.parametrize("trail", [QUEUED, BUILT])
+def test_what_jenkins_lost_has_failed(trail: Trail) -> None:
+    ended = step(trail, Lost())
+    assert isinstance(ended, End)
+    assert ended.phase is Phase.FAILED
+
+
+@pytest.mark.parametrize("trail", [ASKED, QUEUED, BUILT])
+def test_a_jenkins_that_is_away_is_waited_for_but_not_for_ever(trail: Trail) -> None:
+    longest_s = LIMITS.build_s + GIVE_UP_S + (0 if trail.build else LIMITS.queue_s)
+    assert step(trail, Away("no answer"), longest_s) == Wait()
+    ended = step(trail, Away("no answer"), longest_s + 1)
+    assert isinstance(ended, End)
+    assert ended.phase is Phase.FAILED
+    assert "not known" in ended.reason
+
+
+def test_every_look_at_every_trail_has_a_step_and_only_news_changes_the_trail() -> None:
+    trails = [FRESH, ASKED, QUEUED, BUILT, replace(BUILT, stop=Stop.KILL, stopped_at=NOW)]
+    looks: list[Seen | None] = [None, Lost(), Away("x"), Withdrawn(), Started(57), Queued(1203)]
+    looks += [GOING, *(over(result) for result in ("SUCCESS", "FAILURE", "ABORTED"))]
+    for trail, seen, abort in itertools.product(trails, looks, [False, True]):
+        if trail.build and isinstance(seen, Started | Queued):
+            # Of a build that is known nobody asks the queue.
+            continue
+        for later_s in (0.0, 50.0, 5_000.0):
+            found = step(trail, seen, later_s, abort=abort)
+            if isinstance(found, End):
+                assert found.phase.is_outcome
+            if isinstance(found, Note):
+                assert found.trail != trail
+            if isinstance(found, Ask):
+                assert trail == FRESH
+
+
+@pytest.mark.parametrize("trail", [FRESH, ASKED, BUILT, replace(BUILT, stop=Stop.TERM, why="x")])
+def test_a_trail_is_read_as_it_was_written_and_more_is_left(trail: Trail) -> None:
+    assert Trail.of({**trail.to_json(), "newer": 1}) == trail
+
+
+# --- what may be asked of it ---------------------------------------------------------------------
+
+
+def test_what_runs_elsewhere_can_only_be_aborted_and_only_once() -> None:
+    for phase, command in itertools.product(Phase, Command):
+        answer = refusal_elsewhere(phase, None, command)
+        may = command is Command.ABORT and not phase.is_outcome
+        assert (answer == "") is may, (phase, command, answer)
+        assert refusal_elsewhere(phase, Command.ABORT, command)
+
+
+# --- what is against it --------------------------------------------------------------------------
+
+CONFIG = """\
+[server]
+state = "/var/lib/bigred"
+[apps.site]
+driver = "jenkins"
+[apps.site.jenkins]
+url = "https://jenkins.example.com/ci"
+job = "web/deploy-site"
+user = "bigred"
+token_file = "/etc/bigred/jenkins.token"
+[apps.site.jenkins.parameters]
+STAGE = "production"
+REASON = "by {who}"
+"""
+APP = parse(CONFIG, Settings, "bigred.toml").jobs["site"]
+
+
+def job(**more: object) -> answers.Job:
+    stages = {"name": "STAGE", "choices": ["staging", "production"]}
+    takes = {"parameterDefinitions": [stages, {"name": "REASON"}, {"name": "DRY"}]}
+    told = {"buildable": True, "nextBuildNumber": 57, "property": [{}, takes], **more}
+    return answers.Job.model_validate(told)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({}, ""),
+        ({"buildable": False}, "disabled"),
+        ({"property": []}, "takes no parameter STAGE"),
+        (
+            {"property": [{"parameterDefinitions": [{"name": "STAGE", "choices": ["a", "b"]}]}]},
+            "takes for STAGE one of a, b, not 'production'",
+        ),
+        ({"property": [{"parameterDefinitions": [{"name": "STAGE"}]}]}, "it takes: STAGE"),
+    ],
+)
+def test_what_is_against_a_run_is_said_before_anybody_presses(
+    more: dict[str, object], why: str
+) -> None:
+    said = hindrance("site", APP, job(**more))
+    assert why in said
+    assert bool(why) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('STAGE = "{wo}"', "there is no {wo}; there is: {app}, {deployment}, {who}"),
+        ('STAGE = "{who.name}"', "there is no {who.name}"),
+        ('STAGE = "{"', "write {{ and }} for braces"),
+        ('[apps.site.jenkins]\nurl = "x"', "bigred.toml"),
+        ('[apps.site.nodes.n1]\nurl = "http://n1"', "unknown key 'apps.site.nodes'"),
+        ('[apps.blog]\ndriver = "hudson"', "apps.blog: the driver must be 'tomcat' or 'jenkins'"),
+    ],
+)
+def test_a_job_that_makes_no_sense_is_told_with_its_place(line: str, why: str) -> None:
+    text = CONFIG.replace('STAGE = "production"\n', "") + line + "\n"
+    with pytest.raises(ConfigError) as told:
+        parse(text, Settings, "bigred.toml")
+    assert why in str(told.value)
+    assert "tagged-union" not in str(told.value)
+
+
+def test_a_misspelt_key_behind_the_driver_has_its_nearest_neighbour() -> None:
+    misspelt = CONFIG.replace("[apps.site.jenkins.par", "que_s = 1\n[apps.site.jenkins.par")
+    with pytest.raises(ConfigError, match=r"toml:10: unknown key 'apps.site.jenkins.que_s'; did"):
+        parse(misspelt, Settings, "bigred.toml")
+
+
+@pytest.mark.parametrize("status", ["SUCCESS", "IN_PROGRESS", "FAILED", "PAUSED_PENDING_INPUT"])
+def test_the_states_of_a_stage_are_sentences(status: str) -> None:
+    assert "Deploy" in sentences.stage("Deploy", status, 1500, "http://j/57/")
+
+
+def test_states_that_are_no_news_are_not_told() -> None:
+    assert sentences.stage("Deploy", "NOT_EXECUTED", 0, "") == ""
