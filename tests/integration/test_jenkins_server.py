@@ -46,6 +46,7 @@ class Office:
     jenkins: FakeJenkins
     client: mqtt.Client
     heard: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    online: bool = False
 
     def bigred(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -90,7 +91,9 @@ def office(tmp_path: Path) -> Iterator[Office]:
     office = Office(tmp_path, jenkins, client)
 
     def hear(_client: object, _data: object, message: mqtt.MQTTMessage) -> None:
-        if message.payload.startswith(b"{"):
+        if message.topic == "bigred/server/status":
+            office.online = message.payload == b"online"
+        elif message.payload.startswith(b"{"):
             office.heard.append((message.topic, json.loads(message.payload)))
 
     client.on_message = hear
@@ -117,6 +120,7 @@ def running(office: Office) -> Iterator[Office]:
 
     command = [str(BIGRED), "server", "--config", str(office.folder / "bigred.toml")]
     with program.running("the server", command, log, said):
+        office.until(lambda: office.online, "the server at the broker")
         yield office
 
 
