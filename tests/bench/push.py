@@ -4,13 +4,18 @@
 
 Three Tomcats behind HAProxy under load. First the ancestor's scheme (ancestor.sh): the hook writes
 a flag file, cron looks each minute, then each Tomcat in turn is stopped, gets the WAR, and is
-started. Then Bigred's: hook, build, rolling deployment (`deploy = "when_ready"`). Both build the
-shop by its own build command. The push comes in the middle of a minute.
+started; once behind HAProxy as one configures it without a thought (its own defaults of retries
+and health checks), once behind the configuration that Bigred recommends. Then Bigred's: hook,
+build, rolling deployment (`deploy = "when_ready"`). All build the shop by its own build command.
+The push comes in the middle of a minute.
 """
 
 import argparse
 import contextlib
+import os
+import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,9 +31,15 @@ from tests.support.repositories import Repository
 
 from bigred_server.demo.crowd import Crowd, Orders, shopping
 from bigred_server.demo.site import Site
+from bigred_server.haproxy.instance import HaproxyInstance
 from bigred_server.tomcat.instance import TomcatInstance
 
 _ANCESTOR = Path(__file__).with_name("ancestor.sh")
+# What keeps requests from being lost, and would not be there without a thought.
+_RECIPE = re.compile(
+    r"\s*(retries|option redispatch|retry-on|option idle-close-on-response|default-server"
+    r"|http-request disable-l7-retry)\b"
+)
 _DEADLINE_S = 240.0
 _MINUTE_S = 60.0
 # What a request that was under way met is told a moment later.
@@ -48,11 +59,11 @@ class Way:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Go both ways; 1 when Bigred's loses a request."""
     options = parse(arguments)
-    tell(f"{'push to live':12} {'seconds':>8} {'requests':>9} {'failed':>7}")
+    tell(f"{'push to live':30} {'seconds':>8} {'requests':>9} {'failed':>7}")
     lost = 0
-    for go in (ancestor, bigred):
+    for go in (plain_ancestor, ancestor, bigred):
         way = go(options)
-        tell(f"{way.name:12} {way.seconds:8.1f} {way.requests:9} {way.failed:7}")
+        tell(f"{way.name:30} {way.seconds:8.1f} {way.requests:9} {way.failed:7}")
         lost = way.failed
     return 1 if lost else 0
 
@@ -66,10 +77,29 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def ancestor(options: argparse.Namespace) -> Way:
+def plain_ancestor(options: argparse.Namespace) -> Way:
+    """Go the old way once, behind HAProxy's own defaults."""
+    return ancestor(options, "the ancestor, HAProxy plain", plain)
+
+
+def plain(haproxy: HaproxyInstance) -> None:
+    """Have HAProxy serve as it does where nobody told it how to lose nothing."""
+    file = haproxy.folder / "haproxy.cfg"
+    kept = [line for line in file.read_text().splitlines() if not _RECIPE.match(line)]
+    file.write_text("\n".join(kept) + "\n")
+    old = haproxy.log.stat().st_size
+    os.kill(int((haproxy.folder / "haproxy.pid").read_text()), signal.SIGUSR2)
+    until(lambda: b"Loading success" in haproxy.log.read_bytes()[old:], 20, "HAProxy is plain")
+
+
+def ancestor(
+    options: argparse.Namespace,
+    name: str = "the ancestor, HAProxy as ours",
+    change: Callable[[HaproxyInstance], None] = lambda _: None,
+) -> Way:
     """Go the old way once."""
-    with tempfile.TemporaryDirectory(prefix="bigred-ancestor-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="bigred-ancestor-") as made:
+        folder = Path(made)
         repository = Repository.made("git", folder / "repository", shop())
         flag, war = folder / "flag", folder / "checkout" / "target" / "shop.war"
         hook = repository.central / "hooks" / "post-receive"
@@ -77,6 +107,7 @@ def ancestor(options: argparse.Namespace) -> Way:
         hook.chmod(0o755)
         with house(options.nodes, Site()) as place:
             place.stop()
+            change(place.stage.haproxy)
             nodes = [scripts(folder / node, tomcat) for node, tomcat in place.stage.nodes.items()]
             build = (
                 f"rm -rf {folder}/checkout && git clone -q {repository.central} {folder}/checkout"
@@ -85,7 +116,7 @@ def ancestor(options: argparse.Namespace) -> Way:
             goes = shlex.join(map(str, (_ANCESTOR, flag, war, *nodes)))
             job = f"[ ! -e {flag} ] || {{ {build} && {goes}; }}"
             with cron(job), customers(place, options) as crowd:
-                return timed("the ancestor", place, crowd, lambda: repository.push("new"), "2.0")
+                return timed(name, place, crowd, lambda: repository.push("new"), "2.0")
 
 
 def scripts(folder: Path, tomcat: TomcatInstance) -> Path:
