@@ -1,16 +1,31 @@
 """What this box is: what it tells of itself in its retained info."""
 
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from bigred_agent.doctor.finding import Finding
 from bigred_broker.messages import BoxInfo
 
 _MODEL = Path("/proc/device-tree/model")
 
 
-def info(button: str, language: str, capabilities: tuple[str, ...]) -> BoxInfo:
-    """Describe this box."""
+_TOLD = 200
+
+
+def info(
+    button: str,
+    language: str,
+    capabilities: tuple[str, ...],
+    findings: Sequence[Finding] | None = None,
+) -> BoxInfo:
+    """Describe this box; of what the doctor found when it started, what is to be mended."""
+    ill = None
+    if findings is not None:
+        ill = tuple(
+            f"{one.subject}: {one.seen}; {one.mend}"[:_TOLD] for one in findings if not one.is_well
+        )
     return BoxInfo(
         agent=metadata.version("bigred"),
         python=platform.python_version(),
@@ -18,6 +33,7 @@ def info(button: str, language: str, capabilities: tuple[str, ...]) -> BoxInfo:
         button=button,
         language=language,
         capabilities=capabilities,
+        to_mend=ill,
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
 
@@ -14,6 +14,7 @@ from bigred_agent.buttons.edges import Timing
 from bigred_agent.buttons.reading import Button
 from bigred_agent.buttons.simulated import SimulatedButton
 from bigred_agent.buttons.watch import Watch
+from bigred_agent.doctor.finding import Finding
 from bigred_agent.errors import LightsError, UsbMissingError
 from bigred_agent.lights.lamp import Lamp, NoLamp
 from bigred_agent.lights.player import Player
@@ -32,13 +33,19 @@ log = structlog.get_logger(__name__)
 NO_PYUSB = "the USB button needs the Python package pyusb; install bigred with its extra 'agent'"
 
 
-async def run(settings: AgentSettings, hint: Callable[[str], None]) -> None:
+async def run(
+    settings: AgentSettings,
+    hint: Callable[[str], None],
+    findings: Sequence[Finding] | None = None,
+) -> None:
     """Run the box until SIGINT, SIGTERM or the key q. `hint` shows help to a person.
+
+    `findings`: what the doctor found at the start, None where it did not look.
 
     Raises AgentError when the box can't even start.
     """
     button = make_button(settings.button)
-    box = make_box(settings, button)
+    box = make_box(settings, button, findings)
     running = asyncio.ensure_future(box.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -79,7 +86,9 @@ def make_speaker(settings: VoiceSettings) -> Speaker:
     return Speaker(engines(settings.engine, sound), muted=settings.muted)
 
 
-def make_box(settings: AgentSettings, button: Button) -> Box:
+def make_box(
+    settings: AgentSettings, button: Button, findings: Sequence[Finding] | None = None
+) -> Box:
     """Put all parts together. Needs a running loop."""
     name = settings.box.name
     topics = Topics(settings.broker.prefix)
@@ -102,7 +111,7 @@ def make_box(settings: AgentSettings, button: Button) -> Box:
             settle_s=settings.box.settle_s,
             identify_s=settings.box.identify_s,
         ),
-        info=about.info(button.name, pack.language, _capabilities(lamp, speaker)),
+        info=about.info(button.name, pack.language, _capabilities(lamp, speaker), findings),
     )
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from bigred_agent.card.cli import card
+
 if TYPE_CHECKING:
     from bigred_agent.settings import AgentSettings
 
@@ -18,6 +20,9 @@ NOT_SPOKEN = "not spoken"
 @click.version_option(package_name="bigred")
 def main() -> None:
     """Run the box: a big red button, lights and a voice."""
+
+
+main.add_command(card)
 
 
 def _config_option(command: click.decorators.FC) -> click.decorators.FC:
@@ -38,6 +43,12 @@ def _config_option(command: click.decorators.FC) -> click.decorators.FC:
 )
 @click.option("--keyboard", is_flag=True, help="Use a simulated button, set by the keyboard.")
 @click.option("--muted", is_flag=True, help="Keep quiet.")
+@click.option(
+    "--findings",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="What `doctor --save` found, to be told in the box's info.",
+)
 @click.option("--log", "style", type=click.Choice(["console", "json"]), help="How to log.")
 def run(
     config: Path | None,
@@ -46,10 +57,12 @@ def run(
     simulated: Path | None,
     keyboard: bool,
     muted: bool,
+    findings: Path | None,
     style: str | None,
 ) -> None:
     """Run the box until it is stopped."""
     from bigred_agent import build
+    from bigred_agent.doctor import report
     from bigred_agent.errors import AgentError
     from bigred_agent.flags import Flags, applied
     from bigred_broker import logs
@@ -61,7 +74,7 @@ def run(
         _fail(str(error))
     logs.configure(settings.log.style, settings.log.level)
     try:
-        asyncio.run(build.run(settings, click.echo))
+        asyncio.run(build.run(settings, click.echo, report.load(findings) if findings else None))
     except AgentError as error:
         _fail(str(error))
 
@@ -69,11 +82,23 @@ def run(
 @main.command()
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(config: Path | None, as_json: bool) -> None:
+@click.option(
+    "--save",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Look at the hardware alone, and save the findings; the exit code is 0.",
+)
+def doctor(config: Path | None, as_json: bool, save: Path | None) -> None:
     """Look for what is wrong with this box, and say how it is mended."""
     from bigred_agent.doctor import report
 
-    findings = report.examine(_settings(config))
+    settings = _settings(config)
+    if save is not None:
+        findings = report.hardware(settings)
+        save.write_text(report.as_json(findings), encoding="utf-8")
+        click.echo(report.as_text(findings))
+        return
+    findings = report.examine(settings)
     click.echo(report.as_json(findings) if as_json else report.as_text(findings))
     if not all(finding.is_well for finding in findings):
         sys.exit(1)

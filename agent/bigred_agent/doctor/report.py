@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from bigred_agent.doctor.finding import Finding
 from bigred_agent.doctor.hardware import button, lights
@@ -13,12 +14,21 @@ from bigred_agent.settings import AgentSettings
 
 def examine(settings: AgentSettings) -> list[Finding]:
     """Look at everything a box needs. Takes some seconds."""
-    return [
-        *button(settings.button),
-        lights(settings.lights),
-        *voice(settings.voice),
-        *asyncio.run(network(settings.broker)),
-    ]
+    return [*hardware(settings), *asyncio.run(network(settings.broker))]
+
+
+def hardware(settings: AgentSettings) -> list[Finding]:
+    """Look at what is in and at the box, while no agent holds it."""
+    return [*button(settings.button), lights(settings.lights), *voice(settings.voice)]
+
+
+def load(file: Path) -> list[Finding]:
+    """Read findings that were written as JSON; none where there are none to be read."""
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))["findings"]
+        return [Finding(row["subject"], row["seen"], row["mend"]) for row in rows]
+    except (OSError, ValueError, KeyError):
+        return []
 
 
 def as_text(findings: Sequence[Finding]) -> str:

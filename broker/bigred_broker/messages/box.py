@@ -9,7 +9,10 @@ from bigred_broker.messages.base import Amount, Count, Id, Message, Text
 
 
 class BoxInfo(Message):
-    """`box/<box>/info`, retained: what this box is."""
+    """`box/<box>/info`, retained: what this box is.
+
+    `to_mend`: what its doctor found ill when it started; None where it did not look.
+    """
 
     agent: Text
     python: Text = ""
@@ -17,6 +20,7 @@ class BoxInfo(Message):
     button: Text = ""
     language: Text = ""
     capabilities: tuple[Text, ...] = ()
+    to_mend: tuple[Text, ...] | None = None
 
 
 class Lid(StrEnum):

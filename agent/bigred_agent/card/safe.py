@@ -1,0 +1,67 @@
+"""Files that are whole after a power cut at any moment, on ext4 and on FAT."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+_DEADLINE_S = 30.0
+
+
+def write(file: Path, content: str, mode: int = 0o600) -> None:
+    """Write a file anew: after a power cut it is the old one, or the new one, and whole."""
+    new = file.with_name(f".{file.name}.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as target:
+        # An older file may have been there with other permissions; FAT knows none.
+        with contextlib.suppress(OSError):
+            os.fchmod(descriptor, mode)
+        target.write(content)
+        target.flush()
+        os.fsync(descriptor)
+    new.replace(file)
+    sync(file.parent)
+
+
+def remove(file: Path) -> None:
+    """Remove a file, if it is there."""
+    file.unlink(missing_ok=True)
+    sync(file.parent)
+
+
+def sync(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def writable(mount: Path) -> Iterator[None]:
+    """Have a file system that is mounted read-only be writable for the length of the block.
+
+    Raises OSError when it can't be; a folder that is no mount point is as it is.
+    """
+    if not mount.is_mount():
+        yield
+        return
+    _remount(mount, "rw")
+    try:
+        yield
+    finally:
+        _remount(mount, "ro")
+
+
+def _remount(mount: Path, how: str) -> None:
+    done = subprocess.run(
+        ["mount", "-o", f"remount,{how}", str(mount)],
+        capture_output=True,
+        text=True,
+        timeout=_DEADLINE_S,
+        check=False,
+    )
+    if done.returncode:
+        raise OSError(f"{mount} can't be mounted {how}: {done.stderr.strip()}")
