@@ -1,0 +1,38 @@
+"""Gives every file of a root a date that is the same in every build.
+
+What came in a package has its package's date. What the build itself made is newer than anything in
+a package and gets the date of the newest.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def newest(root: Path, started: int) -> int:
+    """Give the date of the newest file that is older than the build. Seconds since 1970."""
+    dates = (int(path.lstat().st_mtime) for path in _all(root) if not path.is_dir())
+    return max(date for date in dates if date < started)
+
+
+def clamp(root: Path, date: int) -> None:
+    """Set back the date of everything that is newer."""
+    for path in _all(root):
+        if path.lstat().st_mtime > date:
+            os.utime(path, (date, date), follow_symlinks=False)
+
+
+def _all(root: Path) -> Iterator[Path]:
+    yield root
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            yield Path(folder, name)
+
+
+if __name__ == "__main__":
+    action, at, date = sys.argv[1:]
+    if action == "newest":
+        sys.stdout.write(f"{newest(Path(at), int(date))}\n")
+    else:
+        clamp(Path(at), int(date))
