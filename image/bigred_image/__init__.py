@@ -1,1 +1,1 @@
-"""Builds the SD card of a box. Only the standard library; what is done is done by other programs."""
+"""Builds the SD card of a box, with the standard library and programs of a root of tools."""

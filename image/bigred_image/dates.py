@@ -16,10 +16,10 @@ def newest(root: Path, started: int) -> int:
     return max(date for date in dates if date < started)
 
 
-def clamp(root: Path, date: int) -> None:
-    """Set back the date of everything that is newer."""
+def set_back(root: Path, date: int, newer_than: int) -> None:
+    """Give a date to everything that is newer than another."""
     for path in _all(root):
-        if path.lstat().st_mtime > date:
+        if path.lstat().st_mtime > newer_than:
             os.utime(path, (date, date), follow_symlinks=False)
 
 
@@ -35,4 +35,4 @@ if __name__ == "__main__":
     if action == "newest":
         sys.stdout.write(f"{newest(Path(at), int(date))}\n")
     else:
-        clamp(Path(at), int(date))
+        set_back(Path(at), int(date), int(date))

@@ -41,4 +41,4 @@ rm -rf "$root"/etc/ssh/ssh_host_*_key* "$root"/var/lib/dbus/machine-id "$root"/v
 : >"$root/etc/machine-id"
 ln -s ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 mkdir -p "$root/boot/firmware" "$root/data"
-PYTHONPATH=$image python3 -m bigred_image.dates clamp "$root" "$SOURCE_DATE_EPOCH"
+PYTHONPATH=$image python3 -m bigred_image.dates set-back "$root" "$SOURCE_DATE_EPOCH"

@@ -1,0 +1,67 @@
+"""What lies on top of Debian's root: our settings, the agent, and its user."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from bigred_image import agent, dates, programs
+from bigred_image.workshop import CHECKOUT, IMAGE_FOLDER, WORK, Workshop
+
+_NAME = "root"
+# The files that any machine with a button needs, and where they go.
+_PLACES = {
+    "sysusers/bigred-agent.conf": "usr/lib/sysusers.d/bigred-agent.conf",
+    "udev/70-bigred-button.rules": "etc/udev/rules.d/70-bigred-button.rules",
+    "systemd/bigred-agent.service": "etc/systemd/system/bigred-agent.service",
+}
+_EXAMPLE = CHECKOUT / "agent/bigred_agent/example.toml"
+# They are on the first partition.
+_ELSEWHERE = ("boot/vmlinuz*", "boot/initrd.img*", "boot/System.map*", "vmlinuz*", "initrd.img*")
+_SITE = f"/{agent.VENV}/lib"
+
+
+def add(workshop: Workshop, base: Path, date: int) -> Path:
+    """Give the whole root of the image: a copy of `base` with ours on it, all of it dated."""
+    root = workshop.work / _NAME
+    programs.run(["cp", "--archive", "--reflink=auto", base, root], workshop.log)
+    for pattern in _ELSEWHERE:
+        for path in root.glob(pattern):
+            path.unlink()
+    _lay(IMAGE_FOLDER / "root", root)
+    for source, place in _PLACES.items():
+        _copy(IMAGE_FOLDER / source, root / place)
+    _copy(_EXAMPLE, root / "etc/bigred/agent.toml")
+    agent.install(workshop, root, date)
+    inside = WORK / _NAME
+    compiled = ("--invalidation-mode=unchecked-hash", f"--stripdir={inside}", "--prependdir=/")
+    workshop.run("python3", "-m", "compileall", "-q", *compiled, f"{inside}{_SITE}")
+    workshop.run("env", f"SOURCE_DATE_EPOCH={date}", "systemd-sysusers", f"--root={inside}")
+    for leftover in root.glob("etc/*-"):
+        leftover.unlink()
+    newest = max(date, dates.newest(base, int(time.time())))
+    dates.set_back(root, date, newest)
+    # A box without a clock starts at this date, so that no certificate is from its future.
+    clock = root / "usr/lib/clock-epoch"
+    clock.touch()
+    os.utime(clock, (newest, newest))
+    os.utime(clock.parent, (date, date))
+    return root
+
+
+def _lay(source: Path, target: Path) -> None:
+    for folder, _, names in os.walk(source):
+        for name in names:
+            path = Path(folder, name)
+            _copy(path, target / path.relative_to(source))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file for root; whoever builds, with whatever umask, the modes are the same."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    if source.is_symlink():
+        target.symlink_to(source.readlink())
+    else:
+        shutil.copyfile(source, target)
+        target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
