@@ -13,8 +13,9 @@ from pathlib import Path
 
 from bigred_image import cache, programs
 from bigred_image.errors import ImageError
+from bigred_image.places import CHECKOUT
 from bigred_image.progress import say
-from bigred_image.workshop import CHECKOUT, Workshop
+from bigred_image.workshop import Workshop
 
 PYTHON = "3.13"  # Debian 13's
 VENV = Path("opt/bigred/.venv")

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from bigred_image import apt, card, layer, programs, root, workshop
+from bigred_image import apt, card, layer, places, programs, root, workshop
 from bigred_image.errors import ImageError
 from bigred_image.progress import say
 
@@ -27,7 +27,7 @@ def build(folder: Path, mirrors: apt.Mirrors) -> Path:
 
 
 def _build(folder: Path, mirrors: apt.Mirrors) -> Path:
-    date = int(programs.answer(["git", "log", "-1", "--format=%ct"], workshop.CHECKOUT))
+    date = int(programs.answer(["git", "log", "-1", "--format=%ct"], places.CHECKOUT))
     shop = workshop.prepare(folder, mirrors)
     base = root.make(shop)
     say("adding the agent")

@@ -5,8 +5,10 @@ import shutil
 from pathlib import Path
 
 from bigred_image.errors import ImageError
+from bigred_image.places import IMAGE_FOLDER
 from bigred_image.progress import say
-from bigred_image.workshop import IMAGE_FOLDER, WORK, Workshop
+from bigred_image.tools import WORK
+from bigred_image.workshop import Workshop
 
 NAME = "bigred.img"
 _COMPRESSION_LEVEL = "9"
@@ -20,7 +22,7 @@ def make(workshop: Workshop, base: Path, root: Path, date: int) -> Path:
     say("packing the root")
     squash = workshop.work / "images"
     squash.mkdir()
-    workshop.run(
+    workshop.tools.run(
         "mksquashfs", WORK / root.name, WORK / "images/root.squashfs", "-noappend", "-no-progress",
         "-comp", "zstd", "-Xcompression-level", _COMPRESSION_LEVEL, "-mkfs-time", str(date),
     )  # fmt: skip
@@ -30,7 +32,7 @@ def make(workshop: Workshop, base: Path, root: Path, date: int) -> Path:
     text = datetime.datetime.fromtimestamp(date, datetime.UTC).strftime("%Y%m%d%H%M%S")
     config = (IMAGE_FOLDER / "genimage.cfg").read_text().replace("@DATE_TEXT@", text)
     (workshop.work / "genimage.cfg").write_text(config)
-    workshop.run(
+    workshop.tools.run(
         "env", f"SOURCE_DATE_EPOCH={date}", "genimage", f"--config={WORK}/genimage.cfg",
         f"--rootpath={WORK}/tree", f"--tmppath={WORK}/genimage", f"--inputpath={WORK}/images",
         f"--outputpath={WORK}/images",

@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 
 from bigred_image import agent, dates, programs
-from bigred_image.workshop import CHECKOUT, IMAGE_FOLDER, WORK, Workshop
+from bigred_image.places import CHECKOUT, IMAGE_FOLDER
+from bigred_image.tools import WORK
+from bigred_image.workshop import Workshop
 
 _NAME = "root"
 # The files that any machine with a button needs, and where they go.
@@ -35,8 +37,8 @@ def add(workshop: Workshop, base: Path, date: int) -> Path:
     agent.install(workshop, root, date)
     inside = WORK / _NAME
     compiled = ("--invalidation-mode=unchecked-hash", f"--stripdir={inside}", "--prependdir=/")
-    workshop.run("python3", "-m", "compileall", "-q", *compiled, f"{inside}{_SITE}")
-    workshop.run("env", f"SOURCE_DATE_EPOCH={date}", "systemd-sysusers", f"--root={inside}")
+    workshop.tools.run("python3", "-m", "compileall", "-q", *compiled, f"{inside}{_SITE}")
+    workshop.tools.run("env", f"SOURCE_DATE_EPOCH={date}", "systemd-sysusers", f"--root={inside}")
     for leftover in root.glob("etc/*-"):
         leftover.unlink()
     newest = max(date, dates.newest(base, int(time.time())))

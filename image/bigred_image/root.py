@@ -9,8 +9,10 @@ from pathlib import Path
 
 from bigred_image import cache
 from bigred_image.errors import ImageError
+from bigred_image.places import IMAGE_FOLDER
 from bigred_image.progress import say
-from bigred_image.workshop import IMAGE_FOLDER, LEFT_OUT, SOURCES, SUITE, WORK, Workshop
+from bigred_image.tools import SOURCES, WORK
+from bigred_image.workshop import LEFT_OUT, SUITE, Workshop
 
 ARCHITECTURE = "arm64"
 # Only for what maintainer scripts write into files; the dates of files are set by dates.py.
@@ -39,7 +41,7 @@ def make(workshop: Workshop) -> Path:
     wanted = packages((IMAGE_FOLDER / "packages.list").read_text())
     (workshop.work / _SOURCES_LIST).write_text(workshop.mirrors.sources(SUITE))
     say("asking Debian's archive for the newest packages")
-    versions = installed(workshop.answer("sh", SOURCES / "hooks/simulate.sh", *wanted))
+    versions = installed(workshop.tools.answer("sh", SOURCES / "hooks/simulate.sh", *wanted))
     shaping = (path for pattern in SHAPING for path in IMAGE_FOLDER.glob(pattern))
     key = cache.key(*versions, *LEFT_OUT, cache.files(shaping, IMAGE_FOLDER))
     kept = workshop.kept / f"root-{key}"
@@ -47,7 +49,7 @@ def make(workshop: Workshop) -> Path:
         say(f"the root of {len(versions)} packages is kept from an earlier build")
         return kept
     say(f"installing {len(versions)} packages by emulation (5 to 10 minutes)")
-    workshop.run(
+    workshop.tools.run(
         "env",
         f"SOURCE_DATE_EPOCH={FIXED_DATE}",
         f"BUILD_STARTED={int(time.time())}",
