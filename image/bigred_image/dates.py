@@ -9,6 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+# While a root is made, the kernel's own file systems are mounted there.
+_MOUNTED = {"dev", "proc", "run", "sys"}
+
 
 def newest(root: Path, started: int) -> int:
     """Give the date of the newest file that is older than the build. Seconds since 1970."""
@@ -26,6 +29,8 @@ def set_back(root: Path, date: int, newer_than: int) -> None:
 def _all(root: Path) -> Iterator[Path]:
     yield root
     for folder, folders, files in os.walk(root):
+        if Path(folder) == root:
+            folders[:] = sorted(set(folders) - _MOUNTED)
         for name in (*folders, *files):
             yield Path(folder, name)
 

@@ -4,15 +4,23 @@ Runs inside the tool root, while the root of the image is made.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+_OPEN_FIRMWARE = "of:N*T*C"
 _COMPRESSED = (".xz", ".zst", ".gz")
 # In a flattened device tree the strings of one property stand one after another, each ended by NUL.
 _COMPATIBLE = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.+-]*,[A-Za-z0-9_.+-]+(?=\0)")
 # What the root file system is not reached through.
-_NOT_AT_BOOT = ("sound/", "net/", "drivers/gpu/", "drivers/net/", "drivers/staging/")
+_NOT_AT_BOOT = (
+    "sound/",
+    "net/",
+    "drivers/gpu/",
+    "drivers/media/",
+    "drivers/net/",
+    "drivers/staging/",
+)
 
 Dependencies = Mapping[str, tuple[str, ...]]
 
@@ -29,47 +37,56 @@ def dependencies(text: str) -> Dependencies:
     return {module: tuple(needed.split()) for module, needed in pairs}
 
 
-def kept(wanted: Iterable[str], modules: Dependencies) -> frozenset[str]:
-    """Give the wanted modules and all they need. A pattern that fits none is refused."""
-    found: set[str] = set()
-    for pattern in wanted:
-        fitting = {module for module in modules if _fits(module, pattern)}
-        if not fitting:
-            raise ValueError(f"modules.list: no module of this kernel is in {pattern}")
-        found |= fitting
+def kept(wanted: Iterable[str], names: frozenset[str], modules: Dependencies) -> frozenset[str]:
+    """Give the modules that fit a pattern or have one of the names, and all that these need.
+
+    A pattern that fits none is refused.
+    """
+    fitting = {
+        pattern: {module for module in modules if _fits(module, pattern)} for pattern in wanted
+    }
+    if useless := [one for one, some in fitting.items() if not some]:
+        raise ValueError(f"modules.list: no module of this kernel is in {', '.join(useless)}")
+    found = {module for some in fitting.values() for module in some}
+    found |= {module for module in modules if name_of(module) in names}
     return frozenset(found | {needed for module in found for needed in modules[module]})
 
 
-def prune(folder: Path, wanted: Iterable[str]) -> int:
-    """Delete what is not kept from a folder of modules; give how many. depmod must follow."""
-    modules = dependencies((folder / "modules.dep").read_text())
-    unwanted = set(modules) - kept(wanted, modules)
-    for module in unwanted:
-        (folder / module).unlink()
-    return len(unwanted)
+def asked_for(trees: Iterable[Path], aliases: str) -> frozenset[str]:
+    """Name the modules that the devices in some flattened device trees ask for.
 
-
-def board_modules(folder: Path, trees: Iterable[Path]) -> tuple[str, ...]:
-    """Name the modules that the devices of some boards ask for, without what is of no use at boot.
-
-    `trees` are flattened device trees. A module says what it is for in modules.alias, as
-    "of:N*T*Cbrcm,bcm2835-sdhci"; the rest of such a pattern never matters on these boards.
+    `aliases` is a modules.alias, where a module says what it is for, as "of:N*T*Cbrcm,bcm2835-i2c".
     """
     asked = {match.decode() for tree in trees for match in _COMPATIBLE.findall(tree.read_bytes())}
-    names = {_name(path): path for path in dependencies((folder / "modules.dep").read_text())}
-    found = set()
-    for line in (folder / "modules.alias").read_text().splitlines():
-        words = line.split()
-        if len(words) == 3 and words[1].startswith("of:N*T*C"):
-            compatible = words[1].removeprefix("of:N*T*C").removesuffix("C*")
-            if any(fnmatchcase(one, compatible) for one in asked):
-                found.add(words[2])
-    at_boot = (
-        name
-        for name in found
-        if not names.get(name, "sound/").removeprefix("kernel/").startswith(_NOT_AT_BOOT)
+    return frozenset(
+        module
+        for compatible, module in _aliases(aliases)
+        if any(fnmatchcase(one, compatible) for one in asked)
     )
-    return tuple(sorted(at_boot))
+
+
+def at_boot(names: Iterable[str], modules: Dependencies) -> tuple[str, ...]:
+    """Give of some modules, by name, those that the root file system may be reached through."""
+    paths = {name_of(path): path for path in modules}
+    return tuple(
+        sorted(
+            name
+            for name in names
+            if name in paths and not paths[name].removeprefix("kernel/").startswith(_NOT_AT_BOOT)
+        )
+    )
+
+
+def name_of(path: str) -> str:
+    """Give a module's name as the kernel writes it: "kernel/a/snd-usb.ko.xz" is snd_usb."""
+    return path.rsplit("/", 1)[-1].split(".ko")[0].replace("-", "_")
+
+
+def _aliases(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) == 3 and words[1].startswith(_OPEN_FIRMWARE):
+            yield words[1].removeprefix(_OPEN_FIRMWARE).removesuffix("C*"), words[2]
 
 
 def _fits(module: str, pattern: str) -> bool:
@@ -77,7 +94,3 @@ def _fits(module: str, pattern: str) -> bool:
     for ending in _COMPRESSED:
         path = path.removesuffix(ending)
     return path == pattern or path.startswith(f"{pattern}/")
-
-
-def _name(path: str) -> str:
-    return path.rsplit("/", 1)[-1].split(".ko")[0].replace("-", "_")

@@ -3,6 +3,8 @@
 # that differs from one build to the next.
 set -eu
 root=$1
+# What runs inside has no /work.
+unset TMPDIR
 image=$(dirname -- "$(dirname -- "$0")")
 # The date of the newest file of all packages is the date of the root.
 SOURCE_DATE_EPOCH=$(PYTHONPATH=$image python3 -m bigred_image.dates newest "$root" "$BUILD_STARTED")
@@ -33,12 +35,10 @@ chroot "$root" systemctl --quiet disable ssh.socket systemd-networkd-wait-online
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap
 chroot "$root" systemctl --quiet mask serial-getty@.service getty.target
 
-rm -rf "$root"/etc/ssh/ssh_host_*_key* "$root"/var/lib/dbus/machine-id "$root"/var/cache/ldconfig/* \
-  "$root"/var/log/* "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root"/var/cache/debconf/*-old \
-  "$root"/var/lib/dpkg/*-old "$root"/etc/*- "$root"/boot/firmware/* "$root"/etc/apt/sources.list \
-  "$root"/etc/apt/sources.list.d/* "$root"/etc/resolv.conf "$root"/tmp/* "$root"/run/*
-# Empty, not "uninitialized": a box must not believe at every start that it is its first.
-: >"$root/etc/machine-id"
-ln -s ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
+# The packages' lists and the log of apt are mmdebstrap's to delete. The mirror is the builder's own.
+rm -rf "$root"/etc/ssh/ssh_host_*_key* "$root"/var/lib/dbus/machine-id "$root"/var/log/* \
+  "$root"/var/cache/ldconfig/* "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old \
+  "$root"/etc/*- "$root"/boot/firmware/* "$root"/etc/apt/sources.list \
+  "$root"/etc/apt/sources.list.d/*
 mkdir -p "$root/boot/firmware" "$root/data"
 PYTHONPATH=$image python3 -m bigred_image.dates set-back "$root" "$SOURCE_DATE_EPOCH"
