@@ -36,7 +36,7 @@ def add(workshop: Workshop, base: Path, date: int) -> Path:
     _copy(_EXAMPLE, root / "etc/bigred/agent.toml")
     agent.install(workshop, root, date)
     inside = WORK / _NAME
-    compiled = ("--invalidation-mode=unchecked-hash", f"--stripdir={inside}", "--prependdir=/")
+    compiled = ("--invalidation-mode=unchecked-hash", "-s", str(inside), "-p", "/")
     workshop.tools.run("python3", "-m", "compileall", "-q", *compiled, f"{inside}{_SITE}")
     workshop.tools.run("env", f"SOURCE_DATE_EPOCH={date}", "systemd-sysusers", f"--root={inside}")
     for leftover in root.glob("etc/*-"):
