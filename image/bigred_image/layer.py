@@ -20,6 +20,9 @@ _PLACES = {
 _EXAMPLE = CHECKOUT / "agent/bigred_agent/example.toml"
 # They are on the first partition.
 _ELSEWHERE = ("boot/vmlinuz*", "boot/initrd.img*", "boot/System.map*", "vmlinuz*", "initrd.img*")
+# Files whose date says something. A box without a clock starts at that of the first, so that no
+# certificate is from its future; the others tell systemd that it has nothing to bring up to date.
+_MARKS = ("usr/lib/clock-epoch", "etc/.updated", "var/.updated")
 _SITE = f"/{agent.VENV}/lib"
 
 
@@ -42,12 +45,12 @@ def add(workshop: Workshop, base: Path, date: int) -> Path:
     for leftover in root.glob("etc/*-"):
         leftover.unlink()
     newest = max(date, dates.newest(base, int(time.time())))
+    marks = [root / name for name in _MARKS]
+    for mark in marks:
+        mark.touch()
     dates.set_back(root, date, newest)
-    # A box without a clock starts at this date, so that no certificate is from its future.
-    clock = root / "usr/lib/clock-epoch"
-    clock.touch()
-    os.utime(clock, (newest, newest))
-    os.utime(clock.parent, (date, date))
+    for mark in marks:
+        os.utime(mark, (newest, newest))
     return root
 
 
