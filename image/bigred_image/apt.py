@@ -3,6 +3,7 @@
 No mirror's address is written down here: the image comes from the mirror that its builder trusts.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from bigred_image.errors import ImageError
 
 FOLDER = Path("/etc/apt")
 OS_RELEASE = Path("/etc/os-release")
+_CONTINUED = re.compile(r"\n[ \t]+")
 NO_MIRROR = (
     "no Debian mirror in the apt sources of this machine; give one with --mirror URL "
     "and --security-mirror URL"
@@ -81,14 +83,12 @@ def _one_line(text: str) -> Iterator[Source]:
                 yield Source(words[1].rstrip("/"), words[2])
 
 
-def _deb822(text: str) -> Iterator[Source]:
-    for stanza in text.split("\n\n"):
-        lines = [line for line in stanza.splitlines() if not line.startswith("#")]
-        fields = {
-            key.strip().lower(): value.split()
-            for key, colon, value in (line.partition(":") for line in lines)
-            if colon and not key[:1].isspace()
-        }
+def _deb822(file: str) -> Iterator[Source]:
+    for stanza in file.split("\n\n"):
+        text = "\n".join(line for line in stanza.splitlines() if not line.startswith("#"))
+        lines = _CONTINUED.sub(" ", text).splitlines()
+        pairs = (line.partition(":") for line in lines)
+        fields = {key.strip().lower(): value.split() for key, _, value in pairs}
         if "deb" in fields.get("types", []) and fields.get("enabled", ["yes"]) != ["no"]:
             for uri in fields.get("uris", []):
                 for suite in fields.get("suites", []):
