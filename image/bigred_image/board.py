@@ -12,6 +12,10 @@ VIRT = "virt"
 MACHINES = (VIRT, RASPI3B)
 # Where the first partition begins, in bytes; genimage.cfg aligns it there.
 BOOT_OFFSET = 1 << 20
+# What a board with a sound card has played.
+SOUND = "sound.wav"
+# QEMU takes the start of the chip's watchdog for its end, and resets the machine at once.
+_NO_WATCHDOG = "systemd.watchdog_sec=0"
 _MEMORY_MIB = 1024
 
 
@@ -57,16 +61,18 @@ def command(machine: str, start: Start, image: Path, port: int) -> list[str | Pa
 
 def _raspi3b(start: Start, image: Path) -> list[str | Path]:
     return [
-        *("-M", RASPI3B, "-dtb", start.tree, "-append", start.arguments),
+        *("-M", RASPI3B, "-dtb", start.tree, "-append", f"{start.arguments} {_NO_WATCHDOG}"),
         *("-drive", f"if=sd,format=raw,file={image}", "-device", "usb-net,netdev=net"),
     ]
 
 
 def _virt(start: Start, image: Path) -> list[str | Path]:
+    sound = f"wav,id=sound,path={image.parent / SOUND}"
     return [
         *("-M", "virt,gic-version=2", "-cpu", "cortex-a72", "-smp", "2", "-m", f"{_MEMORY_MIB}"),
         *("-accel", "tcg,thread=multi", "-append", f"{start.arguments} console=ttyAMA0"),
         *("-drive", f"if=none,id=card,format=raw,file={image}"),
         *("-device", "virtio-blk-pci,drive=card"),
         *("-device", "virtio-net-pci,netdev=net,romfile=", "-device", "qemu-xhci,id=xhci"),
+        *("-audiodev", sound, "-device", "virtio-sound-pci,audiodev=sound"),
     ]
