@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bigred_image import agent, dates, programs
 from bigred_image.places import CHECKOUT, IMAGE_FOLDER
+from bigred_image.progress import say
 from bigred_image.tools import WORK
 from bigred_image.workshop import Workshop
 
@@ -23,6 +24,8 @@ _ELSEWHERE = ("boot/vmlinuz*", "boot/initrd.img*", "boot/System.map*", "vmlinuz*
 # Files whose date says something. A box without a clock starts at that of the first, so that no
 # certificate is from its future; the others tell systemd that it has nothing to bring up to date.
 _MARKS = ("usr/lib/clock-epoch", "etc/.updated", "var/.updated")
+# What the agent needs is there and made for the boards' processor.
+_PROOF = "import bigred_agent.build, gpiod, gpiozero, pyttsx3, usb.core"
 _SITE = f"/{agent.VENV}/lib"
 
 
@@ -42,6 +45,8 @@ def add(workshop: Workshop, base: Path, date: int) -> Path:
     compiled = ("--invalidation-mode=unchecked-hash", "-s", str(inside), "-p", "/")
     workshop.tools.run("python3", "-m", "compileall", "-q", *compiled, f"{inside}{_SITE}")
     workshop.tools.run("env", f"SOURCE_DATE_EPOCH={date}", "systemd-sysusers", f"--root={inside}")
+    say("starting the agent once by emulation")
+    workshop.tools.emulate("chroot", inside, f"/{agent.VENV}/bin/python3", "-c", _PROOF)
     for leftover in root.glob("etc/*-"):
         leftover.unlink()
     newest = max(date, dates.newest(base, int(time.time())))

@@ -49,7 +49,7 @@ def make(workshop: Workshop) -> Path:
         say(f"the root of {len(versions)} packages is kept from an earlier build")
         return kept
     say(f"installing {len(versions)} packages by emulation (5 to 10 minutes)")
-    workshop.tools.run(
+    workshop.tools.emulate(
         "env",
         f"SOURCE_DATE_EPOCH={FIXED_DATE}",
         f"BUILD_STARTED={int(time.time())}",

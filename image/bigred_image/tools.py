@@ -29,12 +29,16 @@ class Tools:
         """Run a command. Raises ImageError when it fails."""
         programs.run(self.entered(command), self.log)
 
+    def emulate(self, *command: str | Path) -> None:
+        """Run a command that runs arm64 programs. Raises ImageError when it fails."""
+        programs.run(self.entered(command, "--arm64"), self.log)
+
     def answer(self, *command: str | Path) -> str:
         """Run a command and give what it prints. Raises ImageError when it fails."""
         return programs.answer(self.entered(command))
 
-    def entered(self, command: Sequence[str | Path]) -> list[str | Path]:
+    def entered(self, command: Sequence[str | Path], *options: str) -> list[str | Path]:
         """Give the command that runs another one inside."""
         unshare = ["unshare", "--mount", "--propagation", "private"]
         binds = [f"{self.work}:{WORK}", f"{IMAGE_FOLDER}:{SOURCES}"]
-        return [*unshare, _ENTER, self.root, *binds, "--", *command]
+        return [*unshare, _ENTER, *options, self.root, *binds, "--", *command]
