@@ -60,9 +60,8 @@ def add(workshop: Workshop, base: Path, date: int) -> Path:
 
 
 def _lay(source: Path, target: Path) -> None:
-    for folder, _, names in os.walk(source):
-        for name in names:
-            path = Path(folder, name)
+    for path in source.rglob("*"):
+        if path.is_symlink() or path.is_file():
             _copy(path, target / path.relative_to(source))
 
 
