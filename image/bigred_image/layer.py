@@ -19,8 +19,16 @@ _PLACES = {
     "systemd/bigred-agent.service": "etc/systemd/system/bigred-agent.service",
 }
 _EXAMPLE = CHECKOUT / "agent/bigred_agent/example.toml"
-# They are on the first partition.
-_ELSEWHERE = ("boot/vmlinuz*", "boot/initrd.img*", "boot/System.map*", "vmlinuz*", "initrd.img*")
+# What starts a board is on the first partition.
+_ELSEWHERE = (
+    "boot/*",
+    "initrd.img*",
+    "vmlinuz*",
+    "usr/lib/linux-image-*",
+    "usr/lib/modules/*/dtb",
+    "usr/lib/modules/*/vmlinuz",
+    "usr/lib/raspi-firmware",
+)
 # Files whose date says something. A box without a clock starts at that of the first, so that no
 # certificate is from its future; the others tell systemd that it has nothing to bring up to date.
 _MARKS = ("usr/lib/clock-epoch", "etc/.updated", "var/.updated")
@@ -35,7 +43,8 @@ def add(workshop: Workshop, base: Path, date: int) -> Path:
     programs.run(["cp", "--archive", "--reflink=auto", base, root], workshop.log)
     for pattern in _ELSEWHERE:
         for path in root.glob(pattern):
-            path.unlink()
+            _delete(path)
+    (root / "boot/firmware").mkdir()
     _lay(IMAGE_FOLDER / "root", root)
     for source, place in _PLACES.items():
         _copy(IMAGE_FOLDER / source, root / place)
@@ -57,6 +66,13 @@ def add(workshop: Workshop, base: Path, date: int) -> Path:
     for mark in marks:
         os.utime(mark, (newest, newest))
     return root
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _lay(source: Path, target: Path) -> None:

@@ -16,6 +16,7 @@ _COMPATIBLE = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.+-]*,[A-Za-z0-9_.+-]+(?=\0)")
 _NOT_AT_BOOT = (
     "sound/",
     "net/",
+    "drivers/bluetooth/",
     "drivers/gpu/",
     "drivers/media/",
     "drivers/net/",
