@@ -28,6 +28,7 @@ _TARGET = (
     f"--python-version={PYTHON.replace('.', '')}",
     "--only-binary=:all:",
 )
+_REQUIRES = re.compile(r"^Requires-Dist: .*", re.MULTILINE)
 _SCRIPT = f"""\
 #!/{VENV}/bin/python3
 import sys
@@ -88,7 +89,8 @@ def _libraries(workshop: Workshop, wheel: Path) -> Path:
     requirements = REQUIREMENTS.read_text()
     with zipfile.ZipFile(wheel) as archive:
         metadata = next(name for name in archive.namelist() if name.endswith("/METADATA"))
-        key = cache.key(requirements, archive.read(metadata).decode(), PYTHON, *_TARGET)
+        needs = _REQUIRES.findall(archive.read(metadata).decode())
+    key = cache.key(requirements, *needs, PYTHON, *_TARGET)
     kept = workshop.kept / f"libraries-{key}"
     if kept.is_dir():
         return kept
