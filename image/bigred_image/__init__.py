@@ -1,0 +1,1 @@
+"""Builds the SD card of a box, with the standard library and programs of a root of tools."""

@@ -1,0 +1,116 @@
+"""The agent with its libraries, as files for the image: a venv made without running arm64 programs.
+
+Libraries are the ones of requirements.txt, by their hashes. The venv sees Debian's packages, too:
+what needs the machine's own libraries (the pins) comes from there.
+"""
+
+import json
+import re
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+from bigred_image import cache, programs
+from bigred_image.errors import ImageError
+from bigred_image.places import CHECKOUT
+from bigred_image.progress import say
+from bigred_image.workshop import Workshop
+
+PYTHON = "3.13"  # Debian 13's
+VENV = Path("opt/bigred/.venv")
+REQUIREMENTS = CHECKOUT / "requirements.txt"
+# The server stays at home: a box has neither use nor libraries for it.
+_NOT_ON_A_BOX = "bigred_server/"
+_PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+_TARGET = (
+    "--platform=manylinux2014_aarch64",
+    f"--python-version={PYTHON.replace('.', '')}",
+    "--only-binary=:all:",
+)
+_REQUIRES = re.compile(r"^Requires-Dist: .*", re.MULTILINE)
+_SCRIPT = f"""\
+#!/{VENV}/bin/python3
+import sys
+from bigred_agent.cli import main
+sys.exit(main())
+"""
+_PYVENV = f"home = /usr/bin\ninclude-system-site-packages = true\nversion = {PYTHON}\n"
+
+
+def install(workshop: Workshop, root: Path, date: int) -> str:
+    """Put the agent into a root; give its version. `date` is that of the commit."""
+    wheel = _wheel(workshop, date)
+    venv = root / VENV
+    site = venv / f"lib/python{PYTHON}/site-packages"
+    shutil.copytree(_libraries(workshop, wheel), site)
+    with zipfile.ZipFile(wheel) as archive:
+        ours = [name for name in archive.namelist() if not name.startswith(_NOT_ON_A_BOX)]
+        archive.extractall(site, ours)
+    (venv / "bin").mkdir()
+    (venv / "bin/python3").symlink_to("/usr/bin/python3")
+    (venv / "pyvenv.cfg").write_text(_PYVENV)
+    script = venv / "bin/bigred-agent"
+    script.write_text(_SCRIPT)
+    script.chmod(0o755)
+    return wheel.name.split("-")[1]
+
+
+def lines_of(names: frozenset[str], requirements: str) -> str:
+    """Give of a requirements.txt only some projects. Raises ImageError if one is not in it."""
+    blocks = {
+        normal(block.split("==")[0]): block
+        for block in re.split(r"\n(?=[A-Za-z0-9])", requirements)
+        if "==" in block.split("\n")[0]
+    }
+    if missing := sorted(names - blocks.keys()):
+        raise ImageError(
+            f"requirements.txt does not lock {', '.join(missing)}, which the box needs"
+        )
+    return "\n".join(blocks[name].strip() for name in sorted(names)) + "\n"
+
+
+def normal(name: str) -> str:
+    """Give a project's name as all tools agree on it."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def _wheel(workshop: Workshop, date: int) -> Path:
+    folder = workshop.work / "wheel"
+    programs.run(
+        [*_PIP, "wheel", "--no-deps", "--no-build-isolation", f"--wheel-dir={folder}", CHECKOUT],
+        workshop.log,
+        environment={"SOURCE_DATE_EPOCH": str(date)},
+    )
+    return next(folder.glob("*.whl"))
+
+
+def _libraries(workshop: Workshop, wheel: Path) -> Path:
+    requirements = REQUIREMENTS.read_text()
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = next(name for name in archive.namelist() if name.endswith("/METADATA"))
+        needs = _REQUIRES.findall(archive.read(metadata).decode())
+    key = cache.key(requirements, *needs, PYTHON, *_TARGET)
+    kept = workshop.kept / f"libraries-{key}"
+    if kept.is_dir():
+        return kept
+    say("fetching the agent's libraries for arm64")
+    pins = workshop.work / "pins.txt"
+    pins.write_text("\n".join(re.findall(r"^\S+==\S+", requirements, re.MULTILINE)))
+    report = workshop.work / "libraries.json"
+    made = workshop.work / "libraries"
+    box = f"bigred[agent] @ {wheel.as_uri()}"
+    resolve = ("install", "--dry-run", "--ignore-installed", f"--report={report}")
+    programs.run(
+        [*_PIP, *resolve, f"--target={made}", *_TARGET, f"--constraint={pins}", box], workshop.log
+    )
+    items = json.loads(report.read_text())["install"]
+    names = frozenset(normal(item["metadata"]["name"]) for item in items) - {"bigred"}
+    locked = workshop.work / "libraries.txt"
+    locked.write_text(lines_of(names, requirements))
+    fetch = ("install", "--no-deps", "--no-compile", "--require-hashes", f"--target={made}")
+    programs.run([*_PIP, *fetch, *_TARGET, f"--requirement={locked}"], workshop.log)
+    shutil.rmtree(made / "bin", ignore_errors=True)
+    cache.forget(workshop.kept, "libraries-*")
+    made.rename(kept)
+    return kept

@@ -1,0 +1,35 @@
+"""Names for what a later build can use again: whoever has the same key has the same content."""
+
+import hashlib
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+_LENGTH = 16
+
+
+def key(*parts: str) -> str:
+    """Give the key of some texts; their order matters."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{len(part)}:{part}".encode())
+    return digest.hexdigest()[:_LENGTH]
+
+
+def files(paths: Iterable[Path], root: Path) -> str:
+    """Give the key of files by their names below `root`, modes and content."""
+    parts: list[str] = []
+    for path in sorted(paths):
+        if path.is_symlink():
+            parts += [str(path.relative_to(root)), str(path.readlink())]
+        elif path.is_file():
+            mode = "x" if path.stat().st_mode & 0o100 else "-"
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            parts += [str(path.relative_to(root)), mode, content]
+    return key(*parts)
+
+
+def forget(folder: Path, pattern: str) -> None:
+    """Delete what earlier builds kept, before its successor takes its place."""
+    for old in folder.glob(pattern):
+        shutil.rmtree(old)

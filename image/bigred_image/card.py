@@ -1,0 +1,66 @@
+"""The card: a FAT partition the firmware starts from, the root, and a partition for what stays."""
+
+import datetime
+import shutil
+from pathlib import Path
+
+from bigred_image.errors import ImageError
+from bigred_image.places import IMAGE_FOLDER
+from bigred_image.progress import say
+from bigred_image.tools import WORK
+from bigred_image.workshop import Workshop
+
+NAME = "bigred.img"
+_COMPRESSION_LEVEL = "9"
+# The firmware's own files; the others are for cameras and for finding faults in it.
+_FIRMWARE = ("bootcode.bin", "start.elf", "fixup.dat", "start4.elf", "fixup4.dat")
+_TREES = "bcm2[78]*.dtb"
+
+
+def make(workshop: Workshop, base: Path, root: Path, date: int) -> Path:
+    """Give the image. `base` has the kernel, `root` is what a box runs."""
+    say("packing the root")
+    squash = workshop.work / "images"
+    squash.mkdir()
+    workshop.tools.run(
+        "mksquashfs", WORK / root.name, WORK / "images/root.squashfs", "-noappend", "-no-progress",
+        "-comp", "zstd", "-Xcompression-level", _COMPRESSION_LEVEL, "-mkfs-time", str(date),
+    )  # fmt: skip
+    say("laying out the card")
+    _fill_boot(workshop.work / "tree/boot", base, date)
+    (workshop.work / "tree/data").mkdir()
+    text = datetime.datetime.fromtimestamp(date, datetime.UTC).strftime("%Y%m%d%H%M%S")
+    config = (IMAGE_FOLDER / "genimage.cfg").read_text().replace("@DATE_TEXT@", text)
+    (workshop.work / "genimage.cfg").write_text(config)
+    workshop.tools.run(
+        "env", f"SOURCE_DATE_EPOCH={date}", "genimage", f"--config={WORK}/genimage.cfg",
+        f"--rootpath={WORK}/tree", f"--tmppath={WORK}/genimage", f"--inputpath={WORK}/images",
+        f"--outputpath={WORK}/images",
+    )  # fmt: skip
+    image = workshop.folder / NAME
+    (squash / NAME).replace(image)
+    return image
+
+
+def _fill_boot(folder: Path, base: Path, date: int) -> None:
+    folder.mkdir(parents=True)
+    firmware = base / "usr/lib/raspi-firmware"
+    kernel = _only(base / "boot", "vmlinuz-*")
+    version = kernel.name.removeprefix("vmlinuz-")
+    trees = sorted((base / f"usr/lib/linux-image-{version}/broadcom").glob(_TREES))
+    copies = {
+        **{name: firmware / name for name in _FIRMWARE},
+        **{tree.name: tree for tree in trees},
+        **{path.name: path for path in sorted((IMAGE_FOLDER / "boot").iterdir())},
+        "vmlinuz": kernel,
+        "initrd.img": base / f"boot/initrd.img-{version}",
+    }
+    for name, source in copies.items():
+        shutil.copyfile(source, folder / name)
+
+
+def _only(folder: Path, pattern: str) -> Path:
+    found = list(folder.glob(pattern))
+    if len(found) != 1:
+        raise ImageError(f"{folder} has {len(found)} of {pattern}; one is wanted")
+    return found[0]

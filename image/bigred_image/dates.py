@@ -1,0 +1,43 @@
+"""Gives every file of a root a date that is the same in every build.
+
+What came in a package has its package's date. What the build itself made is newer than anything in
+a package and gets the date of the newest.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+# While a root is made, the kernel's own file systems are mounted there.
+_MOUNTED = {"dev", "proc", "run", "sys"}
+
+
+def newest(root: Path, started: int) -> int:
+    """Give the date of the newest file that is older than the build. Seconds since 1970."""
+    dates = (int(path.lstat().st_mtime) for path in _all(root) if not path.is_dir())
+    return max(date for date in dates if date < started)
+
+
+def set_back(root: Path, date: int, newer_than: int) -> None:
+    """Give a date to everything that is newer than another."""
+    for path in _all(root):
+        if path.lstat().st_mtime > newer_than:
+            os.utime(path, (date, date), follow_symlinks=False)
+
+
+def _all(root: Path) -> Iterator[Path]:
+    yield root
+    for folder, folders, files in os.walk(root):
+        if Path(folder) == root:
+            folders[:] = sorted(set(folders) - _MOUNTED)
+        for name in (*folders, *files):
+            yield Path(folder, name)
+
+
+if __name__ == "__main__":
+    action, at, date = sys.argv[1:]
+    if action == "newest":
+        sys.stdout.write(f"{newest(Path(at), int(date))}\n")
+    else:
+        set_back(Path(at), int(date), int(date))

@@ -1,0 +1,92 @@
+"""What lies on top of Debian's root: our settings, the agent, and its user."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from bigred_image import agent, dates, programs
+from bigred_image.places import CHECKOUT, IMAGE_FOLDER
+from bigred_image.progress import say
+from bigred_image.tools import WORK
+from bigred_image.workshop import Workshop
+
+_NAME = "root"
+# The files that any machine with a button needs, and where they go.
+_PLACES = {
+    "sysusers/bigred-agent.conf": "usr/lib/sysusers.d/bigred-agent.conf",
+    "udev/70-bigred-button.rules": "etc/udev/rules.d/70-bigred-button.rules",
+    "systemd/bigred-agent.service": "etc/systemd/system/bigred-agent.service",
+}
+_EXAMPLE = CHECKOUT / "agent/bigred_agent/example.toml"
+# What starts a board is on the first partition.
+_ELSEWHERE = (
+    "boot/*",
+    "initrd.img*",
+    "vmlinuz*",
+    "usr/lib/linux-image-*",
+    "usr/lib/modules/*/dtb",
+    "usr/lib/modules/*/vmlinuz",
+    "usr/lib/raspi-firmware",
+)
+# Files whose date says something. A box without a clock starts at that of the first, so that no
+# certificate is from its future; the others tell systemd that it has nothing to bring up to date.
+_MARKS = ("usr/lib/clock-epoch", "etc/.updated", "var/.updated")
+# What the agent needs is there and made for the boards' processor.
+_PROOF = "import bigred_agent.build, gpiod, gpiozero, pyttsx3, usb.core"
+_SITE = f"/{agent.VENV}/lib"
+
+
+def add(workshop: Workshop, base: Path, date: int) -> Path:
+    """Give the whole root of the image: a copy of `base` with ours on it, all of it dated."""
+    root = workshop.work / _NAME
+    programs.run(["cp", "--archive", "--reflink=auto", base, root], workshop.log)
+    for pattern in _ELSEWHERE:
+        for path in root.glob(pattern):
+            _delete(path)
+    (root / "boot/firmware").mkdir()
+    _lay(IMAGE_FOLDER / "root", root)
+    for source, place in _PLACES.items():
+        _copy(IMAGE_FOLDER / source, root / place)
+    _copy(_EXAMPLE, root / "etc/bigred/agent.toml")
+    agent.install(workshop, root, date)
+    inside = WORK / _NAME
+    compiled = ("--invalidation-mode=unchecked-hash", "-s", str(inside), "-p", "/")
+    workshop.tools.run("python3", "-m", "compileall", "-q", *compiled, f"{inside}{_SITE}")
+    workshop.tools.run("env", f"SOURCE_DATE_EPOCH={date}", "systemd-sysusers", f"--root={inside}")
+    say("starting the agent once by emulation")
+    workshop.tools.emulate("chroot", inside, f"/{agent.VENV}/bin/python3", "-c", _PROOF)
+    for leftover in root.glob("etc/*-"):
+        leftover.unlink()
+    newest = max(date, dates.newest(base, int(time.time())))
+    marks = [root / name for name in _MARKS]
+    for mark in marks:
+        mark.touch()
+    dates.set_back(root, date, newest)
+    for mark in marks:
+        os.utime(mark, (newest, newest))
+    return root
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _lay(source: Path, target: Path) -> None:
+    for path in source.rglob("*"):
+        if path.is_symlink() or path.is_file():
+            _copy(path, target / path.relative_to(source))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file for root; whoever builds, with whatever umask, the modes are the same."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    if source.is_symlink():
+        target.symlink_to(source.readlink())
+    else:
+        shutil.copyfile(source, target)
+        target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)

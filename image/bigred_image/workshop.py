@@ -1,0 +1,94 @@
+"""Where an image is made: the folders, and how the tool root comes to be."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from bigred_image import apt, cache, programs
+from bigred_image.progress import say
+from bigred_image.tools import Tools
+
+SUITE = "trixie"
+PACKAGES = (
+    "mmdebstrap",
+    "arch-test",
+    "qemu-user",  # runs arm64 programs while the root is made
+    "qemu-system-arm",  # boots the image
+    "genimage",
+    "mtools",
+    "dosfstools",
+    "e2fsprogs",
+    "squashfs-tools",
+    "kmod",
+    "python3",
+    "systemd-standalone-sysusers",
+    "debian-archive-keyring",
+    "ca-certificates",
+    "zstd",
+    "device-tree-compiler",
+)
+LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """The folder of a build, and how its tools are called."""
+
+    folder: Path
+    mirrors: apt.Mirrors
+
+    @property
+    def tools(self) -> Tools:
+        """The tool root; inside it the folder of work is /work."""
+        return Tools(self.folder / "tools", self.work, self.log)
+
+    @property
+    def work(self) -> Path:
+        """What is in the making."""
+        return self.folder / "work"
+
+    @property
+    def kept(self) -> Path:
+        """What a later build can use again. It may be deleted at any time."""
+        return self.folder / "cache"
+
+    @property
+    def log(self) -> Path:
+        """What the tools printed."""
+        return self.folder / "build.log"
+
+
+def prepare(folder: Path, mirrors: apt.Mirrors) -> Workshop:
+    """Make the folders, and the tool root if there is none like it yet."""
+    workshop = Workshop(folder, mirrors)
+    folder.mkdir(parents=True, exist_ok=True)
+    workshop.log.write_bytes(b"")
+    shutil.rmtree(workshop.work, ignore_errors=True)
+    workshop.work.mkdir()
+    workshop.kept.mkdir(exist_ok=True)
+    key = cache.key(SUITE, *PACKAGES, *LEFT_OUT)
+    stamp = folder / "tools.key"
+    if not (stamp.exists() and stamp.read_text() == key and workshop.tools.root.is_dir()):
+        say(f"making the tool root from Debian's {SUITE}")
+        stamp.unlink(missing_ok=True)
+        shutil.rmtree(workshop.tools.root, ignore_errors=True)
+        sources = workshop.work / "tools.list"
+        sources.write_text(f"deb {mirrors.debian} {SUITE} main\n")
+        programs.run(_made(workshop.tools.root, sources), workshop.log)
+        stamp.write_text(key)
+    return workshop
+
+
+def _made(root: Path, sources: Path) -> list[str | Path]:
+    return [
+        "mmdebstrap",
+        "--mode=root",
+        "--variant=minbase",
+        "--architectures=amd64",
+        '--aptopt=APT::Install-Recommends "false"',
+        *(f"--dpkgopt=path-exclude={path}" for path in LEFT_OUT),
+        f"--include={','.join(PACKAGES)}",
+        SUITE,
+        root,
+        sources,
+    ]
