@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from bigred_image.errors import ImageError
-from bigred_image.places import IMAGE_FOLDER
+from bigred_image.places import CHECKOUT, IMAGE_FOLDER
 from bigred_image.progress import say
 from bigred_image.tools import WORK
 from bigred_image.workshop import Workshop
@@ -14,6 +14,8 @@ NAME = "bigred.img"
 _COMPRESSION_LEVEL = "9"
 # The firmware's own files; the others are for cameras and for finding faults in it.
 _FIRMWARE = ("bootcode.bin", "start.elf", "fixup.dat", "start4.elf", "fixup4.dat")
+# What a person fills in.
+_CONFIGURATION = CHECKOUT / "agent/bigred_agent/card/bigred.toml"
 _TREES = "bcm2[78]*.dtb"
 
 
@@ -52,6 +54,7 @@ def _fill_boot(folder: Path, base: Path, date: int) -> None:
         **{name: firmware / name for name in _FIRMWARE},
         **{tree.name: tree for tree in trees},
         **{path.name: path for path in sorted((IMAGE_FOLDER / "boot").iterdir())},
+        _CONFIGURATION.name: _CONFIGURATION,
         "vmlinuz": kernel,
         "initrd.img": base / f"boot/initrd.img-{version}",
     }

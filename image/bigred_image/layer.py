@@ -18,7 +18,6 @@ _PLACES = {
     "udev/70-bigred-button.rules": "etc/udev/rules.d/70-bigred-button.rules",
     "systemd/bigred-agent.service": "etc/systemd/system/bigred-agent.service",
 }
-_EXAMPLE = CHECKOUT / "agent/bigred_agent/example.toml"
 # What starts a board is on the first partition.
 _ELSEWHERE = (
     "boot/*",
@@ -48,7 +47,6 @@ def add(workshop: Workshop, base: Path, date: int) -> Path:
     _lay(IMAGE_FOLDER / "root", root)
     for source, place in _PLACES.items():
         _copy(IMAGE_FOLDER / source, root / place)
-    _copy(_EXAMPLE, root / "etc/bigred/agent.toml")
     agent.install(workshop, root, date)
     inside = WORK / _NAME
     compiled = ("--invalidation-mode=unchecked-hash", "-s", str(inside), "-p", "/")
