@@ -30,7 +30,8 @@ def make(workshop: Workshop, base: Path, root: Path, date: int) -> Path:
     )  # fmt: skip
     say("laying out the card")
     _fill_boot(workshop.work / "tree/boot", base, date)
-    (workshop.work / "tree/data").mkdir()
+    # Where systemd keeps the time: a Raspberry Pi has no clock, and no certificate is from its future.
+    (workshop.work / "tree/data/clock").mkdir(parents=True)
     text = datetime.datetime.fromtimestamp(date, datetime.UTC).strftime("%Y%m%d%H%M%S")
     config = (IMAGE_FOLDER / "genimage.cfg").read_text().replace("@DATE_TEXT@", text)
     (workshop.work / "genimage.cfg").write_text(config)

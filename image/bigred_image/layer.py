@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from bigred_image import agent, dates, programs
-from bigred_image.places import CHECKOUT, IMAGE_FOLDER
+from bigred_image.places import IMAGE_FOLDER
 from bigred_image.progress import say
 from bigred_image.tools import WORK
 from bigred_image.workshop import Workshop
