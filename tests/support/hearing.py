@@ -1,0 +1,91 @@
+"""Hears what a box said: finds each sentence in what its sound card played, and understands it.
+
+Which sentence it was is told by the correlation with espeak-ng's own rendering, in which another
+sentence of the same voice scores less than half; whether a listener would understand it by a
+recogniser that knows the box's sentences and no others.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pocketsphinx import Decoder
+from scipy.signal import correlate, resample_poly
+
+RATE = 22_050
+"""What espeak-ng renders at, in samples per second."""
+_HEADER = 44
+_RECOGNISED_AT = 16_000
+_PAUSE_S = 0.25
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+Samples = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where in a recording a sentence was found best, in seconds, and how alike: 1 is the same."""
+
+    at_s: float
+    alike: float
+    sound: Samples
+
+
+def recording(wav: Path) -> Samples:
+    """Read what QEMU recorded, be it that it still records: 44,100 pairs of samples a second."""
+    raw = wav.read_bytes()[_HEADER:] if wav.exists() else b""
+    pairs = np.frombuffer(raw[: len(raw) // 4 * 4], dtype="<i2").reshape(-1, 2)
+    return np.asarray(resample_poly(pairs.mean(axis=1), 1, 2))
+
+
+def rendering(wav: bytes) -> Samples:
+    """Read what espeak-ng wrote to its standard output, without the silence around it."""
+    raw = wav[_HEADER:]
+    samples = np.frombuffer(raw[: len(raw) // 2 * 2], dtype="<i2").astype(float)
+    loud = np.flatnonzero(np.abs(samples) > np.abs(samples).max() / 50)
+    return samples[loud[0] : loud[-1] + 1]
+
+
+def find(sentence: Samples, heard: Samples) -> Found:
+    """Find a sentence in a recording."""
+    count = len(sentence)
+    if len(heard) < count:
+        return Found(0.0, 0.0, heard)
+    products = correlate(heard, sentence, mode="valid", method="fft")
+    squares = np.concatenate([[0.0], np.cumsum(heard**2)])
+    power = np.sqrt(np.maximum(squares[count:] - squares[:-count], 1.0))
+    alike = products / (power * np.linalg.norm(sentence))
+    best = int(np.argmax(alike))
+    return Found(best / RATE, float(alike[best]), heard[best : best + count])
+
+
+class Listener:
+    """Understands the sentences that it is told of, and no others."""
+
+    def __init__(self, sentences: Iterable[str]) -> None:
+        words = " | ".join(sorted({words_of(one) for one in sentences}))
+        self._decoder = Decoder(samprate=_RECOGNISED_AT, loglevel="FATAL")
+        self._decoder.add_jsgf_string("box", f"#JSGF V1.0;\ngrammar box;\npublic <s> = {words};\n")
+        self._decoder.activate_search("box")
+
+    def understand(self, sound: Samples) -> str:
+        """Give the sentence it takes a sound for, as words; "" for none."""
+        loudest = max(float(np.abs(sound).max()), 1.0)
+        samples = resample_poly(sound / loudest * 20_000, 320, 441).astype("<i2")
+        pause = np.zeros(int(_PAUSE_S * _RECOGNISED_AT), dtype="<i2")
+        self._decoder.start_utt()
+        whole = np.concatenate([pause, samples, pause])
+        self._decoder.process_raw(whole.tobytes(), full_utt=True)
+        self._decoder.end_utt()
+        guess = self._decoder.hyp()
+        return guess.hypstr if guess else ""
+
+
+def words_of(sentence: str) -> str:
+    """Write a sentence as the words that are spoken: "1.4.2" is "one point four point two"."""
+    plain = re.sub(r"(?<=\d)\.(?=\d)", " point ", sentence.lower())
+    plain = re.sub(r"\d", lambda digit: f" {_DIGITS[int(digit[0])]} ", plain)
+    return " ".join(re.sub(r"[^a-z ]", " ", plain).split())
