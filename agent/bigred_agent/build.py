@@ -74,7 +74,12 @@ def make_lamp(settings: LightsSettings) -> Lamp:
     from bigred_agent.lights.gpio import GpioLamp
 
     try:
-        return GpioLamp(settings.rgb_pins, settings.bar_pins, active_high=settings.active_high)
+        return GpioLamp(
+            settings.rgb_pins,
+            settings.bar_pins,
+            active_high=settings.active_high,
+            chip=settings.chip,
+        )
     except LightsError as error:
         log.warning("the box has no lights and goes on without", reason=str(error))
         return NoLamp()

@@ -53,6 +53,7 @@ class LightsSettings(Section):
     rgb_pins: tuple[Pin, Pin, Pin] = (17, 27, 22)
     bar_pins: tuple[Pin, ...] = (5, 6, 13, 19, 26)
     active_high: bool = True
+    chip: Annotated[str, Field(min_length=1)] | None = None
     patterns: dict[Pattern, Annotated[tuple[StepSettings, ...], Field(min_length=1)]] = Field(
         default_factory=dict
     )

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any  # gpiozero has no types
 
+import gpiod
 import pytest
+from gpiod.line import Direction
 
+from bigred_agent.doctor import hardware
 from bigred_agent.errors import LightsError
 from bigred_agent.lights import gpio
 from bigred_agent.lights.lamp import NoLamp
@@ -22,6 +25,10 @@ from bigred_agent.lights.patterns import (
     rhythm,
 )
 from bigred_agent.lights.player import Player
+from bigred_agent.pins import choice
+from bigred_agent.pins.factory import GpiodFactory
+from bigred_agent.pins.fake_kernel import FakeKernel
+from bigred_agent.settings import LightsSettings
 
 DEADLINE_S = 5.0
 
@@ -157,11 +164,47 @@ def test_common_anode_leds_are_lit_by_a_low_pin(mock_pins: Any) -> None:
 
 def test_a_pin_in_use_is_a_sentence(mock_pins: Any) -> None:
     first = gpio.GpioLamp((17, 27, 22), (), active_high=True)
-    with pytest.raises(LightsError, match="can't be used"):
+    with pytest.raises(LightsError, match=r"can't be used: .*; choose other pins"):
         gpio.GpioLamp((17, 27, 22), (), active_high=True)
     with pytest.raises(LightsError, match="can't be used"):
         gpio.GpioLamp((1, 2, 3), (17,), active_high=True)
     first.close()
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKernel]:
+    from gpiozero import Device
+
+    kernel = FakeKernel()
+    factory = GpiodFactory(kernel=kernel)
+    monkeypatch.setattr(Device, "pin_factory", factory)
+    yield kernel
+    factory.close()
+
+
+def test_gpiod_lights_the_lines_and_gives_them_back_dark(kernel: FakeKernel) -> None:
+    lamp = gpio.GpioLamp((17, 27, 22), (5, 6), active_high=True)
+    lamp.colour(Colour.YELLOW)
+    lamp.bar((True, False))
+    assert [kernel.line(at).level for at in (17, 27, 22, 5, 6)] == [True, True, False, True, False]
+    lamp.close()
+    assert {kernel.line(at).settings.direction for at in (17, 27, 22, 5, 6)} == {Direction.INPUT}
+    assert {kernel.line(at).consumer for at in (17, 27, 22, 5, 6)} == {None}
+
+
+def test_the_doctor_names_the_library_and_the_chip(kernel: FakeKernel) -> None:
+    finding = hardware.lights(LightsSettings())
+    assert finding.is_well
+    assert finding.seen == (
+        "an RGB LED and a bar of 5, by gpiod on /dev/gpiochip0 [pinctrl-bcm2711]"
+    )
+
+
+def test_the_doctor_names_who_holds_a_line(kernel: FakeKernel) -> None:
+    kernel.line(22).take("led1", gpiod.LineSettings())
+    finding = hardware.lights(LightsSettings())
+    assert finding.seen == "the GPIO pins can't be used: GPIO22 is in use by 'led1'"
+    assert finding.mend == "free it, or choose other pins in [lights]"
 
 
 def test_a_machine_without_pins_is_a_sentence_with_the_mend(
@@ -169,12 +212,13 @@ def test_a_machine_without_pins_is_a_sentence_with_the_mend(
 ) -> None:
     import gpiozero
 
-    def no_pins(*_: object, **__: object) -> None:
-        raise gpiozero.BadPinFactory("Unable to load any default pin factory!")
+    def no_pins(_: object) -> None:
+        raise gpiozero.BadPinFactory("nothing here; buy some")
 
-    monkeypatch.setattr(gpiozero, "RGBLED", no_pins)
-    with pytest.raises(LightsError, match=r"no GPIO pins.*enabled = false"):
-        gpio.GpioLamp((17, 27, 22), (), active_high=True)
+    monkeypatch.setattr(choice, "pin_factory", no_pins)
+    finding = hardware.lights(LightsSettings())
+    assert finding.seen == "no GPIO pins: nothing here"
+    assert finding.mend == "buy some"
 
 
 def test_lgpio_gets_a_folder_of_its_own_where_it_may_not_write(

@@ -47,19 +47,24 @@ def button(settings: ButtonSettings) -> list[Finding]:
 
 
 def lights(settings: LightsSettings) -> Finding:
-    """Try the pins."""
+    """Try the pins, and tell which library drives them."""
     subject = "lights"
     if not settings.enabled:
         return Finding(subject, "switched off in the configuration")
     from bigred_agent.lights.gpio import GpioLamp
 
     try:
-        lamp = GpioLamp(settings.rgb_pins, settings.bar_pins, active_high=settings.active_high)
+        lamp = GpioLamp(
+            settings.rgb_pins,
+            settings.bar_pins,
+            active_high=settings.active_high,
+            chip=settings.chip,
+        )
     except LightsError as error:
         seen, _, mend = str(error).partition("; ")
         return Finding(subject, seen, mend)
     lamp.close()
-    return Finding(subject, f"an RGB LED and a bar of {lamp.bar_length}")
+    return Finding(subject, f"an RGB LED and a bar of {lamp.bar_length}, by {lamp.library}")
 
 
 def _simulated(settings: ButtonSettings) -> Finding:

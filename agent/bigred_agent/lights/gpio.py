@@ -1,8 +1,8 @@
-"""The lights on a Raspberry Pi's pins, over gpiozero.
+"""The lights on a Raspberry Pi's pins, over gpiozero; `pins/choice.py` says by which library.
 
-The pins go back to inputs when the agent ends: a dark light is a dead agent. lgpio, the only pin
-library of a Pi 5, makes a named pipe in the working folder when it is imported and fails where it
-may not write (gpiozero #1106); LG_WD tells it another place.
+The pins go back to inputs when the agent ends: a dark light is a dead agent. lgpio makes a named
+pipe in the working folder when it is imported and fails where it may not write (gpiozero #1106);
+LG_WD tells it another place. No light needs PWM, which the kernel's own interface lacks.
 """
 
 import os
@@ -16,23 +16,31 @@ from bigred_agent.errors import LightsError
 from bigred_agent.lights.patterns import Colour
 
 MISSING = "the lights need the Python package gpiozero; install bigred with its extra 'agent'"
-MEND = (
-    "on a Raspberry Pi install python3-lgpio and put the agent's user into the group gpio; "
-    "on a machine without lights set [lights] enabled = false"
-)
+MEND = "choose other pins in [lights], or set enabled = false"
 
 
 class GpioLamp:
-    """A Lamp on BCM pin numbers. Raises LightsError when there are no such pins here."""
+    """A Lamp on BCM pin numbers. `chip` names another GPIO chip than a Raspberry Pi's header.
+
+    Raises LightsError, with the mend behind a semicolon, when there are no such pins here.
+    """
 
     is_real = True
 
-    def __init__(self, rgb: tuple[int, int, int], bar: Sequence[int], *, active_high: bool) -> None:
+    def __init__(
+        self,
+        rgb: tuple[int, int, int],
+        bar: Sequence[int],
+        *,
+        active_high: bool,
+        chip: str | None = None,
+    ) -> None:
         _give_lgpio_a_folder()
         try:
             with warnings.catch_warnings():
-                # gpiozero warns once for each pin library that is not there; our error tells all.
+                # gpiozero warns of a pin library that is not the best; the doctor names it.
                 warnings.simplefilter("ignore")
+                self.library = _choose(chip)
                 self._rgb, self._bar = _make(rgb, bar, active_high)
         except ImportError as error:
             raise LightsError(MISSING) from error
@@ -54,6 +62,17 @@ class GpioLamp:
             self._bar.close()
 
 
+def _choose(chip: str | None) -> str:
+    import gpiozero
+
+    from bigred_agent.pins import choice
+
+    try:
+        return choice.describe(choice.pin_factory(chip))
+    except gpiozero.BadPinFactory as error:
+        raise LightsError(f"no GPIO pins: {error}") from error
+
+
 def _make(rgb: tuple[int, int, int], bar: Sequence[int], active_high: bool) -> tuple[Any, Any]:
     import gpiozero
 
@@ -66,10 +85,9 @@ def _make(rgb: tuple[int, int, int], bar: Sequence[int], active_high: bool) -> t
         except gpiozero.GPIOZeroError:
             led.close()
             raise
-    except gpiozero.BadPinFactory as error:
-        raise LightsError(f"no GPIO pins on this machine; {MEND}") from error
     except (gpiozero.GPIOZeroError, OSError) as error:
-        raise LightsError(f"the GPIO pins can't be used: {error}; {MEND}") from error
+        seen, _, mend = str(error).partition("; ")
+        raise LightsError(f"the GPIO pins can't be used: {seen}; {mend or MEND}") from error
 
 
 def _give_lgpio_a_folder() -> None:
