@@ -30,7 +30,7 @@ def make(workshop: Workshop, base: Path, root: Path, date: int) -> Path:
     )  # fmt: skip
     say("laying out the card")
     _fill_boot(workshop.work / "tree/boot", base, date)
-    # Where systemd keeps the time: a Raspberry Pi has no clock, and no certificate is from its future.
+    # Where systemd keeps the time: a Raspberry Pi has no clock of its own.
     (workshop.work / "tree/data/clock").mkdir(parents=True)
     text = datetime.datetime.fromtimestamp(date, datetime.UTC).strftime("%Y%m%d%H%M%S")
     config = (IMAGE_FOLDER / "genimage.cfg").read_text().replace("@DATE_TEXT@", text)
