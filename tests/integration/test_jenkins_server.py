@@ -4,15 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any  # messages are JSON
 
-import paho.mqtt.client as mqtt
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from tests.support.ear import Ear, ear
 
 from bigred_broker import mosquitto, program
 from bigred_broker.program import free_port, wait_until
@@ -44,9 +43,7 @@ class Office:
 
     folder: Path
     jenkins: FakeJenkins
-    client: mqtt.Client
-    heard: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    online: bool = False
+    ear: Ear
 
     def bigred(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -63,22 +60,19 @@ class Office:
         """Have the box publish an event; give the answer."""
         told = {"v": 1, "event_type": kind, "id": f"e-{number}", "seq": number, "boot": "b-1"}
         body = json.dumps({**told, "age_ms": 1.0, **({"arming": arming} if arming else {})})
-        self.client.publish("bigred/box/office/event", body, qos=1)
+        self.ear.say("bigred/box/office/event", body)
         self.until(lambda: bool(self.replies(number)), f"an answer to {kind}")
         return self.replies(number)[0]
 
     def replies(self, number: int) -> list[dict[str, Any]]:
-        return [
-            body
-            for topic, body in self.heard
-            if topic.endswith("/reply") and body["id"] == f"e-{number}"
-        ]
+        replies = self.ear.of("bigred/box/office/reply")
+        return [one.body for one in replies if one.body["id"] == f"e-{number}"]
 
     def states(self) -> list[dict[str, Any]]:
-        return [body for topic, body in self.heard if topic == "bigred/app/site/state"]
+        return [one.body for one in self.ear.of("bigred/app/site/state")]
 
-    def until(self, is_so: Any, what: str) -> None:
-        wait_until(is_so, DEADLINE_S, what)
+    def until(self, is_so: Callable[[], bool], what: str) -> None:
+        self.ear.until(is_so, DEADLINE_S, what)
 
 
 @pytest.fixture
@@ -87,26 +81,12 @@ def office(tmp_path: Path) -> Iterator[Office]:
     (tmp_path / "token").chmod(0o600)
     port = free_port()
     jenkins = FakeJenkins()
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, "office", protocol=MQTTProtocolVersion.MQTTv5)
-    office = Office(tmp_path, jenkins, client)
-
-    def hear(_client: object, _data: object, message: mqtt.MQTTMessage) -> None:
-        if message.topic == "bigred/server/status":
-            office.online = message.payload == b"online"
-        elif message.payload.startswith(b"{"):
-            office.heard.append((message.topic, json.loads(message.payload)))
-
-    client.on_message = hear
     with ExitStack() as stack:
         stack.enter_context(mosquitto.running(tmp_path / "mqtt", port))
         url = stack.enter_context(jenkins.serving())
+        office = Office(tmp_path, jenkins, stack.enter_context(ear(port)))
         text = CONFIG.format(folder=tmp_path, port=port, url=url)
         (tmp_path / "bigred.toml").write_text(text)
-        client.connect("127.0.0.1", port)
-        client.subscribe("bigred/#", qos=1)
-        client.loop_start()
-        stack.callback(client.loop_stop)
-        stack.callback(client.disconnect)
         yield office
     assert jenkins.refused == []
 
@@ -120,7 +100,8 @@ def running(office: Office) -> Iterator[Office]:
 
     command = [str(BIGRED), "server", "--config", str(office.folder / "bigred.toml")]
     with program.running("the server", command, log, said):
-        office.until(lambda: office.online, "the server at the broker")
+        status = "bigred/server/status"
+        office.until(lambda: office.ear.last(status) == "online", "the server at the broker")
         yield office
 
 
@@ -130,7 +111,7 @@ def test_a_press_at_a_box_runs_the_job_and_everybody_follows_it(running: Office)
     assert (armed["answer"], armed["release"]["version"]) == ("armed", "build 57")
     accepted = running.event("press", 2, armed["arming"])
     assert accepted["answer"] == "accepted"
-    running.until(lambda: bool(jenkins.items), "an item in the queue")
+    wait_until(lambda: bool(jenkins.items), DEADLINE_S, "an item in the queue")
     build = jenkins.begin(next(iter(jenkins.items)), console="copying\n", estimated_ms=10_000)
     running.until(lambda: running.states()[-1].get("phase") == "rolling", "that it runs")
     running.until(lambda: bool(running.states()[-1].get("progress", {}).get("done")), "progress")
@@ -139,7 +120,8 @@ def test_a_press_at_a_box_runs_the_job_and_everybody_follows_it(running: Office)
     running.until(lambda: running.states()[-1].get("phase") == "succeeded", "that it is live")
     live = running.states()[-1]
     assert (live["live"]["version"], live["who"]) == ("build 57", "office")
-    console = [b["text"] for t, b in running.heard if b.get("event_type") == "console"]
+    told = [one.body for one in running.ear.of("bigred/app/site/event")]
+    console = [event["text"] for event in told if event["event_type"] == "console"]
     assert "\n".join(console).split("\n") == ["copying", "restarting"]
 
 
@@ -150,7 +132,7 @@ def test_a_terminal_runs_the_job_follows_it_and_shows_what_became_of_it(running:
     begun = running.bigred("deploy", "--no-wait")
     assert begun.returncode == 0, begun.stderr
     deployment = begun.stdout.split()[1]
-    running.until(lambda: bool(jenkins.items), "an item in the queue")
+    wait_until(lambda: bool(jenkins.items), DEADLINE_S, "an item in the queue")
     stages = [{"id": "1", "name": "Deploy", "status": "FAILED", "durationMillis": 1500}]
     jenkins.begin(next(iter(jenkins.items)), stages=stages, console="no space left\n")
     jenkins.finish(57, "FAILURE")

@@ -85,6 +85,10 @@ class Guest:
         """Give a file of the card's first partition. Raises ImageError when there is none."""
         return self.tools.answer("mtype", "-i", self._boot, f"::{name}")
 
+    def remove(self, name: str) -> None:
+        """Remove a file of the card's first partition; only while it is switched off."""
+        self.tools.run("mdel", "-i", self._boot, f"::{name}")
+
     @contextlib.contextmanager
     def power(self) -> Iterator["Running"]:
         """Switch it on, the button beside it on its cable, until the block ends: a power cut."""

@@ -10,7 +10,7 @@ from scipy.signal import resample_poly
 from tests.support import hearing
 from tests.support.hearing import RATE, Listener, Samples, words_of
 
-from bigred_agent.card.plan import _VOICES
+from bigred_agent.card.plan import VOICES
 
 SENTENCES = [
     "System is armed! Shop 1.1.0, to three servers.",
@@ -20,7 +20,7 @@ SENTENCES = [
     "The red button is connected.",
     "Target reached! Shop 1.1.0 is live.",
 ]
-VOICE, PACE = _VOICES["en"]
+VOICE, PACE = VOICES["en"]
 
 
 def said(sentence: str) -> Samples:

@@ -15,7 +15,7 @@ _IWD_MAIN = PurePosixPath("etc/iwd/main.conf")
 # The voice and the pace of each language: of ten voices at three paces the only one in which a
 # recogniser (pocketsphinx, told all sentences) understood each of 17 sentences every time. In
 # espeak-ng's own English at 160 words a minute it understood 6 of 21.
-_VOICES = {"en": ("en-us+klatt4", 150)}
+VOICES = {"en": ("en-us+klatt4", 150)}
 # iwd.network(5): a name of nothing but these is the file's name; any other is written in hex.
 _PLAIN_SSID = frozenset(string.ascii_letters + string.digits + "-_ ")
 
@@ -58,7 +58,7 @@ def files(
 
 def agent_toml(settings: CardSettings) -> str:
     """Write the agent's own configuration."""
-    voice, rate = _VOICES[settings.language]
+    voice, rate = VOICES[settings.language]
     broker = settings.of_broker().model_dump(exclude={"tls"})
     tables: dict[str, object] = {
         "box": {"name": settings.name},

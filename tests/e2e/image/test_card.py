@@ -1,0 +1,84 @@
+"""A card that is not filled in, or wrongly: the box says what is wrong, and writes it down."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.boxed import Box, boxed, card
+from tests.support.ear import ear
+
+from bigred_agent.card.report import Report
+from bigred_agent.card.status import STATUS
+from bigred_agent.card.take_in import NO_FILE
+from bigred_broker import mosquitto
+from bigred_broker.program import free_port, wait_until
+from bigred_image import board
+
+pytestmark = pytest.mark.timeout(900)
+
+SPOKEN_S = 120.0
+WRITTEN_S = 180.0
+ALIKE = 0.8
+_AGAIN = "systemctl restart bigred-first-boot bigred-complaint bigred-status"
+_PUT = "mount -o remount,rw /boot/firmware && cat >/boot/firmware/bigred.toml && "
+
+
+@pytest.fixture(scope="module")
+def box(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    folder = tmp_path_factory.mktemp("card")
+    port = free_port()
+    with (
+        mosquitto.running(folder / "mqtt", port),
+        ear(port) as heard,
+        boxed(built, folder / "box", board.VIRT, heard) as box,
+    ):
+        box.guest.remove("bigred.toml")
+        box.switch_on()
+        box.live.wait_for_ssh()
+        yield box
+
+
+def status(box: Box) -> str:
+    return box.live.run(f"cat /boot/firmware/{STATUS} 2>/dev/null || true").replace("\r\n", "\n")
+
+
+def written(box: Box, text: str) -> None:
+    wait_until(lambda: text in status(box), WRITTEN_S, f"{text!r} in {STATUS}")
+
+
+def spoken(box: Box, trouble: str) -> None:
+    """Wait until it says so; the voice that nobody chose is espeak-ng's own."""
+    text = Report(configured=False, troubles=(trouble,)).spoken()
+    best = [0.0]
+
+    def heard() -> bool:
+        best[0] = max(best[0], box.heard(text, "en", 160).alike)
+        return best[0] >= ALIKE
+
+    wait_until(heard, SPOKEN_S, f"{text!r} is heard; the best was {best}")
+
+
+def test_a_card_without_the_file_is_told(box: Box) -> None:
+    written(box, NO_FILE)
+    spoken(box, NO_FILE)
+    assert box.live.run("systemctl is-active bigred-agent || true").strip() == "inactive"
+
+
+def test_a_file_that_is_no_toml_is_told(box: Box) -> None:
+    box.live.run(f"{_PUT}mount -o remount,ro /boot/firmware && {_AGAIN}", given="name = demo\n")
+    written(box, "no valid TOML")
+
+
+def test_a_wrong_broker_is_told_and_the_box_runs(box: Box) -> None:
+    text = card(1, "nobody.invalid")
+    box.live.run(f"{_PUT}mount -o remount,ro /boot/firmware && {_AGAIN}", given=text)
+    box.live.run("systemctl restart bigred-agent", deadline_s=120)
+    written(box, "nobody.invalid:1 can't be used")
+    assert "correct [broker] host and port" in status(box)
+    assert box.live.run("systemctl is-active bigred-agent").strip() == "active"
+
+
+def test_a_file_that_is_mended_makes_the_box(box: Box) -> None:
+    port = box.ear.client.port
+    box.live.run(f"{_PUT}mount -o remount,ro /boot/firmware && {_AGAIN}", given=card(port))
+    box.restart_agent()

@@ -1,0 +1,164 @@
+"""A box made from the card, beside a house whose Tomcats it rolls: power, button, pins, voice."""
+
+import base64
+import contextlib
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any  # messages are JSON
+
+from tests.support import hearing
+from tests.support.ear import Ear
+from tests.support.guest import Guest, Running, guest
+from tests.support.hearing import Found
+
+from bigred_agent.card.plan import VOICES
+from bigred_server.demo import config
+
+# QEMU's user network: the machine that it runs on.
+OUTSIDE = "10.0.2.2"
+ONLINE_S = 420.0
+ANSWER_S = 60.0
+_CLOCK_TICKS = 100
+# A bank of simulated pins that looks like the header of a Raspberry Pi.
+_PINS = """\
+set -e
+modprobe gpio-sim
+bank=/sys/kernel/config/gpio-sim/bigred
+mkdir -p $bank/bank0
+echo 54 >$bank/bank0/num_lines
+echo pinctrl-bcm2835 >$bank/bank0/label
+echo 1 >$bank/live
+echo /sys/devices/platform/$(cat $bank/dev_name)/$(cat $bank/bank0/chip_name)
+"""
+
+
+@dataclass
+class Box:
+    """One box, on or off."""
+
+    guest: Guest
+    ear: Ear
+    name: str = config.BOX
+    pins: str = ""
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _live: Running | None = None
+
+    @property
+    def live(self) -> Running:
+        """The box while it is on."""
+        assert self._live is not None, "it is switched off"
+        return self._live
+
+    def switch_on(self) -> None:
+        """Give it power."""
+        self._live = self._stack.enter_context(self.guest.power())
+
+    def cut(self) -> None:
+        """Pull the plug."""
+        self._live = None
+        self._stack.close()
+
+    def tell(self, leaf: str) -> Any:
+        """Give what it told last: its info, state, event or status."""
+        return self.ear.last(f"bigred/box/{self.name}/{leaf}")
+
+    def online(self, since: int = 0) -> float:
+        """Wait until it says that it is there, again after `since` messages; give when it did."""
+        topic = f"bigred/box/{self.name}/status"
+
+        def said() -> list[float]:
+            return [one.at_s for one in self.ear.of(topic)[since:] if one.body == "online"]
+
+        self.ear.until(lambda: bool(said()), ONLINE_S, "the box is online")
+        return said()[0]
+
+    def statuses(self) -> int:
+        """Count what it said of its being there."""
+        return len(self.ear.of(f"bigred/box/{self.name}/status"))
+
+    def happened(self, kind: str, since: int) -> float:
+        """Wait until it tells of something after `since` events; give when it was heard."""
+        topic = f"bigred/box/{self.name}/event"
+
+        def found() -> list[float]:
+            later = self.ear.of(topic)[since:]
+            return [one.at_s for one in later if one.body["event_type"] == kind]
+
+        self.ear.until(lambda: bool(found()), ANSWER_S, f"the box tells {kind}")
+        return found()[0]
+
+    def events(self) -> int:
+        """Count what it told of happening."""
+        return len(self.ear.of(f"bigred/box/{self.name}/event"))
+
+    def simulate_pins(self) -> None:
+        """Have pins where the machine has none, and an agent that finds them."""
+        self.pins = self.live.run(_PINS).strip()
+        self.restart_agent()
+
+    def restart_agent(self) -> None:
+        """Restart the agent, and wait until it is back."""
+        since = self.statuses()
+        self.live.run("systemctl restart bigred-agent", deadline_s=120)
+        self.online(since)
+
+    def high(self, *numbers: int) -> list[bool]:
+        """Read simulated pins back."""
+        files = " ".join(f"{self.pins}/sim_gpio{number}/value" for number in numbers)
+        return [word == "1" for word in self.live.run(f"cat {files}").split()]
+
+    def agent_kib(self) -> int:
+        """Give the memory that the agent holds, without its voice."""
+        return int(self._of_agent("grep VmRSS /proc/$pid/status").split()[1])
+
+    def agent_cpu(self, seconds: float) -> float:
+        """Give which share of one processor the agent takes."""
+        before = self._agent_ticks()
+        begun_s = time.monotonic()
+        self.live.run(f"sleep {seconds}", deadline_s=seconds + 60)
+        took_s = time.monotonic() - begun_s
+        return (self._agent_ticks() - before) / _CLOCK_TICKS / took_s
+
+    def said(self) -> list[str]:
+        """Give the sentences that it was to say, as its state told them."""
+        told = [one.body["voice"] for one in self.ear.of(f"bigred/box/{self.name}/state")]
+        by_count = {voice["count"]: voice["said"] for voice in told if voice.get("said")}
+        return [by_count[count] for count in sorted(by_count)]
+
+    def heard(self, sentence: str, voice: str = "", pace: int = 0) -> Found:
+        """Find a sentence in what its sound card played, by its own rendering of it."""
+        if not voice:
+            voice, pace = VOICES["en"]
+        command = f"espeak-ng -v {voice} -s {pace} --stdout --stdin | base64 -w 0"
+        rendered = self.live.run(command, given=sentence)
+        sound = hearing.rendering(base64.b64decode(rendered))
+        return hearing.find(sound, hearing.recording(self.guest.sound))
+
+    def _agent_ticks(self) -> int:
+        fields = self._of_agent("cat /proc/$pid/stat").rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    def _of_agent(self, command: str) -> str:
+        return self.live.run(f"pid=$(systemctl show -P MainPID bigred-agent); {command}")
+
+
+def card(port: int, host: str = OUTSIDE, name: str = config.BOX) -> str:
+    """Give a bigred.toml for a broker of this machine."""
+    return (
+        f'name = "{name}"\n[broker]\nhost = "{host}"\nport = {port}\n'
+        'username = "demo"\npassword = "of the broker"\n'
+    )
+
+
+@contextlib.contextmanager
+def boxed(built: Path, folder: Path, machine: str, ear: Ear) -> Iterator[Box]:
+    """Have a box of a fresh card, switched off; no power is left on when the block ends."""
+    with guest(built, folder, machine) as made:
+        box = Box(made, ear)
+        try:
+            yield box
+        finally:
+            box.cut()
