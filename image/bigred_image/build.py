@@ -27,7 +27,7 @@ def build(folder: Path, mirrors: apt.Mirrors) -> Path:
 
 
 def _build(folder: Path, mirrors: apt.Mirrors) -> Path:
-    date = int(programs.answer(["git", "log", "-1", "--format=%ct"], places.CHECKOUT))
+    date = _date()
     shop = workshop.prepare(folder, mirrors)
     base = root.make(shop)
     say("adding the agent")
@@ -35,3 +35,12 @@ def _build(folder: Path, mirrors: apt.Mirrors) -> Path:
     image = card.make(shop, base, full, date)
     shutil.rmtree(shop.work)
     return image
+
+
+def _date() -> int:
+    """Give the date that the image bears: the commit's, or SOURCE_DATE_EPOCH where that is set."""
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        return int(given)
+    if programs.answer(["git", "status", "--porcelain"], places.CHECKOUT):
+        say("the checkout has changes that are in no commit; nobody else can build the same image")
+    return int(programs.answer(["git", "log", "-1", "--format=%ct"], places.CHECKOUT))

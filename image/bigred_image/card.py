@@ -4,6 +4,7 @@ import datetime
 import shutil
 from pathlib import Path
 
+from bigred_image import dates
 from bigred_image.errors import ImageError
 from bigred_image.places import CHECKOUT, IMAGE_FOLDER
 from bigred_image.progress import say
@@ -29,9 +30,11 @@ def make(workshop: Workshop, base: Path, root: Path, date: int) -> Path:
         "-comp", "zstd", "-Xcompression-level", _COMPRESSION_LEVEL, "-mkfs-time", str(date),
     )  # fmt: skip
     say("laying out the card")
-    _fill_boot(workshop.work / "tree/boot", base, date)
+    tree = workshop.work / "tree"
+    _fill_boot(tree / "boot", base)
     # Where systemd keeps the time: a Raspberry Pi has no clock of its own.
-    (workshop.work / "tree/data/clock").mkdir(parents=True)
+    (tree / "data/clock").mkdir(parents=True)
+    dates.set_back(tree, date, newer_than=date)
     text = datetime.datetime.fromtimestamp(date, datetime.UTC).strftime("%Y%m%d%H%M%S")
     config = (IMAGE_FOLDER / "genimage.cfg").read_text().replace("@DATE_TEXT@", text)
     (workshop.work / "genimage.cfg").write_text(config)
@@ -45,7 +48,7 @@ def make(workshop: Workshop, base: Path, root: Path, date: int) -> Path:
     return image
 
 
-def _fill_boot(folder: Path, base: Path, date: int) -> None:
+def _fill_boot(folder: Path, base: Path) -> None:
     folder.mkdir(parents=True)
     firmware = base / "usr/lib/raspi-firmware"
     kernel = _only(base / "boot", "vmlinuz-*")
