@@ -1,0 +1,221 @@
+"""The virtual button, asked as QEMU asks: the bytes are those of usbredir's own description."""
+
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from tests.support.usbredir import Cable, UsbredirError, cable
+from tests.support.virtual_button import VirtualButton, connect, on_socket
+
+from bigred_agent.buttons.frames import decode
+from bigred_agent.buttons.reading import Reading
+from bigred_broker.messages import Lid
+
+HELLO, CONNECT, DISCONNECT, INTERFACES, ENDPOINTS = 0, 1, 2, 4, 5
+CONTROL, INTERRUPT = 100, 103
+# Versions of devices, filters, packet sizes, 64 bits of ids, 32 bits of length, bulk receiving.
+QEMU_CAPABILITIES = 0b1111_0110
+STALL = 4
+SET_REPORT = bytes([0, 0, 0, 0, 0, 0, 0, 2])
+
+
+@dataclass
+class Qemu:
+    """The other side of the line, played by the test."""
+
+    line: socket.socket
+    button: VirtualButton
+    cable: Cable
+
+    def take(self, head: str = "<IIQ") -> tuple[int, int, bytes]:
+        """Give kind, id and body of the next packet."""
+        kind, length, packet = struct.unpack(head, self._read(struct.calcsize(head)))
+        return kind, packet, self._read(length)
+
+    def send(self, kind: int, body: bytes = b"", packet: int = 0) -> None:
+        self.line.sendall(struct.pack("<IIQ", kind, len(body), packet) + body)
+
+    def control(
+        self, kind: int, request: int, value: int, length: int, data: bytes = b""
+    ) -> tuple[int, bytes]:
+        """Carry a control transfer out; give its status and what came back."""
+        head = struct.pack("<BBBBHHH", kind & 0x80, request, kind, 0, value, 0, length)
+        self.send(CONTROL, head + data, 7)
+        got, packet, body = self.take()
+        assert (got, packet) == (CONTROL, 7)
+        _, _, _, status, _, _, count = struct.unpack_from("<BBBBHHH", body)
+        assert count == (len(body) - 10 if kind & 0x80 or status else length)
+        return status, body[10:]
+
+    def ask(self) -> None:
+        status, _ = self.control(0x21, 9, 0x0200, 8, SET_REPORT)
+        assert status == 0
+
+    def hear(self) -> Reading | None:
+        """Take a report that has come through the interrupt endpoint."""
+        kind, _, body = self.take()
+        assert (kind, body[:4]) == (INTERRUPT, bytes([0x81, 0, 8, 0]))
+        return decode(body[4:])
+
+    def listen(self) -> None:
+        self.send(15, b"\x81")
+        assert self.take() == (17, 0, b"\0\x81")
+
+    def greet(self, capabilities: int = QEMU_CAPABILITIES) -> bytes:
+        hello = b"qemu usb-redir guest".ljust(64, b"\0") + struct.pack("<I", capabilities)
+        self.line.sendall(struct.pack("<III", HELLO, len(hello), 0) + hello)
+        kind, _, body = self.take("<III")
+        assert kind == HELLO
+        return body
+
+    def _read(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            more = self.line.recv(count - len(data))
+            assert more, "hung up"
+            data += more
+        return data
+
+
+@pytest.fixture
+def stranger() -> Iterator[Qemu]:
+    """A QEMU that has not said hello."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(5)
+    button = VirtualButton()
+    with ours, cable(theirs, button) as laid:
+        yield Qemu(ours, button, laid)
+
+
+@pytest.fixture
+def qemu(stranger: Qemu) -> Qemu:
+    """A QEMU with the button plugged in."""
+    stranger.greet()
+    stranger.cable.plug()
+    assert [stranger.take()[0] for _ in range(3)] == [INTERFACES, ENDPOINTS, CONNECT]
+    return stranger
+
+
+def test_it_can_do_what_xhci_demands(stranger: Qemu) -> None:
+    (capabilities,) = struct.unpack("<I", stranger.greet()[64:])
+    assert capabilities & 0b111_0000 == 0b111_0000
+
+
+def test_it_presents_itself_as_a_slow_hid_with_one_endpoint(stranger: Qemu) -> None:
+    stranger.cable.plug()
+    stranger.greet()
+    _, _, interfaces = stranger.take()
+    _, _, endpoints = stranger.take()
+    _, _, connect = stranger.take()
+    assert (interfaces[0], interfaces[4 + 32], len(interfaces)) == (1, 3, 132)
+    kinds, intervals = endpoints[:32], endpoints[32:64]
+    sizes = struct.unpack("<32H", endpoints[96:])
+    assert [place for place, kind in enumerate(kinds) if kind != 255] == [0, 16, 17]
+    assert (kinds[17], intervals[17], sizes[17]) == (3, 10, 8)
+    assert connect == struct.pack("<BBBBHHH", 0, 0, 0, 0, 0x1D34, 0x000D, 0x0002)
+
+
+def test_its_descriptors_belong_together(qemu: Qemu) -> None:
+    _, device = qemu.control(0x80, 6, 0x0100, 18)
+    assert struct.unpack_from("<HH", device, 8) == (0x1D34, 0x000D)
+    _, short = qemu.control(0x80, 6, 0x0200, 9)
+    (total,) = struct.unpack_from("<H", short, 2)
+    _, whole = qemu.control(0x80, 6, 0x0200, 255)
+    assert len(whole) == total
+    _, report = qemu.control(0x81, 6, 0x2200, 255)
+    assert struct.unpack_from("<H", whole, 9 + 9 + 7) == (len(report),)
+    _, product = qemu.control(0x80, 6, 0x0302, 255)
+    assert product[2:].decode("utf-16-le") == "DL100B Dream Cheeky Generic Controller"
+
+
+def test_what_it_does_not_know_it_stalls(qemu: Qemu) -> None:
+    assert qemu.control(0x80, 6, 0x0600, 10) == (STALL, b"")
+    assert qemu.control(0xC0, 0x51, 0, 1) == (STALL, b"")
+
+
+def test_configuration_and_interface_have_messages_of_their_own(qemu: Qemu) -> None:
+    qemu.send(6, b"\x01", 41)
+    assert qemu.take() == (8, 41, b"\0\x01")
+    qemu.send(7, b"", 42)
+    assert qemu.take() == (8, 42, b"\0\x01")
+    qemu.send(9, b"\0\0", 43)
+    assert qemu.take() == (11, 43, b"\0\0\0")
+    assert qemu.control(0x80, 0, 0, 2) == (0, b"\0\0")
+
+
+def test_it_says_nothing_until_asked_and_then_how_it_stands(qemu: Qemu) -> None:
+    qemu.listen()
+    qemu.button.open_lid()
+    qemu.ask()
+    assert qemu.hear() == Reading(Lid.OPEN, pressed=False)
+    qemu.button.press()
+    qemu.ask()
+    assert qemu.hear() == Reading(Lid.OPEN, pressed=True)
+    qemu.button.close_lid()
+    qemu.ask()
+    assert qemu.hear() == Reading(Lid.CLOSED, pressed=True)
+    assert qemu.button.asked == 3
+
+
+def test_an_answer_waits_until_somebody_listens(qemu: Qemu) -> None:
+    qemu.ask()
+    qemu.listen()
+    assert qemu.hear() == Reading(Lid.CLOSED, pressed=False)
+
+
+def test_it_knows_when_the_guest_was_first_told_of_a_change(qemu: Qemu) -> None:
+    qemu.listen()
+    qemu.ask()
+    qemu.hear()
+    changed_at_s = qemu.button.open_lid()
+    with pytest.raises(TimeoutError, match="nobody asked"):
+        qemu.button.told_at_s(0.01)
+    qemu.ask()
+    told_at_s = qemu.button.told_at_s()
+    assert told_at_s > changed_at_s
+    qemu.hear()
+    qemu.ask()
+    qemu.hear()
+    assert qemu.button.told_at_s() == told_at_s
+
+
+def test_pulled_out_it_is_gone_and_plugged_in_it_presents_itself_again(qemu: Qemu) -> None:
+    qemu.ask()
+    qemu.cable.unplug()
+    assert qemu.take()[0] == DISCONNECT
+    qemu.cable.plug()
+    assert [qemu.take()[0] for _ in range(3)] == [INTERFACES, ENDPOINTS, CONNECT]
+    qemu.listen()
+    qemu.ask()
+    assert qemu.hear() == Reading(Lid.CLOSED, pressed=False)
+
+
+def test_a_qemu_that_can_do_too_little_is_refused() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        laid = Cable(theirs, VirtualButton())
+        ours.settimeout(5)
+        hello = b"old".ljust(64, b"\0") + struct.pack("<I", 0b10)
+        ours.sendall(struct.pack("<III", HELLO, len(hello), 0) + hello)
+        with pytest.raises(UsbredirError, match="old has capabilities 0x2"):
+            laid.serve()
+
+
+def test_it_waits_for_the_socket_in_however_deep_a_folder(tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    with pytest.raises(TimeoutError, match="nobody listens"):
+        connect(deep / "red", 0.01)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "red"))
+        (tmp_path / "red").rename(deep / "red")
+        server.settimeout(5)
+        listening = Thread(target=server.listen)
+        listening.start()
+        with on_socket(VirtualButton(), deep / "red"):
+            server.accept()[0].close()
+        listening.join()
