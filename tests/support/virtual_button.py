@@ -11,8 +11,6 @@ bytes are a guess, for only their meaning is known: eight bytes in, eight out, w
 """
 
 import contextlib
-import os
-import socket
 import struct
 import sys
 import threading
@@ -21,10 +19,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.sockets import connect
 from tests.support.usbredir import Cable, Identity, Setup, cable
 
 DEADLINE_S = 10.0
-_POLL_S = 0.02
 _REPORT_BYTES = 8
 _ALWAYS, _LID_OPEN, _BUTTON_UP = 0x14, 0x02, 0x01
 _LAST, _ASKED = 0x03, 0x02
@@ -168,27 +166,6 @@ def on_socket(button: VirtualButton, path: Path, deadline_s: float = DEADLINE_S)
     """Lay the cable from the button to QEMU's socket, not plugged in yet, until the block ends."""
     with contextlib.closing(connect(path, deadline_s)) as line, cable(line, button) as laid:
         yield laid
-
-
-def connect(path: Path, deadline_s: float) -> socket.socket:
-    """Connect to a socket as soon as somebody listens there. Raises TimeoutError."""
-    end = time.monotonic() + deadline_s
-    # The address of a socket has room for 107 bytes, and a test's folder may take more.
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        while True:
-            line = socket.socket(socket.AF_UNIX)
-            try:
-                line.connect(f"/proc/self/fd/{folder}/{path.name}")
-            except OSError as error:
-                line.close()
-                if time.monotonic() > end:
-                    raise TimeoutError(f"{path}: nobody listens after {deadline_s:g} s") from error
-                time.sleep(_POLL_S)
-            else:
-                return line
-    finally:
-        os.close(folder)
 
 
 def main() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from tests.support.sockets import connect
 from tests.support.usbredir import Cable, UsbredirError, cable
-from tests.support.virtual_button import VirtualButton, connect, on_socket
+from tests.support.virtual_button import VirtualButton, on_socket
 
 from bigred_agent.buttons.frames import decode
 from bigred_agent.buttons.reading import Reading

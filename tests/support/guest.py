@@ -1,0 +1,223 @@
+"""A box in QEMU: the built card in an emulated board, with a virtual button to plug in.
+
+    with guest(built, folder, board.VIRT) as box:
+        box.write("bigred.toml", "...")
+        with box.power() as live:
+            live.wait_for_ssh()
+            live.cable.plug()
+            live.run("cat /proc/uptime")
+            live.cut()
+
+`built` is the folder in which `./bigred image` has built. The card is a copy and keeps what
+happens to it over a power cut; the image itself stays what it is, and nothing of QEMU is left.
+"""
+
+import contextlib
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.monitor import Monitor, monitor
+from tests.support.sshd import make_key
+from tests.support.usbredir import Cable
+from tests.support.virtual_button import VirtualButton, on_socket
+
+from bigred_broker.program import free_port, stop, tail
+from bigred_image import board, boot
+from bigred_image.card import NAME
+from bigred_image.tools import WORK, Tools
+
+BOOT_DEADLINE_S = 300.0
+COMMAND_DEADLINE_S = 60.0
+_TRY_S = 10.0
+_POLL_S = 0.1
+_PAUSE_S = 1.0
+# The way to the connection is short where it is used, for it has room for 107 bytes.
+_SSH, _SSH_LOG, _ROOT = "ssh", "ssh.log", "root@127.0.0.1"
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_CONTROL, _BUTTON = "qmp", "red"
+_MORE = [
+    *("-qmp", f"unix:{WORK / _CONTROL},server=on,wait=off"),
+    *("-chardev", f"socket,id=red,path={WORK / _BUTTON},server=on,wait=off"),
+    # QEMU finds the bus itself, and puts a hub on it where a board has but one socket.
+    *("-device", "usb-redir,chardev=red"),
+]
+
+
+class GuestError(RuntimeError):
+    """The guest did not do what it was to do; the end of its console is told."""
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A box that is switched off: its card, and how it is started.
+
+    `folder` is the machine's own, and what its files are in; `port` leads to its sshd.
+    """
+
+    folder: Path
+    machine: str
+    port: int
+    key: Path
+    tools: Tools
+    command: tuple[str, ...]
+    button: VirtualButton = field(default_factory=VirtualButton)
+
+    @property
+    def console(self) -> Path:
+        """What all its starts have written to the console."""
+        return self.folder / "console.log"
+
+    @property
+    def sound(self) -> Path:
+        """What it has played since it was last started; only "virt" can be heard."""
+        return self.folder / board.SOUND
+
+    def write(self, name: str, text: str) -> None:
+        """Put a file on the card's first partition; only while it is switched off."""
+        (self.folder / "put").write_text(text)
+        self.tools.run("mcopy", "-n", "-o", "-i", self._boot, WORK / "put", f"::{name}")
+
+    def read(self, name: str) -> str:
+        """Give a file of the card's first partition. Raises ImageError when there is none."""
+        return self.tools.answer("mtype", "-i", self._boot, f"::{name}")
+
+    @contextlib.contextmanager
+    def power(self) -> Iterator["Running"]:
+        """Switch it on, the button beside it on its cable, until the block ends: a power cut."""
+        with contextlib.ExitStack() as stack:
+            begun = self.console.stat().st_size if self.console.exists() else 0
+            output = stack.enter_context(self.console.open("ab"))
+            child = subprocess.Popen(
+                # It shall not live on, for hours, when the tests are killed.
+                ["setpriv", "--pdeathsig", "KILL", *self.command, *_MORE],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+            stack.callback(stop, child, 0)
+            try:
+                talk = stack.enter_context(monitor(self.folder / _CONTROL))
+                cable = stack.enter_context(on_socket(self.button, self.folder / _BUTTON))
+            except TimeoutError as error:
+                raise GuestError(f"QEMU did not start:\n{tail(self.console)}") from error
+            yield Running(self, child, talk, cable, begun, stack)
+
+    @property
+    def _boot(self) -> str:
+        return f"{WORK / NAME}@@{board.BOOT_OFFSET}"
+
+
+@dataclass
+class Running:
+    """A box that is switched on."""
+
+    guest: Guest
+    qemu: subprocess.Popen[bytes]
+    monitor: Monitor
+    cable: Cable
+    _begun: int
+    _stack: contextlib.ExitStack
+
+    @property
+    def said(self) -> str:
+        """What it has written to the console since it was switched on, without colours."""
+        with self.guest.console.open("rb") as console:
+            console.seek(self._begun)
+            return _COLOURS.sub("", console.read().decode(errors="replace"))
+
+    def wait_for(self, text: str, deadline_s: float = BOOT_DEADLINE_S) -> str:
+        """Give the first whole line of the console that has the text, once it is there."""
+        end = time.monotonic() + deadline_s
+        while True:
+            ended = self.qemu.poll() is not None
+            lines = self.said.splitlines(keepends=True)
+            for line in lines:
+                if text in line and line.endswith("\n"):
+                    return line.strip()
+            if ended or time.monotonic() > end:
+                why = "QEMU ended" if ended else f"not so after {deadline_s:g} s"
+                raise GuestError(f'"{text}" on the console: {why}:\n{tail(self.guest.console)}')
+            time.sleep(_POLL_S)
+
+    def wait_for_ssh(self, deadline_s: float = BOOT_DEADLINE_S) -> None:
+        """Return when root is let in, and keep that connection for `run`."""
+        end = time.monotonic() + deadline_s
+        master: subprocess.Popen[bytes] | None = None
+        while self._ssh("-O", "check").returncode:
+            if self.qemu.poll() is not None or time.monotonic() > end:
+                told = f"{tail(self.guest.folder / _SSH_LOG)}\n{tail(self.guest.console)}"
+                raise GuestError(f"root is not let in after {deadline_s:g} s:\n{told}")
+            if master is None or master.poll() is not None:
+                master = self._log_in()
+            time.sleep(_PAUSE_S)
+
+    def run(self, command: str, given: str = "", deadline_s: float = COMMAND_DEADLINE_S) -> str:
+        """Run a shell's command as root, `given` on its input, and give what it prints.
+
+        Raises GuestError when it fails, subprocess.TimeoutExpired when it takes too long.
+        """
+        done = self._ssh(command, given=given, deadline_s=deadline_s)
+        if done.returncode:
+            told = f"{done.stdout}{done.stderr}".strip()
+            raise GuestError(f"{command}: exit code {done.returncode}:\n{told}")
+        return done.stdout
+
+    def cut(self) -> None:
+        """Cut the power: nothing that the guest holds in memory comes to the card any more."""
+        self.qemu.kill()
+        self.qemu.wait()
+
+    def _log_in(self) -> subprocess.Popen[bytes]:
+        options = [
+            *("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_TRY_S:.0f}"),
+            # A card that was never started has no key yet.
+            *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
+            *("-i", str(self.guest.key), "-p", str(self.guest.port)),
+        ]
+        with (self.guest.folder / _SSH_LOG).open("ab") as log:
+            child = subprocess.Popen(
+                ["ssh", "-F", "none", "-M", "-N", "-S", _SSH, *options, _ROOT],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.guest.folder,
+                start_new_session=True,
+            )
+        self._stack.callback(stop, child)
+        return child
+
+    def _ssh(
+        self, *words: str, given: str = "", deadline_s: float = COMMAND_DEADLINE_S
+    ) -> "subprocess.CompletedProcess[str]":
+        """Use the connection there is; without one it fails at once."""
+        return subprocess.run(
+            ["ssh", "-F", "none", "-o", "ProxyCommand=false", "-S", _SSH, _ROOT, *words],
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=deadline_s,
+            cwd=self.guest.folder,
+            check=False,
+        )
+
+
+@contextlib.contextmanager
+def guest(built: Path, folder: Path, machine: str) -> Iterator[Guest]:
+    """Make a box of its own in a new folder; its card is deleted when the block ends."""
+    folder.mkdir(parents=True)
+    for name in (NAME, "tools"):
+        (folder / name).symlink_to((built / name).resolve())
+    make_key(folder / "id")
+    port = free_port()
+    command = boot.prepared(folder, machine, port, folder / "id.pub")
+    work = folder / f"boot-{machine}"
+    tools = Tools(folder / "tools", work, folder / "tools.log")
+    try:
+        yield Guest(work, machine, port, folder / "id", tools, tuple(map(str, command)))
+    finally:
+        (work / NAME).unlink()

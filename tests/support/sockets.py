@@ -1,0 +1,29 @@
+"""Sockets in the file system that a program beside us opens when it is ready."""
+
+import os
+import socket
+import time
+from pathlib import Path
+
+_POLL_S = 0.02
+
+
+def connect(path: Path, deadline_s: float) -> socket.socket:
+    """Connect to a socket as soon as somebody listens there. Raises TimeoutError."""
+    end = time.monotonic() + deadline_s
+    # The address of a socket has room for 107 bytes, and a test's folder may take more.
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        while True:
+            line = socket.socket(socket.AF_UNIX)
+            try:
+                line.connect(f"/proc/self/fd/{folder}/{path.name}")
+            except OSError as error:
+                line.close()
+                if time.monotonic() > end:
+                    raise TimeoutError(f"{path}: nobody listens after {deadline_s:g} s") from error
+                time.sleep(_POLL_S)
+            else:
+                return line
+    finally:
+        os.close(folder)
