@@ -30,14 +30,18 @@ from bigred_image import board, boot
 from bigred_image.card import NAME
 from bigred_image.tools import WORK, Tools
 
-BOOT_DEADLINE_S = 300.0
+# A loaded machine without KVM; idle it takes a minute or two.
+BOOT_DEADLINE_S = 600.0
 COMMAND_DEADLINE_S = 60.0
 _TRY_S = 10.0
-_POLL_S = 0.1
+_POLL_S = 0.2
 _PAUSE_S = 1.0
 # The way to the connection is short where it is used, for it has room for 107 bytes.
 _SSH, _SSH_LOG, _ROOT = "ssh", "ssh.log", "root@127.0.0.1"
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+# What systemd draws anew many times a second while somebody waits.
+_WAITING = re.compile(r".*Job \S+ running \(.*")
+_TAIL_LINES = 15
 _CONTROL, _BUTTON = "qmp", "red"
 _MORE = [
     *("-qmp", f"unix:{WORK / _CONTROL},server=on,wait=off"),
@@ -82,7 +86,7 @@ class Guest:
         self.tools.run("mcopy", "-n", "-o", "-i", self._boot, WORK / "put", f"::{name}")
 
     def read(self, name: str) -> str:
-        """Give a file of the card's first partition. Raises ImageError when there is none."""
+        """Give a file of it, without the blanks around. Raises ImageError when there is none."""
         return self.tools.answer("mtype", "-i", self._boot, f"::{name}")
 
     def remove(self, name: str) -> None:
@@ -103,7 +107,8 @@ class Guest:
                 stderr=output,
                 start_new_session=True,
             )
-            stack.callback(stop, child, 0)
+            # Asked to end, QEMU completes the sound it has written.
+            stack.callback(stop, child)
             try:
                 talk = stack.enter_context(monitor(self.folder / _CONTROL))
                 cable = stack.enter_context(on_socket(self.button, self.folder / _BUTTON))
@@ -145,7 +150,7 @@ class Running:
                     return line.strip()
             if ended or time.monotonic() > end:
                 why = "QEMU ended" if ended else f"not so after {deadline_s:g} s"
-                raise GuestError(f'"{text}" on the console: {why}:\n{tail(self.guest.console)}')
+                raise GuestError(f'"{text}" on the console: {why}:\n{self._end}')
             time.sleep(_POLL_S)
 
     def wait_for_ssh(self, deadline_s: float = BOOT_DEADLINE_S) -> None:
@@ -154,7 +159,7 @@ class Running:
         master: subprocess.Popen[bytes] | None = None
         while self._ssh("-O", "check").returncode:
             if self.qemu.poll() is not None or time.monotonic() > end:
-                told = f"{tail(self.guest.folder / _SSH_LOG)}\n{tail(self.guest.console)}"
+                told = f"{tail(self.guest.folder / _SSH_LOG, 2)}\n{self._end}"
                 raise GuestError(f"root is not let in after {deadline_s:g} s:\n{told}")
             if master is None or master.poll() is not None:
                 master = self._log_in()
@@ -175,6 +180,11 @@ class Running:
         """Cut the power: nothing that the guest holds in memory comes to the card any more."""
         self.qemu.kill()
         self.qemu.wait()
+
+    @property
+    def _end(self) -> str:
+        lines = [line.strip() for line in self.said.splitlines() if not _WAITING.match(line)]
+        return "\n".join([line for line in lines if line][-_TAIL_LINES:])
 
     def _log_in(self) -> subprocess.Popen[bytes]:
         options = [
