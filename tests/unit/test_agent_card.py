@@ -2,13 +2,17 @@
 
 import itertools
 import ssl
-import subprocess
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -186,20 +190,20 @@ def test_nothing_leaves_a_card_that_the_box_can_not_keep(places: Places) -> None
 
 
 @pytest.fixture(scope="session")
-def pems(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def pems() -> dict[str, str]:
     """A certificate that is its own authority, and its key."""
-    folder = tmp_path_factory.mktemp("pems")
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-keyout", "key.pem", "-out", "ca.pem", "-subj", "/CN=office"),
-        ],
-        cwd=folder,
-        check=True,
-        capture_output=True,
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "office")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
     )
-    certificate = (folder / "ca.pem").read_text()
-    return {"ca": certificate, "certificate": certificate, "key": (folder / "key.pem").read_text()}
+    certificate = made.public_bytes(Encoding.PEM).decode()
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return {"ca": certificate, "certificate": certificate, "key": plain}
 
 
 TLS = """\

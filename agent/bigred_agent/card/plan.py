@@ -69,7 +69,7 @@ def agent_toml(settings: CardSettings) -> str:
             "rate": rate,
             "volume": settings.volume,
         },
-        "lights": settings.lights.model_dump(mode="json", exclude={"patterns"}),
+        "lights": settings.lights.model_dump(mode="json", exclude={"patterns"}, exclude_none=True),
     }
     text = toml(tables)
     if files := settings.broker.files:
