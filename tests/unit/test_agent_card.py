@@ -1,6 +1,7 @@
 """The card: what bigred.toml makes of a machine, what is wrong with it, and where secrets go."""
 
 import itertools
+import os
 import ssl
 import tomllib
 from datetime import UTC, datetime, timedelta
@@ -89,6 +90,19 @@ def test_a_good_card_makes_the_box(places: Places) -> None:
     assert network.read_text() == "[Security]\nPassphrase=over the air\n"
     assert "Country=DE" in (places.root / "etc/iwd/main.conf").read_text()
     assert not (places.root / "root/.ssh").exists()
+
+
+def test_the_agent_reaches_its_configuration_whatever_the_umask(places: Places) -> None:
+    write(places, GOOD.replace("[broker]", 'ssh_key = "ssh-rsa AAAA"\n[broker]', 1))
+    before = os.umask(0o077)
+    try:
+        take_in.take_in(places)
+    finally:
+        os.umask(before)
+    assert (places.root / plan.CONFIG).parent.stat().st_mode & 0o777 == 0o755
+    assert (places.root / plan.CONFIG).stat().st_mode & 0o777 == 0o640
+    for folder in ("root/.ssh", "var/lib/iwd"):
+        assert (places.root / folder).stat().st_mode & 0o777 == 0o700
 
 
 def test_the_secrets_leave_the_card_and_all_else_stays(places: Places) -> None:

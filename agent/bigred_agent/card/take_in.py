@@ -143,7 +143,10 @@ def _settle(places: Places, taken: Taken) -> None:
 
 def _put(root: Path, wanted: Wanted) -> None:
     file = root / wanted.path
-    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.parent.exists():
+        file.parent.mkdir(parents=True)
+        # Whatever the umask: the agent comes by here as another user.
+        file.parent.chmod(0o755 if wanted.path.parts[0] == "etc" else 0o700)
     mode = wanted.mode if wanted.path.name != "hostname" else 0o644
     safe.write(file, wanted.content, mode)
     if wanted.group != "root" and os.geteuid() == 0 and root == Path("/"):
