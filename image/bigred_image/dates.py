@@ -36,8 +36,4 @@ def _all(root: Path) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    action, at, date = sys.argv[1:]
-    if action == "newest":
-        sys.stdout.write(f"{newest(Path(at), int(date))}\n")
-    else:
-        set_back(Path(at), int(date), int(date))
+    sys.stdout.write(f"{newest(Path(sys.argv[1]), int(sys.argv[2]))}\n")

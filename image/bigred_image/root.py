@@ -7,7 +7,7 @@ of everything it is made of: the very versions of all packages, and our own file
 import time
 from pathlib import Path
 
-from bigred_image import cache
+from bigred_image import cache, dates
 from bigred_image.errors import ImageError
 from bigred_image.places import IMAGE_FOLDER
 from bigred_image.progress import say
@@ -49,14 +49,14 @@ def make(workshop: Workshop) -> Path:
         say(f"the root of {len(versions)} packages is kept from an earlier build")
         return kept
     say(f"installing {len(versions)} packages by emulation (5 to 10 minutes)")
-    workshop.tools.emulate(
-        "env",
-        f"SOURCE_DATE_EPOCH={FIXED_DATE}",
-        f"BUILD_STARTED={int(time.time())}",
-        *_made(wanted),
-    )
+    started = int(time.time())
+    fixed = (f"SOURCE_DATE_EPOCH={FIXED_DATE}", f"BUILD_STARTED={started}")
+    workshop.tools.emulate("env", *fixed, *_made(wanted))
+    made = workshop.work / "root"
+    newest = dates.newest(made, started)
+    dates.set_back(made, newest, newer_than=newest)
     cache.forget(workshop.kept, "root-*")
-    (workshop.work / "root").rename(kept)
+    made.rename(kept)
     return kept
 
 

@@ -6,8 +6,8 @@ root=$1
 # What runs inside has no /work.
 unset TMPDIR
 image=$(dirname -- "$(dirname -- "$0")")
-# The date of the newest file of all packages is the date of the root.
-SOURCE_DATE_EPOCH=$(PYTHONPATH=$image python3 -m bigred_image.dates newest "$root" "$BUILD_STARTED")
+# The date of the newest file of all packages is the date of the root, and of what is made here.
+SOURCE_DATE_EPOCH=$(PYTHONPATH=$image python3 -m bigred_image.dates "$root" "$BUILD_STARTED")
 export SOURCE_DATE_EPOCH
 
 for program in update-initramfs depmod update-ca-certificates; do
@@ -41,4 +41,3 @@ rm -rf "$root"/etc/ssh/ssh_host_*_key* "$root"/var/lib/dbus/machine-id "$root"/v
   "$root"/etc/*- "$root"/boot/firmware/* "$root"/etc/apt/sources.list \
   "$root"/etc/apt/sources.list.d/*
 mkdir -p "$root/boot/firmware" "$root/data"
-PYTHONPATH=$image python3 -m bigred_image.dates set-back "$root" "$SOURCE_DATE_EPOCH"
