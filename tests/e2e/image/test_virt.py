@@ -111,7 +111,7 @@ def test_a_box_that_is_switched_on_is_there_with_its_button(box: Box) -> None:
 
 def test_nothing_is_to_be_mended_and_no_unit_has_failed(box: Box) -> None:
     box.simulate_pins()
-    assert box.tell("info")["to_mend"] == []
+    box.ear.until(lambda: box.tell("info")["to_mend"] == [], ANSWER_S, "nothing to be mended")
     assert set(box.tell("info")["capabilities"]) == {"lid", "light", "progress", "voice"}
     assert box.live.run("systemctl --failed --no-legend --plain").strip() == ""
     whole = box.live.run(
