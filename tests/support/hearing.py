@@ -34,9 +34,13 @@ class Found:
     sound: Samples
 
 
-def recording(wav: Path) -> Samples:
-    """Read what QEMU recorded, be it that it still records: 44,100 pairs of samples a second."""
+def recording(wav: Path, last_s: float = 3600.0) -> Samples:
+    """Read the end of what QEMU recorded, be it that it still records.
+
+    It writes 44,100 pairs of samples a second, while something plays.
+    """
     raw = wav.read_bytes()[_HEADER:] if wav.exists() else b""
+    raw = raw[-int(last_s * 2 * RATE) * 4 :]
     pairs = np.frombuffer(raw[: len(raw) // 4 * 4], dtype="<i2").reshape(-1, 2)
     return np.asarray(resample_poly(pairs.mean(axis=1), 1, 2))
 

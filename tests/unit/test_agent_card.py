@@ -309,6 +309,7 @@ def test_a_wrong_entry_is_told_with_its_line_and_makes_no_box(
     report = take_in.take_in(places)
     assert not report.configured
     assert why in "\n".join(report.troubles)
+    assert not any(one.startswith(("line  ", FILE + ":")) for one in report.troubles)
     assert not (places.root / plan.CONFIG).exists()
     assert card(places) == text
     assert report.spoken().startswith("I am not configured: ")
@@ -480,7 +481,10 @@ def test_the_status_is_written_only_when_it_says_something_else(tmp_path: Path) 
 
 def test_a_report_is_read_as_it_was_saved_and_without_one_all_is_well(tmp_path: Path) -> None:
     report = Report(configured=False, troubles=("a",), notes=("b",))
+    before = os.umask(0o077)
     report.save(tmp_path / "run" / "card.json")
+    os.umask(before)
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o755
     assert Report.load(tmp_path / "run" / "card.json") == report
     assert Report.load(tmp_path / "none") == Report(configured=True)
     assert Report(configured=True).spoken() == ""

@@ -30,14 +30,15 @@ class Report:
     def save(self, file: Path) -> None:
         """Keep it for the programs that come after."""
         file.parent.mkdir(parents=True, exist_ok=True)
+        # Whatever the umask: who speaks is not root.
+        file.parent.chmod(0o755)
         file.write_text(json.dumps(asdict(self)), encoding="utf-8")
         file.chmod(0o644)
 
     @classmethod
     def load(cls, file: Path) -> "Report":
         """Read it; a machine that is not made from a card has nothing to say."""
-        try:
-            told = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        if not file.exists():
             return cls(configured=True)
+        told = json.loads(file.read_text(encoding="utf-8"))
         return cls(told["configured"], tuple(told["troubles"]), tuple(told["notes"]))

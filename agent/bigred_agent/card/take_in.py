@@ -5,6 +5,7 @@ moment loses nothing.
 """
 
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -116,7 +117,9 @@ def _parsed(text: str) -> CardSettings:
         return parse(text, CardSettings, FILE)
     except ConfigError as error:
         troubles = str(error).splitlines()
-        raise CardError([line.replace(f"{FILE}:", "line ", 1) for line in troubles]) from error
+        # A sentence to be heard: "line 3: ...", or what is wrong with all of it.
+        told = [re.sub(rf"^{FILE}:(\d+): ", r"line \1: ", line) for line in troubles]
+        raise CardError([line.removeprefix(f"{FILE}: ") for line in told]) from error
 
 
 def _go_on(places: Places, keeping: Keeping, troubles: list[str]) -> Report:
