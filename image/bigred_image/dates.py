@@ -10,27 +10,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # While a root is made, the kernel's own file systems are mounted there.
-_MOUNTED = {"dev", "proc", "run", "sys"}
+_MOUNTED = frozenset({"dev", "proc", "run", "sys"})
 
 
 def newest(root: Path, started: int) -> int:
     """Give the date of the newest file that is older than the build. Seconds since 1970."""
-    dates = (int(path.lstat().st_mtime) for path in _all(root) if not path.is_dir())
+    files = (path for path in _all(root, _MOUNTED) if not path.is_dir())
+    dates = (int(path.lstat().st_mtime) for path in files)
     return max(date for date in dates if date < started)
 
 
 def set_back(root: Path, date: int, newer_than: int) -> None:
-    """Give a date to everything that is newer than another."""
+    """Give a date to everything that is newer than another; nothing is mounted there any more."""
     for path in _all(root):
         if path.lstat().st_mtime > newer_than:
             os.utime(path, (date, date), follow_symlinks=False)
 
 
-def _all(root: Path) -> Iterator[Path]:
+def _all(root: Path, without: frozenset[str] = frozenset()) -> Iterator[Path]:
     yield root
     for folder, folders, files in os.walk(root):
         if Path(folder) == root:
-            folders[:] = sorted(set(folders) - _MOUNTED)
+            folders[:] = sorted(set(folders) - without)
         for name in (*folders, *files):
             yield Path(folder, name)
 
