@@ -60,10 +60,24 @@ def add(workshop: Workshop, base: Path, date: int) -> Path:
     marks = [root / name for name in _MARKS]
     for mark in marks:
         mark.touch()
-    dates.set_back(root, date, newest)
+    date_changes(root, base, date)
     for mark in marks:
         os.utime(mark, (newest, newest))
     return root
+
+
+def date_changes(root: Path, base: Path, date: int) -> None:
+    """Give a date to everything that is not as in the root it was copied from, times included.
+
+    Libraries bear the time at which they were fetched, our own files that of the checkout.
+    """
+    for path in (root, *root.rglob("*")):
+        before = base / path.relative_to(root)
+        is_same = os.path.lexists(before) and (
+            before.lstat().st_mtime_ns == path.lstat().st_mtime_ns
+        )
+        if not is_same:
+            os.utime(path, (date, date), follow_symlinks=False)
 
 
 def _delete(path: Path) -> None:

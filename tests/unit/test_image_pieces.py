@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bigred_image import agent, board, cache, dates, root
+from bigred_image import agent, board, cache, dates, layer, root
 from bigred_image.errors import ImageError
 
 REQUIREMENTS = """\
@@ -80,3 +80,20 @@ def test_each_machine_starts_the_kernel_with_the_cards_own_arguments(machine: st
     assert command[command.index("-kernel") + 1] == Path("/k")
     assert str(command[command.index("-append") + 1]).startswith("root=x")
     assert any("/card" in str(word) for word in command)
+
+
+def test_what_is_not_as_in_the_base_has_the_date_of_the_commit(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    top = tmp_path / "root"
+    for folder in (base, top):
+        (folder / "etc").mkdir(parents=True)
+        for name in ("kept", "changed"):
+            (folder / "etc" / name).write_text(name)
+            os.utime(folder / "etc" / name, (1000, 1000))
+    (top / "etc/changed").write_text("by us")
+    (top / "etc/new").write_text("ours")
+    (top / "etc/link").symlink_to("nowhere")
+    os.utime(top / "etc/new", (5000, 5000))
+    layer.date_changes(top, base, 3000)
+    found = {path.name: path.lstat().st_mtime for path in (top / "etc").iterdir()}
+    assert found == {"kept": 1000, "changed": 3000, "new": 3000, "link": 3000}
