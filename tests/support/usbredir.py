@@ -129,8 +129,8 @@ class Cable:
     def serve(self) -> None:
         """Speak with QEMU until it hangs up. Raises UsbredirError."""
         hello = HELLO.pack(VERSION, CAPABILITIES)
-        self.line.sendall(HELLO_HEADER.pack(Kind.HELLO, len(hello), 0) + hello)
         with self.line.makefile("rb") as stream, contextlib.suppress(ConnectionError, EOFError):
+            self.line.sendall(HELLO_HEADER.pack(Kind.HELLO, len(hello), 0) + hello)
             self._greet(stream)
             while True:
                 kind, length, packet = HEADER.unpack(_exactly(stream, HEADER.size))
