@@ -5,9 +5,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 # What is asked for, as the parameter `tree`.
-JOB = "fullName,url,buildable,nextBuildNumber,property[parameterDefinitions[name,choices]]"
-ITEM = "id,why,cancelled,blocked,buildable,stuck,executable[number]"
-BUILD = "number,building,result,timestamp,duration,estimatedDuration,displayName"
+JOB = "buildable,nextBuildNumber,property[parameterDefinitions[name,choices]]"
+ITEM = "why,cancelled,executable[number]"
+BUILD = "number,building,result,timestamp,duration,estimatedDuration"
 _ACTIONS = "actions[parameters[name,value],causes[userId]]"
 QUEUE = f"items[id,inQueueSince,task[url],{_ACTIONS}]"
 BUILDS = f"builds[number,queueId,timestamp,{_ACTIONS}]{{0,50}}"
@@ -60,7 +60,6 @@ class Property(_Answer):
 class Job(_Answer):
     """A job. A disabled one is not `buildable`."""
 
-    full_name: str = Field(default="", alias="fullName")
     buildable: bool = False
     next_number: int = Field(default=1, alias="nextBuildNumber")
     properties: tuple[Property, ...] = Field(default=(), alias="property")
@@ -82,7 +81,6 @@ class Item(_Answer):
 
     why: str | None = None
     cancelled: bool = False
-    stuck: bool = False
     executable: Executable | None = None
 
 

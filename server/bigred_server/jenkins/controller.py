@@ -3,17 +3,14 @@
 All it must remember is in the journal, so that any server can go on; what it told already is not.
 """
 
-import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from bigred_broker.messages import AppEventType, AppState, Phase
-from bigred_server.errors import BigredError, JenkinsAwayError, JenkinsError
+from bigred_server.errors import JenkinsAwayError, JenkinsError
 from bigred_server.jenkins import sentences
 from bigred_server.jenkins.decide import Ask, End, Halt, Limits, Note, Step, decide
 from bigred_server.jenkins.job import Job
@@ -28,6 +25,7 @@ from bigred_server.release import Stage
 from bigred_server.rollout.command import Command
 from bigred_server.rollout.leadership import Leadership
 from bigred_server.rollout.narrator import Narrator
+from bigred_server.rounds import Rounds
 from bigred_server.settings.jenkins import JenkinsAppSettings
 from bigred_server.status import app_state
 
@@ -48,35 +46,27 @@ class JobController:
     narrator: Narrator
     lead: Leadership
     tell: Callable[[AppState], None]
-    _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _relay: Relay | None = None
-    _trouble: str = ""
+    _rounds: Rounds = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rounds = Rounds(self._complain, _IDLE_S)
 
     def wake(self) -> None:
         """Have the loop look now instead of at its next tick."""
-        self._wake.set()
+        self._rounds.wake()
 
     async def run(self) -> None:
         """Run until cancelled."""
-        while True:
-            try:
-                pause_s = await self._tick() if await self.lead.hold() else _IDLE_S
-                self._trouble = ""
-            except (BigredError, SQLAlchemyError) as error:
-                self._complain(str(error))
-                pause_s = _IDLE_S
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await self._wake.wait()
-            self._wake.clear()
+        await self._rounds.run(self._tick)
 
     def _complain(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            self._trouble = trouble
-            log.error("the deployment waits", app=self.app, reason=trouble)
+        log.error("the deployment waits", app=self.app, reason=trouble)
 
     async def _tick(self) -> float:
         """Do what is due; give how long to wait for the next time, in seconds."""
+        if not await self.lead.hold():
+            return _IDLE_S
         async with self.db.read() as db:
             record = await deployments.running(db, self.app)
         if record is None or record.trail is None:
@@ -91,7 +81,7 @@ class JobController:
             self._relay = Relay(record.id, self.job, self.narrator, await self._told(record))
         trail = Trail.of(record.trail)
         seen = await self.job.see(trail, self._parameters(record))
-        await self._relay.hear(record, trail, seen)
+        await self._relay.hear(record, seen)
         abort = record.command is Command.ABORT
         step = decide(trail, seen, self._limits(), time.time(), abort=abort)
         record = await self._take(record, step, seen)

@@ -40,7 +40,7 @@ class Relay:
     _heard: int = 0
     _rest: str = ""
 
-    async def hear(self, record: Record, trail: Trail, seen: Seen | None) -> None:
+    async def hear(self, record: Record, seen: Seen | None) -> None:
         """Tell what is new. What can't be heard of a run now may be heard at the next look."""
         match seen:
             case Away(reason):

@@ -5,7 +5,6 @@ server left under way is gone on with by the next one, at the stage that was int
 """
 
 import asyncio
-import contextlib
 import shutil
 import time
 from collections.abc import Callable
@@ -34,6 +33,7 @@ from bigred_server.pipeline.store import Store
 from bigred_server.pipeline.workshop import Workshop
 from bigred_server.release import Change, Release, Stage, live_of
 from bigred_server.rollout.leadership import Leadership
+from bigred_server.rounds import Rounds
 from bigred_server.settings import AppSettings
 from bigred_server.settings.build import BuildSettings, Promote
 from bigred_server.tomcat import war
@@ -64,36 +64,31 @@ class Builder:
     folder: Path
     slots: asyncio.Semaphore
     tell: Callable[[Build], None]
-    _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _trouble: str = ""
+    _rounds: Rounds = field(init=False)
     _repository: Repository = field(init=False)
 
     def __post_init__(self) -> None:
+        troubles = (BigredError, SQLAlchemyError, OSError)
+        self._rounds = Rounds(self._complain, _POLL_S, troubles)
         self._repository = repository_of(self.build_settings, self.folder / "clone")
 
     def wake(self) -> None:
         """Have it look now instead of at its next tick."""
-        self._wake.set()
+        self._rounds.wake()
 
     async def run(self) -> None:
         """Build until cancelled."""
-        while True:
-            try:
-                if await self.lead.hold():
-                    while await self._next():
-                        pass
-                self._trouble = ""
-            except (BigredError, SQLAlchemyError, OSError) as error:
-                self._complain(str(error))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_POLL_S):
-                    await self._wake.wait()
-            self._wake.clear()
+        await self._rounds.run(self._round)
+
+    async def _round(self) -> float:
+        """Do the builds that wait; give how long to wait for the next, in seconds."""
+        if await self.lead.hold():
+            while await self._next():
+                pass
+        return _POLL_S
 
     def _complain(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            self._trouble = trouble
-            log.error("the builds wait", app=self.app, reason=trouble)
+        log.error("the builds wait", app=self.app, reason=trouble)
 
     async def _next(self) -> bool:
         """Do one build; say whether there was one."""

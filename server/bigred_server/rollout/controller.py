@@ -5,16 +5,13 @@ never remembers what it did to a node; after a crash it goes on from the journal
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from bigred_broker.messages import AppState
-from bigred_server.errors import BigredError
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
@@ -40,6 +37,7 @@ from bigred_server.rollout.recognition import (
 )
 from bigred_server.rollout.succession import take_up
 from bigred_server.rollout.view import wanted
+from bigred_server.rounds import Rounds
 from bigred_server.status import app_state, changes
 
 log = structlog.get_logger(__name__)
@@ -69,41 +67,29 @@ class Controller:
     lead: Leadership
     tell: Callable[[AppState], None]
     settled: Callable[[], Awaitable[None]]
-    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _rounds: Rounds = field(init=False)
     _course: Course | None = None
     _look: FleetLook = field(default_factory=lambda: FleetLook({}, None, None))
     _looked_at_s: float = float("-inf")
     _told: AppState | None = None
-    _trouble: str = ""
     _caretaker: Caretaker = field(init=False)
 
     def __post_init__(self) -> None:
+        self._rounds = Rounds(self._complain, IDLE_S)
         self._caretaker = Caretaker(self.app, self.db, self.lead, self.policy, self.wake)
 
     def wake(self) -> None:
         """Have the loop look now instead of at its next tick."""
-        self._wake.set()
+        self._rounds.wake()
 
     async def run(self) -> None:
         """Run until cancelled. What an act left undone then is seen by the next server's look."""
         async with asyncio.TaskGroup() as tasks:
             executor = Executor(self.db, self.fleet, self.narrator, self.lead, tasks)
-            while True:
-                try:
-                    pause_s = await self._tick(executor)
-                    self._trouble = ""
-                except (BigredError, SQLAlchemyError) as error:
-                    self._complain(str(error))
-                    pause_s = IDLE_S
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause_s):
-                        await self._wake.wait()
-                self._wake.clear()
+            await self._rounds.run(lambda: self._tick(executor))
 
     def _complain(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            self._trouble = trouble
-            log.error("the rollout waits", app=self.app, reason=trouble)
+        log.error("the rollout waits", app=self.app, reason=trouble)
 
     async def _tick(self, executor: Executor) -> float:
         """Do what is due; give how long to wait for the next time, in seconds."""
