@@ -22,16 +22,12 @@ _PLAIN_SSID = frozenset(string.ascii_letters + string.digits + "-_ ")
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file to be written: its path below the root; who may read it besides root: `group`."""
+    """A file to be written: its path below the root, its permissions, and its group."""
 
     path: PurePosixPath
     content: str
+    mode: int = 0o600
     group: str = "root"
-
-    @property
-    def mode(self) -> int:
-        """Its permissions: never for everybody."""
-        return 0o600 if self.group == "root" else 0o640
 
 
 def files(
@@ -43,9 +39,9 @@ def files(
     configuration as it is; `group`: the agent's.
     """
     wanted = [
-        Wanted(CONFIG, agent_toml(settings), group),
-        *(Wanted(_PEMS / f"{key}.pem", text, group) for key, text in pems.items()),
-        Wanted(PurePosixPath("etc/hostname"), f"{settings.name}\n"),
+        Wanted(CONFIG, agent_toml(settings), 0o640, group),
+        *(Wanted(_PEMS / f"{key}.pem", text, 0o640, group) for key, text in pems.items()),
+        Wanted(PurePosixPath("etc/hostname"), f"{settings.name}\n", 0o644),
     ]
     if settings.ssh_key:
         keys = PurePosixPath("root/.ssh/authorized_keys")

@@ -1,5 +1,6 @@
 """What is secret in `bigred.toml`, and the file without it. Pure."""
 
+import copy
 import json
 import re
 import tomllib
@@ -15,7 +16,7 @@ Table = Mapping[str, Any]
 
 def completed(told: Table, kept: Table) -> tuple[dict[str, Any], list[str]]:
     """Give what the card tells with what the box keeps in place of KEPT, and what is missing."""
-    whole = {key: dict(value) if isinstance(value, dict) else value for key, value in told.items()}
+    whole = copy.deepcopy(dict(told))
     missing = []
     for table, key in PLACES:
         here = whole.get(table)
@@ -77,7 +78,7 @@ def _value(value: object) -> str:
 
 
 def _blanked(told: Table) -> dict[str, Any]:
-    blanked = {key: dict(val) if isinstance(val, dict) else val for key, val in told.items()}
+    blanked = copy.deepcopy(dict(told))
     for table, key in PLACES:
         if blanked.get(table, {}).get(key):
             blanked[table][key] = KEPT

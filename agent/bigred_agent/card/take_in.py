@@ -150,8 +150,7 @@ def _put(root: Path, wanted: Wanted) -> None:
         file.parent.mkdir(parents=True)
         # Whatever the umask: the agent comes by here as another user.
         file.parent.chmod(0o755 if wanted.path.parts[0] == "etc" else 0o700)
-    mode = wanted.mode if wanted.path.name != "hostname" else 0o644
-    safe.write(file, wanted.content, mode)
+    safe.write(file, wanted.content, wanted.mode)
     if wanted.group != "root" and os.geteuid() == 0 and root == Path("/"):
         shutil.chown(file, group=wanted.group)
 

@@ -1,6 +1,6 @@
 """What the gates look at, gathered from the journal and a look at the fleet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,6 +10,21 @@ from bigred_server.journal import deployments, releases
 from bigred_server.rollout.fleet import Fleet, FleetLook
 from bigred_server.rollout.view import is_serving
 from bigred_server.settings import AppSettings
+
+
+async def journaled(db: AsyncConnection, app: str) -> GateState:
+    """Gather what the journal knows of an app, whoever deploys it."""
+    known = await releases.of_app(db, app)
+    running = await deployments.running(db, app)
+    version = next((r.version for r in known if running and r.digest == running.digest), "")
+    return GateState(
+        app=app,
+        releases=known,
+        running=running.phase if running else None,
+        running_version=version,
+        running_who=running.who if running else "",
+        mends=running.mends if running else None,
+    )
 
 
 class Seen(Protocol):
@@ -44,16 +59,8 @@ class FleetSeen:
 
     async def state(self, db: AsyncConnection) -> GateState:
         """Gather what is known of the app."""
-        known = await releases.of_app(db, self.name)
-        running = await deployments.running(db, self.name)
-        version = next((r.version for r in known if running and r.digest == running.digest), "")
-        return GateState(
-            app=self.name,
-            releases=known,
-            running=running.phase if running else None,
-            running_version=version,
-            running_who=running.who if running else "",
-            mends=running.mends if running else None,
+        return replace(
+            await journaled(db, self.name),
             healthy=sum(is_serving(node) for node in self.fleet.nodes.values()),
             total=len(self.app.nodes),
             min_healthy=self.app.policy().min_healthy,

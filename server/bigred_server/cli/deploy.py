@@ -18,7 +18,7 @@ from bigred_server.cli.options import (
     settings_of,
 )
 from bigred_server.daemon import release_store
-from bigred_server.jenkins.sight import jobs_of, start
+from bigred_server.jenkins.sight import sight_of, start
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.rollout import wishes
@@ -57,8 +57,5 @@ async def _deploy(settings: Settings, app: str, version: str | None, *, wait: bo
 async def _begin(settings: Settings, db: Database, app: str, version: str | None) -> Record:
     if app not in settings.jobs:
         return await wishes.deploy(db, release_store(settings.server), app, version, person())
-    sight = jobs_of(settings)[app]
-    try:
+    async with sight_of(settings, app) as sight:
         return await start(db, sight, version, person())
-    finally:
-        await sight.job.close()

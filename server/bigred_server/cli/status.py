@@ -20,11 +20,12 @@ from bigred_server.cli.options import (
 )
 from bigred_server.daemon import release_store
 from bigred_server.fleet import RealFleet
-from bigred_server.jenkins.sight import jobs_of
+from bigred_server.jenkins.sight import sight_of
 from bigred_server.journal import builds, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.pipeline.build import UNDER_WAY, WAITING, Build, told
 from bigred_server.rollout import testimony
+from bigred_server.rollout.look import Looks
 from bigred_server.rollout.recognition import by_digest, recognised
 from bigred_server.settings import Settings
 from bigred_server.status import app_state, changes_text
@@ -64,33 +65,30 @@ async def _states(settings: Settings, names: list[str]) -> tuple[list[Standing],
 
 
 async def _state(settings: Settings, db: Database, name: str) -> Standing:
-    if name in settings.jobs:
-        return await _job_state(settings, db, name)
+    look = _job_look if name in settings.jobs else _fleet_look
+    nodes, told = await look(settings, name)
+    async with db.read() as connection:
+        known = await releases.of_app(connection, name)
+        last = next(iter(await deployments.newest(connection, name, 1)), None)
+        under_way = await builds.of_app(connection, name, WAITING | UNDER_WAY)
+    looks = recognised(nodes, by_digest(known))
+    return app_state(name, last, known, looks, None), told, under_way
+
+
+async def _fleet_look(settings: Settings, name: str) -> tuple[Looks, str]:
     async with client() as http:
         fleet = RealFleet(settings, name, release_store(settings.server), http, Hosts())
         try:
             look = await fleet.look(deep=True)
         finally:
             await fleet.close()
-    async with db.read() as connection:
-        known = await releases.of_app(connection, name)
-        last = next(iter(await deployments.newest(connection, name, 1)), None)
-        under_way = await builds.of_app(connection, name, WAITING | UNDER_WAY)
-    looks = recognised(look.nodes, by_digest(known))
-    return app_state(name, last, known, looks, None), look.trouble, under_way
+    return look.nodes, look.trouble
 
 
-async def _job_state(settings: Settings, db: Database, name: str) -> Standing:
-    sight = jobs_of(settings)[name]
-    try:
+async def _job_look(settings: Settings, name: str) -> tuple[Looks, str]:
+    async with sight_of(settings, name) as sight:
         seen = await sight.look()
-    finally:
-        await sight.job.close()
-    async with db.read() as connection:
-        known = await releases.of_app(connection, name)
-        last = next(iter(await deployments.newest(connection, name, 1)), None)
-    told = f"the next is {seen.run.version} of {sight.job.url}" if seen.run else seen.hindrance
-    return app_state(name, last, known, {}, None), told, []
+    return {}, f"the next is {seen.run.version} of {sight.job.url}" if seen.run else seen.hindrance
 
 
 def _print(state: AppState, notes: list[str]) -> None:

@@ -28,7 +28,7 @@ from bigred_server.fleet import managers_of
 from bigred_server.haproxy import configfile
 from bigred_server.haproxy.backend import Backend, BackendLook
 from bigred_server.haproxy.survey import Survey, is_local, survey
-from bigred_server.jenkins.sight import jobs_of
+from bigred_server.jenkins.sight import sight_of
 from bigred_server.judge.policy import Mode
 from bigred_server.settings import AppSettings, NodeSettings, ReachBy, Settings
 from bigred_server.tomcat.probe import client
@@ -56,9 +56,10 @@ async def examine(settings: Settings, known: Mapping[str, Known]) -> list[Findin
         for name, told in known.items():
             if name in settings.fleets:
                 findings += await _app(http, name, settings, told)
-    for name, sight in jobs_of(settings).items():
-        if name in known:
-            findings += await jenkins.look(sight)
+    for name in known:
+        if name in settings.jobs:
+            async with sight_of(settings, name) as sight:
+                findings += await jenkins.look(sight)
     if judged:
         findings += haproxy_log.wanted("server", log_at)
         backends = [app.haproxy.backend for app in judged]

@@ -8,13 +8,10 @@ _CODE = "jenkins"
 
 
 async def look(sight: JobSight) -> list[Finding]:
-    """Look at the job of an app, and at the file of its token; let go of it."""
+    """Look at the job of an app, and at the file of its token."""
     where = f"{sight.name}, job {sight.job.name} of Jenkins"
     findings = [site.secret(where, sight.settings.jenkins.token_file)]
-    try:
-        seen = await sight.look()
-    finally:
-        await sight.job.close()
+    seen = await sight.look()
     if seen.run is None:
         mend = "mend it first: a press would be refused"
         return [*findings, Finding(_CODE, Level.BAD, where, seen.hindrance, mend)]

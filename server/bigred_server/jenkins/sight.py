@@ -1,17 +1,19 @@
 """What the gates see of an app that Jenkins deploys: its job, and the next run of it."""
 
+import contextlib
 import hashlib
 import time
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.arming.gates import GateState
+from bigred_server.arming.sight import journaled
 from bigred_server.errors import DeploymentError, JenkinsError
 from bigred_server.jenkins import answers
 from bigred_server.jenkins.call import JenkinsCall
 from bigred_server.jenkins.job import Job
-from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.release import Release, Stage
@@ -64,18 +66,8 @@ class JobSeen:
 
     async def state(self, db: AsyncConnection) -> GateState:
         """Gather what is known of the app."""
-        known = await releases.of_app(db, self.name)
-        running = await deployments.running(db, self.name)
-        told = next((r.version for r in known if running and r.digest == running.digest), "")
-        return GateState(
-            app=self.name,
-            releases=known,
-            run=self.run,
-            hindrance=self.hindrance,
-            running=running.phase if running else None,
-            running_version=told,
-            running_who=running.who if running else "",
-        )
+        state = await journaled(db, self.name)
+        return replace(state, run=self.run, hindrance=self.hindrance)
 
 
 @dataclass(frozen=True)
@@ -121,3 +113,13 @@ def jobs_of(settings: Settings) -> dict[str, JobSight]:
         name: JobSight(name, app, Job(JenkinsCall(app.jenkins)))
         for name, app in settings.jobs.items()
     }
+
+
+@contextlib.asynccontextmanager
+async def sight_of(settings: Settings, name: str) -> AsyncIterator[JobSight]:
+    """Give the sight of one app that Jenkins deploys, for one look from a terminal."""
+    sight = jobs_of(settings)[name]
+    try:
+        yield sight
+    finally:
+        await sight.job.close()
