@@ -3,24 +3,28 @@
 import base64
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any  # messages are JSON
 
 from tests.support import hearing
-from tests.support.ear import Ear
+from tests.support.ear import Ear, ear
 from tests.support.guest import Guest, Running, guest
 from tests.support.hearing import Found
+from tests.support.house import House, house
 
 from bigred_agent.card.plan import VOICES
+from bigred_broker.messages import Phase
 from bigred_server.demo import config
+from bigred_server.demo.site import Site
 
 # QEMU's user network: the machine that it runs on.
 OUTSIDE = "10.0.2.2"
 ONLINE_S = 420.0
 ANSWER_S = 60.0
+DEPLOYED_S = 300.0
 SPOKEN_S = 90.0
 # What is alike to this degree is the same sentence: another of the same voice is so to a half.
 ALIKE = 0.8
@@ -96,6 +100,51 @@ class Box:
         self.ear.until(lambda: bool(found()), ANSWER_S, f"the box tells {kind}")
         return found()[0]
 
+    def has_its_button(self) -> None:
+        """Wait until it says that its button is connected."""
+        self.ear.until(
+            lambda: (self.tell("state") or {}).get("button_connected") is True,
+            ANSWER_S,
+            "the button",
+        )
+
+    def app(self) -> dict[str, Any]:
+        """Give how the app stands that it fires."""
+        state: dict[str, Any] = self.ear.last(f"bigred/app/{config.APP}/state") or {}
+        return state
+
+    def until_phase(self, phase: Phase, deployment: str) -> None:
+        """Wait until a deployment stands there."""
+        self.ear.until(
+            lambda: (self.app().get("phase"), self.app().get("deployment")) == (phase, deployment),
+            DEPLOYED_S,
+            f"the deployment is {phase}",
+        )
+
+    def arm(self, place: House, version: str) -> dict[str, Any]:
+        """Hand a release in, and lift the lid when it waits; give the answer."""
+        place.submit(version)
+        self.ear.until(lambda: bool(self.app().get("candidate")), ANSWER_S, "the candidate")
+        return self._answered(self.guest.button.open_lid)
+
+    def push(self) -> dict[str, Any]:
+        """Push the knob and let it go; give the answer."""
+
+        def down_and_up() -> None:
+            self.guest.button.press()
+            self.guest.button.told_at_s()
+            self.guest.button.release()
+
+        return self._answered(down_and_up)
+
+    def _answered(self, do: Callable[[], object]) -> dict[str, Any]:
+        replies = f"bigred/box/{self.name}/reply"
+        before = len(self.ear.of(replies))
+        do()
+        self.ear.until(lambda: len(self.ear.of(replies)) > before, ANSWER_S, "an answer")
+        answer: dict[str, Any] = self.ear.of(replies)[before].body
+        return answer
+
     def events(self) -> int:
         """Count what it told of happening."""
         return len(self.ear.of(f"bigred/box/{self.name}/event"))
@@ -165,6 +214,16 @@ def card(port: int, host: str = OUTSIDE, name: str = config.BOX) -> str:
         f'name = "{name}"\n[broker]\nhost = "{host}"\nport = {port}\n'
         'username = "demo"\npassword = "of the broker"\n'
     )
+
+
+@contextlib.contextmanager
+def at_home(built: Path, folder: Path, machine: str, nodes: int) -> Iterator[tuple[House, Box]]:
+    """Have a house with its Tomcats, and a box, switched off, whose card names its broker."""
+    with house(nodes, Site()) as place:
+        port = place.stage.broker.port
+        with ear(port) as heard, boxed(built, folder, machine, heard) as box:
+            box.guest.write("bigred.toml", card(port))
+            yield place, box
 
 
 @contextlib.contextmanager

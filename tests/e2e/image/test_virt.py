@@ -8,25 +8,21 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.support.boxed import ANSWER_S, Box, boxed, card
-from tests.support.ear import ear
+from tests.support.boxed import ANSWER_S, Box, at_home
 from tests.support.hearing import Listener, words_of
-from tests.support.house import House, house
+from tests.support.house import House
 
 from bigred_agent.card.settings import KEPT
 from bigred_broker.messages import Phase
 from bigred_image import board
 from bigred_server.demo.crowd import Crowd, Orders, shopping
-from bigred_server.demo.site import Site
 
 pytestmark = pytest.mark.timeout(900)
 
 RATE = 50.0
-DEPLOYED_S = 300.0
 RED, GREEN, BLUE = 17, 27, 22
 BAR = (5, 6, 13, 19, 26)
 TOGGLES = 20
@@ -35,9 +31,19 @@ LATE_MS = 150
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[House]:
-    with house(3, Site()) as place:
-        yield place
+def home(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Box]]:
+    with at_home(built, tmp_path_factory.mktemp("virt") / "box", board.VIRT, 3) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def place(home: tuple[House, Box]) -> House:
+    return home[0]
+
+
+@pytest.fixture(scope="module")
+def box(home: tuple[House, Box]) -> Box:
+    return home[1]
 
 
 @pytest.fixture(scope="module")
@@ -46,56 +52,8 @@ def crowd(place: House) -> Iterator[Crowd]:
         yield crowd
 
 
-@pytest.fixture(scope="module")
-def box(built: Path, place: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    folder = tmp_path_factory.mktemp("virt") / "box"
-    with ExitStack() as stack:
-        heard = stack.enter_context(ear(place.stage.broker.port))
-        box = stack.enter_context(boxed(built, folder, board.VIRT, heard))
-        box.guest.write("bigred.toml", card(place.stage.broker.port))
-        yield box
-
-
 def figure(text: str) -> None:
     sys.stderr.write(f"\n  {text}\n")
-
-
-def app_state(box: Box) -> dict[str, object]:
-    state: dict[str, object] = box.ear.last("bigred/app/shop/state") or {}
-    return state
-
-
-def until_phase(box: Box, phase: Phase, deployment: str = "") -> None:
-    box.ear.until(
-        lambda: (
-            app_state(box).get("phase") == phase
-            and deployment in ("", app_state(box).get("deployment"))
-        ),
-        DEPLOYED_S,
-        f"the deployment is {phase}",
-    )
-
-
-def lift(box: Box) -> dict[str, object]:
-    """Lift the lid; give the answer."""
-    replies = f"bigred/box/{box.name}/reply"
-    before = len(box.ear.of(replies))
-    box.guest.button.open_lid()
-    box.ear.until(lambda: len(box.ear.of(replies)) > before, ANSWER_S, "an answer to the lid")
-    answer: dict[str, object] = box.ear.of(replies)[before].body
-    return answer
-
-
-def push(box: Box) -> dict[str, object]:
-    """Push the knob and let it go; give the answer."""
-    replies = f"bigred/box/{box.name}/reply"
-    before = len(box.ear.of(replies))
-    box.guest.button.press()
-    box.guest.button.told_at_s()
-    box.guest.button.release()
-    box.ear.until(lambda: len(box.ear.of(replies)) > before, ANSWER_S, "an answer to the push")
-    answer: dict[str, object] = box.ear.of(replies)[before].body
-    return answer
 
 
 def test_a_box_that_is_switched_on_is_there_with_its_button(box: Box) -> None:
@@ -103,9 +61,7 @@ def test_a_box_that_is_switched_on_is_there_with_its_button(box: Box) -> None:
     box.switch_on()
     box.live.cable.plug()
     figure(f"boot to ready: {box.online() - begun_s:.0f} s")
-    box.ear.until(
-        lambda: (box.tell("state") or {}).get("button_connected") is True, ANSWER_S, "the button"
-    )
+    box.has_its_button()
     assert box.tell("info")["button"] == "Dream Cheeky Big Red Button"
     box.live.wait_for_ssh()
 
@@ -124,9 +80,7 @@ def test_nothing_is_to_be_mended_and_no_unit_has_failed(box: Box) -> None:
     )
     assert "All is well." in whole, whole
     box.online(since)
-    box.ear.until(
-        lambda: (box.tell("state") or {}).get("button_connected") is True, ANSWER_S, "the button"
-    )
+    box.has_its_button()
 
 
 def test_nobody_can_enter_and_nothing_is_written_for_ever(box: Box) -> None:
@@ -141,19 +95,17 @@ def test_nobody_can_enter_and_nothing_is_written_for_ever(box: Box) -> None:
 def test_lid_and_push_roll_three_tomcats_and_no_request_is_lost(
     box: Box, place: House, crowd: Crowd
 ) -> None:
-    place.submit("1.1.0")
-    box.ear.until(lambda: bool(app_state(box).get("candidate")), ANSWER_S, "the candidate")
     before = crowd.counts()
-    armed = lift(box)
-    assert (armed["answer"], armed["release"]["version"]) == ("armed", "1.1.0")  # type: ignore[index]
-    armed_is = f"System is armed! Shop 1.1.0 by {armed['release']['author']}, to three servers."  # type: ignore[index]
+    armed = box.arm(place, "1.1.0")
+    assert (armed["answer"], armed["release"]["version"]) == ("armed", "1.1.0")
+    armed_is = f"System is armed! Shop 1.1.0 by {armed['release']['author']}, to three servers."
     box.hears(armed_is)
     box.ear.until(lambda: any(box.high(RED, GREEN, BLUE)), ANSWER_S, "a light")
-    fired = push(box)
+    fired = box.push()
     assert fired["answer"] == "accepted"
     box.hears("Firing missiles!")
     box.guest.button.close_lid()
-    until_phase(box, Phase.SUCCEEDED, str(fired["deployment"]))
+    box.until_phase(Phase.SUCCEEDED, fired["deployment"])
     after = crowd.counts()
     figure(f"{after.requests - before.requests} requests, {after.failed - before.failed} failed")
     assert after.failed == before.failed
@@ -222,16 +174,14 @@ def test_all_that_was_heard_is_understood(box: Box) -> None:
 def test_a_power_cut_in_a_deployment_harms_nothing_and_the_box_comes_back(
     box: Box, place: House, crowd: Crowd
 ) -> None:
-    place.submit("1.2.0")
-    box.ear.until(lambda: bool(app_state(box).get("candidate")), ANSWER_S, "the candidate")
     before = crowd.counts()
-    assert lift(box)["answer"] == "armed"
-    fired = push(box)
-    until_phase(box, Phase.CANARY, str(fired["deployment"]))
+    assert box.arm(place, "1.2.0")["answer"] == "armed"
+    fired = box.push()
+    box.until_phase(Phase.CANARY, fired["deployment"])
     since = box.statuses()
     box.live.cut()
     box.cut()
-    until_phase(box, Phase.SUCCEEDED, str(fired["deployment"]))
+    box.until_phase(Phase.SUCCEEDED, fired["deployment"])
     assert crowd.counts().failed == before.failed
     assert KEPT in box.guest.read("bigred.toml")
     assert "of the broker" not in box.guest.read("bigred.toml")
@@ -242,6 +192,4 @@ def test_a_power_cut_in_a_deployment_harms_nothing_and_the_box_comes_back(
     box.ear.until(
         lambda: (box.tell("state") or {}).get("lid") == "closed", ANSWER_S, "the lid as it is"
     )
-    place.submit("1.3.0")
-    box.ear.until(lambda: bool(app_state(box).get("candidate")), ANSWER_S, "the candidate")
-    assert lift(box)["answer"] == "armed"
+    assert box.arm(place, "1.3.0")["answer"] == "armed"
