@@ -295,6 +295,15 @@ def test_a_press_without_arming_is_told_to_lift_the_lid(box: Story) -> None:
     assert box.kinds == []
 
 
+def test_letting_go_of_a_press_that_was_not_sent_is_not_sent_either(box: Story) -> None:
+    assert box.hand("press").hand("release").kinds == []
+
+
+def test_letting_go_after_the_server_was_away_is_not_sent(box: Story) -> None:
+    box.armed().hand("press").happens(ServerIs(Status.OFFLINE)).happens(ServerIs(Status.ONLINE))
+    assert box.hand("release").kinds == []
+
+
 def test_a_hold_without_a_deployment_is_not_sent(box: Story) -> None:
     assert box.armed().hand("hold").kinds == []
 

@@ -29,7 +29,7 @@ def handle(state: State, event: ButtonEvent, now_s: float, policy: Policy) -> Ou
         case EventType.HOLD:
             return _send(state, event) if state.is_deploying else (state, ())
         case EventType.RELEASE:
-            return _send(state, event)
+            return _release(state, event)
         case EventType.BUTTON_LOST:
             return _lost(state, event, Phrase.BUTTON_LOST if was_there else Phrase.BUTTON_MISSING)
         case EventType.BUTTON_FOUND:
@@ -67,11 +67,21 @@ def _press(state: State, event: ButtonEvent, now_s: float, policy: Policy) -> Ou
         return state, ()
     waiting = Waiting(event.kind, event.id, now_s, arming)
     carried = arming.id if arming else None
-    return _send(replace(state, arming=None, waiting=waiting), event, carried)
+    state = replace(state, arming=None, waiting=waiting, press_told=True)
+    return _send(state, event, carried)
+
+
+def _release(state: State, event: ButtonEvent) -> Outcome:
+    # Nobody is told that a button was let go of whose press was not told.
+    if not state.press_told:
+        return state, ()
+    return _send(replace(state, press_told=False), event)
 
 
 def _lost(state: State, event: ButtonEvent, phrase: Phrase) -> Outcome:
-    state = replace(state, arming=None, waiting=None, countdown=None, button_missed=True)
+    state = replace(
+        state, arming=None, waiting=None, countdown=None, button_missed=True, press_told=False
+    )
     state, deeds = _send(state, event)
     return state, (*deeds, Say(phrase))
 

@@ -54,4 +54,5 @@ def _cut_off(state: State) -> Outcome:
         deeds.append(Say(Phrase.DISARMED_LOST))
     elif state.waiting is not None:
         deeds.append(Say(Phrase.NOBODY_ANSWERED))
-    return replace(state, arming=None, waiting=None, countdown=None), tuple(deeds)
+    state = replace(state, arming=None, waiting=None, countdown=None, press_told=False)
+    return state, tuple(deeds)

@@ -109,6 +109,8 @@ class State:
     button_missed: bool = False
     lid: Lid = Lid.UNKNOWN
     seq: int = 0
+    # Whether the last press was published, and not yet that it was let go.
+    press_told: bool = False
     waiting: Waiting | None = None
     arming: Arming | None = None
     accepted: Accepted | None = None
