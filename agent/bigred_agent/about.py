@@ -20,7 +20,7 @@ def info(
     capabilities: tuple[str, ...],
     findings: Sequence[Finding] | None = None,
 ) -> BoxInfo:
-    """Describe this box; of what the doctor found when it started, what is to be mended."""
+    """Describe this box; of what the doctor found, what is to be mended (None: it did not look)."""
     ill = None
     if findings is not None:
         ill = tuple(

@@ -8,13 +8,14 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import structlog
 
 from bigred_agent.buttons.reading import ButtonEvent
 from bigred_agent.buttons.watch import Watch
+from bigred_agent.doctor.checkup import Checkup
 from bigred_agent.errors import PackError
 from bigred_agent.lights.player import Player
 from bigred_agent.machine import light
@@ -47,7 +48,10 @@ EVENT_EXPIRY_S = 5
 
 @dataclass
 class Box:
-    """One box with all its parts. `run` it until cancelled."""
+    """One box with all its parts. `run` it until cancelled.
+
+    `describe` tells what it is at the moment; `checkup` is None where the doctor did not look.
+    """
 
     name: str
     topics: Topics
@@ -57,23 +61,25 @@ class Box:
     speaker: Speaker
     pack: Pack
     policy: Policy
-    info: BoxInfo
+    describe: Callable[[], BoxInfo]
+    checkup: Checkup | None = None
     boot: str = field(default_factory=lambda: uuid.uuid4().hex)
     _state: State = field(init=False)
     _events: asyncio.Queue[ButtonEvent] = field(default_factory=asyncio.Queue)
+    # Whether the button and a voice were there when it last described itself.
+    _described: tuple[bool, bool] | None = None
 
     def __post_init__(self) -> None:
         self._state = State(self.name, reach_since_s=time.monotonic())
         self._ear = Ear(self.topics, self.name)
-        self.speaker.changed = self._tell_state
+        self.speaker.changed = self._tell
 
     async def run(self) -> None:
         """Run all parts until cancelled; on the way out each puts its own things in order."""
         loop = asyncio.get_running_loop()
         # Set here, because only now there is a loop to hand events to.
         self.watch.tell = lambda event: _hand_over(loop, self._events, event)
-        self.link.keep(self.topics.box(self.name, "info"), encode(self.info))
-        self._tell_state()
+        self._tell()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.link.run())
             tasks.create_task(self.player.run())
@@ -119,6 +125,7 @@ class Box:
 
     def _tell(self) -> None:
         self._show()
+        self._tell_info()
         self._tell_state()
 
     def _do(self, deed: Deed) -> None:
@@ -161,6 +168,18 @@ class Box:
             except PackError as error:
                 log.warning("the phrase pack stays as it is", reason=str(error))
         log.info("configured", muted=self.speaker.muted, pack=wanted.pack)
+
+    def _tell_info(self) -> None:
+        """Keep the retained info true: what was missing at the start may have come since."""
+        button, voice = bool(self._state.button), self.speaker.engine is not None
+        if (button, voice) == self._described:
+            return
+        self._described = (button, voice)
+        if self.checkup is not None and button:
+            self.checkup.button_is_there()
+        if self.checkup is not None and voice:
+            self.checkup.voice_is_there()
+        self.link.keep(self.topics.box(self.name, "info"), encode(self.describe()))
 
     def _tell_state(self) -> None:
         """Keep the retained state true; the link sends it only when it differs."""

@@ -3,18 +3,18 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 
 import structlog
 
-from bigred_agent import about
+from bigred_agent import about, supervisor
 from bigred_agent.box import Box
 from bigred_agent.buttons import keyboard, socket
 from bigred_agent.buttons.edges import Timing
 from bigred_agent.buttons.reading import Button
 from bigred_agent.buttons.simulated import SimulatedButton
 from bigred_agent.buttons.watch import Watch
-from bigred_agent.doctor.finding import Finding
+from bigred_agent.doctor.checkup import Checkup
 from bigred_agent.errors import LightsError, UsbMissingError
 from bigred_agent.lights.lamp import Lamp, NoLamp
 from bigred_agent.lights.player import Player
@@ -22,10 +22,11 @@ from bigred_agent.machine.state import Policy
 from bigred_agent.phrases import pack as packs
 from bigred_agent.settings import AgentSettings, ButtonSettings, LightsSettings, VoiceSettings
 from bigred_agent.voice.engine import Sound
-from bigred_agent.voice.engines import engines
+from bigred_agent.voice.engines import Voices
 from bigred_agent.voice.speaker import Speaker
 from bigred_agent.wire import subscriptions
 from bigred_broker.link import Link
+from bigred_broker.messages import BoxInfo
 from bigred_broker.topics import Topics
 
 log = structlog.get_logger(__name__)
@@ -36,21 +37,22 @@ NO_PYUSB = "the USB button needs the Python package pyusb; install bigred with i
 async def run(
     settings: AgentSettings,
     hint: Callable[[str], None],
-    findings: Sequence[Finding] | None = None,
+    checkup: Checkup | None = None,
 ) -> None:
     """Run the box until SIGINT, SIGTERM or the key q. `hint` shows help to a person.
 
-    `findings`: what the doctor found at the start, None where it did not look.
+    `checkup`: what the doctor found at the start, None where it did not look.
 
     Raises AgentError when the box can't even start.
     """
     button = make_button(settings.button)
-    box = make_box(settings, button, findings)
+    box = make_box(settings, button, checkup)
     running = asyncio.ensure_future(box.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, running.cancel)
     async with _simulation(settings.button, button, running.cancel, hint):
+        supervisor.tell_ready()
         with contextlib.suppress(asyncio.CancelledError):
             await running
     log.info("the box ends", box=settings.box.name)
@@ -88,12 +90,11 @@ def make_lamp(settings: LightsSettings) -> Lamp:
 def make_speaker(settings: VoiceSettings) -> Speaker:
     """Give the voice, silent if need be."""
     sound = Sound(settings.voice, settings.rate, settings.volume)
-    return Speaker(engines(settings.engine, sound), muted=settings.muted)
+    voices = Voices(settings.engine, sound, settings.card)
+    return Speaker(voices.look() or (), muted=settings.muted, look=voices.look)
 
 
-def make_box(
-    settings: AgentSettings, button: Button, findings: Sequence[Finding] | None = None
-) -> Box:
+def make_box(settings: AgentSettings, button: Button, checkup: Checkup | None = None) -> Box:
     """Put all parts together. Needs a running loop."""
     name = settings.box.name
     topics = Topics(settings.broker.prefix)
@@ -101,6 +102,11 @@ def make_box(
     lamp = make_lamp(settings.lights)
     pack = packs.load(settings.voice.pack)
     timing = Timing(settings.button.refractory_ms / 1000, settings.button.hold_s)
+
+    def describe() -> BoxInfo:
+        findings = None if checkup is None else checkup.findings
+        return about.info(button.name, pack.language, _capabilities(lamp, speaker), findings)
+
     log.info("the box starts", box=name, broker=f"{settings.broker.host}:{settings.broker.port}")
     return Box(
         name=name,
@@ -116,7 +122,8 @@ def make_box(
             settle_s=settings.box.settle_s,
             identify_s=settings.box.identify_s,
         ),
-        info=about.info(button.name, pack.language, _capabilities(lamp, speaker), findings),
+        describe=describe,
+        checkup=checkup,
     )
 
 

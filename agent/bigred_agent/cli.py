@@ -47,7 +47,7 @@ def _config_option(command: click.decorators.FC) -> click.decorators.FC:
     "--findings",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="What `doctor --save` found, to be told in the box's info.",
+    help="Let the doctor look first; what it finds is in the box's info, and in this file.",
 )
 @click.option("--log", "style", type=click.Choice(["console", "json"]), help="How to log.")
 def run(
@@ -63,6 +63,7 @@ def run(
     """Run the box until it is stopped."""
     from bigred_agent import build
     from bigred_agent.doctor import report
+    from bigred_agent.doctor.checkup import Checkup
     from bigred_agent.errors import AgentError
     from bigred_agent.flags import Flags, applied
     from bigred_broker import logs
@@ -74,7 +75,10 @@ def run(
         _fail(str(error))
     logs.configure(settings.log.style, settings.log.level)
     try:
-        asyncio.run(build.run(settings, click.echo, report.load(findings) if findings else None))
+        checkup = Checkup(report.hardware(settings), findings) if findings else None
+        asyncio.run(build.run(settings, click.echo, checkup))
+    except OSError as error:
+        _fail(f"{findings} can't be written: {error}")
     except AgentError as error:
         _fail(str(error))
 
@@ -82,24 +86,12 @@ def run(
 @main.command()
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option(
-    "--save",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Look at the hardware alone, and save the findings; the exit code is 0.",
-)
-def doctor(config: Path | None, as_json: bool, save: Path | None) -> None:
+def doctor(config: Path | None, as_json: bool) -> None:
     """Look for what is wrong with this box, and say how it is mended."""
-    from bigred_agent.doctor import report
+    from bigred_agent.doctor import record, report
 
-    settings = _settings(config)
-    if save is not None:
-        findings = report.hardware(settings)
-        save.write_text(report.as_json(findings), encoding="utf-8")
-        click.echo(report.as_text(findings))
-        return
-    findings = report.examine(settings)
-    click.echo(report.as_json(findings) if as_json else report.as_text(findings))
+    findings = report.examine(_settings(config))
+    click.echo(record.as_json(findings) if as_json else report.as_text(findings))
     if not all(finding.is_well for finding in findings):
         sys.exit(1)
 

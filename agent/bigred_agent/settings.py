@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bigred_agent.lights.patterns import DEFAULT_PATTERNS, Colour, Pattern, Patterns, alike
 from bigred_agent.phrases import pack
+from bigred_agent.voice import sound_card
 from bigred_agent.voice.engines import Choice
 from bigred_broker.logs import LogFormat
 from bigred_broker.settings import BrokerSettings, Section
@@ -90,6 +91,7 @@ class VoiceSettings(Section):
     voice: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$")] = "en"
     rate: Annotated[int, Field(ge=80, le=450)] = 160
     volume: Annotated[float, Field(ge=0, le=1)] = 1.0
+    card: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = sound_card.AUTO
     muted: bool = False
 
     @field_validator("pack")

@@ -20,6 +20,7 @@ from bigred_agent.voice.engine import Engine, Sound
 from bigred_agent.voice.espeak_engine import EspeakEngine
 from bigred_agent.voice.once import speak_once
 from bigred_agent.voice.pyttsx3_engine import Pyttsx3Engine
+from bigred_agent.voice.sound_card import Chosen
 from bigred_agent.voice.speaker import Speaker
 from bigred_broker import program
 
@@ -34,6 +35,7 @@ for last in "$@"; do [ "$last" = "-q" ] || file="$last"; done
 [ -e "$HEARD/broken" ] && { echo "aplay: cannot play" >&2; exit 1; }
 [ -e "$HEARD/hangs" ] && { : > "$HEARD/hanging"; exec sleep 300; }
 n=$(ls "$HEARD" | grep -c wav)
+echo "$ALSA_CARD" > "$HEARD/$n.card"
 cp "$file" "$HEARD/.part" && mv "$HEARD/.part" "$HEARD/$n.wav"
 """
 
@@ -189,9 +191,19 @@ async def test_an_agent_that_ends_while_it_speaks_leaves_nothing_behind(
 def test_the_sound_card_is_seen_by_aplay_and_missed_without(
     heard: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sound_card.complaint() is None
+    assert sound_card.choose() == Chosen("Fake")
     monkeypatch.setenv("PATH", str(heard))
-    assert sound_card.complaint() == sound_card.NO_PLAYER
+    assert sound_card.choose() == Chosen(complaint=sound_card.NO_PLAYER)
+
+
+@pytest.mark.parametrize("make", [Pyttsx3Engine, EspeakEngine])
+async def test_what_plays_is_told_by_which_card(
+    heard: Path, make: Callable[[Sound], Engine]
+) -> None:
+    engine = make(Sound(card="Fake"))
+    await engine.speak("Firing missiles!", PATIENCE_S)
+    await engine.close()
+    assert (heard / "0.card").read_text() == "Fake\n"
 
 
 def _peak(file: Path) -> int:

@@ -16,6 +16,7 @@ from bigred_agent.doctor.finding import Finding
 from bigred_agent.settings import AgentSettings, ButtonSettings, LightsSettings, VoiceSettings
 from bigred_agent.voice import sound_card
 from bigred_agent.voice.engines import Choice
+from bigred_agent.voice.sound_card import Chosen
 from bigred_broker.connection import Connection
 
 
@@ -69,7 +70,7 @@ def test_wrong_flags_are_a_sentence(runner: CliRunner, flags: list[str], sentenc
 def test_say_without_a_sound_card_tells_what_is_missing(
     runner: CliRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sound_card, "complaint", lambda: sound_card.NO_CARD)
+    monkeypatch.setattr(sound_card, "choose", lambda _: Chosen(complaint=sound_card.NO_CARD))
     result = runner.invoke(main, ["say", "hello"])
     assert result.exit_code == 1
     assert "not spoken: there is no sound card" in result.output
@@ -158,7 +159,7 @@ def test_what_is_switched_off_needs_no_mending() -> None:
 
 
 def test_a_missing_sound_card_is_to_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound_card, "complaint", lambda: sound_card.NO_CARD)
+    monkeypatch.setattr(sound_card, "choose", lambda _: Chosen(complaint=sound_card.NO_CARD))
     assert not voice.voice(VoiceSettings())[0].is_well
 
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bigred_agent.errors import VoiceError
-from bigred_agent.voice import sound_card
 from bigred_agent.voice.engine import Sound, deadline_s
 from bigred_agent.voice.engines import Choice, engines
 from bigred_agent.voice.espeak_engine import synthesis
@@ -210,11 +209,6 @@ def test_text_never_stands_in_the_command() -> None:
     assert command[command.index("-a") + 1] == "50"
 
 
-def test_without_a_sound_card_there_is_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound_card, "complaint", lambda: sound_card.NO_CARD)
-    assert engines(Choice.AUTO, Sound()) == ()
-
-
 @pytest.mark.parametrize(
     ("choice", "names"),
     [
@@ -225,7 +219,46 @@ def test_without_a_sound_card_there_is_no_engine(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_the_choice_says_which_engines_are_tried_in_which_order(
-    monkeypatch: pytest.MonkeyPatch, choice: Choice, names: list[str]
+    choice: Choice, names: list[str]
 ) -> None:
-    monkeypatch.setattr(sound_card, "complaint", lambda: None)
     assert [engine.name for engine in engines(choice, Sound())] == names
+
+
+def test_the_chosen_card_is_in_the_environment_of_what_plays() -> None:
+    assert Sound(card="Device").environment["ALSA_CARD"] == "Device"
+    assert "ALSA_CARD" not in Sound().environment
+
+
+async def test_a_sound_card_that_comes_later_is_spoken_by(
+    started: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bigred_agent.voice.speaker.LOOK_S", 0.01)
+    later: list[FakeEngine] = []
+    speaker = started(Speaker([], look=lambda: [later.pop()] if later else None))
+    speaker.say("nobody hears this")
+    assert not speaker.healthy
+    engine = FakeEngine()
+    changed = asyncio.Event()
+    speaker.changed = changed.set
+    later.append(engine)
+    await asyncio.wait_for(changed.wait(), 5)
+    assert speaker.healthy
+    speaker.say("heard")
+    assert await spoken(engine, 1) == ["heard"]
+
+
+async def test_an_engine_that_was_given_up_is_tried_again_with_another_card(
+    started: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bigred_agent.voice.speaker.LOOK_S", 0.01)
+    broken, engine = FakeEngine(failing=True), FakeEngine()
+    later: list[FakeEngine] = []
+    speaker = started(Speaker([broken], look=lambda: [later.pop()] if later else None))
+    for number in range(MOST_FAILURES):
+        speaker.say(str(number))
+    await until(speaker, lambda: speaker.engine is None)
+    later.append(engine)
+    await until(speaker, lambda: speaker.engine is not None)
+    speaker.say("heard")
+    assert await spoken(engine, 1) == ["heard"]
+    assert broken.closed

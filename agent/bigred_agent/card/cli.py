@@ -62,7 +62,7 @@ def status(card: Path, findings: Path | None) -> None:
     """Write bigred-status.txt, and the same to the console."""
     from bigred_agent.card import status as standing
     from bigred_agent.card.report import REPORT, Report
-    from bigred_agent.doctor import report as doctor
+    from bigred_agent.doctor import record
     from bigred_agent.doctor.finding import Finding
     from bigred_agent.doctor.network import network
     from bigred_agent.settings import SYSTEM_FILE, AgentSettings
@@ -80,7 +80,7 @@ def status(card: Path, findings: Path | None) -> None:
             if all(one.is_well for one in reached) or time.monotonic() > until_s:
                 break
             time.sleep(_AGAIN_S)
-        found = [*(doctor.load(findings) if findings else []), *reached]
+        found = [*(record.load(findings) if findings else []), *reached]
     told = standing.text(name, report, found, standing.now())
     click.echo(told)
     try:

@@ -2,6 +2,14 @@
 
 from dataclasses import dataclass
 
+# Subjects. What is looked at of the button, step by step:
+USB_LIBRARY = "USB library"
+PRESENCE = "button"
+PERMISSION = "button permission"
+ANSWER = "button answer"
+BUTTON = (USB_LIBRARY, PRESENCE, PERMISSION, ANSWER)
+SOUND_CARD = "sound card"
+
 
 @dataclass(frozen=True)
 class Finding:

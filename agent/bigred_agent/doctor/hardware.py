@@ -1,7 +1,7 @@
 """The doctor looks at the button and the lights. Run it while the agent does not hold them."""
 
 from bigred_agent.build import make_button
-from bigred_agent.doctor.finding import Finding
+from bigred_agent.doctor.finding import ANSWER, PERMISSION, PRESENCE, USB_LIBRARY, Finding
 from bigred_agent.errors import (
     AgentError,
     ButtonAbsentError,
@@ -13,10 +13,7 @@ from bigred_agent.errors import (
 )
 from bigred_agent.settings import ButtonSettings, LightsSettings
 
-_LIBRARY = "USB library"
-_PRESENCE = "button"
-_PERMISSION = "button permission"
-_ANSWER = "button answer"
+_SIMULATED = "simulated button"
 _READS = 5  # single reads that time out are normal
 
 NO_ANSWER = "plug it into the box itself or a powered hub; it wants 500 mA"
@@ -34,15 +31,15 @@ def button(settings: ButtonSettings) -> list[Finding]:
     try:
         reading = next((level for _ in range(_READS) if (level := found.read())), None)
     except ButtonError as error:
-        return [*_opened(found.name), Finding(_ANSWER, str(error), NO_ANSWER)]
+        return [*_opened(found.name), Finding(ANSWER, str(error), NO_ANSWER)]
     finally:
         found.close()
     if reading is None:
-        return [*_opened(found.name), Finding(_ANSWER, "it does not answer", NO_ANSWER)]
+        return [*_opened(found.name), Finding(ANSWER, "it does not answer", NO_ANSWER)]
     pressed = "pressed" if reading.pressed else "not pressed"
     return [
         *_opened(found.name),
-        Finding(_ANSWER, f"the lid is {reading.lid.value}, the button is {pressed}"),
+        Finding(ANSWER, f"the lid is {reading.lid.value}, the button is {pressed}"),
     ]
 
 
@@ -70,37 +67,37 @@ def lights(settings: LightsSettings) -> Finding:
 def _simulated(settings: ButtonSettings) -> Finding:
     if settings.socket is None:
         if settings.keyboard:
-            return Finding(_PRESENCE, "simulated, by the keyboard")
+            return Finding(_SIMULATED, "set by the keyboard")
         return Finding(
-            _PRESENCE,
-            "simulated, but nothing sets it",
+            _SIMULATED,
+            "nothing sets it",
             "set [button] socket or keyboard, or kind to dream-cheeky",
         )
     if not settings.socket.parent.is_dir():
         return Finding(
-            _PRESENCE,
-            f"simulated, but the folder {settings.socket.parent} does not exist",
+            _SIMULATED,
+            f"the folder {settings.socket.parent} does not exist",
             "make the folder, or choose another [button] socket",
         )
-    return Finding(_PRESENCE, f"simulated, by the socket {settings.socket}")
+    return Finding(_SIMULATED, f"set by the socket {settings.socket}")
 
 
 def _opened(name: str) -> list[Finding]:
     return [
-        Finding(_LIBRARY, "installed"),
-        Finding(_PRESENCE, name),
-        Finding(_PERMISSION, "this user may open it"),
+        Finding(USB_LIBRARY, "installed"),
+        Finding(PRESENCE, name),
+        Finding(PERMISSION, "this user may open it"),
     ]
 
 
 def _closed(error: ButtonError) -> list[Finding]:
     seen, _, mend = str(error).partition("; ")
     mend = mend or "unplug it and plug it in again"
-    library = Finding(_LIBRARY, "installed")
+    library = Finding(USB_LIBRARY, "installed")
     match error:
         case UsbMissingError():
-            return [Finding(_LIBRARY, seen, mend)]
+            return [Finding(USB_LIBRARY, seen, mend)]
         case ButtonForbiddenError():
-            return [library, Finding(_PERMISSION, seen, mend)]
+            return [library, Finding(PERMISSION, seen, mend)]
         case ButtonAbsentError() | ButtonBusyError() | AgentError():
-            return [library, Finding(_PRESENCE, seen, mend)]
+            return [library, Finding(PRESENCE, seen, mend)]

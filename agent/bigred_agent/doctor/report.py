@@ -1,9 +1,7 @@
-"""The doctor's report, for people and for programs."""
+"""The doctor's rounds, and its report for people."""
 
 import asyncio
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from bigred_agent.doctor.finding import Finding
 from bigred_agent.doctor.hardware import button, lights
@@ -22,15 +20,6 @@ def hardware(settings: AgentSettings) -> list[Finding]:
     return [*button(settings.button), lights(settings.lights), *voice(settings.voice)]
 
 
-def load(file: Path) -> list[Finding]:
-    """Read findings that were written as JSON; none where there are none to be read."""
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8"))["findings"]
-        return [Finding(row["subject"], row["seen"], row["mend"]) for row in rows]
-    except (OSError, ValueError, KeyError):
-        return []
-
-
 def as_text(findings: Sequence[Finding]) -> str:
     """Give a line a finding, its mend below it."""
     width = max(len(finding.subject) for finding in findings)
@@ -43,17 +32,3 @@ def as_text(findings: Sequence[Finding]) -> str:
     wrong = sum(not finding.is_well for finding in findings)
     lines.append("All is well." if not wrong else f"To be mended: {wrong}.")
     return "\n".join(lines)
-
-
-def as_json(findings: Sequence[Finding]) -> str:
-    """Give the same for programs."""
-    rows = [
-        {
-            "subject": finding.subject,
-            "ok": finding.is_well,
-            "seen": finding.seen,
-            "mend": finding.mend,
-        }
-        for finding in findings
-    ]
-    return json.dumps({"ok": all(row["ok"] for row in rows), "findings": rows}, indent=2)

@@ -5,7 +5,7 @@ import ctypes.util
 import importlib.util
 import shutil
 
-from bigred_agent.doctor.finding import Finding
+from bigred_agent.doctor.finding import SOUND_CARD, Finding
 from bigred_agent.settings import VoiceSettings
 from bigred_agent.voice import sound_card
 from bigred_agent.voice.engines import Choice
@@ -19,7 +19,7 @@ def voice(settings: VoiceSettings) -> list[Finding]:
     """Look at all the configured voice needs."""
     if settings.engine is Choice.NONE:
         return [Finding("voice", "switched off in the configuration")]
-    findings = [_card()]
+    findings = [_card(settings.card)]
     if settings.engine in (Choice.AUTO, Choice.PYTTSX3):
         findings.append(_pyttsx3())
     if settings.engine in (Choice.AUTO, Choice.ESPEAK):
@@ -27,11 +27,12 @@ def voice(settings: VoiceSettings) -> list[Finding]:
     return findings
 
 
-def _card() -> Finding:
-    if (complaint := sound_card.complaint()) is None:
-        return Finding("sound card", "there is one")
-    seen, _, mend = complaint.partition("; ")
-    return Finding("sound card", seen, f"{mend}; {SILENT}")
+def _card(wanted: str) -> Finding:
+    chosen = sound_card.choose(wanted)
+    if chosen.complaint is None:
+        return Finding(SOUND_CARD, chosen.card or "the default of ALSA")
+    seen, _, mend = chosen.complaint.partition("; ")
+    return Finding(SOUND_CARD, seen, f"{mend}; {SILENT}")
 
 
 def _pyttsx3() -> Finding:

@@ -1,6 +1,7 @@
-"""Which engines a box tries, in which order."""
+"""Which engines a box tries, in which order, by which sound card."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import structlog
@@ -23,14 +24,39 @@ class Choice(StrEnum):
 
 
 def engines(choice: Choice, sound: Sound) -> Sequence[Engine]:
-    """Give the engines; none when there is nothing to be heard from, which is logged once."""
+    """Give the engines in the order in which they are tried."""
     if choice is Choice.NONE:
-        return ()
-    if (complaint := sound_card.complaint()) is not None:
-        log.warning("the box has no voice and goes on without", reason=complaint)
         return ()
     if choice is Choice.PYTTSX3:
         return (Pyttsx3Engine(sound),)
     if choice is Choice.ESPEAK:
         return (EspeakEngine(sound),)
     return (Pyttsx3Engine(sound), EspeakEngine(sound))
+
+
+@dataclass
+class Voices:
+    """Finds the engines for the sound cards there are, anew whenever one came or went.
+
+    `card` is `[voice] card`: sound_card.AUTO, sound_card.ALSA, or a card's id.
+    """
+
+    choice: Choice
+    sound: Sound
+    card: str = sound_card.AUTO
+    _nodes: frozenset[tuple[str, bool]] | None = None
+
+    def look(self) -> Sequence[Engine] | None:
+        """Give the engines, none when nothing could be heard; None while all is as it was."""
+        if self.choice is Choice.NONE:
+            return None
+        nodes = sound_card.nodes()
+        if nodes == self._nodes:
+            return None
+        self._nodes = nodes
+        chosen = sound_card.choose(self.card)
+        if chosen.complaint is not None:
+            log.warning("the box has no voice and goes on without", reason=chosen.complaint)
+            return ()
+        log.info("the box speaks", card=chosen.card or "the default of ALSA")
+        return engines(self.choice, replace(self.sound, card=chosen.card))

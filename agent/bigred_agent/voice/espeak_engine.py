@@ -44,7 +44,12 @@ class EspeakEngine:
     async def _run(self, argv: Sequence[str], text: str) -> None:
         try:
             self._running = await asyncio.create_subprocess_exec(
-                *argv, stdin=PIPE, stdout=DEVNULL, stderr=PIPE, start_new_session=True
+                *argv,
+                stdin=PIPE,
+                stdout=DEVNULL,
+                stderr=PIPE,
+                env=self.sound.environment,
+                start_new_session=True,
             )
         except OSError as error:
             raise VoiceError(f"{argv[0]} can't be started: {error}") from error

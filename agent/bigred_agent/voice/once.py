@@ -18,10 +18,13 @@ async def speak_once(text: str, settings: VoiceSettings) -> None:
     Raises VoiceError when none could.
     """
     text = clean(text) or packs.render(packs.load(settings.pack), Phrase.TEST)
-    sound = Sound(settings.voice, settings.rate, settings.volume)
-    trouble = OFF
-    if settings.engine is not Choice.NONE and (complaint := sound_card.complaint()):
-        raise VoiceError(complaint)
+    if settings.engine is Choice.NONE:
+        raise VoiceError(OFF)
+    chosen = sound_card.choose(settings.card)
+    trouble = chosen.complaint
+    if trouble is not None:
+        raise VoiceError(trouble)
+    sound = Sound(settings.voice, settings.rate, settings.volume, chosen.card)
     for engine in engines(settings.engine, sound):
         try:
             await engine.speak(text, deadline_s(text))

@@ -56,7 +56,7 @@ class Pyttsx3Engine:
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
-            env={**os.environ, "TMPDIR": self._folder.name},
+            env={**sound.environment, "TMPDIR": self._folder.name},
             # Its own group, so that aplay dies with it.
             start_new_session=True,
         )

@@ -1,7 +1,7 @@
 """The voice of the box: takes sentences at once, speaks them in its own time.
 
 Whoever calls `say` never waits. An engine that fails three times in a row is given up for the next
-one; after the last there is silence, and the box goes on.
+one; after the last there is silence, and the box goes on, until other sound cards are there.
 """
 
 import asyncio
@@ -19,19 +19,25 @@ from bigred_agent.voice.waiting import WaitingSentences
 log = structlog.get_logger(__name__)
 
 MOST_FAILURES = 3
+LOOK_S = 3.0
 
 
 @dataclass
 class Speaker:
-    """Run `run()` as a task. `changed` is called when its engine or health changes."""
+    """Run `run()` as a task. `changed` is called when its engine or health changes.
+
+    `look` gives other engines, to begin anew with, or None while those there are will do.
+    """
 
     engines: Sequence[Engine]
     muted: bool = False
+    look: Callable[[], Sequence[Engine] | None] = lambda: None
     changed: Callable[[], None] = lambda: None
     said: str = ""
     count: int = 0
     _at: int = 0
     _failures: int = 0
+    _found: Sequence[Engine] | None = None
     _waiting: WaitingSentences = field(default_factory=WaitingSentences)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -53,7 +59,7 @@ class Speaker:
         self.said = text
         self.count += 1
         log.info("say", text=text, muted=self.muted)
-        if self.muted or self.engine is None:
+        if self.muted:
             return
         if self._waiting.put(text, time.monotonic()):
             log.warning("the voice can't keep up; the oldest sentence is dropped")
@@ -61,15 +67,38 @@ class Speaker:
 
     async def run(self) -> None:
         """Speak until cancelled; then leave no process behind."""
+        following = asyncio.create_task(self._follow())
         try:
             while True:
                 await self._news.wait()
                 self._news.clear()
+                await self._begin_anew()
                 while (text := self._waiting.take(time.monotonic())) is not None:
                     await self._speak(text)
         finally:
-            for engine in self.engines:
-                await engine.close()
+            following.cancel()
+            await self._close()
+
+    async def _follow(self) -> None:
+        """Look for other engines from time to time; a sentence that is being spoken ends first."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            found = await asyncio.to_thread(self.look)
+            if found is not None:
+                self._found = found
+                self._news.set()
+
+    async def _begin_anew(self) -> None:
+        found, self._found = self._found, None
+        if found is None:
+            return
+        await self._close()
+        self.engines, self._at, self._failures = found, 0, 0
+        self.changed()
+
+    async def _close(self) -> None:
+        for engine in self.engines:
+            await engine.close()
 
     async def _speak(self, text: str) -> None:
         """Speak one sentence, by the next engine if it must be."""

@@ -1,0 +1,102 @@
+"""Which sound card a box speaks by."""
+
+from pathlib import Path
+
+import pytest
+
+from bigred_agent.voice import sound_card
+from bigred_agent.voice.engine import Sound
+from bigred_agent.voice.engines import Choice, Voices
+from bigred_agent.voice.sound_card import ALSA, AUTO, Chosen, SoundCard, cards, chosen, nodes
+
+# What `aplay -l` writes on a Raspberry Pi 4 with a USB loudspeaker.
+LISTED = """\
+**** List of PLAYBACK Hardware Devices ****
+card 0: vc4hdmi0 [vc4-hdmi-0], device 0: MAI PCM i2s-hifi-0 [MAI PCM i2s-hifi-0]
+  Subdevices: 1/1
+  Subdevice #0: subdevice #0
+card 1: Headphones [bcm2835 Headphones], device 0: bcm2835 Headphones [bcm2835 Headphones]
+  Subdevices: 8/8
+card 2: Device [USB Audio Device], device 0: USB Audio [USB Audio]
+  Subdevices: 1/1
+card 2: Device [USB Audio Device], device 1: USB Audio [USB Audio #1]
+  Subdevices: 1/1
+"""
+SCREEN = SoundCard("vc4hdmi0", "vc4-hdmi-0", "/sys/devices/platform/soc/fef00700.hdmi/sound/card0")
+OLD_SCREEN = SoundCard("b1", "bcm2835 HDMI 1")
+SOCKET = SoundCard(
+    "Headphones", "bcm2835 Headphones", "/sys/devices/platform/soc/vchiq/sound/card1"
+)
+USB = SoundCard("Device", "USB Audio Device", "/sys/devices/platform/scb/pci/usb1/1-1/sound/card2")
+LOOPBACK = SoundCard("Loopback", "Loopback")
+
+
+def test_each_card_is_listed_once_with_the_way_to_it(tmp_path: Path) -> None:
+    device = tmp_path / "devices" / "usb1" / "sound" / "card2"
+    device.mkdir(parents=True)
+    (tmp_path / "card2").symlink_to(device)
+    there = cards(LISTED, tmp_path)
+    assert [card.id for card in there] == ["vc4hdmi0", "Headphones", "Device"]
+    assert there[2] == SoundCard("Device", "USB Audio Device", str(device))
+
+
+def test_nothing_is_listed_where_there_is_nothing() -> None:
+    assert cards("") == []
+    assert cards("aplay: device_list:274: no soundcards found...") == []
+
+
+@pytest.mark.parametrize(
+    ("there", "card"),
+    [
+        ([SCREEN], SCREEN),
+        ([SCREEN, SOCKET], SOCKET),
+        ([OLD_SCREEN, SOCKET], SOCKET),
+        ([SCREEN, SOCKET, USB], USB),
+        ([LOOPBACK, SCREEN], SCREEN),
+        ([LOOPBACK], LOOPBACK),
+    ],
+)
+def test_a_loudspeaker_comes_before_the_socket_and_the_socket_before_a_screen(
+    there: list[SoundCard], card: SoundCard
+) -> None:
+    assert chosen(there, AUTO) == Chosen(card.id)
+
+
+def test_alsa_may_choose_and_so_may_people() -> None:
+    assert chosen([SCREEN, USB], ALSA) == Chosen("")
+    assert chosen([SCREEN, USB], "vc4hdmi0") == Chosen("vc4hdmi0")
+
+
+def test_a_card_that_is_not_there_is_told_beside_those_that_are() -> None:
+    complaint = chosen([SCREEN, SOCKET], "Device").complaint
+    assert complaint is not None
+    assert "no sound card 'Device' but vc4hdmi0, Headphones" in complaint
+    assert chosen([], "Device") == Chosen(complaint=sound_card.NO_CARD)
+
+
+def test_what_plays_and_may_be_used_is_what_changes(tmp_path: Path) -> None:
+    assert nodes(tmp_path / "none") == frozenset()
+    for name in ("controlC0", "pcmC0D0p", "pcmC0D0c", "timer"):
+        (tmp_path / name).touch()
+    assert nodes(tmp_path) == {("pcmC0D0p", True)}
+
+
+def test_voices_are_looked_for_again_only_when_cards_came_or_went(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there: list[frozenset[tuple[str, bool]]] = [frozenset()]
+    choices = [Chosen(complaint=sound_card.NO_CARD), Chosen("Device")]
+    monkeypatch.setattr(sound_card, "nodes", lambda: there[-1])
+    monkeypatch.setattr(sound_card, "choose", lambda _: choices.pop(0))
+    voices = Voices(Choice.ESPEAK, Sound())
+    assert voices.look() == ()
+    assert voices.look() is None
+    there.append(frozenset({("pcmC0D0p", True)}))
+    found = voices.look()
+    assert found is not None
+    assert [engine.name for engine in found] == ["espeak-ng"]
+    assert voices.look() is None
+
+
+def test_a_box_that_shall_be_silent_looks_for_nothing() -> None:
+    assert Voices(Choice.NONE, Sound()).look() is None
