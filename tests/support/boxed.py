@@ -26,7 +26,7 @@ ONLINE_S = 420.0
 ANSWER_S = 60.0
 DEPLOYED_S = 300.0
 SPOKEN_S = 90.0
-# What is alike to this degree is the same sentence: another of the same voice is so to a half.
+# What is alike to this degree is the same sentence.
 ALIKE = 0.8
 LATELY_S = 60.0
 _LISTEN_S = 1.0

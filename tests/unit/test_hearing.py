@@ -63,6 +63,14 @@ def test_each_sentence_is_understood(wav: Path) -> None:
         assert listener.understand(sound) == words_of(sentence)
 
 
+def test_a_sentence_played_by_another_clock_is_the_same_and_one_of_another_release_is_not() -> None:
+    sentence = said(SENTENCES[0])
+    slower = np.arange(0, len(sentence) - 1, 1 - 200e-6)
+    played = np.interp(slower, np.arange(len(sentence)), sentence)
+    assert hearing.find(sentence, played).alike > 0.9
+    assert hearing.find(said(SENTENCES[0].replace("1.1.0", "1.2.0")), played).alike < 0.8
+
+
 def test_noise_is_no_sentence() -> None:
     noise = np.random.default_rng(2).normal(0, 1000, RATE * 3)
     assert hearing.find(said(SENTENCES[0]), noise).alike < 0.2
