@@ -17,6 +17,7 @@ from tests.support.house import House, house
 
 from bigred_agent.card.plan import VOICES
 from bigred_broker.messages import Phase
+from bigred_broker.program import wait_until
 from bigred_server.demo import config
 from bigred_server.demo.site import Site
 
@@ -183,8 +184,18 @@ class Box:
         by_count = {voice["count"]: voice["said"] for voice in told if voice.get("said")}
         return [by_count[count] for count in sorted(by_count)]
 
-    def hears(self, sentence: str, voice: str = "", pace: int = 0) -> Found:
-        """Wait until a sentence was played by its sound card, by its own rendering of it."""
+    def speaks_by(self, card: str) -> None:
+        """Wait until it has chosen a sound card."""
+        chosen = "journalctl -u bigred-agent -o cat | grep -F 'the box speaks' | tail -n 1"
+        wait_until(lambda: f"card={card}" in self.live.run(chosen), ANSWER_S, f"card {card}")
+
+    def hears(
+        self, sentence: str, voice: str = "", pace: int = 0, played: Path | None = None
+    ) -> Found:
+        """Wait until a sentence was played by its sound card, by its own rendering of it.
+
+        `played` is the recording, if it is not that of the card it always has.
+        """
         if not voice:
             voice, pace = VOICES["en"]
         command = f"espeak-ng -v {voice} -s {pace} --stdout --stdin | base64 -w 0"
@@ -194,7 +205,7 @@ class Box:
         best = Found(0.0, 0.0, sound)
         while best.alike < ALIKE and time.monotonic() < end:
             time.sleep(_LISTEN_S)
-            found = hearing.find(sound, hearing.recording(self.guest.sound, LATELY_S))
+            found = hearing.find(sound, hearing.recording(played or self.guest.sound, LATELY_S))
             best = max(best, found, key=lambda one: one.alike)
         assert best.alike >= ALIKE, f"{sentence!r} was not heard; the best was {best.alike:.2f}"
         self.recordings[sentence] = best

@@ -42,12 +42,14 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # What systemd draws anew many times a second while somebody waits.
 _WAITING = re.compile(r".*Job \S+ running \(.*")
 _TAIL_LINES = 15
-_CONTROL, _BUTTON = "qmp", "red"
+_CONTROL, _BUTTON, _SPEAKER = "qmp", "red", "speaker"
 _MORE = [
     *("-qmp", f"unix:{WORK / _CONTROL},server=on,wait=off"),
     *("-chardev", f"socket,id=red,path={WORK / _BUTTON},server=on,wait=off"),
     # QEMU finds the bus itself, and puts a hub on it where a board has but one socket.
     *("-device", "usb-redir,chardev=red"),
+    # What a loudspeaker plays that is plugged in later.
+    *("-audiodev", f"wav,id={_SPEAKER},path={WORK / _SPEAKER}.wav"),
 ]
 
 
@@ -79,6 +81,11 @@ class Guest:
     def sound(self) -> Path:
         """What it has played since it was last started; only "virt" can be heard."""
         return self.folder / board.SOUND
+
+    @property
+    def speaker(self) -> Path:
+        """What its USB loudspeaker has played since it was last started."""
+        return self.folder / f"{_SPEAKER}.wav"
 
     def write(self, name: str, text: str) -> None:
         """Put a file on the card's first partition; only while it is switched off."""
@@ -175,6 +182,16 @@ class Running:
             told = f"{done.stdout}{done.stderr}".strip()
             raise GuestError(f"{command}: exit code {done.returncode}:\n{told}")
         return done.stdout
+
+    def plug_speaker(self) -> None:
+        """Plug a USB loudspeaker in; only "virt" has a socket for it."""
+        self.monitor.ask(
+            "device_add", driver="usb-audio", id=_SPEAKER, audiodev=_SPEAKER, bus="xhci.0"
+        )
+
+    def unplug_speaker(self) -> None:
+        """Pull it out again."""
+        self.monitor.ask("device_del", id=_SPEAKER)
 
     def cut(self) -> None:
         """Cut the power: nothing that the guest holds in memory comes to the card any more."""

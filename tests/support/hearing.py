@@ -1,8 +1,8 @@
 """Hears what a box said: finds each sentence in what its sound card played, and understands it.
 
 Which sentence it was is told by the correlation with espeak-ng's own rendering, in which the same
-sentence scores 0.9 and more, one that differs in a digit 0.7, and any other about a half; whether a listener would understand it by a
-recogniser that knows the box's sentences and no others.
+sentence scores 0.9 and more, one that differs in a digit 0.7, and any other about a half; whether
+a listener would understand it by a recogniser that knows the box's sentences and no others.
 """
 
 import re

@@ -17,6 +17,11 @@ from bigred_image import board
 pytestmark = pytest.mark.timeout(900)
 
 WRITTEN_S = 180.0
+OFFICE = "192.168.77."
+SSID, SECRET = "office", "correct-horse"
+WIFI = f'[wifi]\nssid = "{SSID}"\npassword = "{SECRET}"\ncountry = "DE"\n'
+ROUTER = f"[Match]\nName=wlan1\n[Network]\nAddress={OFFICE}1/24\nDHCPServer=yes\n"
+_ROUTER = "/run/systemd/network"
 _AGAIN = "systemctl restart bigred-first-boot bigred-complaint bigred-status"
 _PUT = "mount -o remount,rw /boot/firmware && cat >/boot/firmware/bigred.toml && "
 
@@ -73,3 +78,18 @@ def test_a_file_that_is_mended_makes_the_box(box: Box) -> None:
     port = box.ear.client.port
     box.live.run(f"{_PUT}mount -o remount,ro /boot/firmware && {_AGAIN}", given=card(port))
     box.restart_agent()
+
+
+def test_a_wifi_of_which_the_card_tells_is_joined(box: Box) -> None:
+    box.live.run("modprobe mac80211_hwsim radios=2")
+    # The other radio is the office's router: iwd makes a network of it, networkd gives addresses.
+    box.live.run(f"mkdir -p {_ROUTER} && cat >{_ROUTER}/10-router.network", given=ROUTER)
+    text = card(box.ear.client.port) + WIFI
+    box.live.run(f"{_PUT}mount -o remount,ro /boot/firmware && {_AGAIN}", given=text)
+    box.live.run("networkctl reload && systemctl restart iwd")
+    box.live.run(f"iwctl device wlan1 set-property Mode ap && iwctl ap wlan1 start {SSID} {SECRET}")
+    wait_until(
+        lambda: OFFICE in box.live.run("ip -4 -brief address show wlan0"), WRITTEN_S, "an address"
+    )
+    assert SSID in box.live.run("iwctl station wlan0 show")
+    assert SECRET not in box.live.run("cat /boot/firmware/bigred.toml")

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.timeout(900)
 
 RATE = 50.0
 RED, GREEN, BLUE = 17, 27, 22
+OWN_CARD, USB_CARD = "SoundCard", "Audio"
 BAR = (5, 6, 13, 19, 26)
 TOGGLES = 20
 # An emulated processor beside three Tomcats and their users; a real one is many times as fast.
@@ -152,6 +153,20 @@ def test_a_button_that_is_pulled_out_and_plugged_in_again_is_told_both_times(box
     box.hears("The red button is connected.")
 
 
+def test_a_loudspeaker_that_is_plugged_in_later_is_spoken_by_and_missed_when_it_is_gone(
+    box: Box,
+) -> None:
+    lunch = "bigred/box/demo/set/say", '{"v": 1, "text": "Lunch is ready."}'
+    box.live.plug_speaker()
+    box.speaks_by(USB_CARD)
+    box.ear.say(*lunch)
+    box.hears("Lunch is ready.", played=box.guest.speaker)
+    box.live.unplug_speaker()
+    box.speaks_by(OWN_CARD)
+    box.ear.say(*lunch)
+    box.hears("Lunch is ready.")
+
+
 def test_a_broker_that_is_restarted_has_its_box_again(box: Box, place: House) -> None:
     since = box.statuses()
     place.restart_broker()
@@ -167,7 +182,7 @@ def test_all_that_was_heard_is_understood(box: Box) -> None:
             misheard[sentence] = understood
     alike = ", ".join(f"{one.alike:.2f}" for one in box.recordings.values())
     figure(f"{len(box.recordings)} sentences heard, alike {alike}; misheard: {misheard}")
-    assert len(box.recordings) == 5
+    assert len(box.recordings) == 6
     assert misheard == {}
 
 
