@@ -70,6 +70,12 @@ class FakeEngine:
     spoken: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     tried: int = 0
     closed: bool = False
+    prepared: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def prepare(self) -> None:
+        self.prepared.set()
+        if self.failing:
+            raise VoiceError("fails")
 
     async def speak(self, text: str, deadline_s: float) -> None:
         self.tried += 1
@@ -117,6 +123,13 @@ async def test_sentences_are_spoken_in_their_order(started: Start) -> None:
         speaker.say(text)
     assert await spoken(engine, 3) == ["one", "two", "three"]
     assert (speaker.said, speaker.count) == ("three", 3)
+
+
+async def test_an_engine_is_ready_before_there_is_anything_to_say(started: Start) -> None:
+    engine = FakeEngine()
+    started(Speaker([engine]))
+    await asyncio.wait_for(engine.prepared.wait(), DEADLINE_S)
+    assert engine.tried == 0
 
 
 async def test_say_never_waits_for_an_engine_that_hangs(started: Start) -> None:

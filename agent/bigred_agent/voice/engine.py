@@ -36,6 +36,9 @@ class Engine(Protocol):
     def name(self) -> str:
         """What it is, for people."""
 
+    async def prepare(self) -> None:
+        """Have all started that the first sentence would wait for. Raises VoiceError."""
+
     async def speak(self, text: str, deadline_s: float) -> None:
         """Speak a clean text to its end. Raises VoiceError, at the latest after the deadline."""
 

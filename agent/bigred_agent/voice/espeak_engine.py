@@ -24,6 +24,9 @@ class EspeakEngine:
     name: str = "espeak-ng"
     _running: Process | None = None
 
+    async def prepare(self) -> None:
+        """Do nothing: each sentence has a process of its own."""
+
     async def speak(self, text: str, deadline_s: float) -> None:
         """Write a WAV file and play it."""
         with tempfile.TemporaryDirectory(prefix="bigred-voice-") as folder:

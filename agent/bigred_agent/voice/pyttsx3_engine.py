@@ -18,21 +18,27 @@ START_DEADLINE_S = 15.0
 
 @dataclass
 class Pyttsx3Engine:
-    """An Engine. The child is started with the first sentence, and again after each failure."""
+    """An Engine. The child is started before the first sentence, and again after each failure."""
 
     sound: Sound
     name: str = "pyttsx3"
     _child: Process | None = None
     _folder: tempfile.TemporaryDirectory[str] | None = None
 
+    async def prepare(self) -> None:
+        """Start the child, which takes seconds on a small machine."""
+        try:
+            await self._started()
+        except BaseException:
+            await self._kill()
+            raise
+
     async def speak(self, text: str, deadline_s: float) -> None:
         """Have the child speak; kill it, and whatever it started, when it fails or is late."""
         try:
-            if self._child is None:
-                self._child = await self._start()
-                await _expect(self._child, "ready", START_DEADLINE_S)
-            await _ask(self._child, text)
-            await _expect(self._child, "done", deadline_s)
+            child = await self._started()
+            await _ask(child, text)
+            await _expect(child, "done", deadline_s)
         except BaseException:
             await self._kill()
             raise
@@ -40,6 +46,12 @@ class Pyttsx3Engine:
     async def close(self) -> None:
         """Kill the child; there is no polite way that could not hang."""
         await self._kill()
+
+    async def _started(self) -> Process:
+        if self._child is None:
+            self._child = await self._start()
+            await _expect(self._child, "ready", START_DEADLINE_S)
+        return self._child
 
     async def _start(self) -> Process:
         sound = self.sound

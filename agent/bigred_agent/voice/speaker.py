@@ -5,6 +5,7 @@ one; after the last there is silence, and the box goes on, until other sound car
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ class Speaker:
         """Speak until cancelled; then leave no process behind."""
         following = asyncio.create_task(self._follow())
         try:
+            await self._prepare()
             while True:
                 await self._news.wait()
                 self._news.clear()
@@ -95,6 +97,13 @@ class Speaker:
         await self._close()
         self.engines, self._at, self._failures = found, 0, 0
         self.changed()
+        await self._prepare()
+
+    async def _prepare(self) -> None:
+        # What fails here fails again with the first sentence, and counts then.
+        with contextlib.suppress(VoiceError, OSError):
+            if self.engine is not None:
+                await self.engine.prepare()
 
     async def _close(self) -> None:
         for engine in self.engines:
