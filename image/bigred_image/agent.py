@@ -75,6 +75,14 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
+def forget_scripts(site: Path) -> None:
+    """Remove the libraries' commands, which name this machine's Python, and every trace of them."""
+    shutil.rmtree(site / "bin", ignore_errors=True)
+    for record in site.glob("*.dist-info/RECORD"):
+        lines = record.read_text().splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if not line.startswith("../../bin/")))
+
+
 def _wheel(workshop: Workshop, date: int) -> Path:
     folder = workshop.work / "wheel"
     programs.run(
@@ -110,7 +118,7 @@ def _libraries(workshop: Workshop, wheel: Path) -> Path:
     locked.write_text(lines_of(names, requirements))
     fetch = ("install", "--no-deps", "--no-compile", "--require-hashes", f"--target={made}")
     programs.run([*_PIP, *fetch, *_TARGET, f"--requirement={locked}"], workshop.log)
-    shutil.rmtree(made / "bin", ignore_errors=True)
+    forget_scripts(made)
     cache.forget(workshop.kept, "libraries-*")
     made.rename(kept)
     return kept

@@ -97,3 +97,16 @@ def test_what_is_not_as_in_the_base_has_the_date_of_the_commit(tmp_path: Path) -
     layer.date_changes(top, base, 3000)
     found = {path.name: path.lstat().st_mtime for path in (top / "etc").iterdir()}
     assert found == {"kept": 1000, "changed": 3000, "new": 3000, "link": 3000}
+
+
+def test_the_commands_of_libraries_leave_no_trace_of_the_machine_that_builds(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "pinout").write_text("#!/of/this/machine/python\n")
+    record = tmp_path / "gpiozero-2.dist-info" / "RECORD"
+    record.parent.mkdir()
+    record.write_text("../../bin/pinout,sha256=abc,226\ngpiozero/__init__.py,sha256=def,9\n")
+    agent.forget_scripts(tmp_path)
+    assert not (tmp_path / "bin").exists()
+    assert record.read_text() == "gpiozero/__init__.py,sha256=def,9\n"
