@@ -74,11 +74,9 @@ def run(
     except ValueError as error:
         _fail(str(error))
     logs.configure(settings.log.style, settings.log.level)
+    checkup = Checkup(report.hardware(settings), findings) if findings else None
     try:
-        checkup = Checkup(report.hardware(settings), findings) if findings else None
         asyncio.run(build.run(settings, click.echo, checkup))
-    except OSError as error:
-        _fail(f"{findings} can't be written: {error}")
     except AgentError as error:
         _fail(str(error))
 

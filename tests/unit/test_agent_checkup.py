@@ -52,5 +52,10 @@ def test_a_file_that_can_t_be_written_any_more_keeps_nobody_from_going_on(tmp_pa
     assert ill(list(checkup.findings)) == []
 
 
+def test_a_file_that_can_t_be_written_keeps_no_box_from_starting(tmp_path: Path) -> None:
+    checkup = Checkup([NO_BUTTON], tmp_path / "none" / "findings.json")
+    assert ill(list(checkup.findings)) == [PRESENCE]
+
+
 def test_no_file_is_no_finding(tmp_path: Path) -> None:
     assert record.load(tmp_path / "none.json") == []

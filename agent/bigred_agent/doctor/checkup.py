@@ -17,16 +17,13 @@ _SOUND_CAME = Finding(SOUND_CARD, "it came after the box had started")
 
 @dataclass
 class Checkup:
-    """The findings of a start; `file` is where they are kept for others, as JSON.
-
-    Raises OSError when they can't be written at the start.
-    """
+    """The findings of a start; `file` is where they are kept for others, as JSON, if it can be."""
 
     findings: Sequence[Finding]
     file: Path
 
     def __post_init__(self) -> None:
-        record.save(self.file, self.findings)
+        self._save()
 
     def button_is_there(self) -> None:
         """Take note that the button answers."""
@@ -43,6 +40,10 @@ class Checkup:
         at = self.findings.index(ill[0])
         kept = [one for one in self.findings if one not in ill]
         self.findings = [*kept[:at], came, *kept[at:]]
+        self._save()
+
+    def _save(self) -> None:
+        # Nothing that only tells how the box is keeps it from being one.
         try:
             record.save(self.file, self.findings)
         except OSError as error:

@@ -23,7 +23,10 @@ WIFI = f'[wifi]\nssid = "{SSID}"\npassword = "{SECRET}"\ncountry = "DE"\n'
 ROUTER = f"[Match]\nName=wlan1\n[Network]\nAddress={OFFICE}1/24\nDHCPServer=yes\n"
 _ROUTER = "/run/systemd/network"
 _AGAIN = "systemctl restart bigred-first-boot bigred-complaint bigred-status"
-_PUT = "mount -o remount,rw /boot/firmware && cat >/boot/firmware/bigred.toml && "
+_PUT = (
+    "mount -o remount,rw /boot/firmware && cat >/boot/firmware/bigred.toml"
+    f" && mount -o remount,ro /boot/firmware && {_AGAIN}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +64,13 @@ def test_a_card_without_the_file_is_told(box: Box) -> None:
 
 
 def test_a_file_that_is_no_toml_is_told(box: Box) -> None:
-    box.live.run(f"{_PUT}mount -o remount,ro /boot/firmware && {_AGAIN}", given="name = demo\n")
+    box.live.run(_PUT, given="name = demo\n")
     written(box, "no valid TOML")
 
 
 def test_a_wrong_broker_is_told_and_the_box_runs(box: Box) -> None:
     text = card(1, "nobody.invalid")
-    box.live.run(f"{_PUT}mount -o remount,ro /boot/firmware && {_AGAIN}", given=text)
+    box.live.run(_PUT, given=text)
     box.live.run("systemctl restart bigred-agent", deadline_s=120)
     written(box, "nobody.invalid:1 can't be used")
     assert "correct [broker] host and port" in status(box)
@@ -76,7 +79,7 @@ def test_a_wrong_broker_is_told_and_the_box_runs(box: Box) -> None:
 
 def test_a_file_that_is_mended_makes_the_box(box: Box) -> None:
     port = box.ear.client.port
-    box.live.run(f"{_PUT}mount -o remount,ro /boot/firmware && {_AGAIN}", given=card(port))
+    box.live.run(_PUT, given=card(port))
     box.restart_agent()
 
 
@@ -85,7 +88,7 @@ def test_a_wifi_of_which_the_card_tells_is_joined(box: Box) -> None:
     # The other radio is the office's router: iwd makes a network of it, networkd gives addresses.
     box.live.run(f"mkdir -p {_ROUTER} && cat >{_ROUTER}/10-router.network", given=ROUTER)
     text = card(box.ear.client.port) + WIFI
-    box.live.run(f"{_PUT}mount -o remount,ro /boot/firmware && {_AGAIN}", given=text)
+    box.live.run(_PUT, given=text)
     box.live.run("networkctl reload && systemctl restart iwd")
     box.live.run(f"iwctl device wlan1 set-property Mode ap && iwctl ap wlan1 start {SSID} {SECRET}")
     wait_until(
