@@ -12,6 +12,8 @@ _STRINGS = {
         "not_started": (
             "FAIL - Deployed application at context path [{0}] but context failed to start"
         ),
+        "started": "OK - Started application at context path [{0}]",
+        "start_failed": "FAIL - Application at context path [{0}] could not be started",
         "exists": "FAIL - Application already exists at path [{0}]",
         "undeployed": "OK - Undeployed application at context path [{0}]",
         "no_context": "FAIL - No context exists named [{0}]",
@@ -82,6 +84,8 @@ class FakeManager:
                 return f"OK - VM info\nRuntime information:\n  startTime: {self.started_at_ms}"
             case "findleaks":
                 return "\n".join([self._say("leaks" if self.leaks else "no_leaks"), *self.leaks])
+            case "start":
+                return self._start(query["path"] + f"##{query['version']}")
             case "deploy" | "undeploy":
                 name = query["path"] + (f"##{query['version']}" if "version" in query else "")
                 if self.busy:
@@ -101,6 +105,12 @@ class FakeManager:
             state = "running" if running else "stopped"
             rows.append(f"{path}:{state}:{self.sessions if running else 0}:{place or 'ROOT'}.war")
         return rows
+
+    def _start(self, name: str) -> str:
+        if name not in self.contexts:
+            return self._say("no_context", name)
+        self.contexts[name] = self.contexts[name] or self.starts
+        return self._say("started" if self.contexts[name] else "start_failed", name)
 
     def _deploy(self, name: str, *, update: bool) -> str:
         if name in self.contexts and not update:

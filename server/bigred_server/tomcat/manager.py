@@ -100,10 +100,19 @@ class Manager:
         begun_s = time.monotonic()
         # Asked first for one more reason: a password refused in mid-upload breaks the connection.
         there = await self._find(version, left_s)
-        if version and there and there.running:
-            return f"{self._named(version)} is there already"
+        if version and there:
+            if there.running:
+                return f"{self._named(version)} is there already"
+            # Perhaps it is starting. Its name tells its bytes, so it is never replaced: starting
+            # waits for a start that is under way, and harms nothing that came up meanwhile.
+            try:
+                return await self._start(version, left_s - (time.monotonic() - begun_s))
+            except BusyError:
+                raise
+            except RefusedError:
+                await self._clear(version)
         query = self._query(version) | query
-        if there or not version:
+        if not version:
             query["update"] = "true"
         left_s -= time.monotonic() - begun_s
         try:
@@ -114,6 +123,9 @@ class Manager:
             if version:
                 await self._clear(version)
             raise
+
+    async def _start(self, version: str, left_s: float) -> str:
+        return (await self.call("start", self._query(version), left_s))[0]
 
     async def _clear(self, version: str) -> None:
         """Take away a version that did not start, lest Tomcat tries it again at its next start."""
