@@ -135,7 +135,10 @@ class RealFleet:
         node, server, policy = self._nodes[act.node], self._app.server_of(act.node), self._policy
         match act.kind:
             case Kind.DRAIN:
-                return await self._pool.set_state(server, Admin.DRAIN)
+                seen = await self._pool.set_state(server, Admin.DRAIN)
+                # Sessions that were counted before may not be all: somebody was still let in.
+                node.forget()
+                return seen
             case Kind.MAINT:
                 return await self._pool.set_state(server, Admin.MAINT)
             case Kind.READY:

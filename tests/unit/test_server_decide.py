@@ -448,10 +448,12 @@ def test_there_is_nothing_to_abort_on_the_way_back() -> None:
         (replace(CLOSED, admin=Admin.DRAIN), 19.9, None),
         (replace(CLOSED, admin=Admin.DRAIN), 20.0, Kind.MAINT),
         (replace(CLOSED, admin=Admin.DRAIN, versions=(Version("", sessions=1),)), 19.9, None),
-        (replace(CLOSED, admin=Admin.DRAIN, versions=(Version(""),)), 0.0, Kind.MAINT),
+        (replace(CLOSED, admin=Admin.DRAIN, versions=(Version(""),)), 19.9, None),
+        (replace(CLOSED, admin=Admin.DRAIN, versions=(Version(""),)), 20.0, Kind.MAINT),
+        (replace(DRAINED, admin=Admin.DRAIN, versions=(Version(""),)), 0.0, Kind.MAINT),
     ],
 )
-def test_sticky_users_have_their_deadline(
+def test_sticky_users_and_their_requests_have_their_deadline(
     look: NodeLook, waited_s: float, due: Kind | None
 ) -> None:
     policy = replace(POLICY, sessions=Sessions.WAIT, sessions_s=20.0)

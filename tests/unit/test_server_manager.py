@@ -294,11 +294,22 @@ async def test_a_version_that_runs_already_is_not_sent_again(reach: Reach, war: 
     assert fake.asked == ["/manager/text/list"]
 
 
-async def test_a_version_that_is_there_but_stopped_is_replaced(reach: Reach, war: Path) -> None:
+async def test_a_version_that_is_there_but_does_not_run_is_started(reach: Reach, war: Path) -> None:
     fake = tomcat(contexts={f"/shop##{FIRST}": False})
     async with reach(fake) as found:
-        await found.deploy(war, FIRST, 5)
+        assert (await found.deploy(war, FIRST, 5)).startswith("OK - Started")
         assert await found.versions() == (Version(FIRST, OLD),)
+    assert fake.manager
+    assert not fake.manager.uploaded
+
+
+async def test_a_version_that_can_not_be_started_is_put_there_anew(reach: Reach, war: Path) -> None:
+    fake = tomcat(contexts={f"/shop##{FIRST}": False}, starts=False)
+    async with reach(fake) as found:
+        assert "context failed to start" in await failure(found.deploy(war, FIRST, 5))
+        assert await found.versions() == ()
+    asked = [path.partition("?")[0].rpartition("/")[2] for path in fake.asked]
+    assert [each for each in asked if each != "list"] == ["start", "undeploy", "deploy", "undeploy"]
 
 
 async def test_a_new_version_never_replaces_what_is_there(reach: Reach, war: Path) -> None:
@@ -429,6 +440,21 @@ async def test_what_is_seen_stopped_once_is_not_remembered(
         assert (await node.look(answers=False)).digest == UNTOLD
         fake.manager.contexts["/shop"] = True
         assert (await node.look(answers=True)).digest == UNTOLD
+
+
+async def test_a_list_of_before_a_moment_that_matters_is_forgotten(
+    reach: Reach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bigred_server.tomcat.contexts._KEEPS_S", 60)
+    fake = tomcat(contexts={"/shop": True})
+    assert fake.manager
+    async with reach(fake) as found:
+        node = Node(FakeHost(OLD), found, Strategy.RESTART)
+        assert (await node.look(answers=True)).versions == (Version(""),)
+        fake.manager.sessions = 1
+        assert (await node.look(answers=True)).versions == (Version(""),)
+        node.forget()
+        assert (await node.look(answers=True)).versions == (Version("", sessions=1),)
 
 
 async def test_the_list_is_asked_once_a_second_and_after_each_act(

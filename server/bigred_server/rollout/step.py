@@ -55,7 +55,8 @@ def _version(view: View, name: str, kind: Kind) -> str:
 def _drain(view: View, name: str) -> Kind | None:
     look, policy = view.looks[name], view.policy
     if look.admin is Admin.DRAIN:
-        done = door(view) is Kind.MAINT or look.sessions == 0
+        # A request that is still being answered may begin a session.
+        done = door(view) is Kind.MAINT or (look.sessions == 0 and not look.in_flight)
         return Kind.MAINT if done or view.waited_s(name) >= policy.sessions_s else None
     if view.waited_s(name) < policy.drain_s:
         return None

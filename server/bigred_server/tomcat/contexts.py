@@ -63,5 +63,9 @@ class Contexts:
             yield
             self._deployed = deploys
         finally:
-            self._acts += 1
-            self._kept = None
+            self.forget()
+
+    def forget(self) -> None:
+        """Ask anew at the next look: what was told is of before something that matters."""
+        self._acts += 1
+        self._kept = None

@@ -102,6 +102,11 @@ class Node:
         with self._act():
             return await self._needed_host().start(deadline_s)
 
+    def forget(self) -> None:
+        """Have the next look tell of no time before now."""
+        if self._contexts:
+            self._contexts.forget()
+
     async def close(self) -> None:
         """Let go of whatever connection is kept open."""
         if self._host:
