@@ -1,8 +1,10 @@
 """The journal: its tables, its transactions, and who may have it."""
 
 import asyncio
+import contextlib
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -340,6 +342,17 @@ def test_a_journal_takes_one_server(tmp_path: Path) -> None:
             pytest.fail("it was held twice")
         assert lock.is_held(journal)
     assert not lock.is_held(journal)
+
+
+def test_a_server_starts_while_somebody_asks_whether_one_runs(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.sqlite"
+    with contextlib.ExitStack() as asking:
+        asking.enter_context(lock.held(journal))
+        ends = threading.Timer(0.2, asking.close)
+        ends.start()
+        with lock.held(journal):
+            assert lock.is_held(journal)
+        ends.join()
 
 
 HOLDER = """
