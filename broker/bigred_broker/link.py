@@ -24,6 +24,7 @@ HEARTBEAT_S = 5.0
 HEARTBEAT_DEADLINE_S = 5.0
 CONNECT_DEADLINE_S = 10.0
 FAREWELL_DEADLINE_S = 1.0
+_WORD_S = 0.5
 # A link that stood so long begins anew with short waits. Longer than the longest wait: two clients
 # of one name evict each other, and would else do so twice a second for ever.
 STEADY_S = 2 * LONGEST_S
@@ -171,6 +172,8 @@ class Link:
         while not connection.lost.done():
             started = time.monotonic()
             if not await connection.answers(HEARTBEAT_DEADLINE_S):
+                # Where paho saw the end first, its word of why is on its way.
+                await asyncio.wait([connection.lost], timeout=_WORD_S)
                 if connection.lost.done():
                     break
                 return f"no heartbeat for {HEARTBEAT_DEADLINE_S:g} s"

@@ -99,7 +99,8 @@ class Messenger:
         at = urllib.parse.urlsplit(self.url)
         secure = at.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = kind(at.hostname or "", at.port, timeout=patience_s)
+        # Later than whoever waits gives up: one thing only says that it took too long.
+        connection = kind(at.hostname or "", at.port, timeout=patience_s + 1)
         path = f"{at.path.rstrip('/')}/api/v1/apps/{urllib.parse.quote(self.app)}/commits"
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         try:
