@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx2
@@ -36,6 +36,10 @@ class House:
         url = f"http://127.0.0.1:{self.pair[which].port}/page"
         return {httpx2.get(url, timeout=5).text for _ in range(times)}
 
+    def impatient(self) -> Pool:
+        """The pool, for whom a check that does not pass has soon not passed."""
+        return replace(self.pool, check_s=1.5)
+
     async def tell(self, which: int, command: str) -> None:
         await runtime.order(str(self.pair[which].admin_socket), command)
 
@@ -58,7 +62,7 @@ def house(tmp_path: Path) -> Iterator[House]:
         for one in pair:
             stack.enter_context(one.run())
         backends = tuple(Backend(str(one.admin_socket), "shop") for one in pair)
-        yield House(pair, webs, Pool(backends, check_s=1.5))
+        yield House(pair, webs, Pool(backends, check_s=10))
 
 
 def all_up(look: PoolLook) -> bool:
@@ -100,11 +104,11 @@ async def test_no_user_meets_a_server_that_comes_from_maint_with_a_bad_app(house
     await house.pool.set_state("n1", Admin.MAINT)
     house.webs[0].health = 503
     house.webs[0].served.clear()
-    order = asyncio.create_task(house.pool.set_state("n1", Admin.READY))
+    order = asyncio.create_task(house.impatient().set_state("n1", Admin.READY))
     while not order.done():
         assert await asyncio.to_thread(house.ask, 0) == {"n2"}
         assert await asyncio.to_thread(house.ask, 1) == {"n2"}
-    with pytest.raises(HaproxyError, match=r"has not passed its check in 1\.5 s: DOWN L7STS"):
+    with pytest.raises(HaproxyError, match=r"has not passed its check in 1\.5 s: "):
         await order
     assert house.webs[0].served == []
     house.webs[0].health = 200
@@ -127,8 +131,8 @@ async def test_a_hushed_server_keeps_its_users_though_its_check_would_fail(house
     await house.until(all_up)
     await house.pool.hush("n1")
     house.webs[0].health = house.webs[1].health = 503
-    # n2's checks see it: as many have been left out for n1.
-    look = await house.until(lambda seen: not seen.server("n2").up)
+    # n2's checks on both see it: as many have been left out for n1.
+    look = await house.until(lambda seen: not (seen.server("n2").up or seen.server("n2").partly))
     node = look.server("n1")
     assert (node.up, node.hushed, node.status) == (True, True, "no check")
     assert (house.ask(0), house.ask(1)) == ({"n1"}, {"n1"})
@@ -154,7 +158,7 @@ async def test_a_check_hushed_before_maint_is_fresh_again_before_ready(house: Ho
         await house.tell(which, "set server shop/n1 state maint")
     house.webs[0].health = 503
     with pytest.raises(HaproxyError, match="has not passed its check"):
-        await house.pool.set_state("n1", Admin.READY)
+        await house.impatient().set_state("n1", Admin.READY)
     house.webs[0].health = 200
     await house.pool.set_state("n1", Admin.READY)
     assert (await house.pool.look()).server("n1").status == "UP"

@@ -91,7 +91,7 @@ async def test_a_database_that_does_not_answer_is_an_error_within_seconds(
         took_s = time.monotonic() - began_s
     sys.stdout.write(f"no answer: an error after {took_s:.1f} s\n")
     # Of an old connection, and of the new one that is tried instead.
-    assert took_s < ANSWER_S + CONNECT_S + 1.0
+    assert took_s < ANSWER_S + CONNECT_S + 5.0
     assert await versions(db) == ["1"]
 
 
@@ -103,7 +103,7 @@ async def test_whoever_is_cancelled_while_the_database_is_silent_goes_at_once(
     with postgresql.frozen(), pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
             await versions(db)
-    assert time.monotonic() - began_s < 1.5
+    assert time.monotonic() - began_s < ANSWER_S
     assert await versions(db) == []
 
 
@@ -138,7 +138,7 @@ async def test_a_server_stopped_in_the_middle_of_writing_gives_its_turn_up(
                     await add_release(db, "1")
         took_s = time.monotonic() - began_s
         sys.stdout.write(f"a stopped writer: the next one had its turn after {took_s:.1f} s\n")
-        assert took_s < STATEMENT_S + 2.0
+        assert took_s < STATEMENT_S + 8.0
     finally:
         os.kill(stopped.pid, signal.SIGKILL)
         await stopped.wait()

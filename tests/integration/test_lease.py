@@ -175,7 +175,7 @@ def test_another_takes_over_at_once_from_one_that_ends_well(stage: Stage) -> Non
     first.send_signal(signal.SIGTERM)
     took_s = stage.until_all_by("second")
     tell(f"SIGTERM: another leads all apps after {took_s:.2f} s")
-    assert took_s < 4.0
+    assert took_s < LEASE_S  # less than a lease that was not given back lasts
     assert first.wait(DEADLINE_S) == 0
     stage.check()
 
@@ -220,7 +220,7 @@ async def test_a_lease_is_kept_up_by_its_own_task(db: Database) -> None:
     lease = Lease(db, "shop", "one/1")
     keeping = asyncio.create_task(lease.run())
     ends: set[float] = set()
-    async with asyncio.timeout(LEASE_S):
+    async with asyncio.timeout(DEADLINE_S):
         while len(ends) < 3:
             async with db.read() as connection:
                 ends |= set((await connection.execute(select(tables.lease.c.until))).scalars())
@@ -230,7 +230,10 @@ async def test_a_lease_is_kept_up_by_its_own_task(db: Database) -> None:
     keeping.cancel()
 
 
-async def test_a_fence_lets_nobody_take_over_before_the_transaction_ends(db: Database) -> None:
+async def test_a_fence_lets_nobody_take_over_before_the_transaction_ends(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bigred_server.journal.lease.ANSWER_S", DEADLINE_S)
     lease = Lease(db, "shop", "one/1")
     await lease.hold()
     async with db.write() as connection:
@@ -279,7 +282,7 @@ async def test_a_database_that_does_not_answer_does_not_hold_up_who_leads(
         now_s += LEASE_S / 2
         assert not await lease.hold()
     tell(f"no answer: gave up after {took_s:.2f} s")
-    assert took_s < ANSWER_S + 1.0
+    assert took_s < 2 * ANSWER_S  # the driver by itself would wait for much longer
     now_s += 1.0
     assert await lease.hold()
 
