@@ -132,6 +132,8 @@ def house() -> Iterator[House]:
         text = stage.config.read_text()
         stage.config.write_text(
             text.replace('warmup = ["/shop/"]', 'warmup = ["/shop/"]\nwarmup_requests = 20')
+            # Between the last act and the end is time to kill it.
+            + "\n[apps.shop.bake]\nlast_s = 2.0\n"
         )
         with ExitStack() as stack, shopping(stage.folder, stage.url, RATE) as crowd:
             house = House(stage, crowd, stack)

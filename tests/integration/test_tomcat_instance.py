@@ -132,12 +132,12 @@ def test_a_request_in_flight_gets_its_answer_and_a_new_one_is_refused(
 ) -> None:
     start(tomcat)
     with ThreadPoolExecutor(2) as callers:
-        request = callers.submit(slow_request, tomcat, 1500)
+        request = callers.submit(slow_request, tomcat, 4000)
         wait_until(lambda: busy(tomcat), 5, "the request is in flight")
         stop = callers.submit(do, tomcat.stop_command)
         wait_until(lambda: not is_listening(tomcat.port), 5, "the port is closed")
         assert not request.done()
-        assert request.result().text == "slept 1500 ms\n"
+        assert request.result().text == "slept 4000 ms\n"
         assert stop.result() == 0
 
 
@@ -145,7 +145,7 @@ def test_a_start_after_a_stop_that_was_killed_gives_a_new_jvm(tomcat: TomcatInst
     start(tomcat)
     before = jvms(tomcat)
     with ThreadPoolExecutor(1) as callers:
-        request = callers.submit(slow_request, tomcat, 1500)
+        request = callers.submit(slow_request, tomcat, 4000)
         wait_until(lambda: busy(tomcat), 5, "the request is in flight")
         stop = subprocess.Popen(tomcat.stop_command)
         wait_until(lambda: not is_listening(tomcat.port), 5, "the JVM is stopping")

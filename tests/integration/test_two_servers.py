@@ -32,6 +32,7 @@ from bigred_broker.messages import (
 from bigred_broker.program import free_port
 from bigred_broker.settings import BrokerSettings
 from bigred_broker.topics import Topics
+from bigred_server.journal.term import LEASE_S
 from bigred_server.settings import example
 
 BOX, APP = "office", "shop"
@@ -196,7 +197,7 @@ async def test_the_servers_are_online_as_long_as_one_lives(
     (gone_s, offline), (back_s, online) = box.statuses()[2:]
     assert (offline, online) == (Status.OFFLINE, Status.ONLINE)
     tell(f"{number.name}: offline for {(back_s - gone_s) * 1000:.1f} ms")
-    assert back_s - gone_s < SETTLE_S / 4
+    assert back_s - gone_s < SETTLE_S
     last.send_signal(number)
     await box.until(lambda: len(box.statuses()) >= 5, "the last one is gone")
     assert box.statuses()[-1][1] == Status.OFFLINE
@@ -208,13 +209,14 @@ async def test_another_answers_within_fifteen_seconds_of_a_leader_that_is_stoppe
     first, _ = await start(house, "one", "two")
     await box.ask()
     states = TOPICS.app(APP, "state")
+    await box.until(lambda: bool(box.payloads(states)), "the leader tells the state")
+    told = len(box.payloads(states))
     first.send_signal(signal.SIGSTOP)
     try:
         took_s = await box.ask_until_answered()
         tell(f"SIGSTOP: another answers after {took_s:.2f} s")
         assert took_s < TAKE_OVER_S
-        # What the new leader said before this answer was heard before it.
-        await box.ask()
+        await box.until(lambda: len(box.payloads(states)) > told, "the new leader tells it, too")
         seen = len(box.payloads(states))
     finally:
         first.send_signal(signal.SIGCONT)
@@ -238,7 +240,7 @@ async def test_a_leader_that_ends_well_is_followed_at_once(house: House, box: Bo
     first.send_signal(signal.SIGTERM)
     took_s = await box.ask_until_answered()
     tell(f"SIGTERM: another answers after {took_s:.2f} s")
-    assert took_s < 5.0
+    assert took_s < LEASE_S  # less than a lease that was not given back lasts
     assert await asyncio.to_thread(first.wait, DEADLINE_S) == 0
 
 

@@ -12,7 +12,7 @@ from bigred_broker.topics import Topics
 _BROKER = "broker"
 _SERVER = "server"
 DEADLINE_S = 5.0
-STATUS_DEADLINE_S = 1.0
+STATUS_DEADLINE_S = 3.0
 
 START_SERVER = "start the deploy server, or look at its [broker] section: host, port and prefix"
 

@@ -32,7 +32,7 @@ from bigred_server.demo.samples import Kind, Sample
 
 _TURNS = (Kind.GET, Kind.GET, Kind.POST, Kind.GET, Kind.FRESH, Kind.GET, Kind.GET)
 _MOST_UNANSWERED = 300
-_LAST_ANSWERS_S = 6.0
+_LAST_ANSWERS_S = 10.0
 
 
 @dataclass(frozen=True)

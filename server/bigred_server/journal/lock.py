@@ -8,7 +8,6 @@ from pathlib import Path
 
 from bigred_server.errors import NotRunningError
 
-
 # Whoever only asks whether it is held takes it for a moment.
 _PATIENCE_S = 1.0
 _PAUSE_S = 0.05
