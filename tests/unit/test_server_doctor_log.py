@@ -55,6 +55,21 @@ def test_without_a_place_for_the_log_the_judge_is_told_to_be_half_blind() -> Non
     assert haproxy_log.in_file("here", None, AT) == []
 
 
+@pytest.mark.parametrize(("kept", "is_told"), [("10\n", True), ("512\n", False), ("", False)])
+def test_a_unix_socket_that_keeps_few_lines_is_told(
+    kept: str, is_told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queue").write_text(kept)
+    monkeypatch.setattr(haproxy_log, "QUEUE", tmp_path / "queue")
+    found = haproxy_log.wanted("server", "/run/bigred/log.sock")
+    assert bool(found) is is_told
+    if is_told:
+        assert found[0].level is Level.WARN
+        assert "keeps 10 lines" in found[0].text
+        assert "net.unix.max_dgram_qlen=512" in found[0].mend
+    assert haproxy_log.wanted("server", "127.0.0.1:5514") == []
+
+
 async def test_lines_that_arrive_are_told_and_silence_too(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -21,7 +21,7 @@ SSH = SshSettings(
 def text(site: Site, server: str = "bigred-server", haproxies: int = 1) -> str:
     nodes = {name: TomcatInstance(STAGE / name, 8000) for name in ("node1", "node2")}
     sockets = [Path(f"/h{number}.sock") for number in range(haproxies)]
-    return configuration(STAGE, 1884, sockets, nodes, site, server)
+    return configuration(STAGE, 1884, sockets, nodes, site, "127.0.0.1:5514", server)
 
 
 def read(tmp_path: Path, written: str) -> Settings:

@@ -22,11 +22,15 @@ def configuration(
     sockets: Sequence[Path],
     nodes: Mapping[str, TomcatInstance],
     site: Site,
+    log: str,
     server: str = SERVER,
 ) -> str:
-    """Give the text of the bigred.toml of one server of a stage in `folder`."""
+    """Give the text of the bigred.toml of one server of a stage in `folder`.
+
+    `log`: where it takes HAProxy's log.
+    """
     tables: dict[str, dict[str, Value]] = {
-        "server": _server(folder, site, server),
+        "server": {**_server(folder, site, server), "haproxy_log": log},
         "broker": {"port": broker_port},
         f"boxes.{BOX}": {"app": APP},
         _APP: {**_special(site), "countdown_s": 0.0},
@@ -47,21 +51,13 @@ def state(folder: Path, server: str, site: Site) -> Path:
     return folder / ("state" if server == site.servers[0] else f"state-{server}")
 
 
-def log_socket(folder: Path, server: str) -> Path:
-    """Say where a server of the stage takes HAProxy's log."""
-    return folder / f"{server}.log.sock"
-
-
 def password_file(folder: Path) -> Path:
     """Say where the password of the Managers' user is written."""
     return folder / "manager.password"
 
 
 def _server(folder: Path, site: Site, server: str) -> dict[str, Value]:
-    values: dict[str, Value] = {
-        "state": str(state(folder, server, site)),
-        "haproxy_log": str(log_socket(folder, server)),
-    }
+    values: dict[str, Value] = {"state": str(state(folder, server, site))}
     if site.servers != (SERVER,):
         values |= {"name": server, "releases": str(folder / "releases")}
     return values | ({"database": site.database} if site.database else {})

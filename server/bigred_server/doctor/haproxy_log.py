@@ -8,11 +8,14 @@ from bigred_server.haproxy import log
 from bigred_server.haproxy.configfile import Proxy
 from bigred_server.haproxy.inquiry import inquire
 from bigred_server.haproxy.log import LogLine
-from bigred_server.haproxy.receiver import Receiver
+from bigred_server.haproxy.receiver import QUEUE, Receiver
 
 CODE = "haproxy-log"
 LISTENS_S = 3.0
 _OURS = "bigred1"
+# What systemd sets; a kernel by itself has 10.
+_ENOUGH = 512
+_SYSCTL = "net.unix.max_dgram_qlen"
 
 
 def lines(address: str, cookie: str = "JSESSIONID") -> str:
@@ -25,11 +28,22 @@ def lines(address: str, cookie: str = "JSESSIONID") -> str:
 
 def wanted(where: str, address: str) -> list[Finding]:
     """Judge the server's own setting, `haproxy_log`."""
+    if address.startswith("/") and (kept := _kept()) < _ENOUGH:
+        text = f"while the server is busy the kernel keeps {kept} lines; more are lost to the judge"
+        mend = f'set haproxy_log = "127.0.0.1:5514" (UDP), or sysctl {_SYSCTL}={_ENOUGH}'
+        return [Finding("haproxy-log-queue", Level.WARN, where, text, mend)]
     if address:
         return []
     text = "the judge has HAProxy's counters alone: it knows neither users nor how long they wait"
     mend = f"set haproxy_log in [server], and in HAProxy's configuration write: {lines('')}"
     return [Finding(CODE, Level.WARN, where, text, mend)]
+
+
+def _kept() -> int:
+    try:
+        return int(QUEUE.read_text())
+    except (OSError, ValueError):
+        return _ENOUGH  # not told, so nothing is known to be wrong
 
 
 def in_file(where: str, proxy: Proxy | None, address: str) -> list[Finding]:
