@@ -111,7 +111,7 @@ def test_a_server_that_hangs_holds_a_push_up_for_less_than_a_second(
         told = repository.push("slower").told
         took_s = time.monotonic() - begun_s
     assert "no answer within 0.7 s" in told
-    # With git's own time, which is not ours; `./bigred bench push` measures ours.
+    # With git's own time, which is not ours; `./bigred bench hook` measures ours.
     assert took_s < 10.0
 
 
