@@ -61,6 +61,7 @@ async def measure(stage: Stage, cycles: int) -> tuple[list[float], list[float]]:
         await audience.until(lambda: waits(audience), DEADLINE_S, f"{SECOND} is the candidate")
         for number in range(1, cycles + 1):
             armed.append(await answered(stage, audience, "open", Answer.ARMED))
+            await audience.until(lambda: audience.is_armed, DEADLINE_S, "the box is armed")
             await asyncio.sleep(HAND_S)
             accepted.append(await answered(stage, audience, "press", Answer.ACCEPTED))
             await asyncio.sleep(HAND_S)

@@ -406,7 +406,7 @@ async def test_the_doctor_finds_broker_and_server_and_disturbs_nobody(stage: Sta
     assert stage.server.seen[TOPICS.box("red", "status")] == b"online"
 
 
-async def test_an_event_leaves_the_box_at_once(
+async def test_an_event_leaves_the_box_within_a_poll_and_five_milliseconds(
     stage: Stage, record_property: Callable[[str, object], None]
 ) -> None:
     whole_ms, inside_ms = [], []
@@ -421,9 +421,8 @@ async def test_an_event_leaves_the_box_at_once(
     whole, inside = statistics.median(whole_ms), statistics.median(inside_ms)
     print(f"hand to server {whole:.1f} ms, reading to publish {inside:.2f} ms (medians)")  # noqa: T201
     record_property("hand_to_server_ms", whole)
-    # The figures are the product's on a quiet machine; more than these is a fault on any.
-    assert whole <= 100
-    assert inside <= 50
+    assert whole <= 25
+    assert inside <= 5
 
 
 async def _logged(stage: Stage, text: str) -> None:

@@ -249,7 +249,7 @@ async def test_a_link_ends_quickly_when_its_broker_is_frozen(broker: Broker) -> 
     async with up(broker):
         broker.send(signal.SIGSTOP)
         started = time.monotonic()
-    assert time.monotonic() - started < DEADLINE_S
+    assert time.monotonic() - started < 5
     broker.send(signal.SIGCONT)
 
 
@@ -379,8 +379,10 @@ async def test_a_frozen_broker_is_noticed_by_the_heartbeat_and_found_again(
     async with up(broker, STATUS, heartbeat_s=0.1) as red:
         await heard(red, STATUS, b"online")
         broker.send(signal.SIGSTOP)
+        started = time.monotonic()
         down = await happened(red, LinkDown)
         assert "no heartbeat" in down.reason
+        assert time.monotonic() - started < 5
         broker.send(signal.SIGCONT)
         await happened(red, LinkUp)
         # The wills of what was given up meanwhile never stand after the link is back.
@@ -415,7 +417,6 @@ async def test_two_links_of_one_name_back_off_instead_of_storming(
 ) -> None:
     monkeypatch.setattr(delays_module, "_FIRST_S", 0.05)
     links = [Link(broker.settings, "red", STATUS, []) for _ in range(2)]
-    ups = 0
     async with running(links[0]), running(links[1]):
         await asyncio.sleep(2.0)  # what is counted is what they do in it
         ups = broker.log.read_text().count("as red")
@@ -663,4 +664,4 @@ async def test_a_message_arrives_at_once(
         worst = sorted(took_ms)[-3]
         print(f"\npublish to delivery: median {statistics.median(took_ms):.2f} ms, ", end="")  # noqa: T201
         print(f"99 of 100 within {worst:.2f} ms")  # noqa: T201
-    assert statistics.median(took_ms) < 100  # a few, where nothing else runs
+    assert statistics.median(took_ms) < 30

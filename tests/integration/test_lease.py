@@ -175,7 +175,7 @@ def test_another_takes_over_at_once_from_one_that_ends_well(stage: Stage) -> Non
     first.send_signal(signal.SIGTERM)
     took_s = stage.until_all_by("second")
     tell(f"SIGTERM: another leads all apps after {took_s:.2f} s")
-    assert took_s < LEASE_S  # less than a lease that was not given back lasts
+    assert took_s < 6.0  # a lease that was not given back lasts two thirds of its life at least
     assert first.wait(DEADLINE_S) == 0
     stage.check()
 

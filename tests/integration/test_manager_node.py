@@ -253,6 +253,7 @@ async def test_undeploying_the_newest_turns_users_back_and_waits_for_their_reque
     in_flight = asyncio.create_task(app.get("/slow?ms=5000"))
     others = [asyncio.create_task(_ask_often(App(manager, http))) for _ in range(4)]
     await asyncio.sleep(0.5)
+    begun_s = time.monotonic()
     gone = asyncio.create_task(parallel.undeploy(second, 20))
 
     async def is_back() -> bool:
@@ -260,6 +261,7 @@ async def test_undeploying_the_newest_turns_users_back_and_waits_for_their_reque
 
     await until(is_back)
     assert not in_flight.done()
+    assert time.monotonic() - begun_s < 3
     assert (await parallel.look(answers=True)).digest == digest_of(one)
     assert await in_flight == (200, "2")
     await gone

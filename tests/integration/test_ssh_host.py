@@ -441,7 +441,7 @@ async def test_a_command_that_hangs_ends_at_its_deadline_and_over_there_too(site
         begun = time.monotonic()
         with pytest.raises(NodeError, match=r"not done in 4 s.*unknown"):
             await host.stop(4)
-        assert time.monotonic() - begun < 30
+        assert time.monotonic() - begun < 10
         assert pid.exists()
         await until(lambda: not is_alive(pid), "the command is gone")
         assert (await host.look(answers=True)).trouble == ""

@@ -76,9 +76,10 @@ def test_the_asked_rate_is_kept(shop: str, tmp_path: Path) -> None:
     out = tmp_path / "traffic"
     with traffic(shop, out, "--rate", "100", "--slow", "0"):
         wait_until(lambda: len(lines(out)) > 3, 10, "three seconds were counted")
-    first, last = lines(out)[0], lines(out)[-2]
-    rate = (last["requests"] - first["requests"]) / (last["t"] - first["t"])
-    assert rate == pytest.approx(100, rel=0.3)  # a line may be late; `t` is of its writing
+    # By the requests themselves: a line of the counts may be late.
+    begun_s = sorted(one.start_s for one in samples(out))
+    rate = (len(begun_s) - 1) / (begun_s[-1] - begun_s[0])
+    assert rate == pytest.approx(100, rel=0.1)
 
 
 def test_it_ends_by_itself(shop: str, tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_who_logs_out_is_followed_by_somebody_new(shop: str, tmp_path: Path) -> 
     # At the very end all may be between two visits.
     assert {visit.fate for visit in visits} <= {Fate.ENDED, Fate.OPEN}
     assert len([visit for visit in visits if visit.fate is Fate.ENDED]) >= 3
-    assert all(visit.ended_s - visit.begun_s < 15 for visit in visits)
+    assert all(visit.ended_s - visit.begun_s < 5 for visit in visits)
     assert counts(samples(out)).failed == 0
 
 

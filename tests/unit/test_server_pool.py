@@ -224,7 +224,7 @@ async def test_a_state_is_set_on_all(two: Balancers, state: Admin) -> None:
 
 async def test_one_that_does_not_answer_makes_all_unknown_and_is_named(two: Balancers) -> None:
     two.fakes[1].silent = True
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(4):
         found = await two.pool.look()
     assert found.server("node1").admin is Admin.UNKNOWN
     assert found.pid is None
@@ -245,7 +245,7 @@ async def test_an_order_ends_in_two_seconds_though_one_says_nothing(two: Balance
         with pytest.raises(HaproxyAwayError, match=r"2\.sock: .*\(done at .*1\.sock\)"):
             await order()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(4):
         await asyncio.gather(*map(refused, orders))
 
 

@@ -15,6 +15,8 @@ from bigred_server.demo.config import APP, BOX
 
 Heard = BoxState | Reply | AppState | AppEvent
 
+_ARMED = "armed"  # the box's own word for its light
+
 
 @dataclass
 class Audience:
@@ -28,6 +30,11 @@ class Audience:
     app: AppState | None = None
     replies: list[tuple[float, Reply]] = field(default_factory=list)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether the box shows that a press would fire."""
+        return self.box is not None and self.box.lights.pattern == _ARMED
 
     async def listen(self, broker: BrokerSettings) -> None:
         """Listen until cancelled."""

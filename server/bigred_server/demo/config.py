@@ -30,7 +30,7 @@ def configuration(
     `log`: where it takes HAProxy's log.
     """
     tables: dict[str, dict[str, Value]] = {
-        "server": {**_server(folder, site, server), "haproxy_log": log},
+        "server": _server(folder, site, log, server),
         "broker": {"port": broker_port},
         f"boxes.{BOX}": {"app": APP},
         _APP: {**_special(site), "countdown_s": 0.0},
@@ -56,8 +56,8 @@ def password_file(folder: Path) -> Path:
     return folder / "manager.password"
 
 
-def _server(folder: Path, site: Site, server: str) -> dict[str, Value]:
-    values: dict[str, Value] = {"state": str(state(folder, server, site))}
+def _server(folder: Path, site: Site, log: str, server: str) -> dict[str, Value]:
+    values: dict[str, Value] = {"state": str(state(folder, server, site)), "haproxy_log": log}
     if site.servers != (SERVER,):
         values |= {"name": server, "releases": str(folder / "releases")}
     return values | ({"database": site.database} if site.database else {})

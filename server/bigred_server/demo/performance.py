@@ -31,7 +31,6 @@ JUDGED = Site(
     }
 )
 
-_ARMED = "armed"  # the box's own word for its light
 _BEFORE_S = 2.0
 # From the lid to the button, as a quick hand needs it: the box debounces whatever is faster.
 _HAND_S = 0.3
@@ -131,7 +130,7 @@ async def _perform(stage: Stage, play: Play, crowd: Crowd, say: Say) -> Moments:
         lid_s = time.monotonic()
         stage.set_button("open")
         armed_s = await _answered(audience, Answer.ARMED)
-        await audience.until(lambda: _is_armed(audience), _ANSWER_S, "the box is armed")
+        await audience.until(lambda: audience.is_armed, _ANSWER_S, "the box is armed")
         await asyncio.sleep(_HAND_S)
         say("the button is pushed")
         press_s = time.monotonic()
@@ -172,10 +171,6 @@ def _is_ready(audience: Audience) -> bool:
 def _waits(audience: Audience) -> bool:
     app = audience.app
     return app is not None and app.candidate is not None and app.candidate.version == SECOND
-
-
-def _is_armed(audience: Audience) -> bool:
-    return audience.box is not None and audience.box.lights.pattern == _ARMED
 
 
 def _has_ended(audience: Audience) -> bool:

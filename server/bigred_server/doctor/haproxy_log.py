@@ -1,6 +1,7 @@
 """Whether HAProxy's log reaches the judge: the lines that its configuration needs, and theirs."""
 
 import asyncio
+from pathlib import Path
 
 from bigred_server.doctor.finding import Finding, Level
 from bigred_server.errors import HaproxyError
@@ -8,14 +9,15 @@ from bigred_server.haproxy import log
 from bigred_server.haproxy.configfile import Proxy
 from bigred_server.haproxy.inquiry import inquire
 from bigred_server.haproxy.log import LogLine
-from bigred_server.haproxy.receiver import QUEUE, Receiver
+from bigred_server.haproxy.receiver import Receiver
 
 CODE = "haproxy-log"
 LISTENS_S = 3.0
 _OURS = "bigred1"
+# How many lines the kernel keeps for a UNIX socket that is not read; see unix(7).
+QUEUE = Path("/proc/sys/net/unix/max_dgram_qlen")
 # What systemd sets; a kernel by itself has 10.
 _ENOUGH = 512
-_SYSCTL = "net.unix.max_dgram_qlen"
 
 
 def lines(address: str, cookie: str = "JSESSIONID") -> str:
@@ -30,7 +32,9 @@ def wanted(where: str, address: str) -> list[Finding]:
     """Judge the server's own setting, `haproxy_log`."""
     if address.startswith("/") and (kept := _kept()) < _ENOUGH:
         text = f"while the server is busy the kernel keeps {kept} lines; more are lost to the judge"
-        mend = f'set haproxy_log = "127.0.0.1:5514" (UDP), or sysctl {_SYSCTL}={_ENOUGH}'
+        mend = (
+            f'set haproxy_log = "127.0.0.1:5514" (UDP), or sysctl net.unix.max_dgram_qlen={_ENOUGH}'
+        )
         return [Finding("haproxy-log-queue", Level.WARN, where, text, mend)]
     if address:
         return []

@@ -17,8 +17,6 @@ from bigred_server.haproxy.log import LENGTH, LogLine, read
 
 Take = Callable[[LogLine, float], None]
 
-# How many lines the kernel keeps for a UNIX socket that is not read; see unix(7).
-QUEUE = Path("/proc/sys/net/unix/max_dgram_qlen")
 _BATCH = 200
 _BUFFER = 8 * 1024 * 1024
 
@@ -28,7 +26,7 @@ class Receiver:
     """Listens at `address`: "host:port" (UDP), or the path of a UNIX datagram socket.
 
     For UDP the kernel keeps some 13,000 lines while nobody reads (measured, as root; without,
-    net.core.rmem_max has its say); for a UNIX socket no more than QUEUE says.
+    net.core.rmem_max has its say); for a UNIX socket what net.unix.max_dgram_qlen allows.
 
     `takers`: by HAProxy's backend who wants its lines, each with when (Unix time) it came. `lines`
     counts them by backend, `foreign` those that are not ours, `unwanted` those of other backends.

@@ -2,26 +2,27 @@
 
 import contextlib
 import fcntl
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bigred_broker.program import ProgramError, wait_until
 from bigred_server.errors import NotRunningError
 
 # Whoever only asks whether it is held takes it for a moment.
 _PATIENCE_S = 1.0
-_PAUSE_S = 0.05
 
 
 @contextlib.contextmanager
 def held(journal: Path) -> Iterator[None]:
     """Hold the journal's lock. Raises NotRunningError when another server has it."""
     with _lock_file(journal).open("w") as file:
-        if not _try(file.fileno(), _PATIENCE_S):
+        try:
+            wait_until(lambda: _try(file.fileno()), _PATIENCE_S, f"{journal} is free")
+        except ProgramError as error:
             raise NotRunningError(
                 f"another bigred server uses {journal} already; a journal in SQLite takes one: "
                 "stop it, or let both use PostgreSQL ('database' in [server])"
-            )
+            ) from error
         yield
 
 
@@ -34,17 +35,12 @@ def is_held(journal: Path) -> bool:
         return not _try(file.fileno())
 
 
-def _try(descriptor: int, patience_s: float = 0.0) -> bool:
-    ends_s = time.monotonic() + patience_s
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= ends_s:
-                return False
-            time.sleep(_PAUSE_S)
-        else:
-            return True
+def _try(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _lock_file(journal: Path) -> Path:

@@ -105,8 +105,10 @@ class Manager:
                 return f"{self._named(version)} is there already"
             # Perhaps it is starting. Its name tells its bytes, so it is never replaced: starting
             # waits for a start that is under way, and harms nothing that came up meanwhile.
+            left_s -= time.monotonic() - begun_s
+            begun_s = time.monotonic()
             try:
-                return await self._start(version, left_s - (time.monotonic() - begun_s))
+                return (await self.call("start", self._query(version), left_s))[0]
             except BusyError:
                 raise
             except RefusedError:
@@ -123,9 +125,6 @@ class Manager:
             if version:
                 await self._clear(version)
             raise
-
-    async def _start(self, version: str, left_s: float) -> str:
-        return (await self.call("start", self._query(version), left_s))[0]
 
     async def _clear(self, version: str) -> None:
         """Take away a version that did not start, lest Tomcat tries it again at its next start."""
