@@ -10,31 +10,31 @@ import httpx2
 import structlog
 
 from bigred_broker.messages import AppEvent, AppState
-from bigred_server.arming.presses import Presses
-from bigred_server.arming.sight import FleetSight, Sight
-from bigred_server.desk import Desk
+from bigred_server.artifacts.retention import Retention
+from bigred_server.artifacts.store import Store
+from bigred_server.automation import works_of
 from bigred_server.errors import HaproxyAwayError, HaproxyError, NotRunningError
 from bigred_server.fleet import Memory, RealFleet
 from bigred_server.haproxy.receiver import Receiver
-from bigred_server.jenkins.controller import JobController
-from bigred_server.jenkins.sight import JobSight, jobs_of
-from bigred_server.journal import acts, seat
+from bigred_server.jenkins.preflight import JobSight, jobs_of
+from bigred_server.jenkins.reconciler import JobController
+from bigred_server.journal import acts, session
 from bigred_server.journal.database import Place
-from bigred_server.journal.seat import Seat
+from bigred_server.journal.session import Seat
 from bigred_server.judge.policy import Mode
+from bigred_server.mqtt_gateway import Desk
 from bigred_server.notify.notifier import Notifier
-from bigred_server.pipeline.retention import Retention
-from bigred_server.pipeline.store import Store
-from bigred_server.rollout.act import Kind
-from bigred_server.rollout.adoption import Adoption
-from bigred_server.rollout.controller import Controller
-from bigred_server.rollout.hooks import Hooks
-from bigred_server.rollout.narrator import Narrator
+from bigred_server.requests.preflight import FleetSight, Sight
+from bigred_server.requests.presses import Presses
+from bigred_server.rollout.core.action import Kind
+from bigred_server.rollout.loop.adoption import Adoption
+from bigred_server.rollout.loop.event_log import Narrator
+from bigred_server.rollout.loop.hook_runner import Hooks
+from bigred_server.rollout.loop.reconciler import Controller
 from bigred_server.settings import AppSettings, ServerSettings, Settings
+from bigred_server.telemetry.sources_of_app import Stand, stand_of
 from bigred_server.tomcat.hosts import Hosts as NodeHosts
 from bigred_server.tomcat.probe import client
-from bigred_server.witness.stand import Stand, stand_of
-from bigred_server.works import works_of
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ async def serve(settings: Settings) -> None:
     journal can't be opened, HaproxyError when an app's HAProxy denies us what we need.
     """
     place = journal_place(settings.server)
-    async with seat.taken(place, settings.server.name, settings.apps) as taken, client() as http:
+    async with session.taken(place, settings.server.name, settings.apps) as taken, client() as http:
         server = Server(settings, taken, http)
         try:
             await server.run()

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import httpx2
 
+from bigred_server.artifacts.store import Store
 from bigred_server.errors import NodeError
 from bigred_server.haproxy.merge import PoolLook
 from bigred_server.haproxy.pool import Pool
-from bigred_server.pipeline.store import Store
-from bigred_server.rollout.act import Act, Kind
-from bigred_server.rollout.fleet import FleetLook
-from bigred_server.rollout.goal import Strategy
-from bigred_server.rollout.look import Admin, Answer, NodeLook
-from bigred_server.rollout.view import is_serving
+from bigred_server.rollout.core.action import Act, Kind
+from bigred_server.rollout.core.observation import Admin, Answer, NodeLook
+from bigred_server.rollout.core.ports import FleetLook
+from bigred_server.rollout.core.target import Strategy
+from bigred_server.rollout.core.view import is_serving
 from bigred_server.settings import AppSettings, NodeSettings, Settings
 from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.manager import Manager

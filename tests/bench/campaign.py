@@ -26,7 +26,7 @@ from tests.support.misfortune import Trouble, draw
 
 from bigred_broker.program import ProgramError
 from bigred_server.demo.crowd import Orders
-from bigred_server.rollout.goal import Strategy
+from bigred_server.rollout.core.target import Strategy
 
 MOST_RUNS = 10_000
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.support import sshd
 
-from bigred_server.files import digest_of
+from bigred_server.artifacts.files import digest_of
 from bigred_server.settings import NodeSettings
 from bigred_server.tomcat.host import Host
 from bigred_server.tomcat.hosts import Hosts

@@ -13,13 +13,13 @@ from tests.support.processes import living
 from tests.support.repositories import Repository, call
 
 from bigred_broker.config import parse
+from bigred_server.artifacts.store import Store
 from bigred_server.journal import builds, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.sole import Sole
-from bigred_server.pipeline.build import Build
+from bigred_server.journal.sqlite_leadership import Sole
+from bigred_server.model.build import Build
+from bigred_server.model.release import Release, Stage
 from bigred_server.pipeline.builder import Builder
-from bigred_server.pipeline.store import Store
-from bigred_server.release import Release, Stage
 from bigred_server.settings import AppSettings, Settings, example
 
 _ENDED = frozenset({Stage.READY, Stage.TESTED, Stage.FAILED, Stage.SUPERSEDED})

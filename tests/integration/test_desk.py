@@ -29,7 +29,7 @@ from bigred_broker.messages import (
 from bigred_broker.program import free_port
 from bigred_broker.settings import BrokerSettings
 from bigred_broker.topics import Topics
-from bigred_server.desk import Desk
+from bigred_server.mqtt_gateway import Desk
 from bigred_server.settings import BoxSettings, Settings, load
 
 DEADLINE_S = 20.0

@@ -18,7 +18,7 @@ from bigred_server.haproxy.configuration import Backend as Served
 from bigred_server.haproxy.instance import HaproxyInstance
 from bigred_server.haproxy.merge import PoolLook
 from bigred_server.haproxy.pool import Pool
-from bigred_server.rollout.look import Admin
+from bigred_server.rollout.core.observation import Admin
 
 _DEADLINE_S = 10.0
 _MAXCONN = 2

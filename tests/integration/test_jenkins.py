@@ -26,22 +26,21 @@ from bigred_broker.messages import (
     Refusal,
     Reply,
 )
-from bigred_server.arming import stops
-from bigred_server.arming.presses import Presses
 from bigred_server.errors import DeploymentError
-from bigred_server.jenkins import controller, decide
-from bigred_server.jenkins.controller import JobController
-from bigred_server.jenkins.fake import FakeJenkins
-from bigred_server.jenkins.sight import JobSight, jobs_of, start
+from bigred_server.jenkins import decide, reconciler
+from bigred_server.jenkins.preflight import JobSight, jobs_of, start
+from bigred_server.jenkins.reconciler import JobController
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
-from bigred_server.journal.sole import Sole
-from bigred_server.release import Stage
-from bigred_server.rollout import wishes
-from bigred_server.rollout.command import Command
-from bigred_server.rollout.narrator import Narrator
+from bigred_server.journal.sqlite_leadership import Sole
+from bigred_server.model.command import Command
+from bigred_server.model.release import Stage
+from bigred_server.requests import deploy, emergency_stop
+from bigred_server.requests.presses import Presses
+from bigred_server.rollout.loop.event_log import Narrator
 from bigred_server.settings import Settings
+from bigred_server.testing.jenkins import FakeJenkins
 
 DEADLINE_S = 20.0
 CONFIG = """
@@ -120,7 +119,7 @@ class Site:
         return reply
 
     async def command(self, command: Command) -> None:
-        await wishes.command(self.db, "site", command, "ada")
+        await deploy.command(self.db, "site", command, "ada")
 
     async def queued(self) -> int:
         """Wait for an item in the queue; give it."""
@@ -181,7 +180,7 @@ async def site_with(
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controller, "_POLL_S", 0.05)
+    monkeypatch.setattr(reconciler, "_POLL_S", 0.05)
     monkeypatch.setattr(decide, "FIND_S", 2.0)
     monkeypatch.setattr(decide, "STOP_S", 0.3)
 
@@ -366,7 +365,7 @@ async def test_nothing_but_an_abort_is_possible_and_a_press_into_it_is_one(
         # A button bounces, and so do people.
         bounce = await site.happens(EventType.PRESS)
         assert (bounce.answer, bounce.code) == (Answer.REFUSED, Refusal.RUNNING)
-        monkeypatch.setattr(stops, "QUIET_S", 0.0)
+        monkeypatch.setattr(emergency_stop, "QUIET_S", 0.0)
         stopped = await site.happens(EventType.PRESS)
         assert (stopped.answer, stopped.command) == (Answer.ACCEPTED, "abort")
         assert (await site.ended(deployment)).phase is Phase.ABORTED

@@ -15,7 +15,7 @@ from tests.support.ear import Ear, ear
 
 from bigred_broker import mosquitto, program
 from bigred_broker.program import free_port, wait_until
-from bigred_server.jenkins.fake import FakeJenkins
+from bigred_server.testing.jenkins import FakeJenkins
 
 BIGRED = Path(sys.executable).with_name("bigred")
 DEADLINE_S = 30.0

@@ -22,7 +22,7 @@ from bigred_server.journal.acts import Outcome
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.journal.postgresql import ANSWER_S, CONNECT_S, STATEMENT_S
-from bigred_server.release import Release, Stage
+from bigred_server.model.release import Release, Stage
 
 DEADLINE_S = 30.0
 A = "a" * 64

@@ -20,10 +20,10 @@ from tests.support.postgresql import Cluster
 from bigred_broker import program
 from bigred_broker.program import wait_until
 from bigred_server.errors import LeaseLostError, NotRunningError
-from bigred_server.journal import leases, seat, tables
+from bigred_server.journal import leases, session, tables
 from bigred_server.journal.database import Database
 from bigred_server.journal.lease import ANSWER_S, Lease
-from bigred_server.journal.term import LEASE_S
+from bigred_server.journal.lease_state import LEASE_S
 
 TAKE_OVER_S = 15.0
 DEADLINE_S = 30.0
@@ -293,29 +293,29 @@ async def test_a_database_that_does_not_answer_does_not_hold_up_who_leads(
 async def test_two_servers_need_two_names(
     postgresql: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seat, "LEASE_S", 0.5)  # how long the third server waits for a name
+    monkeypatch.setattr(session, "LEASE_S", 0.5)  # how long the third server waits for a name
     url = postgresql.new_database()
-    async with seat.taken(url, "one", ["shop"]) as taken:
+    async with session.taken(url, "one", ["shop"]) as taken:
         keeping = asyncio.create_task(taken.keep())
-        async with seat.taken(url, "other", ["shop"]):
+        async with session.taken(url, "other", ["shop"]):
             pass
         with pytest.raises(NotRunningError, match="another bigred server named one uses this"):
-            async with seat.taken(url, "one", ["shop"]):
+            async with session.taken(url, "one", ["shop"]):
                 pytest.fail("the name was taken twice")
         keeping.cancel()
-    async with seat.taken(url, "one", ["shop"]) as again:
+    async with session.taken(url, "one", ["shop"]) as again:
         assert again.run != taken.run
 
 
 async def test_a_server_whose_name_was_taken_meanwhile_ends(postgresql: Cluster) -> None:
     url = postgresql.new_database()
-    async with seat.taken(url, "one", ["shop"]) as stopped:
+    async with session.taken(url, "one", ["shop"]) as stopped:
         # Stopped for so long that its name was free for another.
         async with stopped.db.write() as connection:
             await leases.take(connection, "server:one", "nobody", LEASE_S)
             holder = stopped.leads["shop"]._holder  # type: ignore[attr-defined]
             await leases.give_back(connection, "server:one", holder, 1)
-        async with seat.taken(url, "one", ["shop"]):
+        async with session.taken(url, "one", ["shop"]):
             async with asyncio.timeout(DEADLINE_S):
                 with pytest.raises(NotRunningError, match="give each one its own 'name'"):
                     await stopped.keep()
@@ -324,10 +324,10 @@ async def test_a_server_whose_name_was_taken_meanwhile_ends(postgresql: Cluster)
 async def test_a_server_on_postgresql_is_seen_to_run(postgresql: Cluster) -> None:
     url = postgresql.new_database()
     async with opened(url) as db:
-        assert not await seat.is_any_taken(url, db)
-        async with seat.taken(url, "one", ["shop"]):
-            assert await seat.is_any_taken(url, db)
-        assert not await seat.is_any_taken(url, db)
+        assert not await session.is_any_taken(url, db)
+        async with session.taken(url, "one", ["shop"]):
+            assert await session.is_any_taken(url, db)
+        assert not await session.is_any_taken(url, db)
 
 
 async def test_a_lease_of_a_database_that_is_gone_is_no_error(db: Database) -> None:

@@ -12,11 +12,11 @@ from tests.support.hosts import FakeHost
 from tests.support.wars import Wars
 
 from bigred_broker.program import free_port
+from bigred_server.artifacts.files import digest_of
 from bigred_server.errors import NodeAwayError, NodeError
-from bigred_server.files import digest_of
-from bigred_server.rollout.goal import Strategy
-from bigred_server.rollout.look import UNTOLD, Version
-from bigred_server.rollout.version import following, name
+from bigred_server.rollout.core.context_version import following, name
+from bigred_server.rollout.core.observation import UNTOLD, Version
+from bigred_server.rollout.core.target import Strategy
 from bigred_server.tomcat import probe
 from bigred_server.tomcat.instance import ManagerUser, TomcatInstance
 from bigred_server.tomcat.manager import Manager

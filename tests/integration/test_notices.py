@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from bigred_server.journal.database import Database
+from bigred_server.model.build import Build
+from bigred_server.model.release import Stage
 from bigred_server.notify.notifier import Notifier
-from bigred_server.pipeline.build import Build
-from bigred_server.release import Stage
 from bigred_server.settings.notify import NotifySettings
 
 FAILED = Build("b-1", 7, "shop", "abc", "main", "ada", 1.0, Stage.FAILED, "unit", "exit 1")

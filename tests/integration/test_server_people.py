@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from bigred_broker.messages import Phase
+from bigred_server.artifacts import intake
+from bigred_server.artifacts.intake import Submission
+from bigred_server.artifacts.store import Store
 from bigred_server.journal import deployments, lock, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
-from bigred_server.pipeline import intake
-from bigred_server.pipeline.intake import Submission
-from bigred_server.pipeline.store import Store
-from bigred_server.release import Stage
+from bigred_server.model.release import Stage
 from bigred_server.settings import MarkerSettings
 
 BIGRED = Path(sys.executable).with_name("bigred")

@@ -45,7 +45,7 @@ from bigred_server.demo.crowd import shopping
 from bigred_server.demo.samples import failures
 from bigred_server.demo.stage import Stage, set_up
 from bigred_server.journal.acts import Outcome
-from bigred_server.rollout.act import Kind
+from bigred_server.rollout.core.action import Kind
 
 DEADLINE_S = 40.0
 TOPICS = Topics()

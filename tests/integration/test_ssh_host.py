@@ -19,9 +19,9 @@ from tests.support.sshd import Sshd
 from tests.support.wire import Wire, wire
 
 from bigred_broker.program import wait_until
-from bigred_server import room
+from bigred_server.artifacts.files import digest_of
 from bigred_server.errors import NodeError
-from bigred_server.files import digest_of
+from bigred_server.model import disk_space
 from bigred_server.settings import NodeSettings, SshSettings
 from bigred_server.tomcat.host import Host
 from bigred_server.tomcat.hosts import Hosts
@@ -497,7 +497,7 @@ async def test_a_disk_without_room_is_refused_before_a_byte_is_sent(site: Site, 
 async def test_a_disk_that_fills_in_mid_fetch_keeps_no_debris(
     site: Site, reach: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "SPARE_BYTES", -(1 << 40))
+    monkeypatch.setattr(disk_space, "SPARE_BYTES", -(1 << 40))
     old = make_war(site.folder / "old.war")
     new = make_war(site.folder / "new.war", "1.1.0", 4 * MIB)
     with small_disk(site.folder / "disk", MIB) as disk:

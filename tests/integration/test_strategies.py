@@ -6,8 +6,8 @@ The whole table on four nodes is `./bigred bench strategies`.
 import pytest
 from tests.support.ways import Way, orders, roll, site
 
-from bigred_server.rollout.goal import Strategy
-from bigred_server.rollout.policy import Sessions
+from bigred_server.rollout.core.policy import Sessions
+from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import ReachBy
 
 NODES = 2

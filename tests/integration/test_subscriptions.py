@@ -7,7 +7,7 @@ from bigred_broker import mosquitto
 from bigred_broker.link import Link
 from bigred_broker.program import free_port
 from bigred_server.settings.series import SeriesSettings
-from bigred_server.witness.subscriptions import Subscriptions
+from bigred_server.telemetry.subscriptions import Subscriptions
 
 TOTAL = SeriesSettings(mqtt="shop/orders")
 

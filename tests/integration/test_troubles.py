@@ -22,8 +22,8 @@ from bigred_server.demo.sample import Kind
 from bigred_server.demo.samples import failures
 from bigred_server.demo.site import Site, Tables
 from bigred_server.journal import tables
-from bigred_server.rollout.act import Kind as Act
-from bigred_server.rollout.goal import Strategy
+from bigred_server.rollout.core.action import Kind as Act
+from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import ReachBy
 
 NODES = 2

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from random import Random
 
 from bigred_broker.messages import Phase
-from bigred_server.rollout.act import Act
-from bigred_server.rollout.care import Aftermath, to_mend, to_tidy
-from bigred_server.rollout.deployment import Deployment
-from bigred_server.rollout.goal import Goal
-from bigred_server.rollout.look import Looks
-from bigred_server.rollout.simulation import SimulatedRollout
+from bigred_server.rollout.core.action import Act
+from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.observation import Looks
+from bigred_server.rollout.core.target import Goal
+from bigred_server.rollout.core.upkeep import Aftermath, to_mend, to_tidy
+from bigred_server.testing.simulation import SimulatedRollout
 
 _TICK_S = 0.5
 _MOST_TICKS = 2000

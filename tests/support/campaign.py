@@ -20,8 +20,8 @@ from bigred_server.demo.crowd import Crowd, Orders, shopping
 from bigred_server.demo.sample import Kind
 from bigred_server.demo.site import Site, Tables
 from bigred_server.demo.stage import FIRST
-from bigred_server.rollout.goal import Strategy
-from bigred_server.rollout.policy import Sessions
+from bigred_server.rollout.core.policy import Sessions
+from bigred_server.rollout.core.target import Strategy
 
 END_S = 150.0
 MEND_S = 90.0

@@ -7,12 +7,12 @@ from tests.support.aftercare import Aftercare
 from tests.support.scene import FOREVER, NEW, OLD, Scene
 
 from bigred_broker.messages import Phase
-from bigred_server.rollout.goal import Strategy
-from bigred_server.rollout.hook import Hook
-from bigred_server.rollout.look import Looks
-from bigred_server.rollout.simulation import Build, SimulatedRollout
-from bigred_server.rollout.station import is_proven
-from bigred_server.rollout.view import is_serving
+from bigred_server.model.hook import Hook
+from bigred_server.rollout.core.node_phase import is_proven
+from bigred_server.rollout.core.observation import Looks
+from bigred_server.rollout.core.target import Strategy
+from bigred_server.rollout.core.view import is_serving
+from bigred_server.testing.simulation import Build, SimulatedRollout
 
 
 @dataclass

@@ -9,8 +9,8 @@ from sqlalchemy import NullPool, RowMapping, Select, create_engine, select
 
 from bigred_server.journal import tables
 from bigred_server.journal.acts import ActRecord
-from bigred_server.release import Stage
-from bigred_server.rollout.act import Kind
+from bigred_server.model.release import Stage
+from bigred_server.rollout.core.action import Kind
 
 # These may be done again while something else is done to the node: HAProxy has forgotten them.
 _DOOR = frozenset({Kind.DRAIN, Kind.MAINT})

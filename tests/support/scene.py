@@ -6,12 +6,12 @@ from random import Random
 
 from bigred_broker.messages import Phase
 from bigred_server.judge.policy import Inconclusive, JudgePolicy, Mode
-from bigred_server.rollout import version
-from bigred_server.rollout.deployment import Deployment
-from bigred_server.rollout.goal import Strategy
-from bigred_server.rollout.hook import Hook
-from bigred_server.rollout.policy import OnDeadline, OnDrainDeadline, Policy, Sessions
-from bigred_server.rollout.simulation import (
+from bigred_server.model.hook import Hook
+from bigred_server.rollout.core import context_version
+from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.policy import OnDeadline, OnDrainDeadline, Policy, Sessions
+from bigred_server.rollout.core.target import Strategy
+from bigred_server.testing.simulation import (
     Build,
     SimulatedFleet,
     SimulatedNode,
@@ -20,7 +20,7 @@ from bigred_server.rollout.simulation import (
     SimulatedRollout,
     VirtualClock,
 )
-from bigred_server.rollout.simulation.context import Context
+from bigred_server.testing.simulation.context import Context
 
 FOREVER = float("inf")
 OLD = Build("0" * 64, "1.0.0")
@@ -119,7 +119,7 @@ class Scene:
         node.is_parallel = self.strategy is Strategy.PARALLEL
         if node.is_parallel and self.random.random() < 0.7:
             # Not the first deployment of its kind: what is there has a version.
-            name = version.name(self.random.randrange(1, 9), OLD.digest)
+            name = context_version.name(self.random.randrange(1, 9), OLD.digest)
             node.wars = {name: OLD.digest}
             node.contexts = {name: Context(OLD.digest, -FOREVER, -FOREVER)}
         if self.http_only:

@@ -8,11 +8,11 @@ from tests.support.inspection import Inspection
 from tests.support.scene import Scene
 
 from bigred_server.judge.judgement import Cause, Judgement, Verdict
-from bigred_server.rollout.act import Act, Kind
-from bigred_server.rollout.command import Command
-from bigred_server.rollout.hook import Hook, HookState
-from bigred_server.rollout.look import Admin
-from bigred_server.rollout.simulation import Fate, Luck, SimulatedFleet, SimulatedRollout
+from bigred_server.model.command import Command
+from bigred_server.model.hook import Hook, HookState
+from bigred_server.rollout.core.action import Act, Kind
+from bigred_server.rollout.core.observation import Admin
+from bigred_server.testing.simulation import Fate, Luck, SimulatedFleet, SimulatedRollout
 
 # A crash begins every patience anew, so endless crashes would be an endless deployment.
 MOST_CRASHES = 10

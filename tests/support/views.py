@@ -5,15 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 from bigred_broker.messages import Phase
-from bigred_server.rollout.act import Kind
-from bigred_server.rollout.command import Command
-from bigred_server.rollout.decision import Decision
-from bigred_server.rollout.deployment import Deployment
-from bigred_server.rollout.goal import Goal
-from bigred_server.rollout.look import Admin, Answer, NodeLook
-from bigred_server.rollout.policy import Policy
-from bigred_server.rollout.view import View, wanted
-from bigred_server.rollout.waits import track
+from bigred_server.model.command import Command
+from bigred_server.rollout.core.action import Kind
+from bigred_server.rollout.core.decision import Decision
+from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.observation import Admin, Answer, NodeLook
+from bigred_server.rollout.core.policy import Policy
+from bigred_server.rollout.core.progress import track
+from bigred_server.rollout.core.target import Goal
+from bigred_server.rollout.core.view import View, wanted
 
 Given = dict[str, Any]  # the nodes of a view, by name
 

@@ -16,7 +16,7 @@ from tests.support.house import House
 
 from bigred_broker.program import is_listening
 from bigred_server.journal.acts import ActRecord
-from bigred_server.rollout.act import Kind
+from bigred_server.rollout.core.action import Kind
 
 _EVERY_S = 0.01
 _CLOSING = frozenset({Kind.DRAIN, Kind.MAINT})

@@ -16,8 +16,8 @@ from bigred_server.demo import samples, visits
 from bigred_server.demo.crowd import Orders, shopping
 from bigred_server.demo.site import Site, Tables
 from bigred_server.demo.stage import FIRST
-from bigred_server.rollout.goal import Strategy
-from bigred_server.rollout.policy import Sessions
+from bigred_server.rollout.core.policy import Sessions
+from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import ReachBy
 
 # Users of a site that waits for sessions log out after about this long.

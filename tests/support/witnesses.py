@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bigred_server.judge.look import Look
-from bigred_server.rollout.deployment import Deployment
-from bigred_server.rollout.fleet import FleetLook
-from bigred_server.rollout.jury import Heard
+from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.ports import FleetLook
+from bigred_server.rollout.loop.evaluator import Heard
 
 
 @dataclass

@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bigred_server import room
 from bigred_server.errors import NodeError
+from bigred_server.model import disk_space
 from bigred_server.settings import NodeSettings, Settings
-from bigred_server.tomcat import far, place
+from bigred_server.tomcat import paths, remote
 from bigred_server.tomcat.ssh import SCRIPT
 
 
 def tell(*call: str, until_ms: int = 0) -> tuple[int, str, int | None]:
     argv = ["sh", "-c", SCRIPT, "bigred", str(until_ms), *call]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=20)
-    return done.returncode, *far.answer(done.stdout)
+    return done.returncode, *remote.answer(done.stdout)
 
 
 def test_an_answer_begins_at_its_mark_and_tells_the_time() -> None:
-    assert far.answer("Welcome!\nbigred answers at 1700\n whole \n") == ("whole", 1700)
-    assert far.answer("This account is not available.\n") == (
+    assert remote.answer("Welcome!\nbigred answers at 1700\n whole \n") == ("whole", 1700)
+    assert remote.answer("This account is not available.\n") == (
         "This account is not available.",
         None,
     )
@@ -31,16 +31,16 @@ def test_an_answer_begins_at_its_mark_and_tells_the_time() -> None:
 def test_a_look_is_read() -> None:
     digest = "a" * 64
     said = f"running 0\nstamp 12 9 b c\nkept {digest}.war\nkept x.war\nfree 3 4096"
-    assert far.look(said) == far.Look("12 9 b c", 12, True, frozenset({digest}), 12288)
-    assert far.look("stamp\nfree ") == far.Look(stamp="")
-    assert far.look("trouble stat: x: Permission denied").trouble == "stat: x: Permission denied"
+    assert remote.look(said) == remote.Look("12 9 b c", 12, True, frozenset({digest}), 12288)
+    assert remote.look("stamp\nfree ") == remote.Look(stamp="")
+    assert remote.look("trouble stat: x: Permission denied").trouble == "stat: x: Permission denied"
 
 
 @pytest.mark.parametrize(
     ("code", "running"), [(0, True), (1, False), (127, None), (137, None), (124, None)]
 )
 def test_only_the_command_itself_says_whether_tomcat_runs(code: int, running: bool | None) -> None:
-    assert far.look(f"running {code}").running is running
+    assert remote.look(f"running {code}").running is running
 
 
 def test_what_comes_in_time_is_done_and_what_comes_late_is_not(tmp_path: Path) -> None:
@@ -61,16 +61,16 @@ def test_the_script_needs_no_backslash_and_no_bash() -> None:
 
 
 def test_room_is_needed_twice_and_to_spare() -> None:
-    place.check_room("/kept", 2 * 100 + room.SPARE_BYTES, 100)
+    paths.check_room("/kept", 2 * 100 + disk_space.SPARE_BYTES, 100)
     with pytest.raises(NodeError, match=r"/kept has 64\.0 MiB free"):
-        place.check_room("/kept", 2 * 100 + room.SPARE_BYTES - 1, 100)
+        paths.check_room("/kept", 2 * 100 + disk_space.SPARE_BYTES - 1, 100)
 
 
 def test_what_is_kept_goes_only_when_nobody_wants_it() -> None:
     kept = frozenset({"a", "b", "c"})
-    assert place.surplus(kept, "a", frozenset({"b", "x"})) == ["c"]
+    assert paths.surplus(kept, "a", frozenset({"b", "x"})) == ["c"]
     names = ["0" * 64 + ".war", "0" * 64 + ".war.part", "shop.war", "A" * 64 + ".war"]
-    assert place.kept_of(names) == {"0" * 64}
+    assert paths.kept_of(names) == {"0" * 64}
 
 
 def app(war: str, **node: object) -> dict[str, object]:

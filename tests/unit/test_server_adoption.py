@@ -8,13 +8,13 @@ from zipfile import ZipFile
 import pytest
 from tests.support.wars import bringing
 
-from bigred_server.files import digest_of
+from bigred_server.artifacts.files import digest_of
+from bigred_server.artifacts.store import Store
 from bigred_server.journal import releases
 from bigred_server.journal.database import Database
-from bigred_server.pipeline.store import Store
-from bigred_server.release import Release, Stage
-from bigred_server.rollout.adoption import Adoption
-from bigred_server.rollout.look import UNTOLD, Admin, Answer, NodeLook
+from bigred_server.model.release import Release, Stage
+from bigred_server.rollout.core.observation import UNTOLD, Admin, Answer, NodeLook
+from bigred_server.rollout.loop.adoption import Adoption
 from bigred_server.settings import MarkerSettings
 
 

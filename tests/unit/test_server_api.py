@@ -15,17 +15,17 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from bigred_broker.messages import AppState, NodeNote, NodeState, Phase
+from bigred_server.artifacts.store import Store
 from bigred_server.journal import acts, deployments, events, releases
 from bigred_server.journal.acts import Outcome
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
-from bigred_server.pipeline.store import Store
-from bigred_server.release import Release, Stage
-from bigred_server.rollout.command import Command
+from bigred_server.model.command import Command
+from bigred_server.model.release import Release, Stage
 from bigred_server.settings import Settings
 from bigred_server.web import api
+from bigred_server.web.auth import MAX_BODY
 from bigred_server.web.caller import Caller, Role, caller_of
-from bigred_server.web.door import MAX_BODY
 
 OLD, LIVE, NEW, BAD = "1" * 64, "2" * 64, "3" * 64, "4" * 64
 ROLES = ("viewer", "operator", "admin")

@@ -10,22 +10,22 @@ from typing import Any
 import pytest
 
 from bigred_broker.messages import Answer, BoxEvent, EventType, Phase, Refusal, Reply
-from bigred_server.arming import arming as armings_module
-from bigred_server.arming.arming import LIFE_S, Arming, new_id, refusal
-from bigred_server.arming.gates import GateState, gate
-from bigred_server.arming.presses import MAX_AGE_MS, Presses
-from bigred_server.arming.sight import FleetSight
-from bigred_server.arming.stops import QUIET_S
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
-from bigred_server.release import Release, Stage
-from bigred_server.rollout.act import Act
-from bigred_server.rollout.command import Command
-from bigred_server.rollout.fleet import FleetLook
-from bigred_server.rollout.look import Admin, Counters, NodeLook
-from bigred_server.rollout.look import Answer as AppAnswer
+from bigred_server.model import arming as armings_module
+from bigred_server.model.arming import LIFE_S, Arming, new_id, refusal
+from bigred_server.model.command import Command
+from bigred_server.model.release import Release, Stage
+from bigred_server.requests.emergency_stop import QUIET_S
+from bigred_server.requests.gates import GateState, gate
+from bigred_server.requests.preflight import FleetSight
+from bigred_server.requests.presses import MAX_AGE_MS, Presses
+from bigred_server.rollout.core.action import Act
+from bigred_server.rollout.core.observation import Admin, Counters, NodeLook
+from bigred_server.rollout.core.observation import Answer as AppAnswer
+from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.settings import Settings
 
 OLD, NEW, NEWER = "0" * 64, "1" * 64, "2" * 64

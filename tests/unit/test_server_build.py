@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bigred_server.errors import WebhookError
 from bigred_server.hook.messenger import received
-from bigred_server.pipeline.build import (
+from bigred_server.model.build import (
     UNDER_WAY,
     WAITING,
     Build,
@@ -21,9 +21,9 @@ from bigred_server.pipeline.build import (
     superseded,
     told,
 )
-from bigred_server.pipeline.handing import Pushed
+from bigred_server.model.release import Stage
+from bigred_server.pipeline.submissions import Pushed
 from bigred_server.pipeline.webhook import Forge, is_genuine, pushed
-from bigred_server.release import Stage
 from bigred_server.settings.build import BuildSettings
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"

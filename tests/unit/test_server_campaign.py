@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.support.troubled import HAPPENINGS, Run
 
-from bigred_server.rollout.simulation import Luck
+from bigred_server.testing.simulation import Luck
 
 RUNS = int(os.environ.get("BIGRED_CAMPAIGN_RUNS", "600"))
 FIRST = int(os.environ.get("BIGRED_CAMPAIGN_FIRST", "0"))

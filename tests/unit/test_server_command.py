@@ -16,9 +16,9 @@ from tests.support.views import (
 )
 
 from bigred_broker.messages import Phase
-from bigred_server.rollout.command import Command, refusal
-from bigred_server.rollout.decide import decide
-from bigred_server.rollout.look import NodeLook
+from bigred_server.model.command import Command, refusal
+from bigred_server.rollout.core.decide import decide
+from bigred_server.rollout.core.observation import NodeLook
 
 HOLD, CONTINUE, ROLLBACK, ABORT = Command
 HELD, NOT_HELD = "it is held already", "it is not held"

@@ -16,36 +16,36 @@ from tests.support.wars import bringing
 from tests.support.witnesses import FakeWitness
 
 from bigred_broker.messages import AppEvent, AppState, Phase
+from bigred_server.artifacts.files import digest_of
+from bigred_server.artifacts.store import Store
 from bigred_server.errors import DeploymentError
-from bigred_server.files import digest_of
 from bigred_server.journal import acts, deployments, events, releases
 from bigred_server.journal.acts import ActRecord
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
-from bigred_server.journal.sole import Sole
-from bigred_server.pipeline.store import Store
-from bigred_server.release import Release, Stage
-from bigred_server.rollout import controller as loop
-from bigred_server.rollout import wishes
-from bigred_server.rollout.act import Act, Kind
-from bigred_server.rollout.adoption import Adoption
-from bigred_server.rollout.command import Command
-from bigred_server.rollout.controller import Controller
-from bigred_server.rollout.goal import Strategy
-from bigred_server.rollout.hook import Hook
-from bigred_server.rollout.hooks import Hooks
-from bigred_server.rollout.leadership import Leadership
-from bigred_server.rollout.look import Admin
-from bigred_server.rollout.narrator import Narrator
-from bigred_server.rollout.policy import Policy
-from bigred_server.rollout.simulation import (
+from bigred_server.journal.leadership import Leadership
+from bigred_server.journal.sqlite_leadership import Sole
+from bigred_server.model.command import Command
+from bigred_server.model.hook import Hook
+from bigred_server.model.release import Release, Stage
+from bigred_server.requests import deploy
+from bigred_server.rollout.core.action import Act, Kind
+from bigred_server.rollout.core.observation import Admin
+from bigred_server.rollout.core.policy import Policy
+from bigred_server.rollout.core.target import Strategy
+from bigred_server.rollout.loop import reconciler as loop
+from bigred_server.rollout.loop.adoption import Adoption
+from bigred_server.rollout.loop.event_log import Narrator
+from bigred_server.rollout.loop.hook_runner import Hooks
+from bigred_server.rollout.loop.reconciler import Controller
+from bigred_server.settings import HookSettings, MarkerSettings
+from bigred_server.testing.simulation import (
     Build,
     SimulatedFleet,
     SimulatedNode,
     SimulatedPool,
     SimulatedProxy,
 )
-from bigred_server.settings import HookSettings, MarkerSettings
 
 NODES = ("a", "b", "c")
 POLICY = Policy(
@@ -554,7 +554,7 @@ async def test_a_deployment_is_held_and_goes_on_by_command(site: Site) -> None:
             return any(act.node == "a" for act in site.fleet.acts)
 
         await until(a_is_in_hand, 10)
-        await wishes.command(site.db, "shop", Command.HOLD, "ada")
+        await deploy.command(site.db, "shop", Command.HOLD, "ada")
 
         async def it_is_held() -> bool:
             record = await site.record()
@@ -563,8 +563,8 @@ async def test_a_deployment_is_held_and_goes_on_by_command(site: Site) -> None:
         await until(it_is_held, 10)
         assert {act.node for act in site.fleet.acts} == {"a"}
         with pytest.raises(DeploymentError, match="it is held already"):
-            await wishes.command(site.db, "shop", Command.HOLD, "ada")
-        await wishes.command(site.db, "shop", Command.CONTINUE, "ada")
+            await deploy.command(site.db, "shop", Command.HOLD, "ada")
+        await deploy.command(site.db, "shop", Command.CONTINUE, "ada")
         assert (await site.ends()).phase is Phase.SUCCEEDED
     assert site.is_whole(site.new)
 
@@ -577,7 +577,7 @@ async def test_an_aborted_release_stays_ready(site: Site) -> None:
             return any(act.node == "b" for act in site.fleet.acts)
 
         await until(b_is_in_hand, 10)
-        await wishes.command(site.db, "shop", Command.ABORT, "ada")
+        await deploy.command(site.db, "shop", Command.ABORT, "ada")
         ended = await site.ends()
     assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "ada had it aborted")
     assert site.is_whole(site.old)

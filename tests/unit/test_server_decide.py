@@ -27,14 +27,14 @@ from tests.support.views import (
 )
 
 from bigred_broker.messages import Phase
-from bigred_server.rollout.act import HANDS_OFF, Act, Kind
-from bigred_server.rollout.command import Command
-from bigred_server.rollout.decide import decide
-from bigred_server.rollout.decision import Decision
-from bigred_server.rollout.goal import Goal
-from bigred_server.rollout.look import Admin, Answer, NodeLook, Version
-from bigred_server.rollout.policy import OnDrainDeadline, Sessions
-from bigred_server.rollout.view import View, wanted
+from bigred_server.model.command import Command
+from bigred_server.rollout.core.action import HANDS_OFF, Act, Kind
+from bigred_server.rollout.core.decide import decide
+from bigred_server.rollout.core.decision import Decision
+from bigred_server.rollout.core.observation import Admin, Answer, NodeLook, Version
+from bigred_server.rollout.core.policy import OnDrainDeadline, Sessions
+from bigred_server.rollout.core.target import Goal
+from bigred_server.rollout.core.view import View, wanted
 
 # --- every look ----------------------------------------------------------------------------------
 

@@ -12,8 +12,8 @@ from bigred_server.haproxy.configfile import parse, proxy
 from bigred_server.haproxy.configuration import Backend, configuration
 from bigred_server.haproxy.rows import Process, Row
 from bigred_server.haproxy.survey import Survey
-from bigred_server.rollout.look import Admin, Counters
-from bigred_server.rollout.policy import Sessions
+from bigred_server.rollout.core.observation import Admin, Counters
+from bigred_server.rollout.core.policy import Sessions
 
 OURS = configuration(
     8080, Backend("shop", (("n1", 1), ("n2", 2)), "/shop/health"), Path("/a.sock"), Path("/states")

@@ -20,13 +20,13 @@ from tests.support.views import (
 )
 
 from bigred_broker.messages import Phase
-from bigred_server.rollout.act import Kind
-from bigred_server.rollout.command import Command
-from bigred_server.rollout.decide import decide
-from bigred_server.rollout.decision import Call, Decision
-from bigred_server.rollout.hook import Hook, HookState
-from bigred_server.rollout.look import UNTOLD, Admin, NodeLook
-from bigred_server.rollout.policy import OnDeadline
+from bigred_server.model.command import Command
+from bigred_server.model.hook import Hook, HookState
+from bigred_server.rollout.core.action import Kind
+from bigred_server.rollout.core.decide import decide
+from bigred_server.rollout.core.decision import Call, Decision
+from bigred_server.rollout.core.observation import UNTOLD, Admin, NodeLook
+from bigred_server.rollout.core.policy import OnDeadline
 
 ALL_NEW: Given = {"a": ON_NEW, "b": ON_NEW, "c": ON_NEW}
 

@@ -9,8 +9,8 @@ import pytest
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import rows, runtime
 from bigred_server.haproxy.backend import Backend
-from bigred_server.haproxy.fake import FakeHaproxy, FakeServer
-from bigred_server.rollout.look import Admin
+from bigred_server.rollout.core.observation import Admin
+from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 
 from bigred_broker.program import wait_until
 from bigred_server.errors import HookError
-from bigred_server.rollout.hook import Hook
-from bigred_server.rollout.hooks import Hooks
+from bigred_server.model.hook import Hook
+from bigred_server.rollout.loop.hook_runner import Hooks
 from bigred_server.settings import HookSettings
 
 

@@ -22,10 +22,10 @@ from bigred_server.jenkins.decide import (
     Wait,
     decide,
 )
-from bigred_server.jenkins.seen import Away, Lost, Queued, Running, Seen, Started, Withdrawn
-from bigred_server.jenkins.sight import hindrance
-from bigred_server.jenkins.trail import Stop, Trail
-from bigred_server.rollout.command import Command, refusal_elsewhere
+from bigred_server.jenkins.preflight import hindrance
+from bigred_server.jenkins.run_record import Stop, Trail
+from bigred_server.jenkins.run_state import Away, Lost, Queued, Running, Seen, Started, Withdrawn
+from bigred_server.model.command import Command, refusal_elsewhere
 from bigred_server.settings import Settings
 
 LIMITS = Limits(queue_s=100.0, build_s=1000.0)

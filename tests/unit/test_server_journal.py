@@ -24,8 +24,8 @@ from bigred_server.journal.acts import Outcome
 from bigred_server.journal.database import Database, Place
 from bigred_server.journal.deployments import Record
 from bigred_server.journal.tables import metadata
-from bigred_server.release import Release, Stage
-from bigred_server.rollout.command import Command
+from bigred_server.model.command import Command
+from bigred_server.model.release import Release, Stage
 
 A, B = "a" * 64, "b" * 64
 
@@ -297,7 +297,7 @@ WRITER = """
 import asyncio, pathlib, sys
 from bigred_server.journal import releases
 from bigred_server.journal.database import Database, Place
-from bigred_server.release import Release, Stage
+from bigred_server.model.release import Release, Stage
 
 async def write(path, who):
     database = await Database.open(path)

@@ -8,13 +8,13 @@ from tests.support.views import CLOSED, ON_NEW, ON_OLD, POLICY, Given, deploymen
 from bigred_broker.messages import Phase
 from bigred_server.judge.judgement import Cause, Judgement, Verdict
 from bigred_server.judge.policy import Inconclusive, JudgePolicy, Mode
-from bigred_server.rollout.act import Kind
-from bigred_server.rollout.command import Command
-from bigred_server.rollout.decide import decide
-from bigred_server.rollout.decision import Decision
-from bigred_server.rollout.deployment import Deployment
-from bigred_server.rollout.held import HeldFor
-from bigred_server.rollout.policy import Policy
+from bigred_server.model.command import Command
+from bigred_server.model.hold_reason import HeldFor
+from bigred_server.rollout.core.action import Kind
+from bigred_server.rollout.core.decide import decide
+from bigred_server.rollout.core.decision import Decision
+from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.policy import Policy
 
 FIRST: Given = {"a": ON_NEW, "b": ON_OLD, "c": ON_OLD}
 ALL_NEW: Given = {"a": ON_NEW, "b": ON_NEW, "c": ON_NEW}

@@ -11,9 +11,9 @@ from bigred_broker.messages import Phase
 from bigred_server.judge.judgement import Judgement, Verdict
 from bigred_server.judge.look import Arm, Look, Pair
 from bigred_server.judge.policy import Inconclusive, JudgePolicy, Mode
-from bigred_server.rollout import testimony
-from bigred_server.rollout.fleet import FleetLook
-from bigred_server.rollout.jury import Heard, Jury
+from bigred_server.rollout.core import verdict_text
+from bigred_server.rollout.core.ports import FleetLook
+from bigred_server.rollout.loop.evaluator import Heard, Jury
 
 POLICY = JudgePolicy(mode=Mode.ROLLBACK)
 GOING = deployment(Phase.CANARY)
@@ -45,7 +45,7 @@ def test_the_next_server_goes_on_with_what_was_heard() -> None:
     jury, _ = sworn(BAD, BAD)
     hear(jury)
     kept = json.loads(json.dumps(jury.kept))
-    judged = json.loads(json.dumps(testimony.to_json(jury.judgement or Judgement(Verdict.PASS))))
+    judged = json.loads(json.dumps(verdict_text.to_json(jury.judgement or Judgement(Verdict.PASS))))
     witness = FakeWitness(deque([BAD]))
     other = Jury.sworn(POLICY, witness, kept, judged)
     assert witness.begun == [{"errors": 0.0}]

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.errors import LeaseLostError
 from bigred_server.journal import leases
+from bigred_server.journal.leadership import Leadership
 from bigred_server.journal.lease import ANSWER_S, Lease
-from bigred_server.journal.sole import Sole
-from bigred_server.journal.term import LEASE_S, Term
-from bigred_server.rollout.leadership import Leadership
+from bigred_server.journal.lease_state import LEASE_S, Term
+from bigred_server.journal.sqlite_leadership import Sole
 
 DEADLINE_S = 5.0
 LED = Term().granted(3, 100.0)

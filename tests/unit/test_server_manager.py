@@ -11,13 +11,13 @@ import pytest
 from tests.support.hosts import FakeHost
 
 from bigred_server.errors import NodeAwayError, NodeError
-from bigred_server.rollout.goal import Strategy
-from bigred_server.rollout.look import UNTOLD, Version
-from bigred_server.rollout.version import name
+from bigred_server.rollout.core.context_version import name
+from bigred_server.rollout.core.observation import UNTOLD, Version
+from bigred_server.rollout.core.target import Strategy
+from bigred_server.testing.tomcat import FakeTomcat
+from bigred_server.testing.tomcat_manager import FakeManager
 from bigred_server.tomcat import manager, manager_text, probe
 from bigred_server.tomcat.contexts import Contexts
-from bigred_server.tomcat.fake import FakeTomcat
-from bigred_server.tomcat.fake_manager import FakeManager
 from bigred_server.tomcat.manager import Manager
 from bigred_server.tomcat.manager_call import ManagerCall
 from bigred_server.tomcat.node import Node

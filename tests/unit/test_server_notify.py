@@ -11,11 +11,11 @@ from bigred_broker.messages import AppEvent, AppEventType, Phase
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
+from bigred_server.model.build import Build
+from bigred_server.model.release import Change, Release, Stage
 from bigred_server.notify import notice, notifier
 from bigred_server.notify.notice import Notice
 from bigred_server.notify.notifier import Notifier
-from bigred_server.pipeline.build import Build
-from bigred_server.release import Change, Release, Stage
 from bigred_server.settings.notify import NotifySettings, When
 
 OLD, NEW = "1" * 64, "2" * 64

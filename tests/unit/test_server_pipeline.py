@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from bigred_server.artifacts import intake
+from bigred_server.artifacts.files import digest_of
+from bigred_server.artifacts.intake import Submission
+from bigred_server.artifacts.store import Store
 from bigred_server.errors import ReleaseError
-from bigred_server.files import digest_of
 from bigred_server.journal import releases
 from bigred_server.journal.database import Database
-from bigred_server.pipeline import intake
-from bigred_server.pipeline.intake import Submission
-from bigred_server.pipeline.store import Store
-from bigred_server.release import Release, Stage
+from bigred_server.model.release import Release, Stage
 from bigred_server.settings import MarkerSettings
 
 HEADER = MarkerSettings(path="/shop/health")

@@ -14,19 +14,19 @@ from tests.support.views import BLIND, DOWN, NEW, OLD, ON_NEW, ON_OLD, POLICY
 
 from bigred_broker.messages import Phase
 from bigred_server.cli import bigred
-from bigred_server.haproxy.fake import FakeHaproxy, FakeServer
 from bigred_server.journal import releases
 from bigred_server.journal.database import Database
-from bigred_server.release import Release, Stage
-from bigred_server.rollout import sentences
-from bigred_server.rollout.deployment import Deployment
-from bigred_server.rollout.estimate import node_seconds, whole_seconds
-from bigred_server.rollout.goal import Goal, Strategy
-from bigred_server.rollout.hook import Hook
-from bigred_server.rollout.look import NodeLook, Version
-from bigred_server.rollout.plan import UNCOUNTED, Plan, plan, to_be
-from bigred_server.rollout.policy import Policy, Sessions
+from bigred_server.model.hook import Hook
+from bigred_server.model.release import Release, Stage
+from bigred_server.rollout.core import sentences
+from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.estimate import node_seconds, whole_seconds
+from bigred_server.rollout.core.observation import NodeLook, Version
+from bigred_server.rollout.core.plan import UNCOUNTED, Plan, plan, to_be
+from bigred_server.rollout.core.policy import Policy, Sessions
+from bigred_server.rollout.core.target import Goal, Strategy
 from bigred_server.settings import example
+from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
 
 DIGEST = "1" * 64
 

@@ -11,12 +11,12 @@ import pytest
 
 from bigred_server.errors import HaproxyAwayError, HaproxyError
 from bigred_server.haproxy.backend import Backend, BackendLook
-from bigred_server.haproxy.fake import FakeHaproxy, FakeServer
 from bigred_server.haproxy.merge import PoolLook, ServerLook, merge
 from bigred_server.haproxy.pool import Pool
 from bigred_server.haproxy.rows import Process, Row
-from bigred_server.rollout.look import Admin, Counters
+from bigred_server.rollout.core.observation import Admin, Counters
 from bigred_server.settings import HaproxySettings
+from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
 
 UP = Row("node1", Admin.READY, up=True, fresh=True, in_flight=0, status="UP", check="L7OK")
 DOWN = replace(UP, up=False, fresh=False, status="DOWN", check="L7STS")

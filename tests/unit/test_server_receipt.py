@@ -7,10 +7,10 @@ import pytest
 from bigred_broker.messages import Phase
 from bigred_server.journal.acts import ActRecord
 from bigred_server.journal.deployments import Record
-from bigred_server.rollout import tally
-from bigred_server.rollout.look import Counters
-from bigred_server.rollout.policy import Policy, Sessions
-from bigred_server.rollout.receipt import NodeTimes, node_times, receipt
+from bigred_server.rollout.core import counter_delta
+from bigred_server.rollout.core.observation import Counters
+from bigred_server.rollout.core.policy import Policy, Sessions
+from bigred_server.rollout.loop.receipt import NodeTimes, node_times, receipt
 
 
 def acts(*told: tuple[str, float, float | None], node: str = "a") -> list[ActRecord]:
@@ -168,28 +168,34 @@ def test_a_release_that_is_fetched_takes_its_time_while_the_node_serves() -> Non
 
 
 def test_what_was_counted_before_is_not_counted() -> None:
-    counted = tally.begin(7, Counters(100, 5, 1))
-    assert counted.total == tally.ZERO
-    assert tally.track(counted, 7, Counters(150, 6, 1)).total == Counters(50, 1, 0)
+    counted = counter_delta.begin(7, Counters(100, 5, 1))
+    assert counted.total == counter_delta.ZERO
+    assert counter_delta.track(counted, 7, Counters(150, 6, 1)).total == Counters(50, 1, 0)
 
 
 def test_a_haproxy_that_restarted_counts_on() -> None:
-    counted = tally.track(tally.begin(7, Counters(100, 5, 1)), 7, Counters(150, 6, 1))
-    counted = tally.track(counted, 8, Counters(10, 0, 0))
+    counted = counter_delta.track(
+        counter_delta.begin(7, Counters(100, 5, 1)), 7, Counters(150, 6, 1)
+    )
+    counted = counter_delta.track(counted, 8, Counters(10, 0, 0))
     assert counted.total == Counters(60, 1, 0)
-    counted = tally.track(tally.track(counted, 8, Counters(30, 0, 2)), 9, Counters(1, 0, 0))
+    counted = counter_delta.track(
+        counter_delta.track(counted, 8, Counters(30, 0, 2)), 9, Counters(1, 0, 0)
+    )
     assert counted.total == Counters(81, 1, 2)
 
 
 def test_counters_that_a_person_cleared_are_never_below_nothing() -> None:
-    counted = tally.track(tally.begin(7, Counters(100, 5, 1)), 7, Counters(150, 6, 1))
-    counted = tally.track(counted, 7, Counters(20, 0, 0))
+    counted = counter_delta.track(
+        counter_delta.begin(7, Counters(100, 5, 1)), 7, Counters(150, 6, 1)
+    )
+    counted = counter_delta.track(counted, 7, Counters(20, 0, 0))
     assert counted.total == Counters(70, 1, 0)
 
 
 @pytest.mark.parametrize("restarts", [0, 1])
 def test_a_tally_is_kept_as_json(restarts: int) -> None:
-    counted = tally.begin(7, Counters(1, 2, 3))
+    counted = counter_delta.begin(7, Counters(1, 2, 3))
     for number in range(restarts):
-        counted = tally.track(counted, 8 + number, Counters(4, 5, 6))
-    assert tally.from_json(counted.to_json()) == counted
+        counted = counter_delta.track(counted, 8 + number, Counters(4, 5, 6))
+    assert counter_delta.from_json(counted.to_json()) == counted

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bigred_broker.messages import AppState, encode
-from bigred_server.release import Change, Release, Stage, candidate
-from bigred_server.rollout.policy import share
+from bigred_server.model.release import Change, Release, Stage, candidate
+from bigred_server.rollout.core.policy import share
 
 LIVE, READY, BAD, RETIRED = Stage.LIVE, Stage.READY, Stage.BAD, Stage.RETIRED
 

@@ -17,12 +17,12 @@ from bigred_server.journal import spans as kept
 from bigred_server.journal.database import Database
 from bigred_server.judge.look import Arm, Span
 from bigred_server.settings.series import SeriesSettings
+from bigred_server.telemetry import sources
+from bigred_server.telemetry.baseline_store import Recollection
+from bigred_server.telemetry.probes import Probes
+from bigred_server.telemetry.series import SeriesWatch
+from bigred_server.telemetry.subscriptions import Subscriptions
 from bigred_server.tomcat import vitals
-from bigred_server.witness import sources
-from bigred_server.witness.probes import Probes
-from bigred_server.witness.recollection import Recollection
-from bigred_server.witness.series import SeriesWatch
-from bigred_server.witness.subscriptions import Subscriptions
 
 NOTHING_HEARD = Subscriptions(BrokerSettings(), "x", {})
 

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from bigred_broker.config import ConfigError, parse
 from bigred_server.judge.policy import GuardPolicy, JudgePolicy
-from bigred_server.rollout.policy import Policy
+from bigred_server.rollout.core.policy import Policy
 from bigred_server.settings import (
     AppSettings,
     DeadlineSettings,

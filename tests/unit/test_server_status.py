@@ -6,10 +6,10 @@ import pytest
 
 from bigred_broker.messages import AppEventType, NodeState, Phase
 from bigred_server.journal.deployments import Record
-from bigred_server.release import Change, Release, Stage
-from bigred_server.rollout.goal import Goal
-from bigred_server.rollout.look import Admin, Answer, NodeLook
-from bigred_server.status import app_state, changes, phase_text, utc
+from bigred_server.model.release import Change, Release, Stage
+from bigred_server.rollout.core.observation import Admin, Answer, NodeLook
+from bigred_server.rollout.core.target import Goal
+from bigred_server.rollout.loop.app_state import app_state, changes, phase_text, utc
 
 OLD, NEW = "0" * 64, "1" * 64
 RELEASES = [

@@ -8,20 +8,20 @@ import pytest
 from tests.support.views import SAYS, kinds
 
 from bigred_broker.messages import Phase
-from bigred_server.rollout import version
-from bigred_server.rollout.act import Act, Kind
-from bigred_server.rollout.care import Aftermath, to_mend, to_tidy
-from bigred_server.rollout.decide import decide
-from bigred_server.rollout.deployment import Deployment
-from bigred_server.rollout.goal import Goal, Strategy
-from bigred_server.rollout.look import UNTOLD, Admin, Answer, NodeLook, Version
-from bigred_server.rollout.policy import Policy, Sessions
-from bigred_server.rollout.view import Orphan, View, wanted
-from bigred_server.rollout.waits import track
+from bigred_server.rollout.core import context_version
+from bigred_server.rollout.core.action import Act, Kind
+from bigred_server.rollout.core.decide import decide
+from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.observation import UNTOLD, Admin, Answer, NodeLook, Version
+from bigred_server.rollout.core.policy import Policy, Sessions
+from bigred_server.rollout.core.progress import track
+from bigred_server.rollout.core.target import Goal, Strategy
+from bigred_server.rollout.core.upkeep import Aftermath, to_mend, to_tidy
+from bigred_server.rollout.core.view import Orphan, View, wanted
 
 OLD_DIGEST, NEW_DIGEST = "a" * 64, "b" * 64
-FIRST = Version(version.name(1, OLD_DIGEST), OLD_DIGEST)
-SECOND = Version(version.name(2, NEW_DIGEST), NEW_DIGEST)
+FIRST = Version(context_version.name(1, OLD_DIGEST), OLD_DIGEST)
+SECOND = Version(context_version.name(2, NEW_DIGEST), NEW_DIGEST)
 MOVE = Policy(min_healthy=1)
 BESIDE = Policy(min_healthy=1, sessions=Sessions.PARALLEL)
 
@@ -187,12 +187,12 @@ def test_sessions_are_never_driven_off_a_node_by_the_way_forward() -> None:
 
 def test_a_new_version_sorts_after_all_that_are_there() -> None:
     there = (Version(""), Version("2"), Version("0099"), FIRST, SECOND)
-    made = version.following(there, NEW_DIGEST)
+    made = context_version.following(there, NEW_DIGEST)
     assert made > max(one.name for one in there)
-    assert version.digest_of(made) == NEW_DIGEST
-    assert version.digest_of("2") == UNTOLD
+    assert context_version.digest_of(made) == NEW_DIGEST
+    assert context_version.digest_of("2") == UNTOLD
     stopped = (FIRST, replace(SECOND, running=False))
-    assert version.newest(stopped) == FIRST
+    assert context_version.newest(stopped) == FIRST
 
 
 # --- care ----------------------------------------------------------------------------------------

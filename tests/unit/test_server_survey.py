@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from bigred_server.errors import HaproxyError
-from bigred_server.haproxy.fake import FakeHaproxy, FakeServer
 from bigred_server.haproxy.rows import address
 from bigred_server.haproxy.survey import Server, is_local, survey
+from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
 
 
 async def test_backends_and_servers_are_listed_in_their_order(tmp_path: Path) -> None:

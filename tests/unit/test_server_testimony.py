@@ -7,7 +7,7 @@ import pytest
 
 from bigred_server.judge.judgement import Cause, Judgement, Verdict
 from bigred_server.judge.policy import Mode
-from bigred_server.rollout import testimony
+from bigred_server.rollout.core import verdict_text
 
 SAID = Judgement(
     Verdict.ROLLBACK,
@@ -25,25 +25,25 @@ SAID = Judgement(
 
 
 def test_a_judgement_comes_back_from_json_as_it_was_but_for_infinity() -> None:
-    kept = json.loads(json.dumps(testimony.to_json(SAID), allow_nan=False))
-    found = testimony.from_json(kept)
+    kept = json.loads(json.dumps(verdict_text.to_json(SAID), allow_nan=False))
+    found = verdict_text.from_json(kept)
     assert (found.verdict, found.cause, found.guards) == (SAID.verdict, SAID.cause, SAID.guards)
     assert (found.relative, found.absolute, found.series) == (1234.5, 1e12, {"orders": 1e12})
 
 
 def test_what_another_version_kept_is_read_as_far_as_it_is_known() -> None:
-    found = testimony.from_json({"verdict": "pass", "mood": "good"})
+    found = verdict_text.from_json({"verdict": "pass", "mood": "good"})
     assert found == Judgement(Verdict.PASS)
 
 
 def test_subscribers_get_the_numbers() -> None:
-    note = testimony.note(SAID)
+    note = verdict_text.note(SAID)
     assert (note.verdict, note.evidence, note.absolute) == ("rollback", 1234.5, 1e12)
     assert (note.requests, note.failed, note.requests_old, note.failed_old) == (60, 11, 180, 0)
 
 
 def test_people_read_what_was_seen_and_what_speaks_against_it() -> None:
-    assert testimony.told(SAID, Mode.ROLLBACK) == (
+    assert verdict_text.told(SAID, Mode.ROLLBACK) == (
         "judge: rollback: 11 of 60 requests failed on the new release, 0 of 180 on the old one; "
         "evidence 1,234 beside the old one, beyond measure against all being well; it failed 11 "
         "of 60 requests on node1"
@@ -60,11 +60,11 @@ def test_people_read_what_was_seen_and_what_speaks_against_it() -> None:
     ],
 )
 def test_a_judge_that_only_watches_says_what_it_would_have_done(verdict: Verdict, end: str) -> None:
-    assert testimony.told(Judgement(verdict), Mode.WATCH).endswith(end)
+    assert verdict_text.told(Judgement(verdict), Mode.WATCH).endswith(end)
 
 
 def test_what_would_have_been_caught_is_never_rounded_down() -> None:
-    assert testimony.caught(SAID) == (
+    assert verdict_text.caught(SAID) == (
         "it would have caught a build that fails 7.2 % of requests, 19 times of 20"
     )
-    assert "too little was seen" in testimony.caught(Judgement(Verdict.INCONCLUSIVE))
+    assert "too little was seen" in verdict_text.caught(Judgement(Verdict.INCONCLUSIVE))

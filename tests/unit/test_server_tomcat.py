@@ -18,16 +18,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bigred_broker.program import wait_until
-from bigred_server import room
+from bigred_server.artifacts import war
+from bigred_server.artifacts.files import digest_of
 from bigred_server.errors import NodeError, ReleaseError
-from bigred_server.files import digest_of
-from bigred_server.rollout.look import Answer
+from bigred_server.model import disk_space
+from bigred_server.rollout.core.observation import Answer
 from bigred_server.settings import AdmissionSettings, MarkerSettings, NodeSettings
-from bigred_server.tomcat import local, probe, shelf, war
-from bigred_server.tomcat.fake import FakeTomcat
+from bigred_server.testing.tomcat import FakeTomcat
+from bigred_server.tomcat import kept_releases, local, probe
 from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.local import LocalHost
-from bigred_server.tomcat.place import Place
+from bigred_server.tomcat.paths import Place
 from bigred_server.tomcat.probe import Probe
 
 HEADER = MarkerSettings(path="/shop/health")
@@ -485,7 +486,7 @@ async def test_a_release_for_which_there_is_no_room_is_refused_before_a_byte_is_
 ) -> None:
     here = node(tmp_path)
     digest = make_war(tmp_path / "new.war")
-    monkeypatch.setattr(room, "SPARE_BYTES", 1 << 60)
+    monkeypatch.setattr(disk_space, "SPARE_BYTES", 1 << 60)
     said = r"MiB free; .* MiB are needed: .* to keep the release, .* to spare; make room there"
     with pytest.raises(NodeError, match=said):
         await here.fetch(tmp_path / "new.war", digest, frozenset())
@@ -503,7 +504,7 @@ async def test_a_disk_that_fails_in_mid_swap_leaves_the_old_war_and_no_debris(
     def fails(path: Path) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(shelf, "sync", fails)
+    monkeypatch.setattr(kept_releases, "sync", fails)
     with pytest.raises(NodeError, match=r"could not be replaced: .*Input/output error"):
         await here.swap(digest)
     assert (await here.look(answers=True)).digest == old
@@ -528,7 +529,7 @@ async def test_a_swap_that_its_caller_gave_up_changes_nothing_afterwards(
         copying.set()
         assert go_on.wait(10)
 
-    monkeypatch.setattr(shelf, "sync", slow)
+    monkeypatch.setattr(kept_releases, "sync", slow)
     swap = asyncio.create_task(here.swap(digest))
     assert await asyncio.to_thread(copying.wait, 10)
     swap.cancel()

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from bigred_server.rollout.goal import Goal
-from bigred_server.rollout.look import Admin, Answer, NodeLook
-from bigred_server.rollout.station import Station
-from bigred_server.rollout.waits import Wait, last_progress_s, track, tried
+from bigred_server.rollout.core.node_phase import Station
+from bigred_server.rollout.core.observation import Admin, Answer, NodeLook
+from bigred_server.rollout.core.progress import Wait, last_progress_s, track, tried
+from bigred_server.rollout.core.target import Goal
 
 NEW = Goal("new", "2")
 OLD = Goal("old", "1")

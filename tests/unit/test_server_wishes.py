@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from bigred_broker.messages import OUTCOMES, Phase
+from bigred_server.artifacts.store import Store
 from bigred_server.errors import DeploymentError, ReleaseError, UnknownReleaseError
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
-from bigred_server.pipeline.store import Store
-from bigred_server.release import Release, Stage, candidate
-from bigred_server.rollout import wishes
-from bigred_server.rollout.command import Command, refusal
+from bigred_server.model.command import Command, refusal
+from bigred_server.model.release import Release, Stage, candidate
+from bigred_server.requests import deploy
 
 FIRST, LIVE, NEXT, LAST = "1" * 64, "2" * 64, "3" * 64, "4" * 64
 
@@ -64,10 +64,10 @@ class Site:
             return {r.version: r.stage for r in await releases.of_app(connection, "shop")}
 
     async def deploys(self, version: str | None = None) -> Record:
-        return await wishes.deploy(self.db, self.store, "shop", version, "ada")
+        return await deploy.deploy(self.db, self.store, "shop", version, "ada")
 
     async def rolls_back(self) -> tuple[Record, bool]:
-        return await wishes.rollback(self.db, self.store, "shop", "ada")
+        return await deploy.rollback(self.db, self.store, "shop", "ada")
 
 
 @pytest.fixture
@@ -95,11 +95,11 @@ async def test_a_command_is_written_down_with_who_asked_or_changes_nothing(
     no = refusal(phase, pending, command)
     if no:
         with pytest.raises(DeploymentError, match=f"deployment d-1 of shop can't be .*: {no}"):
-            await wishes.command(site.db, "shop", command, "ada")
+            await deploy.command(site.db, "shop", command, "ada")
         assert await site.found(before) == before
         assert await site.told(before) == []
         return
-    assert (await wishes.command(site.db, "shop", command, "ada")).id == before.id
+    assert (await deploy.command(site.db, "shop", command, "ada")).id == before.id
     assert await site.found(before) == replace(before, command=command, commanded_by="ada")
     [text] = await site.told(before)
     assert text.startswith("ada asked to ")
@@ -117,7 +117,7 @@ async def test_a_command_is_written_down_with_who_asked_or_changes_nothing(
 async def test_a_refused_command_says_why(site: Site, command: Command, sentence: str) -> None:
     await site.ran(NEXT, phase=Phase.ROLLING_BACK)
     with pytest.raises(DeploymentError, match=sentence):
-        await wishes.command(site.db, "shop", command, "ada")
+        await deploy.command(site.db, "shop", command, "ada")
 
 
 @pytest.mark.parametrize("command", Command)
@@ -126,12 +126,12 @@ async def test_without_a_running_deployment_there_is_nothing_to_command(
 ) -> None:
     await site.succeeded(LIVE)
     with pytest.raises(DeploymentError, match="no deployment of shop is running"):
-        await wishes.command(site.db, "shop", command, "ada")
+        await deploy.command(site.db, "shop", command, "ada")
 
 
 async def test_of_two_who_ask_for_the_same_at_once_one_is_told_that_it_is_so(site: Site) -> None:
     record = await site.ran(NEXT, phase=Phase.ROLLING)
-    asked = (wishes.command(site.db, "shop", Command.HOLD, who) for who in ("ada", "bob"))
+    asked = (deploy.command(site.db, "shop", Command.HOLD, who) for who in ("ada", "bob"))
     done = await asyncio.gather(*asked, return_exceptions=True)
     [refused] = [each for each in done if isinstance(each, DeploymentError)]
     assert str(refused).endswith("can't be held: it is held already")
@@ -142,7 +142,7 @@ async def test_of_two_who_ask_for_the_same_at_once_one_is_told_that_it_is_so(sit
 async def test_a_mend_takes_no_command_and_says_what_it_is(site: Site, command: Command) -> None:
     mend = await site.ran(LIVE, phase=Phase.ROLLING, mends="node2")
     with pytest.raises(DeploymentError, match="it only brings node2 back to the live release"):
-        await wishes.command(site.db, "shop", command, "ada")
+        await deploy.command(site.db, "shop", command, "ada")
     with pytest.raises(DeploymentError, match="it only brings node2 back to the live release"):
         await site.rolls_back()
     assert await site.found(mend) == mend
@@ -264,7 +264,7 @@ async def test_there_is_no_way_back_to_a_bad_release_until_it_is_cleared(
     with pytest.raises(DeploymentError, match=r"1.0.0 is bad; .*bigred release clear 1.0.0"):
         await site.rolls_back()
     if cleared:
-        await wishes.clear(site.db, "shop", "1.0.0", "ada")
+        await deploy.clear(site.db, "shop", "1.0.0", "ada")
         assert (await site.rolls_back())[0].digest == digest
 
 
@@ -276,7 +276,7 @@ async def test_a_cleared_release_is_ready_and_what_made_it_bad_tells_who_cleared
 ) -> None:
     await site.release(LAST, "1.3.0", Stage.BAD)
     made_bad = await site.ran(LAST, phase=Phase.ROLLED_BACK, blames_build=True, ended_at=5.0)
-    cleared = await wishes.clear(site.db, "shop", "1.3.0", "ada")
+    cleared = await deploy.clear(site.db, "shop", "1.3.0", "ada")
     assert (cleared.version, cleared.stage) == ("1.3.0", Stage.READY)
     assert (await site.stages())["1.3.0"] is Stage.READY
     assert await site.told(made_bad) == ["ada cleared 1.3.0: it is ready to be deployed again"]
@@ -286,7 +286,7 @@ async def test_a_release_that_was_taken_back_when_it_was_live_tells_it_there(sit
     await site.release(LAST, "1.3.0", Stage.BAD)
     brought = await site.succeeded(LAST)
     taken_back = await site.succeeded(LIVE, takes_back=LAST)
-    await wishes.clear(site.db, "shop", LAST[:8], "ada")
+    await deploy.clear(site.db, "shop", LAST[:8], "ada")
     assert await site.told(brought) == []
     assert len(await site.told(taken_back)) == 1
 
@@ -298,7 +298,7 @@ async def test_a_cleared_release_is_the_candidate_only_if_it_is_newer_than_the_l
     site: Site, submitted_at: float, is_next: bool
 ) -> None:
     await site.release(LAST, "1.3.0", Stage.BAD, submitted_at=submitted_at)
-    await wishes.clear(site.db, "shop", "1.3.0", "ada")
+    await deploy.clear(site.db, "shop", "1.3.0", "ada")
     async with site.db.read() as connection:
         chosen = candidate(await releases.of_app(connection, "shop"))
     assert chosen is not None
@@ -311,5 +311,5 @@ async def test_only_a_bad_release_can_be_cleared(site: Site, stage: Stage) -> No
     await site.release(LAST, "1.3.0", stage)
     before = await site.stages()
     with pytest.raises(ReleaseError, match=f"shop 1.3.0 is {stage}, not bad: there is nothing"):
-        await wishes.clear(site.db, "shop", "1.3.0", "ada")
+        await deploy.clear(site.db, "shop", "1.3.0", "ada")
     assert await site.stages() == before

@@ -9,19 +9,19 @@ from bigred_broker.messages import Phase
 from bigred_server.haproxy.log import LogLine, read
 from bigred_server.judge.look import Arm, Pair, Signs, Span
 from bigred_server.judge.policy import JudgePolicy
-from bigred_server.rollout.deployment import Deployment
-from bigred_server.rollout.fleet import FleetLook
-from bigred_server.rollout.goal import Goal
-from bigred_server.rollout.jury import Heard
-from bigred_server.rollout.look import Admin, NodeLook, Served
-from bigred_server.witness.ages import Ages
-from bigred_server.witness.clients import Clients
-from bigred_server.witness.comparison import signs
-from bigred_server.witness.expectation import expected
-from bigred_server.witness.probes import Pages
-from bigred_server.witness.usual import Habits, Usual
-from bigred_server.witness.window import Sample
-from bigred_server.witness.witness import Witness
+from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.observation import Admin, NodeLook, Served
+from bigred_server.rollout.core.ports import FleetLook
+from bigred_server.rollout.core.target import Goal
+from bigred_server.rollout.loop.evaluator import Heard
+from bigred_server.telemetry.ages import Ages
+from bigred_server.telemetry.baseline import Habits, Usual
+from bigred_server.telemetry.clients import Clients
+from bigred_server.telemetry.comparison import signs
+from bigred_server.telemetry.expectation import expected
+from bigred_server.telemetry.observer import Witness
+from bigred_server.telemetry.probes import Pages
+from bigred_server.telemetry.window import Sample
 
 # --- the line ------------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ def test_a_client_that_always_fails_where_it_stays_fails_once() -> None:
 
 
 def test_clients_are_forgotten_before_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bigred_server.witness.clients._MOST", 100)
+    monkeypatch.setattr("bigred_server.telemetry.clients._MOST", 100)
     clients = Clients()
     for number in range(1000):
         clients.counts(str(number), "n1", float(number), "/shop")

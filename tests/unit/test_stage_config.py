@@ -7,8 +7,8 @@ import pytest
 from bigred_server.demo import sweep
 from bigred_server.demo.config import configuration
 from bigred_server.demo.site import Site, Tables
-from bigred_server.rollout.goal import Strategy
-from bigred_server.rollout.policy import Sessions
+from bigred_server.rollout.core.policy import Sessions
+from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import AppSettings, ReachBy, Settings, SshSettings, load
 from bigred_server.tomcat.instance import TomcatInstance
 

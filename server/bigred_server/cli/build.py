@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
+from bigred_server.automation import builds_folder
 from bigred_server.cli import page
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.journal import builds
-from bigred_server.pipeline.build import Build, told
+from bigred_server.model.build import Build, told
 from bigred_server.settings import Settings
 from bigred_server.web.models import BuildShown
-from bigred_server.works import builds_folder
 
 _HEADINGS = ("build", "stage", "commit", "by", "version", "handed in", "seconds")
 _COMMIT = 12

@@ -19,8 +19,8 @@ from bigred_server.cli.options import (
     settings_of,
 )
 from bigred_server.journal.deployments import Record
-from bigred_server.rollout import wishes
-from bigred_server.rollout.command import Command
+from bigred_server.model.command import Command
+from bigred_server.requests import deploy
 from bigred_server.settings import Settings
 
 _TOLD = {
@@ -85,7 +85,7 @@ def _command(command: Command, app: str | None, config: Path | None, *, follow_i
 async def _give(settings: Settings, app: str, command: Command, *, follow_it: bool) -> Record:
     async with journal(settings) as db:
         await need_server(settings, db)
-        record = await wishes.command(db, app, command, person())
+        record = await deploy.command(db, app, command, person())
         click.echo(f"deployment {record.id} of {app} {_TOLD[command]}")
         if follow_it:
             record = await follow(settings, db, record.id)

@@ -18,10 +18,10 @@ from bigred_server.cli.options import (
     settings_of,
 )
 from bigred_server.daemon import release_store
-from bigred_server.jenkins.sight import sight_of, start
+from bigred_server.jenkins.preflight import sight_of, start
 from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
-from bigred_server.rollout import wishes
+from bigred_server.requests import deploy
 from bigred_server.settings import Settings
 
 
@@ -56,6 +56,6 @@ async def _deploy(settings: Settings, app: str, version: str | None, *, wait: bo
 
 async def _begin(settings: Settings, db: Database, app: str, version: str | None) -> Record:
     if app not in settings.jobs:
-        return await wishes.deploy(db, release_store(settings.server), app, version, person())
+        return await deploy.deploy(db, release_store(settings.server), app, version, person())
     async with sight_of(settings, app) as sight:
         return await start(db, sight, version, person())

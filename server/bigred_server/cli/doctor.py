@@ -24,7 +24,7 @@ from bigred_server.doctor.checkup import Known, examine
 from bigred_server.doctor.finding import Finding, Level, worst_first
 from bigred_server.errors import BigredError
 from bigred_server.journal import releases
-from bigred_server.release import Release, live_of
+from bigred_server.model.release import Release, live_of
 from bigred_server.settings import Settings
 
 _COLOURS = {Level.BAD: "bold red", Level.WARN: "yellow", Level.UNKNOWN: "cyan"}

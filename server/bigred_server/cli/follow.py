@@ -17,7 +17,7 @@ from bigred_server.journal.database import Database
 from bigred_server.journal.deployments import Record
 from bigred_server.journal.events import EventRecord
 from bigred_server.judge.policy import Mode
-from bigred_server.rollout import testimony
+from bigred_server.rollout.core import verdict_text
 from bigred_server.settings import Settings
 
 _POLL_S = 0.2
@@ -83,8 +83,8 @@ def _summary(record: Record) -> list[str]:
         f"{slip['retried']} retried",
     ]
     if judged := slip.get("judgement"):
-        judgement = testimony.from_json(judged)
-        lines.append(f"{testimony.told(judgement, Mode.OFF)}; {testimony.caught(judgement)}")
+        judgement = verdict_text.from_json(judged)
+        lines.append(f"{verdict_text.told(judgement, Mode.OFF)}; {verdict_text.caught(judgement)}")
     if slip["skipped"]:
         lines.append(f"skipped, because they were down: {', '.join(slip['skipped'])}")
     return lines + [_times(node) for node in slip["per_node"]]

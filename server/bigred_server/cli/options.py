@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError
 
 from bigred_server.daemon import journal_place
 from bigred_server.errors import NotRunningError, UnknownAppError
-from bigred_server.journal import seat
+from bigred_server.journal import session
 from bigred_server.journal.database import Database
 from bigred_server.settings import Settings, load
 
@@ -95,7 +95,7 @@ def need_state(settings: Settings) -> None:
 
 async def is_running(settings: Settings, db: Database) -> bool:
     """Say whether the server runs; of several, whether any does."""
-    return await seat.is_any_taken(journal_place(settings.server), db)
+    return await session.is_any_taken(journal_place(settings.server), db)
 
 
 async def need_server(settings: Settings, db: Database) -> None:

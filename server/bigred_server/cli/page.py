@@ -11,7 +11,7 @@ from datetime import datetime
 
 import click
 
-from bigred_server import release
+from bigred_server.model import release
 
 _MIB = 1024 * 1024
 

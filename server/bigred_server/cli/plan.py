@@ -15,14 +15,14 @@ from bigred_server.cli.options import app_option, config_option, journal, pick_a
 from bigred_server.daemon import release_store
 from bigred_server.fleet import RealFleet
 from bigred_server.journal import deployments, releases
-from bigred_server.release import Release
-from bigred_server.rollout import wishes
-from bigred_server.rollout.adoption import way_back
-from bigred_server.rollout.deployment import Deployment
-from bigred_server.rollout.fleet import FleetLook
-from bigred_server.rollout.goal import Goal
-from bigred_server.rollout.plan import NodePlan, Plan, plan, to_be
-from bigred_server.rollout.recognition import Known, by_digest, goal_of, recognised
+from bigred_server.model.release import Release
+from bigred_server.requests import deploy
+from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.plan import NodePlan, Plan, plan, to_be
+from bigred_server.rollout.core.ports import FleetLook
+from bigred_server.rollout.core.target import Goal
+from bigred_server.rollout.loop.adoption import way_back
+from bigred_server.rollout.loop.mapping import Known, by_digest, goal_of, recognised
 from bigred_server.settings import AppSettings, Settings
 from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.probe import client
@@ -66,8 +66,8 @@ async def _plan(settings: Settings, app: str, version: str | None) -> _Told:
         found = await releases.of_app(connection, app)
         running = await deployments.running(connection, app)
         past = await deployments.newest(connection, app, _HISTORY)
-    release = wishes.chosen(found, app, version)
-    wishes.need_war(store, release)
+    release = deploy.chosen(found, app, version)
+    deploy.need_war(store, release)
     look, known = await _look(settings, app), by_digest(found)
     looks = recognised(look.nodes, known)
     back = way_back(looks, release.digest, known)
@@ -76,7 +76,7 @@ async def _plan(settings: Settings, app: str, version: str | None) -> _Told:
     goal = goal_of(release, ours.strategy)
     view = to_be(Deployment("", app, Phase.PREPARING, goal, way), looks, ours.policy(), look.queued)
     history = [record.receipt for record in past if record.receipt]
-    hindrance = wishes.in_the_way(running) if running else ""
+    hindrance = deploy.in_the_way(running) if running else ""
     return _Told(app, release, ours, known, plan(view, history, hindrance))
 
 

@@ -18,7 +18,7 @@ from bigred_server.cli.options import (
     settings_of,
 )
 from bigred_server.daemon import release_store
-from bigred_server.rollout import wishes
+from bigred_server.requests import deploy
 from bigred_server.settings import Settings
 
 
@@ -42,7 +42,7 @@ async def _rollback(settings: Settings, app: str) -> bool:
     store = release_store(settings.server)
     async with journal(settings) as db:
         await need_server(settings, db)
-        record, was_running = await wishes.rollback(db, store, app, person())
+        record, was_running = await deploy.rollback(db, store, app, person())
         click.echo(
             f"deployment {record.id} is taken back"
             if was_running

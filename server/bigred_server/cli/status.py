@@ -20,15 +20,15 @@ from bigred_server.cli.options import (
 )
 from bigred_server.daemon import release_store
 from bigred_server.fleet import RealFleet
-from bigred_server.jenkins.sight import sight_of
+from bigred_server.jenkins.preflight import sight_of
 from bigred_server.journal import builds, deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.pipeline.build import UNDER_WAY, WAITING, Build, told
-from bigred_server.rollout import testimony
-from bigred_server.rollout.look import Looks
-from bigred_server.rollout.recognition import by_digest, recognised
+from bigred_server.model.build import UNDER_WAY, WAITING, Build, told
+from bigred_server.rollout.core import verdict_text
+from bigred_server.rollout.core.observation import Looks
+from bigred_server.rollout.loop.app_state import app_state, changes_text
+from bigred_server.rollout.loop.mapping import by_digest, recognised
 from bigred_server.settings import Settings
-from bigred_server.status import app_state, changes_text
 from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.probe import client
 
@@ -105,7 +105,7 @@ def _print(state: AppState, notes: list[str]) -> None:
             indent=4,
         )
     if state.judgement is not None:
-        page.write(testimony.seen(state.judgement), indent=4)
+        page.write(verdict_text.seen(state.judgement), indent=4)
     for text in notes:
         page.write(text, indent=4)
     if not state.nodes:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from bigred_server.artifacts import intake
+from bigred_server.artifacts.intake import Submission
 from bigred_server.cli.options import (
     app_option,
     config_option,
@@ -14,9 +16,7 @@ from bigred_server.cli.options import (
     settings_of,
 )
 from bigred_server.daemon import release_store
-from bigred_server.pipeline import intake
-from bigred_server.pipeline.intake import Submission
-from bigred_server.release import Release
+from bigred_server.model.release import Release
 from bigred_server.settings import Settings
 
 

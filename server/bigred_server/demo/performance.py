@@ -19,7 +19,7 @@ from bigred_server.demo.samples import failures
 from bigred_server.demo.site import Site
 from bigred_server.demo.slip import Moments, slip
 from bigred_server.demo.stage import FIRST, Stage, set_up
-from bigred_server.release import Stage as ReleaseStage
+from bigred_server.model.release import Stage as ReleaseStage
 
 SECOND = "1.1.0"
 AUTHOR = "Ada"

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bigred_server.rollout.goal import Strategy
-from bigred_server.rollout.policy import Sessions
+from bigred_server.rollout.core.policy import Sessions
+from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import ReachBy, SshSettings
 
 Value = str | int | float | bool | tuple[str, ...]

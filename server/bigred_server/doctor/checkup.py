@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from bigred_server.artifacts.war import manifest
 from bigred_server.doctor import (
     database,
     haproxy,
@@ -28,11 +29,10 @@ from bigred_server.fleet import managers_of
 from bigred_server.haproxy import configfile
 from bigred_server.haproxy.backend import Backend, BackendLook
 from bigred_server.haproxy.survey import Survey, is_local, survey
-from bigred_server.jenkins.sight import sight_of
+from bigred_server.jenkins.preflight import sight_of
 from bigred_server.judge.policy import Mode
 from bigred_server.settings import AppSettings, NodeSettings, ReachBy, Settings
 from bigred_server.tomcat.probe import client
-from bigred_server.tomcat.war import manifest
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _KEEP_ALIVE_DEFAULTS = ("http-keep-alive", "http-request", "client")

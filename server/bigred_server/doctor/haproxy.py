@@ -7,7 +7,7 @@ from bigred_server.doctor.finding import Finding, Level
 from bigred_server.haproxy.backend import BackendLook
 from bigred_server.haproxy.rows import Row
 from bigred_server.haproxy.survey import Survey
-from bigred_server.rollout.look import Admin
+from bigred_server.rollout.core.observation import Admin
 
 OLDEST = (2, 4)
 

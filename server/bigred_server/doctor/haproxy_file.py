@@ -6,7 +6,7 @@ Where the file can't be read, each rule becomes a finding that says which line t
 from bigred_server.doctor.finding import Finding, Level
 from bigred_server.doctor.haproxy_rules import MOVED, RULES, STAY
 from bigred_server.haproxy.configfile import Proxy
-from bigred_server.rollout.policy import Sessions
+from bigred_server.rollout.core.policy import Sessions
 
 
 def findings(

@@ -2,7 +2,7 @@
 
 from bigred_server.doctor import site
 from bigred_server.doctor.finding import Finding, Level
-from bigred_server.jenkins.sight import JobSight
+from bigred_server.jenkins.preflight import JobSight
 
 _CODE = "jenkins"
 

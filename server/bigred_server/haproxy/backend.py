@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import rows, runtime
-from bigred_server.rollout.look import Admin, Counters
+from bigred_server.rollout.core.observation import Admin, Counters
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from bigred_server.haproxy.backend import BackendLook
 from bigred_server.haproxy.rows import Row
-from bigred_server.rollout.look import Admin, Counters, Served
+from bigred_server.rollout.core.observation import Admin, Counters, Served
 
 
 @dataclass(frozen=True)

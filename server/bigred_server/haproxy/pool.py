@@ -10,7 +10,7 @@ from bigred_server.haproxy.backend import Backend, BackendLook
 from bigred_server.haproxy.merge import PoolLook, merge
 from bigred_server.haproxy.rows import Row
 from bigred_server.haproxy.runtime import DEADLINE_S
-from bigred_server.rollout.look import Admin
+from bigred_server.rollout.core.observation import Admin
 from bigred_server.settings import HaproxySettings
 
 _POLL_S = 0.05

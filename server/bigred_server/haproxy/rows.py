@@ -7,7 +7,7 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bigred_server.rollout.look import Admin, Counters, Served
+from bigred_server.rollout.core.observation import Admin, Counters, Served
 
 # srv_admin_state is a set of bits. Source: HAProxy's include/haproxy/server-t.h, SRV_ADMF_*.
 _MAINT_BITS = 0x01 | 0x02 | 0x04 | 0x20

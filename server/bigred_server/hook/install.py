@@ -7,8 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from bigred_server.artifacts.files import temporary
 from bigred_server.errors import BuildError
-from bigred_server.files import temporary
 from bigred_server.hook import messenger
 from bigred_server.settings.build import Vcs
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from bigred_broker.messages import Phase
 from bigred_server.jenkins.answers import Build
-from bigred_server.jenkins.seen import Away, Queued, Running, Seen, Started, Withdrawn
-from bigred_server.jenkins.trail import Stop, Trail
+from bigred_server.jenkins.run_record import Stop, Trail
+from bigred_server.jenkins.run_state import Away, Queued, Running, Seen, Started, Withdrawn
 
 # Jenkins shows what it was asked for at once; only one that never heard of it shows nothing.
 FIND_S = 15.0

@@ -9,8 +9,8 @@ from urllib.parse import quote
 from bigred_server.errors import JenkinsError
 from bigred_server.jenkins import answers
 from bigred_server.jenkins.call import JenkinsCall
-from bigred_server.jenkins.seen import Away, Lost, Queued, Running, Seen, Started, Withdrawn
-from bigred_server.jenkins.trail import Stop, Trail
+from bigred_server.jenkins.run_record import Stop, Trail
+from bigred_server.jenkins.run_state import Away, Lost, Queued, Running, Seen, Started, Withdrawn
 
 _ITEM = re.compile(r"/queue/item/(\d+)/?$")
 # Jenkins's clock and ours may differ by so much.

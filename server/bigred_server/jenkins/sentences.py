@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bigred_broker.messages import Phase
 from bigred_server.jenkins.job import Job
-from bigred_server.jenkins.trail import Stop
+from bigred_server.jenkins.run_record import Stop
 
 _ENDED = {
     Phase.SUCCEEDED: "{version} is live",

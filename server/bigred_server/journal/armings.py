@@ -3,9 +3,9 @@
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bigred_server.arming.arming import Arming
 from bigred_server.journal.tables import answer as answers
 from bigred_server.journal.tables import arming as table
+from bigred_server.model.arming import Arming
 
 _KEPT_S = 86_400.0
 

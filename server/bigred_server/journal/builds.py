@@ -7,8 +7,8 @@ from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal.tables import build as table
-from bigred_server.pipeline.build import UNDER_WAY, WAITING, Build
-from bigred_server.release import Stage
+from bigred_server.model.build import UNDER_WAY, WAITING, Build
+from bigred_server.model.release import Stage
 
 
 def new_id() -> str:

@@ -12,8 +12,8 @@ from bigred_broker.messages import Phase
 from bigred_server.errors import DeploymentError
 from bigred_server.journal.tables import deployment as table
 from bigred_server.judge.judgement import Verdict
-from bigred_server.rollout.command import Command
-from bigred_server.rollout.held import HeldFor
+from bigred_server.model.command import Command
+from bigred_server.model.hold_reason import HeldFor
 
 Json = dict[str, Any]
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bigred_server.errors import LeaseLostError
 from bigred_server.journal import leases
 from bigred_server.journal.database import Database
-from bigred_server.journal.term import LEASE_S, Term
+from bigred_server.journal.lease_state import LEASE_S, Term
 
 log = structlog.get_logger(__name__)
 

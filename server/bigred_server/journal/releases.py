@@ -6,7 +6,7 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal.tables import release as table
-from bigred_server.release import Change, Release, Stage
+from bigred_server.model.release import Change, Release, Stage
 
 
 async def add(db: AsyncConnection, release: Release) -> None:

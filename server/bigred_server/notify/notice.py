@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from bigred_broker.messages import Phase
 from bigred_server.journal.deployments import Record
-from bigred_server.pipeline.build import Build, told
-from bigred_server.release import Change, Release, counted
+from bigred_server.model.build import Build, told
+from bigred_server.model.release import Change, Release, counted
 from bigred_server.settings.notify import When
 
 _MOST_CHANGES = 20

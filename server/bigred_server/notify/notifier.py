@@ -10,10 +10,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from bigred_broker.messages import AppEvent, AppEventType
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
+from bigred_server.model.build import Build
+from bigred_server.model.release import Stage, candidate, live_of
 from bigred_server.notify import notice
 from bigred_server.notify.notice import Notice
-from bigred_server.pipeline.build import Build
-from bigred_server.release import Stage, candidate, live_of
 from bigred_server.settings.notify import NotifySettings
 
 log = structlog.get_logger(__name__)

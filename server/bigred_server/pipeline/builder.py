@@ -14,11 +14,14 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from bigred_server.artifacts import intake, war
+from bigred_server.artifacts.intake import Submission
+from bigred_server.artifacts.store import Store
 from bigred_server.errors import BigredError, BuildError, LeaseLostError
 from bigred_server.journal import builds, releases
 from bigred_server.journal.database import Database
-from bigred_server.pipeline import intake
-from bigred_server.pipeline.build import (
+from bigred_server.journal.leadership import Leadership
+from bigred_server.model.build import (
     UNDER_WAY,
     WAITING,
     Build,
@@ -27,16 +30,12 @@ from bigred_server.pipeline.build import (
     next_of,
     superseded,
 )
+from bigred_server.model.release import Change, Release, Stage, live_of
 from bigred_server.pipeline.checkout import Repository, repository_of
-from bigred_server.pipeline.intake import Submission
-from bigred_server.pipeline.store import Store
-from bigred_server.pipeline.workshop import Workshop
-from bigred_server.release import Change, Release, Stage, live_of
-from bigred_server.rollout.leadership import Leadership
+from bigred_server.pipeline.workspace import Workshop
 from bigred_server.rounds import Rounds
 from bigred_server.settings import AppSettings
 from bigred_server.settings.build import BuildSettings, Promote
-from bigred_server.tomcat import war
 
 log = structlog.get_logger(__name__)
 

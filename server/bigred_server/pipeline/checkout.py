@@ -11,7 +11,7 @@ from typing import Protocol
 
 from bigred_server import child
 from bigred_server.errors import BuildError
-from bigred_server.release import Change, plain
+from bigred_server.model.release import Change, plain
 from bigred_server.settings.build import BuildSettings, Vcs
 
 _LIMIT_S = 600.0

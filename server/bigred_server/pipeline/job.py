@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from bigred_server.errors import BuildError
 
-_KEEPER = Path(__file__).with_name("keeper.py")
+_KEEPER = Path(__file__).with_name("supervisor.py")
 LOG_BYTES = 10 * 1024 * 1024
 _END_S = 20.0
 

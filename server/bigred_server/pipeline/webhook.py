@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from bigred_server.errors import WebhookError
-from bigred_server.pipeline.build import is_commit
-from bigred_server.pipeline.handing import Pushed
+from bigred_server.model.build import is_commit
+from bigred_server.pipeline.submissions import Pushed
 
 _BRANCHES = "refs/heads/"
 _MOST_WHO = 64

@@ -10,6 +10,7 @@ from bigred_broker import config
 from bigred_broker.logs import LogFormat
 from bigred_broker.messages import Id
 from bigred_broker.settings import BrokerSettings, Section
+from bigred_server.artifacts.marker import MarkerSettings, MarkerSource
 from bigred_server.errors import DeploymentError
 from bigred_server.settings.app import (
     AdmissionSettings,
@@ -20,7 +21,6 @@ from bigred_server.settings.app import (
 from bigred_server.settings.deadlines import DeadlineSettings
 from bigred_server.settings.jenkins import JenkinsAppSettings
 from bigred_server.settings.judge import JudgeSettings, ProbeSettings
-from bigred_server.settings.marker import MarkerSettings, MarkerSource
 from bigred_server.settings.node import ManagerSettings, NodeSettings, ReachBy, SshSettings
 
 __all__ = [

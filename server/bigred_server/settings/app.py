@@ -8,14 +8,14 @@ from pydantic import Field, field_validator, model_validator
 
 from bigred_broker.messages import Id
 from bigred_broker.settings import Section
+from bigred_server.artifacts.marker import MarkerSettings, MarkerSource, Path_
 from bigred_server.judge.policy import JudgePolicy, SeriesPolicy
-from bigred_server.rollout.goal import Strategy
-from bigred_server.rollout.hook import Hook
-from bigred_server.rollout.policy import Policy, Sessions, share
+from bigred_server.model.hook import Hook
+from bigred_server.rollout.core.policy import Policy, Sessions, share
+from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings.build import BuildSettings, Deploy, Promote, StageSettings
 from bigred_server.settings.deadlines import BakeSettings, DeadlineSettings, Seconds
 from bigred_server.settings.judge import JudgeSettings
-from bigred_server.settings.marker import MarkerSettings, MarkerSource, Path_
 from bigred_server.settings.node import Command, NodeSettings, ReachBy
 from bigred_server.settings.notify import NotifySettings
 from bigred_server.settings.series import SeriesSettings

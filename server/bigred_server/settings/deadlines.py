@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from bigred_broker.settings import Section
-from bigred_server.rollout.policy import OnDeadline, OnDrainDeadline, Policy
+from bigred_server.rollout.core.policy import OnDeadline, OnDrainDeadline, Policy
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 

@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from bigred_broker.settings import Section
+from bigred_server.artifacts.marker import Path_
 from bigred_server.judge.policy import GuardPolicy, Inconclusive, JudgePolicy, Mode
 from bigred_server.settings.deadlines import Seconds
-from bigred_server.settings.marker import Path_
 
 Times = Annotated[float, Field(gt=1, le=1000)]
 Share = Annotated[float, Field(gt=0, le=1)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bigred_server.errors import NodeError
-from bigred_server.rollout.look import UNTOLD, Version
+from bigred_server.rollout.core.observation import UNTOLD, Version
 from bigred_server.tomcat.manager import Manager
 
 _KEEPS_S = 1.0

@@ -7,7 +7,7 @@ from bigred_server.tomcat.host import Host
 from bigred_server.tomcat.local import LocalHost
 
 if TYPE_CHECKING:
-    from bigred_server.tomcat.line import Lines
+    from bigred_server.tomcat.connection import Lines
 
 
 class Hosts:
@@ -23,7 +23,7 @@ class Hosts:
         if node.ssh is None:
             return LocalHost(node)
         # Late: the library takes 0.3 s to load, and not every site needs it.
-        from bigred_server.tomcat.line import Lines
+        from bigred_server.tomcat.connection import Lines
         from bigred_server.tomcat.ssh import SshHost
 
         self._lines = self._lines or Lines()

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+from bigred_server.artifacts import war
+from bigred_server.artifacts.files import digest_of
 from bigred_server.errors import NodeError
-from bigred_server.files import digest_of
 from bigred_server.settings import NodeSettings
-from bigred_server.tomcat import war
 from bigred_server.tomcat.host import HostSeen
-from bigred_server.tomcat.place import Place, configured, place_of
-from bigred_server.tomcat.shelf import Shelf
+from bigred_server.tomcat.kept_releases import Shelf
+from bigred_server.tomcat.paths import Place, configured, place_of
 
 RUNNING_DEADLINE_S = 5.0
 TAIL = 800

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from bigred_server.errors import NodeError
-from bigred_server.rollout.look import Version
+from bigred_server.rollout.core.observation import Version
 from bigred_server.tomcat import manager_text, vitals
 from bigred_server.tomcat.manager_call import BusyError, ManagerCall, RefusedError
 from bigred_server.tomcat.vitals import Vitals

@@ -8,8 +8,8 @@ import html
 import re
 from collections.abc import Sequence
 
-from bigred_server.rollout import version
-from bigred_server.rollout.look import Version
+from bigred_server.rollout.core import context_version
+from bigred_server.rollout.core.observation import Version
 
 _OK = "OK"
 _BUSY = "already being serviced"
@@ -50,7 +50,7 @@ def _version(state: str, sessions: str, place: str) -> Version:
     _, _, name = _FOLDER.sub("", place).removesuffix(".war").partition("##")
     return Version(
         name=name,
-        digest=version.digest_of(name),
+        digest=context_version.digest_of(name),
         running=state == _RUNNING,
         sessions=int(sessions) if sessions.isdecimal() else 0,
     )

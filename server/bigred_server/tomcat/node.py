@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bigred_server.errors import NodeAwayError, NodeError
-from bigred_server.rollout.goal import Strategy
-from bigred_server.rollout.look import UNTOLD, Version
-from bigred_server.rollout.version import newest
+from bigred_server.rollout.core.context_version import newest
+from bigred_server.rollout.core.observation import UNTOLD, Version
+from bigred_server.rollout.core.target import Strategy
 from bigred_server.tomcat.contexts import Contexts, Listed
 from bigred_server.tomcat.host import Host, HostSeen
 from bigred_server.tomcat.manager import Manager

@@ -8,7 +8,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx2
 
 from bigred_server.errors import NodeError
-from bigred_server.rollout.look import Answer
+from bigred_server.rollout.core.observation import Answer
 from bigred_server.settings import AdmissionSettings, MarkerSettings, MarkerSource
 
 PROBE_DEADLINE_S = 2.0

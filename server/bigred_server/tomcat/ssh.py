@@ -15,13 +15,13 @@ from pathlib import Path, PurePath
 
 from bigred_server.errors import NodeError
 from bigred_server.settings import NodeSettings
-from bigred_server.tomcat import far
+from bigred_server.tomcat import remote
+from bigred_server.tomcat.connection import Line
 from bigred_server.tomcat.host import HostSeen
-from bigred_server.tomcat.line import Line
 from bigred_server.tomcat.local import RUNNING_DEADLINE_S, TAIL, printed
-from bigred_server.tomcat.place import Place, check_room, configured, place_of, surplus
+from bigred_server.tomcat.paths import Place, check_room, configured, place_of, surplus
 
-SCRIPT = resources.files("bigred_server.tomcat").joinpath("far.sh").read_text(encoding="utf-8")
+SCRIPT = resources.files("bigred_server.tomcat").joinpath("remote.sh").read_text(encoding="utf-8")
 
 # Time for a call over there that reads no release: the connection may have to be opened first.
 SHORT_DEADLINE_S = 10.0
@@ -71,12 +71,12 @@ class SshHost:
             trouble=trouble,
         )
 
-    async def _look(self, running: Sequence[str]) -> far.Look:
+    async def _look(self, running: Sequence[str]) -> remote.Look:
         limit_s = str(math.ceil(RUNNING_DEADLINE_S))
         paths = str(self._place.war), str(self._place.folder)
-        return far.look(await self._far("look", *paths, limit_s, *running))
+        return remote.look(await self._far("look", *paths, limit_s, *running))
 
-    async def _read(self, seen: far.Look) -> tuple[str | None, dict[str, str]]:
+    async def _read(self, seen: remote.Look) -> tuple[str | None, dict[str, str]]:
         """Give digest and manifest of the WAR in place; read anew only when the file changed."""
         if not seen.stamp:
             return (None if seen.stamp is None else ""), {}
@@ -85,7 +85,7 @@ class SshHost:
             war = str(self._place.war)
             digest = await self._far("digest", war, deadline_s=deadline_s)
             async with self.line.files(deadline_s, f"reading the manifest of {war}") as files:
-                self._known = (seen.stamp, digest, await far.manifest(files, war))
+                self._known = (seen.stamp, digest, await remote.manifest(files, war))
         return self._known[1], self._known[2]
 
     async def bring(self, target: Path) -> None:
@@ -109,7 +109,7 @@ class SshHost:
         )
         if said == "whole":
             return f"{target} is kept already on {self.line}"
-        check_room(f"{folder} on {self.line}", far.look(said).free or 0, size)
+        check_room(f"{folder} on {self.line}", remote.look(said).free or 0, size)
         part = f"{folder}/{mark}{secrets.token_hex(8)}"
         try:
             upload_s = LONG_DEADLINE_S + size / SLOWEST_UPLOAD_BYTES_S
@@ -126,7 +126,7 @@ class SshHost:
             said = await self._far("discard", part, deadline_s=SHORT_DEADLINE_S)
         except NodeError:
             return "what was sent is removed by the next try"
-        return f"{(far.look(said).free or 0) >> 10} KiB are free there; see the disk"
+        return f"{(remote.look(said).free or 0) >> 10} KiB are free there; see the disk"
 
     async def swap(self, digest: str) -> str:
         """See Host. In two steps: only the second, which is short, changes what Tomcat sees."""
@@ -154,7 +154,7 @@ class SshHost:
         return printed([f"{self.line}:", *command], code, said)
 
     async def _far(self, *call: str, deadline_s: float = SHORT_DEADLINE_S) -> str:
-        """Call a function of far.sh; give what it printed. Raises NodeError when it failed."""
+        """Call a function of remote.sh; give what it printed. Raises NodeError when it failed."""
         code, said = await self._call(call[0], deadline_s, *call)
         if code != 0:
             raise NodeError(f"{self.line}: {said or f'{call[0]} ended with {code}'}")
@@ -165,10 +165,10 @@ class SshHost:
         words = [*limit, "sh", "-c", SCRIPT, "bigred"]
         until_ms = self.line.clock.there(time.monotonic() + deadline_s)
         code, said = await self.line.run([*words, str(until_ms), *call], what, deadline_s)
-        text, now_ms = far.answer(said)
+        text, now_ms = remote.answer(said)
         if now_ms is not None:
             self.line.clock.set(now_ms)
-        if code in far.KILLED:
+        if code in remote.KILLED:
             raise NodeError(
                 f"{self.line}: {what} was killed: it was not done in {deadline_s:g} s, or somebody "
                 "else ended it; whether it took effect is unknown"

@@ -7,14 +7,14 @@ from fastapi import FastAPI, Request, Security
 from fastapi.security import HTTPBearer
 
 from bigred_broker.messages import AppState
-from bigred_server.jenkins.sight import JobSight
+from bigred_server.artifacts.store import Store
+from bigred_server.jenkins.preflight import JobSight
 from bigred_server.journal.database import Database
-from bigred_server.pipeline.store import Store
 from bigred_server.settings import Settings
-from bigred_server.web import asking, handing, looking
-from bigred_server.web.door import HEALTH, Door
-from bigred_server.web.house import House, Viewer
-from bigred_server.web.troubles import DOCUMENTED, answer_them
+from bigred_server.web import builds, commands, queries
+from bigred_server.web.auth import HEALTH, Door
+from bigred_server.web.context import House, Viewer
+from bigred_server.web.errors import DOCUMENTED, answer_them
 
 PREFIX = "/api/v1"
 # For the description alone: the door has looked at the token before.
@@ -40,8 +40,8 @@ def build(
     answer_them(app)
     app.add_api_route(HEALTH, _health, include_in_schema=False)
     app.add_api_route(f"{PREFIX}/openapi.json", _openapi, include_in_schema=False)
-    app.include_router(handing.signed, prefix=PREFIX, responses=DOCUMENTED)
-    for router in (looking.router, asking.router, handing.router):
+    app.include_router(builds.signed, prefix=PREFIX, responses=DOCUMENTED)
+    for router in (queries.router, commands.router, builds.router):
         app.include_router(
             router, prefix=PREFIX, dependencies=[Security(_BEARER)], responses=DOCUMENTED
         )

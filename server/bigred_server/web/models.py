@@ -9,11 +9,11 @@ from bigred_broker.messages import Phase
 from bigred_server.journal.acts import ActRecord
 from bigred_server.journal.deployments import Record
 from bigred_server.journal.events import EventRecord
-from bigred_server.pipeline.build import Build
-from bigred_server.release import Release, Stage
-from bigred_server.rollout.command import Command
-from bigred_server.rollout.held import HeldFor
-from bigred_server.status import utc
+from bigred_server.model.build import Build
+from bigred_server.model.command import Command
+from bigred_server.model.hold_reason import HeldFor
+from bigred_server.model.release import Release, Stage
+from bigred_server.rollout.loop.app_state import utc
 
 Versions = Mapping[tuple[str, str], str]
 

@@ -13,8 +13,8 @@ from bigred_server.cli.options import (
     run,
     settings_of,
 )
-from bigred_server.release import Release
-from bigred_server.rollout import wishes
+from bigred_server.model.release import Release
+from bigred_server.requests import deploy
 from bigred_server.settings import Settings
 
 
@@ -35,4 +35,4 @@ def clear(release: str, app: str | None, config: Path | None) -> None:
 
 async def _clear(settings: Settings, app: str, name: str) -> Release:
     async with journal(settings) as db:
-        return await wishes.clear(db, app, name, person())
+        return await deploy.clear(db, app, name, person())

@@ -7,8 +7,8 @@ import click
 
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.journal.database import Database
-from bigred_server.pipeline import handing
-from bigred_server.release import Release
+from bigred_server.model.release import Release
+from bigred_server.pipeline import submissions
 from bigred_server.settings import Settings
 
 Decision = Callable[[Database, str, str], Awaitable[Release]]
@@ -20,7 +20,7 @@ Decision = Callable[[Database, str, str], Awaitable[Release]]
 @config_option
 def promote(release: str, app: str | None, config: Path | None) -> None:
     """Make a tested RELEASE ready, where the app says promote = "by_hand"."""
-    _decide(handing.promote, release, app, config)
+    _decide(submissions.promote, release, app, config)
 
 
 @click.command("reject")
@@ -29,7 +29,7 @@ def promote(release: str, app: str | None, config: Path | None) -> None:
 @config_option
 def reject(release: str, app: str | None, config: Path | None) -> None:
     """Have a tested RELEASE go no further."""
-    _decide(handing.reject, release, app, config)
+    _decide(submissions.reject, release, app, config)
 
 
 def _decide(decision: Decision, release: str, app: str | None, config: Path | None) -> None:

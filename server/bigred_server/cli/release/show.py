@@ -11,7 +11,7 @@ from bigred_server.cli.options import app_option, config_option, journal, pick_a
 from bigred_server.daemon import release_store
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.deployments import Record
-from bigred_server.release import Release, named
+from bigred_server.model.release import Release, named
 from bigred_server.settings import Settings
 from bigred_server.web.models import DeploymentShown, ReleaseShown
 

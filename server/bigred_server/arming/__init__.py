@@ -1,1 +1,0 @@
-"""Who may fire what, now: armings, gates and presses."""

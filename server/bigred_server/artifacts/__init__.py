@@ -1,0 +1,1 @@
+"""What a WAR is, and the store that keeps releases under their SHA-256."""

@@ -1,0 +1,120 @@
+"""The store: releases as files named by their SHA-256, never changed, checked when read."""
+
+import contextlib
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bigred_server.artifacts.files import digest_of, sync, temporary
+from bigred_server.errors import ReleaseError
+from bigred_server.model.disk_space import SPARE_BYTES
+
+_WAR = ".war"
+_PART = ".part"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file of the store; `digest` is "" for what an interrupted submit left half written.
+
+    `size` in bytes, `changed_at` in seconds of Unix time.
+    """
+
+    path: Path
+    digest: str
+    size: int
+    changed_at: float
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of releases."""
+
+    folder: Path
+
+    def path(self, digest: str) -> Path:
+        """Say where a release is kept."""
+        return self.folder / f"{digest}{_WAR}"
+
+    def put(self, source: Path) -> str:
+        """Take in a copy of a WAR; give its digest. Raises ReleaseError when it can't be kept."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._check_room(source)
+            return self._put(source)
+        except OSError as error:
+            raise ReleaseError(f"{source} could not be kept in {self.folder}: {error}") from error
+
+    def _check_room(self, source: Path) -> None:
+        size = source.stat().st_size
+        free = shutil.disk_usage(self.folder).free
+        if free < size + SPARE_BYTES:
+            raise ReleaseError(
+                f"{self.folder} has {free >> 20} MiB free; {source.name} needs {size >> 20} MiB "
+                f"and {SPARE_BYTES >> 20} MiB to spare"
+            )
+
+    def _put(self, source: Path) -> str:
+        with self.part() as part:
+            shutil.copyfile(source, part)
+            sync(part)
+            digest = digest_of(part)
+            part.chmod(0o444)
+            part.replace(self.path(digest))
+        sync(self.folder)
+        return digest
+
+    @contextlib.contextmanager
+    def part(self) -> Iterator[Path]:
+        """Give a file for what is on its way here; it goes when the block ends."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with temporary(self.folder, suffix=_PART) as part:
+            yield part
+
+    def size(self, digest: str) -> int:
+        """Give the size of a release in bytes."""
+        return self.path(digest).stat().st_size
+
+    def get(self, digest: str) -> Path:
+        """Give a release's file, its bytes verified. Raises ReleaseError when they are not."""
+        path = self.path(digest)
+        if not path.exists():
+            raise ReleaseError(f"{path} is missing: submit the release again")
+        found = digest_of(path)
+        if found != digest:
+            raise ReleaseError(f"{path} was changed (its SHA-256 is {found}): submit it again")
+        return path
+
+    def has(self, digest: str) -> bool:
+        """Say whether a release is kept still, without reading it."""
+        return self.path(digest).exists()
+
+    def contents(self) -> list[Kept]:
+        """List what is kept. Raises ReleaseError when the folder can't be read."""
+        try:
+            return sorted(self._contents(), key=lambda kept: kept.changed_at)
+        except OSError as error:
+            raise ReleaseError(f"{self.folder} can't be read: {error}") from error
+
+    def _contents(self) -> Iterator[Kept]:
+        for path in self.folder.iterdir() if self.folder.exists() else ():
+            if path.suffix not in (_WAR, _PART):
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                seen = path.stat()
+                digest = path.stem if path.suffix == _WAR else ""
+                yield Kept(path, digest, seen.st_size, seen.st_mtime)
+
+    def remove(self, files: Iterable[Kept]) -> None:
+        """Remove files. Raises ReleaseError, which names the first that can't be removed."""
+        for file in files:
+            try:
+                file.path.unlink(missing_ok=True)
+            except OSError as error:
+                raise ReleaseError(f"{file.path} can't be removed: {error.strerror}") from error
+
+    def forget(self, digest: str) -> None:
+        """Remove a release that was never written to the journal."""
+        with contextlib.suppress(FileNotFoundError):
+            self.path(digest).unlink()

@@ -1,0 +1,92 @@
+"""The works: what makes ready releases of commits, and live ones of ready ones, by itself."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType
+from bigred_server.artifacts.store import Store
+from bigred_server.journal.session import Seat
+from bigred_server.model.build import Build, told
+from bigred_server.notify.notifier import Notifier
+from bigred_server.pipeline.builder import Builder
+from bigred_server.requests.continuous import Continuous
+from bigred_server.requests.preflight import FleetSight
+from bigred_server.rollout.loop.app_state import utc
+from bigred_server.settings import Settings
+from bigred_server.settings.build import Deploy
+
+
+@dataclass(frozen=True)
+class Works:
+    """`builders` by app, of those that build; `continuous` of those that need no press."""
+
+    builders: Mapping[str, Builder]
+    continuous: tuple[Continuous, ...]
+
+    def tasks(self) -> list[Coroutine[None, None, None]]:
+        """Give what is to be run until the server stops."""
+        building = [each.run() for each in self.builders.values()]
+        return [*building, *(each.run() for each in self.continuous)]
+
+    def wake(self, app: str) -> None:
+        """Have an app's builder look at once."""
+        if app in self.builders:
+            self.builders[app].wake()
+
+
+def builds_folder(state: Path, app: str) -> Path:
+    """Say where the builds of an app are done and their logs kept, below the state folder."""
+    return state / "builds" / app
+
+
+def works_of(
+    settings: Settings,
+    seat: Seat,
+    store: Store,
+    sights: Mapping[str, FleetSight],
+    publish: Callable[[AppEvent], None],
+    notifier: Notifier,
+) -> Works:
+    """Put the works of a server together; `publish` tells subscribers, and must not block."""
+    slots = asyncio.Semaphore(settings.server.builds)
+    apps = settings.fleets.items()
+
+    def tell(build: Build) -> None:
+        publish(event_of(build, time.time()))
+        notifier.hear_build(build)
+
+    builders = {
+        name: Builder(
+            app=name,
+            settings=app,
+            build_settings=app.build,
+            context=settings.context_of(name),
+            db=seat.db,
+            store=store,
+            lead=seat.leads[name],
+            folder=builds_folder(settings.server.state, name),
+            slots=slots,
+            tell=tell,
+        )
+        for name, app in apps
+        if app.build is not None
+    }
+    continuous = tuple(
+        Continuous(name, seat.db, store, sights[name], seat.leads[name])
+        for name, app in apps
+        if app.deploy is Deploy.WHEN_READY
+    )
+    return Works(builders, continuous)
+
+
+def event_of(build: Build, now: float) -> AppEvent:
+    """Tell where a build stands, now in Unix time."""
+    return AppEvent(
+        event_type=AppEventType.BUILD,
+        app=build.app,
+        at=utc(now),
+        text=told(build)[:MOST_TEXT],
+    )

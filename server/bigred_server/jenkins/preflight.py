@@ -1,0 +1,125 @@
+"""What the gates see of an app that Jenkins deploys: its job, and the next run of it."""
+
+import contextlib
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bigred_server.errors import DeploymentError, JenkinsError
+from bigred_server.jenkins import answers
+from bigred_server.jenkins.call import JenkinsCall
+from bigred_server.jenkins.job import Job
+from bigred_server.journal.database import Database
+from bigred_server.journal.deployments import Record
+from bigred_server.model.release import Release, Stage
+from bigred_server.requests import deploy
+from bigred_server.requests.gates import GateState
+from bigred_server.requests.preflight import journaled
+from bigred_server.settings import Settings
+from bigred_server.settings.jenkins import JenkinsAppSettings
+
+
+def run_of(app: str, number: int, url: str, now: float) -> Release:
+    """Give the run that a press would start as what it is to an office: a release.
+
+    No WAR is named by its digest: a run may be another build than was announced, but never another
+    job. `now` is Unix time.
+    """
+    digest = hashlib.sha256(f"{app} {url} {number} {now}".encode()).hexdigest()
+    return Release(app, digest, version(number), "", Stage.READY, now)
+
+
+def version(number: int) -> str:
+    """Say the number of a build as a release is called."""
+    return f"build {number}"
+
+
+def hindrance(name: str, settings: JenkinsAppSettings, seen: answers.Job) -> str:
+    """Say what is against starting a job, or "" if nothing is."""
+    job = settings.jenkins.job
+    if not seen.buildable:
+        return f"the job {job} is disabled in Jenkins"
+    takes = seen.parameters
+    for parameter, value in settings.jenkins.parameters.items():
+        if parameter not in takes:
+            known = ", ".join(takes) or "none"
+            return (
+                f"the job {job} takes no parameter {parameter}, which "
+                f"[apps.{name}.jenkins.parameters] gives it; it takes: {known}"
+            )
+        choices = takes[parameter].choices
+        if choices is not None and "{" not in value and value not in choices:
+            return f"the job {job} takes for {parameter} one of {', '.join(choices)}, not {value!r}"
+    return ""
+
+
+@dataclass(frozen=True)
+class JobSeen:
+    """One look at the job of an app: the run that would start, or what is against it."""
+
+    name: str
+    run: Release | None
+    hindrance: str
+
+    async def state(self, db: AsyncConnection) -> GateState:
+        """Gather what is known of the app."""
+        state = await journaled(db, self.name)
+        return replace(state, run=self.run, hindrance=self.hindrance)
+
+
+@dataclass(frozen=True)
+class JobSight:
+    """Looks at the job of one app."""
+
+    name: str
+    settings: JenkinsAppSettings
+    job: Job
+    nodes: int = 0
+
+    @property
+    def countdown_s(self) -> float:
+        """How long after a press it begins."""
+        return self.settings.countdown_s
+
+    async def look(self) -> JobSeen:
+        """Look at the job; never raises."""
+        try:
+            seen = await self.job.look()
+        except JenkinsError as error:
+            return JobSeen(self.name, None, f"Jenkins can't be asked: {error}")
+        against = hindrance(self.name, self.settings, seen)
+        run = run_of(self.name, seen.next_number, self.job.url, time.time())
+        return JobSeen(self.name, None if against else run, against)
+
+
+async def start(db: Database, sight: JobSight, version: str | None, who: str) -> Record:
+    """Have the job run. Raises DeploymentError when it can't, or when a version is asked for."""
+    if version is not None:
+        raise DeploymentError(
+            f"{sight.name} is deployed by Jenkins: which version, its job {sight.job.name} says"
+        )
+    seen = await sight.look()
+    if seen.run is None:
+        raise DeploymentError(seen.hindrance)
+    return await deploy.start_run(db, seen.run, who)
+
+
+def jobs_of(settings: Settings) -> dict[str, JobSight]:
+    """Give the sight of every app that Jenkins deploys, by name; close its job in the end."""
+    return {
+        name: JobSight(name, app, Job(JenkinsCall(app.jenkins)))
+        for name, app in settings.jobs.items()
+    }
+
+
+@contextlib.asynccontextmanager
+async def sight_of(settings: Settings, name: str) -> AsyncIterator[JobSight]:
+    """Give the sight of one app that Jenkins deploys, for one look from a terminal."""
+    sight = jobs_of(settings)[name]
+    try:
+        yield sight
+    finally:
+        await sight.job.close()

@@ -1,0 +1,151 @@
+"""Relays what can be heard of a run: what it waits for, its stages, its progress, its console."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any  # a receipt is JSON
+
+from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType, Progress
+from bigred_server.errors import JenkinsError
+from bigred_server.jenkins import answers, sentences
+from bigred_server.jenkins.job import Job
+from bigred_server.jenkins.run_record import Trail
+from bigred_server.jenkins.run_state import Away, Queued, Running, Seen
+from bigred_server.journal.deployments import Record
+from bigred_server.model.release import plain
+from bigred_server.rollout.loop.app_state import utc
+from bigred_server.rollout.loop.event_log import Narrator
+
+_TAIL_LINES = 40
+_UNDER_WAY = 99
+
+
+@dataclass
+class Relay:
+    """What can be heard of one deployment; what was `told` of it already is not told again.
+
+    `progress` in percent of the time that such builds usually take, None where Jenkins has no idea.
+    `tail`: the last lines of the console.
+    """
+
+    deployment: str
+    job: Job
+    narrator: Narrator
+    told: set[str]
+    progress: Progress | None = None
+    tail: list[str] = field(default_factory=list)
+    _why: str = ""
+    _away: bool = False
+    _stages: dict[str, str] = field(default_factory=dict)
+    _durations: dict[str, int] = field(default_factory=dict)
+    _heard: int = 0
+    _rest: str = ""
+
+    async def hear(self, record: Record, seen: Seen | None) -> None:
+        """Tell what is new. What can't be heard of a run now may be heard at the next look."""
+        match seen:
+            case Away(reason):
+                if not self._away:
+                    self._away = True
+                    await self._say(record, sentences.away(reason))
+                return
+            case Queued(_, why):
+                if why and _kind(why) != _kind(self._why):
+                    self._why = why
+                    await self._say_once(record, sentences.waits(plain(why)))
+            case Running(build):
+                self.progress = _progress(build)
+                try:
+                    await self._hear_stages(record, build)
+                    await self._hear_console(record, build)
+                except JenkinsError:
+                    # The build itself was seen a moment ago: nothing depends on these.
+                    return
+        if self._away:
+            self._away = False
+            await self._say(record, sentences.BACK)
+
+    async def receipt(self, record: Record, seen: Seen | None) -> dict[str, Any]:
+        """Write the end of it in figures."""
+        trail = Trail.of(record.trail or {})
+        build = seen.build if isinstance(seen, Running) else None
+        return {
+            "deployment": record.id,
+            "app": record.app,
+            "outcome": str(record.phase),
+            "reason": record.reason,
+            "who": record.who,
+            "seconds": round((record.ended_at or time.time()) - record.started_at, 3),
+            "jenkins": {
+                "job": self.job.name,
+                "build": trail.build,
+                "url": self.job.build_url(trail.build) if trail.build else self.job.url,
+                "result": build.result if build else None,
+                "build_s": build.duration / 1000 if build else None,
+                "stages": [
+                    {"name": name, "status": status, "seconds": self._durations[name] / 1000}
+                    for name, status in self._stages.items()
+                ],
+                "console": self.tail,
+            },
+        }
+
+    async def _hear_stages(self, record: Record, build: answers.Build) -> None:
+        for stage in await self.job.stages(build.number):
+            self._durations[stage.name] = stage.milliseconds
+            if self._stages.get(stage.name) == stage.status:
+                continue
+            self._stages[stage.name] = stage.status
+            text = sentences.stage(
+                plain(stage.name),
+                stage.status,
+                stage.milliseconds,
+                self.job.build_url(build.number),
+            )
+            if text:
+                await self._say_once(record, text)
+
+    async def _hear_console(self, record: Record, build: answers.Build) -> None:
+        heard = await self.job.console(build.number, self._heard)
+        self._heard = heard.end
+        *lines, self._rest = (self._rest + heard.text).split("\n")
+        if build.is_over and self._rest:
+            lines, self._rest = [*lines, self._rest], ""
+        lines = [line for line in map(plain, lines) if line]
+        if not lines:
+            return
+        self.tail = [*self.tail, *lines][-_TAIL_LINES:]
+        # To those who follow live; the journal gets the end of it with the receipt.
+        text = "\n".join(lines[-_TAIL_LINES:])[-MOST_TEXT:]
+        self.narrator.publish(
+            AppEvent(
+                event_type=AppEventType.CONSOLE,
+                app=record.app,
+                at=utc(time.time()),
+                deployment=record.id,
+                phase=record.phase,
+                text=text,
+            )
+        )
+
+    async def _say_once(self, record: Record, text: str) -> None:
+        if text not in self.told:
+            self.told.add(text)
+            await self._say(record, text)
+
+    async def _say(self, record: Record, text: str) -> None:
+        await self.narrator.say(record, AppEventType.FINDING, text)
+
+
+def _kind(why: str) -> str:
+    """Leave the figures out of what is waited for: they count down with every look."""
+    return "".join(char for char in why if not char.isdigit() and char not in ".,")
+
+
+def _progress(build: answers.Build) -> Progress | None:
+    if build.is_over:
+        return Progress(done=100, total=100, unit="percent")
+    if build.estimated <= 0:
+        return None
+    gone_ms = max(0.0, time.time() * 1000 - build.timestamp)
+    done = min(_UNDER_WAY, int(100 * gone_ms / build.estimated))
+    return Progress(done=done, total=100, unit="percent")

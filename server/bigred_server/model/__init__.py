@@ -1,0 +1,1 @@
+"""Values that are stored and passed on; pure, and below everything else."""

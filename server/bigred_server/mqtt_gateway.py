@@ -1,0 +1,175 @@
+"""The server's desk: all that it hears from boxes, and all that it tells them and every subscriber.
+
+Several servers sit at one broker and hear the same. Whoever leads an app speaks for it and for the
+boxes that fire it; the others listen, so as to know what there is when their turn comes.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+
+import structlog
+
+from bigred_broker import homeassistant
+from bigred_broker.connection import Delivery, NotConnectedError
+from bigred_broker.faults import Faults
+from bigred_broker.link import Link, LinkUp
+from bigred_broker.messages import (
+    AppEvent,
+    AppState,
+    BoxEvent,
+    BoxInfo,
+    MessageError,
+    Reply,
+    Status,
+    decode,
+    encode,
+)
+from bigred_broker.topics import Topics
+from bigred_server.journal.leadership import Leadership
+from bigred_server.requests.presses import Presses
+from bigred_server.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_EXPIRY_S = 5
+# A press that was on its way while the server died is delivered to the next one, which answers it.
+_SESSION_EXPIRY_S = 30
+
+
+class Desk:
+    """The server's end of the link. `run` it as a task."""
+
+    def __init__(self, settings: Settings, leads: Mapping[str, Leadership]) -> None:
+        self._settings = settings
+        self._leads = leads
+        self._topics = Topics(settings.broker.prefix)
+        self._link = Link(
+            settings.broker,
+            settings.server.name,
+            self._topics.server_status,
+            [self._topics.every_box, self._topics.server_status, homeassistant.BIRTH_TOPIC],
+            session_expiry_s=_SESSION_EXPIRY_S,
+            # A press that was sent to be retained is none, also when it comes live.
+            as_published=True,
+            may_tell=lambda topic: self._leads_app(self._kept[topic]),
+        )
+        self._faults = Faults()
+        self._infos: dict[str, BoxInfo] = {}
+        self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # The app that each kept topic belongs to, and the token under which we last spoke for it.
+        self._kept: dict[str, str] = {}
+        self._tokens: dict[str, int] = {}
+
+    async def run(self, presses: Presses) -> None:
+        """Hear and answer until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._link.run())
+            while True:
+                happening = await self._link.happenings.get()
+                if isinstance(happening, Delivery):
+                    tasks.create_task(self._receive(happening, presses))
+                elif isinstance(happening, LinkUp):
+                    log.info("connected to the broker")
+
+    def publish_event(self, event: AppEvent) -> None:
+        """Tell what happened to an app, if it is ours to tell."""
+        if self._leads_app(event.app):
+            self._send(self._topics.app(event.app, "event"), event)
+
+    def keep_state(self, state: AppState) -> None:
+        """Have it stand where an app stands, if it is ours to tell."""
+        if not self._leads_app(state.app):
+            return
+        self._begin_to_speak(state.app)
+        topic = self._topics.app(state.app, "state")
+        try:
+            self._keep(state.app, topic, encode(state))
+        except MessageError:
+            # Some hundreds of nodes do not fit; how the app stands is told without them.
+            self._keep(state.app, topic, encode(state.model_copy(update={"nodes": ()})))
+
+    def _leads_app(self, app: str) -> bool:
+        return self._leads[app].left_s() > 0
+
+    def _begin_to_speak(self, app: str) -> None:
+        """Tell everything anew when we lead again: meanwhile another spoke for the app."""
+        token = self._leads[app].token
+        if self._tokens.get(app) == token:
+            return
+        self._tokens[app] = token
+        for topic in [topic for topic, owner in self._kept.items() if owner == app]:
+            self._link.forget(topic)
+        for box in self._infos:
+            self._announce(box)
+
+    def _keep(self, app: str, topic: str, payload: bytes) -> None:
+        self._kept[topic] = app
+        self._link.keep(topic, payload)
+
+    async def _receive(self, delivery: Delivery, presses: Presses) -> None:
+        """Deal with one message, whatever it is; acknowledge it when its answer is written."""
+        try:
+            await self._dispatch(delivery, presses)
+        except MessageError as error:
+            levels = self._topics.parse(delivery.topic) or (delivery.topic,)
+            if self._faults.count("/".join(levels[:2]), time.monotonic()):
+                log.warning("malformed message", topic=delivery.topic, error=str(error))
+        except Exception:
+            # The outermost edge of one message's task: the next message must be dealt with.
+            log.exception("a message could not be dealt with", topic=delivery.topic)
+        delivery.ack()
+
+    async def _dispatch(self, delivery: Delivery, presses: Presses) -> None:
+        if homeassistant.is_birth(delivery.topic, delivery.payload):
+            self._announce_again()
+            return
+        match self._topics.parse(delivery.topic):
+            case ("box", box, "event") if not delivery.retained and self._leads_app(self._app(box)):
+                async with self._locks[box]:
+                    await self._answer(box, decode(BoxEvent, delivery.payload), presses)
+            case ("box", box, "info"):
+                self._infos[box] = decode(BoxInfo, delivery.payload)
+                self._announce(box)
+            case ("server", "status") if delivery.payload == Status.OFFLINE.value.encode():
+                # Another server left or died, or what it said so comes late: one lives.
+                self._link.say_online()
+            case _:
+                return
+
+    async def _answer(self, box: str, event: BoxEvent, presses: Presses) -> None:
+        reply = await presses.answer(box, event)
+        if reply is not None:
+            self._send(self._topics.box(box, "reply"), reply)
+
+    def _send(self, topic: str, message: Reply | AppEvent) -> None:
+        # Whoever is away now has no use for it later.
+        with contextlib.suppress(NotConnectedError):
+            self._link.publish(topic, encode(message), expiry_s=_EXPIRY_S)
+
+    def _app(self, box: str) -> str:
+        """Say whose leader answers a box: for one that may fire nothing any will do, but one."""
+        known = self._settings.boxes.get(box)
+        return known.app if known else next(iter(self._settings.apps))
+
+    def _announce(self, box: str) -> None:
+        app = self._app(box)
+        if (announced := self._announcement(box)) and self._leads_app(app):
+            self._begin_to_speak(app)
+            self._keep(app, *announced)
+
+    def _announce_again(self) -> None:
+        for box in self._infos:
+            announced = self._announcement(box)
+            if announced and self._leads_app(self._app(box)):
+                # Retained already: what stands is sent once more, to Home Assistant just started.
+                with contextlib.suppress(NotConnectedError):
+                    self._link.publish(*announced)
+
+    def _announcement(self, box: str) -> tuple[str, bytes] | None:
+        """Say how a box of ours is made known to Home Assistant on the same broker."""
+        if box not in self._settings.boxes:
+            return None
+        return homeassistant.discovery(self._topics, box, [self._app(box)], self._infos[box])

@@ -1,0 +1,248 @@
+"""Keeps one command of a build: bounds its time and its log, and leaves none of its processes.
+
+A program by itself, of the standard library alone, run as `python -I supervisor.py SPEC`. The kernel
+hands it whatever its descendants leave behind (prctl(2), PR_SET_CHILD_SUBREAPER), daemons too, and
+ends it when the server dies (PR_SET_PDEATHSIG). SPEC is a JSON file, see
+`bigred_server.pipeline.job`.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import deque
+from pathlib import Path
+from typing import Any, BinaryIO  # a specification is JSON
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_GRACE_S = 2.0
+_REAP_S = 10.0
+_CHUNK = 1 << 16
+_TICK_S = 0.05
+
+
+class StopError(Exception):
+    """The command is to end before its time: the reason is the message."""
+
+
+class Log:
+    """A log that keeps its beginning and its end, together no more than `most` bytes."""
+
+    def __init__(self, file: BinaryIO, most: int) -> None:
+        self.printed = 0
+        self._file = file
+        self._half = max(1, most // 2)
+        self._tail: deque[bytes] = deque()
+        self._held = 0
+
+    def write(self, data: bytes) -> None:
+        """Take in what was printed."""
+        room = max(0, self._half - self.printed)
+        self.printed += len(data)
+        if room:
+            self._file.write(data[:room])
+            self._file.flush()
+        self._hold(data[room:])
+
+    def _hold(self, data: bytes) -> None:
+        if not data:
+            return
+        self._tail.append(data)
+        self._held += len(data)
+        while self._held - len(self._tail[0]) >= self._half:
+            self._held -= len(self._tail.popleft())
+
+    def close(self) -> None:
+        """Write the end, and how much was left out before it."""
+        end = b"".join(self._tail)[-self._half :]
+        left_out = max(0, self.printed - self._half - len(end))
+        if left_out:
+            self._file.write(f"\n[{left_out} bytes left out]\n".encode())
+        self._file.write(end)
+        self._file.flush()
+
+
+def main(path: str) -> int:
+    """Run what the specification says; write the result where it says."""
+    spec = json.loads(Path(path).read_text(encoding="utf-8"))
+    _guard(spec["parent"])
+    begun_s = time.monotonic()
+    with Path(spec["log"]).open("ab", buffering=0) as file:
+        log = Log(file, spec["log_bytes"])
+        try:
+            code, why = _run(spec, log, begun_s + spec["limit_s"]), ""
+        except StopError as error:
+            code, why = None, str(error)
+        finally:
+            left = _end_all()
+            log.close()
+    result = {
+        "code": code,
+        "why": why,
+        "took_s": time.monotonic() - begun_s,
+        "printed": log.printed,
+        "left": left,
+    }
+    new = Path(f"{spec['result']}.new")
+    new.write_text(json.dumps(result), encoding="utf-8")
+    new.replace(spec["result"])
+    return 0
+
+
+def _guard(parent: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGTERM, _stopped)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("the server is gone")
+
+
+def _stopped(_number: int, _frame: object) -> None:
+    raise StopError("stopped")
+
+
+def _run(spec: dict[str, Any], log: Log, end_s: float) -> int:
+    """Run the commands one after the other, until one fails; give the last one's exit code."""
+    limit = f"not done within {spec['limit_s']:g} s"
+    code = 0
+    for step in spec["steps"]:
+        if url := step.get("url"):
+            _await(url, min(end_s, time.monotonic() + step["within_s"]))
+            continue
+        code = _command(step["argv"], spec, log, end_s, limit)
+        if code != 0:
+            break
+    return code
+
+
+def _command(argv: list[str], spec: dict[str, Any], log: Log, end_s: float, limit: str) -> int:
+    read, write = os.pipe()
+    try:
+        child = subprocess.Popen(
+            argv,
+            cwd=spec["folder"],
+            env=spec["environment"],
+            stdin=subprocess.DEVNULL,
+            stdout=write,
+            stderr=write,
+            start_new_session=True,
+        )
+    except OSError as error:
+        os.close(read)
+        raise StopError(f"{argv[0]} can't be run: {error.strerror}") from error
+    finally:
+        os.close(write)
+    os.set_blocking(read, False)
+    with selectors.DefaultSelector() as selector:
+        selector.register(read, selectors.EVENT_READ)
+        is_open = True
+        while child.poll() is None:
+            if time.monotonic() > end_s:
+                _end_softly(child)
+                _drain(read, log)
+                raise StopError(limit)
+            if is_open:
+                if selector.select(_TICK_S):
+                    is_open = _read(read, log)
+            else:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(_TICK_S)
+    _drain(read, log)
+    os.close(read)
+    return child.returncode
+
+
+def _read(read: int, log: Log) -> bool:
+    try:
+        data = os.read(read, _CHUNK)
+    except BlockingIOError:
+        return True
+    log.write(data)
+    return bool(data)
+
+
+def _drain(read: int, log: Log) -> None:
+    """Take in what the pipe still holds: what others go on printing into it is not waited for."""
+    for _ in range(64):
+        try:
+            data = os.read(read, _CHUNK)
+        except BlockingIOError:
+            return
+        if not data:
+            return
+        log.write(data)
+
+
+def _end_softly(child: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(_GRACE_S)
+
+
+def _await(url: str, end_s: float) -> None:
+    """Wait until something answers there with less than 500."""
+    seen = "no answer"
+    while time.monotonic() < end_s:
+        try:
+            with urllib.request.urlopen(url, timeout=2.0):  # noqa: S310 - our own Tomcat
+                return
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                return
+            seen = f"status {error.code}"
+        except OSError as error:
+            seen = str(error)
+        time.sleep(_TICK_S)
+    raise StopError(f"{url} did not come up: {seen}")
+
+
+def _end_all() -> int:
+    """Kill every descendant, and wait for its end; give how many had been left."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    killed: set[int] = set()
+    end_s = time.monotonic() + _REAP_S
+    while time.monotonic() < end_s:
+        for pid in _descendants():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return len(killed)
+        time.sleep(0.01)
+    return len(killed)
+
+
+def _descendants() -> list[int]:
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            # The name in brackets may hold anything; what follows it does not.
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if fields[0] != "Z":
+                parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    found: list[int] = []
+    queue = [os.getpid()]
+    while queue:
+        children = parents.get(queue.pop(), [])
+        found += children
+        queue += children
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,82 @@
+"""Continuous deployment: a release that is ready goes live by itself, by the gates of a press."""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bigred_server.artifacts.store import Store
+from bigred_server.errors import BigredError
+from bigred_server.journal import deployments, releases
+from bigred_server.journal.database import Database
+from bigred_server.journal.leadership import Leadership
+from bigred_server.model.release import Release, candidate
+from bigred_server.requests import deploy
+from bigred_server.requests.gates import gate
+from bigred_server.requests.preflight import FleetSight
+
+log = structlog.get_logger(__name__)
+
+WHO = "when_ready"
+_EVERY_S = 1.0
+
+
+@dataclass
+class Continuous:
+    """The continuous deployment of one app. `run` it as a task.
+
+    A release gets one deployment by itself; one that was taken back or aborted is a person's.
+    """
+
+    name: str
+    db: Database
+    store: Store
+    sight: FleetSight
+    lead: Leadership
+    _told: str = ""
+
+    async def run(self) -> None:
+        """Deploy until cancelled."""
+        while True:
+            try:
+                if await self.lead.hold():
+                    await self.deploy()
+            except (BigredError, SQLAlchemyError) as error:
+                self._tell(str(error))
+            await asyncio.sleep(_EVERY_S)
+
+    async def deploy(self) -> bool:
+        """Begin a deployment if one is due and nothing is against it; say whether."""
+        async with self.db.read() as db:
+            release = await self._due(db)
+        if release is None:
+            return False
+        seen = await self.sight.look()
+        async with self.db.read() as db:
+            state = await seen.state(db)
+        if (no := gate(state)) is not None:
+            self._tell(no.reason)
+            return False
+        if candidate(list(state.releases)) != release:
+            # Another one became ready meanwhile: it has its own turn.
+            return False
+        self._told = ""
+        record = await deploy.deploy(self.db, self.store, self.name, release.version, WHO)
+        log.info("ready, so deployed", app=self.name, deployment=record.id, release=release.version)
+        return True
+
+    async def _due(self, db: AsyncConnection) -> Release | None:
+        """Give the candidate, unless it had a deployment before."""
+        if await deployments.running(db, self.name) is not None:
+            return None
+        found = candidate(await releases.of_app(db, self.name))
+        if found is None or await deployments.of_release(db, self.name, found.digest):
+            return None
+        return found
+
+    def _tell(self, reason: str) -> None:
+        if reason != self._told:
+            self._told = reason
+            log.warning("the ready release waits", app=self.name, reason=reason)

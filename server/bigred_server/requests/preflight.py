@@ -1,0 +1,91 @@
+"""What the gates look at, gathered from the journal and a look at the fleet."""
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bigred_server.journal import deployments, releases
+from bigred_server.requests.gates import GateState
+from bigred_server.rollout.core.ports import Fleet, FleetLook
+from bigred_server.rollout.core.view import is_serving
+from bigred_server.settings import AppSettings
+
+
+async def journaled(db: AsyncConnection, app: str) -> GateState:
+    """Gather what the journal knows of an app, whoever deploys it."""
+    known = await releases.of_app(db, app)
+    running = await deployments.running(db, app)
+    version = next((r.version for r in known if running and r.digest == running.digest), "")
+    return GateState(
+        app=app,
+        releases=known,
+        running=running.phase if running else None,
+        running_version=version,
+        running_who=running.who if running else "",
+        mends=running.mends if running else None,
+    )
+
+
+class Seen(Protocol):
+    """One look at whatever runs the app."""
+
+    async def state(self, db: AsyncConnection) -> GateState:
+        """Gather what is known of the app, in a transaction."""
+
+
+class Sight(Protocol):
+    """What a press needs to know of an app, whoever deploys it."""
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes it has, 0 where that is not ours to know."""
+
+    @property
+    def countdown_s(self) -> float:
+        """How long after a press it begins, in seconds."""
+
+    async def look(self) -> Seen:
+        """Look; never raises. It may take its time, so it is done before the transaction."""
+
+
+@dataclass(frozen=True)
+class FleetSeen:
+    """One look at a fleet."""
+
+    name: str
+    app: AppSettings
+    fleet: FleetLook
+
+    async def state(self, db: AsyncConnection) -> GateState:
+        """Gather what is known of the app."""
+        return replace(
+            await journaled(db, self.name),
+            healthy=sum(is_serving(node) for node in self.fleet.nodes.values()),
+            total=len(self.app.nodes),
+            min_healthy=self.app.policy().min_healthy,
+            trouble=self.fleet.trouble,
+        )
+
+
+@dataclass(frozen=True)
+class FleetSight:
+    """Looks at the fleet of one app."""
+
+    name: str
+    app: AppSettings
+    fleet: Fleet
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes it has."""
+        return len(self.app.nodes)
+
+    @property
+    def countdown_s(self) -> float:
+        """How long after a press it begins, in seconds."""
+        return self.app.countdown_s
+
+    async def look(self) -> FleetSeen:
+        """Look at the fleet."""
+        return FleetSeen(self.name, self.app, await self.fleet.look(deep=False))

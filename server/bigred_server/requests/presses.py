@@ -1,0 +1,199 @@
+"""Answers what happens at a box: a lid makes an arming, a press uses it and starts a deployment.
+
+A press into a running deployment is the emergency stop (`stops`).
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bigred_broker.messages import Answer, BoxEvent, EventType, Refusal, Reply
+from bigred_server.errors import DeploymentError
+from bigred_server.journal import armings, deployments, releases
+from bigred_server.journal.database import Database
+from bigred_server.journal.deployments import Json, Record
+from bigred_server.model.arming import LIFE_S, Arming, new_id, refusal
+from bigred_server.model.release import Release, Stage
+from bigred_server.requests import emergency_stop, replies, sentences
+from bigred_server.requests.gates import No, gate
+from bigred_server.requests.preflight import Seen, Sight
+from bigred_server.requests.replies import refused
+from bigred_server.settings import BoxSettings
+
+log = structlog.get_logger(__name__)
+
+MAX_AGE_MS = 5000.0
+
+
+@dataclass(frozen=True)
+class Presses:
+    """The answers of one run of the server, named `server_run`, whose monotonic clock counts.
+
+    `sights` by app.
+    """
+
+    boxes: Mapping[str, BoxSettings]
+    db: Database
+    sights: Mapping[str, Sight]
+    server_run: str
+    started: Callable[[str], None]
+
+    async def answer(self, box: str, event: BoxEvent) -> Reply | None:
+        """Deal with an event; give the reply that is due, if one is.
+
+        A repeated event gets the answer of the first; it does nothing again.
+        """
+        try:
+            match event.event_type:
+                case EventType.LID_OPEN | EventType.PRESS:
+                    return await self._answer(box, event)
+                case EventType.LID_CLOSE:
+                    await self._close(box)
+                case EventType.HOLD:
+                    await self._hold(box, event)
+        except SQLAlchemyError:
+            log.exception("an event could not be journaled", box=box, id=event.id)
+            return refused(event, No(Refusal.BUSY, sentences.BUSY))
+        return None
+
+    async def _answer(self, box: str, event: BoxEvent) -> Reply:
+        async with self.db.read() as db:
+            known = await armings.answered(db, box, event.id)
+        if known is not None:
+            return Reply.model_validate_json(known)
+        settings = self.boxes.get(box)
+        if settings is None:
+            return refused(event, No(Refusal.NOT_ALLOWED, sentences.unknown_box(box)))
+        if event.age_ms > MAX_AGE_MS:
+            return refused(event, No(Refusal.STALE, sentences.STALE))
+        name = settings.app
+        stops_it = event.event_type is EventType.PRESS and event.arming is None
+        # The emergency stop waits for nobody, HAProxy least of all.
+        seen = None if stops_it else await self.sights[name].look()
+        async with self.db.write() as db:
+            # The same event may have come twice at once; now nobody else can answer it.
+            known = await armings.answered(db, box, event.id)
+            if known is not None:
+                return Reply.model_validate_json(known)
+            if seen is None:
+                reply = await _stop(db, box, name, event)
+            elif event.event_type is EventType.LID_OPEN:
+                reply = await self._arm(db, box, name, seen, event)
+            else:
+                reply = await self._fire(db, box, name, seen, event)
+            await armings.remember(db, box, event.id, reply.model_dump_json(), time.time())
+        log.info("answered", box=box, happened=event.event_type, answer=reply.answer, app=name)
+        if reply.answer is Answer.ACCEPTED:
+            self.started(name)
+        return reply
+
+    async def _arm(
+        self, db: AsyncConnection, box: str, name: str, seen: Seen, event: BoxEvent
+    ) -> Reply:
+        state = await seen.state(db)
+        release = state.fires
+        no = gate(state)
+        if no is not None or release is None:
+            await armings.drop(db, box, time.time())
+            return refused(event, no or No(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name)
+        arming = Arming(
+            id=new_id(),
+            box=box,
+            app=name,
+            digest=release.digest,
+            server_run=self.server_run,
+            deadline_s=time.monotonic() + LIFE_S,
+            made_at=time.time(),
+        )
+        await armings.add(db, arming)
+        return replies.armed(event, arming, release, self.sights[name].nodes)
+
+    async def _fire(
+        self, db: AsyncConnection, box: str, name: str, seen: Seen, event: BoxEvent
+    ) -> Reply:
+        state = await seen.state(db)
+        if state.running is not None:
+            return refused(event, gate(state) or No(Refusal.RUNNING, ""), name)
+        arming = await armings.find(db, event.arming) if event.arming else None
+        code = refusal(arming, box, self.server_run, time.monotonic())
+        if code is not None or arming is None:
+            code = code or Refusal.NO_ARMING
+            return refused(event, No(code, sentences.PRESS_REFUSALS[code]), name)
+        announced = (r for r in state.releases if r.digest == arming.digest)
+        release = next(announced, None) if state.run is None else state.run
+        if release is None or release.stage is not Stage.READY:
+            return refused(event, No(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name)
+        if no := gate(state):
+            return refused(event, no, name)
+        if state.run is not None:
+            release = await releases.renew(db, release)
+        return await self._start(db, box, arming, release, event, {} if state.run else None)
+
+    async def _start(
+        self,
+        db: AsyncConnection,
+        box: str,
+        arming: Arming,
+        release: Release,
+        event: BoxEvent,
+        trail: Json | None,
+    ) -> Reply:
+        """Use the arming up and make the deployment: both, or neither."""
+        now = time.time()
+        app = self.sights[arming.app]
+        record = Record(
+            id=deployments.new_id(),
+            app=arming.app,
+            digest=release.digest,
+            previous=None,
+            who=box,
+            started_at=now,
+            not_before=now + app.countdown_s if app.countdown_s else 0.0,
+            trail=trail,
+        )
+        try:
+            async with db.begin_nested():
+                if not await armings.use(db, arming.id, now):
+                    no = No(Refusal.USED, sentences.PRESS_REFUSALS[Refusal.USED])
+                    return refused(event, no, arming.app)
+                await deployments.add(db, record)
+        except DeploymentError as error:
+            return refused(event, No(Refusal.RUNNING, str(error)), arming.app)
+        return replies.fired(event, record, release, app.nodes, app.countdown_s)
+
+    async def _close(self, box: str) -> None:
+        """End the box's arming; within the countdown of its press, end that deployment."""
+        settings = self.boxes.get(box)
+        async with self.db.write() as db:
+            await armings.drop(db, box, time.time())
+            running = await deployments.running(db, settings.app) if settings else None
+            if running is None or not await emergency_stop.cancel(db, box, running):
+                return
+        self.started(running.app)
+
+    async def _hold(self, box: str, event: BoxEvent) -> None:
+        """Take back what is on hold, when the button of a box that may fire it is held down."""
+        settings = self.boxes.get(box)
+        if settings is None or event.age_ms > MAX_AGE_MS:
+            return
+        async with self.db.write() as db:
+            running = await deployments.running(db, settings.app)
+            if running is None or await armings.answered(db, box, event.id) is not None:
+                return
+            reply = await emergency_stop.held_down(db, box, event, running)
+            if reply is None:
+                return
+            await armings.remember(db, box, event.id, reply.model_dump_json(), time.time())
+        self.started(settings.app)
+
+
+async def _stop(db: AsyncConnection, box: str, app: str, event: BoxEvent) -> Reply:
+    running = await deployments.running(db, app)
+    if running is None:
+        code = Refusal.NO_ARMING
+        return refused(event, No(code, sentences.PRESS_REFUSALS[code]), app)
+    return await emergency_stop.stop(db, box, event, running)

@@ -1,0 +1,1 @@
+"""Decides what a rollout does next, from plain values. Pure."""

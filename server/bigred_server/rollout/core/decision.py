@@ -1,0 +1,40 @@
+"""A decision: what is due."""
+
+from dataclasses import dataclass
+
+from bigred_broker.messages import Phase
+from bigred_server.judge.judgement import Verdict
+from bigred_server.model.hold_reason import HeldFor
+from bigred_server.model.hook import Hook
+from bigred_server.rollout.core.action import Act
+
+
+@dataclass(frozen=True)
+class Call:
+    """A hook that is due; `outcome` and `reason` tell ON_FAILURE how the deployment will end."""
+
+    hook: Hook
+    outcome: Phase | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is due: the phase to be in, why (when it changes), the acts, and a hook.
+
+    `nodes`, `skipped` and `set_aside` are None while they stay as they are. `finding`: what people
+    should know although the phase stays. `held_for` goes with HOLDING; `tolerates`: what a person
+    who lets it go on bears with.
+    """
+
+    phase: Phase
+    acts: tuple[Act, ...] = ()
+    reason: str = ""
+    blames_build: bool = False
+    nodes: tuple[str, ...] | None = None
+    skipped: tuple[str, ...] | None = None
+    set_aside: tuple[str, ...] | None = None
+    hook: Call | None = None
+    finding: str = ""
+    held_for: HeldFor | None = None
+    tolerates: Verdict | None = None

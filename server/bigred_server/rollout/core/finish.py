@@ -1,0 +1,73 @@
+"""The end of the way forward: nobody left behind, the last watch, the hook `after`. Pure."""
+
+from dataclasses import replace
+
+from bigred_broker.messages import Phase
+from bigred_server.model.hook import Hook, HookState
+from bigred_server.rollout.core import sentences, verdict_policy
+from bigred_server.rollout.core.batch import closing
+from bigred_server.rollout.core.decision import Call, Decision
+from bigred_server.rollout.core.observation import Admin
+from bigred_server.rollout.core.view import View, is_serving
+
+
+def finish(view: View) -> Decision:
+    """End a deployment, when nobody is left behind, the last watch is over and the hook has run."""
+    phase = view.deployment.phase
+    if view.busy:
+        return Decision(phase)
+    if back_again := _returned(view):
+        left = tuple(name for name in view.deployment.skipped if name not in back_again)
+        nodes = (*view.deployment.nodes, *back_again)
+        return Decision(Phase.ROLLING, nodes=nodes, skipped=left)
+    if (doors := closing(view)) or not are_out(view):
+        return Decision(phase, doors)
+    return _watch(view) or _after(view)
+
+
+def _watch(view: View) -> Decision | None:
+    """Watch all nodes for a last time, as long as the policy says and the judge needs."""
+    phase, last_s = view.deployment.phase, view.policy.last_bake_s
+    if view.deployment.mends is not None:
+        return None
+    if phase is not Phase.BAKING:
+        return Decision(Phase.BAKING) if last_s or not verdict_policy.is_cleared(view) else None
+    since_s = view.now_s - view.phase_since_s
+    if since_s < last_s or not view.is_baked(view.active, last_s):
+        return Decision(phase)
+    if verdict_policy.is_cleared(view):
+        return None
+    return verdict_policy.doubted(view, since_s - last_s) or Decision(phase)
+
+
+def _returned(view: View) -> tuple[str, ...]:
+    """Name the nodes that were down at the beginning and serve by now, with whatever they have."""
+    looks = view.looks
+    return tuple(
+        name
+        for name in view.deployment.skipped
+        if name in looks and is_serving(looks[name]) and looks[name].answer.came
+    )
+
+
+def are_out(view: View) -> bool:
+    """Say whether every node that was set aside is out of the pool."""
+    looks = [view.looks[name] for name in view.deployment.set_aside if name in view.looks]
+    return all(look.admin is Admin.MAINT for look in looks)
+
+
+def _after(view: View) -> Decision:
+    succeeded = Decision(Phase.SUCCEEDED)
+    if Hook.AFTER not in view.policy.hooks or view.deployment.mends is not None:
+        return succeeded
+    match view.deployment.hooks.get(Hook.AFTER):
+        case None:
+            return Decision(view.deployment.phase, hook=Call(Hook.AFTER))
+        case HookState.RUNNING:
+            return Decision(view.deployment.phase)
+        case HookState.DONE:
+            return succeeded
+        case HookState.FAILED:
+            return replace(succeeded, reason=sentences.AFTER_FAILED)
+        case HookState.INTERRUPTED:
+            return replace(succeeded, reason=sentences.AFTER_INTERRUPTED)

@@ -1,0 +1,40 @@
+"""A hold, and how it ends when nobody says a word. Pure."""
+
+from bigred_broker.messages import Phase
+from bigred_server.rollout.core import sentences, verdict_policy
+from bigred_server.rollout.core.decision import Decision
+from bigred_server.rollout.core.node_phase import Station
+from bigred_server.rollout.core.policy import OnDeadline
+from bigred_server.rollout.core.rollback import turn_back
+from bigred_server.rollout.core.view import View
+
+
+def over(view: View) -> Decision | None:
+    """End a hold whose time or whose reason is over; None while it stands, or there is none."""
+    if view.deployment.phase is not Phase.HOLDING:
+        return None
+    if (late := _held_too_long(view)) is not None:
+        return late
+    if verdict_policy.is_over(view):
+        return Decision(resumed(view), finding=sentences.HOLD_OVER)
+    return None
+
+
+def resumed(view: View) -> Phase:
+    """Say in which phase a held deployment goes on."""
+    if not view.deployment.nodes:
+        return Phase.PREPARING
+    stations = view.stations
+    canaries = view.active[: view.policy.canary]
+    if any(stations[name] is not Station.SERVING for name in canaries):
+        return Phase.CANARY
+    return Phase.ROLLING
+
+
+def _held_too_long(view: View) -> Decision | None:
+    policy = view.policy
+    if view.now_s - view.phase_since_s <= policy.hold_s:
+        return None
+    if policy.on_hold_deadline is OnDeadline.CONTINUE:
+        return Decision(resumed(view), reason=sentences.hold_is_over(policy.hold_s))
+    return turn_back(view, sentences.hold_is_over(policy.hold_s), blames_build=False)

@@ -1,0 +1,184 @@
+"""The plan: what a deployment would do to each node, how long it would take, what it costs. Pure.
+
+It asks the very rules that a rollout follows, and adds what earlier ones took.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bigred_server.model.hook import Hook, HookState
+from bigred_server.rollout.core import sentences
+from bigred_server.rollout.core.action import Kind
+from bigred_server.rollout.core.batch import acts
+from bigred_server.rollout.core.decision import Decision
+from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.estimate import History, node_seconds, whole_seconds
+from bigred_server.rollout.core.node_phase import Station
+from bigred_server.rollout.core.observation import Admin, Looks, NodeLook
+from bigred_server.rollout.core.policy import Policy, Sessions
+from bigred_server.rollout.core.prepare import prepare
+from bigred_server.rollout.core.progress import track
+from bigred_server.rollout.core.simulate_node import way
+from bigred_server.rollout.core.target import Strategy
+from bigred_server.rollout.core.view import View, is_serving
+
+UNTOUCHED = "untouched"
+UNCOUNTED = "unknown: give the node a [manager] table"
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """What would happen to one node.
+
+    `digest`: of what it has now, None for unknown. `steps` are empty for a node that stays as it
+    is. `sessions`: how many it holds, None where nobody counts them; `fate`: what becomes of them.
+    `free`: bytes left on its disk, None for unknown. `carried`: whether the others could carry its
+    load now. `seconds`: how long it would be in hand, None for unknown. `trouble`: what is wrong.
+    """
+
+    name: str
+    digest: str | None
+    steps: tuple[Kind, ...]
+    sessions: int | None
+    fate: str
+    free: int | None
+    carried: bool
+    seconds: float | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a deployment would do.
+
+    `could_begin`: whether it could now; if not, `reason` says why, and nothing would be touched.
+    `hooks`: those that run, in their order. `batches`: the nodes that are in hand together, one
+    canary after the other first. `skipped`: nodes that are down. `seconds`: of the whole without
+    its hooks, None for unknown. `sessions_lost`: None where some are not counted.
+    """
+
+    could_begin: bool
+    reason: str
+    hooks: tuple[Hook, ...]
+    batches: tuple[tuple[str, ...], ...]
+    skipped: tuple[str, ...]
+    seconds: float | None
+    sessions_lost: int | None
+    nodes: tuple[NodePlan, ...]
+
+
+def to_be(deployment: Deployment, looks: Looks, policy: Policy, queued: int = 0) -> View:
+    """Give the view of a deployment that is not there yet."""
+    waits = track({}, looks, deployment.goal, 0.0)
+    return View(deployment, looks, waits, {}, policy, now_s=0.0, queued=queued)
+
+
+def plan(view: View, history: History, hindrance: str = "") -> Plan:
+    """Say what the deployment of a view, not begun yet, would do.
+
+    `hindrance`: why it can't begin, whatever its nodes are like.
+    """
+    decision = _decision(view)
+    could_begin = not hindrance and decision.nodes is not None
+    nodes = decision.nodes or () if could_begin else ()
+    begun = replace(view, deployment=replace(view.deployment, nodes=nodes))
+    batches = _batches(begun)
+    touched = {name for batch in batches for name in batch}
+    plans = tuple(_node(begun, name, history, touched=name in touched) for name in view.looks)
+    seconds = {one.name: one.seconds for one in plans}
+    return Plan(
+        could_begin=could_begin,
+        reason=hindrance or decision.reason,
+        hooks=_hooks(view.policy) if could_begin else (),
+        batches=batches,
+        skipped=(decision.skipped or ()) if could_begin else _down(view),
+        seconds=whole_seconds(batches, seconds, view.policy) if could_begin else None,
+        sessions_lost=_lost(begun, [one for one in plans if one.name in touched]),
+        nodes=plans,
+    )
+
+
+def _decision(view: View) -> Decision:
+    """Let the rule decide as if its hook had run and its patience with the unseen were over."""
+    hooks = {Hook.BEFORE: HookState.DONE}
+    now_s = max((wait.since_s for wait in view.waits.values()), default=0.0)
+    return prepare(
+        replace(
+            view,
+            deployment=replace(view.deployment, hooks=hooks),
+            now_s=now_s + view.policy.check_s + 1.0,
+        )
+    )
+
+
+def _hooks(policy: Policy) -> tuple[Hook, ...]:
+    return tuple(hook for hook in (Hook.BEFORE, Hook.AFTER) if hook in policy.hooks)
+
+
+def _down(view: View) -> tuple[str, ...]:
+    return tuple(name for name, look in view.looks.items() if not is_serving(look))
+
+
+def _batches(view: View) -> tuple[tuple[str, ...], ...]:
+    """Say which nodes are taken together: those that the rollout itself would take."""
+    stations = view.stations
+    canaries = view.nodes[: view.policy.canary]
+    batches: list[tuple[str, ...]] = []
+    for group, batch in ((canaries, 1), (view.nodes[len(canaries) :], view.policy.batch)):
+        left = tuple(name for name in group if stations[name] is not Station.SERVING)
+        while left:
+            due = {act.node for act in acts(view, left, batch)}
+            # Where none may be taken now, one is as soon as the load allows it.
+            taken = tuple(name for name in left if name in due) or left[:1]
+            batches.append(taken)
+            left = tuple(name for name in left if name not in taken)
+    return tuple(batches)
+
+
+def _node(view: View, name: str, history: History, *, touched: bool) -> NodePlan:
+    look = view.looks[name]
+    carried = view.leaves_room([name])
+    return NodePlan(
+        name=name,
+        digest=look.digest,
+        steps=way(view, name) if touched else (),
+        sessions=look.sessions,
+        fate=_fate(view, look) if touched else UNTOUCHED,
+        free=look.free,
+        carried=carried,
+        seconds=node_seconds(name, history) if touched else None,
+        trouble=_trouble(view, look, waits_for_load=touched and not carried),
+    )
+
+
+def _fate(view: View, look: NodeLook) -> str:
+    policy = view.policy
+    if view.deployment.goal.strategy is Strategy.PARALLEL:
+        return "stay on the old version"
+    if policy.sessions_shared:
+        return "kept: shared"
+    if look.sessions is None:
+        return UNCOUNTED
+    if policy.sessions is Sessions.WAIT:
+        return f"waited for, up to {policy.sessions_s:g} s; what is left then is lost"
+    return "moved, lost unless the app can rebuild them"
+
+
+def _trouble(view: View, look: NodeLook, *, waits_for_load: bool) -> str:
+    if look.trouble:
+        return look.trouble
+    if not is_serving(look):
+        down = look.admin is Admin.READY
+        return "HAProxy finds it down" if down else f"HAProxy has it in {look.admin}"
+    return sentences.NO_HEADROOM if waits_for_load else ""
+
+
+def _lost(view: View, touched: Sequence[NodePlan]) -> int | None:
+    policy = view.policy
+    if policy.sessions_shared or view.deployment.goal.strategy is Strategy.PARALLEL:
+        return 0
+    counts = [node.sessions for node in touched]
+    known = [count for count in counts if count is not None]
+    if len(known) < len(counts):
+        return None
+    return 0 if policy.sessions is Sessions.WAIT else sum(known)

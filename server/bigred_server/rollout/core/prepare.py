@@ -1,0 +1,97 @@
+"""Before any node is touched: whether the deployment may begin, and on which nodes."""
+
+from bigred_broker.messages import Phase
+from bigred_server.model import disk_space
+from bigred_server.model.command import Command
+from bigred_server.model.hold_reason import HeldFor
+from bigred_server.model.hook import Hook, HookState
+from bigred_server.rollout.core import sentences
+from bigred_server.rollout.core.decision import Call, Decision
+from bigred_server.rollout.core.next_action import lacks_release
+from bigred_server.rollout.core.observation import UNTOLD, Admin
+from bigred_server.rollout.core.view import View, is_serving
+
+
+def prepare(view: View) -> Decision:
+    """Say whether to begin, to wait, or to end with nothing touched."""
+    match view.deployment.command:
+        case Command.ROLLBACK | Command.ABORT:
+            return Decision(Phase.ABORTED, reason=sentences.ASKED_TO_STOP)
+        case Command.HOLD:
+            reason = sentences.asked(Command.HOLD, view.deployment.commanded_by)
+            return Decision(Phase.HOLDING, reason=reason, held_for=HeldFor.ASKED)
+    if view.deployment.mends is not None:
+        return _prepare_mend(view, view.deployment.mends)
+    looks = view.looks
+    if any(look.admin is Admin.UNKNOWN for look in looks.values()):
+        return _wait_for(view, tuple(looks), sentences.FLEET_UNKNOWN)
+    healthy = tuple(name for name, look in looks.items() if is_serving(look))
+    skipped = tuple(name for name in looks if name not in healthy)
+    is_bare = not healthy or not any(look.digest for look in looks.values())
+    if view.deployment.previous is None and is_bare:
+        # The very first release: nobody is served yet, so nobody can be harmed.
+        healthy, skipped = tuple(looks), ()
+    elif (hindered := _hindrance(view, healthy)) is not None:
+        return hindered
+    if no := _no_room(view, healthy):
+        return Decision(Phase.ABORTED, reason=no)
+    return _before(view) or Decision(
+        Phase.CANARY if view.policy.canary else Phase.ROLLING, nodes=healthy, skipped=skipped
+    )
+
+
+def _prepare_mend(view: View, name: str) -> Decision:
+    look = view.looks.get(name)
+    if look is None:
+        return Decision(Phase.ABORTED, reason=sentences.NO_NODES)
+    if look.admin is Admin.UNKNOWN or look.digest is None:
+        return _wait_for(view, (name,), sentences.unreachable(name, look.trouble))
+    if no := _no_room(view, (name,)):
+        return Decision(Phase.ABORTED, reason=no)
+    return Decision(Phase.ROLLING, nodes=(name,))
+
+
+def _hindrance(view: View, healthy: tuple[str, ...]) -> Decision | None:
+    looks, policy = view.looks, view.policy
+    if len(healthy) - 1 < policy.min_healthy:
+        reason = sentences.too_few(len(healthy), len(looks), policy.min_healthy)
+        return Decision(Phase.ABORTED, reason=reason)
+    unseen = tuple(name for name in healthy if looks[name].digest is None)
+    if unseen:
+        return _wait_for(view, unseen, sentences.unreachable(unseen[0], looks[unseen[0]].trouble))
+    untold = [name for name in healthy if looks[name].digest == UNTOLD]
+    if untold and view.deployment.previous is None:
+        return Decision(Phase.ABORTED, reason=sentences.untold(untold[0]))
+    return None
+
+
+def _wait_for(view: View, names: tuple[str, ...], reason: str) -> Decision:
+    if any(view.waited_s(name) > view.policy.check_s for name in names):
+        return Decision(Phase.ABORTED, reason=reason)
+    return Decision(Phase.PREPARING)
+
+
+def _no_room(view: View, names: tuple[str, ...]) -> str:
+    needed = disk_space.on_a_node(view.goal.size)
+    for name in names:
+        free = view.looks[name].free
+        if free is not None and free < needed and lacks_release(view, name):
+            return sentences.no_room(name, free, needed)
+    return ""
+
+
+def _before(view: View) -> Decision | None:
+    """Have the hook `before` run once; what nobody knows the end of is not run again."""
+    if Hook.BEFORE not in view.policy.hooks:
+        return None
+    match view.deployment.hooks.get(Hook.BEFORE):
+        case None:
+            return Decision(Phase.PREPARING, hook=Call(Hook.BEFORE))
+        case HookState.RUNNING:
+            return Decision(Phase.PREPARING)
+        case HookState.DONE:
+            return None
+        case HookState.FAILED:
+            return Decision(Phase.ABORTED, reason=sentences.BEFORE_FAILED)
+        case HookState.INTERRUPTED:
+            return Decision(Phase.ABORTED, reason=sentences.BEFORE_INTERRUPTED)

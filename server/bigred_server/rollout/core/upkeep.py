@@ -1,0 +1,65 @@
+"""Between deployments: nodes that came back are brought to what is live, old versions go. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bigred_server.rollout.core.action import Act, Kind
+from bigred_server.rollout.core.context_version import newest
+from bigred_server.rollout.core.node_phase import Station, station
+from bigred_server.rollout.core.observation import UNTOLD, Admin, Looks, NodeLook
+from bigred_server.rollout.core.policy import Policy
+from bigred_server.rollout.core.target import Goal, Strategy
+from bigred_server.rollout.core.view import is_serving
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """What the last deployment of an app left behind.
+
+    `skipped` nodes were down, those `set_aside` failed. `failed_at`: when a node was last tried and
+    failed (Unix time), be it in that deployment or in a mend since. `ended_at`: of that deployment.
+    """
+
+    skipped: Sequence[str] = ()
+    set_aside: Sequence[str] = ()
+    failed_at: Mapping[str, float] | None = None
+    ended_at: float = 0.0
+
+
+def to_mend(looks: Looks, live: Goal, left: Aftermath, policy: Policy, now: float) -> str | None:
+    """Name the next node that is to be brought to the live release, if any; `now` in Unix time.
+
+    Only a node that the last deployment had to leave out: what a person does to another is theirs.
+    """
+    failed_at = left.failed_at or {}
+    for name in (*left.skipped, *left.set_aside):
+        look = looks.get(name)
+        if look is None or look.admin is Admin.UNKNOWN or look.digest is None:
+            continue
+        if station(look, live) is Station.SERVING:
+            continue
+        # One that was down is back when HAProxy says so; one that was set aside waits for us.
+        is_back = is_serving(look) if name in left.skipped else True
+        if is_back and now - failed_at.get(name, float("-inf")) >= policy.mend_again_s:
+            return name
+    return None
+
+
+def to_tidy(looks: Looks, live: Goal, left: Aftermath, policy: Policy, now: float) -> list[Act]:
+    """Say which old versions go, one a node: those without sessions, or all after a deadline."""
+    if live.strategy is not Strategy.PARALLEL:
+        return []
+    is_late = now - left.ended_at >= policy.old_versions_s
+    found = ((name, _old(look, live, is_late=is_late)) for name, look in looks.items())
+    return [Act(Kind.UNDEPLOY, name, live, old) for name, old in found if old is not None]
+
+
+def _old(look: NodeLook, live: Goal, *, is_late: bool) -> str | None:
+    if station(look, live) is not Station.SERVING:
+        return None
+    versions = look.versions or ()
+    first = newest(versions)
+    if first is None or first.digest not in (live.digest, UNTOLD):
+        return None
+    old = [one for one in versions if one.name < first.name and (is_late or not one.sessions)]
+    return old[0].name if old else None

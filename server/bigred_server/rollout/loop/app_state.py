@@ -1,0 +1,181 @@
+"""Where an app stands, as it is told to lights, speech, terminal and every subscriber."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from bigred_broker.messages import (
+    MOST_TEXT,
+    AppEvent,
+    AppEventType,
+    AppState,
+    NodeNote,
+    NodeState,
+    Phase,
+    Progress,
+    ReleaseNote,
+)
+from bigred_server.journal.deployments import Record
+from bigred_server.model.release import Release, candidate, counted, live_of
+from bigred_server.rollout.core import verdict_text
+from bigred_server.rollout.core.node_phase import Station, station
+from bigred_server.rollout.core.observation import Admin, Looks, NodeLook
+from bigred_server.rollout.core.target import Goal
+
+_NODE_STATES = {
+    Station.UNKNOWN: NodeState.UNKNOWN,
+    Station.TAKING: NodeState.SERVING,
+    Station.DRAINING: NodeState.DRAINING,
+    Station.STOPPING: NodeState.STOPPING,
+    Station.SWAPPING: NodeState.SWAPPING,
+    Station.DEPLOYING: NodeState.SWAPPING,
+    Station.SHADOWED: NodeState.SWAPPING,
+    Station.STARTING: NodeState.STARTING,
+    Station.ADMITTING: NodeState.CHECKING,
+    Station.CHECKING: NodeState.CHECKING,
+    Station.SERVING: NodeState.SERVING,
+}
+
+_NAMED_CHANGES = 5
+_NAMED_AUTHORS = 3
+
+
+def utc(at: float) -> str:
+    """Write a moment of Unix time as people and programs read it."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+
+
+def app_state(
+    app: str,
+    record: Record | None,
+    releases: Sequence[Release],
+    looks: Looks,
+    goal: Goal | None,
+) -> AppState:
+    """Tell where an app stands: its running or else its last deployment, and its nodes."""
+    by_digest = {release.digest: release for release in releases}
+    live = live_of(releases)
+    waiting = candidate(list(releases))
+    running = record is not None and not record.phase.is_outcome
+    done = [
+        name
+        for name in (record.nodes if record else ())
+        if goal and name in looks and station(looks[name], goal) is Station.SERVING
+    ]
+    deployed = by_digest.get(record.digest) if record else None
+    judged = record.judgement if record else None
+    judgement = verdict_text.note(verdict_text.from_json(judged)) if judged else None
+    return AppState(
+        app=app,
+        phase=record.phase if record else None,
+        deployment=record.id if record else None,
+        release=deployed.note() if deployed else None,
+        live=live.note() if live else None,
+        candidate=waiting.note(live) if waiting and not running else None,
+        progress=Progress(done=len(done), total=len(record.nodes)) if record else None,
+        nodes=tuple(
+            NodeNote(
+                name=name,
+                state=_node_state(look, goal if running else None, name, record),
+                release=_version(look, by_digest),
+            )
+            for name, look in looks.items()
+        ),
+        who=record.who if record else "",
+        since=utc(record.ended_at or record.started_at) if record else "",
+        reason=record.reason[:500] if record else "",
+        verdict=judgement.verdict if judgement else None,
+        judgement=judgement,
+    )
+
+
+def changes(before: AppState | None, after: AppState, now: float) -> list[AppEvent]:
+    """Tell what is news between two states: a new candidate, and nodes that changed."""
+    if before is None:
+        return []
+    news = []
+    waiting = after.candidate
+    if waiting is not None and waiting != before.candidate:
+        author = f" by {waiting.author}" if waiting.author else ""
+        text = f"{waiting.version}{author} is ready to be deployed{_what(waiting)}"
+        news.append(_event(after, now, AppEventType.CANDIDATE, text))
+    known = {node.name: node for node in before.nodes}
+    for node in after.nodes:
+        was = known.get(node.name)
+        if was is not None and was.state is not node.state:
+            news.append(_event(after, now, AppEventType.NODE, node.state.value, node.name))
+    return news
+
+
+def _what(waiting: ReleaseNote) -> str:
+    """Say what a candidate changes, where that is known."""
+    if not waiting.changed:
+        return ""
+    lines = [f"{one.message} ({one.author})" for one in waiting.changes[:_NAMED_CHANGES]]
+    more = f"; and {waiting.changed - len(lines)} more" if waiting.changed > len(lines) else ""
+    return f", with {changes_text(waiting)}: {'; '.join(lines)}{more}"
+
+
+def changes_text(note: ReleaseNote) -> str:
+    """Say how much a release changes, and by whom: "3 changes by Ada and Linus"."""
+    authors = list(dict.fromkeys(change.author for change in note.changes if change.author))
+    if not authors:
+        return counted(note.changed)
+    if len(authors) > _NAMED_AUTHORS:
+        authors = [*authors[:_NAMED_AUTHORS], "others"]
+    names = authors[0] if len(authors) == 1 else f"{', '.join(authors[:-1])} and {authors[-1]}"
+    return f"{counted(note.changed)} by {names}"
+
+
+def _event(
+    state: AppState, now: float, kind: AppEventType, text: str, node: str | None = None
+) -> AppEvent:
+    return AppEvent(
+        event_type=kind,
+        app=state.app,
+        at=utc(now),
+        deployment=state.deployment,
+        phase=state.phase,
+        node=node,
+        text=text[:MOST_TEXT],
+    )
+
+
+def _node_state(look: NodeLook, goal: Goal | None, name: str, record: Record | None) -> NodeState:
+    if goal is not None and record is not None:
+        if name in (*record.skipped, *record.set_aside):
+            return NodeState.SKIPPED
+        where = station(look, goal)
+        if where is not Station.TAKING or look.up:
+            return _NODE_STATES[where]
+    if look.admin is Admin.UNKNOWN:
+        return NodeState.UNKNOWN
+    if look.admin is Admin.READY:
+        return NodeState.SERVING if look.up else NodeState.DOWN
+    return NodeState.DRAINING if look.admin is Admin.DRAIN else NodeState.DOWN
+
+
+def _version(look: NodeLook, by_digest: dict[str, Release]) -> str:
+    if not look.digest:
+        return ""
+    known = by_digest.get(look.digest)
+    return known.version if known else look.digest[:12]
+
+
+def phase_text(phase: Phase, version: str, nodes: int, reason: str) -> str:
+    """Say in a sentence that a deployment entered a phase."""
+    text = _PHASE_TEXTS[phase].format(version=version, nodes=nodes)
+    return f"{text}: {reason}" if reason else text
+
+
+_PHASE_TEXTS = {
+    Phase.PREPARING: "{version} is being prepared",
+    Phase.CANARY: "{version} goes to the canary, the first of {nodes} nodes",
+    Phase.ROLLING: "{version} goes to the other nodes",
+    Phase.BAKING: "{version} is watched",
+    Phase.HOLDING: "{version} is held",
+    Phase.ROLLING_BACK: "{version} is being rolled back",
+    Phase.SUCCEEDED: "{version} is live on {nodes} nodes",
+    Phase.ROLLED_BACK: "{version} was rolled back",
+    Phase.ABORTED: "{version} was not deployed",
+    Phase.FAILED: "{version} failed",
+}

@@ -1,0 +1,119 @@
+"""The jury of one deployment: it hears the witness, look by look, and says what it makes of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol  # what the journal keeps is JSON
+
+from bigred_broker.messages import Phase
+from bigred_server.judge import record
+from bigred_server.judge.evidence import EMPTY, Evidence, weigh, weigh_bins, weigh_spans
+from bigred_server.judge.judge import judge
+from bigred_server.judge.judgement import Judgement, Verdict
+from bigred_server.judge.look import Bin, Look, Span
+from bigred_server.judge.policy import Inconclusive, JudgePolicy
+from bigred_server.rollout.core import verdict_text
+from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.node_phase import is_proven
+from bigred_server.rollout.core.ports import FleetLook
+from bigred_server.rollout.core.view import is_serving
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the witness tells; `usual`: the share of errors before all this.
+
+    `is_whole`: the look has ended; else it is one that still goes on, as it is so far. `spans` are
+    the new release's, `reference` what they are held against.
+    """
+
+    look: Look
+    is_whole: bool = True
+    usual: float = 0.0
+    spans: Sequence[Span] = ()
+    reference: Sequence[Span] = ()
+    bins: Sequence[Bin] = ()
+
+
+class Witness(Protocol):
+    """Who sees what users get of one app."""
+
+    def rest(self, look: FleetLook, now: float) -> None:
+        """Take in a look at the fleet while no deployment runs: learn what is usual."""
+
+    def begin(self, kept: Json | None) -> Json:
+        """Freeze what is usual, or take what was frozen before; give it, to be kept."""
+
+    def see(
+        self, look: FleetLook, deployment: Deployment, now: float, *, last: bool = False
+    ) -> Heard | None:
+        """Take in a look at the fleet (Unix time); tell something about once a second.
+
+        The `last` time it tells what it has, however short the time.
+        """
+
+    def probe(self, *, wanted: bool) -> None:
+        """Send requests of its own from now on, or no longer."""
+
+
+@dataclass
+class Jury:
+    """Holds the evidence of one deployment. The next server's jury goes on with what it keeps."""
+
+    policy: JudgePolicy
+    witness: Witness
+    usual: Json
+    evidence: Evidence = EMPTY
+    judgement: Judgement | None = None
+    is_whole: bool = True
+
+    @classmethod
+    def sworn(
+        cls, policy: JudgePolicy, witness: Witness, kept: Json | None, judged: Json | None
+    ) -> "Jury":
+        """Begin, or go on with what an earlier jury kept."""
+        known = kept or {}
+        return cls(
+            policy,
+            witness,
+            witness.begin(known.get("usual")),
+            record.from_json(known.get("evidence", {})),
+            verdict_text.from_json(judged) if judged else None,
+        )
+
+    @property
+    def kept(self) -> Json:
+        """What the next server needs to go on."""
+        return {"usual": self.usual, "evidence": record.to_json(self.evidence)}
+
+    def hear(
+        self, deployment: Deployment, seen: FleetLook, now: float, *, last: bool = False
+    ) -> Judgement | None:
+        """Hear the witness; give a judgement when there is a new one. On the way back it counts on.
+
+        `now` in Unix time.
+        """
+        heard = self.witness.see(seen, deployment, now, last=last)
+        if heard is None:
+            return None
+        evidence = weigh(self.evidence, heard.look, self.policy, heard.usual)
+        if heard.is_whole:
+            evidence = weigh_spans(evidence, heard.spans, heard.reference, self.policy)
+            self.evidence = evidence = weigh_bins(evidence, heard.bins, self.policy)
+        said = judge(evidence, self.policy, has_baseline=_has_baseline(deployment, seen))
+        before = self.judgement
+        if deployment.phase is Phase.ROLLING_BACK and before is not None:
+            said = replace(said, verdict=before.verdict, cause=before.cause, reason=before.reason)
+        self.judgement, self.is_whole = said, heard.is_whole
+        unsure = said.verdict is Verdict.INCONCLUSIVE
+        wanted = unsure and self.policy.inconclusive is Inconclusive.PROBE
+        self.witness.probe(wanted=wanted and deployment.phase is not Phase.ROLLING_BACK)
+        return said
+
+
+def _has_baseline(deployment: Deployment, seen: FleetLook) -> bool:
+    previous = deployment.previous
+    if previous is None:
+        return False
+    return any(is_serving(look) and is_proven(look, previous) for look in seen.nodes.values())

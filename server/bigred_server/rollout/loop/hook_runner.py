@@ -1,0 +1,65 @@
+"""Runs the hooks: commands of the app's own on this machine, bounded, their output kept."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bigred_server.errors import HookError
+from bigred_server.model.hook import Hook
+from bigred_server.settings import HookSettings
+
+_TAIL = 2000
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """The hooks of one app; what they print is kept in `folder`, a file a hook and deployment."""
+
+    settings: HookSettings
+    folder: Path
+
+    async def run(self, hook: Hook, deployment: str, environment: Mapping[str, str]) -> str:
+        """Run a hook; give the end of what it printed. Raises HookError.
+
+        Its whole process group ends with it when its time is over, or when the server stops.
+        """
+        command = getattr(self.settings, hook)
+        limit_s: float = getattr(self.settings, f"{hook}_s")
+        log = self.folder / f"{deployment}-{hook}.log"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with log.open("wb") as output:
+                child = await asyncio.create_subprocess_exec(
+                    *command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    env={**os.environ, **environment},
+                )
+        except OSError as error:
+            raise HookError(f"{command[0]} can't be run: {error.strerror}") from error
+        try:
+            code = await asyncio.wait_for(child.wait(), limit_s)
+        except TimeoutError as error:
+            raise HookError(f"it was not done in {limit_s:g} s; {_told(log)}") from error
+        finally:
+            # Also what the hook left running in the background: nobody would wait for it.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            await child.wait()
+        if code != 0:
+            raise HookError(f"it ended with {code}; {_told(log)}")
+        return _told(log)
+
+
+def _told(log: Path) -> str:
+    with log.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _TAIL))
+        text = file.read().decode("utf-8", "replace").strip()
+    return f"{log}: {text}" if text else "it printed nothing"

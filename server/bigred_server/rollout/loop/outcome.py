@@ -1,0 +1,78 @@
+"""An outcome, and all that follows from it for the releases, in one transaction."""
+
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bigred_broker.messages import Phase
+from bigred_server.journal import acts, deployments, releases
+from bigred_server.journal.deployments import Record
+from bigred_server.model.command import Command
+from bigred_server.model.release import Release, Stage
+from bigred_server.rollout.core.decision import Decision
+from bigred_server.rollout.core.observation import Counters
+from bigred_server.rollout.core.policy import Policy
+from bigred_server.rollout.loop.receipt import receipt
+
+
+def entered(record: Record, decision: Decision, now: float) -> Record:
+    """Give the record as it was decided to be; `now` is Unix time. Its command was taken up."""
+    # Whoever asked for an abort may have said why.
+    asked = record.reason if decision.phase is Phase.ABORTED else ""
+    return replace(
+        record,
+        phase=decision.phase,
+        reason=asked or decision.reason or _standing(record, decision.phase),
+        blames_build=record.blames_build or decision.blames_build,
+        nodes=record.nodes if decision.nodes is None else decision.nodes,
+        skipped=record.skipped if decision.skipped is None else decision.skipped,
+        set_aside=record.set_aside if decision.set_aside is None else decision.set_aside,
+        command=None,
+        held_for=decision.held_for if decision.phase is not record.phase else record.held_for,
+        tolerates=decision.tolerates or record.tolerates,
+        ended_at=now if decision.phase.is_outcome else None,
+    )
+
+
+def _standing(record: Record, phase: Phase) -> str:
+    """Give the reason that still holds: that of a hold is over when it goes on."""
+    goes_on = record.phase is Phase.HOLDING and phase is not Phase.HOLDING
+    return "" if goes_on and not phase.is_outcome else record.reason
+
+
+async def write(
+    db: AsyncConnection,
+    record: Record,
+    release: Release,
+    counted: Counters,
+    policy: Policy,
+    taken_up: Command | None,
+) -> Record | None:
+    """Write what was decided; with an outcome go the releases' stages and the receipt.
+
+    None, and nothing is written, when a new command came in since the decision.
+    """
+    if record.ended_at is not None:
+        done = await acts.of_deployment(db, record.id)
+        slip = receipt(record, release.version, done, counted, policy, record.ended_at)
+        record = replace(record, receipt=slip)
+    if not await deployments.enter(db, record, taken_up):
+        return None
+    if record.ended_at is not None and record.mends is None:
+        await _settle(db, record)
+    return record
+
+
+async def _settle(db: AsyncConnection, record: Record) -> None:
+    app = record.app
+    if record.phase is Phase.SUCCEEDED:
+        await releases.make_live(db, app, record.digest)
+        if record.takes_back is not None:
+            await releases.set_stage(db, app, record.takes_back, Stage.BAD)
+        return
+    if record.phase is Phase.ABORTED:
+        return
+    if record.previous is not None:
+        await releases.make_live(db, app, record.previous)
+    if record.blames_build:
+        await releases.set_stage(db, app, record.digest, Stage.BAD)

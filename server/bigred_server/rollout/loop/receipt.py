@@ -1,0 +1,137 @@
+"""The receipt: the end of every deployment in figures, made from the journal alone."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any  # a receipt is JSON
+
+from bigred_server.journal.acts import ActRecord
+from bigred_server.journal.deployments import Record
+from bigred_server.rollout.core.action import Kind
+from bigred_server.rollout.core.observation import Counters
+from bigred_server.rollout.core.policy import Policy, Sessions
+
+_CLOSING = frozenset({Kind.DRAIN, Kind.MAINT})
+_PLACING = frozenset({Kind.SWAP, Kind.START, Kind.DEPLOY})
+_ENDING = frozenset({Kind.STOP, Kind.DEPLOY})
+
+
+@dataclass(frozen=True)
+class NodeTimes:
+    """How long one node was in hand, in seconds, and with what; and its sessions.
+
+    `fetch_s`: the release came to the node, which served meanwhile. `drain_s`: until Tomcat was
+    stopped, or the Manager's turn came. `stop_s`: Tomcat's stop. `start_s`: the new release put in
+    place and started, to the app's right answer. `check_s`: warm-up, smoke tests and HAProxy's
+    check. A node that was rolled forward and back has the sums of both. `sessions`: how many it
+    held when it was taken, None where nobody counts them; `sessions_lost`: how many ended with it.
+    """
+
+    name: str
+    seconds: float = 0.0
+    fetch_s: float = 0.0
+    drain_s: float = 0.0
+    stop_s: float = 0.0
+    start_s: float = 0.0
+    check_s: float = 0.0
+    sessions: int | None = None
+    sessions_lost: int | None = None
+
+
+def receipt(
+    record: Record,
+    version: str,
+    acts: Sequence[ActRecord],
+    counted: Counters,
+    policy: Policy,
+    now: float,
+) -> dict[str, Any]:
+    """Write the receipt. `requests`, `failed` and `retried` are as HAProxy's backend saw them.
+
+    `judgement` is what the judge said last, None where it is off.
+    """
+    nodes = [node_times(name, acts, policy) for name in record.nodes]
+    return {
+        "deployment": record.id,
+        "app": record.app,
+        "outcome": str(record.phase),
+        "reason": record.reason,
+        "release": version,
+        "who": record.who,
+        "nodes": len(record.nodes),
+        "skipped": list(record.skipped),
+        "set_aside": list(record.set_aside),
+        "seconds": round(now - record.started_at, 3),
+        "judgement": record.judgement,
+        "requests": counted.requests,
+        "failed": counted.errors_5xx,
+        "retried": counted.retried,
+        "sessions": _total([node.sessions for node in nodes]),
+        "sessions_lost": _total([node.sessions_lost for node in nodes]),
+        "hooks": {act.kind: act.outcome or "unknown" for act in acts if not act.node},
+        "per_node": [asdict(node) for node in nodes],
+    }
+
+
+def node_times(name: str, acts: Sequence[ActRecord], policy: Policy) -> NodeTimes:
+    """Add up the times of one node from its acts, in their order."""
+    ours = [act for act in acts if act.node == name]
+    spans = _spans(ours)
+    begun = min((act.begun_at for act in ours), default=0.0)
+    ended = max((_end(act) for act in ours), default=0.0)
+    taken = (act.sessions for act in ours if act.kind in _CLOSING)
+    return NodeTimes(
+        name,
+        seconds=round(ended - begun, 3),
+        sessions=next(taken, None),
+        sessions_lost=_lost(ours, policy),
+        **{key: round(value, 3) for key, value in spans.items()},
+    )
+
+
+def _spans(ours: Sequence[ActRecord]) -> dict[str, float]:
+    names = ("fetch_s", "drain_s", "stop_s", "start_s", "check_s")
+    spans = dict.fromkeys(names, 0.0)
+    since: dict[str, float] = {}
+
+    def close(span: str, now: float) -> None:
+        if span in since:
+            spans[span] += now - since.pop(span)
+
+    for act in ours:
+        if act.kind == Kind.FETCH:
+            spans["fetch_s"] += _end(act) - act.begun_at
+        elif act.kind in _CLOSING and not since:
+            since["drain_s"] = act.begun_at
+        elif act.kind == Kind.STOP:
+            close("drain_s", act.begun_at)
+            spans["stop_s"] += _end(act) - act.begun_at
+        elif act.kind in _PLACING:
+            close("drain_s", act.begun_at)
+            since.setdefault("start_s", act.begun_at)
+        elif act.kind == Kind.ADMIT:
+            close("start_s", act.begun_at)
+            since.setdefault("check_s", act.begun_at)
+        elif act.kind == Kind.READY:
+            close("check_s", _end(act))
+            since.clear()
+    return spans
+
+
+def _lost(ours: Sequence[ActRecord], policy: Policy) -> int | None:
+    """Count the sessions that ended with the app's process, or with the version they were on."""
+    if policy.sessions_shared:
+        return 0
+    if policy.sessions is Sessions.PARALLEL:
+        return sum(act.sessions or 0 for act in ours if act.kind == Kind.UNDEPLOY)
+    # An act that had to be tried again ended what the first try had left.
+    firsts = {act.digest: act.sessions for act in reversed(ours) if act.kind in _ENDING}
+    return _total(list(firsts.values()))
+
+
+def _total(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known or not counts else None
+
+
+def _end(act: ActRecord) -> float:
+    return act.ended_at or act.begun_at

@@ -1,0 +1,91 @@
+"""Samples the business metrics of an app, bin by bin, all the time."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import httpx2
+import structlog
+
+from bigred_server.errors import SeriesError
+from bigred_server.journal import series as journal
+from bigred_server.journal.database import Database
+from bigred_server.judge.look import Bin
+from bigred_server.settings.series import SeriesSettings
+from bigred_server.telemetry import sources
+from bigred_server.telemetry.expectation import expected
+from bigred_server.telemetry.subscriptions import Subscriptions
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class SeriesWatch:
+    """`began_at`: when the deployment that is judged began, Unix time; None between them."""
+
+    app: str
+    settings: Mapping[str, SeriesSettings]
+    db: Database
+    http: httpx2.AsyncClient
+    heard: Subscriptions
+    began_at: float | None = None
+    _bins: list[Bin] = field(default_factory=list)
+    _totals: dict[str, float] = field(default_factory=dict)
+    _troubles: dict[str, str] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Sample until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.heard.run())
+            for name, one in self.settings.items():
+                tasks.create_task(self._run(name, one))
+
+    async def _run(self, name: str, settings: SeriesSettings) -> None:
+        every_s = int(settings.every_s)
+        at = 0
+        while True:
+            now = time.time()
+            # A clock that wakes us a moment too early must not make two bins of one.
+            at = max(int(now // every_s) * every_s, at + every_s)
+            await asyncio.sleep(at + every_s - now)
+            seen = await self._sample(name, settings)
+            if seen is not None:
+                await self._keep(name, at, every_s, seen)
+
+    async def _sample(self, name: str, settings: SeriesSettings) -> float | None:
+        """Give what was seen since the last time; None when nobody knows: that is not zero."""
+        try:
+            told = await self._read(name, settings)
+        except SeriesError as error:
+            self._totals.pop(name, None)
+            if self._troubles.get(name) != str(error):
+                self._troubles[name] = str(error)
+                log.warning("a series can't be read", app=self.app, series=name, reason=str(error))
+            return None
+        self._troubles.pop(name, None)
+        if settings.counts == "since":
+            return told
+        before = self._totals.get(name)
+        self._totals[name] = told
+        # A total that fell was begun anew: what was counted before that is not known.
+        return None if before is None or told < before else told - before
+
+    async def _read(self, name: str, settings: SeriesSettings) -> float:
+        if settings.mqtt:
+            return self.heard.read(name)
+        return await sources.read(settings, self.http)
+
+    async def _keep(self, name: str, at: int, every_s: int, seen: float) -> None:
+        async with self.db.write() as db:
+            await journal.add(db, self.app, name, at, seen)
+            bins = await journal.of(db, self.app, name)
+        if self.began_at is None:
+            return
+        before, reference = expected(bins, at, every_s, self.began_at)
+        self._bins.append(Bin(name, seen, before, reference))
+
+    def take(self) -> list[Bin]:
+        """Give the bins that ended since the last time."""
+        taken, self._bins = self._bins, []
+        return taken

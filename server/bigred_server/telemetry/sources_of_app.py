@@ -1,0 +1,140 @@
+"""The witness stand of one app: HAProxy's word, the JVMs', the business's, and our own probes'."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any  # the journal keeps JSON
+
+import httpx2
+
+from bigred_server.fleet import managers_of
+from bigred_server.haproxy.log import LogLine
+from bigred_server.journal.database import Database
+from bigred_server.judge.look import Span
+from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.ports import FleetLook
+from bigred_server.rollout.loop.evaluator import Heard
+from bigred_server.settings import Settings
+from bigred_server.telemetry.baseline_store import Recollection
+from bigred_server.telemetry.cohort import Side
+from bigred_server.telemetry.observer import Witness
+from bigred_server.telemetry.probes import Probes
+from bigred_server.telemetry.series import SeriesWatch
+from bigred_server.telemetry.subscriptions import Subscriptions
+from bigred_server.telemetry.vitals import VitalsWatch
+
+_ON_NEW = frozenset({Side.CANARY, Side.WARMING})
+
+
+@dataclass
+class Stand:
+    """All who are heard; see `rollout.jury.Witness` for what it is asked.
+
+    `served`: how many requests each node had by HAProxy's last count.
+    """
+
+    witness: Witness
+    vitals: VitalsWatch
+    probes: Probes
+    series: SeriesWatch
+    served: dict[str, int]
+    recollection: Recollection
+    _baseline: dict[str, Span] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Do what is to be done by the clock, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.vitals.run())
+            tasks.create_task(self.probes.run())
+            tasks.create_task(self.series.run())
+            tasks.create_task(self.recollection.run())
+
+    def line(self, line: LogLine, came: float) -> None:
+        """Take in a line of HAProxy's log."""
+        self.witness.line(line, came)
+        self.probes.pages.take(line)
+
+    def rest(self, look: FleetLook, now: float) -> None:
+        """Take in a look between deployments."""
+        self.vitals.wanted = self.probes.wanted = False
+        self.series.began_at = None
+        self._count(look)
+        self.witness.rest(look, now)
+
+    def begin(self, kept: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Begin with a deployment; give what is usual, to be kept."""
+        self.vitals.wanted = True
+        # Another server may have led the deployment before.
+        self.recollection.stale = True
+        self._baseline.clear()
+        self.series.began_at = time.time()
+        return self.witness.begin(kept)
+
+    def see(
+        self, look: FleetLook, deployment: Deployment, now: float, *, last: bool = False
+    ) -> Heard | None:
+        """Take in a look at the fleet; tell what all of them have to tell."""
+        self._count(look)
+        sides = dict(self.witness.sides)
+        heard = self.witness.see(look, deployment, now, last=last)
+        self.probes.canaries = [n for n, side in sides.items() if side in _ON_NEW]
+        self.probes.baselines = [n for n, side in sides.items() if side is Side.BASELINE]
+        if heard is None or not heard.is_whole:
+            return heard
+        spans, reference = self._used(sides, deployment)
+        pair, signs = self.probes.take()
+        told = replace(heard.look, probes=pair, probe_signs=signs)
+        bins = self.series.take()
+        # As long as others serve the old release, they hide what the new one does to the business.
+        bins = [] if self.probes.baselines or not self.probes.canaries else bins
+        return replace(heard, look=told, spans=spans, reference=reference, bins=bins)
+
+    def probe(self, *, wanted: bool) -> None:
+        """Send requests of our own from now on, or no longer."""
+        self.probes.wanted = wanted
+
+    def _count(self, look: FleetLook) -> None:
+        self.served.update({name: one.requests for name, one in look.served.items()})
+
+    def _used(
+        self, sides: Mapping[str, Side | None], deployment: Deployment
+    ) -> tuple[list[Span], list[Span]]:
+        """Give what nodes on the new release used, and what that is held against.
+
+        Nodes of the same age on the old release, if any was seen so young; else those of now.
+        """
+        ours: list[Span] = []
+        for name, spans in self.vitals.take().items():
+            side = sides.get(name)
+            if side in _ON_NEW:
+                self.recollection.add(deployment.goal.digest, spans)
+            if side is Side.CANARY:
+                ours += spans
+            if side is Side.WARMING:
+                ours += [replace(one, warming=True) for one in spans]
+            if side is Side.BASELINE:
+                self._baseline[name] = spans[-1]
+        old = deployment.previous.digest if deployment.previous else ""
+        young = [span for one in ours for span in self.recollection.ages.like(old, one)]
+        return ours, young or list(self._baseline.values())
+
+
+def stand_of(name: str, settings: Settings, db: Database, http: httpx2.AsyncClient) -> Stand:
+    """Put the stand of an app together."""
+    app = settings.fleets[name]
+    served: dict[str, int] = {}
+    servers = {node: app.server_of(node) for node in app.nodes}
+    asked = app.judge.probes
+    urls = {node: one.url for node, one in app.nodes.items()}
+    managers = managers_of(http, app, settings.context_of(name))
+    client = f"{settings.server.name}-{name}-series"
+    watch = VitalsWatch(managers, app.judge.guards.every_s, lambda: served)
+    return Stand(
+        Witness(app.judge_policy(), servers),
+        watch,
+        Probes(http, urls, asked.per_s, asked.paths, asked.learn),
+        SeriesWatch(name, app.series, db, http, Subscriptions(settings.broker, client, app.series)),
+        served,
+        Recollection(name, db),
+    )

@@ -1,0 +1,82 @@
+"""A window: the log lines of one look, counted by node as they come. Pure."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from bigred_server.haproxy.log import LogLine
+from bigred_server.telemetry.clients import Clients
+from bigred_server.telemetry.cohort import Side
+
+_LATE_S = 2.0
+_MOST_CLIENTS = 20_000
+_MOST_GROUPS = 50
+OTHERS = "others"
+_ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How long one request of one client took: when it ended (Unix time), and in milliseconds."""
+
+    at: float
+    group: str
+    took_ms: int
+
+
+@dataclass
+class NodeWindow:
+    """One node in one look. `clients`: each with whether it met an error that counts.
+
+    `timed`: whose requests of which path group were timed.
+    """
+
+    requests: int = 0
+    errors: int = 0
+    clients: dict[str, bool] = field(default_factory=dict)
+    timed: set[tuple[str, str]] = field(default_factory=set)
+    samples: list[Sample] = field(default_factory=list)
+    where: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class Window:
+    """All nodes, by HAProxy's names of their servers and the side that they were on."""
+
+    nodes: dict[tuple[str, Side | None], NodeWindow] = field(default_factory=dict)
+    groups: set[str] = field(default_factory=set)
+    taken: int = 0
+    late: int = 0
+
+    def take(self, line: LogLine, came: float, side: Side | None, clients: Clients) -> None:
+        """Count a line that came at a moment (Unix time); `side`: when its request began."""
+        self.taken += 1
+        self.late += came - line.at > _LATE_S
+        node = self.nodes.setdefault((line.server, side), NodeWindow())
+        node.requests += 1
+        failed = line.failed
+        if line.client not in node.clients and len(node.clients) < _MOST_CLIENTS:
+            node.clients[line.client] = False
+        group = self._group(line)
+        if failed:
+            node.errors += 1
+            node.where[group] += 1
+            hit = node.clients.get(line.client, True)
+            if not hit and clients.counts(line.client, line.server, line.at, _ERROR):
+                node.clients[line.client] = True
+        elif line.took_ms >= 0 and len(node.timed) < _MOST_CLIENTS:
+            self._time(node, line, group, clients)
+
+    def _time(self, node: NodeWindow, line: LogLine, group: str, clients: Clients) -> None:
+        """Take one sample a client and path group: who is always slow is one witness of each."""
+        if (line.client, group) in node.timed:
+            return
+        node.timed.add((line.client, group))
+        if clients.counts(line.client, line.server, line.at, group):
+            node.samples.append(Sample(line.at, group, line.took_ms))
+
+    def _group(self, line: LogLine) -> str:
+        group = line.group
+        if group not in self.groups and len(self.groups) >= _MOST_GROUPS:
+            return OTHERS
+        self.groups.add(group)
+        return group

@@ -1,0 +1,166 @@
+"""A HAProxy to test against: its Runtime API on a real socket, its answers as 2.6 gives them.
+
+It serves nobody. Health is what a test says it is: `check` takes in one result at a time and goes
+through HAProxy's own states, rise and fall.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bigred_server.testing.haproxy_server import FakeServer
+from bigred_server.testing.listener import listening
+
+__all__ = ["FakeHaproxy", "FakeServer"]
+
+# The fixed part of `show stat`; what follows the "-" depends on how HAProxy was built.
+COLUMNS = (
+    "pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,"
+    "status,weight,act,bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,"
+    "tracked,type,rate,rate_lim,rate_max,check_status,check_code,check_duration,hrsp_1xx,hrsp_2xx,"
+    "hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,hanafail,req_rate,req_rate_max,req_tot,cli_abrt,"
+    "srv_abrt,comp_in,comp_out,comp_byp,comp_rsp,lastsess,last_chk,last_agt,qtime,ctime,rtime,"
+    "ttime,agent_status,agent_code,agent_duration,check_desc,agent_desc,check_rise,check_fall,"
+    "check_health,agent_rise,agent_fall,agent_health,addr,cookie,mode,algo,-"
+)
+STATE_COLUMNS = (
+    "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
+    "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state "
+    "srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port "
+    "srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port"
+)
+_NEED_ADMIN = ("set ", "shutdown ", "enable ", "disable ")
+
+
+@dataclass
+class FakeHaproxy:
+    """One process with one backend; `async with fake.listen(path)` opens its socket.
+
+    `level`: of the socket. `silent`: takes commands and answers none. `garbage`: answers this to
+    everything. `deaf`: says nothing against an order, and does not follow it.
+    """
+
+    servers: dict[str, FakeServer]
+    backend: str = "shop"
+    level: str = "admin"
+    pid: int = 100
+    requests: int = 0
+    errors_5xx: int = 0
+    retried: int = 0
+    silent: bool = False
+    garbage: bytes | None = None
+    deaf: bool = False
+    queued: int = 0
+    version: str = "2.6.12"
+    commands: list[str] = field(default_factory=list)
+
+    def listen(self, path: str) -> contextlib.AbstractAsyncContextManager[str]:
+        """Listen on a UNIX socket, or on a free loopback port for ""; give the address."""
+        return listening(self._talk, path)
+
+    def restart(self) -> None:
+        """Be a new process that knows nothing of the states that were set."""
+        self.pid += 1
+        self.requests = self.errors_5xx = self.retried = 0
+        for server in self.servers.values():
+            server.restart()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # As long as nobody asks for a prompt, HAProxy answers one line and hangs up.
+        with contextlib.suppress(ConnectionError):
+            line = (await reader.readline()).decode().strip()
+            if self.silent:
+                await reader.read()
+            elif self.garbage is not None:
+                writer.write(self.garbage)
+            else:
+                writer.write("".join(map(self.answer, line.split(";"))).encode())
+
+    def answer(self, command: str) -> str:
+        """Answer one command: some text and an empty line, or the empty line alone."""
+        command = command.strip()
+        self.commands.append(command)
+        if command.startswith(_NEED_ADMIN) and self.level != "admin":
+            return "Permission denied\n\n"
+        answers: dict[str, Callable[[str], str]] = {
+            "show info": lambda _rest: self._info(),
+            "show stat": lambda _rest: self._stat(),
+            "show servers state": self._states,
+            "show cli level": lambda _rest: f"{self.level}\n",
+            "show backend": lambda _rest: f"# name\n{self.backend}\n",
+            "set server": self._set,
+            "disable health": lambda rest: self._hush(rest, hushed=True),
+            "enable health": lambda rest: self._hush(rest, hushed=False),
+            "shutdown sessions server": self._cut,
+        }
+        for start, answer in answers.items():
+            if command == start or command.startswith(f"{start} "):
+                return answer(command[len(start) :].strip()) + "\n"
+        return "Unknown command, but maybe one of the following ones is a better match:\n  quit\n\n"
+
+    def _info(self) -> str:
+        since = f"Start_time_sec: {1_700_000_000 + self.pid}"
+        return f"Name: HAProxy\nVersion: {self.version}\nPid: {self.pid}\n{since}\n"
+
+    def _stat(self) -> str:
+        total: dict[str, object] = {
+            "stot": self.requests,
+            "req_tot": self.requests,
+            "hrsp_5xx": self.errors_5xx,
+        }
+        total |= {"wretr": self.retried, "wredis": 0, "status": "UP", "type": 1}
+        rows = [_row("public", "FRONTEND", {"scur": 0, "stot": 0, "status": "OPEN", "type": 0})]
+        rows += [_row(self.backend, name, one.columns()) for name, one in self.servers.items()]
+        rows.append(_row(self.backend, "BACKEND", {"scur": 0, "qcur": self.queued, **total}))
+        return "\n".join([f"# {COLUMNS},", *rows, ""])
+
+    def _states(self, backend: str) -> str:
+        if backend not in ("", self.backend):
+            return "Can't find backend.\n"
+        lines = ["1", f"# {STATE_COLUMNS}"]
+        for number, (name, one) in enumerate(self.servers.items(), 1):
+            lines.append(one.line(self.backend, number, name))
+        return "\n".join([*lines, ""])
+
+    def _set(self, rest: str) -> str:
+        target, _, what = rest.partition(" ")
+        server = self._find(target)
+        if isinstance(server, str):
+            return server
+        state = what.removeprefix("state ").strip()
+        if state not in ("ready", "drain", "maint"):
+            return "'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n"
+        if not self.deaf:
+            server.set(state)
+        return ""
+
+    def _hush(self, rest: str, *, hushed: bool) -> str:
+        server = self._find(rest)
+        if isinstance(server, str):
+            return server
+        if not server.checked and not hushed:
+            return "Health checks are not configured on this server, cannot enable.\n"
+        if not self.deaf:
+            server.hushed = hushed
+        return ""
+
+    def _cut(self, rest: str) -> str:
+        server = self._find(rest)
+        if isinstance(server, str):
+            return server
+        server.scur = 0
+        return ""
+
+    def _find(self, target: str) -> FakeServer | str:
+        backend, slash, name = target.partition("/")
+        if not slash:
+            return "Require 'backend/server'.\n"
+        if backend != self.backend:
+            return "No such backend.\n"
+        return self.servers.get(name, "No such server.\n")
+
+
+def _row(proxy: str, name: str, told: dict[str, object]) -> str:
+    told = {"pxname": proxy, "svname": name, "-": "-", **told}
+    return ",".join(str(told.get(column, "")) for column in COLUMNS.split(",")) + ","

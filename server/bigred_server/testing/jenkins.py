@@ -1,0 +1,238 @@
+"""A Jenkins to test against: one job, its queue and its builds, by the remote API of Jenkins LTS.
+
+What it does not know it refuses with 501 and keeps in `refused`: a test that asks too much fails.
+"""
+
+import base64
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any  # a build's keyword arguments
+from urllib.parse import parse_qs, quote, urlsplit
+
+from bigred_server.testing import jenkins_pages as pages
+from bigred_server.testing.jenkins_pages import FakeAnswer, FakeBuild, FakeItem
+
+_CRUMB = "5a2d1c"
+_FIRST_ITEM = 1200
+_NOT_FOUND = FakeAnswer(404, b"<html>Not Found")
+
+
+@dataclass
+class FakeJenkins:
+    """One job, `job`, that takes `parameters` (names to choices, None for any text).
+
+    `crumbs`: whether a POST needs one although it is made with a token. `forgets`: whether items
+    that left the queue are gone. `breaks`: how many requests meet a status of 503. `deaf`: how many
+    POSTs are done without an answer. `forbids`: whether the user lacks Job/Build.
+    """
+
+    job: str = "deploy-site"
+    user: str = "bigred"
+    token: str = "11aa22bb"  # noqa: S105
+    parameters: dict[str, list[str] | None] = field(default_factory=dict)
+    next_number: int = 57
+    buildable: bool = True
+    crumbs: bool = False
+    forgets: bool = False
+    breaks: int = 0
+    deaf: int = 0
+    forbids: bool = False
+    root: str = ""
+    items: dict[int, FakeItem] = field(default_factory=dict)
+    builds: dict[int, FakeBuild] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    _sessions: set[str] = field(default_factory=set)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def path(self) -> str:
+        """The path of its job."""
+        return "".join(f"/job/{quote(part, safe='')}" for part in self.job.split("/"))
+
+    @property
+    def url(self) -> str:
+        """The address of its job."""
+        return f"{self.root}{self.path}/"
+
+    def hold(self, item: int, state: str, why: str | None) -> None:
+        """Have an item wait for something."""
+        with self._lock:
+            self.items[item].state, self.items[item].why = state, why
+
+    def begin(self, item: int, **build: Any) -> FakeBuild:
+        """Have an item become a build."""
+        with self._lock:
+            number, self.next_number = self.next_number, self.next_number + 1
+            found = self.items[item]
+            found.state, found.why, found.number = "left", None, number
+            self.builds[number] = FakeBuild(number, found, **build)
+            return self.builds[number]
+
+    def finish(self, number: int, result: str) -> None:
+        """Have a build end."""
+        with self._lock:
+            build = self.builds[number]
+            build.result, build.building = result, False
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        """Listen on a free port of this machine while the block runs; give the address."""
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        self.root = f"http://127.0.0.1:{server.server_port}"
+        try:
+            yield self.root
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+    def answer(
+        self, method: str, target: str, headers: dict[str, str], form: dict[str, str]
+    ) -> FakeAnswer | None:
+        """Give the answer to a request, None for none."""
+        with self._lock:
+            if self.breaks:
+                self.breaks -= 1
+                return FakeAnswer(503, b"<html>Please wait while Jenkins is getting ready")
+            pair = base64.b64encode(f"{self.user}:{self.token}".encode()).decode()
+            if headers.get("authorization") != f"Basic {pair}":
+                return FakeAnswer(401, b"<html>Invalid password/token for user")
+            url = urlsplit(target)
+            below = url.path.removeprefix(self.path)
+            if below == url.path and url.path.startswith("/job/"):
+                return _NOT_FOUND
+            if method == "POST":
+                return self._post(url.path, below, headers, form)
+            query = {key: values[0] for key, values in parse_qs(url.query).items()}
+            return self._get(url.path, below, query)
+
+    def _get(self, path: str, below: str, query: dict[str, str]) -> FakeAnswer:
+        if path == "/crumbIssuer/api/json":
+            return self._crumb()
+        if path == "/queue/api/json":
+            return pages.of_queue(self.items.values(), self.url)
+        if found := re.fullmatch(r"/queue/item/(\d+)/api/json", path):
+            item = self.items.get(int(found[1]))
+            if item is None or (self.forgets and item.has_left):
+                return _NOT_FOUND
+            return pages.of_item(item, self.url)
+        if below == "/api/json":
+            told = {
+                "fullName": self.job,
+                "url": self.url,
+                "buildable": self.buildable,
+                "nextBuildNumber": self.next_number,
+            }
+            return pages.of_job(told, self.parameters, reversed(self.builds.values()))
+        if found := re.fullmatch(r"/(\d+)/(.+)", below):
+            build = self.builds.get(int(found[1]))
+            match found[2]:
+                case _ if build is None:
+                    return _NOT_FOUND
+                case "api/json":
+                    return pages.of_build(build, self.url)
+                case "wfapi/describe":
+                    return _NOT_FOUND if build.stages is None else pages.of_stages(build)
+                case "logText/progressiveText":
+                    return pages.of_console(build, int(query["start"]))
+        return self._refuse("GET", path)
+
+    def _crumb(self) -> FakeAnswer:
+        session = f"node0{len(self._sessions)}"
+        self._sessions.add(session)
+        crumb = {
+            "_class": "hudson.security.csrf.DefaultCrumbIssuer",
+            "crumb": _CRUMB,
+            "crumbRequestField": "Jenkins-Crumb",
+        }
+        cookie = ("set-cookie", f"JSESSIONID.1a2b={session}; Path=/; HttpOnly")
+        found = pages.page(crumb)
+        return FakeAnswer(found.status, found.body, (cookie, *found.headers))
+
+    def _post(
+        self, path: str, below: str, headers: dict[str, str], form: dict[str, str]
+    ) -> FakeAnswer | None:
+        if self.crumbs:
+            session = headers.get("cookie", "").partition("=")[2]
+            if headers.get("jenkins-crumb") != _CRUMB or session not in self._sessions:
+                return FakeAnswer(403, b"<html>No valid crumb was included in the request")
+        if self.forbids:
+            return FakeAnswer(403, b"<html>bigred is missing the Job/Build permission")
+        if below in ("/build", "/buildWithParameters"):
+            return self._start(below, form)
+        if path == "/queue/cancelItem":
+            item = self.items.get(int(form["id"]))
+            if item is None or item.has_left:
+                return _NOT_FOUND
+            item.state, item.why = "cancelled", None
+            return FakeAnswer(HTTPStatus.NO_CONTENT)
+        if found := re.fullmatch(r"/(\d+)/(stop|term|kill)", below):
+            return self._stop(int(found[1]), found[2])
+        return self._refuse("POST", path)
+
+    def _start(self, verb: str, form: dict[str, str]) -> FakeAnswer | None:
+        if not self.buildable:
+            return FakeAnswer(409, b"<html>deploy-site is not buildable")
+        if (verb == "/build") != (not self.parameters):
+            return FakeAnswer(400, b"<html>Nothing is submitted")
+        for name, value in form.items():
+            choices = self.parameters.get(name)
+            if choices is not None and value not in choices:
+                return FakeAnswer(400, f"<html>Illegal choice for parameter {name}".encode())
+        item = FakeItem(_FIRST_ITEM + len(self.items), dict(form), self.user)
+        self.items[item.id] = item
+        if self.deaf:
+            self.deaf -= 1
+            return None
+        # As it knows itself, which is not always as we know it.
+        location = f"http://jenkins.internal/queue/item/{item.id}/"
+        return FakeAnswer(201, b"", (("location", location),))
+
+    def _stop(self, number: int, how: str) -> FakeAnswer:
+        build = self.builds.get(number)
+        if build is None or (build.stages is None and how != "stop"):
+            return _NOT_FOUND
+        build.stops.append(how)
+        if build.building and len(build.stops) > build.stubborn:
+            self.finish(build.number, "ABORTED")
+        return FakeAnswer(302, b"", (("location", self.url),))
+
+    def _refuse(self, method: str, path: str) -> FakeAnswer:
+        self.refused.append(f"{method} {path}")
+        return FakeAnswer(501, b"the fake does not know this")
+
+
+def _handler(jenkins: FakeJenkins) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer("GET", {})
+
+        def do_POST(self) -> None:
+            length = int(self.headers.get("content-length", 0))
+            body = self.rfile.read(length).decode()
+            self._answer("POST", {k: v[0] for k, v in parse_qs(body, True).items()})
+
+        def _answer(self, method: str, form: dict[str, str]) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            answer = jenkins.answer(method, self.path, headers, form)
+            if answer is None:
+                self.close_connection = True
+                return
+            self.send_response(answer.status)
+            for name, value in answer.headers:
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(answer.body)))
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        def log_request(self, code: object = "-", size: object = "-") -> None:
+            """Say nothing."""
+
+    return Handler

@@ -1,0 +1,30 @@
+"""A rollout without a network: a fleet in memory, and the loop over it on a clock of its own.
+
+For the tests of the decision, and for whoever wants to see what it would do.
+"""
+
+from bigred_server.testing.simulation.build import Build
+from bigred_server.testing.simulation.fleet import SimulatedFleet
+from bigred_server.testing.simulation.hooks import SimulatedHooks
+from bigred_server.testing.simulation.luck import Fate, Luck, Running, VirtualClock
+from bigred_server.testing.simulation.node import SimulatedNode
+from bigred_server.testing.simulation.pool import SimulatedPool, SimulatedProxy
+from bigred_server.testing.simulation.rollout import SimulatedRollout
+from bigred_server.testing.simulation.rules import serves
+from bigred_server.testing.simulation.server import SimulatedServer
+
+__all__ = [
+    "Build",
+    "Fate",
+    "Luck",
+    "Running",
+    "SimulatedFleet",
+    "SimulatedHooks",
+    "SimulatedNode",
+    "SimulatedPool",
+    "SimulatedProxy",
+    "SimulatedRollout",
+    "SimulatedServer",
+    "VirtualClock",
+    "serves",
+]

@@ -1,0 +1,174 @@
+"""A fleet in memory, on a clock that is handed in: what a rollout may meet, and what it may break.
+
+It can do what the real one can do worst: acts fail, or succeed and their answer is lost, or lie;
+HAProxy goes away, or restarts and forgets; nodes die, hang, return. It keeps a list of what a
+rollout must never do and did (`violations`).
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from bigred_server.errors import NodeError
+from bigred_server.rollout.core.action import Act, Kind
+from bigred_server.rollout.core.observation import Counters, NodeLook
+from bigred_server.rollout.core.policy import Policy
+from bigred_server.rollout.core.ports import FleetLook
+from bigred_server.rollout.core.target import Strategy
+from bigred_server.testing.simulation.build import Build
+from bigred_server.testing.simulation.effects import do, starting_s
+from bigred_server.testing.simulation.luck import Luck, Running
+from bigred_server.testing.simulation.node import SimulatedNode
+from bigred_server.testing.simulation.pool import AWAY, SimulatedPool
+from bigred_server.testing.simulation.rules import broken_rules
+from bigred_server.testing.simulation.server import SimulatedServer
+
+_NEEDS_NODE = frozenset(Kind) - {Kind.DRAIN, Kind.MAINT, Kind.READY, Kind.CUT}
+
+
+def _no_requests(_random: Random) -> Sequence[float]:
+    return ()
+
+
+def _always_well(_act: Act) -> Luck:
+    return Luck.WELL
+
+
+def _at_once(_act: Act) -> float:
+    return 0.0
+
+
+@dataclass
+class SimulatedFleet:
+    """All nodes of an app and the HAProxies before them; see `Fleet` for `look` and `act`.
+
+    `arriving` gives how long (s) each request takes that comes to one server in one check interval;
+    `stays_s` for how long a session lives that such a request may begin. `lasts`: how long (s) an
+    act takes; `luck` how it goes.
+    """
+
+    builds: Mapping[str, Build]
+    nodes: dict[str, SimulatedNode]
+    pool: SimulatedPool
+    policy: Policy
+    clock: Callable[[], float]
+    random: Random = field(default_factory=lambda: Random(0))  # noqa: S311
+    check_every_s: float = 1.0
+    arriving: Callable[[Random], Sequence[float]] = _no_requests
+    stays_s: float = 0.0
+    lasts: Callable[[Act], float] = _at_once
+    luck: Callable[[Act], Luck] = _always_well
+    served: int = 0
+    violations: list[str] = field(default_factory=list)
+    acts: list[Act] = field(default_factory=list)
+    _checked_at_s: float | None = None
+
+    @property
+    def servers(self) -> dict[str, SimulatedServer]:
+        """The servers of the first HAProxy."""
+        return self.pool.proxies[0].servers
+
+    async def look(self, *, deep: bool) -> FleetLook:
+        """Look at all nodes."""
+        return self.see()
+
+    async def act(self, act: Act) -> str:
+        """Do one act, in the time that it lasts. Raises NodeError when it fails."""
+        running = self.begin(act)
+        await asyncio.sleep(running.until_s - self.clock())
+        if failure := self.finish(running):
+            raise NodeError(failure)
+        return "done"
+
+    def see(self) -> FleetLook:
+        """Look at all nodes, now."""
+        self.advance()
+        nodes = {name: self._see(name) for name in self.nodes}
+        if self.pool.away:
+            return FleetLook(nodes, None, None, AWAY)
+        return FleetLook(nodes, self.pool.pid, Counters(self.served, 0, 0))
+
+    def _see(self, name: str) -> NodeLook:
+        node, now_s = self.nodes[name], self.clock()
+        look = NodeLook(
+            name=name,
+            digest=node.seen_digest(now_s),
+            running=node.seen_running(now_s),
+            answer=node.answer(now_s),
+            kept=None if node.kept is None or not node.alive else frozenset(node.kept),
+            free=None if node.kept is None or not node.alive else node.free,
+            versions=node.versions(now_s),
+        )
+        return self.pool.see(look)
+
+    def begin(self, act: Act, *, again: bool = False) -> Running:
+        """Begin an act; `again` when a door is closed again to a node where another act runs."""
+        self.advance()
+        self.acts.append(act)
+        self.violations += broken_rules(self, act, again=again)
+        luck = self.luck(act)
+        node = self.nodes[act.node]
+        if act.kind is Kind.STOP and luck in (Luck.WELL, Luck.LOST) and node.contexts is not None:
+            node.stopping = True
+        if act.kind is Kind.DEPLOY and act.goal.strategy is Strategy.PARALLEL:
+            self.pool.hush(act.node)
+        return Running(act, self.clock() + self.lasts(act) + starting_s(self, act), luck)
+
+    def finish(self, running: Running) -> str:
+        """End an act; give why it failed, or ""."""
+        self.advance()
+        act = running.act
+        if running.luck is Luck.FAILS:
+            return "it was not done"
+        if running.luck is Luck.LIES:
+            return ""
+        if act.kind in _NEEDS_NODE and not self.nodes[act.node].alive:
+            return "the node is away"
+        failure = do(self, act)
+        return "no answer came in time" if running.luck is Luck.LOST else failure
+
+    def undo(self, running: Running) -> None:
+        """Have an act that was begun never happen."""
+        if running.act.kind is Kind.STOP:
+            self.nodes[running.act.node].stopping = False
+
+    def advance(self) -> None:
+        """Bring everything up to the clock: processes, sessions, requests, HAProxy's checks."""
+        now_s = self.clock()
+        for name, node in self.nodes.items():
+            node.age(now_s)
+            for server in self.pool.of(name):
+                server.answer_due(now_s, process_is_gone=node.contexts is None)
+        if self._checked_at_s is None:
+            self._checked_at_s = now_s
+        while now_s - self._checked_at_s >= self.check_every_s:
+            self._checked_at_s += self.check_every_s
+            for name in self.nodes:
+                for server in self.pool.of(name):
+                    self._check(self.nodes[name], server, now_s)
+
+    def _check(self, node: SimulatedNode, server: SimulatedServer, now_s: float) -> None:
+        if node.answer(now_s).came and server.takes_friends:
+            coming = self.arriving(self.random)
+            taken = coming if server.takes_strangers else coming[:1]
+            if server.maxconn is not None:
+                taken = taken[: max(0, server.maxconn - len(server.requests))]
+            self.served += len(taken)
+            server.requests += [now_s + lasts_s for lasts_s in taken]
+            first = node.front(now_s)
+            if taken and first and self.stays_s and server.takes_strangers:
+                first.sessions.append(now_s + self.stays_s * self.random.random())
+        server.check(passes=node.passes(now_s))
+
+    def restart_haproxy(self, number: int = 0) -> None:
+        """Have a HAProxy restarted without its states."""
+        self.served = 0
+        self.pool.proxies[number].restart()
+
+    def revive(self, name: str, *, running: bool) -> None:
+        """Have a machine back, with its Tomcat started or not."""
+        node = self.nodes[name]
+        node.alive = True
+        if running:
+            node.start(self.clock())

@@ -1,0 +1,165 @@
+"""A simulated node: a machine with WARs on its disk and a Tomcat that may run."""
+
+from collections.abc import Mapping
+
+from bigred_server.rollout.core.context_version import digest_of, newest
+from bigred_server.rollout.core.observation import UNTOLD, Answer, Version
+from bigred_server.testing.simulation.build import Build
+from bigred_server.testing.simulation.context import Context
+
+# From the start of Tomcat's process until it answers anybody.
+_PORT_S = 0.5
+_NOT_FOUND = Answer(came=True, text="status 404")
+
+
+class SimulatedNode:
+    """One machine. Times are seconds of the fleet's clock.
+
+    `wars` by Tomcat's version ("" for the one without), each with its digest; `contexts`, likewise,
+    are what the process loaded, None when there is no process. `kept`: the releases kept there,
+    None where only HTTP reaches it: then nobody sees the bytes, and nobody can start it. `free`:
+    bytes on its disk. `remembered`: the digest that the server knows to have deployed there, where
+    it can't see it. `stopping`: it was told to end and takes no more requests. `alive` is False
+    while the whole machine is gone; `hangs` while the app is there and answers nobody.
+    """
+
+    def __init__(self, builds: Mapping[str, Build], digest: str, running: str | None) -> None:
+        self.builds = builds
+        self.wars = {"": digest} if digest else {}
+        self.contexts: dict[str, Context] | None = None
+        self.kept: set[str] | None = {digest} if digest else set()
+        self.free = 1 << 40
+        self.has_manager = False
+        self.is_parallel = False
+        self.remembered = ""
+        self.started_at_s = float("-inf")
+        self.stopping = self.hangs = False
+        self.alive = True
+        if running is not None:
+            self.contexts = {"": Context(running, float("-inf"), float("-inf"))} if running else {}
+
+    @property
+    def digest(self) -> str:
+        """Of the WAR without a version, "" for none."""
+        return self.wars.get("", "")
+
+    @digest.setter
+    def digest(self, digest: str) -> None:
+        self.wars = {"": digest} if digest else {}
+
+    @property
+    def running(self) -> str | None:
+        """The digest that the process loaded to give it to new users; None without a process."""
+        if self.contexts is None:
+            return None
+        return self.contexts[max(self.contexts)].digest if self.contexts else ""
+
+    def front(self, now_s: float) -> Context | None:
+        """Give the context that new users get."""
+        ready = {name: one for name, one in (self.contexts or {}).items() if one.is_ready(now_s)}
+        return ready[max(ready)] if ready else None
+
+    def age(self, now_s: float) -> None:
+        """Let sessions end, and the process when one of its builds lives no longer."""
+        for one in (self.contexts or {}).values():
+            one.age(now_s)
+            build = self.builds.get(one.digest)
+            if build and now_s - one.since_s >= build.lives_s < float("inf"):
+                self.end()
+                return
+
+    def start(self, now_s: float) -> None:
+        """Start Tomcat with all that lies on its disk; nothing happens while it runs."""
+        if self.contexts is not None:
+            return
+        self.started_at_s, self.stopping, self.hangs = now_s, False, False
+        self.contexts = {
+            name: Context(digest, now_s, now_s + self.builds[digest].start_s)
+            for name, digest in self.wars.items()
+        }
+
+    def deploy(self, name: str, digest: str, now_s: float) -> str:
+        """Have the Manager put a WAR in place and start it; give why it failed, or ""."""
+        if self.contexts is None or self.hangs:
+            return "the Manager does not answer"
+        self.wars[name] = digest
+        starts = self.builds[digest].starts
+        self.contexts[name] = Context(digest, now_s, now_s, works=starts)
+        self.remembered = digest if starts else ""
+        return "" if starts else "context failed to start"
+
+    def undeploy(self, name: str) -> str:
+        """Have the Manager take a version away; give why it failed, or ""."""
+        if self.contexts is None or self.hangs:
+            return "the Manager does not answer"
+        self.wars.pop(name, None)
+        self.contexts.pop(name, None)
+        return ""
+
+    def end(self) -> None:
+        """Have the process gone."""
+        self.contexts, self.stopping, self.hangs = None, False, False
+        self.remembered = ""
+
+    def die(self) -> None:
+        """Have the machine gone, and the process with it."""
+        self.alive = False
+        self.end()
+
+    def answer(self, now_s: float) -> Answer:
+        """Give what the app answers on the node's own port."""
+        if self.contexts is None or not self.alive or self.stopping or self.hangs:
+            return Answer()
+        if (first := self.front(now_s)) is not None:
+            build = self.builds.get(first.digest)
+            return build.answer if build else _NOT_FOUND
+        is_starting = any(one.works for one in self.contexts.values())
+        is_up = now_s - self.started_at_s >= _PORT_S and not is_starting
+        return _NOT_FOUND if is_up else Answer()
+
+    def passes(self, now_s: float) -> bool:
+        """Say whether HAProxy's check is content."""
+        first = self.front(now_s)
+        build = self.builds.get(first.digest) if first else None
+        return build is not None and build.passes and self.answer(now_s).came
+
+    def versions(self, now_s: float) -> tuple[Version, ...] | None:
+        """Give the contexts as the Manager lists them, None while it does not answer."""
+        silent = self.contexts is None or not self.alive or self.stopping or self.hangs
+        if silent or not self.has_manager or now_s - self.started_at_s < _PORT_S:
+            return None
+        return tuple(
+            Version(name, digest_of(name), one.is_ready(now_s), len(one.sessions))
+            for name, one in sorted((self.contexts or {}).items())
+        )
+
+    def seen_digest(self, now_s: float) -> str | None:
+        """Give the digest as a look tells it."""
+        if self.kept is not None and not self.is_parallel:
+            return self.digest if self.alive else None
+        versions = self.versions(now_s)
+        if versions is None:
+            is_stopped = self.kept is not None and self.alive and self.contexts is None
+            return "" if is_stopped else None
+        first = newest(versions)
+        if first is None:
+            return UNTOLD if versions and not self.is_parallel else ""
+        if first.name:
+            return first.digest
+        if self.kept is not None:
+            return self.digest
+        return self.remembered or self._recognised(now_s)
+
+    def _recognised(self, now_s: float) -> str:
+        """Tell a WAR that nobody sees by what the app says."""
+        answer = self.answer(now_s)
+        known = {build.marker: digest for digest, build in self.builds.items()}
+        return known.get(answer.marker, UNTOLD) if answer.ok else UNTOLD
+
+    def seen_running(self, now_s: float) -> bool | None:
+        """Say whether a look sees Tomcat's process."""
+        if self.answer(now_s).came or self.versions(now_s) is not None:
+            return True
+        if self.kept is None or not self.alive:
+            return None
+        return self.contexts is not None

@@ -1,0 +1,88 @@
+"""A simulated pool: one HAProxy or two before the same nodes, told and read together."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from bigred_server.rollout.core.observation import Admin, NodeLook
+from bigred_server.testing.simulation.server import SimulatedServer
+
+AWAY = "HAProxy is away"
+
+
+@dataclass
+class SimulatedProxy:
+    """One HAProxy with a server for each node. `away`: its Runtime API does not answer."""
+
+    servers: dict[str, SimulatedServer]
+    pid: int = 1
+    away: bool = False
+
+    @classmethod
+    def of(cls, names: Iterable[str], maxconn: int | None = None) -> "SimulatedProxy":
+        """Make one with all nodes in the pool."""
+        return cls({name: SimulatedServer(maxconn=maxconn) for name in names})
+
+    def restart(self) -> None:
+        """Restart without its states: every server is READY, and taken for up."""
+        self.pid += 1
+        for server in self.servers.values():
+            server.forget()
+
+
+@dataclass
+class SimulatedPool:
+    """All of them."""
+
+    proxies: Sequence[SimulatedProxy]
+
+    @property
+    def away(self) -> bool:
+        """Whether any of them can't be asked."""
+        return any(proxy.away for proxy in self.proxies)
+
+    @property
+    def pid(self) -> int:
+        """A number that changes with every restart."""
+        return sum(proxy.pid for proxy in self.proxies)
+
+    def of(self, name: str) -> list[SimulatedServer]:
+        """Give a node's server in each of them."""
+        return [proxy.servers[name] for proxy in self.proxies]
+
+    def set_state(self, name: str, admin: Admin, now_s: float) -> str:
+        """Set a state on all that can be asked; give why it was not done everywhere, or ""."""
+        if admin is Admin.READY:
+            if self.away:
+                return AWAY
+            proven = [server.prove(now_s) for server in self.of(name)]
+            if not all(proven):
+                return "it has not passed its check"
+        for proxy in self.proxies:
+            if not proxy.away:
+                proxy.servers[name].set(admin, now_s)
+        return AWAY if self.away else ""
+
+    def hush(self, name: str) -> None:
+        """Check a server no more, where that can be told."""
+        for proxy in self.proxies:
+            if not proxy.away:
+                proxy.servers[name].hushed = True
+
+    def see(self, look: NodeLook) -> NodeLook:
+        """Fill in what all of them say of a node: they are believed only together."""
+        if self.away:
+            return replace(look, admin=Admin.UNKNOWN, up=False, fresh=False)
+        servers = self.of(look.name)
+        ready = [one for one in servers if one.admin is Admin.READY]
+        asked = [one for one in servers if one.admin is Admin.DRAIN] or ready
+        limits = [one.maxconn for one in servers if one.maxconn is not None]
+        return replace(
+            look,
+            admin=servers[0].admin if len({one.admin for one in servers}) == 1 else Admin.MIXED,
+            up=bool(ready) and all(one.up for one in ready),
+            fresh=bool(asked) and all(one.fresh for one in asked),
+            in_flight=sum(len(one.requests) for one in servers),
+            hushed=any(one.hushed for one in servers),
+            partly=0 < sum(one.up for one in ready) < len(servers),
+            capacity=sum(limits) if limits else None,
+        )

@@ -1,0 +1,168 @@
+"""A rollout over a simulated fleet: the controller's loop without asyncio and without a journal."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from bigred_broker.messages import Phase
+from bigred_server.judge.judgement import Judgement
+from bigred_server.model.command import Command, refusal
+from bigred_server.rollout.core.action import Act, Busy, Kind
+from bigred_server.rollout.core.decide import decide
+from bigred_server.rollout.core.decision import Decision
+from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.node_phase import is_proven
+from bigred_server.rollout.core.observation import Looks
+from bigred_server.rollout.core.progress import Wait, track, tried
+from bigred_server.rollout.core.view import Orphan, View, is_serving, wanted
+from bigred_server.testing.simulation.fleet import SimulatedFleet
+from bigred_server.testing.simulation.hooks import SimulatedHooks
+from bigred_server.testing.simulation.luck import Fate, Running, VirtualClock
+
+
+@dataclass
+class SimulatedRollout:
+    """Looks, decides and acts, one tick at a time, until the deployment has ended.
+
+    `decided` lists every decision that changed something, with its time: the story of a run.
+    `at_end` is how the fleet really was when the outcome was decided. `judgement`: what the judge
+    says at the moment.
+    """
+
+    fleet: SimulatedFleet
+    clock: VirtualClock
+    deployment: Deployment
+    reason: str = ""
+    blames_build: bool = False
+    waits: dict[str, Wait] = field(default_factory=dict)
+    decided: list[tuple[float, Decision]] = field(default_factory=list)
+    at_end: Looks = field(default_factory=dict)
+    phase_since_s: float = 0.0
+    hooks: SimulatedHooks = field(default_factory=SimulatedHooks)
+    judgement: Judgement | None = None
+    orphans: dict[str, Orphan] = field(default_factory=dict)
+    _running: dict[str, tuple[Running, Wait]] = field(default_factory=dict)
+    _again: dict[str, Running] = field(default_factory=dict)
+    _orphans: list[Running] = field(default_factory=list)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the deployment has an outcome and nothing runs any more."""
+        return self.deployment.phase.is_outcome and not self._running and not self._orphans
+
+    def tick(self, tick_s: float, *, ends_while_looking: bool = False) -> None:
+        """Look, decide, act, and let `tick_s` pass.
+
+        `ends_while_looking`: acts that are due end after the look was taken, as they may.
+        """
+        if not ends_while_looking:
+            self._end_due()
+        self.hooks.end_due(self.clock())
+        self.deployment = replace(self.deployment, hooks=dict(self.hooks.states))
+        busy = {name: running.act.kind for name, (running, _) in self._running.items()}
+        looks = self.fleet.see().nodes
+        if ends_while_looking:
+            self._end_due()
+        if not self.deployment.phase.is_outcome:
+            now_s = self.clock()
+            self.waits = track(self.waits, looks, wanted(self.deployment), now_s)
+            policy = self.fleet.policy
+            since_s = self.phase_since_s
+            view = View(
+                self.deployment,
+                looks,
+                self.waits,
+                busy,
+                policy,
+                now_s,
+                since_s,
+                judgement=self.judgement,
+                orphans=self.orphans,
+            )
+            self._follow(decide(view), busy)
+        self.clock.now_s += tick_s
+
+    def ask(self, command: Command) -> None:
+        """Have a person ask for something; what can't be done now is refused."""
+        asked = self.deployment
+        if not refusal(asked.phase, asked.command, command):
+            self.deployment = replace(asked, command=command)
+
+    def crash(self, fate: Callable[[Act], Fate]) -> None:
+        """Have the controller die and another one begin, which knows only the journal."""
+        begun = [running for running, _ in self._running.values()] + list(self._again.values())
+        for running in begun:
+            decided = fate(running.act)
+            if decided is Fate.DONE:
+                self.fleet.finish(running)
+            elif decided is Fate.GOES_ON:
+                self._orphans.append(running)
+            else:
+                self.fleet.undo(running)
+        self.hooks.crash()
+        for node in self.fleet.nodes.values():
+            node.remembered = ""
+        until_s = self.clock() + self.fleet.policy.start_s
+        for running, _ in self._running.values():
+            if running.act.kind is Kind.DEPLOY:
+                self.orphans[running.act.node] = Orphan(running.act.goal.digest, until_s)
+        self.waits, self._running, self._again = {}, {}, {}
+        self.phase_since_s = self.clock()
+
+    def _follow(self, decision: Decision, busy: Busy) -> None:
+        for act in decision.acts:
+            if act.node not in busy or act.node in self._running:
+                self._launch(act)
+        if decision.hook is not None:
+            touched, whole = bool(self.fleet.acts), self._is_whole()
+            self.hooks.begin(decision.hook, self.clock(), touched=touched, whole=whole)
+        before = self.deployment
+        moves = decision.phase is not before.phase
+        self.deployment = replace(
+            before,
+            phase=decision.phase,
+            nodes=before.nodes if decision.nodes is None else decision.nodes,
+            skipped=before.skipped if decision.skipped is None else decision.skipped,
+            set_aside=before.set_aside if decision.set_aside is None else decision.set_aside,
+            command=None,
+            held_for=decision.held_for if moves else before.held_for,
+            tolerates=decision.tolerates or before.tolerates,
+        )
+        if decision.acts or self.deployment != before:
+            self.decided.append((self.clock(), decision))
+        goes_on = before.phase is Phase.HOLDING and moves and not decision.phase.is_outcome
+        self.reason = decision.reason or ("" if goes_on else self.reason)
+        if not moves:
+            return
+        self.phase_since_s = self.clock()
+        if decision.phase.is_outcome:
+            self.at_end = self.fleet.see().nodes
+        self.blames_build = self.blames_build or decision.blames_build
+
+    def _is_whole(self) -> bool:
+        goal, looks = self.deployment.goal, self.fleet.see().nodes
+        active = [n for n in self.deployment.nodes if n not in self.deployment.set_aside]
+        return all(is_serving(looks[n]) and is_proven(looks[n], goal) for n in active)
+
+    def _launch(self, act: Act) -> None:
+        if act.node not in self._running:
+            self._running[act.node] = self.fleet.begin(act), self.waits[act.node]
+        elif act.node not in self._again:
+            self._again[act.node] = self.fleet.begin(act, again=True)
+
+    def _end_due(self) -> None:
+        now_s = self.clock()
+        for orphan in [one for one in self._orphans if one.until_s <= now_s]:
+            self._orphans.remove(orphan)
+            self.fleet.finish(orphan)
+        for name in _due(self._again, now_s):
+            self.fleet.finish(self._again.pop(name))
+        for name in _due({name: one for name, (one, _) in self._running.items()}, now_s):
+            # A node stays busy until its door is surely closed again.
+            if name not in self._again:
+                running, begun = self._running.pop(name)
+                failure = self.fleet.finish(running)
+                self.waits = tried(self.waits, name, begun, now_s, failure)
+
+
+def _due(running: Mapping[str, Running], now_s: float) -> list[str]:
+    return [name for name, one in running.items() if one.until_s <= now_s]

@@ -1,0 +1,64 @@
+"""What the routes of the HTTP API have at hand, and who may use them."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Path, Request
+
+from bigred_broker.messages import AppState
+from bigred_server.artifacts.store import Store
+from bigred_server.errors import UnknownAppError
+from bigred_server.jenkins.preflight import JobSight
+from bigred_server.journal.database import Database
+from bigred_server.settings import Settings
+from bigred_server.web.caller import Caller, Role
+
+
+@dataclass(frozen=True)
+class House:
+    """`jobs`: the apps that Jenkins deploys. `wake` has an app's rollout look at once.
+
+    `state_of` gives what was just told of an app; None where this server has nothing to tell.
+    """
+
+    settings: Settings
+    db: Database
+    store: Store
+    wake: Callable[[str], None]
+    state_of: Callable[[str], AppState | None]
+    jobs: Mapping[str, JobSight]
+
+
+def _house(request: Request) -> House:
+    house: House = request.app.state.house
+    return house
+
+
+def _app(house: Annotated[House, Depends(_house)], app: Annotated[str, Path(max_length=32)]) -> str:
+    if app not in house.settings.apps:
+        raise UnknownAppError(
+            f"there is no app {app!r}; there is: {', '.join(house.settings.apps)}"
+        )
+    return app
+
+
+def _needs(role: Role) -> Callable[[Request], Awaitable[Caller]]:
+    async def check(request: Request) -> Caller:
+        caller: Caller = request.state.caller
+        if not caller.role.may(role):
+            raise HTTPException(
+                HTTPStatus.FORBIDDEN,
+                f"the token {caller.name} has the role {caller.role}; this needs {role}",
+            )
+        return caller
+
+    return check
+
+
+InHouse = Annotated[House, Depends(_house)]
+KnownApp = Annotated[str, Depends(_app)]
+Viewer = Annotated[Caller, Depends(_needs(Role.VIEWER))]
+Operator = Annotated[Caller, Depends(_needs(Role.OPERATOR))]
+Admin = Annotated[Caller, Depends(_needs(Role.ADMIN))]

@@ -1,0 +1,83 @@
+"""The routes that only look."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query
+
+from bigred_broker.messages import AppState
+from bigred_server.journal import acts, deployments, events, releases
+from bigred_server.rollout.loop.app_state import app_state
+from bigred_server.web.context import House, InHouse, KnownApp, Viewer
+from bigred_server.web.models import Apps, DeploymentShown, ReleaseShown, WholeDeployment
+
+router = APIRouter()
+
+
+@router.get("/apps")
+async def list_apps(house: InHouse, _: Viewer) -> Apps:
+    """List the apps."""
+    return Apps(apps=list(house.settings.apps))
+
+
+@router.get("/apps/{app}", response_model_exclude_none=True)
+async def show_app(app: KnownApp, house: InHouse, _: Viewer) -> AppState:
+    """Tell where an app stands, as every MQTT subscriber hears it.
+
+    Of several servers only the one that leads the app sees its nodes; the others leave them out.
+    """
+    return house.state_of(app) or await _from_the_journal(app, house)
+
+
+async def _from_the_journal(app: str, house: House) -> AppState:
+    async with house.db.read() as db:
+        known = await releases.of_app(db, app)
+        last = next(iter(await deployments.newest(db, app, 1)), None)
+    state = app_state(app, last, known, {}, None)
+    # How many nodes are done, too, only a look can tell.
+    return state.model_copy(update={"progress": None})
+
+
+@router.get("/apps/{app}/releases")
+async def list_releases(
+    app: KnownApp, house: InHouse, _: Viewer, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> list[ReleaseShown]:
+    """List the releases of an app, the newest first."""
+    async with house.db.read() as db:
+        known = (await releases.of_app(db, app))[:limit]
+
+    def shown() -> list[ReleaseShown]:
+        return [ReleaseShown.of(each, kept=house.store.has(each.digest)) for each in known]
+
+    return await asyncio.to_thread(shown)
+
+
+@router.get("/apps/{app}/deployments")
+async def list_deployments(
+    app: KnownApp,
+    house: InHouse,
+    _: Viewer,
+    limit: Annotated[int, Query(ge=1, le=200)] = 20,
+    mends: bool = False,
+) -> list[DeploymentShown]:
+    """List the deployments of an app, the newest first; with `mends` those of one node too."""
+    async with house.db.read() as db:
+        found = await deployments.newest(db, app, limit, mends=mends)
+        known = await releases.of_app(db, app)
+    versions = {(release.app, release.digest): release.version for release in known}
+    return [DeploymentShown.of(record, versions) for record in found]
+
+
+@router.get("/deployments/{deployment}")
+async def show_deployment(deployment: str, house: InHouse, _: Viewer) -> WholeDeployment:
+    """Show a deployment with everything that happened, and its receipt once it has ended."""
+    async with house.db.read() as db:
+        record = await deployments.find(db, deployment)
+        if record is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no deployment {deployment!r}")
+        happened = await events.of_deployment(db, record.id)
+        done = await acts.of_deployment(db, record.id)
+        release = await releases.find(db, record.app, record.digest)
+    versions = {(record.app, record.digest): release.version} if release else {}
+    return WholeDeployment.whole(record, versions, happened, done)
