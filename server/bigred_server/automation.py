@@ -8,19 +8,19 @@ from pathlib import Path
 
 from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType
 from bigred_server.artifacts.store import Store
-from bigred_server.journal.session import Seat
+from bigred_server.journal.session import Session
 from bigred_server.model.build import Build, told
 from bigred_server.notify.notifier import Notifier
 from bigred_server.pipeline.builder import Builder
 from bigred_server.requests.continuous import Continuous
-from bigred_server.requests.preflight import FleetSight
+from bigred_server.requests.preflight import FleetPreflight
 from bigred_server.rollout.loop.app_state import utc
 from bigred_server.settings import Settings
 from bigred_server.settings.build import Deploy
 
 
 @dataclass(frozen=True)
-class Works:
+class Automation:
     """`builders` by app, of those that build; `continuous` of those that need no press."""
 
     builders: Mapping[str, Builder]
@@ -42,14 +42,14 @@ def builds_folder(state: Path, app: str) -> Path:
     return state / "builds" / app
 
 
-def works_of(
+def automation_of(
     settings: Settings,
-    seat: Seat,
+    session: Session,
     store: Store,
-    sights: Mapping[str, FleetSight],
+    preflights: Mapping[str, FleetPreflight],
     publish: Callable[[AppEvent], None],
     notifier: Notifier,
-) -> Works:
+) -> Automation:
     """Put the works of a server together; `publish` tells subscribers, and must not block."""
     slots = asyncio.Semaphore(settings.server.builds)
     apps = settings.fleets.items()
@@ -64,9 +64,9 @@ def works_of(
             settings=app,
             build_settings=app.build,
             context=settings.context_of(name),
-            db=seat.db,
+            db=session.db,
             store=store,
-            lead=seat.leads[name],
+            lead=session.leads[name],
             folder=builds_folder(settings.server.state, name),
             slots=slots,
             tell=tell,
@@ -75,11 +75,11 @@ def works_of(
         if app.build is not None
     }
     continuous = tuple(
-        Continuous(name, seat.db, store, sights[name], seat.leads[name])
+        Continuous(name, session.db, store, preflights[name], session.leads[name])
         for name, app in apps
         if app.deploy is Deploy.WHEN_READY
     )
-    return Works(builders, continuous)
+    return Automation(builders, continuous)
 
 
 def event_of(build: Build, now: float) -> AppEvent:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bigred_server.haproxy.survey import Server
+from bigred_server.haproxy.survey import SurveyedServer
 
 EDIT = "# EDIT"
 _INTRO = "# One table a node"
@@ -28,7 +28,7 @@ class Site:
 
     sockets: tuple[str, ...]
     backend: str
-    servers: tuple[Server, ...]
+    servers: tuple[SurveyedServer, ...]
     check_path: str = ""
     home: str = ""
 

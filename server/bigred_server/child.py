@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Done:
+class ProgramResult:
     """Its exit code, what it printed, and what it complained of: "" where that was not wanted."""
 
     code: int
@@ -19,7 +19,7 @@ class Done:
 
 async def captured(
     *argv: str, environment: Mapping[str, str] | None = None, complaints: bool = False
-) -> Done:
+) -> ProgramResult:
     """Run a program, with this environment or our own; its caller bounds the time.
 
     Its whole process group ends with it, or when its caller gives it up. Raises OSError when it
@@ -40,7 +40,7 @@ async def captured(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         code = await child.wait()
-    return Done(code, _text(printed), _text(complained))
+    return ProgramResult(code, _text(printed), _text(complained))
 
 
 def _text(said: bytes | None) -> str:

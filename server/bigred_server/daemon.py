@@ -12,27 +12,27 @@ import structlog
 from bigred_broker.messages import AppEvent, AppState
 from bigred_server.artifacts.retention import Retention
 from bigred_server.artifacts.store import Store
-from bigred_server.automation import works_of
+from bigred_server.automation import automation_of
 from bigred_server.errors import HaproxyAwayError, HaproxyError, NotRunningError
 from bigred_server.fleet import Memory, RealFleet
 from bigred_server.haproxy.receiver import Receiver
-from bigred_server.jenkins.preflight import JobSight, jobs_of
-from bigred_server.jenkins.reconciler import JobController
-from bigred_server.journal import acts, session
-from bigred_server.journal.database import Place
-from bigred_server.journal.session import Seat
+from bigred_server.jenkins.reconciler import JobReconciler
+from bigred_server.journal import actions, session
+from bigred_server.journal.database import DatabaseUrl
+from bigred_server.journal.session import Session
 from bigred_server.judge.policy import Mode
-from bigred_server.mqtt_gateway import Desk
+from bigred_server.mqtt_gateway import MqttGateway
 from bigred_server.notify.notifier import Notifier
-from bigred_server.requests.preflight import FleetSight, Sight
+from bigred_server.requests.job_preflight import JobPreflight, job_preflights
+from bigred_server.requests.preflight import FleetPreflight, Preflight
 from bigred_server.requests.presses import Presses
-from bigred_server.rollout.core.action import Kind
+from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.loop.adoption import Adoption
-from bigred_server.rollout.loop.event_log import Narrator
+from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.rollout.loop.hook_runner import Hooks
-from bigred_server.rollout.loop.reconciler import Controller
+from bigred_server.rollout.loop.reconciler import Reconciler
 from bigred_server.settings import AppSettings, ServerSettings, Settings
-from bigred_server.telemetry.sources_of_app import Stand, stand_of
+from bigred_server.telemetry.app_telemetry import AppTelemetry, telemetry_of
 from bigred_server.tomcat.hosts import Hosts as NodeHosts
 from bigred_server.tomcat.probe import client
 
@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 _STATE_KEEPS_S = 10.0
 
 
-def journal_place(server: ServerSettings) -> Place:
+def journal_place(server: ServerSettings) -> DatabaseUrl:
     """Say where the journal is: in PostgreSQL, or a file in the state folder."""
     return server.database or server.state / "bigred.db"
 
@@ -58,21 +58,24 @@ async def serve(settings: Settings) -> None:
     journal can't be opened, HaproxyError when an app's HAProxy denies us what we need.
     """
     place = journal_place(settings.server)
-    async with session.taken(place, settings.server.name, settings.apps) as taken, client() as http:
-        server = Server(settings, taken, http)
+    async with (
+        session.open_session(place, settings.server.name, settings.apps) as taken,
+        client() as http,
+    ):
+        server = DeployServer(settings, taken, http)
         try:
             await server.run()
         finally:
             await server.close()
 
 
-class Server:
+class DeployServer:
     """All parts of a running server."""
 
-    def __init__(self, settings: Settings, taken: Seat, http: httpx2.AsyncClient) -> None:
+    def __init__(self, settings: Settings, taken: Session, http: httpx2.AsyncClient) -> None:
         self._settings = settings
-        self._seat = taken
-        self._desk = Desk(settings, taken.leads)
+        self._session = taken
+        self._gateway = MqttGateway(settings, taken.leads)
         notices = {name: app.notify for name, app in settings.apps.items()}
         self._notifier = Notifier(notices, taken.db, settings.api.url)
         self._states: dict[str, tuple[float, AppState]] = {}
@@ -84,62 +87,63 @@ class Server:
             name: RealFleet(settings, name, store, http, hosts, self._memory(name))
             for name in settings.fleets
         }
-        sights = {
-            name: FleetSight(name, app, self._fleets[name]) for name, app in settings.fleets.items()
+        preflights = {
+            name: FleetPreflight(name, app, self._fleets[name])
+            for name, app in settings.fleets.items()
         }
-        self._jobs = jobs_of(settings)
+        self._jobs = job_preflights(settings)
         log_at = settings.server.haproxy_log
         self._receiver = Receiver(log_at) if log_at else None
         fleets = settings.fleets.items()
-        self._stands = {name: self._stand(name, app, http) for name, app in fleets}
-        self._controllers: dict[str, Controller | JobController] = {
-            **{name: self._controller(name, app, store) for name, app in fleets},
-            **{name: self._job_controller(sight) for name, sight in self._jobs.items()},
+        self._telemetry = {name: self._app_telemetry(name, app, http) for name, app in fleets}
+        self._reconcilers: dict[str, Reconciler | JobReconciler] = {
+            **{name: self._reconciler(name, app, store) for name, app in fleets},
+            **{name: self._job_reconciler(preflight) for name, preflight in self._jobs.items()},
         }
-        self._works = works_of(
-            settings, taken, store, sights, self._desk.publish_event, self._notifier
+        self._automation = automation_of(
+            settings, taken, store, preflights, self._gateway.publish_event, self._notifier
         )
-        every_sight: dict[str, Sight] = {**sights, **self._jobs}
-        self._presses = Presses(settings.boxes, taken.db, every_sight, taken.run, self._wake)
+        every_preflight: dict[str, Preflight] = {**preflights, **self._jobs}
+        self._presses = Presses(settings.boxes, taken.db, every_preflight, taken.run, self._wake)
 
-    def _controller(self, name: str, app: AppSettings, store: Store) -> Controller:
-        db = self._seat.db
-        return Controller(
+    def _reconciler(self, name: str, app: AppSettings, store: Store) -> Reconciler:
+        db = self._session.db
+        return Reconciler(
             app=name,
             db=db,
             fleet=self._fleets[name],
             policy=app.policy(),
             strategy=app.strategy,
-            adoption=Adoption(name, db, store, app.marker, self._fleets[name].bring),
-            narrator=Narrator(db, self._publish),
+            adoption=Adoption(name, db, store, app.marker, self._fleets[name].copy_war),
+            events=EventLog(db, self._publish),
             hooks=Hooks(app.hooks, self._settings.server.state / "hooks"),
-            witness=self._stands[name],
-            lead=self._seat.leads[name],
+            telemetry=self._telemetry[name],
+            lead=self._session.leads[name],
             tell=self._keep_state,
             settled=self._retention.tidy,
         )
 
-    def _job_controller(self, sight: JobSight) -> JobController:
-        return JobController(
-            app=sight.name,
-            db=self._seat.db,
-            job=sight.job,
-            settings=sight.settings,
-            narrator=Narrator(self._seat.db, self._publish),
-            lead=self._seat.leads[sight.name],
+    def _job_reconciler(self, preflight: JobPreflight) -> JobReconciler:
+        return JobReconciler(
+            app=preflight.name,
+            db=self._session.db,
+            job=preflight.job,
+            settings=preflight.settings,
+            events=EventLog(self._session.db, self._publish),
+            lead=self._session.leads[preflight.name],
             tell=self._keep_state,
         )
 
-    def _stand(self, name: str, app: AppSettings, http: httpx2.AsyncClient) -> Stand:
-        stand = stand_of(name, self._settings, self._seat.db, http)
+    def _app_telemetry(self, name: str, app: AppSettings, http: httpx2.AsyncClient) -> AppTelemetry:
+        telemetry = telemetry_of(name, self._settings, self._session.db, http)
         if self._receiver is not None and app.judge.mode is not Mode.OFF:
-            self._receiver.takers[app.haproxy.backend] = stand.line
-        return stand
+            self._receiver.takers[app.haproxy.backend] = telemetry.line
+        return telemetry
 
     def _memory(self, app: str) -> Memory:
         async def redeploys(node: str, since: float) -> int:
-            async with self._seat.db.read() as db:
-                return await acts.count(db, app, node, Kind.DEPLOY, since)
+            async with self._session.db.read() as db:
+                return await actions.count(db, app, node, ActionKind.DEPLOY, since)
 
         return Memory(lambda: self._retention.wanted(app), redeploys)
 
@@ -147,20 +151,20 @@ class Server:
         """Let go of whatever connections to nodes are kept open."""
         for fleet in self._fleets.values():
             await fleet.close()
-        for sight in self._jobs.values():
-            await sight.job.close()
+        for preflight in self._jobs.values():
+            await preflight.job.close()
 
     def _keep_state(self, state: AppState) -> None:
         self._states[state.app] = (time.monotonic(), state)
-        self._desk.keep_state(state)
+        self._gateway.keep_state(state)
 
     def _publish(self, event: AppEvent) -> None:
-        self._desk.publish_event(event)
+        self._gateway.publish_event(event)
         self._notifier.hear(event)
 
     def _wake(self, app: str) -> None:
-        self._controllers[app].wake()
-        self._works.wake(app)
+        self._reconcilers[app].wake()
+        self._automation.wake(app)
 
     def _state_of(self, app: str) -> AppState | None:
         told_at_s, state = self._states.get(app, (float("-inf"), None))
@@ -176,7 +180,7 @@ class Server:
 
         listening = serve.listening(self._settings.api.listen)
         built = api.build(
-            self._settings, self._seat.db, self._store, self._wake, self._state_of, self._jobs
+            self._settings, self._session.db, self._store, self._wake, self._state_of, self._jobs
         )
         return [serve.serve(built, listening)]
 
@@ -193,15 +197,15 @@ class Server:
     async def _work(self, api: list[Coroutine[None, None, None]], stopped: asyncio.Event) -> None:
         """Run all parts until `stopped`. Raises NotRunningError as `run` does."""
         async with asyncio.TaskGroup() as tasks:
-            kept = tasks.create_task(self._keep_seat(stopped))
+            kept = tasks.create_task(self._keep_session(stopped))
             running = [
-                tasks.create_task(self._desk.run(self._presses)),
+                tasks.create_task(self._gateway.run(self._presses)),
                 tasks.create_task(self._notifier.run()),
-                *(tasks.create_task(each.run()) for each in self._controllers.values()),
-                *(tasks.create_task(each.run()) for each in self._stands.values()),
-                *map(tasks.create_task, (*self._works.tasks(), *api)),
+                *(tasks.create_task(each.run()) for each in self._reconcilers.values()),
+                *(tasks.create_task(each.run()) for each in self._telemetry.values()),
+                *map(tasks.create_task, (*self._automation.tasks(), *api)),
             ]
-            log.info("the server runs", apps=list(self._controllers))
+            log.info("the server runs", apps=list(self._reconcilers))
             await stopped.wait()
             log.info("the server stops")
             for task in (kept, *running):
@@ -209,10 +213,10 @@ class Server:
         if not kept.cancelled() and (reason := kept.result()):
             raise reason
 
-    async def _keep_seat(self, stopped: asyncio.Event) -> NotRunningError:
+    async def _keep_session(self, stopped: asyncio.Event) -> NotRunningError:
         """Keep the seat; when that can't be, stop in good order and give the reason."""
         try:
-            await self._seat.keep()
+            await self._session.keep()
         except NotRunningError as error:
             stopped.set()
             return error

@@ -12,7 +12,7 @@ from bigred_server.artifacts.store import Store
 from bigred_server.errors import NodeError
 from bigred_server.haproxy.merge import PoolLook
 from bigred_server.haproxy.pool import Pool
-from bigred_server.rollout.core.action import Act, Kind
+from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.observation import Admin, Answer, NodeLook
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.target import Strategy
@@ -96,8 +96,8 @@ class RealFleet:
             up=row.up,
             fresh=row.fresh,
             in_flight=row.in_flight,
-            hushed=row.hushed,
-            partly=row.partly,
+            checks_disabled=row.checks_disabled,
+            partially_up=row.partially_up,
             capacity=row.capacity,
             trouble=row.trouble,
         )
@@ -130,58 +130,62 @@ class RealFleet:
         self._answers[name] = (time.monotonic(), answer)
         return answer
 
-    async def act(self, act: Act) -> str:
+    async def act(self, action: Action) -> str:
         """Do one act."""
-        node, server, policy = self._nodes[act.node], self._app.server_of(act.node), self._policy
-        match act.kind:
-            case Kind.DRAIN:
+        node, server, policy = (
+            self._nodes[action.node],
+            self._app.server_of(action.node),
+            self._policy,
+        )
+        match action.kind:
+            case ActionKind.DRAIN:
                 seen = await self._pool.set_state(server, Admin.DRAIN)
                 # Sessions that were counted before may not be all: somebody was still let in.
                 node.forget()
                 return seen
-            case Kind.MAINT:
+            case ActionKind.MAINT:
                 return await self._pool.set_state(server, Admin.MAINT)
-            case Kind.READY:
+            case ActionKind.READY:
                 return await self._pool.set_state(server, Admin.READY)
-            case Kind.CUT:
+            case ActionKind.CUT:
                 await self._pool.cut(server)
                 return "sessions were cut"
-            case Kind.FETCH:
-                return await self._fetch(node, act)
-            case Kind.STOP:
+            case ActionKind.FETCH:
+                return await self._fetch(node, action)
+            case ActionKind.STOP:
                 return await node.stop(policy.stop_s)
-            case Kind.SWAP:
-                return await node.swap(act.goal.digest)
-            case Kind.START:
+            case ActionKind.SWAP:
+                return await node.swap(action.target.digest)
+            case ActionKind.START:
                 return await node.start(policy.start_s)
-            case Kind.DEPLOY:
-                return await self._deploy(node, server, act)
-            case Kind.UNDEPLOY:
-                return await node.undeploy(act.version, policy.stop_s)
-            case Kind.ADMIT:
-                seen = await self._admit(act.node)
+            case ActionKind.DEPLOY:
+                return await self._deploy(node, server, action)
+            case ActionKind.UNDEPLOY:
+                return await node.undeploy(action.version, policy.stop_s)
+            case ActionKind.ADMIT:
+                seen = await self._admit(action.node)
                 await self._pool.set_state(server, Admin.DRAIN)
                 return seen
 
-    async def bring(self, name: str, target: Path) -> None:
+    async def copy_war(self, name: str, target: Path) -> None:
         """Copy the WAR that lies on a node to a file here. Raises NodeError."""
-        await self._nodes[name].bring(target)
+        await self._nodes[name].copy_war(target)
 
-    async def _fetch(self, node: Node, act: Act) -> str:
+    async def _fetch(self, node: Node, action: Action) -> str:
         keep = await self._remembered().wanted()
-        source = await asyncio.to_thread(self._store.get, act.goal.digest)
-        return await node.fetch(source, act.goal.digest, keep)
+        source = await asyncio.to_thread(self._store.get, action.target.digest)
+        return await node.fetch(source, action.target.digest, keep)
 
-    async def _deploy(self, node: Node, server: str, act: Act) -> str:
-        source = await asyncio.to_thread(self._store.get, act.goal.digest)
-        if act.goal.strategy is Strategy.PARALLEL:
+    async def _deploy(self, node: Node, server: str, action: Action) -> str:
+        source = await asyncio.to_thread(self._store.get, action.target.digest)
+        if action.target.strategy is Strategy.PARALLEL:
             # A new version that fails HAProxy's check must not cost the users of the old one.
-            await self._pool.hush(server)
+            await self._pool.disable_checks(server)
         deadline_s = self._policy.start_s
-        seen = await node.deploy(source, act.goal.digest, act.version, deadline_s)
-        if act.version:
+        seen = await node.deploy(source, action.target.digest, action.version, deadline_s)
+        if action.version:
             return seen
-        times = await self._remembered().redeploys(act.node, await node.running_since())
+        times = await self._remembered().redeploys(action.node, await node.running_since())
         if times < self._app.warn_redeploys:
             return seen
         return f"{seen}; redeployed {times} times since Tomcat's start: restart it when you can"

@@ -39,7 +39,7 @@ _EXPIRY_S = 5
 _SESSION_EXPIRY_S = 30
 
 
-class Desk:
+class MqttGateway:
     """The server's end of the link. `run` it as a task."""
 
     def __init__(self, settings: Settings, leads: Mapping[str, Leadership]) -> None:

@@ -22,10 +22,10 @@ import time
 from collections.abc import Iterator, Sequence
 
 from tests.support.campaign import Campaign, Result, campaign
-from tests.support.misfortune import Trouble, draw
+from tests.support.faults import Fault, draw
 
 from bigred_broker.program import ProgramError
-from bigred_server.demo.crowd import Orders
+from bigred_server.demo.load import LoadOptions
 from bigred_server.rollout.core.target import Strategy
 
 MOST_RUNS = 10_000
@@ -68,8 +68,10 @@ def series(
     strategy: Strategy, seeds: list[int], options: argparse.Namespace, end_s: float
 ) -> Iterator[Result]:
     """Give the result of each seed on sites of one strategy; a new site after each that failed."""
-    orders = Orders(options.rate, slow=2 * options.nodes, slowest_ms=1500, users=2 * options.nodes)
-    troubles = [one for one in Trouble if options.restarts or one is not Trouble.HAPROXY_RESTARTED]
+    orders = LoadOptions(
+        options.rate, slow=2 * options.nodes, slowest_ms=1500, users=2 * options.nodes
+    )
+    troubles = [one for one in Fault if options.restarts or one is not Fault.HAPROXY_RESTARTED]
     while seeds and time.monotonic() < end_s:
         with campaign(options.nodes, strategy, orders) as site:
             tell(f"{strategy}: an undisturbed deployment takes {site.calibrate():.1f} s")
@@ -81,9 +83,9 @@ def series(
                     break
 
 
-def run(site: Campaign, seed: int, troubles: Sequence[Trouble]) -> Result:
+def run(site: Campaign, seed: int, troubles: Sequence[Fault]) -> Result:
     """Run one seed; what broke the run itself is its fault."""
-    drawn = draw(seed, list(site.house.stage.nodes), troubles)
+    drawn = draw(seed, list(site.rig.testbed.nodes), troubles)
     try:
         return site.run(drawn)
     except (ProgramError, OSError, AssertionError) as error:
@@ -107,10 +109,10 @@ def show(strategy: Strategy, result: Result, *, story: bool) -> None:
 
 def summary(results: Sequence[Result]) -> list[str]:
     """Write the totals."""
-    restarted = [one for one in results if has(one, Trouble.HAPROXY_RESTARTED)]
-    others = [one for one in results if not has(one, Trouble.HAPROXY_RESTARTED)]
+    restarted = [one for one in results if has(one, Fault.HAPROXY_RESTARTED)]
+    others = [one for one in results if not has(one, Fault.HAPROXY_RESTARTED)]
     outcomes = sorted({result.phase for result in results})
-    troubles = [f"{sum(has(one, trouble) for one in results)} {trouble}" for trouble in Trouble]
+    troubles = [f"{sum(has(one, trouble) for one in results)} {trouble}" for trouble in Fault]
     faulty = [str(result.run.seed) for result in results if result.faults]
     return [
         "",
@@ -126,9 +128,9 @@ def summary(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def has(result: Result, trouble: Trouble) -> bool:
+def has(result: Result, trouble: Fault) -> bool:
     """Whether a run was drawn with this trouble."""
-    return any(one.trouble is trouble for one in result.run.misfortunes)
+    return any(one.fault is trouble for one in result.run.misfortunes)
 
 
 def tell(text: str) -> None:

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
-from tests.support.house import House, until
 from tests.support.pushes import TOKEN, api_url, pushing
 from tests.support.repositories import Repository, call
+from tests.support.rig import Rig, until
 
 from bigred_broker.program import free_port
 from bigred_server.hook.install import install, place_of
@@ -74,7 +74,7 @@ def hook_costs(options: argparse.Namespace) -> Iterator[tuple[str, list[float], 
 
 
 def situations(
-    place: House, url: str
+    place: Rig, url: str
 ) -> Iterator[tuple[str, contextlib.AbstractContextManager[str]]]:
     """Give each state that a server can be in, with its address while it is in it."""
     yield WELL, contextlib.nullcontext(url)
@@ -94,7 +94,7 @@ def milliseconds(repository: Repository) -> float:
     """Push a small commit; give how long the push took."""
     repository.commit(f"change {time.time_ns()}")
     begun_s = time.monotonic()
-    call("git", "push", "-q", "origin", "main", folder=repository.desk)
+    call("git", "push", "-q", "origin", "main", folder=repository.checkout)
     return (time.monotonic() - begun_s) * 1000
 
 

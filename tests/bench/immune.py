@@ -19,10 +19,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any  # what `bigred show` prints
 
-from bigred_server.demo.crowd import Orders, shopping
-from bigred_server.demo.sample import Kind
-from bigred_server.demo.site import Site
-from bigred_server.demo.stage import Stage, set_up
+from bigred_server.demo.load import LoadOptions, shopping
+from bigred_server.demo.options import DemoOptions
+from bigred_server.demo.sample import BuildKind
+from bigred_server.demo.testbed import Testbed, set_up
 
 RATE = 200.0
 CUSTOMERS = 100
@@ -30,16 +30,16 @@ BEFORE_S = 26.0
 DEADLINE_S = 240.0
 OUTAGE = "outage"
 WRONG = {
-    Kind.ERRORS_5: "failed ",
-    Kind.ERRORS_20: "failed ",
-    Kind.ERRORS_ON_ORDERS: "of them /shop/order",
-    Kind.ERRORS_FOR_ONE: "failed ",
-    Kind.SLOW_X2: "is slow",
-    Kind.SLOW_TAIL: "is slow",
-    Kind.LEAKS_MEMORY: "over collections and ever more",
-    Kind.BURNS_CPU: "",
-    Kind.LEAKS_THREADS: "threads on",
-    Kind.FEWER_ORDERS: "drop of orders",
+    BuildKind.ERRORS_5: "failed ",
+    BuildKind.ERRORS_20: "failed ",
+    BuildKind.ERRORS_ON_ORDERS: "of them /shop/order",
+    BuildKind.ERRORS_FOR_ONE: "failed ",
+    BuildKind.SLOW_X2: "is slow",
+    BuildKind.SLOW_TAIL: "is slow",
+    BuildKind.LEAKS_MEMORY: "over collections and ever more",
+    BuildKind.BURNS_CPU: "",
+    BuildKind.LEAKS_THREADS: "threads on",
+    BuildKind.FEWER_ORDERS: "drop of orders",
 }
 
 
@@ -60,18 +60,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     kinds = [kind for kind in WRONG if not options.only or kind in options.only]
     results: list[Result] = []
-    with set_up(4, tell, site()) as stage:
-        os.environ["BIGRED_ORDERS"] = str(stage.folder / "orders")
-        with stage.server():
+    with set_up(4, tell, site()) as testbed:
+        os.environ["BIGRED_ORDERS"] = str(testbed.folder / "orders")
+        with testbed.server():
             tell(HEAD)
             for number, kind in enumerate(kinds):
-                with customers(stage, kind.value):
-                    for version, build in ((f"1.{number}.1", Kind.GOOD), (f"1.{number}.2", kind)):
-                        results.append(deploy(stage, version, build))
+                with customers(testbed, kind.value):
+                    for version, build in (
+                        (f"1.{number}.1", BuildKind.GOOD),
+                        (f"1.{number}.2", kind),
+                    ):
+                        results.append(deploy(testbed, version, build))
                         tell(line(results[-1]))
             if not options.only or OUTAGE in options.only:
-                with customers(stage, OUTAGE):
-                    results.append(outage(stage))
+                with customers(testbed, OUTAGE):
+                    results.append(outage(testbed))
                 tell(line(results[-1]))
     wrong = [one for one in results if one.fault]
     tell(f"{len(results)} deployments, {len(wrong)} not as they must be")
@@ -91,19 +94,21 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 @contextlib.contextmanager
-def customers(stage: Stage, name: str) -> Iterator[None]:
+def customers(testbed: Testbed, name: str) -> Iterator[None]:
     """Have customers come until the block ends; the judge learns what is usual first."""
-    with shopping(stage.folder, stage.url, Orders(RATE, CUSTOMERS), f"traffic-{name}") as crowd:
+    with shopping(
+        testbed.folder, testbed.url, LoadOptions(RATE, CUSTOMERS), f"traffic-{name}"
+    ) as load:
         time.sleep(BEFORE_S)
         yield
-        counts = crowd.counts()
+        counts = load.counts()
     tell(f"{'':24} {counts.requests} requests, {counts.failed} failed")
 
 
-def site() -> Site:
+def site() -> DemoOptions:
     """Give a site whose judge is quick: an hour of traffic in a minute."""
     count = [sys.executable, "-c", COUNT]
-    return Site(
+    return DemoOptions(
         counted=True,
         more={
             "apps.shop.judge": {"mode": "rollback", "warmup_s": 8.0, "extend_s": 60.0},
@@ -117,25 +122,25 @@ def site() -> Site:
 COUNT = "import os; print(os.path.getsize(os.environ['BIGRED_ORDERS']))"
 
 
-def deploy(stage: Stage, version: str, kind: Kind) -> Result:
+def deploy(testbed: Testbed, version: str, kind: BuildKind) -> Result:
     """Deploy a build, and say whether it went as it must."""
-    stage.bigred("submit", str(stage.build(version, kind)), "--version", version)
-    return follow(stage, version, kind.value, WRONG.get(kind))
+    testbed.bigred("submit", str(testbed.build(version, kind)), "--version", version)
+    return follow(testbed, version, kind.value, WRONG.get(kind))
 
 
-def follow(stage: Stage, version: str, name: str, reason: str | None) -> Result:
+def follow(testbed: Testbed, version: str, name: str, reason: str | None) -> Result:
     """Have a release deployed and wait for its end, or for a hold; `reason`: of a bad one."""
     begun_s = time.monotonic()
-    stage.bigred("deploy", version, "--no-wait")
+    testbed.bigred("deploy", version, "--no-wait")
     while True:
-        shown = json.loads(stage.bigred("show", "--json").stdout)
+        shown = json.loads(testbed.bigred("show", "--json").stdout)
         seconds = time.monotonic() - begun_s
         if shown["ended_at"] is not None or shown["phase"] == "holding" or seconds > DEADLINE_S:
             break
         time.sleep(0.5)
     phase = shown["phase"]
     if shown["ended_at"] is None:
-        stage.bigred("rollback")
+        testbed.bigred("rollback")
     return Result(
         f"{version} {name}",
         phase,
@@ -155,17 +160,17 @@ def fault(phase: str, reason: str, wanted: str | None) -> str:
     return "" if wanted in reason else f"the reason does not say {wanted!r}"
 
 
-def outage(stage: Stage) -> Result:
+def outage(testbed: Testbed) -> Result:
     """Have what stands behind the shop fail for all nodes in the middle of a rollout."""
     version = "2.0.0"
-    stage.bigred("submit", str(stage.build(version)), "--version", version)
-    stage.bigred("deploy", version, "--no-wait")
+    testbed.bigred("submit", str(testbed.build(version)), "--version", version)
+    testbed.bigred("deploy", version, "--no-wait")
     time.sleep(15.0)
-    (stage.folder / "outage").touch()
+    (testbed.folder / "outage").touch()
     try:
-        return follow(stage, version, "outage", "its environment is bad")
+        return follow(testbed, version, "outage", "its environment is bad")
     finally:
-        (stage.folder / "outage").unlink()
+        (testbed.folder / "outage").unlink()
 
 
 HEAD = f"{'build':24} {'end':12} {'s':>5} {'new':>6} {'failed':>6} {'E':>8}  reason"

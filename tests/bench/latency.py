@@ -17,11 +17,11 @@ import time
 from collections.abc import Sequence
 
 from bigred_broker.messages import Answer, Lid, Phase
-from bigred_server.demo.audience import Audience
-from bigred_server.demo.performance import SECOND, seated, submit
 from bigred_server.demo.reporter import Reporter
-from bigred_server.demo.sample import Kind
-from bigred_server.demo.stage import Stage, set_up
+from bigred_server.demo.sample import BuildKind
+from bigred_server.demo.scenario import SECOND, submit, subscribed
+from bigred_server.demo.subscriber import Subscriber
+from bigred_server.demo.testbed import Testbed, set_up
 
 MOST_CYCLES = 1000
 DEADLINE_S = 15.0
@@ -33,11 +33,11 @@ HAND_S = 0.25
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, and tell the figures."""
     options = parse(arguments)
-    with set_up(2, tell) as stage:
-        text = stage.config.read_text()
-        stage.config.write_text(text.replace("countdown_s = 0.0", f"countdown_s = {COUNTDOWN_S}"))
-        with stage.server(), stage.box():
-            armed, accepted = asyncio.run(measure(stage, min(options.cycles, MOST_CYCLES)))
+    with set_up(2, tell) as testbed:
+        text = testbed.config.read_text()
+        testbed.config.write_text(text.replace("countdown_s = 0.0", f"countdown_s = {COUNTDOWN_S}"))
+        with testbed.server(), testbed.box():
+            armed, accepted = asyncio.run(measure(testbed, min(options.cycles, MOST_CYCLES)))
     tell(f"{len(armed)} cycles, in ms        median      p90      p99      max")
     tell(figures("lid to armed", armed))
     tell(figures("press to accepted", accepted))
@@ -52,22 +52,24 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def measure(stage: Stage, cycles: int) -> tuple[list[float], list[float]]:
+async def measure(testbed: Testbed, cycles: int) -> tuple[list[float], list[float]]:
     """Give the milliseconds of each cycle: lid to armed, press to accepted."""
     armed, accepted = [], []
-    async with seated(stage, Reporter(lambda _: None)) as audience:
-        await audience.until(lambda: lid_is(audience, Lid.CLOSED), DEADLINE_S, "the box is there")
-        await asyncio.to_thread(submit, stage, SECOND, Kind.GOOD)
-        await audience.until(lambda: waits(audience), DEADLINE_S, f"{SECOND} is the candidate")
+    async with subscribed(testbed, Reporter(lambda _: None)) as subscriber:
+        await subscriber.until(
+            lambda: lid_is(subscriber, Lid.CLOSED), DEADLINE_S, "the box is there"
+        )
+        await asyncio.to_thread(submit, testbed, SECOND, BuildKind.GOOD)
+        await subscriber.until(lambda: waits(subscriber), DEADLINE_S, f"{SECOND} is the candidate")
         for number in range(1, cycles + 1):
-            armed.append(await answered(stage, audience, "open", Answer.ARMED))
-            await audience.until(lambda: audience.is_armed, DEADLINE_S, "the box is armed")
+            armed.append(await answered(testbed, subscriber, "open", Answer.ARMED))
+            await subscriber.until(lambda: subscriber.is_armed, DEADLINE_S, "the box is armed")
             await asyncio.sleep(HAND_S)
-            accepted.append(await answered(stage, audience, "press", Answer.ACCEPTED))
+            accepted.append(await answered(testbed, subscriber, "press", Answer.ACCEPTED))
             await asyncio.sleep(HAND_S)
-            stage.set_button("close")
-            await audience.until(
-                lambda: is_over(audience) and lid_is(audience, Lid.CLOSED),
+            testbed.set_button("close")
+            await subscriber.until(
+                lambda: is_over(subscriber) and lid_is(subscriber, Lid.CLOSED),
                 DEADLINE_S,
                 "the countdown is cancelled",
             )
@@ -77,31 +79,35 @@ async def measure(stage: Stage, cycles: int) -> tuple[list[float], list[float]]:
     return armed, accepted
 
 
-async def answered(stage: Stage, audience: Audience, word: str, wanted: Answer) -> float:
+async def answered(testbed: Testbed, subscriber: Subscriber, word: str, wanted: Answer) -> float:
     """Move the button; give the milliseconds until the wanted answer is heard."""
-    seen = len(audience.replies)
+    seen = len(subscriber.replies)
     begun_s = time.monotonic()
-    stage.set_button(word)
-    await audience.until(lambda: len(audience.replies) > seen, DEADLINE_S, f"{word} is answered")
-    at_s, reply = audience.replies[-1]
+    testbed.set_button(word)
+    await subscriber.until(
+        lambda: len(subscriber.replies) > seen, DEADLINE_S, f"{word} is answered"
+    )
+    at_s, reply = subscriber.replies[-1]
     if reply.answer is not wanted:
         raise SystemExit(f"{word} is answered {reply.answer}: {reply.reason}")
     return (at_s - begun_s) * 1000
 
 
-def waits(audience: Audience) -> bool:
+def waits(subscriber: Subscriber) -> bool:
     """Whether there is something to deploy."""
-    return audience.app is not None and audience.app.candidate is not None
+    return subscriber.app is not None and subscriber.app.candidate is not None
 
 
-def is_over(audience: Audience) -> bool:
+def is_over(subscriber: Subscriber) -> bool:
     """Whether the last deployment was cancelled and the next can be armed."""
-    return waits(audience) and audience.app is not None and audience.app.phase is Phase.ABORTED
+    return (
+        waits(subscriber) and subscriber.app is not None and subscriber.app.phase is Phase.ABORTED
+    )
 
 
-def lid_is(audience: Audience, lid: Lid) -> bool:
+def lid_is(subscriber: Subscriber, lid: Lid) -> bool:
     """Whether the box has seen the lid so."""
-    return audience.box is not None and audience.box.lid is lid
+    return subscriber.box is not None and subscriber.box.lid is lid
 
 
 def figures(name: str, values: Sequence[float]) -> str:

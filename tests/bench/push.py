@@ -25,12 +25,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.house import House, house, until
 from tests.support.pushes import pushing, shop
 from tests.support.repositories import Repository
+from tests.support.rig import Rig, rig, until
 
-from bigred_server.demo.crowd import Crowd, Orders, shopping
-from bigred_server.demo.site import Site
+from bigred_server.demo.load import Load, LoadOptions, shopping
+from bigred_server.demo.options import DemoOptions
 from bigred_server.haproxy.instance import HaproxyInstance
 from bigred_server.tomcat.instance import TomcatInstance
 
@@ -47,7 +47,7 @@ _AFTER_S = 2.0
 
 
 @dataclass(frozen=True)
-class Way:
+class Route:
     """How one way from a push to a live release went."""
 
     name: str
@@ -77,7 +77,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def plain_ancestor(options: argparse.Namespace) -> Way:
+def plain_ancestor(options: argparse.Namespace) -> Route:
     """Go the old way once, behind HAProxy's own defaults."""
     return ancestor(options, "the ancestor, HAProxy plain", plain)
 
@@ -96,7 +96,7 @@ def ancestor(
     options: argparse.Namespace,
     name: str = "the ancestor, HAProxy as ours",
     change: Callable[[HaproxyInstance], None] = lambda _: None,
-) -> Way:
+) -> Route:
     """Go the old way once."""
     with tempfile.TemporaryDirectory(prefix="bigred-ancestor-") as made:
         folder = Path(made)
@@ -105,18 +105,18 @@ def ancestor(
         hook = repository.central / "hooks" / "post-receive"
         hook.write_text(f"#!/bin/sh\ntouch {flag}\n")
         hook.chmod(0o755)
-        with house(options.nodes, Site()) as place:
+        with rig(options.nodes, DemoOptions()) as place:
             place.stop()
-            change(place.stage.haproxy)
-            nodes = [scripts(folder / node, tomcat) for node, tomcat in place.stage.nodes.items()]
+            change(place.testbed.haproxy)
+            nodes = [scripts(folder / node, tomcat) for node, tomcat in place.testbed.nodes.items()]
             build = (
                 f"rm -rf {folder}/checkout && git clone -q {repository.central} {folder}/checkout"
                 f" && BIGRED_VERSION=2.0 sh {folder}/checkout/build.sh"
             )
             goes = shlex.join(map(str, (_ANCESTOR, flag, war, *nodes)))
             job = f"[ ! -e {flag} ] || {{ {build} && {goes}; }}"
-            with cron(job), customers(place, options) as crowd:
-                return timed(name, place, crowd, lambda: repository.push("new"), "2.0")
+            with cron(job), customers(place, options) as load:
+                return timed(name, place, load, lambda: repository.push("new"), "2.0")
 
 
 def scripts(folder: Path, tomcat: TomcatInstance) -> Path:
@@ -149,34 +149,34 @@ def cron(job: str) -> Iterator[None]:
         thread.join(_DEADLINE_S)
 
 
-def bigred(options: argparse.Namespace) -> Way:
+def bigred(options: argparse.Namespace) -> Route:
     """Go Bigred's way once."""
     with (
         pushing("git", options.nodes) as (place, repository),
-        customers(place, options) as crowd,
+        customers(place, options) as load,
     ):
-        return timed("Bigred", place, crowd, lambda: repository.push("new", "2.0"), "2.0")
+        return timed("Bigred", place, load, lambda: repository.push("new", "2.0"), "2.0")
 
 
 @contextlib.contextmanager
-def customers(place: House, options: argparse.Namespace) -> Iterator[Crowd]:
+def customers(place: Rig, options: argparse.Namespace) -> Iterator[Load]:
     """Have customers come until the block ends."""
-    with shopping(place.stage.folder, place.stage.url, Orders(options.rate)) as crowd:
-        until(lambda: crowd.counts().requests > options.rate, 20, "customers have come")
-        yield crowd
+    with shopping(place.testbed.folder, place.testbed.url, LoadOptions(options.rate)) as load:
+        until(lambda: load.counts().requests > options.rate, 20, "customers have come")
+        yield load
 
 
-def timed(name: str, place: House, crowd: Crowd, push: Callable[[], object], version: str) -> Way:
+def timed(name: str, place: Rig, load: Load, push: Callable[[], object], version: str) -> Route:
     """Push in the middle of a minute, and wait until every node serves the release."""
-    wanted = dict.fromkeys(place.stage.nodes, version)
+    wanted = dict.fromkeys(place.testbed.nodes, version)
     time.sleep((_MINUTE_S / 2 - time.time()) % _MINUTE_S)
-    before, begun_s = crowd.counts(), time.monotonic()
+    before, begun_s = load.counts(), time.monotonic()
     push()
     until(lambda: place.serving() == wanted, _DEADLINE_S, f"{version} is live everywhere")
     took_s = time.monotonic() - begun_s
     time.sleep(_AFTER_S)
-    after = crowd.counts()
-    return Way(name, took_s, after.requests - before.requests, after.failed - before.failed)
+    after = load.counts()
+    return Route(name, took_s, after.requests - before.requests, after.failed - before.failed)
 
 
 def tell(text: str) -> None:

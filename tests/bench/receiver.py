@@ -20,7 +20,7 @@ from pathlib import Path
 from bigred_broker.program import free_port
 from bigred_server.haproxy.receiver import Receiver
 from bigred_server.judge.policy import JudgePolicy
-from bigred_server.telemetry.observer import Witness
+from bigred_server.telemetry.observer import Observer
 
 MOST_S = 60.0
 PACE_S = 0.005
@@ -80,8 +80,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 async def measure(address: str, seconds: float, rate: int) -> Taken:
     """Take in what a sender sends for so long."""
-    witness = Witness(JudgePolicy(), {f"node{n}": f"s{n}" for n in range(4)})
-    receiver, pulse = Receiver(address, {"shop": witness.line}), Pulse()
+    observer = Observer(JudgePolicy(), {f"node{n}": f"s{n}" for n in range(4)})
+    receiver, pulse = Receiver(address, {"shop": observer.line}), Pulse()
     context = multiprocessing.get_context("spawn")
     sent = context.Value("L", 0)
     with receiver.listening():

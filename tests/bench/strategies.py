@@ -15,7 +15,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 
-from tests.support.ways import WAYS, Rolled, Way, orders, roll, site
+from tests.support.routes import WAYS, Rolled, Route, orders, roll, site
 
 from bigred_broker.program import ProgramError
 
@@ -59,13 +59,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def measure(way: Way, options: argparse.Namespace) -> list[Rolled]:
+def measure(way: Route, options: argparse.Namespace) -> list[Rolled]:
     """Set a site up and roll it."""
     rolled = []
-    with site(way, options.nodes) as house:
+    with site(way, options.nodes) as rig:
         for number in range(options.times):
             asked = orders(way, options.rate, options.users)
-            rolled.append(roll(house, way, asked, f"{number + 2}.0.0"))
+            rolled.append(roll(rig, way, asked, f"{number + 2}.0.0"))
             tell(line(rolled[-1]))
             for fault in rolled[-1].faults():
                 tell(f"  NOT AS IT MUST BE: {fault}")

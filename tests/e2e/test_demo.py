@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 from bigred_broker.program import stop, wait_until
-from bigred_server.demo import sweep
+from bigred_server.demo import cleanup
 
 BIGRED = Path(sys.executable).with_name("bigred")
 DEADLINE_S = 100.0
@@ -67,7 +67,7 @@ class Demo:
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
     """Starts demos; each has a folder for temporary files of its own."""
-    with contextlib.ExitStack() as house:
+    with contextlib.ExitStack() as rig:
 
         def start(*arguments: str) -> Demo:
             home = tmp_path / str(len(list(tmp_path.iterdir())))
@@ -78,18 +78,18 @@ def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    env={**os.environ, "TMPDIR": short(home, house), "PYTHONUNBUFFERED": "1"},
+                    env={**os.environ, "TMPDIR": short(home, rig), "PYTHONUNBUFFERED": "1"},
                 )
-            house.callback(stop, process, patience_s=20)
+            rig.callback(stop, process, patience_s=20)
             return Demo(process, home)
 
         yield start
 
 
-def short(home: Path, house: contextlib.ExitStack) -> str:
+def short(home: Path, rig: contextlib.ExitStack) -> str:
     """Give a folder for temporary files with a name short enough for the sockets in it."""
     folder = tempfile.mkdtemp(prefix="demo-")
-    house.callback(shutil.rmtree, folder)
+    rig.callback(shutil.rmtree, folder)
     (home / "where").write_text(folder)
     return folder
 
@@ -120,7 +120,7 @@ def in_folder(folder: Path) -> list[int]:
         with contextlib.suppress(OSError):
             if str(folder).encode() in (entry / "cmdline").read_bytes():
                 named.append(int(entry.name))
-    return [one for one in {*named, *sweep.marked(folder)} if alive(one)]
+    return [one for one in {*named, *cleanup.marked(folder)} if alive(one)]
 
 
 def listening(processes: list[int]) -> set[int]:
@@ -288,9 +288,9 @@ class Terminal:
 
 def test_at_a_terminal_the_keys_play_the_main_job(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    with contextlib.ExitStack() as house:
-        house.callback(os.close, ours)
-        temporary = short(tmp_path, house)
+    with contextlib.ExitStack() as rig:
+        rig.callback(os.close, ours)
+        temporary = short(tmp_path, rig)
         terminal = Terminal(ours)
         before = termios.tcgetattr(theirs)
         process = subprocess.Popen(
@@ -301,7 +301,7 @@ def test_at_a_terminal_the_keys_play_the_main_job(tmp_path: Path) -> None:
             env={**os.environ, "TMPDIR": temporary, "TERM": "xterm"},
             start_new_session=True,
         )
-        house.callback(stop, process, patience_s=20)
+        rig.callback(stop, process, patience_s=20)
         terminal.until("q quit")
         terminal.until("Shop 1.1.0 is ready for launch")
         folder = next(Path(temporary).glob("bigred-*"))

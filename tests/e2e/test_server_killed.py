@@ -16,10 +16,10 @@ import pytest
 
 from bigred_broker.messages import AppState, NodeState
 from bigred_broker.program import wait_until
-from bigred_server.demo.crowd import Crowd, shopping
-from bigred_server.demo.sample import Kind
-from bigred_server.demo.samples import counts, failures
-from bigred_server.demo.stage import Stage, set_up
+from bigred_server.demo.load import Load, shopping
+from bigred_server.demo.request_log import counts, failures
+from bigred_server.demo.sample import BuildKind
+from bigred_server.demo.testbed import Testbed, set_up
 
 RATE = 200.0
 DEADLINE_S = 60.0
@@ -46,8 +46,10 @@ class Moment:
     ended: bool = False
     time: int = 1
 
-    def is_now(self, acts: list[Act]) -> bool:
-        ours = [act for act in acts if (act.node, act.kind) == (self.node, self.kind)]
+    def is_now(self, actions: list[Act]) -> bool:
+        ours = [
+            action for action in actions if (action.node, action.kind) == (self.node, self.kind)
+        ]
         return len(ours) >= self.time and (not self.ended or ours[-1].outcome is not None)
 
     def __str__(self) -> str:
@@ -78,39 +80,39 @@ DEPLOYMENTS: dict[str, tuple[Moment | None, ...]] = {
 
 
 @dataclass
-class House:
+class Rig:
     """A stage with customers, and a server that can be killed and started again."""
 
-    stage: Stage
-    crowd: Crowd
+    testbed: Testbed
+    load: Load
     _stack: ExitStack
     _server: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
-        self._server = self._stack.enter_context(self.stage.server())
+        self._server = self._stack.enter_context(self.testbed.server())
 
     def kill(self) -> None:
         assert self._server is not None
-        assert self._server.poll() is None, self.stage.log("server").read_text()[-2000:]
+        assert self._server.poll() is None, self.testbed.log("server").read_text()[-2000:]
         self._server.kill()
         self._server.wait(5)
 
-    def deploy(self, version: str, kind: Kind = Kind.GOOD) -> str:
-        war = str(self.stage.build(version, kind))
+    def deploy(self, version: str, kind: BuildKind = BuildKind.GOOD) -> str:
+        war = str(self.testbed.build(version, kind))
         self.bigred("submit", war, "--version", version)
         return self.bigred("deploy", version, "--no-wait").split()[1]
 
     def bigred(self, *arguments: str) -> str:
-        done = self.stage.bigred(*arguments)
+        done = self.testbed.bigred(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def rows(self, query: str, *values: str) -> list[tuple[str, ...]]:
-        file = self.stage.folder / "state" / "bigred.db"
+        file = self.testbed.folder / "state" / "bigred.db"
         with closing(sqlite3.connect(file, timeout=5)) as journal:
             return journal.execute(query, values).fetchall()
 
-    def acts(self, deployment: str) -> list[Act]:
+    def actions(self, deployment: str) -> list[Act]:
         query = "SELECT node, kind, outcome FROM act WHERE deployment = ? ORDER BY id"
         return [Act(*row) for row in self.rows(query, deployment)]
 
@@ -127,20 +129,20 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    with set_up(2, tell) as stage:
-        text = stage.config.read_text()
-        stage.config.write_text(
+def rig() -> Iterator[Rig]:
+    with set_up(2, tell) as testbed:
+        text = testbed.config.read_text()
+        testbed.config.write_text(
             text.replace('warmup = ["/shop/"]', 'warmup = ["/shop/"]\nwarmup_requests = 20')
             # Between the last act and the end is time to kill it.
             + "\n[apps.shop.bake]\nlast_s = 2.0\n"
         )
-        with ExitStack() as stack, shopping(stage.folder, stage.url, RATE) as crowd:
-            house = House(stage, crowd, stack)
-            house.start()
-            yield house
-        tell(f"over all: {counts(crowd.seen())}")
-        assert failures(crowd.seen()) == []
+        with ExitStack() as stack, shopping(testbed.folder, testbed.url, RATE) as load:
+            rig = Rig(testbed, load, stack)
+            rig.start()
+            yield rig
+        tell(f"over all: {counts(load.seen())}")
+        assert failures(load.seen()) == []
 
 
 def tell(text: str) -> None:
@@ -156,51 +158,55 @@ def when(is_so: Callable[[], bool], what: str) -> None:
         time.sleep(0.0005)
 
 
-def kill_at(house: House, deployment: str, moment: Moment | None) -> str:
+def kill_at(rig: Rig, deployment: str, moment: Moment | None) -> str:
     """Kill the server at a moment; tell how far it was. Then start it again."""
     if moment is not None:
-        when(lambda: moment.is_now(house.acts(deployment)), f"{moment} in {deployment}")
-    house.kill()
-    left = [f"{act.kind} of {act.node}" for act in house.acts(deployment) if not act.outcome]
-    told = f"{house.phase(deployment)}, left open: {', '.join(left) or 'nothing'}"
-    assert not house.has_ended(deployment), "the deployment still runs when the server is killed"
-    house.start()
+        when(lambda: moment.is_now(rig.actions(deployment)), f"{moment} in {deployment}")
+    rig.kill()
+    left = [
+        f"{action.kind} of {action.node}"
+        for action in rig.actions(deployment)
+        if not action.outcome
+    ]
+    told = f"{rig.phase(deployment)}, left open: {', '.join(left) or 'nothing'}"
+    assert not rig.has_ended(deployment), "the deployment still runs when the server is killed"
+    rig.start()
     return f"killed at {moment or 'its beginning'} ({told})"
 
 
 @pytest.mark.timeout(300)
-def test_a_deployment_succeeds_whenever_the_server_is_killed(house: House) -> None:
+def test_a_deployment_succeeds_whenever_the_server_is_killed(rig: Rig) -> None:
     kills = 0
     for version, moments in DEPLOYMENTS.items():
-        deployment = house.deploy(version)
+        deployment = rig.deploy(version)
         for moment in moments:
-            tell(f"{version} {kill_at(house, deployment, moment)}")
+            tell(f"{version} {kill_at(rig, deployment, moment)}")
             kills += 1
-        wait_until(lambda d=deployment: house.has_ended(d), DEADLINE_S, f"{version} has ended")  # type: ignore[misc]
-        assert house.phase(deployment) == "succeeded"
-        assert house.nodes() == {(NodeState.SERVING, version)}
-        slip = json.loads(house.bigred("show", "--json", deployment))["receipt"]
-        tell(f"{version} succeeded in {slip['seconds']} s; {house.crowd.counts()}")
+        wait_until(lambda d=deployment: rig.has_ended(d), DEADLINE_S, f"{version} has ended")  # type: ignore[misc]
+        assert rig.phase(deployment) == "succeeded"
+        assert rig.nodes() == {(NodeState.SERVING, version)}
+        slip = json.loads(rig.bigred("show", "--json", deployment))["receipt"]
+        tell(f"{version} succeeded in {slip['seconds']} s; {rig.load.counts()}")
         assert slip["failed"] == 0
     assert kills >= 10
-    assert house.crowd.counts().failed == 0
+    assert rig.load.counts().failed == 0
 
 
-def test_a_rollback_is_finished_whenever_the_server_is_killed(house: House) -> None:
-    before = house.nodes()
-    deployment = house.deploy("6.0.0", Kind.WRONG_RELEASE)
+def test_a_rollback_is_finished_whenever_the_server_is_killed(rig: Rig) -> None:
+    before = rig.nodes()
+    deployment = rig.deploy("6.0.0", BuildKind.WRONG_RELEASE)
     for moment in (Moment("node1", "stop", time=2), Moment("node1", "admit")):
-        tell(f"6.0.0 {kill_at(house, deployment, moment)}")
-    wait_until(lambda: house.has_ended(deployment), DEADLINE_S, "the rollback has ended")
-    assert house.phase(deployment) == "rolled_back"
-    assert house.nodes() == before
-    assert "is bad" in house.stage.bigred("deploy", "6.0.0").stderr
-    assert house.crowd.counts().failed == 0
+        tell(f"6.0.0 {kill_at(rig, deployment, moment)}")
+    wait_until(lambda: rig.has_ended(deployment), DEADLINE_S, "the rollback has ended")
+    assert rig.phase(deployment) == "rolled_back"
+    assert rig.nodes() == before
+    assert "is bad" in rig.testbed.bigred("deploy", "6.0.0").stderr
+    assert rig.load.counts().failed == 0
 
 
-def test_a_server_killed_while_nothing_runs_disturbs_nothing(house: House) -> None:
-    before = house.bigred("status", "--json")
-    house.kill()
-    assert "The server is not running" in house.stage.bigred("status").stderr
-    house.start()
-    assert house.bigred("status", "--json") == before
+def test_a_server_killed_while_nothing_runs_disturbs_nothing(rig: Rig) -> None:
+    before = rig.bigred("status", "--json")
+    rig.kill()
+    assert "The server is not running" in rig.testbed.bigred("status").stderr
+    rig.start()
+    assert rig.bigred("status", "--json") == before

@@ -155,7 +155,7 @@ class Server:
         )
 
 
-class Hand:
+class Finger:
     """Sets the simulated button over its socket."""
 
     def __init__(self, path: Path) -> None:
@@ -178,7 +178,7 @@ class Stage:
 
     broker: Broker
     server: Server
-    hand: Hand
+    hand: Finger
     agent: Process
     log: Path
 
@@ -222,7 +222,7 @@ async def stage(
             stdout=output, stderr=output, start_new_session=True,
             env={**os.environ, "GPIOZERO_PIN_FACTORY": "mock"},
         )  # fmt: skip
-    stage = Stage(broker, server, Hand(socket), agent, log)
+    stage = Stage(broker, server, Finger(socket), agent, log)
     try:
         await server.box_is("a button", lambda box: box.button_connected)
         await server.light("idle")

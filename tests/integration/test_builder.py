@@ -16,7 +16,7 @@ from bigred_broker.config import parse
 from bigred_server.artifacts.store import Store
 from bigred_server.journal import builds, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.sqlite_leadership import Sole
+from bigred_server.journal.sqlite_leadership import SqliteLeadership
 from bigred_server.model.build import Build
 from bigred_server.model.release import Release, Stage
 from bigred_server.pipeline.builder import Builder
@@ -26,7 +26,7 @@ _ENDED = frozenset({Stage.READY, Stage.TESTED, Stage.FAILED, Stage.SUPERSEDED})
 
 
 @dataclass
-class Works:
+class BuildSite:
     """A builder with a journal and a store of its own; `told` is all that it told."""
 
     builder: Builder
@@ -34,9 +34,9 @@ class Works:
     told: list[Build] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def hand_in(self, commit: str, who: str = "ada") -> Build:
+    async def submit(self, commit: str, who: str = "ada") -> Build:
         async with self.db.write() as db:
-            build, _ = await builds.hand_in(db, "shop", commit, "main", who, time.time())
+            build, _ = await builds.submit(db, "shop", commit, "main", who, time.time())
         self.builder.wake()
         return build
 
@@ -69,9 +69,9 @@ class Works:
 
 
 @contextlib.asynccontextmanager
-async def works(
+async def automation(
     folder: Path, central: Path, vcs: str = "git", **more: object
-) -> AsyncIterator[Works]:
+) -> AsyncIterator[BuildSite]:
     settings = parse(example(), Settings, "example").fleets["shop"]
     told: dict[str, object] = {
         "build": {
@@ -92,12 +92,12 @@ async def works(
         "/shop",
         db,
         Store(folder / "releases"),
-        Sole(),
+        SqliteLeadership(),
         folder / "builds",
         asyncio.Semaphore(1),
         lambda _build: None,
     )
-    site = Works(builder, db)
+    site = BuildSite(builder, db)
 
     def tell(build: Build) -> None:
         site.told.append(build)
@@ -119,8 +119,8 @@ async def test_a_commit_of_git_becomes_a_ready_release_with_its_tags_version(
 ) -> None:
     repository = Repository.made("git", tmp_path)
     commit = repository.push("say 'hello'; $(rm -rf /) `id` \"x\" & | ü", "v1.4.2").commit
-    async with works(tmp_path, repository.central) as site:
-        done = await site.ended(await site.hand_in(commit))
+    async with automation(tmp_path, repository.central) as site:
+        done = await site.ended(await site.submit(commit))
         assert (done.stage, done.reason) == (Stage.READY, "")
         found = await site.release(done)
         assert (found.version, found.commit, found.author) == ("1.4.2", commit, "Ada")
@@ -137,10 +137,10 @@ async def test_a_commit_of_mercurial_becomes_a_ready_release(tmp_path: Path) -> 
     repository = Repository.made("hg", tmp_path)
     commit = repository.commit("first; $(false)", "1.0")
     second = repository.push("second").commit
-    async with works(tmp_path, repository.central, "hg") as site:
-        done = await site.ended(await site.hand_in(commit))
+    async with automation(tmp_path, repository.central, "hg") as site:
+        done = await site.ended(await site.submit(commit))
         assert (done.stage, done.reason, done.author) == (Stage.READY, "", "Ada")
-        done = await site.ended(await site.hand_in(second))
+        done = await site.ended(await site.submit(second))
         found = await site.release(done)
         assert (found.commit, found.message) == (second, "second")
         assert found.version.startswith("1.0-")
@@ -151,13 +151,13 @@ async def test_control_characters_in_a_message_do_no_harm(tmp_path: Path, vcs: s
     repository = Repository.made(vcs, tmp_path)
     first = repository.commit("bell \x07 \x1b[31m field \x1f end \x1e")
     second = repository.push("two\nlines\n\nand a body").commit
-    async with works(tmp_path, repository.central, vcs) as site:
-        done = await site.ended(await site.hand_in(first))
+    async with automation(tmp_path, repository.central, vcs) as site:
+        done = await site.ended(await site.submit(first))
         found = await site.release(done)
         assert found.message == "bell    [31m field   end"
         async with site.db.write() as db:
             await releases.make_live(db, "shop", found.digest)
-        found = await site.release(await site.ended(await site.hand_in(second)))
+        found = await site.release(await site.ended(await site.submit(second)))
         assert found.message.startswith("two")
         assert len(found.changes) == 1
 
@@ -166,13 +166,13 @@ async def test_control_characters_in_a_message_do_no_harm(tmp_path: Path, vcs: s
 async def test_a_release_knows_what_changed_since_the_live_one(tmp_path: Path, vcs: str) -> None:
     repository = Repository.made(vcs, tmp_path)
     first = repository.push("first").commit
-    async with works(tmp_path, repository.central, vcs) as site:
-        done = await site.ended(await site.hand_in(first))
+    async with automation(tmp_path, repository.central, vcs) as site:
+        done = await site.ended(await site.submit(first))
         async with site.db.write() as db:
             await releases.make_live(db, "shop", done.digest or "")
         repository.commit("second")
         newest = repository.push("third").commit
-        found = await site.release(await site.ended(await site.hand_in(newest)))
+        found = await site.release(await site.ended(await site.submit(newest)))
         assert [(one.message, one.author) for one in found.changes] == [
             ("third", "Ada"),
             ("second", "Ada"),
@@ -190,8 +190,8 @@ async def test_stages_run_in_their_order_and_their_artifacts_are_kept(tmp_path: 
         },
         "after": {"command": ["grep", "-q", "full", "report.txt"], "folder": "."},
     }
-    async with works(tmp_path, repository.central, tests=tests, promote="by_hand") as site:
-        done = await site.ended(await site.hand_in(commit))
+    async with automation(tmp_path, repository.central, tests=tests, promote="by_hand") as site:
+        done = await site.ended(await site.submit(commit))
         assert (done.stage, done.test) == (Stage.TESTED, "after")
         assert (await site.release(done)).stage is Stage.TESTED
         assert site.log(done, "zuerst") == "tested\n"
@@ -221,8 +221,8 @@ async def test_a_build_that_fails_says_why_and_deploys_nothing(
         "artifact": "*.war",
         **more,
     }
-    async with works(tmp_path, repository.central, build=build) as site:
-        done = await site.ended(await site.hand_in(commit))
+    async with automation(tmp_path, repository.central, build=build) as site:
+        done = await site.ended(await site.submit(commit))
         assert done.stage is Stage.FAILED
         assert reason in done.reason
         assert done.digest is None
@@ -237,8 +237,8 @@ async def test_a_test_that_leaves_a_daemon_leaves_none(tmp_path: Path) -> None:
     commit = repository.push("daemon").commit
     sleeps = f"import time; time.sleep(600)  # {mark}"
     tests = {"smoke": {"command": ["sh", "-c", f"setsid -f python3 -c '{sleeps}' & exit 0"]}}
-    async with works(tmp_path, repository.central, tests=tests) as site:
-        done = await site.ended(await site.hand_in(commit))
+    async with automation(tmp_path, repository.central, tests=tests) as site:
+        done = await site.ended(await site.submit(commit))
         assert done.stage is Stage.READY
         assert living(mark) == []
 
@@ -248,20 +248,20 @@ async def test_a_submodule_is_checked_out_too(tmp_path: Path) -> None:
     library.push("library")
     repository = Repository.made("git", tmp_path)
     add = ("submodule", "--quiet", "add", str(library.central), "lib")
-    call("git", "-c", "protocol.file.allow=always", *add, folder=repository.desk)
+    call("git", "-c", "protocol.file.allow=always", *add, folder=repository.checkout)
     packs = "#!/bin/sh\ntest -f lib/notes && python3 -m zipfile -c a.war lib\n"
     repository.write({"build.sh": packs})
     commit = repository.push("with a library").commit
-    async with works(tmp_path, repository.central) as site:
-        done = await site.ended(await site.hand_in(commit))
+    async with automation(tmp_path, repository.central) as site:
+        done = await site.ended(await site.submit(commit))
         assert (done.stage, done.reason) == (Stage.READY, "")
 
 
 async def test_a_commit_that_is_not_there_is_told(tmp_path: Path) -> None:
     repository = Repository.made("git", tmp_path)
     repository.push("one")
-    async with works(tmp_path, repository.central) as site:
-        done = await site.ended(await site.hand_in("f" * 40))
+    async with automation(tmp_path, repository.central) as site:
+        done = await site.ended(await site.submit("f" * 40))
         assert done.stage is Stage.FAILED
         assert "git fetch failed: " in done.reason
 
@@ -273,13 +273,13 @@ async def test_newer_commits_supersede_those_that_wait_and_none_is_lost(tmp_path
     packs = "python3 -m zipfile -c a.war notes"
     repository.write({"build.sh": f"#!/bin/sh\n{waits}\n{packs}\n"})
     commits = [repository.push(f"change {number}").commit for number in range(5)]
-    async with works(tmp_path, repository.central) as site:
-        first = await site.hand_in(commits[0])
+    async with automation(tmp_path, repository.central) as site:
+        first = await site.submit(commits[0])
         async with asyncio.timeout(20):
             while not site.told:
                 await site.changed.wait()
-        others = [await site.hand_in(commit) for commit in commits[1:]]
-        again = await site.hand_in(commits[2])
+        others = [await site.submit(commit) for commit in commits[1:]]
+        again = await site.submit(commits[2])
         assert again.id == others[1].id
         gate.touch()
         ended = [await site.ended(build) for build in (first, *others)]
@@ -300,8 +300,8 @@ async def test_the_next_server_goes_on_at_the_stage_that_was_interrupted(tmp_pat
         "unit": {"command": ["sh", "-c", f"echo unit >>{runs}"]},
         "slow": {"command": ["sh", "-c", waits.format("slow")]},
     }
-    async with works(tmp_path, repository.central, tests=tests) as site:
-        build = await site.hand_in(commit)
+    async with automation(tmp_path, repository.central, tests=tests) as site:
+        build = await site.submit(commit)
         async with asyncio.timeout(20):
             while not (runs.exists() and "slow" in runs.read_text()):
                 site.changed.clear()
@@ -309,7 +309,7 @@ async def test_the_next_server_goes_on_at_the_stage_that_was_interrupted(tmp_pat
                     async with asyncio.timeout(0.05):
                         await site.changed.wait()
     gate.touch()
-    async with works(tmp_path, repository.central, tests=tests) as site:
+    async with automation(tmp_path, repository.central, tests=tests) as site:
         done = await site.ended(build)
         assert done.stage is Stage.READY
     assert runs.read_text().split() == ["unit", "slow", "slow"]

@@ -8,19 +8,19 @@ import pytest
 from tests.support.web import web
 
 from bigred_broker.program import ProgramError, free_port, is_listening, wait_until
-from bigred_server.haproxy.configuration import Backend
+from bigred_server.haproxy.configuration import BackendConfig
 from bigred_server.haproxy.instance import HaproxyInstance
 
 
 @pytest.fixture
-def backend() -> Iterator[Backend]:
+def backend() -> Iterator[BackendConfig]:
     with web("n1") as first, web("n2") as second:
         servers = (("n1", first.port), ("n2", second.port))
-        yield Backend("shop", servers, "/health", sticky_cookie="NODE")
+        yield BackendConfig("shop", servers, "/health", sticky_cookie="NODE")
 
 
 @pytest.fixture
-def haproxy(tmp_path: Path, backend: Backend) -> Iterator[HaproxyInstance]:
+def haproxy(tmp_path: Path, backend: BackendConfig) -> Iterator[HaproxyInstance]:
     instance = HaproxyInstance(tmp_path, free_port(), backend)
     with instance.run():
         yield instance
@@ -52,7 +52,7 @@ def test_a_node_that_dies_costs_no_request(tmp_path: Path) -> None:
     with web("n2") as second, contextlib.ExitStack() as first_lives:
         first = first_lives.enter_context(web("n1"))
         servers = (("n1", first.port), ("n2", second.port))
-        backend = Backend("shop", servers, "/health")
+        backend = BackendConfig("shop", servers, "/health")
         haproxy = HaproxyInstance(tmp_path, free_port(), backend)
         with haproxy.run():
             assert names(haproxy) == {"n1", "n2"}
@@ -74,7 +74,7 @@ def test_a_reload_ends_no_connection(haproxy: HaproxyInstance) -> None:
         assert user.get("/").status_code == 200
 
 
-def test_it_is_gone_when_the_block_ends(tmp_path: Path, backend: Backend) -> None:
+def test_it_is_gone_when_the_block_ends(tmp_path: Path, backend: BackendConfig) -> None:
     haproxy = HaproxyInstance(tmp_path, free_port(), backend)
     with haproxy.run():
         assert is_listening(haproxy.port)
@@ -88,7 +88,7 @@ def test_a_taken_port_is_refused(tmp_path: Path, haproxy: HaproxyInstance) -> No
 
 
 def test_a_wrong_configuration_is_refused_in_haproxys_own_words(tmp_path: Path) -> None:
-    twice = Backend("shop", (("n1", free_port()), ("n1", free_port())), "no path")
+    twice = BackendConfig("shop", (("n1", free_port()), ("n1", free_port())), "no path")
     with (
         pytest.raises(ProgramError, match=r"haproxy\.cfg:\d+"),
         HaproxyInstance(tmp_path, free_port(), twice).run(),
@@ -96,6 +96,6 @@ def test_a_wrong_configuration_is_refused_in_haproxys_own_words(tmp_path: Path) 
         pass
 
 
-def test_a_reload_without_a_haproxy_is_told(tmp_path: Path, backend: Backend) -> None:
+def test_a_reload_without_a_haproxy_is_told(tmp_path: Path, backend: BackendConfig) -> None:
     with pytest.raises(ProgramError, match="no HAProxy answers"):
         HaproxyInstance(tmp_path, free_port(), backend).reload()

@@ -15,7 +15,7 @@ import pytest
 from bigred_broker.program import free_port
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy.backend import Backend as Runtime
-from bigred_server.haproxy.configuration import Backend
+from bigred_server.haproxy.configuration import BackendConfig
 from bigred_server.haproxy.instance import HaproxyInstance
 from bigred_server.haproxy.log import LogLine
 from bigred_server.haproxy.receiver import Receiver
@@ -82,11 +82,11 @@ Make = Callable[[str], contextlib.AbstractAsyncContextManager[Heard]]
 
 
 @pytest.fixture
-def hearing(tmp_path: Path) -> Make:
+def listening_log(tmp_path: Path) -> Make:
     @contextlib.asynccontextmanager
     async def made(address: str) -> AsyncIterator[Heard]:
         with _node() as node:
-            backend = Backend("shop", (("n1", node),), "/health", logs=(address,))
+            backend = BackendConfig("shop", (("n1", node),), "/health", logs=(address,))
             heard = Heard(HaproxyInstance(tmp_path / "ha", free_port(), backend), Receiver(address))
             heard.receiver.takers["shop"] = heard.take
             with heard.receiver.listening(), heard.haproxy.run():
@@ -97,10 +97,10 @@ def hearing(tmp_path: Path) -> Make:
 
 @pytest.mark.parametrize("by", ["udp", "unix"])
 async def test_each_request_is_a_line_and_checks_are_none(
-    hearing: Make, tmp_path: Path, by: str
+    listening_log: Make, tmp_path: Path, by: str
 ) -> None:
     address = f"127.0.0.1:{free_port()}" if by == "udp" else str(tmp_path / "log.sock")
-    async with hearing(address) as heard, httpx2.AsyncClient(trust_env=False) as http:
+    async with listening_log(address) as heard, httpx2.AsyncClient(trust_env=False) as http:
         begun = time.time()
         for path in ("/shop/200", "/shop/404", "/shop/500", "/shop/a%20b%7Cc%0Ad?x=1"):
             await http.get(f"{heard.url}{path}")
@@ -121,8 +121,8 @@ async def test_each_request_is_a_line_and_checks_are_none(
     assert len(heard.lines) == 5
 
 
-async def test_a_node_that_breaks_off_is_to_blame(hearing: Make, tmp_path: Path) -> None:
-    async with hearing(str(tmp_path / "log.sock")) as heard:
+async def test_a_node_that_breaks_off_is_to_blame(listening_log: Make, tmp_path: Path) -> None:
+    async with listening_log(str(tmp_path / "log.sock")) as heard:
         async with httpx2.AsyncClient(trust_env=False) as http:
             await http.post(f"{heard.url}/breaks")
             await http.get(f"{heard.url}/shop/" + "x" * 3000)

@@ -14,7 +14,7 @@ from bigred_broker.program import free_port
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import runtime
 from bigred_server.haproxy.backend import Backend
-from bigred_server.haproxy.configuration import Backend as Served
+from bigred_server.haproxy.configuration import BackendConfig as Served
 from bigred_server.haproxy.instance import HaproxyInstance
 from bigred_server.haproxy.merge import PoolLook
 from bigred_server.haproxy.pool import Pool
@@ -25,7 +25,7 @@ _MAXCONN = 2
 
 
 @dataclass
-class House:
+class Rig:
     """The pair, the web servers behind it, and the pool of both."""
 
     pair: list[HaproxyInstance]
@@ -41,7 +41,7 @@ class House:
         return replace(self.pool, check_s=4)
 
     async def tell(self, which: int, command: str) -> None:
-        await runtime.order(str(self.pair[which].admin_socket), command)
+        await runtime.set_command(str(self.pair[which].admin_socket), command)
 
     async def until(self, so: Callable[[PoolLook], bool]) -> PoolLook:
         end_s = asyncio.get_running_loop().time() + _DEADLINE_S
@@ -52,7 +52,7 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def rig(tmp_path: Path) -> Iterator[Rig]:
     with contextlib.ExitStack() as stack:
         webs = [stack.enter_context(web(name)) for name in ("n1", "n2")]
         served = Served(
@@ -62,64 +62,64 @@ def house(tmp_path: Path) -> Iterator[House]:
         for one in pair:
             stack.enter_context(one.run())
         backends = tuple(Backend(str(one.admin_socket), "shop") for one in pair)
-        yield House(pair, webs, Pool(backends, check_s=10))
+        yield Rig(pair, webs, Pool(backends, check_s=10))
 
 
 def all_up(look: PoolLook) -> bool:
     return all(look.server(name).up and look.server(name).fresh for name in ("n1", "n2"))
 
 
-async def test_a_server_leaves_and_comes_back_on_both(house: House) -> None:
-    await house.pool.check(["n1", "n2"])
-    await house.until(all_up)
-    await house.pool.set_state("n1", Admin.DRAIN)
-    await house.pool.set_state("n1", Admin.MAINT)
-    assert (house.ask(0), house.ask(1)) == ({"n2"}, {"n2"})
-    assert (await house.pool.look()).server("n1").admin is Admin.MAINT
-    await house.pool.set_state("n1", Admin.DRAIN)
-    await house.until(lambda look: look.server("n1").fresh is True)
-    assert await house.pool.set_state("n1", Admin.READY) == "UP"
-    assert (house.ask(0), house.ask(1)) == ({"n1", "n2"}, {"n1", "n2"})
+async def test_a_server_leaves_and_comes_back_on_both(rig: Rig) -> None:
+    await rig.pool.check(["n1", "n2"])
+    await rig.until(all_up)
+    await rig.pool.set_state("n1", Admin.DRAIN)
+    await rig.pool.set_state("n1", Admin.MAINT)
+    assert (rig.ask(0), rig.ask(1)) == ({"n2"}, {"n2"})
+    assert (await rig.pool.look()).server("n1").admin is Admin.MAINT
+    await rig.pool.set_state("n1", Admin.DRAIN)
+    await rig.until(lambda look: look.server("n1").fresh is True)
+    assert await rig.pool.set_state("n1", Admin.READY) == "UP"
+    assert (rig.ask(0), rig.ask(1)) == ({"n1", "n2"}, {"n1", "n2"})
 
 
-async def test_what_is_tried_again_is_counted_at_the_server_that_failed(house: House) -> None:
-    await house.until(all_up)
-    house.webs[0].breaks_off = True
-    assert house.ask(0) == {"n2"}
-    look = await house.until(lambda seen: seen.server("n1").served.retried > 0)
-    assert look.server("n1").served.retried == len(house.webs[0].served)
+async def test_what_is_tried_again_is_counted_at_the_server_that_failed(rig: Rig) -> None:
+    await rig.until(all_up)
+    rig.webs[0].breaks_off = True
+    assert rig.ask(0) == {"n2"}
+    look = await rig.until(lambda seen: seen.server("n1").served.retried > 0)
+    assert look.server("n1").served.retried == len(rig.webs[0].served)
     assert look.server("n2").served.retried == 0
 
 
-async def test_a_server_that_one_was_not_told_of_is_mixed(house: House) -> None:
-    await house.until(all_up)
-    await house.tell(1, "set server shop/n1 state maint")
-    look = await house.pool.look()
+async def test_a_server_that_one_was_not_told_of_is_mixed(rig: Rig) -> None:
+    await rig.until(all_up)
+    await rig.tell(1, "set server shop/n1 state maint")
+    look = await rig.pool.look()
     assert (look.server("n1").admin, look.server("n1").up) == (Admin.MIXED, True)
     assert look.server("n2").admin is Admin.READY
 
 
-async def test_no_user_meets_a_server_that_comes_from_maint_with_a_bad_app(house: House) -> None:
-    await house.until(all_up)
-    await house.pool.set_state("n1", Admin.MAINT)
-    house.webs[0].health = 503
-    house.webs[0].served.clear()
-    order = asyncio.create_task(house.impatient().set_state("n1", Admin.READY))
+async def test_no_user_meets_a_server_that_comes_from_maint_with_a_bad_app(rig: Rig) -> None:
+    await rig.until(all_up)
+    await rig.pool.set_state("n1", Admin.MAINT)
+    rig.webs[0].health = 503
+    rig.webs[0].served.clear()
+    order = asyncio.create_task(rig.impatient().set_state("n1", Admin.READY))
     while not order.done():
-        assert await asyncio.to_thread(house.ask, 0) == {"n2"}
-        assert await asyncio.to_thread(house.ask, 1) == {"n2"}
+        assert await asyncio.to_thread(rig.ask, 0) == {"n2"}
+        assert await asyncio.to_thread(rig.ask, 1) == {"n2"}
     with pytest.raises(HaproxyError, match="has not passed its check in 4 s: DOWN L7STS"):
         await order
-    assert house.webs[0].served == []
-    house.webs[0].health = 200
-    await house.pool.set_state("n1", Admin.READY)
-    assert all("n1" in house.ask(which) for which in (0, 1))
+    assert rig.webs[0].served == []
+    rig.webs[0].health = 200
+    await rig.pool.set_state("n1", Admin.READY)
+    assert all("n1" in rig.ask(which) for which in (0, 1))
 
 
-async def test_while_one_is_away_nothing_is_known_and_the_order_names_it(house: House) -> None:
-    await house.until(all_up)
-    away = Backend(str(house.pair[1].folder / "gone.sock"), "shop")
-    pool = Pool((house.pool.backends[0], away))
+async def test_while_one_is_away_nothing_is_known_and_the_order_names_it(rig: Rig) -> None:
+    await rig.until(all_up)
+    away = Backend(str(rig.pair[1].folder / "gone.sock"), "shop")
+    pool = Pool((rig.pool.backends[0], away))
     look = await pool.look()
     assert look.server("n1").admin is Admin.UNKNOWN
     assert "gone.sock can't be reached" in look.trouble
@@ -127,54 +127,56 @@ async def test_while_one_is_away_nothing_is_known_and_the_order_names_it(house: 
         await pool.set_state("n1", Admin.MAINT)
 
 
-async def test_a_hushed_server_keeps_its_users_though_its_check_would_fail(house: House) -> None:
-    await house.until(all_up)
-    await house.pool.hush("n1")
-    house.webs[0].health = house.webs[1].health = 503
+async def test_a_hushed_server_keeps_its_users_though_its_check_would_fail(rig: Rig) -> None:
+    await rig.until(all_up)
+    await rig.pool.disable_checks("n1")
+    rig.webs[0].health = rig.webs[1].health = 503
     # n2's checks on both see it: as many have been left out for n1.
-    look = await house.until(lambda seen: not (seen.server("n2").up or seen.server("n2").partly))
+    look = await rig.until(
+        lambda seen: not (seen.server("n2").up or seen.server("n2").partially_up)
+    )
     node = look.server("n1")
-    assert (node.up, node.hushed, node.status) == (True, True, "no check")
-    assert (house.ask(0), house.ask(1)) == ({"n1"}, {"n1"})
-    await house.pool.unhush("n1")
-    await house.until(lambda seen: not seen.server("n1").up)
+    assert (node.up, node.checks_disabled, node.status) == (True, True, "no check")
+    assert (rig.ask(0), rig.ask(1)) == ({"n1"}, {"n1"})
+    await rig.pool.enable_checks("n1")
+    await rig.until(lambda seen: not seen.server("n1").up)
 
 
-async def test_a_reload_is_a_new_process_and_forgets_no_hush(house: House) -> None:
-    before = await house.until(all_up)
-    await house.pool.hush("n1")
-    await asyncio.to_thread(house.pair[1].reload)
-    after = await house.until(lambda look: look.pid not in (None, before.pid))
-    assert after.server("n1").hushed
-    assert not after.server("n2").hushed
-    await house.pool.set_state("n1", Admin.READY)
-    assert not (await house.pool.look()).server("n1").hushed
+async def test_a_reload_is_a_new_process_and_forgets_no_hush(rig: Rig) -> None:
+    before = await rig.until(all_up)
+    await rig.pool.disable_checks("n1")
+    await asyncio.to_thread(rig.pair[1].reload)
+    after = await rig.until(lambda look: look.pid not in (None, before.pid))
+    assert after.server("n1").checks_disabled
+    assert not after.server("n2").checks_disabled
+    await rig.pool.set_state("n1", Admin.READY)
+    assert not (await rig.pool.look()).server("n1").checks_disabled
 
 
-async def test_a_check_hushed_before_maint_is_fresh_again_before_ready(house: House) -> None:
-    await house.until(all_up)
-    await house.pool.hush("n1")
+async def test_a_check_hushed_before_maint_is_fresh_again_before_ready(rig: Rig) -> None:
+    await rig.until(all_up)
+    await rig.pool.disable_checks("n1")
     for which in (0, 1):
-        await house.tell(which, "set server shop/n1 state maint")
-    house.webs[0].health = 503
+        await rig.tell(which, "set server shop/n1 state maint")
+    rig.webs[0].health = 503
     with pytest.raises(HaproxyError, match="has not passed its check"):
-        await house.impatient().set_state("n1", Admin.READY)
-    house.webs[0].health = 200
-    await house.pool.set_state("n1", Admin.READY)
-    assert (await house.pool.look()).server("n1").status == "UP"
+        await rig.impatient().set_state("n1", Admin.READY)
+    rig.webs[0].health = 200
+    await rig.pool.set_state("n1", Admin.READY)
+    assert (await rig.pool.look()).server("n1").status == "UP"
 
 
-async def test_capacity_load_and_queue_are_those_of_both(house: House) -> None:
-    look = await house.until(all_up)
+async def test_capacity_load_and_queue_are_those_of_both(rig: Rig) -> None:
+    look = await rig.until(all_up)
     assert look.server("n1").capacity == 2 * _MAXCONN
-    for one in house.webs:
+    for one in rig.webs:
         one.gate.clear()
     async with httpx2.AsyncClient(timeout=20) as users:
-        urls = [f"http://127.0.0.1:{one.port}/slow" for one in house.pair for _ in range(6)]
+        urls = [f"http://127.0.0.1:{one.port}/slow" for one in rig.pair for _ in range(6)]
         asked = [asyncio.create_task(users.get(url)) for url in urls]
         # Of six on each HAProxy, two go to each server, and two wait for any.
-        look = await house.until(lambda seen: seen.queued == 4)
+        look = await rig.until(lambda seen: seen.queued == 4)
         assert [look.server(name).in_flight for name in ("n1", "n2")] == [4, 4]
-        for one in house.webs:
+        for one in rig.webs:
             one.gate.set()
         assert {reply.status_code for reply in await asyncio.gather(*asked)} == {200}

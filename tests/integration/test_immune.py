@@ -4,42 +4,42 @@ Ten bad builds and ten good ones on four nodes are `./bigred bench immune`.
 """
 
 import pytest
-from tests.support.house import House, house, until
+from tests.support.rig import Rig, rig, until
 
 from bigred_broker.messages import Phase
-from bigred_server.demo.crowd import Orders, shopping
-from bigred_server.demo.sample import Kind
-from bigred_server.demo.site import Site
+from bigred_server.demo.load import LoadOptions, shopping
+from bigred_server.demo.options import DemoOptions
+from bigred_server.demo.sample import BuildKind
 
 JUDGE = {"mode": "rollback", "warmup_s": 5.0, "extend_s": 20.0}
 
 
-def site(**judge: object) -> Site:
+def site(**judge: object) -> DemoOptions:
     more = {
         "apps.shop.judge": {**JUDGE, **judge},
         "apps.shop.judge.probes": {"paths": ("/shop/", "/shop/basket"), "per_s": 20.0},
         "apps.shop.bake": {"canary_s": 2.0},
     }
-    return Site(more=more)  # type: ignore[arg-type]
+    return DemoOptions(more=more)  # type: ignore[arg-type]
 
 
-def noted(place: House, deployment: str) -> list[str]:
+def noted(place: Rig, deployment: str) -> list[str]:
     return [text for _, text in place.journal.events(deployment) if text.startswith("judge: ")]
 
 
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        (Kind.ERRORS_20, "failed "),
-        (Kind.ERRORS_ON_ORDERS, "all of them /shop/order"),
+        (BuildKind.ERRORS_20, "failed "),
+        (BuildKind.ERRORS_ON_ORDERS, "all of them /shop/order"),
     ],
 )
 def test_a_build_that_fails_its_users_is_taken_back_and_said_to_be_bad(
-    kind: Kind, reason: str
+    kind: BuildKind, reason: str
 ) -> None:
-    with house(3, site()) as place:
-        with shopping(place.stage.folder, place.stage.url, Orders(150.0)) as crowd:
-            until(lambda: crowd.counts().requests > 300, 20, "users have come")
+    with rig(3, site()) as place:
+        with shopping(place.testbed.folder, place.testbed.url, LoadOptions(150.0)) as load:
+            until(lambda: load.counts().requests > 300, 20, "users have come")
             gone = place.deploy("1.1.0", kind)
             assert place.ended(gone) is Phase.ROLLED_BACK
             slip = place.receipt(gone)
@@ -54,19 +54,19 @@ def test_a_build_that_fails_its_users_is_taken_back_and_said_to_be_bad(
             assert any("rollback" in text for text in noted(place, gone))
             again = place.deploy("1.2.0")
             assert place.ended(again) is Phase.SUCCEEDED
-        assert said["failed"] == crowd.counts().failed
+        assert said["failed"] == load.counts().failed
         assert set(place.serving().values()) == {"1.2.0"}
 
 
 def test_without_users_a_bad_build_is_found_by_paired_probes() -> None:
-    with house(3, site(inconclusive="probe")) as place:
-        gone = place.deploy("1.1.0", Kind.ERRORS_20)
+    with rig(3, site(inconclusive="probe")) as place:
+        gone = place.deploy("1.1.0", BuildKind.ERRORS_20)
         assert place.ended(gone) is Phase.ROLLED_BACK
         assert "requests that were sent to try it" in place.receipt(gone)["reason"]
 
 
 def test_without_users_and_probes_it_is_held_and_people_decide() -> None:
-    with house(3, site(extend_s=2.0)) as place:
+    with rig(3, site(extend_s=2.0)) as place:
         gone = place.deploy("1.1.0")
 
         def is_held() -> bool:

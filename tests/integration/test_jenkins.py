@@ -28,17 +28,17 @@ from bigred_broker.messages import (
 )
 from bigred_server.errors import DeploymentError
 from bigred_server.jenkins import decide, reconciler
-from bigred_server.jenkins.preflight import JobSight, jobs_of, start
-from bigred_server.jenkins.reconciler import JobController
+from bigred_server.jenkins.reconciler import JobReconciler
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
-from bigred_server.journal.sqlite_leadership import Sole
+from bigred_server.journal.deployments import DeploymentRecord
+from bigred_server.journal.sqlite_leadership import SqliteLeadership
 from bigred_server.model.command import Command
 from bigred_server.model.release import Stage
 from bigred_server.requests import deploy, emergency_stop
+from bigred_server.requests.job_preflight import JobPreflight, job_preflights, start
 from bigred_server.requests.presses import Presses
-from bigred_server.rollout.loop.event_log import Narrator
+from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.settings import Settings
 from bigred_server.testing.jenkins import FakeJenkins
 
@@ -70,7 +70,7 @@ class Site:
     jenkins: FakeJenkins
     db: Database
     settings: Settings
-    sight: JobSight
+    preflight: JobPreflight
     events: list[AppEvent] = field(default_factory=list)
     states: list[AppState] = field(default_factory=list)
     news: News = field(default_factory=lambda: News(DEADLINE_S))
@@ -80,13 +80,13 @@ class Site:
     def serve(self) -> None:
         """Have a server follow the app."""
         self._loop = asyncio.create_task(
-            JobController(
+            JobReconciler(
                 app="site",
                 db=self.db,
-                job=self.sight.job,
-                settings=self.sight.settings,
-                narrator=Narrator(self.db, self._hear),
-                lead=Sole(),
+                job=self.preflight.job,
+                settings=self.preflight.settings,
+                events=EventLog(self.db, self._hear),
+                lead=SqliteLeadership(),
                 tell=self._see,
             ).run()
         )
@@ -112,7 +112,7 @@ class Site:
         self.count += 1
         told = {"event_type": kind, "id": f"e-{self.count}", "seq": self.count, "boot": "b"}
         presses = Presses(
-            self.settings.boxes, self.db, {"site": self.sight}, "run", lambda _app: None
+            self.settings.boxes, self.db, {"site": self.preflight}, "run", lambda _app: None
         )
         reply = await presses.answer("office", BoxEvent.model_validate({**told, "arming": arming}))
         assert reply is not None
@@ -126,7 +126,7 @@ class Site:
         await self.until(lambda: bool(self.jenkins.items), "an item in the queue")
         return next(reversed(self.jenkins.items))
 
-    async def ended(self, deployment: str) -> Record:
+    async def ended(self, deployment: str) -> DeploymentRecord:
         await self.until(
             lambda: any(e.deployment == deployment and e.phase in OUTCOMES for e in self.events),
             "that it has ended",
@@ -167,13 +167,13 @@ async def site_with(
         )
         settings = parse(text, Settings, "bigred.toml")
         db = await Database.open(folder / "bigred.db")
-        site = Site(jenkins, db, settings, jobs_of(settings)["site"])
+        site = Site(jenkins, db, settings, job_preflights(settings)["site"])
         site.serve()
         try:
             yield site
         finally:
             await site.leave()
-            await site.sight.job.close()
+            await site.preflight.job.close()
             await db.close()
     assert jenkins.refused == []
 
@@ -506,7 +506,7 @@ async def test_what_is_against_a_run_is_said_when_the_lid_opens_and_at_the_termi
         assert (refused.answer, refused.code) == (Answer.REFUSED, Refusal.UNHEALTHY)
         assert why in refused.reason
         with pytest.raises(DeploymentError, match=why[:20]):
-            await start(site.db, site.sight, None, "ada")
+            await start(site.db, site.preflight, None, "ada")
     assert jenkins.items == {}
 
 
@@ -521,8 +521,8 @@ async def test_a_user_without_the_permission_to_build_is_told_when_it_is_fired(
 
 async def test_a_jenkins_that_is_not_there_is_no_arming(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
-        jenkins = site.sight.settings.jenkins.model_copy(update={"url": "http://127.0.0.1:1"})
-        site.sight.job.call.settings = jenkins
+        jenkins = site.preflight.settings.jenkins.model_copy(update={"url": "http://127.0.0.1:1"})
+        site.preflight.job.call.settings = jenkins
         refused = await site.happens(EventType.LID_OPEN)
         assert (refused.answer, refused.code) == (Answer.REFUSED, Refusal.UNHEALTHY)
         assert "no answer from Jenkins at http://127.0.0.1:1" in refused.reason
@@ -530,14 +530,14 @@ async def test_a_jenkins_that_is_not_there_is_no_arming(tmp_path: Path) -> None:
 
 async def test_a_version_can_not_be_asked_for(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
-        with pytest.raises(DeploymentError, match="which version, its job deploy-site says"):
-            await start(site.db, site.sight, "1.4.2", "ada")
+        with pytest.raises(DeploymentError, match="its job deploy-site chooses the version"):
+            await start(site.db, site.preflight, "1.4.2", "ada")
 
 
 async def test_one_run_at_a_time(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
-        await start(site.db, site.sight, None, "ada")
+        await start(site.db, site.preflight, None, "ada")
         refused = await site.happens(EventType.LID_OPEN)
         assert (refused.answer, refused.code) == (Answer.REFUSED, Refusal.RUNNING)
         with pytest.raises(DeploymentError, match="is running"):
-            await start(site.db, site.sight, None, "ada")
+            await start(site.db, site.preflight, None, "ada")

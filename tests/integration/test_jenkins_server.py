@@ -146,7 +146,7 @@ def test_a_terminal_runs_the_job_follows_it_and_shows_what_became_of_it(running:
     assert "build 57" in history
     refused = running.bigred("deploy", "1.4.2")
     assert refused.returncode == 1
-    assert "which version, its job deploy-site says" in refused.stderr
+    assert "its job deploy-site chooses the version" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from tests.support.postgresql import Cluster
 
 from bigred_server.errors import JournalError
-from bigred_server.journal import acts, deployments, events, releases
-from bigred_server.journal.acts import Outcome
+from bigred_server.journal import actions, deployments, events, releases
+from bigred_server.journal.actions import Outcome
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.postgresql import ANSWER_S, CONNECT_S, STATEMENT_S
 from bigred_server.model.release import Release, Stage
 
@@ -178,14 +178,14 @@ async def test_whatever_a_command_printed_can_be_kept(db: Database) -> None:
     said = "a\0b \u2603 " + "x" * 5000
     await add_release(db, "1", "é" * 2000)
     async with db.write() as connection:
-        await deployments.add(connection, Record("d-1", "shop", A, None, "office", 1.0))
-        number = await acts.begin(connection, "d-1", "node1", "stop", A, 1.0)
-        await acts.end(connection, number, Outcome.FAILED, said[:2000], 2.0)
+        await deployments.add(connection, DeploymentRecord("d-1", "shop", A, None, "office", 1.0))
+        number = await actions.begin(connection, "d-1", "node1", "stop", A, 1.0)
+        await actions.end(connection, number, Outcome.FAILED, said[:2000], 2.0)
         await events.add(connection, "d-1", 1.0, "act", said, "node1")
         [event] = await events.of_deployment(connection, "d-1")
-        [act] = await acts.of_deployment(connection, "d-1")
+        [action] = await actions.of_deployment(connection, "d-1")
     assert event.text == said.replace("\0", "\ufffd")
-    assert act.evidence == event.text[:2000]
+    assert action.evidence == event.text[:2000]
 
 
 # --- opened --------------------------------------------------------------------------------------

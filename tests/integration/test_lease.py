@@ -20,10 +20,11 @@ from tests.support.postgresql import Cluster
 from bigred_broker import program
 from bigred_broker.program import wait_until
 from bigred_server.errors import LeaseLostError, NotRunningError
-from bigred_server.journal import leases, session, tables
+from bigred_server.journal import leases, tables
 from bigred_server.journal.database import Database
 from bigred_server.journal.lease import ANSWER_S, Lease
 from bigred_server.journal.lease_state import LEASE_S
+from bigred_server.journal.session import is_any_open, open_session
 
 TAKE_OVER_S = 15.0
 DEADLINE_S = 30.0
@@ -34,14 +35,14 @@ APPS = tuple(f"app-{number}" for number in range(8))
 ACTOR = """
 import asyncio, os, random, signal, sys
 from bigred_server.errors import LeaseLostError
-from bigred_server.journal import seat
+from bigred_server.journal.session import open_session
 
-async def act(taken, app, name, file):
-    lead = taken.leads[app]
+async def act(session, app, name, file):
+    lead = session.leads[app]
     while True:
         if await lead.hold():
             try:
-                async with taken.db.write() as db:
+                async with session.db.write() as db:
                     await lead.fence(db)
                 async with lead.guard():
                     await asyncio.sleep(random.random() / 20)
@@ -52,9 +53,9 @@ async def act(taken, app, name, file):
 
 async def main(url, name, path, *apps):
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    async with seat.taken(url, name, apps) as taken:
-        running = [asyncio.create_task(act(taken, app, name, file)) for app in apps]
-        running.append(asyncio.create_task(taken.keep()))
+    async with open_session(url, name, apps) as session:
+        running = [asyncio.create_task(act(session, app, name, file)) for app in apps]
+        running.append(asyncio.create_task(session.keep()))
         stopped = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
         print("runs", flush=True)
@@ -68,7 +69,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 @dataclass(frozen=True)
-class Deed:
+class Effect:
     """A line of the file."""
 
     app: str
@@ -94,27 +95,27 @@ class Stage:
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
-    def deeds(self) -> list[Deed]:
+    def effects(self) -> list[Effect]:
         file = self.folder / "deeds"
         lines = file.read_text().splitlines() if file.exists() else []
-        return [Deed(app, int(token), who) for app, token, who in map(str.split, lines)]
+        return [Effect(app, int(token), who) for app, token, who in map(str.split, lines)]
 
     def until_all_by(self, who: str) -> float:
         """Wait until an actor acts for every app; give how long that took."""
         began_s = time.monotonic()
         until(
-            lambda: {deed.app for deed in self.deeds() if deed.who == who} == set(APPS),
+            lambda: {deed.app for deed in self.effects() if deed.who == who} == set(APPS),
             f"{who} acts for all apps",
         )
         return time.monotonic() - began_s
 
-    def check(self, but: Sequence[Deed] = ()) -> None:
+    def check(self, but: Sequence[Effect] = ()) -> None:
         """No token is two actors', and no deed came after one under a higher token."""
-        deeds = self.deeds()
+        effects = self.effects()
         for late in but:
-            del deeds[len(deeds) - 1 - deeds[::-1].index(late)]
+            del effects[len(effects) - 1 - effects[::-1].index(late)]
         for app in APPS:
-            ours = [deed for deed in deeds if deed.app == app]
+            ours = [deed for deed in effects if deed.app == app]
             tokens = [deed.token for deed in ours]
             assert tokens == sorted(tokens), ours
             actors = [{deed.who for deed in ours if deed.token == token} for token in set(tokens)]
@@ -143,16 +144,16 @@ def test_a_stopped_leader_that_goes_on_does_nothing_more(stage: Stage) -> None:
     first.send_signal(signal.SIGSTOP)
     try:
         took_s = stage.until_all_by("second")
-        before = len([deed for deed in stage.deeds() if deed.who == "first"])
+        before = len([deed for deed in stage.effects() if deed.who == "first"])
     finally:
         first.send_signal(signal.SIGCONT)
     tell(f"SIGSTOP: another leads all apps after {took_s:.2f} s")
     assert took_s < TAKE_OVER_S
     until(lambda: "lost" in stage.log("first").read_text(), "it has heard")
-    seen = len(stage.deeds())
-    until(lambda: len(stage.deeds()) > seen + 200, "the second goes on")
+    seen = len(stage.effects())
+    until(lambda: len(stage.effects()) > seen + 200, "the second goes on")
     # One deed may have been begun: stopped between its last check and its one call to the system.
-    late = [deed for deed in stage.deeds() if deed.who == "first"][before:]
+    late = [deed for deed in stage.effects() if deed.who == "first"][before:]
     assert len(late) <= 1
     stage.check(but=late)
 
@@ -287,35 +288,37 @@ async def test_a_database_that_does_not_answer_does_not_hold_up_who_leads(
     assert await lease.hold()
 
 
-# --- seats ---------------------------------------------------------------------------------------
+# --- sessions -------------------------------------------------------------------------------------
 
 
 async def test_two_servers_need_two_names(
     postgresql: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "LEASE_S", 0.5)  # how long the third server waits for a name
+    monkeypatch.setattr(
+        "bigred_server.journal.session.LEASE_S", 0.5
+    )  # how long the third server waits for a name
     url = postgresql.new_database()
-    async with session.taken(url, "one", ["shop"]) as taken:
-        keeping = asyncio.create_task(taken.keep())
-        async with session.taken(url, "other", ["shop"]):
+    async with open_session(url, "one", ["shop"]) as session:
+        keeping = asyncio.create_task(session.keep())
+        async with open_session(url, "other", ["shop"]):
             pass
         with pytest.raises(NotRunningError, match="another bigred server named one uses this"):
-            async with session.taken(url, "one", ["shop"]):
+            async with open_session(url, "one", ["shop"]):
                 pytest.fail("the name was taken twice")
         keeping.cancel()
-    async with session.taken(url, "one", ["shop"]) as again:
-        assert again.run != taken.run
+    async with open_session(url, "one", ["shop"]) as again:
+        assert again.run != session.run
 
 
 async def test_a_server_whose_name_was_taken_meanwhile_ends(postgresql: Cluster) -> None:
     url = postgresql.new_database()
-    async with session.taken(url, "one", ["shop"]) as stopped:
+    async with open_session(url, "one", ["shop"]) as stopped:
         # Stopped for so long that its name was free for another.
         async with stopped.db.write() as connection:
             await leases.take(connection, "server:one", "nobody", LEASE_S)
             holder = stopped.leads["shop"]._holder  # type: ignore[attr-defined]
             await leases.give_back(connection, "server:one", holder, 1)
-        async with session.taken(url, "one", ["shop"]):
+        async with open_session(url, "one", ["shop"]):
             async with asyncio.timeout(DEADLINE_S):
                 with pytest.raises(NotRunningError, match="give each one its own 'name'"):
                     await stopped.keep()
@@ -324,10 +327,10 @@ async def test_a_server_whose_name_was_taken_meanwhile_ends(postgresql: Cluster)
 async def test_a_server_on_postgresql_is_seen_to_run(postgresql: Cluster) -> None:
     url = postgresql.new_database()
     async with opened(url) as db:
-        assert not await session.is_any_taken(url, db)
-        async with session.taken(url, "one", ["shop"]):
-            assert await session.is_any_taken(url, db)
-        assert not await session.is_any_taken(url, db)
+        assert not await is_any_open(url, db)
+        async with open_session(url, "one", ["shop"]):
+            assert await is_any_open(url, db)
+        assert not await is_any_open(url, db)
 
 
 async def test_a_lease_of_a_database_that_is_gone_is_no_error(db: Database) -> None:

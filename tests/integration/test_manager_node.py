@@ -15,7 +15,7 @@ from bigred_broker.program import free_port
 from bigred_server.artifacts.files import digest_of
 from bigred_server.errors import NodeAwayError, NodeError
 from bigred_server.rollout.core.context_version import following, name
-from bigred_server.rollout.core.observation import UNTOLD, Version
+from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Version
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.tomcat import probe
 from bigred_server.tomcat.instance import ManagerUser, TomcatInstance
@@ -138,7 +138,7 @@ async def test_another_process_can_not_tell_what_was_deployed(
 ) -> None:
     await put(node, wars.make("1"))
     other = Node(None, manager, Strategy.REDEPLOY)
-    assert (await other.look(answers=True)).digest == UNTOLD
+    assert (await other.look(answers=True)).digest == UNKNOWN_DIGEST
 
 
 async def test_an_app_that_does_not_start_is_a_failure_and_the_old_one_is_gone(
@@ -149,7 +149,7 @@ async def test_an_app_that_does_not_start_is_a_failure_and_the_old_one_is_gone(
         await put(node, wars.make("2", "listener-throws"))
     assert await app.get() == (404, "")
     look = await node.look(answers=True)
-    assert (look.digest, look.running) == (UNTOLD, True)
+    assert (look.digest, look.running) == (UNKNOWN_DIGEST, True)
     assert look.versions == (Version("", running=False),)
     await put(node, wars.make("1"))
     assert await app.get() == (200, "1")
@@ -174,7 +174,7 @@ async def test_a_deployment_that_timed_out_is_waited_out_by_the_next(
     with pytest.raises(NodeAwayError, match=r"deploy gave no answer in 0\.\d+ s; it may still"):
         await put(node, slow, deadline_s=0.5)
     look = await node.look(answers=False)
-    assert (look.digest, look.running) == (UNTOLD, True)
+    assert (look.digest, look.running) == (UNKNOWN_DIGEST, True)
     with pytest.raises(NodeError, match=r"already being serviced, still after 1 s"):
         await put(node, fast, deadline_s=1)
     await put(node, fast)

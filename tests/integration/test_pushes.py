@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from tests.support.house import until
 from tests.support.pushes import pushing
 from tests.support.repositories import Pushed, Repository, call
+from tests.support.rig import until
 
-from bigred_server.demo.crowd import Orders, shopping
+from bigred_server.demo.load import LoadOptions, shopping
 from bigred_server.hook.install import install, place_of
 from bigred_server.hook.messenger import Messenger
 from bigred_server.settings.build import Vcs
@@ -33,15 +33,15 @@ ASKS = "import sys, urllib.request\nurllib.request.urlopen(sys.argv[1], timeout=
 def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None:
     with pushing(vcs, 3, tests={"smoke": SMOKE}) as (place, repository):
         repository.write({"smoke.py": ASKS})
-        with shopping(place.stage.folder, place.stage.url, Orders(150.0)) as crowd:
-            until(lambda: crowd.counts().requests > 100, 20, "users have come")
+        with shopping(place.testbed.folder, place.testbed.url, LoadOptions(150.0)) as load:
+            until(lambda: load.counts().requests > 100, 20, "users have come")
             pushed = handed_in(repository, repository.push("say 'hello'; $(exit 1) `id`", "1.7.0"))
             # Mercurial's tag is a later commit, and it is the newest that is built.
             assert re.search(r"shop build 1 of [0-9a-f]{12} is handed in", pushed)
             until(lambda: "ready" in place.bigred("build", "list"), 60, "it is built")
             version = place.bigred("build", "list").splitlines()[1].split()[4]
             place.until_serving(version)
-        assert crowd.counts().failed == 0
+        assert load.counts().failed == 0
         live = place.state().live
         assert live is not None
         assert (live.version, live.author) == (version, "Ada")
@@ -58,12 +58,12 @@ def test_a_push_leads_to_a_box_that_is_armed_where_a_press_is_wanted() -> None:
     with pushing("git", 2, deploy="on_press") as (place, repository):
         handed_in(repository, repository.push("first", "1.7.0"))
         until(lambda: place.state().candidate is not None, 60, "the candidate waits")
-        with place.stage.box():
-            log = place.stage.log("box")
+        with place.testbed.box():
+            log = place.testbed.log("box")
             until(lambda: "candidate" in log.read_text(), 20, "its light tells that one waits")
-            place.stage.set_button("open")
+            place.testbed.set_button("open")
             until(lambda: "System is armed" in log.read_text(), 20, "it is armed")
-            place.stage.set_button("press")
+            place.testbed.set_button("press")
             place.until_serving("1.7.0")
 
 

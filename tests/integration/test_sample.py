@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from bigred_broker.program import free_port, is_listening, wait_until
-from bigred_server.demo.sample import Kind, build
+from bigred_server.demo.sample import BuildKind, build
 from bigred_server.tomcat.instance import TomcatInstance
 
 
@@ -38,7 +38,7 @@ def test_the_same_version_has_the_same_bytes(wars: Path, tmp_path: Path) -> None
 
 
 def test_each_version_and_kind_has_its_own_name_and_bytes(wars: Path) -> None:
-    built = [build(wars, version, kind) for version in ("1.0", "1.1") for kind in Kind]
+    built = [build(wars, version, kind) for version in ("1.0", "1.1") for kind in BuildKind]
     assert len({war.name for war in built}) == len(built)
     assert len({war.read_bytes() for war in built}) == len(built)
 
@@ -69,29 +69,29 @@ def test_the_good_build_serves_pages_and_orders(tomcat: TomcatInstance, wars: Pa
 
 
 def test_a_build_that_does_not_start_answers_404(tomcat: TomcatInstance, wars: Path) -> None:
-    with serve(tomcat, build(wars, "1.0", Kind.DOES_NOT_START)) as shop:
+    with serve(tomcat, build(wars, "1.0", BuildKind.DOES_NOT_START)) as shop:
         assert shop.get("/health").status_code == 404
     assert "broken on purpose" in tomcat.log.read_text()
 
 
 def test_a_build_that_answers_500_does_so_everywhere(tomcat: TomcatInstance, wars: Path) -> None:
-    with serve(tomcat, build(wars, "1.0", Kind.ANSWERS_500)) as shop:
+    with serve(tomcat, build(wars, "1.0", BuildKind.ANSWERS_500)) as shop:
         for answer in (shop.get("/health"), shop.get("/"), shop.post("/order")):
             assert (answer.status_code, answer.headers["X-Release"]) == (500, "1.0")
 
 
 def test_a_wrong_release_says_so_in_its_answers(tomcat: TomcatInstance, wars: Path) -> None:
-    with serve(tomcat, build(wars, "1.0", Kind.WRONG_RELEASE)) as shop:
+    with serve(tomcat, build(wars, "1.0", BuildKind.WRONG_RELEASE)) as shop:
         assert shop.get("/health").status_code == 200
         assert shop.get("/health").headers["X-Release"] == "1.0-other"
 
 
 def test_a_slow_start_takes_three_seconds_and_is_good(tomcat: TomcatInstance, wars: Path) -> None:
     begun_s = time.monotonic()
-    with serve(tomcat, build(wars, "1.0", Kind.SLOW_START)) as shop:
+    with serve(tomcat, build(wars, "1.0", BuildKind.SLOW_START)) as shop:
         assert time.monotonic() - begun_s >= 3
         assert shop.get("/health").headers["X-Release"] == "1.0"
-    assert not Kind.SLOW_START.is_bad
+    assert not BuildKind.SLOW_START.is_bad
 
 
 def test_a_session_is_known_from_login_to_logout(tomcat: TomcatInstance, wars: Path) -> None:

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from bigred_broker import mosquitto, program
 from bigred_broker.program import ProgramError, free_port, wait_until
 from bigred_server.cli import bigred
-from bigred_server.haproxy.configuration import Backend, configuration
+from bigred_server.haproxy.configuration import BackendConfig, configuration
 from bigred_server.settings import example
 
 BIGRED = Path(sys.executable).with_name("bigred")
@@ -32,7 +32,7 @@ Done = subprocess.CompletedProcess[str]
 
 
 @dataclass(frozen=True)
-class Desk:
+class Gateway:
     """A person's folder with a configuration: nothing of what it names need run."""
 
     folder: Path
@@ -106,24 +106,24 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    desk = Desk(tmp_path, tmp_path / "admin.sock", free_port())
-    desk.write()
-    return desk
+def gateway(tmp_path: Path) -> Gateway:
+    gateway = Gateway(tmp_path, tmp_path / "admin.sock", free_port())
+    gateway.write()
+    return gateway
 
 
 @contextmanager
-def haproxy(desk: Desk, level: str = "admin", server: str = "node1") -> Iterator[None]:
+def haproxy(gateway: Gateway, level: str = "admin", server: str = "node1") -> Iterator[None]:
     """A real HAProxy with one backend, whose Runtime API has this level."""
     port = free_port()
-    backend = Backend("shop", ((server, free_port()),), "/shop/health")
-    text = configuration(port, backend, desk.socket, desk.folder / "states")
-    file = desk.folder / "haproxy.cfg"
+    backend = BackendConfig("shop", ((server, free_port()),), "/shop/health")
+    text = configuration(port, backend, gateway.socket, gateway.folder / "states")
+    file = gateway.folder / "haproxy.cfg"
     file.write_text(text.replace("level admin", f"level {level}"))
-    (desk.folder / "states").write_text("1\n")
+    (gateway.folder / "states").write_text("1\n")
     command = [program.find_program("haproxy", "haproxy"), "-db", "-f", str(file)]
-    log = desk.folder / "haproxy.log"
-    with program.running("haproxy", command, log, desk.socket.exists):
+    log = gateway.folder / "haproxy.log"
+    with program.running("haproxy", command, log, gateway.socket.exists):
         yield
 
 
@@ -151,194 +151,196 @@ def test_each_verb_for_releases_says_what_it_is_for(verb: str) -> None:
 
 
 def test_help_names_every_verb_and_needs_no_configuration(tmp_path: Path) -> None:
-    done = Desk(tmp_path, tmp_path, 1).bigred("--help")
+    done = Gateway(tmp_path, tmp_path, 1).bigred("--help")
     assert done.returncode == 0
     assert all(f"  {verb} " in done.stdout for verb in VERBS)
 
 
-def test_a_war_that_is_no_zip_is_refused(desk: Desk) -> None:
-    (desk.folder / "shop.war").write_text("no zip")
-    said = desk.refused("submit", "shop.war", "--version", "1.0")
+def test_a_war_that_is_no_zip_is_refused(gateway: Gateway) -> None:
+    (gateway.folder / "shop.war").write_text("no zip")
+    said = gateway.refused("submit", "shop.war", "--version", "1.0")
     assert said.startswith("shop.war: no WAR, it can't be read as a zip")
-    assert desk.contents() == {}
+    assert gateway.contents() == {}
 
 
-def test_a_war_that_is_cut_off_is_refused(desk: Desk) -> None:
-    whole = war(desk.folder).read_bytes()
-    (desk.folder / "shop.war").write_bytes(whole[: len(whole) // 2])
-    assert "no WAR" in desk.refused("submit", "shop.war", "--version", "1.0")
-    assert desk.contents() == {}
+def test_a_war_that_is_cut_off_is_refused(gateway: Gateway) -> None:
+    whole = war(gateway.folder).read_bytes()
+    (gateway.folder / "shop.war").write_bytes(whole[: len(whole) // 2])
+    assert "no WAR" in gateway.refused("submit", "shop.war", "--version", "1.0")
+    assert gateway.contents() == {}
 
 
-def test_a_war_that_is_not_there_is_refused(desk: Desk) -> None:
-    said = desk.refused("submit", "shop.war", "--version", "1.0")
+def test_a_war_that_is_not_there_is_refused(gateway: Gateway) -> None:
+    said = gateway.refused("submit", "shop.war", "--version", "1.0")
     assert said.startswith("shop.war: there is no such file")
-    assert desk.contents() == {}
+    assert gateway.contents() == {}
 
 
-def test_an_unknown_app_is_refused_and_the_known_are_named(desk: Desk) -> None:
-    path = str(war(desk.folder))
+def test_an_unknown_app_is_refused_and_the_known_are_named(gateway: Gateway) -> None:
+    path = str(war(gateway.folder))
     for verb in (("submit", path, "--version", "1.0"), ("status",), ("deploy",), ("rollback",)):
-        said = desk.refused(*verb, "--app", "shpo")
+        said = gateway.refused(*verb, "--app", "shpo")
         assert said == "no app 'shpo' in the configuration; there is: shop"
-    assert desk.contents() == {}
+    assert gateway.contents() == {}
 
 
-def test_a_version_is_never_given_other_bytes(desk: Desk) -> None:
-    first, second = war(desk.folder, "1"), war(desk.folder, "2")
-    assert desk.bigred("submit", str(first), "--version", "1.0").returncode == 0
-    before = desk.contents()
-    said = desk.refused("submit", str(second), "--version", "1.0")
+def test_a_version_is_never_given_other_bytes(gateway: Gateway) -> None:
+    first, second = war(gateway.folder, "1"), war(gateway.folder, "2")
+    assert gateway.bigred("submit", str(first), "--version", "1.0").returncode == 0
+    before = gateway.contents()
+    said = gateway.refused("submit", str(second), "--version", "1.0")
     assert "shop 1.0 exists with other bytes" in said
     assert "choose a new one" in said
-    assert "these bytes are shop 1.0 already" in desk.refused(
+    assert "these bytes are shop 1.0 already" in gateway.refused(
         "submit", str(first), "--version", "1.1"
     )
-    assert desk.contents() == before
-    again = desk.bigred("submit", str(first), "--version", "1.0")
+    assert gateway.contents() == before
+    again = gateway.bigred("submit", str(first), "--version", "1.0")
     assert again.returncode == 0, "the same again, as a hook does that is run twice"
     assert "was submitted before" in again.stdout
-    assert desk.contents() == before
+    assert gateway.contents() == before
 
 
-def test_an_unknown_key_is_told_with_its_line_and_the_nearest_key(desk: Desk) -> None:
-    desk.write(("#batch = 1", "btach = 1"))
-    line = desk.config.read_text().splitlines().index("btach = 1") + 1
-    said = desk.refused("status", "--config", str(desk.config))
-    assert said == f"{desk.config}:{line}: unknown key 'apps.shop.btach'; did you mean 'batch'?"
-    assert not desk.state.exists()
+def test_an_unknown_key_is_told_with_its_line_and_the_nearest_key(gateway: Gateway) -> None:
+    gateway.write(("#batch = 1", "btach = 1"))
+    line = gateway.config.read_text().splitlines().index("btach = 1") + 1
+    said = gateway.refused("status", "--config", str(gateway.config))
+    assert said == f"{gateway.config}:{line}: unknown key 'apps.shop.btach'; did you mean 'batch'?"
+    assert not gateway.state.exists()
 
 
-def test_a_value_that_cannot_be_is_told_with_its_line(desk: Desk) -> None:
-    desk.write(("#batch = 1", "batch = 0"))
-    line = desk.config.read_text().splitlines().index("batch = 0") + 1
-    assert desk.refused("server").startswith(f"bigred.toml:{line}: apps.shop.batch: ")
-    assert not desk.state.exists()
+def test_a_value_that_cannot_be_is_told_with_its_line(gateway: Gateway) -> None:
+    gateway.write(("#batch = 1", "batch = 0"))
+    line = gateway.config.read_text().splitlines().index("batch = 0") + 1
+    assert gateway.refused("server").startswith(f"bigred.toml:{line}: apps.shop.batch: ")
+    assert not gateway.state.exists()
 
 
-def test_a_file_that_is_no_toml_is_refused(desk: Desk) -> None:
-    desk.config.write_text("[server\n")
-    assert desk.refused("status").startswith("bigred.toml: no valid TOML")
+def test_a_file_that_is_no_toml_is_refused(gateway: Gateway) -> None:
+    gateway.config.write_text("[server\n")
+    assert gateway.refused("status").startswith("bigred.toml: no valid TOML")
 
 
-def test_without_a_configuration_the_way_to_one_is_told(desk: Desk) -> None:
-    desk.config.unlink()
-    assert desk.refused("status").endswith("write one with: bigred init")
-    said = desk.refused("status", BIGRED_CONFIG="other.toml")
+def test_without_a_configuration_the_way_to_one_is_told(gateway: Gateway) -> None:
+    gateway.config.unlink()
+    assert gateway.refused("status").endswith("write one with: bigred init")
+    said = gateway.refused("status", BIGRED_CONFIG="other.toml")
     assert said.startswith("there is no other.toml")
     assert said.endswith("bigred init other.toml")
 
 
-def test_init_never_writes_over_a_file(desk: Desk) -> None:
-    before = desk.config.read_text()
-    assert desk.refused("init") == "bigred.toml is there already; it was not touched"
-    assert desk.config.read_text() == before
-    assert "can't be written" in desk.refused("init", "nowhere/bigred.toml")
+def test_init_never_writes_over_a_file(gateway: Gateway) -> None:
+    before = gateway.config.read_text()
+    assert gateway.refused("init") == "bigred.toml is there already; it was not touched"
+    assert gateway.config.read_text() == before
+    assert "can't be written" in gateway.refused("init", "nowhere/bigred.toml")
 
 
-def test_what_init_writes_can_be_used(desk: Desk) -> None:
-    desk.config.unlink()
-    assert "bigred server" in desk.bigred("init").stdout
-    assert desk.bigred("mosquitto").stdout.startswith("# Written by bigred")
+def test_what_init_writes_can_be_used(gateway: Gateway) -> None:
+    gateway.config.unlink()
+    assert "bigred server" in gateway.bigred("init").stdout
+    assert gateway.bigred("mosquitto").stdout.startswith("# Written by bigred")
 
 
-def test_a_state_folder_that_cannot_be_made_is_named(desk: Desk) -> None:
-    (desk.folder / "file").write_text("")
-    desk.write((str(desk.state), str(desk.folder / "file" / "state")))
+def test_a_state_folder_that_cannot_be_made_is_named(gateway: Gateway) -> None:
+    (gateway.folder / "file").write_text("")
+    gateway.write((str(gateway.state), str(gateway.folder / "file" / "state")))
     for verb in ("status", "server"):
-        said = desk.refused(verb)
-        assert f"{desk.folder / 'file' / 'state'} can't be made" in said
+        said = gateway.refused(verb)
+        assert f"{gateway.folder / 'file' / 'state'} can't be made" in said
         assert "'state' in [server]" in said
 
 
-def test_a_journal_that_is_none_is_named(desk: Desk) -> None:
-    desk.state.mkdir()
-    (desk.state / "bigred.db").write_text("no database at all, but long enough to look like one")
+def test_a_journal_that_is_none_is_named(gateway: Gateway) -> None:
+    gateway.state.mkdir()
+    (gateway.state / "bigred.db").write_text("no database at all, but long enough to look like one")
     for verb in ("status", "server"):
-        assert "file is not a database" in desk.refused(verb)
+        assert "file is not a database" in gateway.refused(verb)
 
 
 @pytest.mark.parametrize("verb", ["deploy", "hold", "continue", "abort", "rollback"])
-def test_nothing_is_asked_of_a_server_that_does_not_run(desk: Desk, verb: str) -> None:
-    assert desk.bigred("submit", str(war(desk.folder)), "--version", "1.0").returncode == 0
-    before = desk.contents()
-    said = desk.refused(verb)
+def test_nothing_is_asked_of_a_server_that_does_not_run(gateway: Gateway, verb: str) -> None:
+    assert gateway.bigred("submit", str(war(gateway.folder)), "--version", "1.0").returncode == 0
+    before = gateway.contents()
+    said = gateway.refused(verb)
     assert said == "the server is not running; start it with: bigred server"
-    assert desk.contents() == before
+    assert gateway.contents() == before
 
 
-def test_a_deployment_that_never_was_is_told(desk: Desk) -> None:
-    assert desk.refused("show") == "there is no deployment yet; see: bigred history"
-    assert desk.refused("show", "d-1") == "there is no deployment d-1; see: bigred history"
-    assert desk.bigred("history").stdout == "no deployment yet\n"
+def test_a_deployment_that_never_was_is_told(gateway: Gateway) -> None:
+    assert gateway.refused("show") == "there is no deployment yet; see: bigred history"
+    assert gateway.refused("show", "d-1") == "there is no deployment d-1; see: bigred history"
+    assert gateway.bigred("history").stdout == "no deployment yet\n"
 
 
-def test_status_without_haproxy_or_server_says_both(desk: Desk) -> None:
-    done = desk.bigred("status")
+def test_status_without_haproxy_or_server_says_both(gateway: Gateway) -> None:
+    done = gateway.bigred("status")
     assert done.returncode == 0
-    assert f"HAProxy at {desk.socket} can't be reached" in done.stdout
+    assert f"HAProxy at {gateway.socket} can't be reached" in done.stdout
     assert done.stderr == "The server is not running; start it with: bigred server\n"
 
 
 @pytest.mark.parametrize("level", ["operator", "user"])
-def test_a_haproxy_socket_without_admin_level_is_refused(desk: Desk, level: str) -> None:
-    with haproxy(desk, level):
-        said = desk.refused("server")
+def test_a_haproxy_socket_without_admin_level_is_refused(gateway: Gateway, level: str) -> None:
+    with haproxy(gateway, level):
+        said = gateway.refused("server")
     assert f"gives level '{level}'" in said
     assert "write 'level admin' on its 'stats socket' line" in said
-    assert desk.contents() == {}
+    assert gateway.contents() == {}
 
 
-def test_a_backend_that_haproxy_does_not_have_is_named(desk: Desk) -> None:
-    desk.write(('backend = "shop"', 'backend = "shpo"'))
-    with haproxy(desk):
-        said = desk.refused("server")
+def test_a_backend_that_haproxy_does_not_have_is_named(gateway: Gateway) -> None:
+    gateway.write(('backend = "shop"', 'backend = "shpo"'))
+    with haproxy(gateway):
+        said = gateway.refused("server")
     assert said.endswith("has no backend 'shpo'; it has: shop")
-    assert desk.contents() == {}
+    assert gateway.contents() == {}
 
 
-def test_a_server_line_that_the_backend_does_not_have_is_named(desk: Desk) -> None:
-    with haproxy(desk, server="web1"):
-        said = desk.refused("server")
+def test_a_server_line_that_the_backend_does_not_have_is_named(gateway: Gateway) -> None:
+    with haproxy(gateway, server="web1"):
+        said = gateway.refused("server")
     assert "has no server 'node1'; it has: web1" in said
-    assert desk.contents() == {}
+    assert gateway.contents() == {}
 
 
-def test_a_second_server_on_the_same_journal_is_refused(desk: Desk) -> None:
-    with desk.server() as first:
-        said = desk.refused("server")
-        assert f"another bigred server uses {desk.state / 'bigred.db'} already" in said
+def test_a_second_server_on_the_same_journal_is_refused(gateway: Gateway) -> None:
+    with gateway.server() as first:
+        said = gateway.refused("server")
+        assert f"another bigred server uses {gateway.state / 'bigred.db'} already" in said
         assert first.poll() is None
 
 
-def test_a_broker_that_is_away_is_told_once_and_waited_for(desk: Desk) -> None:
-    with desk.server() as server:
-        wait_until(lambda: BROKER_AWAY in desk.said(), DEADLINE_S, "it is told")
-        with mosquitto.running(desk.folder / "mqtt", desk.broker_port):
-            wait_until(lambda: "connected to the broker" in desk.said(), DEADLINE_S, "it is there")
-            assert desk.said().count(BROKER_AWAY) == 1
+def test_a_broker_that_is_away_is_told_once_and_waited_for(gateway: Gateway) -> None:
+    with gateway.server() as server:
+        wait_until(lambda: BROKER_AWAY in gateway.said(), DEADLINE_S, "it is told")
+        with mosquitto.running(gateway.folder / "mqtt", gateway.broker_port):
+            wait_until(
+                lambda: "connected to the broker" in gateway.said(), DEADLINE_S, "it is there"
+            )
+            assert gateway.said().count(BROKER_AWAY) == 1
         assert server.poll() is None
 
 
-def test_what_cannot_be_deployed_is_told_with_the_reason(desk: Desk) -> None:
-    with desk.server():
-        assert desk.refused("deploy") == "no release of shop is ready to be deployed"
-        assert desk.refused("deploy", "1.0") == "there is no shop 1.0; there is: none"
-        assert desk.refused("rollback") == "no release of shop is live"
-        desk.bigred("submit", str(war(desk.folder)), "--version", "1.0")
+def test_what_cannot_be_deployed_is_told_with_the_reason(gateway: Gateway) -> None:
+    with gateway.server():
+        assert gateway.refused("deploy") == "no release of shop is ready to be deployed"
+        assert gateway.refused("deploy", "1.0") == "there is no shop 1.0; there is: none"
+        assert gateway.refused("rollback") == "no release of shop is live"
+        gateway.bigred("submit", str(war(gateway.folder)), "--version", "1.0")
         for stage, reason in (("bad", "is bad"), ("live", "is live already")):
-            with closing(sqlite3.connect(desk.state / "bigred.db")) as db, db:
+            with closing(sqlite3.connect(gateway.state / "bigred.db")) as db, db:
                 db.execute("UPDATE release SET stage = ?", (stage,))
-            assert reason in desk.refused("deploy", "1.0")
-        assert "no earlier release" in desk.refused("rollback")
-        assert "deployment" not in desk.contents()
+            assert reason in gateway.refused("deploy", "1.0")
+        assert "no earlier release" in gateway.refused("rollback")
+        assert "deployment" not in gateway.contents()
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
-    with ExitStack() as house:
-        taken = house.enter_context(socket.socket())
+    with ExitStack() as rig:
+        taken = rig.enter_context(socket.socket())
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ProgramError, match=f"port {port} is taken"):
-            house.enter_context(mosquitto.running(tmp_path, port))
+            rig.enter_context(mosquitto.running(tmp_path, port))

@@ -15,7 +15,7 @@ from tests.support.web import Web, web
 
 from bigred_broker.program import find_program, free_port, running, wait_until
 from bigred_server.haproxy import runtime
-from bigred_server.haproxy.configuration import Backend
+from bigred_server.haproxy.configuration import BackendConfig
 from bigred_server.haproxy.instance import HaproxyInstance
 from bigred_server.settings import load
 from bigred_server.tomcat.instance import TomcatInstance
@@ -81,7 +81,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
             server_xml = tmp_path / one.name / "conf" / "server.xml"
             server_xml.write_text(server_xml.read_text().replace("${bigred.port}", str(one.port)))
         servers = tuple((one.name, one.port) for one in webs)
-        backend = Backend("shop", servers, "/health", maxconn=50)
+        backend = BackendConfig("shop", servers, "/health", maxconn=50)
         haproxy = HaproxyInstance(tmp_path / "haproxy", free_port(), backend)
         stack.enter_context(haproxy.run())
         site = Site(tmp_path, haproxy, webs)

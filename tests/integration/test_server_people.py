@@ -21,7 +21,7 @@ from bigred_server.artifacts.intake import Submission
 from bigred_server.artifacts.store import Store
 from bigred_server.journal import deployments, lock, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.release import Stage
 from bigred_server.settings import MarkerSettings
 
@@ -45,7 +45,7 @@ running = ["true"]
 
 
 @dataclass
-class Desk:
+class Gateway:
     """A person's folder, with releases handed in as 1.0.0, 1.1.0 and so on."""
 
     folder: Path
@@ -102,7 +102,7 @@ class Desk:
             await db.close()
 
     def deployment(self, digest: str, number: str = "d-1", **more: object) -> None:
-        record = replace(Record(number, "shop", digest, None, "office", 1.0), **more)  # type: ignore[arg-type]
+        record = replace(DeploymentRecord(number, "shop", digest, None, "office", 1.0), **more)  # type: ignore[arg-type]
 
         async def add() -> None:
             async with self.journal() as db, db.write() as connection:
@@ -127,9 +127,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def gateway(tmp_path: Path) -> Gateway:
     (tmp_path / "bigred.toml").write_text(CONFIG.format(folder=tmp_path))
-    return Desk(tmp_path)
+    return Gateway(tmp_path)
 
 
 # --- commands ------------------------------------------------------------------------------------
@@ -144,13 +144,13 @@ def desk(tmp_path: Path) -> Desk:
     ],
 )
 def test_a_command_says_what_it_did_and_the_journal_who_gave_it(
-    desk: Desk, verb: str, phase: Phase, said: str
+    gateway: Gateway, verb: str, phase: Phase, said: str
 ) -> None:
-    [digest] = desk.submit(Stage.READY)
-    desk.deployment(digest, phase=phase)
-    with desk.server():
-        assert desk.bigred(verb).startswith(f"deployment d-1 of shop {said}")
-    shown = json.loads(desk.bigred("show", "d-1", "--json"))
+    [digest] = gateway.submit(Stage.READY)
+    gateway.deployment(digest, phase=phase)
+    with gateway.server():
+        assert gateway.bigred(verb).startswith(f"deployment d-1 of shop {said}")
+    shown = json.loads(gateway.bigred("show", "d-1", "--json"))
     assert shown["command"] == verb
     assert shown["commanded_by"]
     assert shown["events"][0]["text"].startswith(f"{shown['commanded_by']} asked to ")
@@ -167,19 +167,19 @@ def test_a_command_says_what_it_did_and_the_journal_who_gave_it(
     ],
 )
 def test_a_command_that_can_not_be_followed_is_refused_with_the_reason(
-    desk: Desk, verb: str, phase: Phase, mends: str | None, said: str
+    gateway: Gateway, verb: str, phase: Phase, mends: str | None, said: str
 ) -> None:
-    [digest] = desk.submit(Stage.READY)
-    desk.deployment(digest, phase=phase, mends=mends)
-    with desk.server():
-        assert desk.bigred(verb, code=1).startswith(f"deployment d-1 of shop {said}")
+    [digest] = gateway.submit(Stage.READY)
+    gateway.deployment(digest, phase=phase, mends=mends)
+    with gateway.server():
+        assert gateway.bigred(verb, code=1).startswith(f"deployment d-1 of shop {said}")
 
 
 @pytest.mark.parametrize("verb", ["hold", "continue", "abort"])
-def test_without_a_running_deployment_a_command_says_so(desk: Desk, verb: str) -> None:
-    desk.submit(Stage.LIVE)
-    with desk.server():
-        said = desk.bigred(verb, code=1)
+def test_without_a_running_deployment_a_command_says_so(gateway: Gateway, verb: str) -> None:
+    gateway.submit(Stage.LIVE)
+    with gateway.server():
+        said = gateway.bigred(verb, code=1)
     assert said == "no deployment of shop is running; see: bigred history"
 
 
@@ -194,40 +194,40 @@ def test_without_a_running_deployment_a_command_says_so(desk: Desk, verb: str) -
     ],
 )
 def test_a_command_that_is_followed_ends_as_the_deployment_does(
-    desk: Desk, verb: str, end: Phase, code: int
+    gateway: Gateway, verb: str, end: Phase, code: int
 ) -> None:
-    [digest] = desk.submit(Stage.READY)
-    desk.deployment(digest, phase=Phase.HOLDING)
-    with desk.server():
+    [digest] = gateway.submit(Stage.READY)
+    gateway.deployment(digest, phase=Phase.HOLDING)
+    with gateway.server():
         child = subprocess.Popen(
-            [BIGRED, verb, "--follow"], cwd=desk.folder, stdout=subprocess.PIPE, text=True
+            [BIGRED, verb, "--follow"], cwd=gateway.folder, stdout=subprocess.PIPE, text=True
         )
         assert child.stdout is not None
         assert child.stdout.readline().startswith("deployment d-1 of shop ")
-        desk.ends(end)
+        gateway.ends(end)
         told, _ = child.communicate(timeout=DEADLINE_S)
     assert child.returncode == code
     assert f"d-1: {end.replace('_', ' ')}" in told
 
 
-def test_history_leaves_mends_out_unless_they_are_asked_for(desk: Desk) -> None:
-    [digest] = desk.submit(Stage.LIVE)
-    desk.deployment(digest, "d-1", phase=Phase.SUCCEEDED, ended_at=2.0)
-    desk.deployment(digest, "d-2", phase=Phase.SUCCEEDED, ended_at=2.0, mends="node1")
-    assert "d-2" not in desk.bigred("history")
-    assert "1.0.0 on node1" in desk.bigred("history", "--mends")
+def test_history_leaves_mends_out_unless_they_are_asked_for(gateway: Gateway) -> None:
+    [digest] = gateway.submit(Stage.LIVE)
+    gateway.deployment(digest, "d-1", phase=Phase.SUCCEEDED, ended_at=2.0)
+    gateway.deployment(digest, "d-2", phase=Phase.SUCCEEDED, ended_at=2.0, mends="node1")
+    assert "d-2" not in gateway.bigred("history")
+    assert "1.0.0 on node1" in gateway.bigred("history", "--mends")
 
 
 # --- releases ------------------------------------------------------------------------------------
 
 
-def test_releases_are_listed_with_where_they_stand(desk: Desk) -> None:
-    assert desk.bigred("release", "list") == (
+def test_releases_are_listed_with_where_they_stand(gateway: Gateway) -> None:
+    assert gateway.bigred("release", "list") == (
         "no release of shop yet; hand one in with: bigred submit\n"
     )
-    first, _ = desk.submit(Stage.RETIRED, Stage.LIVE)
-    (desk.state / "releases" / f"{first}.war").unlink()
-    heading, *rows = desk.bigred("release", "list").splitlines()
+    first, _ = gateway.submit(Stage.RETIRED, Stage.LIVE)
+    (gateway.state / "releases" / f"{first}.war").unlink()
+    heading, *rows = gateway.bigred("release", "list").splitlines()
     assert heading.split() == (
         "version stage SHA-256 size handed in author commit kept".split()  # noqa: SIM905
     )
@@ -236,98 +236,98 @@ def test_releases_are_listed_with_where_they_stand(desk: Desk) -> None:
         ("1.0.0", "retired", "no"),
     ]
     assert first[:8] in rows[1]
-    listed = json.loads(desk.bigred("release", "list", "--json"))
+    listed = json.loads(gateway.bigred("release", "list", "--json"))
     assert [(each["version"], each["kept"]) for each in listed] == [
         ("1.1.0", True),
         ("1.0.0", False),
     ]
 
 
-def test_a_release_is_shown_with_every_deployment_of_it(desk: Desk) -> None:
-    digest, _ = desk.submit(Stage.LIVE, Stage.READY)
-    assert desk.bigred("release", "show", "1.1.0").endswith("it was never deployed\n")
-    desk.deployment(digest, phase=Phase.SUCCEEDED, ended_at=2.0)
-    shown = desk.bigred("release", "show", digest[:8])
+def test_a_release_is_shown_with_every_deployment_of_it(gateway: Gateway) -> None:
+    digest, _ = gateway.submit(Stage.LIVE, Stage.READY)
+    assert gateway.bigred("release", "show", "1.1.0").endswith("it was never deployed\n")
+    gateway.deployment(digest, phase=Phase.SUCCEEDED, ended_at=2.0)
+    shown = gateway.bigred("release", "show", digest[:8])
     assert shown.startswith("shop 1.0.0 is live\n")
     assert digest in shown
     assert "d-1" in shown
-    everything = json.loads(desk.bigred("release", "show", "1.0.0", "--json"))
+    everything = json.loads(gateway.bigred("release", "show", "1.0.0", "--json"))
     assert [each["id"] for each in everything["deployments"]] == ["d-1"]
 
 
 @pytest.mark.parametrize("verb", ["show", "clear"])
 @pytest.mark.parametrize("name", ["1.0", "9.9.9", "abc"])
-def test_a_release_is_named_whole(desk: Desk, verb: str, name: str) -> None:
-    desk.submit(Stage.BAD)
-    said = desk.bigred("release", verb, name, code=1)
+def test_a_release_is_named_whole(gateway: Gateway, verb: str, name: str) -> None:
+    gateway.submit(Stage.BAD)
+    said = gateway.bigred("release", verb, name, code=1)
     assert said == f"there is no shop {name}; there is: 1.0.0"
 
 
-def test_what_others_wrote_does_nothing_to_the_terminal(desk: Desk) -> None:
-    desk.submit(Stage.READY)
-    war = str(desk.war("evil"))
+def test_what_others_wrote_does_nothing_to_the_terminal(gateway: Gateway) -> None:
+    gateway.submit(Stage.READY)
+    war = str(gateway.war("evil"))
     evil = "\x1b]0;mine\x07Eve\nand more"
-    desk.bigred("submit", war, "-V", "2.0", "--author", evil, "-m", evil, "--commit", evil)
-    for said in (desk.bigred("release", "list"), desk.bigred("release", "show", "2.0")):
+    gateway.bigred("submit", war, "-V", "2.0", "--author", evil, "-m", evil, "--commit", evil)
+    for said in (gateway.bigred("release", "list"), gateway.bigred("release", "show", "2.0")):
         assert "\x1b" not in said
         assert "\x07" not in said
-    assert len(desk.bigred("release", "list").splitlines()) == 3
+    assert len(gateway.bigred("release", "list").splitlines()) == 3
 
 
-def test_a_bad_release_is_deployed_again_only_when_a_person_cleared_it(desk: Desk) -> None:
-    _, digest = desk.submit(Stage.LIVE, Stage.BAD)
-    desk.deployment(digest, phase=Phase.ROLLED_BACK, blames_build=True, ended_at=2.0)
-    with desk.server():
-        said = desk.bigred("deploy", "1.1.0", "--no-wait", code=1)
+def test_a_bad_release_is_deployed_again_only_when_a_person_cleared_it(gateway: Gateway) -> None:
+    _, digest = gateway.submit(Stage.LIVE, Stage.BAD)
+    gateway.deployment(digest, phase=Phase.ROLLED_BACK, blames_build=True, ended_at=2.0)
+    with gateway.server():
+        said = gateway.bigred("deploy", "1.1.0", "--no-wait", code=1)
         assert said == (
             "shop 1.1.0 is bad: it was taken back; clear it with: bigred release clear 1.1.0"
         )
-        assert desk.bigred("release", "clear", "1.1.0") == "shop 1.1.0 is ready again\n"
-        assert "cleared 1.1.0: it is ready to be deployed again" in desk.bigred("show", "d-1")
-        again = desk.bigred("release", "clear", "1.1.0", code=1)
+        assert gateway.bigred("release", "clear", "1.1.0") == "shop 1.1.0 is ready again\n"
+        assert "cleared 1.1.0: it is ready to be deployed again" in gateway.bigred("show", "d-1")
+        again = gateway.bigred("release", "clear", "1.1.0", code=1)
         assert again == "shop 1.1.0 is ready, not bad: there is nothing to clear"
-        assert "has begun" in desk.bigred("deploy", "1.1.0", "--no-wait")
+        assert "has begun" in gateway.bigred("deploy", "1.1.0", "--no-wait")
 
 
-def test_pruning_says_what_goes_and_takes_nothing_that_is_needed(desk: Desk) -> None:
+def test_pruning_says_what_goes_and_takes_nothing_that_is_needed(gateway: Gateway) -> None:
     stages = (Stage.RETIRED,) * 4 + (Stage.LIVE, Stage.READY)
-    digests = desk.submit(*stages)
-    desk.deployment(digests[0], phase=Phase.ROLLING)
+    digests = gateway.submit(*stages)
+    gateway.deployment(digests[0], phase=Phase.ROLLING)
     # Live 1.4.0, next 1.5.0, the way back 1.3.0, running 1.0.0, and keep = 1 besides: 1.2.0.
-    dry = desk.bigred("release", "prune", "--dry-run")
+    dry = gateway.bigred("release", "prune", "--dry-run")
     assert "shop 1.1.0" in dry
     assert "would be freed" in dry
-    assert desk.kept() == set(digests)
-    told = desk.bigred("release", "prune")
+    assert gateway.kept() == set(digests)
+    told = gateway.bigred("release", "prune")
     assert [line.split()[-2:] for line in told.splitlines()] == [
         ["shop", "1.1.0"],
         ["are", "freed"],
     ]
-    assert desk.kept() == set(digests) - {digests[1]}
-    assert desk.bigred("release", "prune") == "there is nothing to remove\n"
+    assert gateway.kept() == set(digests) - {digests[1]}
+    assert gateway.bigred("release", "prune") == "there is nothing to remove\n"
 
 
-def test_a_pruned_release_is_refused_before_anything_begins(desk: Desk) -> None:
-    digests = desk.submit(Stage.RETIRED, Stage.RETIRED, Stage.RETIRED, Stage.LIVE)
-    desk.bigred("release", "prune")
-    assert desk.kept() == set(digests[1:])
-    with desk.server():
-        said = desk.bigred("deploy", "1.0.0", code=1)
+def test_a_pruned_release_is_refused_before_anything_begins(gateway: Gateway) -> None:
+    digests = gateway.submit(Stage.RETIRED, Stage.RETIRED, Stage.RETIRED, Stage.LIVE)
+    gateway.bigred("release", "prune")
+    assert gateway.kept() == set(digests[1:])
+    with gateway.server():
+        said = gateway.bigred("deploy", "1.0.0", code=1)
         assert said.startswith("the WAR of shop 1.0.0 is not in ")
         assert said.endswith("submit it again")
-        assert desk.bigred("history") == "no deployment yet\n"
+        assert gateway.bigred("history") == "no deployment yet\n"
 
 
 # --- tokens --------------------------------------------------------------------------------------
 
 
-def test_a_token_is_shown_once_with_the_table_to_paste(desk: Desk) -> None:
-    first, second = (desk.bigred("token", "ada", "--role", "operator") for _ in range(2))
+def test_a_token_is_shown_once_with_the_table_to_paste(gateway: Gateway) -> None:
+    first, second = (gateway.bigred("token", "ada", "--role", "operator") for _ in range(2))
     assert first != second
     assert '[api.tokens.ada]\nsha256 = "' in first
     assert first.endswith('role = "operator"\n')
 
 
-def test_a_token_needs_a_name_that_can_be_one(desk: Desk) -> None:
-    said = desk.bigred("token", "Ada Lovelace", code=1)
+def test_a_token_needs_a_name_that_can_be_one(gateway: Gateway) -> None:
+    said = gateway.bigred("token", "Ada Lovelace", code=1)
     assert said.startswith("'Ada Lovelace' is no name for a token: 1 to 32 letters a-z")

@@ -39,13 +39,13 @@ from bigred_broker.messages import (
 )
 from bigred_broker.program import is_listening, wait_until
 from bigred_broker.topics import Topics
-from bigred_server.demo import sweep
+from bigred_server.demo import cleanup
 from bigred_server.demo.config import APP, BOX
-from bigred_server.demo.crowd import shopping
-from bigred_server.demo.samples import failures
-from bigred_server.demo.stage import Stage, set_up
-from bigred_server.journal.acts import Outcome
-from bigred_server.rollout.core.action import Kind
+from bigred_server.demo.load import shopping
+from bigred_server.demo.request_log import failures
+from bigred_server.demo.testbed import Testbed, set_up
+from bigred_server.journal.actions import Outcome
+from bigred_server.rollout.core.action import ActionKind
 
 DEADLINE_S = 40.0
 TOPICS = Topics()
@@ -53,62 +53,62 @@ NODES = ("node1", "node2", "node3")
 
 
 @dataclass
-class House:
+class Rig:
     """The stage, with a server and a broker that can be stopped and started again."""
 
-    stage: Stage
+    testbed: Testbed
     stack: ExitStack
     _servers: ExitStack = field(default_factory=ExitStack)
     _versions: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
     def start_server(self) -> None:
-        self._servers.enter_context(self.stage.server())
+        self._servers.enter_context(self.testbed.server())
 
     def stop_server(self) -> None:
         self._servers.close()
 
     def stop_broker(self) -> None:
-        config = str(self.stage.folder / "mqtt" / "mosquitto.conf").encode()
-        for process in sweep.marked(self.stage.folder):
+        config = str(self.testbed.folder / "mqtt" / "mosquitto.conf").encode()
+        for process in cleanup.marked(self.testbed.folder):
             if config in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0"):
                 os.kill(process, signal.SIGKILL)
-        wait_until(lambda: not is_listening(self.stage.broker.port), 5, "the broker is gone")
+        wait_until(lambda: not is_listening(self.testbed.broker.port), 5, "the broker is gone")
 
     def start_broker(self) -> None:
-        running = mosquitto.running(self.stage.folder / "mqtt", self.stage.broker.port)
+        running = mosquitto.running(self.testbed.folder / "mqtt", self.testbed.broker.port)
         self.stack.enter_context(running)
 
     def restart_haproxy(self) -> None:
         """As `systemctl restart` does: whoever was served is cut off, what was set is forgotten."""
-        haproxy = self.stage.haproxy
+        haproxy = self.testbed.haproxy
         os.kill(int((haproxy.folder / "haproxy.pid").read_text()), signal.SIGTERM)
         wait_until(lambda: not is_listening(haproxy.port), 10, "HAProxy is gone")
         self.stack.enter_context(haproxy.run())
 
     def submit(self) -> str:
         version = f"{next(self._versions)}.0.0"
-        self.bigred("submit", str(self.stage.build(version)), "--version", version)
+        self.bigred("submit", str(self.testbed.build(version)), "--version", version)
         return version
 
     def deploy(self, version: str) -> str:
         return self.bigred("deploy", version, "--no-wait").split()[1]
 
     def bigred(self, *arguments: str) -> str:
-        done = self.stage.bigred(*arguments)
+        done = self.testbed.bigred(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def refused(self, *arguments: str) -> str:
-        done = self.stage.bigred(*arguments)
+        done = self.testbed.bigred(*arguments)
         assert done.returncode == 1, done.stdout
         return done.stderr
 
     def rows(self, query: str, *values: str) -> list[tuple[str, ...]]:
-        file = self.stage.folder / "state" / "bigred.db"
+        file = self.testbed.folder / "state" / "bigred.db"
         with closing(sqlite3.connect(file, timeout=5)) as journal:
             return journal.execute(query, values).fetchall()
 
-    def acts(self, deployment: str, node: str) -> list[tuple[str, ...]]:
+    def actions(self, deployment: str, node: str) -> list[tuple[str, ...]]:
         query = "SELECT kind, outcome FROM act WHERE deployment = ? AND node = ? ORDER BY id"
         return self.rows(query, deployment, node)
 
@@ -119,8 +119,10 @@ class House:
     def deployments(self) -> int:
         return len(self.rows("SELECT id FROM deployment"))
 
-    def until_act(self, deployment: str, node: str, kind: Kind, outcome: Outcome | None) -> None:
-        when(lambda: (kind, outcome) in self.acts(deployment, node), f"{kind} at {node}")
+    def until_act(
+        self, deployment: str, node: str, kind: ActionKind, outcome: Outcome | None
+    ) -> None:
+        when(lambda: (kind, outcome) in self.actions(deployment, node), f"{kind} at {node}")
 
     def outcome(self, deployment: str) -> str:
         query = "SELECT phase FROM deployment WHERE id = ? AND ended_at IS NOT NULL"
@@ -136,20 +138,20 @@ class House:
         return {node.name: node.release for node in nodes if node.state is NodeState.SERVING}
 
     def log(self) -> str:
-        return self.stage.log("server").read_text()
+        return self.testbed.log("server").read_text()
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    with set_up(len(NODES), lambda _: None) as stage, ExitStack() as stack:
-        text = stage.config.read_text()
+def rig() -> Iterator[Rig]:
+    with set_up(len(NODES), lambda _: None) as testbed, ExitStack() as stack:
+        text = testbed.config.read_text()
         text = text.replace("countdown_s = 0.0", "countdown_s = 0.0\nmin_healthy = 1\nbatch = 2")
         text = text.replace('warmup = ["/shop/"]', 'warmup = ["/shop/"]\nwarmup_requests = 20')
-        stage.config.write_text(text)
-        house = House(stage, stack)
-        stack.callback(house.stop_server)
-        house.start_server()
-        yield house
+        testbed.config.write_text(text)
+        rig = Rig(testbed, stack)
+        stack.callback(rig.stop_server)
+        rig.start_server()
+        yield rig
 
 
 def when(is_so: Callable[[], bool], what: str) -> None:
@@ -161,7 +163,7 @@ def when(is_so: Callable[[], bool], what: str) -> None:
 
 
 @dataclass
-class Hand:
+class Operator:
     """A box of the test's own making, and all that it hears."""
 
     link: Link
@@ -202,9 +204,9 @@ class Hand:
 
 
 @asynccontextmanager
-async def at_the_broker(house: House) -> AsyncIterator[Hand]:
+async def at_the_broker(rig: Rig) -> AsyncIterator[Operator]:
     topics = [TOPICS.every_box, TOPICS.every_app_state, TOPICS.server_status]
-    hand = Hand(Link(house.stage.broker, "test-hand", "bigred/test/status", topics))
+    hand = Operator(Link(rig.testbed.broker, "test-hand", "bigred/test/status", topics))
     running = [asyncio.create_task(hand.link.run()), asyncio.create_task(hand.listen())]
     try:
         await hand.until(lambda: hand.link.is_up, "the link stands")
@@ -238,9 +240,9 @@ def in_flight(url: str, ms: int) -> Callable[[], list[int]]:
     return read
 
 
-async def test_the_retained_state_is_what_status_says(house: House) -> None:
-    async with at_the_broker(house) as hand:
-        version = await asyncio.to_thread(house.submit)
+async def test_the_retained_state_is_what_status_says(rig: Rig) -> None:
+    async with at_the_broker(rig) as hand:
+        version = await asyncio.to_thread(rig.submit)
 
         def announced() -> bool:
             kept = hand.kept.get(TOPICS.app(APP, "state"))
@@ -248,19 +250,19 @@ async def test_the_retained_state_is_what_status_says(house: House) -> None:
             return bool(state and state.candidate and state.candidate.version == version)
 
         await hand.until(announced, f"{version} is the candidate")
-        said = await asyncio.to_thread(house.state)
+        said = await asyncio.to_thread(rig.state)
         assert await hand.app_state() == said
         assert hand.kept[TOPICS.server_status] == b"online"
 
 
-async def test_a_press_deploys_what_was_announced_and_once(house: House) -> None:
-    announced = await asyncio.to_thread(house.submit)
-    async with at_the_broker(house) as hand:
+async def test_a_press_deploys_what_was_announced_and_once(rig: Rig) -> None:
+    announced = await asyncio.to_thread(rig.submit)
+    async with at_the_broker(rig) as hand:
         armed = await hand.send(happened(EventType.LID_OPEN))
         assert armed.answer is Answer.ARMED
         assert armed.release
         assert armed.release.version == announced
-        newer = await asyncio.to_thread(house.submit)
+        newer = await asyncio.to_thread(rig.submit)
         press = happened(EventType.PRESS, armed.arming)
         accepted = await hand.send(press)
         assert accepted.answer is Answer.ACCEPTED
@@ -268,84 +270,84 @@ async def test_a_press_deploys_what_was_announced_and_once(house: House) -> None
         assert await hand.send(press) == accepted, "a replay is answered as the first was"
         again = await hand.send(happened(EventType.PRESS, armed.arming))
         assert (again.answer, again.code) == (Answer.REFUSED, Refusal.RUNNING)
-        assert await asyncio.to_thread(house.outcome, accepted.deployment) == Phase.SUCCEEDED
+        assert await asyncio.to_thread(rig.outcome, accepted.deployment) == Phase.SUCCEEDED
         assert await hand.send(press) == accepted
         used = await hand.send(happened(EventType.PRESS, armed.arming))
         assert (used.answer, used.code) == (Answer.REFUSED, Refusal.USED)
-    assert house.deployments() == 1
-    state = house.state()
-    assert house.serving() == dict.fromkeys(NODES, announced)
+    assert rig.deployments() == 1
+    state = rig.state()
+    assert rig.serving() == dict.fromkeys(NODES, announced)
     assert state.candidate
     assert state.candidate.version == newer
 
 
-async def test_an_unknown_box_may_fire_nothing(house: House) -> None:
-    before = house.deployments()
-    async with at_the_broker(house) as hand:
+async def test_an_unknown_box_may_fire_nothing(rig: Rig) -> None:
+    before = rig.deployments()
+    async with at_the_broker(rig) as hand:
         for kind in (EventType.LID_OPEN, EventType.PRESS):
             reply = await hand.send(happened(kind), box="stranger")
             assert (reply.answer, reply.code) == (Answer.REFUSED, Refusal.NOT_ALLOWED)
             assert "[boxes.stranger]" in reply.reason
-    assert house.deployments() == before
+    assert rig.deployments() == before
 
 
-async def test_malformed_events_are_logged_once_and_the_server_goes_on(house: House) -> None:
-    async with at_the_broker(house) as hand:
+async def test_malformed_events_are_logged_once_and_the_server_goes_on(rig: Rig) -> None:
+    async with at_the_broker(rig) as hand:
         for payload in (b"{", b"\xff\x00", b'{"v":2}', b"[]", b"x" * 16_000):
             hand.link.publish(TOPICS.box(BOX, "event"), payload)
         # In one session, in one order: when this is answered, those were dealt with.
         reply = await hand.send(happened(EventType.LID_OPEN))
         assert reply.answer is Answer.ARMED
-    assert house.log().count("malformed message") == 1
+    assert rig.log().count("malformed message") == 1
 
 
-async def test_what_was_sent_to_be_retained_is_never_heard(house: House) -> None:
-    before = house.deployments()
+async def test_what_was_sent_to_be_retained_is_never_heard(rig: Rig) -> None:
+    before = rig.deployments()
     topic = TOPICS.box(BOX, "event")
     stale = happened(EventType.LID_OPEN)
-    async with at_the_broker(house) as hand:
+    async with at_the_broker(rig) as hand:
         hand.link.keep(topic, encode(stale))
         try:
             # In one session, in one order: when this is answered, what was retained has come.
             assert (await hand.send(happened(EventType.LID_OPEN))).answer is Answer.ARMED
             assert stale.id not in hand.heard
-            await asyncio.to_thread(house.stop_server)
-            await asyncio.to_thread(house.start_server)
+            await asyncio.to_thread(rig.stop_server)
+            await asyncio.to_thread(rig.start_server)
             assert (await hand.send(happened(EventType.LID_OPEN))).answer is Answer.ARMED
             assert stale.id not in hand.heard
         finally:
             hand.link.keep(topic, b"")
-    assert house.deployments() == before
+    assert rig.deployments() == before
 
 
-async def test_a_broker_that_is_away_is_waited_for(house: House) -> None:
-    house.stop_server()
-    house.stop_broker()
-    begin = len(house.log())
-    starting = asyncio.create_task(asyncio.to_thread(house.start_server))
+async def test_a_broker_that_is_away_is_waited_for(rig: Rig) -> None:
+    rig.stop_server()
+    rig.stop_broker()
+    begin = len(rig.log())
+    starting = asyncio.create_task(asyncio.to_thread(rig.start_server))
 
     def complains() -> bool:
-        return "can't be reached" in house.log()[begin:]
+        return "can't be reached" in rig.log()[begin:]
 
     await asyncio.to_thread(wait_until, complains, 15, "the server says so")
-    house.start_broker()
+    rig.start_broker()
     await starting
-    assert house.log()[begin:].count("link down") == 1
-    async with at_the_broker(house) as hand:
+    assert rig.log()[begin:].count("link down") == 1
+    async with at_the_broker(rig) as hand:
         assert (await hand.send(happened(EventType.LID_OPEN))).answer is Answer.ARMED
         assert (await hand.app_state()).app == APP
 
 
-async def test_a_restart_of_the_broker_does_not_disturb_a_deployment(house: House) -> None:
-    version = house.submit()
-    deployment = house.deploy(version)
-    house.until_act(deployment, "node1", Kind.STOP, Outcome.DONE)
-    house.stop_broker()
-    house.until_act(deployment, "node2", Kind.STOP, Outcome.DONE)
-    house.start_broker()
-    assert house.outcome(deployment) == Phase.SUCCEEDED
-    assert house.serving() == dict.fromkeys(NODES, version)
-    async with at_the_broker(house) as hand:
+async def test_a_restart_of_the_broker_does_not_disturb_a_deployment(rig: Rig) -> None:
+    version = rig.submit()
+    deployment = rig.deploy(version)
+    rig.until_act(deployment, "node1", ActionKind.STOP, Outcome.DONE)
+    rig.stop_broker()
+    rig.until_act(deployment, "node2", ActionKind.STOP, Outcome.DONE)
+    rig.start_broker()
+    assert rig.outcome(deployment) == Phase.SUCCEEDED
+    assert rig.serving() == dict.fromkeys(NODES, version)
+    async with at_the_broker(rig) as hand:
         # The new broker remembers nothing: whatever is there was published again.
         ended = TOPICS.app(APP, "state")
         await hand.until(
@@ -359,92 +361,94 @@ async def test_a_restart_of_the_broker_does_not_disturb_a_deployment(house: Hous
         )
 
 
-def test_a_reload_of_haproxy_in_mid_deployment_costs_no_request(house: House) -> None:
-    version = house.submit()
-    with shopping(house.stage.folder, house.stage.url, 100.0) as crowd:
-        deployment = house.deploy(version)
-        house.until_act(deployment, "node1", Kind.MAINT, Outcome.DONE)
-        house.stage.haproxy.reload()
-        house.until_act(deployment, "node2", Kind.START, Outcome.DONE)
-        house.stage.haproxy.reload()
-        assert house.outcome(deployment) == Phase.SUCCEEDED
-    assert failures(crowd.seen()) == []
-    told = [text for text in house.texts(deployment) if "HAProxy was reloaded" in text]
+def test_a_reload_of_haproxy_in_mid_deployment_costs_no_request(rig: Rig) -> None:
+    version = rig.submit()
+    with shopping(rig.testbed.folder, rig.testbed.url, 100.0) as load:
+        deployment = rig.deploy(version)
+        rig.until_act(deployment, "node1", ActionKind.MAINT, Outcome.DONE)
+        rig.testbed.haproxy.reload()
+        rig.until_act(deployment, "node2", ActionKind.START, Outcome.DONE)
+        rig.testbed.haproxy.reload()
+        assert rig.outcome(deployment) == Phase.SUCCEEDED
+    assert failures(load.seen()) == []
+    told = [text for text in rig.texts(deployment) if "HAProxy was reloaded" in text]
     assert len(told) == 2
-    assert house.serving() == dict.fromkeys(NODES, version)
+    assert rig.serving() == dict.fromkeys(NODES, version)
 
 
-def test_a_restart_of_haproxy_in_mid_drain_is_overcome(house: House) -> None:
-    version = house.submit()
+def test_a_restart_of_haproxy_in_mid_drain_is_overcome(rig: Rig) -> None:
+    version = rig.submit()
     # One of them is in flight whenever the door is closed.
-    waves = [in_flight(house.stage.url, 5000)]
-    deployment = house.deploy(version)
-    waves.append(in_flight(house.stage.url, 5000))
-    house.until_act(deployment, "node1", Kind.MAINT, Outcome.DONE)
+    waves = [in_flight(rig.testbed.url, 5000)]
+    deployment = rig.deploy(version)
+    waves.append(in_flight(rig.testbed.url, 5000))
+    rig.until_act(deployment, "node1", ActionKind.MAINT, Outcome.DONE)
     begun = [("fetch", "done"), ("maint", "done")]
-    assert house.acts(deployment, "node1") == begun, "a request is in flight"
-    house.restart_haproxy()
-    assert house.outcome(deployment) == Phase.SUCCEEDED
-    kinds = [kind for kind, _ in house.acts(deployment, "node1")]
-    assert kinds[1:3] == [Kind.MAINT, Kind.MAINT], "the door is closed again before the stop"
-    assert house.serving() == dict.fromkeys(NODES, version)
+    assert rig.actions(deployment, "node1") == begun, "a request is in flight"
+    rig.restart_haproxy()
+    assert rig.outcome(deployment) == Phase.SUCCEEDED
+    kinds = [kind for kind, _ in rig.actions(deployment, "node1")]
+    assert kinds[1:3] == [ActionKind.MAINT, ActionKind.MAINT], (
+        "the door is closed again before the stop"
+    )
+    assert rig.serving() == dict.fromkeys(NODES, version)
     assert [len(answers()) for answers in waves] == [len(NODES)] * 2
 
 
-def test_a_node_that_is_down_beforehand_is_skipped_and_listed(house: House) -> None:
-    tomcat = house.stage.nodes["node3"]
+def test_a_node_that_is_down_beforehand_is_skipped_and_listed(rig: Rig) -> None:
+    tomcat = rig.testbed.nodes["node3"]
     subprocess.run(tomcat.stop_command, timeout=20, check=True)
-    wait_until(lambda: "node3" not in house.serving(), 10, "HAProxy finds node3 down")
-    version = house.submit()
+    wait_until(lambda: "node3" not in rig.serving(), 10, "HAProxy finds node3 down")
+    version = rig.submit()
     try:
-        deployment = house.deploy(version)
-        assert house.outcome(deployment) == Phase.SUCCEEDED
-        assert house.serving() == dict.fromkeys(("node1", "node2"), version)
-        assert house.acts(deployment, "node3") == []
-        shown = house.bigred("show", deployment)
+        deployment = rig.deploy(version)
+        assert rig.outcome(deployment) == Phase.SUCCEEDED
+        assert rig.serving() == dict.fromkeys(("node1", "node2"), version)
+        assert rig.actions(deployment, "node3") == []
+        shown = rig.bigred("show", deployment)
         assert "on 2 nodes" in shown
         assert "skipped, because they were down: node3" in shown
     finally:
         subprocess.run(tomcat.start_command, timeout=20, check=True)
-    wait_until(lambda: house.serving().get("node3") == version, DEADLINE_S, "node3 is brought on")
-    assert house.acts(deployment, "node3") == []
+    wait_until(lambda: rig.serving().get("node3") == version, DEADLINE_S, "node3 is brought on")
+    assert rig.actions(deployment, "node3") == []
 
 
-def test_a_deployment_is_taken_back_on_request(house: House) -> None:
-    live = house.state().live
-    version = house.submit()
-    deployment = house.deploy(version)
-    house.until_act(deployment, "node1", Kind.START, Outcome.DONE)
-    said = house.bigred("rollback")
+def test_a_deployment_is_taken_back_on_request(rig: Rig) -> None:
+    live = rig.state().live
+    version = rig.submit()
+    deployment = rig.deploy(version)
+    rig.until_act(deployment, "node1", ActionKind.START, Outcome.DONE)
+    said = rig.bigred("rollback")
     assert f"deployment {deployment} is taken back" in said
     assert "rolled back on" in said
-    assert house.outcome(deployment) == Phase.ROLLED_BACK
+    assert rig.outcome(deployment) == Phase.ROLLED_BACK
     # Every node in scope: node3, which had been down and missed the live release, gets it too.
     assert live
-    assert house.serving() == dict.fromkeys(NODES, live.version)
-    assert f"{version} is bad" in house.refused("deploy", version)
+    assert rig.serving() == dict.fromkeys(NODES, live.version)
+    assert f"{version} is bad" in rig.refused("deploy", version)
 
 
-async def test_a_release_taken_back_later_is_bad_and_cannot_be_armed(house: House) -> None:
-    earlier = house.serving()["node1"]
-    version = await asyncio.to_thread(house.submit)
-    house.bigred("deploy", version)
-    assert house.serving() == dict.fromkeys(NODES, version)
-    house.bigred("rollback")
-    assert house.serving() == dict.fromkeys(NODES, earlier)
-    assert f"{version} is bad" in house.refused("deploy", version)
-    async with at_the_broker(house) as hand:
+async def test_a_release_taken_back_later_is_bad_and_cannot_be_armed(rig: Rig) -> None:
+    earlier = rig.serving()["node1"]
+    version = await asyncio.to_thread(rig.submit)
+    rig.bigred("deploy", version)
+    assert rig.serving() == dict.fromkeys(NODES, version)
+    rig.bigred("rollback")
+    assert rig.serving() == dict.fromkeys(NODES, earlier)
+    assert f"{version} is bad" in rig.refused("deploy", version)
+    async with at_the_broker(rig) as hand:
         reply = await hand.send(happened(EventType.LID_OPEN))
     assert (reply.answer, reply.code) == (Answer.REFUSED, Refusal.NO_CANDIDATE)
     assert "bad" in reply.reason
 
 
-async def test_a_server_that_is_stopped_says_so_and_comes_back_to_the_same(house: House) -> None:
-    before = house.bigred("status", "--json")
-    async with at_the_broker(house) as hand:
-        house.stop_server()
+async def test_a_server_that_is_stopped_says_so_and_comes_back_to_the_same(rig: Rig) -> None:
+    before = rig.bigred("status", "--json")
+    async with at_the_broker(rig) as hand:
+        rig.stop_server()
         status = TOPICS.server_status
         await hand.until(lambda: hand.kept.get(status) == b"offline", "the server is gone")
-        await asyncio.to_thread(house.start_server)
+        await asyncio.to_thread(rig.start_server)
         await hand.until(lambda: hand.kept.get(status) == b"online", "the server is back")
-    assert house.bigred("status", "--json") == before
+    assert rig.bigred("status", "--json") == before

@@ -303,7 +303,7 @@ async def test_what_was_sent_too_late_is_not_done_and_the_next_is(site: Site) ->
 # --- who may connect to whom ---------------------------------------------------------------------
 
 
-async def trouble(site: Site, **changes: object) -> str:
+async def node_error(site: Site, **changes: object) -> str:
     """Give what a look says with other SSH settings; an act must say the same."""
     async with reached(site.node(ssh=site.sshd.settings.model_copy(update=changes))) as host:
         seen = await host.look(answers=False)
@@ -318,7 +318,7 @@ async def test_a_host_whose_key_has_changed_is_not_trusted(site: Site) -> None:
     other = sshd.make_key(site.folder / "other")
     known = site.folder / "known"
     known.write_text(f"[127.0.0.1]:{site.sshd.port} {other}")
-    said = await trouble(site, known_hosts=known)
+    said = await node_error(site, known_hosts=known)
     assert "shows another key than" in said
     assert "somebody may stand in between" in said
 
@@ -328,30 +328,30 @@ async def test_a_host_that_is_not_known_is_not_trusted(site: Site, text: str) ->
     known = site.folder / "known"
     key = sshd.make_key(site.folder / "other")
     known.write_text(text.replace("ssh-ed25519 AAAA", key))
-    said = await trouble(site, known_hosts=known)
+    said = await node_error(site, known_hosts=known)
     assert f"is not in {known}; write the key of 127.0.0.1 into it" in said
     assert f"ssh-keyscan -p {site.sshd.port} 127.0.0.1 >> {known}" in said
 
 
 async def test_without_known_hosts_nobody_is_trusted(site: Site) -> None:
-    said = await trouble(site, known_hosts=site.folder / "none")
+    said = await node_error(site, known_hosts=site.folder / "none")
     assert "can't be read: No such file or directory; write the key of 127.0.0.1 into it" in said
 
 
 async def test_a_key_that_is_not_let_in_is_named(site: Site) -> None:
     sshd.make_key(site.folder / "other")
-    said = await trouble(site, key=site.folder / "other")
+    said = await node_error(site, key=site.folder / "other")
     assert f"with the key {site.folder}/other; write its public half" in said
 
 
 async def test_a_key_that_can_not_be_used_is_named(site: Site) -> None:
-    assert "can't be read: No such file" in await trouble(site, key=site.folder / "none")
+    assert "can't be read: No such file" in await node_error(site, key=site.folder / "none")
     (site.folder / "empty").touch()
-    assert "must be a private key without a passphrase" in await trouble(
+    assert "must be a private key without a passphrase" in await node_error(
         site, key=site.folder / "empty"
     )
     sshd.make_key(site.folder / "locked", passphrase="locked")  # noqa: S106
-    assert "must be a private key without a passphrase" in await trouble(
+    assert "must be a private key without a passphrase" in await node_error(
         site, key=site.folder / "locked"
     )
 

@@ -4,7 +4,7 @@ The whole table on four nodes is `./bigred bench strategies`.
 """
 
 import pytest
-from tests.support.ways import Way, orders, roll, site
+from tests.support.routes import Route, orders, roll, site
 
 from bigred_server.rollout.core.policy import Sessions
 from bigred_server.rollout.core.target import Strategy
@@ -18,15 +18,15 @@ USERS = 12
 @pytest.mark.parametrize(
     "way",
     [
-        Way(Strategy.RESTART, ReachBy.SSH, Sessions.MOVE),
-        Way(Strategy.REDEPLOY, ReachBy.MANAGER, Sessions.WAIT),
-        Way(Strategy.PARALLEL, ReachBy.LOCAL, Sessions.PARALLEL),
+        Route(Strategy.RESTART, ReachBy.SSH, Sessions.MOVE),
+        Route(Strategy.REDEPLOY, ReachBy.MANAGER, Sessions.WAIT),
+        Route(Strategy.PARALLEL, ReachBy.LOCAL, Sessions.PARALLEL),
     ],
     ids=str,
 )
-def test_a_site_is_rolled_without_a_failed_request(way: Way) -> None:
-    with site(way, NODES) as house:
-        rolled = roll(house, way, orders(way, RATE, USERS), "2.0.0")
+def test_a_site_is_rolled_without_a_failed_request(way: Route) -> None:
+    with site(way, NODES) as rig:
+        rolled = roll(rig, way, orders(way, RATE, USERS), "2.0.0")
         assert rolled.faults() == []
-        assert house.serving() == {"node1": "2.0.0", "node2": "2.0.0"}
+        assert rig.serving() == {"node1": "2.0.0", "node2": "2.0.0"}
         assert len(rolled.overheads_s) == NODES

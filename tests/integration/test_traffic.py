@@ -15,10 +15,10 @@ import httpx2
 import pytest
 
 from bigred_broker.program import free_port, is_listening, wait_until
+from bigred_server.demo.request_log import RequestKind, RequestSample, counts, latency, read
 from bigred_server.demo.sample import build
-from bigred_server.demo.samples import Kind, Sample, counts, latency, read
-from bigred_server.demo.visits import Fate
-from bigred_server.demo.visits import read as read_visits
+from bigred_server.demo.visit_log import VisitOutcome
+from bigred_server.demo.visit_log import read as read_visits
 from bigred_server.tomcat.instance import TomcatInstance
 
 
@@ -54,7 +54,7 @@ def lines(out: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
 
 
-def samples(out: Path) -> list[Sample]:
+def samples(out: Path) -> list[RequestSample]:
     return read(out.with_name(f"{out.name}.samples"))
 
 
@@ -65,7 +65,7 @@ def test_every_kind_of_customer_is_served(shop: str, tmp_path: Path) -> None:
         wait_until(lambda: lines(out)[-1]["requests"] > 60, 10, "60 requests were counted")
     seen = samples(out)
     assert counts(seen).failed == 0
-    assert {one.kind for one in seen} == set(Kind)
+    assert {one.kind for one in seen} == set(RequestKind)
     assert {one.outcome for one in seen} == {"200", "201"}
     assert latency(seen) is not None
     assert all(begin < one.start_s < time.monotonic() for one in seen)
@@ -118,9 +118,9 @@ def test_users_are_known_from_their_login_on(shop: str, tmp_path: Path) -> None:
         wait_until(lambda: lines(out)[-1]["requests"] > 100, 10, "they have come back")
     visits = read_visits(out.with_name("traffic.visits"))
     assert [(visit.user, visit.fate) for visit in visits] == [
-        (user, Fate.OPEN) for user in range(6)
+        (user, VisitOutcome.OPEN) for user in range(6)
     ]
-    seen = [one for one in samples(out) if one.kind is Kind.SESSION]
+    seen = [one for one in samples(out) if one.kind is RequestKind.SESSION]
     assert [one.outcome for one in seen].count("201") == 6
     assert counts(seen).failed == 0
 
@@ -132,8 +132,8 @@ def test_who_logs_out_is_followed_by_somebody_new(shop: str, tmp_path: Path) -> 
         wait_until(lambda: lines(out)[-1]["requests"] > 80, 10, "they have come and gone")
     visits = read_visits(out.with_name("traffic.visits"))
     # At the very end all may be between two visits.
-    assert {visit.fate for visit in visits} <= {Fate.ENDED, Fate.OPEN}
-    assert len([visit for visit in visits if visit.fate is Fate.ENDED]) >= 3
+    assert {visit.fate for visit in visits} <= {VisitOutcome.ENDED, VisitOutcome.OPEN}
+    assert len([visit for visit in visits if visit.fate is VisitOutcome.ENDED]) >= 3
     assert all(visit.ended_s - visit.begun_s < 5 for visit in visits)
     assert counts(samples(out)).failed == 0
 
@@ -150,8 +150,8 @@ def test_a_lost_session_is_counted_once_and_is_no_failed_request(tmp_path: Path)
             before = lines(out)[-1]["requests"]
             wait_until(lambda: lines(out)[-1]["requests"] > before + 60, 10, "they went on")
     visits = read_visits(out.with_name("traffic.visits"))
-    assert [(visit.fate, visit.node) for visit in visits] == [(Fate.LOST, "node1")] * 4
-    seen = [one for one in samples(out) if one.kind is Kind.SESSION]
+    assert [(visit.fate, visit.node) for visit in visits] == [(VisitOutcome.LOST, "node1")] * 4
+    seen = [one for one in samples(out) if one.kind is RequestKind.SESSION]
     assert counts(seen).failed == 0
     assert [one.outcome for one in seen].count("410") == 8
 

@@ -44,7 +44,7 @@ Child = subprocess.Popen[bytes]
 
 
 @dataclass(frozen=True)
-class House:
+class Rig:
     """What the servers share, and a folder for each one's configuration."""
 
     folder: Path
@@ -84,10 +84,10 @@ class House:
 
 
 @pytest.fixture
-def house(postgresql: Cluster, tmp_path: Path) -> Iterator[House]:
+def rig(postgresql: Cluster, tmp_path: Path) -> Iterator[Rig]:
     with ExitStack() as stack:
         broker = stack.enter_context(mosquitto.running(tmp_path / "mqtt", free_port()))
-        yield House(tmp_path, postgresql.new_database(), broker, stack)
+        yield Rig(tmp_path, postgresql.new_database(), broker, stack)
 
 
 @dataclass
@@ -143,14 +143,14 @@ class Box:
 
 
 @pytest.fixture
-async def box(house: House) -> AsyncIterator[Box]:
+async def box(rig: Rig) -> AsyncIterator[Box]:
     topics = [
         TOPICS.server_status,
         TOPICS.box(BOX, "reply"),
         TOPICS.every_app,
         "homeassistant/device/+/config",
     ]
-    box = Box(Link(house.broker, BOX, TOPICS.box(BOX, "status"), topics))
+    box = Box(Link(rig.broker, BOX, TOPICS.box(BOX, "status"), topics))
     running = [asyncio.create_task(box.link.run()), asyncio.create_task(box.listen())]
     await box.until(lambda: box.link.is_up, "the link stands")
     box.link.keep(TOPICS.box(BOX, "info"), encode(BoxInfo(agent="test")))
@@ -165,12 +165,12 @@ def tell(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-async def start(house: House, *names: str) -> list[Child]:
-    return [await asyncio.to_thread(house.server, name) for name in names]
+async def start(rig: Rig, *names: str) -> list[Child]:
+    return [await asyncio.to_thread(rig.server, name) for name in names]
 
 
-async def test_each_lid_has_one_answer(house: House, box: Box) -> None:
-    await start(house, "one", "two")
+async def test_each_lid_has_one_answer(rig: Rig, box: Box) -> None:
+    await start(rig, "one", "two")
     for _ in range(10):
         await box.ask()
     stranger = BoxEvent(event_type=EventType.LID_OPEN, id="stranger", seq=1, boot="test")
@@ -184,9 +184,9 @@ async def test_each_lid_has_one_answer(house: House, box: Box) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_the_servers_are_online_as_long_as_one_lives(
-    house: House, box: Box, number: signal.Signals
+    rig: Rig, box: Box, number: signal.Signals
 ) -> None:
-    first, last = await start(house, "one", "two")
+    first, last = await start(rig, "one", "two")
     # A server's log is read sooner than the box hears the server: the second one's word may come
     # after the first one's end.
     await box.until(lambda: len(box.statuses()) >= 2, "both are there")
@@ -203,9 +203,9 @@ async def test_the_servers_are_online_as_long_as_one_lives(
 
 
 async def test_another_answers_within_fifteen_seconds_of_a_leader_that_is_stopped(
-    house: House, box: Box
+    rig: Rig, box: Box
 ) -> None:
-    first, _ = await start(house, "one", "two")
+    first, _ = await start(rig, "one", "two")
     await box.ask()
     states = TOPICS.app(APP, "state")
     await box.until(lambda: bool(box.payloads(states)), "the leader tells the state")
@@ -219,7 +219,7 @@ async def test_another_answers_within_fifteen_seconds_of_a_leader_that_is_stoppe
         seen = len(box.payloads(states))
     finally:
         first.send_signal(signal.SIGCONT)
-    log = house.folder / "one.log"
+    log = rig.folder / "one.log"
     await asyncio.to_thread(
         program.wait_until,
         lambda: "another server has the lease" in log.read_text(),
@@ -233,8 +233,8 @@ async def test_another_answers_within_fifteen_seconds_of_a_leader_that_is_stoppe
     assert decode(AppState, box.payloads(states)[-1]).app == APP
 
 
-async def test_a_leader_that_ends_well_is_followed_at_once(house: House, box: Box) -> None:
-    first, _ = await start(house, "one", "two")
+async def test_a_leader_that_ends_well_is_followed_at_once(rig: Rig, box: Box) -> None:
+    first, _ = await start(rig, "one", "two")
     await box.ask()
     first.send_signal(signal.SIGTERM)
     took_s = await box.ask_until_answered()
@@ -243,9 +243,9 @@ async def test_a_leader_that_ends_well_is_followed_at_once(house: House, box: Bo
     assert await asyncio.to_thread(first.wait, DEADLINE_S) == 0
 
 
-async def test_a_second_server_of_one_name_is_refused(house: House, box: Box) -> None:
-    [first] = await start(house, "one")
-    command = ["server", "-c", str(house.config("one"))]
+async def test_a_second_server_of_one_name_is_refused(rig: Rig, box: Box) -> None:
+    [first] = await start(rig, "one")
+    command = ["server", "-c", str(rig.config("one"))]
     done = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "bigred_server", *command],
@@ -261,32 +261,30 @@ async def test_a_second_server_of_one_name_is_refused(house: House, box: Box) ->
     await box.ask()
 
 
-async def test_a_server_that_was_killed_is_started_again_under_its_name(
-    house: House, box: Box
-) -> None:
-    [first] = await start(house, "one")
+async def test_a_server_that_was_killed_is_started_again_under_its_name(rig: Rig, box: Box) -> None:
+    [first] = await start(rig, "one")
     first.kill()
     await asyncio.to_thread(first.wait, DEADLINE_S)
     began_s = time.monotonic()
-    await asyncio.to_thread(house.server, "one", "one-again")
+    await asyncio.to_thread(rig.server, "one", "one-again")
     took_s = await box.ask_until_answered()
     tell(f"killed and started again: ready after {time.monotonic() - began_s:.2f} s")
     assert took_s < TAKE_OVER_S
 
 
-def test_verbs_know_whether_any_server_runs(house: House) -> None:
-    assert "The server is not running" in house.bigred("status").stderr
-    refused = house.bigred("deploy")
+def test_verbs_know_whether_any_server_runs(rig: Rig) -> None:
+    assert "The server is not running" in rig.bigred("status").stderr
+    refused = rig.bigred("deploy")
     assert refused.returncode == 1
     assert refused.stderr == "bigred: the server is not running; start it with: bigred server\n"
-    house.server("one")
-    assert house.bigred("status").stderr == ""
-    assert "no release of shop is ready" in house.bigred("deploy").stderr
+    rig.server("one")
+    assert rig.bigred("status").stderr == ""
+    assert "no release of shop is ready" in rig.bigred("deploy").stderr
 
 
-def test_a_database_that_is_away_is_told_in_one_line(house: House, postgresql: Cluster) -> None:
-    config = house.config("cli")
-    config.write_text(config.read_text().replace(str(postgresql.folder), str(house.folder)))
+def test_a_database_that_is_away_is_told_in_one_line(rig: Rig, postgresql: Cluster) -> None:
+    config = rig.config("cli")
+    config.write_text(config.read_text().replace(str(postgresql.folder), str(rig.folder)))
     done = subprocess.run(
         [sys.executable, "-m", "bigred_server", "server", "-c", config],
         capture_output=True,

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from random import Random
 
 from bigred_broker.messages import Phase
-from bigred_server.rollout.core.action import Act
+from bigred_server.rollout.core.action import Action
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.observation import Looks
-from bigred_server.rollout.core.target import Goal
-from bigred_server.rollout.core.upkeep import Aftermath, to_mend, to_tidy
+from bigred_server.rollout.core.target import Target
+from bigred_server.rollout.core.upkeep import PendingWork, to_clean_up, to_repair
 from bigred_server.testing.simulation import SimulatedRollout
 
 _TICK_S = 0.5
@@ -21,7 +21,7 @@ class Aftercare:
     """Works on the fleet of a rollout that has ended; `live` is what all nodes are to run."""
 
     rollout: SimulatedRollout
-    live: Goal
+    live: Target
     random: Random
     failed_at: dict[str, float] = field(default_factory=dict)
     mends: int = 0
@@ -32,13 +32,13 @@ class Aftercare:
         idle = 0
         for _ in range(_MOST_TICKS):
             looks = fleet.see().nodes
-            left = Aftermath(ended.skipped, ended.set_aside, self.failed_at, clock() - 60.0)
-            name = to_mend(looks, self.live, left, fleet.policy, clock())
+            left = PendingWork(ended.skipped, ended.set_aside, self.failed_at, clock() - 60.0)
+            name = to_repair(looks, self.live, left, fleet.policy, clock())
             if name is not None and self.mends < _MOST_MENDS:
                 idle = 0
-                self._mend(name)
-            for act in to_tidy(looks, self.live, left, fleet.policy, clock()):
-                self._do(act)
+                self._repair(name)
+            for action in to_clean_up(looks, self.live, left, fleet.policy, clock()):
+                self._do(action)
             idle += 1
             # A node that was down counts as back when HAProxy's checks have found it.
             if idle > 20 or fleet.violations:
@@ -46,11 +46,11 @@ class Aftercare:
             clock.now_s += _TICK_S
         return fleet.see().nodes
 
-    def _do(self, act: Act) -> None:
+    def _do(self, action: Action) -> None:
         fleet = self.rollout.fleet
-        fleet.finish(fleet.begin(act))
+        fleet.finish(fleet.begin(action))
 
-    def _mend(self, name: str) -> None:
+    def _repair(self, name: str) -> None:
         self.mends += 1
         mend = SimulatedRollout(
             self.rollout.fleet,

@@ -1,4 +1,4 @@
-"""A box made from the card, beside a house whose Tomcats it rolls: power, button, pins, voice."""
+"""A box made from the card, next to a rig that it deploys to: power, button, pins and voice."""
 
 import base64
 import contextlib
@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any  # messages are JSON
 
-from tests.support import hearing
+from tests.support import speech
 from tests.support.ear import Ear, ear
 from tests.support.guest import Guest, Running, guest
-from tests.support.hearing import Found
-from tests.support.house import House, house
+from tests.support.rig import Rig, rig
+from tests.support.speech import Found
 
 from bigred_agent.card.plan import VOICES
 from bigred_broker.messages import Phase
 from bigred_broker.program import wait_until
 from bigred_server.demo import config
-from bigred_server.demo.site import Site
+from bigred_server.demo.options import DemoOptions
 
 # QEMU's user network: the machine that it runs on.
 OUTSIDE = "10.0.2.2"
@@ -122,7 +122,7 @@ class Box:
             f"the deployment is {phase}",
         )
 
-    def arm(self, place: House, version: str) -> dict[str, Any]:
+    def arm(self, place: Rig, version: str) -> dict[str, Any]:
         """Hand a release in, and lift the lid when it waits; give the answer."""
         place.submit(version)
         self.ear.until(lambda: bool(self.app().get("candidate")), ANSWER_S, "the candidate")
@@ -200,12 +200,12 @@ class Box:
             voice, pace = VOICES["en"]
         command = f"espeak-ng -v {voice} -s {pace} --stdout --stdin | base64 -w 0"
         rendered = self.live.run(command, given=sentence)
-        sound = hearing.rendering(base64.b64decode(rendered))
+        sound = speech.rendering(base64.b64decode(rendered))
         end = time.monotonic() + SPOKEN_S
         best = Found(0.0, 0.0, sound)
         while best.alike < ALIKE and time.monotonic() < end:
             time.sleep(_LISTEN_S)
-            found = hearing.find(sound, hearing.recording(played or self.guest.sound, LATELY_S))
+            found = speech.find(sound, speech.recording(played or self.guest.sound, LATELY_S))
             best = max(best, found, key=lambda one: one.alike)
         assert best.alike >= ALIKE, f"{sentence!r} was not heard; the best was {best.alike:.2f}"
         self.recordings[sentence] = best
@@ -228,10 +228,10 @@ def card(port: int, host: str = OUTSIDE, name: str = config.BOX) -> str:
 
 
 @contextlib.contextmanager
-def at_home(built: Path, folder: Path, machine: str, nodes: int) -> Iterator[tuple[House, Box]]:
-    """Have a house with its Tomcats, and a box, switched off, whose card names its broker."""
-    with house(nodes, Site()) as place:
-        port = place.stage.broker.port
+def at_home(built: Path, folder: Path, machine: str, nodes: int) -> Iterator[tuple[Rig, Box]]:
+    """Set up a rig with its Tomcats, and a box, switched off, whose card names its broker."""
+    with rig(nodes, DemoOptions()) as place:
+        port = place.testbed.broker.port
         with ear(port) as heard, boxed(built, folder, machine, heard) as box:
             box.guest.write("bigred.toml", card(port))
             yield place, box

@@ -1,4 +1,4 @@
-"""A campaign: deployments on one house, one after the other, each with its own misfortunes."""
+"""A campaign: deployments on one rig, one after the other, each with its own faults."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,19 +7,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.support import verdict
+from tests.support.faults import Fault, Run
 from tests.support.faulty import Faulty
-from tests.support.house import House, house, until
-from tests.support.misfortune import Run, Trouble
+from tests.support.rig import Rig, rig, until
 from tests.support.verdict import Evidence
 from tests.support.victim import Victim
 
 from bigred_broker.messages import Phase
 from bigred_broker.program import ProgramError
-from bigred_server.demo import samples, visits
-from bigred_server.demo.crowd import Crowd, Orders, shopping
-from bigred_server.demo.sample import Kind
-from bigred_server.demo.site import Site, Tables
-from bigred_server.demo.stage import FIRST
+from bigred_server.demo import request_log, visit_log
+from bigred_server.demo.load import Load, LoadOptions, shopping
+from bigred_server.demo.options import DemoOptions, Tables
+from bigred_server.demo.sample import BuildKind
+from bigred_server.demo.testbed import FIRST
 from bigred_server.rollout.core.policy import Sessions
 from bigred_server.rollout.core.target import Strategy
 
@@ -58,18 +58,18 @@ class Result:
 
 @dataclass
 class Campaign:
-    """A house, what is live on it, and how long an undisturbed deployment takes there."""
+    """A rig, what is live on it, and how long an undisturbed deployment takes there."""
 
-    house: House
+    rig: Rig
     faulty: Faulty
-    orders: Orders
+    orders: LoadOptions
     _live: str = FIRST
     _number: int = 1
     _usual_s: float = 0.0
 
     def calibrate(self) -> float:
         """Deploy once undisturbed; give how many seconds that takes."""
-        result = self.run(Run(0, Kind.GOOD, ()))
+        result = self.run(Run(0, BuildKind.GOOD, ()))
         if result.faults:
             raise ProgramError("\n".join(("undisturbed:", *result.faults, *result.story)))
         self._usual_s = result.seconds
@@ -78,22 +78,22 @@ class Campaign:
     def run(self, run: Run) -> Result:
         """Deploy, let the misfortunes happen, and judge what came of it."""
         self._number += 1
-        version, stage = f"{self._number}.0.0", self.house.stage
-        with shopping(stage.folder, stage.urls, self.orders, f"run{self._number}") as crowd:
-            until(lambda: crowd.sessions()[0] == self.orders.users, 20, "all users have logged in")
-            deployment = self.house.deploy(version, run.build)
-            begun_at = self.house.journal.told(deployment).started_at
-            victim = Victim(self.house, self.faulty, deployment, begun_at)
+        version, testbed = f"{self._number}.0.0", self.rig.testbed
+        with shopping(testbed.folder, testbed.urls, self.orders, f"run{self._number}") as load:
+            until(lambda: load.sessions()[0] == self.orders.users, 20, "all users have logged in")
+            deployment = self.rig.deploy(version, run.build)
+            begun_at = self.rig.journal.told(deployment).started_at
+            victim = Victim(self.rig, self.faulty, deployment, begun_at)
             victim.suffer(run, self._usual_s)
             with contextlib.suppress(ProgramError):
-                self.house.ended(victim.deployment, END_S)
+                self.rig.ended(victim.deployment, END_S)
             victim.finish()
             seen = self._settled(victim, run, version)
             unmended = self._mended(victim, seen)
-        result = self._result(victim, run, seen, crowd, unmended)
+        result = self._result(victim, run, seen, load, unmended)
         if len(seen.live) == 1:
             self._live = seen.live[0]
-        for file in stage.folder.glob(f"{crowd.out.name}*"):
+        for file in testbed.folder.glob(f"{load.out.name}*"):
             file.unlink()
         return result
 
@@ -110,19 +110,19 @@ class Campaign:
         return seen[-1]
 
     def _look(self, victim: Victim, run: Run, version: str) -> Evidence:
-        told = self.house.journal.told(victim.deployment)
+        told = self.rig.journal.told(victim.deployment)
         return Evidence(
             build=run.build,
             phase=Phase(told.phase),
             reason=told.reason,
             before=self._live,
             wanted=version,
-            live=tuple(self.house.journal.live()),
-            nodes=tuple(self.house.stage.nodes),
-            serving=self.house.serving(),
+            live=tuple(self.rig.journal.live()),
+            nodes=tuple(self.rig.testbed.nodes),
+            serving=self.rig.serving(),
             out=frozenset((*told.skipped, *told.set_aside)),
             killed=frozenset(victim.killed),
-            journal=tuple(self.house.journal.faults(victim.deployment)),
+            journal=tuple(self.rig.journal.faults(victim.deployment)),
             asked_back=run.asks_back,
         )
 
@@ -132,21 +132,21 @@ class Campaign:
         if len(seen.live) != 1:
             return []
         try:
-            self.house.until_serving(seen.live[0], MEND_S)
+            self.rig.until_serving(seen.live[0], MEND_S)
         except ProgramError as error:
-            return [f"{error}; serving is {self.house.serving()}"]
+            return [f"{error}; serving is {self.rig.serving()}"]
         return []
 
     def _result(
-        self, victim: Victim, run: Run, seen: Evidence, crowd: Crowd, unmended: list[str]
+        self, victim: Victim, run: Run, seen: Evidence, load: Load, unmended: list[str]
     ) -> Result:
-        requests = crowd.seen()
-        failed = tuple(f"{one.kind} {one.outcome}" for one in samples.failures(requests))
-        restarted = any(one.trouble is Trouble.HAPROXY_RESTARTED for one in run.misfortunes)
+        requests = load.seen()
+        failed = tuple(f"{one.kind} {one.outcome}" for one in request_log.failures(requests))
+        restarted = any(one.fault is Fault.HAPROXY_RESTARTED for one in run.misfortunes)
         allowed = len(failed) if restarted else victim.in_flight
         found = verdict.faults(replace(seen, failed=failed, in_flight=allowed))
-        over = crowd.visits()
-        ended_at = self.house.journal.told(victim.deployment).ended_at or victim.begun_at
+        over = load.visits()
+        ended_at = self.rig.journal.told(victim.deployment).ended_at or victim.begun_at
         return Result(
             run=run,
             phase=str(seen.phase),
@@ -155,25 +155,25 @@ class Campaign:
             failed=len(failed),
             in_flight=victim.in_flight,
             sessions=len(over),
-            sessions_lost=len(visits.lost(over)),
+            sessions_lost=len(visit_log.lost(over)),
             faults=(*found, *unmended),
             story=tuple(victim.told()),
         )
 
 
-def site(strategy: Strategy, faulty: Faulty) -> Site:
+def site(strategy: Strategy, faulty: Faulty) -> DemoOptions:
     """Give the site of a campaign: everything short, users on their node by a cookie."""
     sessions = Sessions.PARALLEL if strategy is Strategy.PARALLEL else Sessions.MOVE
-    return Site(
+    return DemoOptions(
         strategy=strategy, sessions=sessions, sticky=True, prefix=faulty.prefix, more=_SHORT
     )
 
 
 @contextlib.contextmanager
-def campaign(nodes: int, strategy: Strategy, orders: Orders) -> Iterator[Campaign]:
-    """Set a house for a campaign; all is gone when the block ends."""
+def campaign(nodes: int, strategy: Strategy, orders: LoadOptions) -> Iterator[Campaign]:
+    """Set up a rig for a campaign; all is gone when the block ends."""
     with TemporaryDirectory(prefix="faults-") as folder:
         faulty = Faulty(Path(folder))
         faulty.create()
-        with house(nodes, site(strategy, faulty)) as made:
+        with rig(nodes, site(strategy, faulty)) as made:
             yield Campaign(made, faulty, orders)

@@ -27,7 +27,7 @@ class FakeHost:
             trouble=self.trouble,
         )
 
-    async def bring(self, target: Path) -> None:
+    async def copy_war(self, target: Path) -> None:
         """Remember it."""
         self._note(f"bring {target}")
 

@@ -12,7 +12,7 @@ from bigred_server.rollout.core.node_phase import is_proven
 from bigred_server.rollout.core.observation import Looks
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.rollout.core.view import is_serving
-from bigred_server.testing.simulation import Build, SimulatedRollout
+from bigred_server.testing.simulation import SimulatedBuild, SimulatedRollout
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Inspection:
             case Phase.ROLLED_BACK:
                 found += self._not_on(OLD)
             case Phase.ABORTED:
-                found += [f"aborted after {act.kind}" for act in self.rollout.fleet.acts]
+                found += [f"aborted after {action.kind}" for action in self.rollout.fleet.actions]
             case _ if not reason:
                 found.append("failed without a reason")
             case _ if not self.scene.first:
@@ -58,14 +58,14 @@ class Inspection:
     def _due(self) -> set[Hook]:
         return {Hook.BEFORE, Hook.AFTER} & self.rollout.fleet.policy.hooks
 
-    def _not_on(self, build: Build) -> list[str]:
+    def _not_on(self, build: SimulatedBuild) -> list[str]:
         deployment, looks = self.rollout.deployment, self.rollout.at_end
-        goal = build.wanted(self.scene.strategy)
+        target = build.wanted(self.scene.strategy)
         return [
             f"{name}: {looks[name]}"
             for name in deployment.nodes
             if build is OLD or name not in deployment.set_aside
-            if not is_serving(looks[name]) or not is_proven(looks[name], goal)
+            if not is_serving(looks[name]) or not is_proven(looks[name], target)
         ]
 
     def _not_out(self) -> list[str]:

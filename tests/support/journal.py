@@ -8,14 +8,14 @@ from typing import Any  # rows of the database
 from sqlalchemy import NullPool, RowMapping, Select, create_engine, select
 
 from bigred_server.journal import tables
-from bigred_server.journal.acts import ActRecord
+from bigred_server.journal.actions import ActionRecord
 from bigred_server.model.release import Stage
-from bigred_server.rollout.core.action import Kind
+from bigred_server.rollout.core.action import ActionKind
 
 # These may be done again while something else is done to the node: HAProxy has forgotten them.
-_DOOR = frozenset({Kind.DRAIN, Kind.MAINT})
+_DOOR = frozenset({ActionKind.DRAIN, ActionKind.MAINT})
 # Old versions go when their sessions are gone, be the deployment over or not.
-_AFTERWARDS = frozenset({Kind.UNDEPLOY})
+_AFTERWARDS = frozenset({ActionKind.UNDEPLOY})
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Journal:
             set_aside=tuple(row["set_aside"]),
         )
 
-    def acts(self, deployment: str) -> list[ActRecord]:
+    def actions(self, deployment: str) -> list[ActionRecord]:
         """List its acts in the order in which they were begun."""
-        table = tables.act
+        table = tables.action
         query = select(table).where(table.c.deployment == deployment).order_by(table.c.id)
-        return [ActRecord(**row) for row in self._rows(query)]
+        return [ActionRecord(**row) for row in self._rows(query)]
 
     def events(self, deployment: str) -> list[tuple[float, str]]:
         """List what was told of it: when (Unix time), and a line."""
@@ -81,29 +81,29 @@ class Journal:
 
     def faults(self, deployment: str) -> list[str]:
         """Name what must not be in the journal of a deployment that has ended."""
-        told, acts = self.told(deployment), self.acts(deployment)
-        return faults(acts, told.ended_at)
+        told, actions = self.told(deployment), self.actions(deployment)
+        return faults(actions, told.ended_at)
 
     def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
         with self._engine.connect() as connection:
             return connection.execute(query).mappings().all()
 
 
-def faults(acts: Sequence[ActRecord], ended_at: float | None) -> list[str]:
+def faults(actions: Sequence[ActionRecord], ended_at: float | None) -> list[str]:
     """Name what must not be in the acts of a deployment that has ended. Pure."""
     if ended_at is None:
         return ["it has no outcome"]
-    found = [f"{_name(act)} was left open" for act in acts if act.outcome is None]
+    found = [f"{_name(action)} was left open" for action in actions if action.outcome is None]
     found += [
-        f"{_name(act)} was begun after the outcome"
-        for act in acts
-        if act.begun_at > ended_at and act.kind not in _AFTERWARDS
+        f"{_name(action)} was begun after the outcome"
+        for action in actions
+        if action.begun_at > ended_at and action.kind not in _AFTERWARDS
     ]
-    for before, after in pairwise(acts):
+    for before, after in pairwise(actions):
         if after.token < before.token:
             found.append(f"{_name(after)} has an older token than {_name(before)}")
-    for node in sorted({act.node for act in acts}):
-        ours = [act for act in acts if act.node == node and act.kind not in _DOOR]
+    for node in sorted({action.node for action in actions}):
+        ours = [action for action in actions if action.node == node and action.kind not in _DOOR]
         found += [
             f"{_name(after)} was begun before {_name(before)} had ended"
             for before, after in pairwise(ours)
@@ -112,5 +112,5 @@ def faults(acts: Sequence[ActRecord], ended_at: float | None) -> list[str]:
     return found
 
 
-def _name(act: ActRecord) -> str:
-    return f"act {act.id} ({act.kind} {act.node})".replace(" )", ")")
+def _name(action: ActionRecord) -> str:
+    return f"act {action.id} ({action.kind} {action.node})".replace(" )", ")")

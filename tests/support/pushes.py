@@ -6,12 +6,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.support.house import House, house
 from tests.support.repositories import Repository
+from tests.support.rig import Rig, rig
 
 from bigred_broker.program import free_port
 from bigred_server.demo import sample
-from bigred_server.demo.site import Site
+from bigred_server.demo.options import DemoOptions
 from bigred_server.settings import load
 
 TOKEN = "secret-of-the-hook"  # noqa: S105
@@ -23,9 +23,9 @@ def shop() -> dict[str, str]:
     return {file.name: file.read_text() for file in _SHOP.iterdir() if file.is_file()}
 
 
-def api_url(place: House) -> str:
+def api_url(place: Rig) -> str:
     """Give the address of the HTTP API of such a stage."""
-    return f"http://{load(place.stage.config).api.listen}"
+    return f"http://{load(place.testbed.config).api.listen}"
 
 
 @contextlib.contextmanager
@@ -34,7 +34,7 @@ def pushing(
     nodes: int,
     deploy: str = "when_ready",
     tests: Mapping[str, Mapping[str, object]] | None = None,
-) -> Iterator[tuple[House, Repository]]:
+) -> Iterator[tuple[Rig, Repository]]:
     """Set a stage whose app is built from a repository with our hook in it."""
     with tempfile.TemporaryDirectory(prefix="bigred-push-") as name:
         repository = Repository.made(vcs, Path(name), shop())
@@ -51,9 +51,9 @@ def pushing(
                 "command": ("sh", "build.sh"),
                 "artifact": "target/shop.war",
             },
-            **{f"apps.shop.tests.{stage}": told for stage, told in (tests or {}).items()},
+            **{f"apps.shop.tests.{testbed}": told for testbed, told in (tests or {}).items()},
         }
-        with house(nodes, Site(more=tables)) as place:  # type: ignore[arg-type]
+        with rig(nodes, DemoOptions(more=tables)) as place:  # type: ignore[arg-type]
             token = Path(name) / "token"
             token.write_text(f"{TOKEN}\n")
             place.bigred(

@@ -39,31 +39,31 @@ class Pushed:
 
 @dataclass(frozen=True)
 class Repository:
-    """`central` is pushed to, from the working copy `desk`. `vcs`: "git" or "hg"."""
+    """`central` is pushed to, from the working copy `checkout`. `vcs`: "git" or "hg"."""
 
     vcs: str
     central: Path
-    desk: Path
+    checkout: Path
 
     @classmethod
     def made(cls, vcs: str, folder: Path, files: Mapping[str, str] | None = None) -> "Repository":
         """Make both; the files are there and not committed yet."""
         folder.mkdir(parents=True, exist_ok=True)
-        made = cls(vcs, folder / "central", folder / "desk")
+        made = cls(vcs, folder / "central", folder / "checkout")
         if vcs == "git":
             call("git", "init", "-q", "--bare", "-b", "main", str(made.central), folder=folder)
-            call("git", "init", "-q", "-b", "main", str(made.desk), folder=folder)
-            call("git", "remote", "add", "origin", str(made.central), folder=made.desk)
+            call("git", "init", "-q", "-b", "main", str(made.checkout), folder=folder)
+            call("git", "remote", "add", "origin", str(made.central), folder=made.checkout)
         else:
             call("hg", "init", str(made.central), folder=folder)
-            call("hg", "clone", "-q", str(made.central), str(made.desk), folder=folder)
+            call("hg", "clone", "-q", str(made.central), str(made.checkout), folder=folder)
         made.write(files or {"build.sh": BUILD})
         return made
 
     def write(self, files: Mapping[str, str]) -> None:
         """Write files of the working copy; scripts can be run."""
         for name, text in files.items():
-            path = self.desk / name
+            path = self.checkout / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             if path.suffix == ".sh":
@@ -73,23 +73,25 @@ class Repository:
         """Change something and commit it, tagged if a version is given; give the commit's id."""
         self.write({"notes": message})
         if self.vcs == "hg":
-            call("hg", "commit", "-q", "-A", "-m", message, folder=self.desk)
-            found = call("hg", "log", "-r", ".", "--template", "{node}", folder=self.desk).strip()
+            call("hg", "commit", "-q", "-A", "-m", message, folder=self.checkout)
+            found = call(
+                "hg", "log", "-r", ".", "--template", "{node}", folder=self.checkout
+            ).strip()
             if version:
                 # That is a commit of its own.
-                call("hg", "tag", version, folder=self.desk)
+                call("hg", "tag", version, folder=self.checkout)
             return found
-        call("git", "add", "-A", folder=self.desk)
-        call("git", "commit", "-q", "-m", message, folder=self.desk)
+        call("git", "add", "-A", folder=self.checkout)
+        call("git", "commit", "-q", "-m", message, folder=self.checkout)
         if version:
-            call("git", "tag", version, folder=self.desk)
-        return call("git", "rev-parse", "HEAD", folder=self.desk).strip()
+            call("git", "tag", version, folder=self.checkout)
+        return call("git", "rev-parse", "HEAD", folder=self.checkout).strip()
 
     def push(self, message: str, version: str = "") -> Pushed:
         """Commit, and push."""
         commit = self.commit(message, version)
         push = ("git", "push", "--tags", "origin", "main") if self.vcs == "git" else ("hg", "push")
-        return Pushed(commit, call(*push, folder=self.desk))
+        return Pushed(commit, call(*push, folder=self.checkout))
 
 
 def call(*argv: str, folder: Path) -> str:

@@ -12,7 +12,7 @@ from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.policy import OnDeadline, OnDrainDeadline, Policy, Sessions
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.testing.simulation import (
-    Build,
+    SimulatedBuild,
     SimulatedFleet,
     SimulatedNode,
     SimulatedPool,
@@ -23,20 +23,20 @@ from bigred_server.testing.simulation import (
 from bigred_server.testing.simulation.context import Context
 
 FOREVER = float("inf")
-OLD = Build("0" * 64, "1.0.0")
+OLD = SimulatedBuild("0" * 64, "1.0.0")
 _DIGEST = "1" * 64
 NEW = {
-    "good": Build(_DIGEST, "1.1.0"),
-    "slow": Build(_DIGEST, "1.1.0", start_s=15.0),
-    "never up": Build(_DIGEST, "1.1.0", start_s=FOREVER),
-    "does not stay": Build(_DIGEST, "1.1.0", lives_s=0.5),
-    "dies before its check": Build(_DIGEST, "1.1.0", lives_s=5.0),
-    "dies in the pool": Build(_DIGEST, "1.1.0", lives_s=25.0),
-    "dies late": Build(_DIGEST, "1.1.0", lives_s=70.0),
-    "wrong release": Build(_DIGEST, "1.1.0", says="1.0.0"),
-    "foreign release": Build(_DIGEST, "1.1.0", says="0.0.1"),
-    "answers 500": Build(_DIGEST, "1.1.0", ok=False),
-    "fails the check": Build(_DIGEST, "1.1.0", passes=False),
+    "good": SimulatedBuild(_DIGEST, "1.1.0"),
+    "slow": SimulatedBuild(_DIGEST, "1.1.0", start_s=15.0),
+    "never up": SimulatedBuild(_DIGEST, "1.1.0", start_s=FOREVER),
+    "does not stay": SimulatedBuild(_DIGEST, "1.1.0", lives_s=0.5),
+    "dies before its check": SimulatedBuild(_DIGEST, "1.1.0", lives_s=5.0),
+    "dies in the pool": SimulatedBuild(_DIGEST, "1.1.0", lives_s=25.0),
+    "dies late": SimulatedBuild(_DIGEST, "1.1.0", lives_s=70.0),
+    "wrong release": SimulatedBuild(_DIGEST, "1.1.0", says="1.0.0"),
+    "foreign release": SimulatedBuild(_DIGEST, "1.1.0", says="0.0.1"),
+    "answers 500": SimulatedBuild(_DIGEST, "1.1.0", ok=False),
+    "fails the check": SimulatedBuild(_DIGEST, "1.1.0", passes=False),
 }
 _STRATEGIES = [Strategy.RESTART] * 2 + [Strategy.REDEPLOY, Strategy.PARALLEL]
 
@@ -85,7 +85,7 @@ class Scene:
         )
 
     @property
-    def builds(self) -> dict[str, Build]:
+    def builds(self) -> dict[str, SimulatedBuild]:
         return {build.digest: build for build in (OLD, NEW[self.kind])}
 
     def rollout(self) -> SimulatedRollout:
@@ -108,7 +108,7 @@ class Scene:
             id="d-1",
             app="shop",
             phase=Phase.PREPARING,
-            goal=NEW[self.kind].wanted(self.strategy),
+            target=NEW[self.kind].wanted(self.strategy),
             previous=None if self.first else OLD.wanted(self.strategy),
         )
         return SimulatedRollout(fleet, clock, deployment)

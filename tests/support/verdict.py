@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bigred_broker.messages import Phase
-from bigred_server.demo.sample import Kind
+from bigred_server.demo.sample import BuildKind
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Evidence:
     which goes back further when the deployment had ended just before.
     """
 
-    build: Kind
+    build: BuildKind
     phase: Phase
     reason: str
     before: str

@@ -1,4 +1,4 @@
-"""The victim: a house to which the misfortunes of a run are done, and the story of it."""
+"""The victim: a rig that suffers the faults of a run, and the log of them."""
 
 import subprocess
 import sys
@@ -6,22 +6,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.support.faults import Fault, Misfortune, Run
 from tests.support.faulty import Faulty
-from tests.support.house import House
-from tests.support.misfortune import Misfortune, Run, Trouble
+from tests.support.rig import Rig
 
 _COMMAND_S = 120.0
 
 
 @dataclass
 class Victim:
-    """The house in one run, in the middle of a deployment.
+    """The rig in one run, in the middle of a deployment.
 
     `story`: what was done, and when (Unix time). `in_flight`: requests that a killed Tomcat may
     have taken with it. `dead`: killed nodes that nobody has started again.
     """
 
-    house: House
+    rig: Rig
     faulty: Faulty
     deployment: str
     begun_at: float
@@ -32,20 +32,20 @@ class Victim:
     _commands: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict)
 
     def suffer(self, run: Run, usual_s: float) -> None:
-        """Do to the house what was drawn, each in its time, until the deployment has ended."""
+        """Cause each fault that was drawn at its time, until the deployment has ended."""
         for one in run.misfortunes:
             if not self._is_due(self.begun_at + one.at * usual_s):
                 self.tell(f"(too late for: {one})")
                 return
             self.tell(str(one))
-            self._acts()[one.trouble](one)
+            self._acts()[one.fault](one)
 
     def revive(self) -> None:
         """Start the Tomcats that were left dead, and forget faults that nobody met."""
         self.faulty.clear()
         for node in sorted(self.dead):
             self.tell(f"{node} is started again")
-            self.house.start_tomcat(node)
+            self.rig.start_tomcat(node)
         self.dead.clear()
 
     def finish(self) -> None:
@@ -60,46 +60,46 @@ class Victim:
     def told(self) -> list[str]:
         """Tell the whole story: what was done, and what the server told, in order of time."""
         lines = self.story + [
-            (at, f"    {text}") for at, text in self.house.journal.events(self.deployment)
+            (at, f"    {text}") for at, text in self.rig.journal.events(self.deployment)
         ]
         return [f"{at - self.begun_at:7.2f}  {text}" for at, text in sorted(lines)]
 
     def _is_due(self, at: float) -> bool:
         while time.time() < at:
-            if self.house.journal.has_ended(self.deployment):
+            if self.rig.journal.has_ended(self.deployment):
                 return False
             time.sleep(min(0.05, max(0.0, at - time.time())))
-        return not self.house.journal.has_ended(self.deployment)
+        return not self.rig.journal.has_ended(self.deployment)
 
-    def _acts(self) -> dict[Trouble, Callable[[Misfortune], None]]:
-        house, faulty = self.house, self.faulty
+    def _acts(self) -> dict[Fault, Callable[[Misfortune], None]]:
+        rig, faulty = self.rig, self.faulty
         return {
-            Trouble.SERVER_KILLED: self._kill_server,
-            Trouble.SERVER_FROZEN: self._freeze_server,
-            Trouble.HAPROXY_RELOADED: lambda _: house.stage.haproxy.reload(),
-            Trouble.HAPROXY_RESTARTED: lambda _: house.restart_haproxy(),
-            Trouble.TOMCAT_KILLED: self._kill_tomcat,
-            Trouble.BROKER_RESTARTED: lambda _: house.restart_broker(),
-            Trouble.STOP_FAILS: lambda one: faulty.fail_once(one.node, "stop"),
-            Trouble.START_FAILS: lambda one: faulty.fail_once(one.node, "start"),
-            Trouble.HELD: self._hold,
-            Trouble.ROLLED_BACK: lambda _: self._command("rollback"),
-            Trouble.ABORTED: lambda _: self._command("abort"),
+            Fault.SERVER_KILLED: self._kill_server,
+            Fault.SERVER_FROZEN: self._freeze_server,
+            Fault.HAPROXY_RELOADED: lambda _: rig.testbed.haproxy.reload(),
+            Fault.HAPROXY_RESTARTED: lambda _: rig.restart_haproxy(),
+            Fault.TOMCAT_KILLED: self._kill_tomcat,
+            Fault.BROKER_RESTARTED: lambda _: rig.restart_broker(),
+            Fault.STOP_FAILS: lambda one: faulty.fail_once(one.node, "stop"),
+            Fault.START_FAILS: lambda one: faulty.fail_once(one.node, "start"),
+            Fault.HELD: self._hold,
+            Fault.ROLLED_BACK: lambda _: self._command("rollback"),
+            Fault.ABORTED: lambda _: self._command("abort"),
         }
 
     def _kill_server(self, one: Misfortune) -> None:
-        self.house.kill()
+        self.rig.kill()
         time.sleep(one.length_s or 0.0)
-        self.house.start()
+        self.rig.start()
         self.tell("the server is back")
 
     def _freeze_server(self, one: Misfortune) -> None:
-        with self.house.frozen():
+        with self.rig.frozen():
             time.sleep(one.length_s or 0.0)
         self.tell("the server goes on")
 
     def _kill_tomcat(self, one: Misfortune) -> None:
-        lost = self.house.kill_tomcat(one.node)
+        lost = self.rig.kill_tomcat(one.node)
         if lost is None:
             self.tell(f"({one.node} was down)")
             return
@@ -110,7 +110,7 @@ class Victim:
             self.dead.add(one.node)
             return
         time.sleep(one.length_s)
-        self.house.start_tomcat(one.node)
+        self.rig.start_tomcat(one.node)
 
     def _hold(self, one: Misfortune) -> None:
         self._command("hold")
@@ -125,7 +125,7 @@ class Victim:
             "bigred_server",
             verb,
             "--config",
-            str(self.house.stage.config),
+            str(self.rig.testbed.config),
         ]
         pipe = subprocess.PIPE
         self._commands[verb] = subprocess.Popen(argv, stdout=pipe, stderr=subprocess.STDOUT)

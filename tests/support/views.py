@@ -6,19 +6,19 @@ from typing import Any
 
 from bigred_broker.messages import Phase
 from bigred_server.model.command import Command
-from bigred_server.rollout.core.action import Kind
+from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.observation import Admin, Answer, NodeLook
 from bigred_server.rollout.core.policy import Policy
 from bigred_server.rollout.core.progress import track
-from bigred_server.rollout.core.target import Goal
+from bigred_server.rollout.core.target import Target
 from bigred_server.rollout.core.view import View, wanted
 
 Given = dict[str, Any]  # the nodes of a view, by name
 
-NEW = Goal("new", "2")
-OLD = Goal("old", "1")
+NEW = Target("new", "2")
+OLD = Target("old", "1")
 SAYS = {
     "nothing": Answer(),
     "old": Answer(came=True, ok=True, marker="1"),
@@ -45,7 +45,7 @@ BLIND = NodeLook("")
 def deployment(
     phase: Phase = Phase.ROLLING,
     nodes: tuple[str, ...] = ("a", "b", "c"),
-    previous: Goal | None = OLD,
+    previous: Target | None = OLD,
     command: Command | None = None,
     **more: Any,
 ) -> Deployment:
@@ -56,7 +56,7 @@ def view(
     these: Deployment,
     *,
     policy: Policy = POLICY,
-    busy: Mapping[str, Kind] | None = None,
+    busy: Mapping[str, ActionKind] | None = None,
     waited_s: float = 0.0,
     wait: Mapping[str, Any] | None = None,
     phase_s: float | None = None,
@@ -68,13 +68,13 @@ def view(
     `phase_s`: for how long the deployment is in its phase, else as long as the nodes are so.
     """
     named = {name: replace(look, name=name) for name, look in looks.items()}
-    waits = track({}, named, wanted(these), 100.0)
+    progress = track({}, named, wanted(these), 100.0)
     if wait:
-        waits["a"] = replace(waits["a"], **wait)
+        progress["a"] = replace(progress["a"], **wait)
     now_s = 100.0 + waited_s
     since_s = 100.0 if phase_s is None else now_s - phase_s
-    return View(these, named, waits, busy or {}, policy, now_s, since_s, queued)
+    return View(these, named, progress, busy or {}, policy, now_s, since_s, queued)
 
 
-def kinds(decision: Decision) -> dict[str, Kind]:
-    return {act.node: act.kind for act in decision.acts}
+def kinds(decision: Decision) -> dict[str, ActionKind]:
+    return {action.node: action.kind for action in decision.actions}

@@ -122,7 +122,7 @@ class Wars:
 def bringing(wars: Mapping[str, Path]) -> Callable[[str, Path], Awaitable[None]]:
     """Give what brings the WARs of nodes that lie here."""
 
-    async def bring(node: str, target: Path) -> None:
+    async def copy_war(node: str, target: Path) -> None:
         shutil.copyfile(wars[node], target)
 
-    return bring
+    return copy_war

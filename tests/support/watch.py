@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support import neighbours
-from tests.support.house import House
+from tests.support.rig import Rig
 
 from bigred_broker.program import is_listening
-from bigred_server.journal.acts import ActRecord
-from bigred_server.rollout.core.action import Kind
+from bigred_server.journal.actions import ActionRecord
+from bigred_server.rollout.core.action import ActionKind
 
 _EVERY_S = 0.01
-_CLOSING = frozenset({Kind.DRAIN, Kind.MAINT})
+_CLOSING = frozenset({ActionKind.DRAIN, ActionKind.MAINT})
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Sight:
 class Watch:
     """What was seen of each node; only changes are kept."""
 
-    house: House
+    rig: Rig
     seen: dict[str, list[Sight]] = field(default_factory=dict)
 
     def look(self) -> None:
         """Look once at every node."""
         with contextlib.suppress(OSError):  # HAProxy is being reloaded
-            tables = [neighbours.rows(haproxy) for haproxy in self.house.stage.haproxies]
-            for name in self.house.stage.nodes:
+            tables = [neighbours.rows(haproxy) for haproxy in self.rig.testbed.haproxies]
+            for name in self.rig.testbed.nodes:
                 now = self._sight(name, [table[name] for table in tables])
                 kept = self.seen.setdefault(name, [])
                 if not kept or _without_time(kept[-1]) != _without_time(now):
@@ -54,16 +54,16 @@ class Watch:
         if all(row.status.startswith("UP") for row in rows):
             # A node in service is not asked: a hundred more connections a second would be load.
             return Sight(at, busy, listens=True, lives=True)
-        tomcat = self.house.stage.nodes[name]
+        tomcat = self.rig.testbed.nodes[name]
         process = neighbours.jvm(tomcat)
         lives = process is not None and not _is_zombie(process)
         return Sight(at, busy, is_listening(tomcat.port), lives)
 
 
 @contextlib.contextmanager
-def watching(house: House) -> Iterator[Watch]:
+def watching(rig: Rig) -> Iterator[Watch]:
     """Watch until the block ends."""
-    watch, over = Watch(house), threading.Event()
+    watch, over = Watch(rig), threading.Event()
 
     def go_on() -> None:
         while not over.wait(_EVERY_S):
@@ -78,7 +78,7 @@ def watching(house: House) -> Iterator[Watch]:
         thread.join(10)
 
 
-def overhead_s(acts: Sequence[ActRecord], seen: Sequence[Sight]) -> float | None:
+def overhead_s(actions: Sequence[ActionRecord], seen: Sequence[Sight]) -> float | None:
     """Give the seconds that the server added to one node's time in hand, None if it had none. Pure.
 
     From the door closed to the last one opened, less: requests that went on; Tomcat's own stop and
@@ -87,27 +87,37 @@ def overhead_s(acts: Sequence[ActRecord], seen: Sequence[Sight]) -> float | None
     waited for, the door is closed when they are gone: the time before is theirs. `acts` and `seen`
     are the node's own.
     """
-    closing = sorted((act for act in acts if act.kind in _CLOSING), key=_is_drain)
-    closed = next((act.begun_at for act in closing), None)
-    opened = next((act.ended_at for act in reversed(acts) if act.kind == Kind.READY), None)
+    closing = sorted((action for action in actions if action.kind in _CLOSING), key=_is_drain)
+    closed = next((action.begun_at for action in closing), None)
+    opened = next(
+        (action.ended_at for action in reversed(actions) if action.kind == ActionKind.READY), None
+    )
     if closed is None or opened is None:
         return None
-    touched = next((act for act in acts if act.kind in (Kind.STOP, Kind.DEPLOY)), None)
+    touched = next(
+        (action for action in actions if action.kind in (ActionKind.STOP, ActionKind.DEPLOY)), None
+    )
     if touched is None:
         return None
-    idle = _since(seen, touched.begun_at, lambda sight: not sight.busy)
-    admitted = sum(_length(act) for act in acts if act.kind == Kind.ADMIT)
-    inside = sum(_length(act) for act in acts if act.kind == Kind.DEPLOY) + _jvm_s(seen, closed)
+    idle = _since(seen, touched.begun_at, lambda preflight: not preflight.busy)
+    admitted = sum(_length(action) for action in actions if action.kind == ActionKind.ADMIT)
+    inside = sum(
+        _length(action) for action in actions if action.kind == ActionKind.DEPLOY
+    ) + _jvm_s(seen, closed)
     return opened - closed - max(0.0, idle - closed) - inside - admitted
 
 
 def _jvm_s(seen: Sequence[Sight], closed: float) -> float:
     """Give the JVM's own time, from its closed port to its end and from its begin to its port."""
-    after = [sight for sight in seen if sight.at >= closed]
-    shut = _first(after, lambda sight: not sight.listens)
-    gone = _first(after, lambda sight: not sight.lives)
-    back = _first(after, lambda sight: sight.lives and gone is not None and sight.at > gone)
-    ready = _first(after, lambda sight: sight.listens and back is not None and sight.at >= back)
+    after = [preflight for preflight in seen if preflight.at >= closed]
+    shut = _first(after, lambda preflight: not preflight.listens)
+    gone = _first(after, lambda preflight: not preflight.lives)
+    back = _first(
+        after, lambda preflight: preflight.lives and gone is not None and preflight.at > gone
+    )
+    ready = _first(
+        after, lambda preflight: preflight.listens and back is not None and preflight.at >= back
+    )
     if shut is None or gone is None or back is None or ready is None:
         return 0.0
     return gone - shut + ready - back
@@ -116,27 +126,27 @@ def _jvm_s(seen: Sequence[Sight], closed: float) -> float:
 def _since(seen: Sequence[Sight], at: float, holds: Callable[[Sight], bool]) -> float:
     """Say since when something has held at a moment; the moment itself if it does not hold."""
     since = at
-    for sight in reversed([one for one in seen if one.at <= at]):
-        if not holds(sight):
+    for preflight in reversed([one for one in seen if one.at <= at]):
+        if not holds(preflight):
             break
-        since = sight.at
+        since = preflight.at
     return since
 
 
 def _first(seen: Sequence[Sight], holds: Callable[[Sight], bool]) -> float | None:
-    return next((sight.at for sight in seen if holds(sight)), None)
+    return next((preflight.at for preflight in seen if holds(preflight)), None)
 
 
-def _is_drain(act: ActRecord) -> bool:
-    return act.kind == Kind.DRAIN
+def _is_drain(action: ActionRecord) -> bool:
+    return action.kind == ActionKind.DRAIN
 
 
-def _length(act: ActRecord) -> float:
-    return (act.ended_at or act.begun_at) - act.begun_at
+def _length(action: ActionRecord) -> float:
+    return (action.ended_at or action.begun_at) - action.begun_at
 
 
-def _without_time(sight: Sight) -> tuple[bool, bool, bool]:
-    return sight.busy, sight.listens, sight.lives
+def _without_time(preflight: Sight) -> tuple[bool, bool, bool]:
+    return preflight.busy, preflight.listens, preflight.lives
 
 
 def _is_zombie(process: int) -> bool:

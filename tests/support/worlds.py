@@ -84,7 +84,7 @@ class Story:
             yield _look(self, number, part)
 
 
-def usual_cuts(world: World, random: np.random.Generator) -> dict[float, float]:
+def baseline_cuts(world: World, random: np.random.Generator) -> dict[float, float]:
     """Freeze what was usual before the deployment, from a thousand requests."""
     took = _latency(world, random, 1000)
     return {cut: float(np.quantile(np.rint(took), cut)) for cut in CUTS}
@@ -92,7 +92,7 @@ def usual_cuts(world: World, random: np.random.Generator) -> dict[float, float]:
 
 def drawn(world: World, random: np.random.Generator) -> Story:
     """Draw one rollout."""
-    cuts = usual_cuts(world, random)
+    cuts = baseline_cuts(world, random)
     count = int(random.poisson(world.rate * LOOK_S * LOOKS))
     look = np.sort(random.integers(0, LOOKS, count))
     clients = max(8, int(world.rate * LOOK_S / 3))

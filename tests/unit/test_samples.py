@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from bigred_server.demo.samples import (
+from bigred_server.demo.request_log import (
     Counts,
-    Kind,
-    Sample,
+    RequestKind,
+    RequestSample,
     counts,
     failures,
     latency,
@@ -16,17 +16,20 @@ from bigred_server.demo.samples import (
 
 
 def sample(
-    start_s: float = 1.0, latency_ms: float = 5.0, kind: Kind = Kind.GET, error: str | None = None
-) -> Sample:
-    return Sample(start_s, latency_ms, error is None, kind, error or "200")
+    start_s: float = 1.0,
+    latency_ms: float = 5.0,
+    kind: RequestKind = RequestKind.GET,
+    error: str | None = None,
+) -> RequestSample:
+    return RequestSample(start_s, latency_ms, error is None, kind, error or "200")
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "samples"
     written = [
         sample(start_s=12.345, latency_ms=1.25),
-        sample(kind=Kind.POST, error="ReadError: the connection was closed"),
-        sample(kind=Kind.SLOW, error=""),
+        sample(kind=RequestKind.POST, error="ReadError: the connection was closed"),
+        sample(kind=RequestKind.SLOW, error=""),
     ]
     write(file, written)
     assert read(file) == written
@@ -59,7 +62,7 @@ def test_percentiles_are_values_that_were_seen() -> None:
 def test_slow_and_failed_requests_have_no_part_in_latency() -> None:
     some = [
         sample(latency_ms=3.0),
-        sample(latency_ms=4000.0, kind=Kind.SLOW),
+        sample(latency_ms=4000.0, kind=RequestKind.SLOW),
         sample(latency_ms=0.1, error="ConnectError: refused"),
     ]
     assert latency(some) == {"p50": 3.0, "p99": 3.0, "max": 3.0}
@@ -67,7 +70,11 @@ def test_slow_and_failed_requests_have_no_part_in_latency() -> None:
 
 
 def test_slow_and_failed_requests_count() -> None:
-    some = [sample(), sample(kind=Kind.SLOW), sample(kind=Kind.SLOW, error="ReadTimeout:")]
+    some = [
+        sample(),
+        sample(kind=RequestKind.SLOW),
+        sample(kind=RequestKind.SLOW, error="ReadTimeout:"),
+    ]
     assert counts(some) == Counts(requests=3, failed=1)
     assert counts([]) == Counts(requests=0, failed=0)
 

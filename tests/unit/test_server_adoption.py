@@ -13,7 +13,7 @@ from bigred_server.artifacts.store import Store
 from bigred_server.journal import releases
 from bigred_server.journal.database import Database
 from bigred_server.model.release import Release, Stage
-from bigred_server.rollout.core.observation import UNTOLD, Admin, Answer, NodeLook
+from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Admin, Answer, NodeLook
 from bigred_server.rollout.loop.adoption import Adoption
 from bigred_server.settings import MarkerSettings
 
@@ -93,7 +93,7 @@ async def test_what_only_says_its_release_is_left_alone_until_its_bytes_are_know
     site: Site,
 ) -> None:
     looks = site.runs("0.9", "0.9", "0.9")
-    untold = {name: replace(look, digest=UNTOLD) for name, look in looks.items()}
+    untold = {name: replace(look, digest=UNKNOWN_DIGEST) for name, look in looks.items()}
     await site.adoption.adopt_unanimous(untold)
     assert await site.known() == {}
 

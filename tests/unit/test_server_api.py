@@ -16,10 +16,10 @@ from sqlalchemy.exc import OperationalError
 
 from bigred_broker.messages import AppState, NodeNote, NodeState, Phase
 from bigred_server.artifacts.store import Store
-from bigred_server.journal import acts, deployments, events, releases
-from bigred_server.journal.acts import Outcome
+from bigred_server.journal import actions, deployments, events, releases
+from bigred_server.journal.actions import Outcome
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command
 from bigred_server.model.release import Release, Stage
 from bigred_server.settings import Settings
@@ -121,7 +121,8 @@ class Api:
         return answer.json()
 
     async def runs(self, phase: Phase = Phase.ROLLING, **more: object) -> None:
-        record = replace(Record("d-2", "shop", NEW, LIVE, "office", 5.0, phase=phase), **more)  # type: ignore[arg-type]
+        begun = DeploymentRecord("d-2", "shop", NEW, LIVE, "office", 5.0, phase=phase)
+        record = replace(begun, **more)  # type: ignore[arg-type]
         async with self.db.write() as connection:
             await deployments.add(connection, record)
 
@@ -138,14 +139,14 @@ async def site(tmp_path: Path) -> AsyncIterator[Api]:
             release = Release("shop", digest, version, version, stage, float(number), author="Ada")
             await releases.add(connection, release)
             store.path(digest).touch()
-        ended = Record(
+        ended = DeploymentRecord(
             "d-1", "shop", LIVE, OLD, "ada", 1.0, 0.0, Phase.SUCCEEDED, nodes=("node1",),
             ended_at=2.5, receipt={"requests": 7},
         )  # fmt: skip
         await deployments.add(connection, ended)
         await events.add(connection, "d-1", 1.5, "phase", "1.1.0 is live on 1 nodes")
-        act = await acts.begin(connection, "d-1", "node1", "swap", LIVE, 1.2)
-        await acts.end(connection, act, Outcome.DONE, "swapped", 1.3)
+        action = await actions.begin(connection, "d-1", "node1", "swap", LIVE, 1.2)
+        await actions.end(connection, action, Outcome.DONE, "swapped", 1.3)
     woken: list[str] = []
     states = {"shop": STATE}
     (tmp_path / "secret").write_text(f"{SECRET}\n")
@@ -340,8 +341,8 @@ async def test_a_deployment_is_given_with_its_events_acts_and_receipt(site: Api)
     assert (found["version"], found["who"], found["phase"]) == ("1.1.0", "ada", "succeeded")
     assert found["ended_at"] == "1970-01-01T00:00:02.500+00:00"
     assert [event["text"] for event in found["events"]] == ["1.1.0 is live on 1 nodes"]
-    [act] = found["acts"]
-    assert (act["node"], act["kind"], act["outcome"]) == ("node1", "swap", "done")
+    [action] = found["acts"]
+    assert (action["node"], action["kind"], action["outcome"]) == ("node1", "swap", "done")
     assert found["receipt"] == {"requests": 7}
 
 

@@ -13,16 +13,16 @@ from bigred_broker.messages import Answer, BoxEvent, EventType, Phase, Refusal, 
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model import arming as armings_module
 from bigred_server.model.arming import LIFE_S, Arming, new_id, refusal
 from bigred_server.model.command import Command
 from bigred_server.model.release import Release, Stage
 from bigred_server.requests.emergency_stop import QUIET_S
 from bigred_server.requests.gates import GateState, gate
-from bigred_server.requests.preflight import FleetSight
+from bigred_server.requests.preflight import FleetPreflight
 from bigred_server.requests.presses import MAX_AGE_MS, Presses
-from bigred_server.rollout.core.action import Act
+from bigred_server.rollout.core.action import Action
 from bigred_server.rollout.core.observation import Admin, Counters, NodeLook
 from bigred_server.rollout.core.observation import Answer as AppAnswer
 from bigred_server.rollout.core.ports import FleetLook
@@ -183,8 +183,8 @@ class StillFleet:
         }
         return FleetLook(nodes, 1, Counters(0, 0, 0), self.trouble)
 
-    async def act(self, act: Act) -> str:
-        raise AssertionError(act)
+    async def act(self, action: Action) -> str:
+        raise AssertionError(action)
 
 
 @dataclass
@@ -213,8 +213,10 @@ class Site:
             }
         )
         known = settings(self.countdown_s)
-        sights = {name: FleetSight(name, app, self.fleet) for name, app in known.fleets.items()}
-        presses = Presses(known.boxes, self.db, sights, self.run, self.started.append)
+        preflights = {
+            name: FleetPreflight(name, app, self.fleet) for name, app in known.fleets.items()
+        }
+        presses = Presses(known.boxes, self.db, preflights, self.run, self.started.append)
         return await presses.answer(box, event)
 
     async def opens(self, box: str = "office", **more: Any) -> Reply:
@@ -238,14 +240,14 @@ class Site:
             for one in these:
                 await releases.add(connection, one)
 
-    async def runs(self, phase: Phase = Phase.ROLLING, **more: object) -> Record:
+    async def runs(self, phase: Phase = Phase.ROLLING, **more: object) -> DeploymentRecord:
         """Have a deployment running that somebody began long ago at a terminal."""
-        record = Record("d-1", "shop", NEW, OLD, "ada", 1.0, phase=phase)
+        record = DeploymentRecord("d-1", "shop", NEW, OLD, "ada", 1.0, phase=phase)
         async with self.db.write() as connection:
             await deployments.add(connection, replace(record, **more))  # type: ignore[arg-type]
         return record
 
-    async def takes_up(self, phase: Phase) -> None:
+    async def picks_up(self, phase: Phase) -> None:
         """As the rollout's loop does with a command."""
         async with self.db.write() as connection:
             await deployments.change(connection, "d-1", phase=phase, command=None)
@@ -260,7 +262,7 @@ class Site:
         async with self.db.read() as connection:
             return [each.text for each in await events.of_deployment(connection, record.id)]
 
-    async def deployments(self) -> list[Record]:
+    async def deployments(self) -> list[DeploymentRecord]:
         async with self.db.read() as connection:
             return await deployments.newest(connection, None, mends=True)
 
@@ -598,7 +600,7 @@ async def test_a_press_while_it_is_held_continues(
 ) -> None:
     await site.runs()
     await site.presses(None)
-    await site.takes_up(Phase.HOLDING)
+    await site.picks_up(Phase.HOLDING)
     clock(QUIET_S + 1)
     assert taken(await site.presses(None, "lab"), Command.CONTINUE)
     assert await site.asked() == (Command.CONTINUE, "lab")
@@ -626,7 +628,7 @@ async def test_a_stop_that_is_pressed_again_at_once_stays_a_stop(
 ) -> None:
     await site.runs()
     await site.presses(None)
-    await site.takes_up(Phase.HOLDING)
+    await site.picks_up(Phase.HOLDING)
     clock(after_s)
     assert taken(await site.presses(None, box), None)
     assert await site.asked() == (None, "office")
@@ -638,7 +640,7 @@ async def test_presses_that_changed_nothing_do_not_silence_the_button_for_longer
 ) -> None:
     await site.runs(Phase.HOLDING)
     assert taken(await site.presses(None), Command.CONTINUE)
-    await site.takes_up(Phase.ROLLING)
+    await site.picks_up(Phase.ROLLING)
     clock(4)
     assert refused_with(await site.presses(None), Refusal.RUNNING)
     clock(2)
@@ -650,7 +652,7 @@ async def test_a_press_just_after_a_continue_says_that_it_was_not_taken(
 ) -> None:
     await site.runs(Phase.HOLDING)
     await site.presses(None)
-    await site.takes_up(Phase.ROLLING)
+    await site.picks_up(Phase.ROLLING)
     clock(1)
     reply = await site.presses(None)
     assert refused_with(reply, Refusal.RUNNING)
@@ -739,7 +741,7 @@ async def test_a_button_held_down_on_a_held_deployment_takes_it_back(
     await site.runs(Phase.HOLDING)
     # As a hand does it: the press, which continues, comes first.
     assert taken(await site.presses(None), Command.CONTINUE)
-    await site.takes_up(Phase.ROLLING)
+    await site.picks_up(Phase.ROLLING)
     clock(3.0)
     await held_down(site)
     assert await site.asked() == (Command.ROLLBACK, "office")
@@ -753,7 +755,7 @@ async def test_the_press_that_stops_takes_nothing_back_however_long_it_lasts(
 ) -> None:
     await site.runs()
     await site.presses(None)
-    await site.takes_up(Phase.HOLDING)
+    await site.picks_up(Phase.HOLDING)
     clock(3.0 + late_s)
     await held_down(site, age_ms=late_s * 1000)
     assert await site.asked() == (None, "office")
@@ -764,7 +766,7 @@ async def test_a_second_press_on_a_held_deployment_takes_it_back_when_it_lasts(
 ) -> None:
     await site.runs()
     await site.presses(None)
-    await site.takes_up(Phase.HOLDING)
+    await site.picks_up(Phase.HOLDING)
     clock(1.5)
     assert taken(await site.presses(None), None)
     clock(3.0)
@@ -803,7 +805,7 @@ async def test_a_hold_that_is_stale_or_of_another_box_takes_nothing_back(
 async def test_a_hold_that_comes_twice_is_one(site: Site) -> None:
     await site.runs(Phase.HOLDING)
     await held_down(site, id="e-9")
-    await site.takes_up(Phase.HOLDING)
+    await site.picks_up(Phase.HOLDING)
     await held_down(site, id="e-9")
     assert await site.asked() == (None, "office")
 
@@ -813,7 +815,7 @@ async def test_the_press_of_another_box_is_not_the_beginning_of_this_ones_hold(
 ) -> None:
     await site.runs()
     await site.presses(None, "lab")
-    await site.takes_up(Phase.HOLDING)
+    await site.picks_up(Phase.HOLDING)
     clock(3.0)
     await held_down(site, "office")
     assert await site.asked() == (Command.ROLLBACK, "office")

@@ -7,14 +7,17 @@ import pytest
 
 from bigred_broker.config import parse
 from bigred_server.blueprint import Site, identifiers, tailored
-from bigred_server.haproxy.survey import Server
+from bigred_server.haproxy.survey import SurveyedServer
 from bigred_server.settings import ReachBy, Settings, example
 
-LOCAL = (Server("node1", "127.0.0.1:8081"), Server("node2", "127.0.0.1:8082"))
-REMOTE = (Server("web_A", "192.0.2.1:8080"), Server("web_B", "[2001:db8::2]:8443", tls=True))
+LOCAL = (SurveyedServer("node1", "127.0.0.1:8081"), SurveyedServer("node2", "127.0.0.1:8082"))
+REMOTE = (
+    SurveyedServer("web_A", "192.0.2.1:8080"),
+    SurveyedServer("web_B", "[2001:db8::2]:8443", tls=True),
+)
 
 
-def site(*servers: Server, backend: str = "shop", path: str = "/shop/health") -> Site:
+def site(*servers: SurveyedServer, backend: str = "shop", path: str = "/shop/health") -> Site:
     return Site(("/run/haproxy/admin.sock",), backend, servers, path)
 
 
@@ -30,8 +33,8 @@ def loaded(of: Site) -> Settings:
         site(*REMOTE),
         site(*LOCAL, *REMOTE),
         site(*REMOTE, *LOCAL, backend="Web Shop", path=""),
-        site(Server("unix", "")),
-        site(*(Server(f"n{n}", f"app{n}.example:80") for n in range(40))),
+        site(SurveyedServer("unix", "")),
+        site(*(SurveyedServer(f"n{n}", f"app{n}.example:80") for n in range(40))),
     ],
 )
 def test_what_is_written_loads_and_has_every_server_in_its_order(of: Site) -> None:
@@ -121,6 +124,6 @@ def test_names_become_ids(names: list[str], ids: list[str]) -> None:
 
 
 def test_a_name_cannot_break_out_of_its_place() -> None:
-    of = site(Server('a"]\nwar = "x', "127.0.0.1:1"), backend='b"\n[evil]')
+    of = site(SurveyedServer('a"]\nwar = "x', "127.0.0.1:1"), backend='b"\n[evil]')
     (app,) = loaded(of).fleets.values()
     assert app.haproxy.backend == 'b"\n[evil]'

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.support.troubled import HAPPENINGS, Run
+from tests.support.faulty_rig import HAPPENINGS, Run
 
 from bigred_server.testing.simulation import Luck
 
@@ -28,10 +28,10 @@ def test_no_trouble_breaks_a_rule_or_leaves_a_node_out(first: int) -> None:
         run = Run(seed)
         run.go()
         assert not run.complaints(), run.story()
-        assert not run.mended(), run.story()
+        assert not run.repaired(), run.story()
 
 
-class AnyTrouble(RuleBasedStateMachine):
+class AnyFault(RuleBasedStateMachine):
     """The same, but Hypothesis chooses what happens when, and finds the shortest way to a break."""
 
     @initialize(seed=st.integers(0, 1_000_000))
@@ -68,10 +68,10 @@ class AnyTrouble(RuleBasedStateMachine):
             self.run.heal()
             self.run.go()
             assert not self.run.complaints(), self.run.story()
-            assert not self.run.mended(), self.run.story()
+            assert not self.run.repaired(), self.run.story()
 
 
-TestAnyTrouble = AnyTrouble.TestCase
-TestAnyTrouble.settings = settings(
+TestAnyFault = AnyFault.TestCase
+TestAnyFault.settings = settings(
     max_examples=MACHINES, stateful_step_count=30, deadline=None, derandomize=not RANDOM
 )

@@ -96,7 +96,7 @@ def test_a_command_takes_effect_in_the_next_step(
     found = decide(view(asked, a=ON_NEW, b=second, c=ON_OLD))
     assert found.phase is TABLE[phase][command]
     assert found.blames_build is (command is ROLLBACK and found.phase is Phase.ROLLING_BACK)
-    assert not found.acts
+    assert not found.actions
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_while_held_the_node_in_hand_is_made_whole_and_no_other_is_taken(second:
     found = decide(view(held, waited_s=31.0, a=ON_NEW, b=second, c=ON_OLD))
     assert found.phase is Phase.HOLDING
     assert set(kinds(found)) <= {"b"}
-    assert bool(found.acts) is (second in (CLOSED, STOPPED))
+    assert bool(found.actions) is (second in (CLOSED, STOPPED))
 
 
 def test_a_deployment_held_before_its_first_node_begins_from_the_beginning() -> None:
@@ -152,6 +152,6 @@ def test_a_mend_is_stopped_only_while_its_node_is_not_in_hand() -> None:
     mend = deployment(Phase.ROLLING, ("a",), None, ABORT, mends="a")
     assert decide(view(mend, a=ON_OLD, b=ON_NEW)).phase is Phase.ABORTED
     found = decide(view(mend, a=STOPPED, b=ON_NEW))
-    assert (found.phase, found.acts) == (Phase.ROLLING, ())
+    assert (found.phase, found.actions) == (Phase.ROLLING, ())
     assert found.finding.startswith("abort: the node in hand is made whole first")
     assert NEW.digest

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bigred_server.haproxy.configfile import Proxy, duration_ms, parse, proxy
-from bigred_server.haproxy.configuration import Backend, configuration
+from bigred_server.haproxy.configuration import BackendConfig, configuration
 
 
 def read(text: str, name: str = "shop") -> Proxy:
@@ -15,7 +15,7 @@ def read(text: str, name: str = "shop") -> Proxy:
 
 
 def test_our_own_configuration_is_read() -> None:
-    backend = Backend("shop", (("n1", 1), ("n2", 2)), "/shop/health", sticky_cookie="NODE")
+    backend = BackendConfig("shop", (("n1", 1), ("n2", 2)), "/shop/health", sticky_cookie="NODE")
     found = read(configuration(8080, backend, Path("/a.sock"), Path("/states")))
     assert found.check_path == "/shop/health"
     assert found.option("redispatch") == ("1",)

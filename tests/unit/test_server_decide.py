@@ -28,12 +28,12 @@ from tests.support.views import (
 
 from bigred_broker.messages import Phase
 from bigred_server.model.command import Command
-from bigred_server.rollout.core.action import HANDS_OFF, Act, Kind
+from bigred_server.rollout.core.action import HANDS_OFF, Action, ActionKind
 from bigred_server.rollout.core.decide import decide
 from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.observation import Admin, Answer, NodeLook, Version
 from bigred_server.rollout.core.policy import OnDrainDeadline, Sessions
-from bigred_server.rollout.core.target import Goal
+from bigred_server.rollout.core.target import Target
 from bigred_server.rollout.core.view import View, wanted
 
 # --- every look ----------------------------------------------------------------------------------
@@ -52,27 +52,27 @@ EVERY_LOOK = [
 ]
 
 
-def proven(look: NodeLook, goal: Goal) -> bool:
-    return look.digest == goal.digest and look.answer.ok and look.answer.marker == goal.marker
+def proven(look: NodeLook, target: Target) -> bool:
+    return look.digest == target.digest and look.answer.ok and look.answer.marker == target.marker
 
 
-def justified(kind: Kind, look: NodeLook, goal: Goal) -> bool:
+def justified(kind: ActionKind, look: NodeLook, target: Target) -> bool:
     """Say whether a look that is just taken justifies an act, by the safe cycle of the design."""
     closed = look.admin is Admin.MAINT and look.in_flight == 0
     return {
-        Kind.DRAIN: False,
-        Kind.CUT: False,
-        Kind.FETCH: False,
-        Kind.DEPLOY: False,
-        Kind.UNDEPLOY: False,
-        Kind.MAINT: look.admin in (Admin.READY, Admin.DRAIN, Admin.MIXED)
-        and not proven(look, goal),
-        Kind.STOP: closed and look.digest != goal.digest and look.running is True,
-        Kind.SWAP: closed and look.digest != goal.digest and look.running is False,
-        Kind.START: closed and look.digest == goal.digest and look.running is False,
-        Kind.ADMIT: look.admin is Admin.MAINT and proven(look, goal),
-        Kind.READY: look.admin in (Admin.DRAIN, Admin.MIXED)
-        and proven(look, goal)
+        ActionKind.DRAIN: False,
+        ActionKind.CUT: False,
+        ActionKind.FETCH: False,
+        ActionKind.DEPLOY: False,
+        ActionKind.UNDEPLOY: False,
+        ActionKind.MAINT: look.admin in (Admin.READY, Admin.DRAIN, Admin.MIXED)
+        and not proven(look, target),
+        ActionKind.STOP: closed and look.digest != target.digest and look.running is True,
+        ActionKind.SWAP: closed and look.digest != target.digest and look.running is False,
+        ActionKind.START: closed and look.digest == target.digest and look.running is False,
+        ActionKind.ADMIT: look.admin is Admin.MAINT and proven(look, target),
+        ActionKind.READY: look.admin in (Admin.DRAIN, Admin.MIXED)
+        and proven(look, target)
         and look.fresh is True,
     }[kind]
 
@@ -84,25 +84,25 @@ def test_a_look_leads_to_the_one_act_that_it_justifies_and_to_no_other(
 ) -> None:
     for look in (look for look in EVERY_LOOK if look.admin is admin):
         going = deployment(phase)
-        goal = wanted(going)
-        others = ON_NEW if goal is NEW else ON_OLD
-        acts = decide(view(going, a=look, b=others, c=others)).acts
-        assert [act.node for act in acts] in ([], ["a"]), look
-        assert all(act.goal == goal for act in acts)
-        assert all(justified(act.kind, look, goal) for act in acts), (look, acts)
+        target = wanted(going)
+        others = ON_NEW if target is NEW else ON_OLD
+        actions = decide(view(going, a=look, b=others, c=others)).actions
+        assert [action.node for action in actions] in ([], ["a"]), look
+        assert all(action.target == target for action in actions)
+        assert all(justified(action.kind, look, target) for action in actions), (look, actions)
         if look.digest is None or look.admin is Admin.UNKNOWN:
-            assert not acts, look
-        elif not acts and look.admin not in (Admin.READY, Admin.MIXED):
-            due = [kind for kind in Kind if justified(kind, look, goal)]
+            assert not actions, look
+        elif not actions and look.admin not in (Admin.READY, Admin.MIXED):
+            due = [kind for kind in ActionKind if justified(kind, look, target)]
             # An app that is proven, whatever else is said of it, only waits for the door.
-            assert not due or proven(look, goal), (look, due)
+            assert not due or proven(look, target), (look, due)
 
 
 def test_a_look_never_leads_to_an_act_on_a_busy_node_but_maint_while_hands_are_on_it() -> None:
-    for look, kind in product(EVERY_LOOK, Kind):
+    for look, kind in product(EVERY_LOOK, ActionKind):
         seen = view(deployment(), busy={"a": kind}, a=look, b=ON_NEW, c=ON_NEW)
-        for act in decide(seen).acts:
-            assert act == Act(Kind.MAINT, "a", NEW)
+        for action in decide(seen).actions:
+            assert action == Action(ActionKind.MAINT, "a", NEW)
             assert kind in HANDS_OFF
             assert look.admin in (Admin.READY, Admin.MIXED)
 
@@ -156,12 +156,14 @@ def test_a_blind_haproxy_is_waited_for_and_then_given_up() -> None:
     looks: Given = {"a": BLIND, "b": BLIND}
     assert decide(view(PREPARING, waited_s=60.0, **looks)) == Decision(Phase.PREPARING)
     found = decide(view(PREPARING, waited_s=60.1, **looks))
-    assert (found.phase, found.acts) == (Phase.ABORTED, ())
+    assert (found.phase, found.actions) == (Phase.ABORTED, ())
 
 
 def test_one_server_that_haproxy_does_not_know_is_not_waited_for_without_an_end() -> None:
     later = view(PREPARING, waited_s=60.1, a=BLIND, b=ON_OLD)
-    later = replace(later, waits={**later.waits, "b": replace(later.waits["b"], since_s=160.0)})
+    later = replace(
+        later, progress={**later.progress, "b": replace(later.progress["b"], since_s=160.0)}
+    )
     assert decide(later).phase is Phase.ABORTED
 
 
@@ -178,7 +180,7 @@ def test_the_canary_goes_first_and_alone() -> None:
             c=ON_OLD,
         )
     )
-    assert (found.phase, kinds(found)) == (Phase.CANARY, {"a": Kind.MAINT})
+    assert (found.phase, kinds(found)) == (Phase.CANARY, {"a": ActionKind.MAINT})
 
 
 def test_the_others_follow_when_the_canary_serves() -> None:
@@ -189,71 +191,73 @@ def test_a_batch_is_taken_at_once_in_order() -> None:
     policy = replace(POLICY, batch=2)
     looks: Given = {"a": ON_NEW, "b": ON_OLD, "c": ON_OLD, "d": ON_OLD}
     found = decide(view(deployment(nodes=tuple(looks)), policy=policy, **looks))
-    assert kinds(found) == {"b": Kind.MAINT, "c": Kind.MAINT}
+    assert kinds(found) == {"b": ActionKind.MAINT, "c": ActionKind.MAINT}
 
 
 @pytest.mark.parametrize(("min_healthy", "taken"), [(1, 2), (2, 1), (3, 0)])
 def test_a_batch_never_takes_the_pool_below_min_healthy(min_healthy: int, taken: int) -> None:
     policy = replace(POLICY, batch=3, min_healthy=min_healthy)
     found = decide(view(deployment(), policy=policy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
-    assert len(found.acts) == taken
+    assert len(found.actions) == taken
 
 
 def test_a_skipped_node_that_serves_again_counts_for_min_healthy() -> None:
     policy = replace(POLICY, min_healthy=2)
     found = decide(view(deployment(nodes=("a", "b")), policy=policy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
-    assert kinds(found) == {"b": Kind.MAINT}
+    assert kinds(found) == {"b": ActionKind.MAINT}
 
 
 def test_a_node_that_haproxy_only_takes_for_up_does_not_count_for_min_healthy() -> None:
     just_restarted = replace(DOWN, up=True)
     policy = replace(POLICY, min_healthy=2)
     found = decide(view(deployment(), policy=policy, a=ON_NEW, b=ON_OLD, c=just_restarted))
-    assert kinds(found) == {"c": Kind.MAINT}
+    assert kinds(found) == {"c": ActionKind.MAINT}
 
 
 def test_no_node_is_taken_while_another_is_in_hand() -> None:
-    assert kinds(decide(view(deployment(), a=STOPPED, b=ON_OLD, c=ON_OLD))) == {"a": Kind.SWAP}
+    assert kinds(decide(view(deployment(), a=STOPPED, b=ON_OLD, c=ON_OLD))) == {
+        "a": ActionKind.SWAP
+    }
 
 
 def test_a_busy_node_neither_serves_nor_leaves_room_in_the_batch_whatever_it_looks_like() -> None:
     # HAProxy restarted and opened it; MAINT is being said again.
-    busy = {"a": Kind.START}
+    busy = {"a": ActionKind.START}
     found = decide(view(deployment(), busy=busy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
-    assert kinds(found) == {"a": Kind.MAINT}
+    assert kinds(found) == {"a": ActionKind.MAINT}
     policy = replace(POLICY, batch=2, min_healthy=2)
     found = decide(view(deployment(), policy=policy, busy=busy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
-    assert kinds(found) == {"a": Kind.MAINT}
+    assert kinds(found) == {"a": ActionKind.MAINT}
 
 
 def test_a_node_that_died_is_taken_whatever_is_in_hand() -> None:
     found = decide(view(deployment(), a=STARTING, b=DOWN, c=ON_OLD))
-    assert kinds(found) == {"b": Kind.MAINT}
+    assert kinds(found) == {"b": ActionKind.MAINT}
 
 
 def test_a_node_that_haproxy_finds_down_and_that_answers_waits_for_its_turn() -> None:
     flapping = replace(ON_OLD, up=False)
-    assert not decide(view(deployment(), a=STARTING, b=flapping, c=ON_OLD)).acts
+    assert not decide(view(deployment(), a=STARTING, b=flapping, c=ON_OLD)).actions
     found = decide(view(deployment(), a=ON_NEW, b=flapping, c=ON_OLD))
-    assert kinds(found) == {"b": Kind.MAINT}
+    assert kinds(found) == {"b": ActionKind.MAINT}
 
 
 def test_sticky_users_are_let_go_first_where_the_policy_says_so() -> None:
     policy = replace(POLICY, sessions=Sessions.WAIT, sessions_s=20.0)
     found = decide(view(deployment(), policy=policy, a=ON_OLD, b=ON_NEW, c=ON_NEW))
-    assert kinds(found) == {"a": Kind.DRAIN}
+    assert kinds(found) == {"a": ActionKind.DRAIN}
 
 
 def test_a_node_that_haproxy_opened_while_hands_are_on_it_is_closed_again() -> None:
     opened = replace(STOPPED, admin=Admin.READY, up=True)
-    found = decide(view(deployment(), busy={"a": Kind.START}, a=opened, b=ON_NEW, c=ON_NEW))
-    assert kinds(found) == {"a": Kind.MAINT}
+    found = decide(view(deployment(), busy={"a": ActionKind.START}, a=opened, b=ON_NEW, c=ON_NEW))
+    assert kinds(found) == {"a": ActionKind.MAINT}
 
 
 def test_it_has_succeeded_when_all_serve_and_nothing_runs_any_more() -> None:
     looks: Given = {"a": ON_NEW, "b": ON_NEW, "c": ON_NEW}
     assert decide(view(deployment(), **looks)).phase is Phase.SUCCEEDED
-    assert decide(view(deployment(), busy={"c": Kind.READY}, **looks)).phase is Phase.ROLLING
+    assert decide(view(deployment(), busy={"c": ActionKind.READY}, **looks)).phase is Phase.ROLLING
 
 
 def test_a_blind_haproxy_stops_everything_and_nothing_is_taken_back() -> None:
@@ -269,7 +273,7 @@ def test_it_turns_back_when_no_node_comes_further() -> None:
 
 def test_a_node_that_left_the_configuration_is_out_of_scope() -> None:
     assert decide(view(deployment(), a=ON_NEW, b=ON_NEW)).phase is Phase.SUCCEEDED
-    assert kinds(decide(view(deployment(), b=STOPPED))) == {"b": Kind.SWAP}
+    assert kinds(decide(view(deployment(), b=STOPPED))) == {"b": ActionKind.SWAP}
 
 
 @pytest.mark.parametrize("phase", [Phase.CANARY, Phase.ROLLING, Phase.ROLLING_BACK])
@@ -283,7 +287,7 @@ def test_a_deployment_all_of_whose_nodes_left_the_configuration_failed(phase: Ph
 def turned_back(seen: View) -> tuple[str, bool]:
     found = decide(seen)
     assert found.phase is Phase.ROLLING_BACK
-    assert not found.acts
+    assert not found.actions
     return found.reason, found.blames_build
 
 
@@ -319,7 +323,7 @@ def test_a_busy_node_has_no_fault_yet() -> None:
         deployment(),
         policy=STRICT,
         waited_s=61.0,
-        busy={"a": Kind.STOP},
+        busy={"a": ActionKind.STOP},
         a=DRAINED,
         b=ON_NEW,
         c=ON_OLD,
@@ -340,7 +344,7 @@ def test_an_app_that_answers_wrongly_for_long_is_the_builds_fault() -> None:
 def test_an_act_that_fails_as_often_as_the_policy_bears_is_a_fault() -> None:
     looks: Given = {"a": STOPPED, "b": ON_NEW, "c": ON_OLD}
     once = view(deployment(), policy=STRICT, wait={"tries": 1, "failure": "no room"}, **looks)
-    assert kinds(decide(once)) == {"a": Kind.SWAP}
+    assert kinds(decide(once)) == {"a": ActionKind.SWAP}
     twice = view(deployment(), policy=STRICT, wait={"tries": 2, "failure": "no room"}, **looks)
     assert turned_back(twice) == ("a: swapping failed 2 times: no room", False)
 
@@ -395,14 +399,14 @@ def test_a_first_release_that_fails_has_no_way_back() -> None:
     ("policy", "waited_s", "due"),
     [
         (OnDrainDeadline.GO_ON, 29.9, None),
-        (OnDrainDeadline.GO_ON, 30.0, Kind.STOP),
+        (OnDrainDeadline.GO_ON, 30.0, ActionKind.STOP),
         (OnDrainDeadline.CUT, 29.9, None),
-        (OnDrainDeadline.CUT, 30.0, Kind.CUT),
+        (OnDrainDeadline.CUT, 30.0, ActionKind.CUT),
         (OnDrainDeadline.ABORT, 29.9, None),
     ],
 )
 def test_requests_in_flight_have_their_deadline(
-    policy: OnDrainDeadline, waited_s: float, due: Kind | None
+    policy: OnDrainDeadline, waited_s: float, due: ActionKind | None
 ) -> None:
     seen = view(
         deployment(),
@@ -425,7 +429,7 @@ def test_requests_that_were_cut_are_not_waited_for_again() -> None:
         b=ON_NEW,
         c=ON_NEW,
     )
-    assert kinds(decide(seen)) == {"a": Kind.STOP}
+    assert kinds(decide(seen)) == {"a": ActionKind.STOP}
 
 
 def test_a_policy_to_abort_turns_back_when_requests_do_not_end() -> None:
@@ -439,22 +443,22 @@ def test_there_is_nothing_to_abort_on_the_way_back() -> None:
     hung = replace(CLOSED, digest="new", answer=Answer())
     back = deployment(Phase.ROLLING_BACK)
     seen = view(back, policy=policy, waited_s=30.1, a=hung, b=ON_OLD, c=ON_OLD)
-    assert kinds(decide(seen)) == {"a": Kind.STOP}
+    assert kinds(decide(seen)) == {"a": ActionKind.STOP}
 
 
 @pytest.mark.parametrize(
     ("look", "waited_s", "due"),
     [
         (replace(CLOSED, admin=Admin.DRAIN), 19.9, None),
-        (replace(CLOSED, admin=Admin.DRAIN), 20.0, Kind.MAINT),
+        (replace(CLOSED, admin=Admin.DRAIN), 20.0, ActionKind.MAINT),
         (replace(CLOSED, admin=Admin.DRAIN, versions=(Version("", sessions=1),)), 19.9, None),
         (replace(CLOSED, admin=Admin.DRAIN, versions=(Version(""),)), 19.9, None),
-        (replace(CLOSED, admin=Admin.DRAIN, versions=(Version(""),)), 20.0, Kind.MAINT),
-        (replace(DRAINED, admin=Admin.DRAIN, versions=(Version(""),)), 0.0, Kind.MAINT),
+        (replace(CLOSED, admin=Admin.DRAIN, versions=(Version(""),)), 20.0, ActionKind.MAINT),
+        (replace(DRAINED, admin=Admin.DRAIN, versions=(Version(""),)), 0.0, ActionKind.MAINT),
     ],
 )
 def test_sticky_users_and_their_requests_have_their_deadline(
-    look: NodeLook, waited_s: float, due: Kind | None
+    look: NodeLook, waited_s: float, due: ActionKind | None
 ) -> None:
     policy = replace(POLICY, sessions=Sessions.WAIT, sessions_s=20.0)
     seen = view(deployment(), policy=policy, waited_s=waited_s, a=look, b=ON_NEW, c=ON_NEW)
@@ -464,9 +468,9 @@ def test_sticky_users_and_their_requests_have_their_deadline(
 # --- start and check -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("waited_s", "due"), [(4.9, None), (5.0, Kind.START)])
+@pytest.mark.parametrize(("waited_s", "due"), [(4.9, None), (5.0, ActionKind.START)])
 def test_a_tomcat_that_died_at_its_start_is_started_again_after_a_rest(
-    waited_s: float, due: Kind | None
+    waited_s: float, due: ActionKind | None
 ) -> None:
     wait = {"tries": 1, "tried_at_s": 100.0}
     seen = view(deployment(), waited_s=waited_s, wait=wait, a=SWAPPED, b=ON_NEW, c=ON_NEW)
@@ -477,13 +481,13 @@ def test_a_tomcat_that_died_at_its_start_is_started_again_after_a_rest(
     ("fresh", "waited_s", "due"),
     [
         (False, 50.0, None),
-        (True, 0.0, Kind.READY),
+        (True, 0.0, ActionKind.READY),
         (None, 4.9, None),
-        (None, 5.0, Kind.READY),
+        (None, 5.0, ActionKind.READY),
     ],
 )
 def test_a_node_comes_back_on_a_fresh_check_or_where_there_is_none_after_a_pause(
-    fresh: bool | None, waited_s: float, due: Kind | None
+    fresh: bool | None, waited_s: float, due: ActionKind | None
 ) -> None:
     checking = replace(CHECKING, fresh=fresh)
     seen = view(deployment(), waited_s=waited_s, a=checking, b=ON_NEW, c=ON_NEW)
@@ -499,36 +503,36 @@ BACK = deployment(Phase.ROLLING_BACK)
     ("look", "due"),
     [
         (ON_OLD, None),
-        (ON_NEW, Kind.MAINT),
-        (CLOSED, Kind.ADMIT),
-        (DRAINED, Kind.ADMIT),
-        (STOPPED, Kind.START),
-        (SWAPPED, Kind.SWAP),
-        (STARTING, Kind.STOP),
-        (UP, Kind.STOP),
-        (CHECKING, Kind.MAINT),
+        (ON_NEW, ActionKind.MAINT),
+        (CLOSED, ActionKind.ADMIT),
+        (DRAINED, ActionKind.ADMIT),
+        (STOPPED, ActionKind.START),
+        (SWAPPED, ActionKind.SWAP),
+        (STARTING, ActionKind.STOP),
+        (UP, ActionKind.STOP),
+        (CHECKING, ActionKind.MAINT),
     ],
 )
-def test_a_node_goes_back_from_wherever_it_stands(look: NodeLook, due: Kind | None) -> None:
+def test_a_node_goes_back_from_wherever_it_stands(look: NodeLook, due: ActionKind | None) -> None:
     assert kinds(decide(view(BACK, a=look, b=ON_OLD, c=ON_OLD))) == ({"a": due} if due else {})
 
 
 def test_nodes_go_back_one_at_a_time_whatever_the_batch() -> None:
     policy = replace(POLICY, batch=3, min_healthy=0)
     found = decide(view(BACK, policy=policy, a=ON_NEW, b=ON_NEW, c=ON_NEW))
-    assert kinds(found) == {"c": Kind.MAINT}
+    assert kinds(found) == {"c": ActionKind.MAINT}
 
 
 def test_it_is_rolled_back_when_all_serve_the_previous_release() -> None:
     looks: Given = {"a": ON_OLD, "b": ON_OLD, "c": ON_OLD}
     assert decide(view(BACK, **looks)).phase is Phase.ROLLED_BACK
-    assert decide(view(BACK, busy={"b": Kind.READY}, **looks)).phase is Phase.ROLLING_BACK
+    assert decide(view(BACK, busy={"b": ActionKind.READY}, **looks)).phase is Phase.ROLLING_BACK
 
 
 def test_a_node_that_can_not_go_back_is_left_while_the_others_go_on() -> None:
     lost = {"tries": 2, "failure": "no room"}
     found = decide(view(BACK, wait=lost, a=SWAPPED, b=ON_NEW, c=ON_OLD))
-    assert (found.phase, kinds(found)) == (Phase.ROLLING_BACK, {"b": Kind.MAINT})
+    assert (found.phase, kinds(found)) == (Phase.ROLLING_BACK, {"b": ActionKind.MAINT})
 
 
 def test_a_node_that_could_not_go_back_is_named_at_the_end() -> None:
@@ -540,11 +544,11 @@ def test_a_node_that_could_not_go_back_is_named_at_the_end() -> None:
 def test_a_way_back_without_progress_ends_and_names_who_is_not_back() -> None:
     blind = replace(STOPPED, admin=Admin.UNKNOWN)
     found = decide(view(BACK, waited_s=600.1, a=blind, b=ON_OLD, c=ON_NEW))
-    assert (found.phase, found.acts) == (Phase.FAILED, ())
+    assert (found.phase, found.actions) == (Phase.FAILED, ())
     assert found.reason.endswith("for 600 s: a is unknown, c is taking")
 
 
 def test_users_are_not_waited_for_on_the_way_back() -> None:
     policy = replace(POLICY, sessions=Sessions.WAIT, sessions_s=20.0)
     found = decide(view(BACK, policy=policy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
-    assert kinds(found) == {"a": Kind.MAINT}
+    assert kinds(found) == {"a": ActionKind.MAINT}

@@ -4,7 +4,7 @@ import pytest
 
 from bigred_broker.program import free_port
 from bigred_server.doctor import database
-from bigred_server.doctor.finding import Level
+from bigred_server.doctor.finding import Severity
 
 
 async def test_sqlite_has_no_clock_but_ours() -> None:
@@ -14,6 +14,6 @@ async def test_sqlite_has_no_clock_but_ours() -> None:
 async def test_a_database_that_is_away_is_bad_and_its_password_stays_secret() -> None:
     pytest.importorskip("psycopg")
     (found,) = await database.clock(f"postgresql://bigred:s3cret@127.0.0.1:{free_port()}/bigred")
-    assert found.level is Level.BAD
+    assert found.level is Severity.BAD
     assert found.text.startswith("it does not answer: ")
     assert "s3cret" not in found.text

@@ -6,17 +6,20 @@ from pathlib import Path
 import pytest
 
 from bigred_server.doctor import haproxy, haproxy_file, listeners
-from bigred_server.doctor.finding import Finding, Level, worst_first
+from bigred_server.doctor.finding import Finding, Severity, worst_first
 from bigred_server.haproxy.backend import BackendLook
 from bigred_server.haproxy.configfile import parse, proxy
-from bigred_server.haproxy.configuration import Backend, configuration
-from bigred_server.haproxy.rows import Process, Row
+from bigred_server.haproxy.configuration import BackendConfig, configuration
+from bigred_server.haproxy.rows import Process, ServerRow
 from bigred_server.haproxy.survey import Survey
 from bigred_server.rollout.core.observation import Admin, Counters
 from bigred_server.rollout.core.policy import Sessions
 
 OURS = configuration(
-    8080, Backend("shop", (("n1", 1), ("n2", 2)), "/shop/health"), Path("/a.sock"), Path("/states")
+    8080,
+    BackendConfig("shop", (("n1", 1), ("n2", 2)), "/shop/health"),
+    Path("/a.sock"),
+    Path("/states"),
 )
 
 
@@ -30,57 +33,57 @@ def judged(
 
 
 def test_our_own_configuration_has_nothing_to_mend() -> None:
-    assert {finding.level for finding in judged(OURS).values()} == {Level.OK}
+    assert {finding.level for finding in judged(OURS).values()} == {Severity.OK}
 
 
 @pytest.mark.parametrize(
     ("old", "new", "code", "level"),
     [
-        ("option redispatch 1", "", "haproxy-redispatch", Level.WARN),
-        ("option redispatch 1", "option redispatch", "haproxy-redispatch", Level.WARN),
-        ("retries 3", "retries 0", "haproxy-retry-on", Level.BAD),
-        ("retry-on conn-failure empty-response", "", "haproxy-retry-on", Level.WARN),
-        ("retry-on conn-failure empty-response", "", "haproxy-replay", Level.OK),
-        ("conn-failure empty-response", "all-retryable-errors", "haproxy-retry-on", Level.OK),
-        ("http-request disable-l7-retry unless METH_GET", "", "haproxy-replay", Level.BAD),
-        ("unless METH_GET", "", "haproxy-replay", Level.OK),
-        ("unless METH_GET", "if METH_POST", "haproxy-replay", Level.WARN),
-        ("unless METH_GET", "if !METH_GET", "haproxy-replay", Level.OK),
-        ("server-state-file /states", "", "haproxy-state-file", Level.WARN),
-        ("load-server-state-from-file global", "", "haproxy-state-file", Level.WARN),
-        ("from-file global", "from-file none", "haproxy-state-file", Level.WARN),
-        ("option httpchk\n", "\n", "haproxy-httpchk", Level.BAD),
-        ("uri /shop/health", "uri /", "haproxy-httpchk", Level.WARN),
-        ("fall 2", "fall 2 on-marked-down shutdown-sessions", "haproxy-marked-down", Level.BAD),
-        ("check\n", "check agent-check\n", "haproxy-agent", Level.BAD),
-        ("pool-purge-delay 100ms", "", "haproxy-pool-purge", Level.WARN),
-        ("option idle-close-on-response", "", "haproxy-idle-close", Level.WARN),
-        ("http-reuse safe", "http-reuse always", "haproxy-reuse", Level.WARN),
-        ("http-reuse safe", "", "haproxy-reuse", Level.OK),
-        ("balance roundrobin", "cookie N insert", "haproxy-cookie-values", Level.BAD),
-        ("balance roundrobin", "cookie N insert dynamic", "haproxy-cookie-values", Level.OK),
+        ("option redispatch 1", "", "haproxy-redispatch", Severity.WARN),
+        ("option redispatch 1", "option redispatch", "haproxy-redispatch", Severity.WARN),
+        ("retries 3", "retries 0", "haproxy-retry-on", Severity.BAD),
+        ("retry-on conn-failure empty-response", "", "haproxy-retry-on", Severity.WARN),
+        ("retry-on conn-failure empty-response", "", "haproxy-replay", Severity.OK),
+        ("conn-failure empty-response", "all-retryable-errors", "haproxy-retry-on", Severity.OK),
+        ("http-request disable-l7-retry unless METH_GET", "", "haproxy-replay", Severity.BAD),
+        ("unless METH_GET", "", "haproxy-replay", Severity.OK),
+        ("unless METH_GET", "if METH_POST", "haproxy-replay", Severity.WARN),
+        ("unless METH_GET", "if !METH_GET", "haproxy-replay", Severity.OK),
+        ("server-state-file /states", "", "haproxy-state-file", Severity.WARN),
+        ("load-server-state-from-file global", "", "haproxy-state-file", Severity.WARN),
+        ("from-file global", "from-file none", "haproxy-state-file", Severity.WARN),
+        ("option httpchk\n", "\n", "haproxy-httpchk", Severity.BAD),
+        ("uri /shop/health", "uri /", "haproxy-httpchk", Severity.WARN),
+        ("fall 2", "fall 2 on-marked-down shutdown-sessions", "haproxy-marked-down", Severity.BAD),
+        ("check\n", "check agent-check\n", "haproxy-agent", Severity.BAD),
+        ("pool-purge-delay 100ms", "", "haproxy-pool-purge", Severity.WARN),
+        ("option idle-close-on-response", "", "haproxy-idle-close", Severity.WARN),
+        ("http-reuse safe", "http-reuse always", "haproxy-reuse", Severity.WARN),
+        ("http-reuse safe", "", "haproxy-reuse", Severity.OK),
+        ("balance roundrobin", "cookie N insert", "haproxy-cookie-values", Severity.BAD),
+        ("balance roundrobin", "cookie N insert dynamic", "haproxy-cookie-values", Severity.OK),
     ],
 )
-def test_each_rule_of_the_file_is_judged(old: str, new: str, code: str, level: Level) -> None:
+def test_each_rule_of_the_file_is_judged(old: str, new: str, code: str, level: Severity) -> None:
     assert old in OURS
     found = judged(OURS.replace(old, new))[code]
     assert found.level is level, found
-    assert bool(found.mend) is (level is not Level.OK)
+    assert bool(found.mend) is (level is not Severity.OK)
 
 
 @pytest.mark.parametrize(
     ("line", "sessions", "level"),
     [
-        ("balance roundrobin", Sessions.MOVE, Level.OK),
-        ("cookie N insert", Sessions.MOVE, Level.WARN),
-        ("cookie N insert", Sessions.WAIT, Level.OK),
-        ("stick on src", Sessions.PARALLEL, Level.OK),
-        ("balance source", Sessions.PARALLEL, Level.OK),
-        ("balance roundrobin", Sessions.PARALLEL, Level.BAD),
-        ("balance roundrobin", Sessions.WAIT, Level.BAD),
+        ("balance roundrobin", Sessions.MOVE, Severity.OK),
+        ("cookie N insert", Sessions.MOVE, Severity.WARN),
+        ("cookie N insert", Sessions.WAIT, Severity.OK),
+        ("stick on src", Sessions.PARALLEL, Severity.OK),
+        ("balance source", Sessions.PARALLEL, Severity.OK),
+        ("balance roundrobin", Sessions.PARALLEL, Severity.BAD),
+        ("balance roundrobin", Sessions.WAIT, Severity.BAD),
     ],
 )
-def test_stickiness_must_fit_the_sessions(line: str, sessions: Sessions, level: Level) -> None:
+def test_stickiness_must_fit_the_sessions(line: str, sessions: Sessions, level: Severity) -> None:
     text = OURS.replace("balance roundrobin", line)
     assert judged(text, sessions)["haproxy-sticky"].level is level
     assert "haproxy-sticky" not in judged(text, sessions, shared=True)
@@ -88,7 +91,7 @@ def test_stickiness_must_fit_the_sessions(line: str, sessions: Sessions, level: 
 
 def test_a_file_that_cannot_be_read_becomes_lines_to_look_for() -> None:
     found = judged(None)
-    assert {one.level for one in found.values()} == {Level.UNKNOWN}
+    assert {one.level for one in found.values()} == {Severity.UNKNOWN}
     assert found["haproxy-redispatch"].text == "/x can't be read"
     assert found["haproxy-redispatch"].mend == "look by hand for: option redispatch 1"
     assert set(found) == set(judged(OURS))
@@ -96,7 +99,7 @@ def test_a_file_that_cannot_be_read_becomes_lines_to_look_for() -> None:
 
 # --- what it says of itself ----------------------------------------------------------------------
 
-UP = Row(
+UP = ServerRow(
     *("node1", Admin.READY, True, True, 0, "UP", "L7OK"),
     capacity=20,
     checked=True,
@@ -104,56 +107,56 @@ UP = Row(
 )
 
 
-def look(*rows: Row, version: str = "2.6.12") -> BackendLook:
+def look(*rows: ServerRow, version: str = "2.6.12") -> BackendLook:
     servers = {row.name: row for row in rows}
     return BackendLook(Process(1, "", version), servers, Counters(0, 0, 0))
 
 
-def levels(*rows: Row, wanted: tuple[str, ...] = ("node1",)) -> dict[str, Level]:
+def levels(*rows: ServerRow, wanted: tuple[str, ...] = ("node1",)) -> dict[str, Severity]:
     return {one.code: one.level for one in haproxy.servers("h", look(*rows), wanted)}
 
 
 @pytest.mark.parametrize(
     ("row", "code", "level"),
     [
-        (UP, "haproxy-check", Level.OK),
-        (replace(UP, check="L4OK", fresh=True), "haproxy-check", Level.BAD),
-        (replace(UP, check="* L4OK", fresh=False), "haproxy-check", Level.BAD),
-        (replace(UP, checked=False, check="", fresh=None), "haproxy-check", Level.BAD),
-        (replace(UP, fresh=None), "haproxy-fall", Level.WARN),
-        (replace(UP, hushed=True, check="", fresh=None), "haproxy-hushed", Level.WARN),
-        (replace(UP, up=False, status="DOWN", check="L4CON"), "haproxy-check", Level.OK),
-        (replace(UP, up=False, status="DOWN", check="L4CON"), "haproxy-state", Level.WARN),
-        (replace(UP, admin=Admin.MAINT, check="", fresh=None), "haproxy-state", Level.WARN),
-        (replace(UP, admin=Admin.MAINT, check="", fresh=None), "haproxy-check", Level.UNKNOWN),
-        (replace(UP, capacity=None), "haproxy-maxconn", Level.WARN),
+        (UP, "haproxy-check", Severity.OK),
+        (replace(UP, check="L4OK", fresh=True), "haproxy-check", Severity.BAD),
+        (replace(UP, check="* L4OK", fresh=False), "haproxy-check", Severity.BAD),
+        (replace(UP, checked=False, check="", fresh=None), "haproxy-check", Severity.BAD),
+        (replace(UP, fresh=None), "haproxy-fall", Severity.WARN),
+        (replace(UP, checks_disabled=True, check="", fresh=None), "haproxy-hushed", Severity.WARN),
+        (replace(UP, up=False, status="DOWN", check="L4CON"), "haproxy-check", Severity.OK),
+        (replace(UP, up=False, status="DOWN", check="L4CON"), "haproxy-state", Severity.WARN),
+        (replace(UP, admin=Admin.MAINT, check="", fresh=None), "haproxy-state", Severity.WARN),
+        (replace(UP, admin=Admin.MAINT, check="", fresh=None), "haproxy-check", Severity.UNKNOWN),
+        (replace(UP, capacity=None), "haproxy-maxconn", Severity.WARN),
     ],
 )
-def test_each_server_is_judged(row: Row, code: str, level: Level) -> None:
+def test_each_server_is_judged(row: ServerRow, code: str, level: Severity) -> None:
     assert levels(row)[code] is level
 
 
 def test_a_well_server_has_nothing_to_mend() -> None:
-    assert levels(UP) == {"haproxy-check": Level.OK}
+    assert levels(UP) == {"haproxy-check": Severity.OK}
 
 
 def test_servers_and_nodes_must_be_the_same() -> None:
     other = replace(UP, name="node2")
-    assert levels(UP, other)["haproxy-server-stranger"] is Level.WARN
-    assert levels(UP, wanted=("node1", "node2"))["haproxy-server-missing"] is Level.BAD
+    assert levels(UP, other)["haproxy-server-stranger"] is Severity.WARN
+    assert levels(UP, wanted=("node1", "node2"))["haproxy-server-missing"] is Severity.BAD
 
 
 @pytest.mark.parametrize(
     ("version", "level", "expected"),
     [
-        ("2.6.12", "admin", [Level.OK, Level.OK]),
-        ("3.2.1-dev", "admin", [Level.OK, Level.OK]),
-        ("2.4.0", "operator", [Level.OK, Level.BAD]),
-        ("1.8.30", "admin", [Level.WARN, Level.OK]),
-        ("?", "user", [Level.WARN, Level.BAD]),
+        ("2.6.12", "admin", [Severity.OK, Severity.OK]),
+        ("3.2.1-dev", "admin", [Severity.OK, Severity.OK]),
+        ("2.4.0", "operator", [Severity.OK, Severity.BAD]),
+        ("1.8.30", "admin", [Severity.WARN, Severity.OK]),
+        ("?", "user", [Severity.WARN, Severity.BAD]),
     ],
 )
-def test_version_and_level_are_judged(version: str, level: str, expected: list[Level]) -> None:
+def test_version_and_level_are_judged(version: str, level: str, expected: list[Severity]) -> None:
     seen = Survey("h", Process(1, "", version), level, {})
     assert [finding.level for finding in haproxy.process(seen)] == expected
 
@@ -161,15 +164,15 @@ def test_version_and_level_are_judged(version: str, level: str, expected: list[L
 @pytest.mark.parametrize(
     ("one", "other", "level"),
     [
-        (look(UP), look(UP), Level.OK),
-        (look(UP), look(), Level.BAD),
-        (look(UP), look(replace(UP, address="127.0.0.1:9090")), Level.BAD),
-        (look(UP), look(UP, version="3.0.1"), Level.WARN),
-        (look(UP), look(replace(UP, admin=Admin.MAINT)), Level.WARN),
+        (look(UP), look(UP), Severity.OK),
+        (look(UP), look(), Severity.BAD),
+        (look(UP), look(replace(UP, address="127.0.0.1:9090")), Severity.BAD),
+        (look(UP), look(UP, version="3.0.1"), Severity.WARN),
+        (look(UP), look(replace(UP, admin=Admin.MAINT)), Severity.WARN),
     ],
 )
 def test_several_haproxies_must_be_alike(
-    one: BackendLook, other: BackendLook, level: Level
+    one: BackendLook, other: BackendLook, level: Severity
 ) -> None:
     (found,) = haproxy.alike({"a": one, "b": other})
     assert found.level is level
@@ -199,16 +202,22 @@ def test_only_listeners_count() -> None:
 @pytest.mark.parametrize(
     ("owners", "level"),
     [
-        ({"111": "haproxy (pid 1)", "222": "haproxy (pid 1)"}, Level.OK),
-        ({"111": "haproxy (pid 1)", "222": "haproxy (pid 2)"}, Level.BAD),
-        ({}, Level.UNKNOWN),
+        ({"111": "haproxy (pid 1)", "222": "haproxy (pid 1)"}, Severity.OK),
+        ({"111": "haproxy (pid 1)", "222": "haproxy (pid 2)"}, Severity.BAD),
+        ({}, Severity.UNKNOWN),
     ],
 )
-def test_a_second_process_on_the_port_is_told(owners: dict[str, str], level: Level) -> None:
+def test_a_second_process_on_the_port_is_told(owners: dict[str, str], level: Severity) -> None:
     (found,) = listeners.shared("h", listeners.listening(TABLE, {8080}), owners)
     assert found.level is level
 
 
 def test_the_worst_comes_first() -> None:
-    found = [Finding(level, level, "w", "t") for level in (Level.OK, Level.UNKNOWN, Level.BAD)]
-    assert [one.level for one in worst_first(found)] == [Level.BAD, Level.UNKNOWN, Level.OK]
+    found = [
+        Finding(level, level, "w", "t") for level in (Severity.OK, Severity.UNKNOWN, Severity.BAD)
+    ]
+    assert [one.level for one in worst_first(found)] == [
+        Severity.BAD,
+        Severity.UNKNOWN,
+        Severity.OK,
+    ]

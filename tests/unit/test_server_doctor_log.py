@@ -8,7 +8,7 @@ import pytest
 
 from bigred_broker.program import free_port
 from bigred_server.doctor import haproxy_log
-from bigred_server.doctor.finding import Level
+from bigred_server.doctor.finding import Severity
 from bigred_server.haproxy.configfile import parse, proxy
 from bigred_server.haproxy.inquiry import inquire
 from bigred_server.haproxy.log import LINES
@@ -32,25 +32,25 @@ backend shop
 @pytest.mark.parametrize(
     ("text", "level", "says"),
     [
-        (WHOLE, Level.OK, f"logged to {AT}"),
-        (WHOLE.replace(FORMAT, "option httplog"), Level.WARN, "not logged as the judge reads"),
-        (WHOLE.replace(AT, "127.0.0.1:514"), Level.WARN, f"does not go to {AT}"),
+        (WHOLE, Severity.OK, f"logged to {AT}"),
+        (WHOLE.replace(FORMAT, "option httplog"), Severity.WARN, "not logged as the judge reads"),
+        (WHOLE.replace(AT, "127.0.0.1:514"), Severity.WARN, f"does not go to {AT}"),
     ],
 )
 def test_a_missing_line_is_told_with_all_that_is_to_be_written(
-    text: str, level: Level, says: str
+    text: str, level: Severity, says: str
 ) -> None:
     (found,) = haproxy_log.in_file("here", proxy(parse(text), "shop"), AT)
     assert found.level is level
     assert says in found.text
-    if level is not Level.OK:
+    if level is not Severity.OK:
         assert FORMAT in found.mend
         assert f"log {AT} len 4096" in found.mend
 
 
 def test_without_a_place_for_the_log_the_judge_is_told_to_be_half_blind() -> None:
     (found,) = haproxy_log.wanted("server", "")
-    assert (found.level, FORMAT in found.mend) == (Level.WARN, True)
+    assert (found.level, FORMAT in found.mend) == (Severity.WARN, True)
     assert haproxy_log.wanted("server", AT) == []
     assert haproxy_log.in_file("here", None, AT) == []
 
@@ -64,7 +64,7 @@ def test_a_unix_socket_that_keeps_few_lines_is_told(
     found = haproxy_log.wanted("server", "/run/bigred/log.sock")
     assert bool(found) is is_told
     if is_told:
-        assert found[0].level is Level.WARN
+        assert found[0].level is Severity.WARN
         assert "keeps 10 lines" in found[0].text
         assert "net.unix.max_dgram_qlen=512" in found[0].mend
     assert haproxy_log.wanted("server", "127.0.0.1:5514") == []
@@ -81,7 +81,7 @@ async def test_lines_that_arrive_are_told_and_silence_too(
             sender.sendto(LINE, ("127.0.0.1", int(at.rpartition(":")[2])))
             await asyncio.sleep(0.01)
     (found,) = await listening
-    assert (found.level, "no line came of till" in found.text) == (Level.WARN, True)
+    assert (found.level, "no line came of till" in found.text) == (Severity.WARN, True)
 
 
 @pytest.mark.parametrize("by", ["udp", "unix"])
@@ -96,11 +96,11 @@ async def test_a_server_that_listens_is_asked_and_not_disturbed(
         server.take(b"haproxy says something else", 1000.0)
         (found,) = await haproxy_log.arriving("log", at, ["shop"])
         assert (found.level, found.text) == (
-            Level.OK,
+            Severity.OK,
             "1 lines came since the server began to listen",
         )
         (found,) = await haproxy_log.arriving("log", at, ["shop", "till"])
-        assert found.level is Level.WARN
+        assert found.level is Severity.WARN
         assert "no line came of till; 1 were not as asked for" in found.text
         # It still hears.
         assert (await inquire(at, 5.0)).lines == {"shop": 1, "till": 0}
@@ -114,5 +114,5 @@ async def test_a_stranger_at_the_address_is_told(
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", int(at.rpartition(":")[2])))
         (found,) = await haproxy_log.arriving("log", at, ["shop"])
-    assert found.level is Level.BAD
+    assert found.level is Severity.BAD
     assert "does not tell what arrived" in found.text

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bigred_server.doctor import site
-from bigred_server.doctor.finding import Level
+from bigred_server.doctor.finding import Severity
 from bigred_server.settings.node import NodeSettings, SshSettings
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
@@ -14,19 +14,19 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh
 @pytest.mark.parametrize(
     ("theirs", "level"),
     [
-        (None, Level.UNKNOWN),
-        (100.0, Level.OK),
-        (99.0, Level.OK),
-        (97.2, Level.OK),
-        (96.0, Level.WARN),
-        (103.0, Level.OK),
-        (104.5, Level.WARN),
-        (30.0, Level.BAD),
-        (400.0, Level.BAD),
+        (None, Severity.UNKNOWN),
+        (100.0, Severity.OK),
+        (99.0, Severity.OK),
+        (97.2, Severity.OK),
+        (96.0, Severity.WARN),
+        (103.0, Severity.OK),
+        (104.5, Severity.WARN),
+        (30.0, Severity.BAD),
+        (400.0, Severity.BAD),
     ],
 )
 def test_clocks_are_compared_within_what_a_date_in_seconds_tells(
-    theirs: float | None, level: Level
+    theirs: float | None, level: Severity
 ) -> None:
     assert site.clock("n", theirs, 100.0, 101.0).level is level
 
@@ -34,16 +34,16 @@ def test_clocks_are_compared_within_what_a_date_in_seconds_tells(
 @pytest.mark.parametrize(
     ("content", "mode", "level"),
     [
-        ("s3cret\n", 0o600, Level.OK),
-        ("s3cret\n", 0o400, Level.OK),
-        ("s3cret\n", 0o640, Level.WARN),
-        ("s3cret\n", 0o644, Level.WARN),
-        ("\n", 0o600, Level.BAD),
-        (None, 0, Level.BAD),
+        ("s3cret\n", 0o600, Severity.OK),
+        ("s3cret\n", 0o400, Severity.OK),
+        ("s3cret\n", 0o640, Severity.WARN),
+        ("s3cret\n", 0o644, Severity.WARN),
+        ("\n", 0o600, Severity.BAD),
+        (None, 0, Severity.BAD),
     ],
 )
 def test_secrets_are_ours_alone(
-    tmp_path: Path, content: str | None, mode: int, level: Level
+    tmp_path: Path, content: str | None, mode: int, level: Severity
 ) -> None:
     file = tmp_path / "password"
     if content is not None:
@@ -57,24 +57,24 @@ def test_secrets_are_ours_alone(
 @pytest.mark.parametrize(
     ("known", "port", "level"),
     [
-        (f"app1 {KEY}\n", 22, Level.OK),
-        (f"app1 {KEY}\n", 2222, Level.OK),  # as asyncssh itself has it
-        (f"app2 {KEY}\n", 2222, Level.BAD),
-        (f"[app1]:2222 {KEY}\n", 2222, Level.OK),
-        (f"app2 {KEY}\n", 22, Level.BAD),
-        ("", 22, Level.BAD),
-        (None, 22, Level.BAD),
+        (f"app1 {KEY}\n", 22, Severity.OK),
+        (f"app1 {KEY}\n", 2222, Severity.OK),  # as asyncssh itself has it
+        (f"app2 {KEY}\n", 2222, Severity.BAD),
+        (f"[app1]:2222 {KEY}\n", 2222, Severity.OK),
+        (f"app2 {KEY}\n", 22, Severity.BAD),
+        ("", 22, Severity.BAD),
+        (None, 22, Severity.BAD),
     ],
 )
 def test_a_hosts_key_must_be_known(
-    tmp_path: Path, known: str | None, port: int, level: Level
+    tmp_path: Path, known: str | None, port: int, level: Severity
 ) -> None:
     file = tmp_path / "known_hosts"
     if known is not None:
         file.write_text(known)
     found = site.known_host("n", SshSettings(host="app1", port=port, known_hosts=file))
     assert found.level is level
-    if level is Level.BAD:
+    if level is Severity.BAD:
         assert found.mend.startswith(
             "ssh-keyscan -p 2222 app1" if port != 22 else "ssh-keyscan app1"
         )
@@ -82,19 +82,19 @@ def test_a_hosts_key_must_be_known(
 
 @pytest.mark.parametrize(
     ("size", "copies", "level"),
-    [(1, 5, Level.OK), (10**15, 5, Level.BAD), (1_000_000, 10**9, Level.WARN)],
+    [(1, 5, Severity.OK), (10**15, 5, Severity.BAD), (1_000_000, 10**9, Severity.WARN)],
 )
 def test_the_disk_must_hold_the_releases(
-    tmp_path: Path, size: int, copies: int, level: Level
+    tmp_path: Path, size: int, copies: int, level: Severity
 ) -> None:
-    assert site.room("n", tmp_path / "not" / "yet", size, copies).level is level
+    assert site.disk_space("n", tmp_path / "not" / "yet", size, copies).level is level
 
 
 def test_the_folder_of_the_war_must_be_there(tmp_path: Path) -> None:
     found = site.webapps("n", tmp_path / "webapps" / "shop.war")
-    assert (found.level, found.mend) == (Level.BAD, "set `war` to where Tomcat finds it")
+    assert (found.level, found.mend) == (Severity.BAD, "set `war` to where Tomcat finds it")
     (tmp_path / "webapps").mkdir()
-    assert site.webapps("n", tmp_path / "webapps" / "shop.war").level is Level.OK
+    assert site.webapps("n", tmp_path / "webapps" / "shop.war").level is Severity.OK
 
 
 def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
@@ -105,4 +105,4 @@ def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
         start=("no-such-program", "start"),
     )
     (found,) = site.commands("n", node)
-    assert (found.level, found.text) == (Level.BAD, "there is no program no-such-program")
+    assert (found.level, found.text) == (Severity.BAD, "there is no program no-such-program")

@@ -7,7 +7,7 @@ import pytest
 from tests.support.jvm import SEEN
 
 from bigred_server.doctor import node, tomcat, tomcat_context, vitals
-from bigred_server.doctor.finding import Finding, Level
+from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.doctor.node import Said
 from bigred_server.settings import MarkerSettings, MarkerSource
 from bigred_server.settings.node import ManagerSettings, NodeSettings, ReachBy
@@ -35,7 +35,7 @@ def judged(text: str | None, port: int = 8080) -> dict[str, Finding]:
 
 def test_a_tomcat_set_up_well_has_nothing_to_mend() -> None:
     found = judged(WELL)
-    assert {finding.level for finding in found.values()} == {Level.OK}
+    assert {finding.level for finding in found.values()} == {Severity.OK}
     assert len(found) == len(tomcat.RULES)
 
 
@@ -54,46 +54,46 @@ def test_a_tomcat_set_up_well_has_nothing_to_mend() -> None:
 def test_each_rule_of_server_xml_is_judged(old: str, new: str, code: str) -> None:
     assert old in WELL
     found = judged(WELL.replace(old, new))
-    assert [one.code for one in found.values() if one.level is not Level.OK] == [code]
-    assert found[code].level is Level.WARN
+    assert [one.code for one in found.values() if one.level is not Severity.OK] == [code]
+    assert found[code].level is Severity.WARN
     assert found[code].mend.startswith("write: <")
 
 
 def test_the_connector_is_the_one_that_the_app_is_asked_on() -> None:
     other = WELL.replace("<Engine", '<Connector port="8443" bindOnInit="true"/><Engine', 1)
-    assert judged(other)["tomcat-bind"].level is Level.OK
-    assert judged(other, 8443)["tomcat-bind"].level is Level.WARN
-    assert judged(other, 9999)["tomcat-port"].level is Level.UNKNOWN
-    assert judged(WELL, 8009)["tomcat-port"].level is Level.UNKNOWN
+    assert judged(other)["tomcat-bind"].level is Severity.OK
+    assert judged(other, 8443)["tomcat-bind"].level is Severity.WARN
+    assert judged(other, 9999)["tomcat-port"].level is Severity.UNKNOWN
+    assert judged(WELL, 8009)["tomcat-port"].level is Severity.UNKNOWN
 
 
 def test_a_port_given_as_a_property_is_taken_where_it_is_the_only_one() -> None:
-    assert judged(WELL.replace('"8080"', '"${port}"'), 1234)["tomcat-bind"].level is Level.OK
+    assert judged(WELL.replace('"8080"', '"${port}"'), 1234)["tomcat-bind"].level is Severity.OK
 
 
 def test_what_is_no_xml_is_bad_and_what_cannot_be_read_is_unknown() -> None:
-    assert judged("<Server>")["tomcat-xml"].level is Level.BAD
+    assert judged("<Server>")["tomcat-xml"].level is Severity.BAD
     found = judged(None)
-    assert {one.level for one in found.values()} == {Level.UNKNOWN}
+    assert {one.level for one in found.values()} == {Severity.UNKNOWN}
     assert found["tomcat-bind"].mend == 'look by hand for: <Connector bindOnInit="false">'
 
 
 @pytest.mark.parametrize(
     ("attributes", "haproxy_ms", "level"),
     [
-        ('keepAliveTimeout="120000"', 30_000, Level.OK),
-        ('keepAliveTimeout="-1"', 30_000, Level.OK),
-        ('keepAliveTimeout="20000"', 30_000, Level.WARN),
-        ('keepAliveTimeout="30000"', 30_000, Level.WARN),
-        ('connectionTimeout="20000"', 30_000, Level.WARN),
-        ("", 30_000, Level.OK),
-        ("", 90_000, Level.WARN),
-        ('keepAliveTimeout="${x}"', 30_000, Level.UNKNOWN),
-        ('keepAliveTimeout="120000"', None, Level.UNKNOWN),
+        ('keepAliveTimeout="120000"', 30_000, Severity.OK),
+        ('keepAliveTimeout="-1"', 30_000, Severity.OK),
+        ('keepAliveTimeout="20000"', 30_000, Severity.WARN),
+        ('keepAliveTimeout="30000"', 30_000, Severity.WARN),
+        ('connectionTimeout="20000"', 30_000, Severity.WARN),
+        ("", 30_000, Severity.OK),
+        ("", 90_000, Severity.WARN),
+        ('keepAliveTimeout="${x}"', 30_000, Severity.UNKNOWN),
+        ('keepAliveTimeout="120000"', None, Severity.UNKNOWN),
     ],
 )
 def test_tomcat_must_keep_idle_connections_for_longer_than_haproxy(
-    attributes: str, haproxy_ms: float | None, level: Level
+    attributes: str, haproxy_ms: float | None, level: Severity
 ) -> None:
     text = WELL.replace('keepAliveTimeout="120000"', attributes)
     (found,) = tomcat.keep_alive("n", text, 8080, haproxy_ms)
@@ -103,20 +103,20 @@ def test_tomcat_must_keep_idle_connections_for_longer_than_haproxy(
 @pytest.mark.parametrize(
     ("text", "version", "nodes", "shared", "level"),
     [
-        ("<Context/>", (10, 1), 2, False, Level.OK),
-        ("<Context/>", (10, 1), 1, False, Level.WARN),
-        ("<Context/>", (9, 0), 1, False, Level.OK),
-        ("<Context/>", None, 1, False, Level.OK),
-        ('<Context><Manager pathname="S.ser"/></Context>', (10, 1), 1, False, Level.OK),
-        ('<Context><Manager pathname=""/></Context>', (9, 0), 1, False, Level.WARN),
-        ("<Context/>", (10, 1), 2, True, Level.WARN),
-        ("<Server><Cluster/></Server>", (10, 1), 2, True, Level.OK),
-        ('<Context><Manager className="x.Persistent"/></Context>', None, 2, True, Level.OK),
-        ("<Context", None, 2, True, Level.UNKNOWN),
+        ("<Context/>", (10, 1), 2, False, Severity.OK),
+        ("<Context/>", (10, 1), 1, False, Severity.WARN),
+        ("<Context/>", (9, 0), 1, False, Severity.OK),
+        ("<Context/>", None, 1, False, Severity.OK),
+        ('<Context><Manager pathname="S.ser"/></Context>', (10, 1), 1, False, Severity.OK),
+        ('<Context><Manager pathname=""/></Context>', (9, 0), 1, False, Severity.WARN),
+        ("<Context/>", (10, 1), 2, True, Severity.WARN),
+        ("<Server><Cluster/></Server>", (10, 1), 2, True, Severity.OK),
+        ('<Context><Manager className="x.Persistent"/></Context>', None, 2, True, Severity.OK),
+        ("<Context", None, 2, True, Severity.UNKNOWN),
     ],
 )
 def test_sessions_are_judged_by_version_nodes_and_what_is_claimed(
-    text: str, version: tuple[int, int] | None, nodes: int, shared: bool, level: Level
+    text: str, version: tuple[int, int] | None, nodes: int, shared: bool, level: Severity
 ) -> None:
     found = tomcat_context.context("n", [text], version, nodes=nodes, shared=shared)
     assert found[0].code == "tomcat-sessions"
@@ -127,7 +127,7 @@ def test_the_jar_scanner_is_advice_and_never_a_fault() -> None:
     plain = tomcat_context.context("n", ["<Context/>"], None, nodes=2, shared=False)[1]
     told = "<Context><JarScanner/></Context>"
     set_up = tomcat_context.context("n", [told], None, nodes=2, shared=False)[1]
-    assert (plain.level, set_up.level) == (Level.OK, Level.OK)
+    assert (plain.level, set_up.level) == (Severity.OK, Severity.OK)
     assert plain.mend.startswith("advice")
 
 
@@ -140,18 +140,18 @@ MANIFEST = MarkerSettings(path="/shop/", read=MarkerSource.MANIFEST, name="Versi
 @pytest.mark.parametrize(
     ("marker", "said", "live", "code", "level"),
     [
-        (HEADER, Said(200, "", marker="1.2"), "1.2", "app-marker", Level.OK),
-        (HEADER, Said(200, "", marker="1.2"), None, "app-marker", Level.OK),
-        (HEADER, Said(200, "", marker="v1.2"), "1.2", "app-marker", Level.WARN),
-        (HEADER, Said(200, "", marker=""), "1.2", "app-marker", Level.BAD),
-        (HEADER, Said(503, "", marker="1.2"), "1.2", "app-answer", Level.BAD),
-        (HEADER, Said(0, "ConnectError"), None, "app-answer", Level.BAD),
-        (MANIFEST, Said(200, "", marker=None), "1.2", "app-marker", Level.UNKNOWN),
-        (MANIFEST, Said(200, "", marker="1.2"), "1.2", "app-marker", Level.OK),
+        (HEADER, Said(200, "", marker="1.2"), "1.2", "app-marker", Severity.OK),
+        (HEADER, Said(200, "", marker="1.2"), None, "app-marker", Severity.OK),
+        (HEADER, Said(200, "", marker="v1.2"), "1.2", "app-marker", Severity.WARN),
+        (HEADER, Said(200, "", marker=""), "1.2", "app-marker", Severity.BAD),
+        (HEADER, Said(503, "", marker="1.2"), "1.2", "app-answer", Severity.BAD),
+        (HEADER, Said(0, "ConnectError"), None, "app-answer", Severity.BAD),
+        (MANIFEST, Said(200, "", marker=None), "1.2", "app-marker", Severity.UNKNOWN),
+        (MANIFEST, Said(200, "", marker="1.2"), "1.2", "app-marker", Severity.OK),
     ],
 )
 def test_the_apps_answer_is_judged(
-    marker: MarkerSettings, said: Said, live: str | None, code: str, level: Level
+    marker: MarkerSettings, said: Said, live: str | None, code: str, level: Severity
 ) -> None:
     (found,) = node.app("n", marker, said, live)
     assert (found.code, found.level) == (code, level)
@@ -180,16 +180,16 @@ async def test_an_app_that_is_away_says_why() -> None:
 @pytest.mark.parametrize(
     ("ours", "nobodys", "level", "told"),
     [
-        (200, 0, Level.OK, "Apache Tomcat/10.1.60"),
-        (401, 0, Level.BAD, "password"),
-        (403, 401, Level.BAD, "our user may not"),
-        (403, 403, Level.BAD, "does not let this machine in"),
-        (404, 0, Level.BAD, "there is none"),
-        (302, 0, Level.BAD, "answers 302"),
+        (200, 0, Severity.OK, "Apache Tomcat/10.1.60"),
+        (401, 0, Severity.BAD, "password"),
+        (403, 401, Severity.BAD, "our user may not"),
+        (403, 403, Severity.BAD, "does not let this machine in"),
+        (404, 0, Severity.BAD, "there is none"),
+        (302, 0, Severity.BAD, "answers 302"),
     ],
 )
 async def test_the_managers_refusals_are_told_apart(
-    tmp_path: Path, ours: int, nobodys: int, level: Level, told: str
+    tmp_path: Path, ours: int, nobodys: int, level: Severity, told: str
 ) -> None:
     # As a real Tomcat answers: a refused role asks nobody for a password, a refused address does
     # not even that.
@@ -223,14 +223,14 @@ def test_a_password_in_clear_on_the_network_is_told() -> None:
 @pytest.mark.parametrize(
     ("status", "text", "level", "says"),
     [
-        (200, SEEN, Level.OK, "can be read: "),
-        (403, "", Level.WARN, "role manager-jmx"),
-        (200, "OK - but no beans\n", Level.WARN, "is it a JVM's?"),
-        (None, "", Level.UNKNOWN, "no connection"),
+        (200, SEEN, Severity.OK, "can be read: "),
+        (403, "", Severity.WARN, "role manager-jmx"),
+        (200, "OK - but no beans\n", Severity.WARN, "is it a JVM's?"),
+        (None, "", Severity.UNKNOWN, "no connection"),
     ],
 )
 async def test_a_node_whose_jvm_can_not_be_read_has_no_guard_rails(
-    tmp_path: Path, status: int | None, text: str, level: Level, says: str
+    tmp_path: Path, status: int | None, text: str, level: Severity, says: str
 ) -> None:
     def reply(request: httpx2.Request) -> httpx2.Response:
         if status is None:
@@ -243,5 +243,5 @@ async def test_a_node_whose_jvm_can_not_be_read_has_no_guard_rails(
         found = await vitals.look("shop", ["a", "b"], {"a": Manager(call, "/shop")})
     assert (found[0].where, found[0].level) == ("shop/a", level)
     assert says in found[0].text
-    assert (found[1].where, found[1].level) == ("shop/b", Level.WARN)
+    assert (found[1].where, found[1].level) == ("shop/b", Severity.WARN)
     assert "has no table manager" in found[1].text

@@ -22,10 +22,10 @@ from tests.support.views import (
 from bigred_broker.messages import Phase
 from bigred_server.model.command import Command
 from bigred_server.model.hook import Hook, HookState
-from bigred_server.rollout.core.action import Kind
+from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.core.decide import decide
 from bigred_server.rollout.core.decision import Call, Decision
-from bigred_server.rollout.core.observation import UNTOLD, Admin, NodeLook
+from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Admin, NodeLook
 from bigred_server.rollout.core.policy import OnDeadline
 
 ALL_NEW: Given = {"a": ON_NEW, "b": ON_NEW, "c": ON_NEW}
@@ -36,7 +36,7 @@ ALL_NEW: Given = {"a": ON_NEW, "b": ON_NEW, "c": ON_NEW}
 @pytest.mark.parametrize("look", [STARTING, replace(STOPPED, digest=None), BLIND])
 def test_a_node_that_fails_where_another_passed_is_set_aside_once(look: NodeLook) -> None:
     found = decide(view(deployment(), waited_s=301.0, a=look, b=ON_NEW, c=ON_OLD))
-    assert (found.phase, found.set_aside, found.acts) == (Phase.ROLLING, ("a",), ())
+    assert (found.phase, found.set_aside, found.actions) == (Phase.ROLLING, ("a",), ())
     assert found.finding.endswith("; it is set aside, and the others go on")
 
 
@@ -59,7 +59,7 @@ def test_a_canary_that_fails_before_the_build_runs_gives_way_to_the_next() -> No
     )
     assert found.set_aside == ("a",)
     found = decide(view(deployment(Phase.CANARY, set_aside=("a",)), a=CLOSED, b=ON_OLD, c=ON_OLD))
-    assert kinds(found) == {"b": Kind.MAINT}
+    assert kinds(found) == {"b": ActionKind.MAINT}
 
 
 def test_a_node_is_not_set_aside_where_the_others_would_be_too_few() -> None:
@@ -73,9 +73,9 @@ def test_a_node_is_not_set_aside_where_the_others_would_be_too_few() -> None:
 def test_a_node_that_was_set_aside_leaves_the_pool_before_the_end() -> None:
     once = deployment(set_aside=("a",))
     found = decide(view(once, a=ON_OLD, b=ON_NEW, c=ON_NEW))
-    assert (found.phase, kinds(found)) == (Phase.ROLLING, {"a": Kind.MAINT})
+    assert (found.phase, kinds(found)) == (Phase.ROLLING, {"a": ActionKind.MAINT})
     found = decide(view(once, a=DOWN, b=ON_NEW, c=ON_NEW))
-    assert (found.phase, kinds(found)) == (Phase.ROLLING, {"a": Kind.MAINT})
+    assert (found.phase, kinds(found)) == (Phase.ROLLING, {"a": ActionKind.MAINT})
     assert decide(view(once, a=CLOSED, b=ON_NEW, c=ON_NEW)).phase is Phase.SUCCEEDED
 
 
@@ -92,24 +92,26 @@ def test_a_node_that_was_set_aside_stays_in_the_pool_while_it_is_needed() -> Non
 def test_a_release_is_fetched_before_its_node_is_taken() -> None:
     lacking = replace(ON_OLD, kept=frozenset({"old"}))
     found = decide(view(deployment(), a=lacking, b=ON_NEW, c=ON_NEW))
-    assert kinds(found) == {"a": Kind.FETCH}
+    assert kinds(found) == {"a": ActionKind.FETCH}
     having = replace(ON_OLD, kept=frozenset({"old", "new"}))
-    assert kinds(decide(view(deployment(), a=having, b=ON_NEW, c=ON_NEW))) == {"a": Kind.MAINT}
+    assert kinds(decide(view(deployment(), a=having, b=ON_NEW, c=ON_NEW))) == {
+        "a": ActionKind.MAINT
+    }
 
 
 def test_a_release_that_could_not_be_fetched_leaves_the_node_in_the_pool() -> None:
     lacking = replace(ON_OLD, kept=frozenset({"old"}))
     once = {"tries": 1, "failure": "no room", "tried_at_s": 100.0}
-    assert not decide(view(deployment(), waited_s=4.9, wait=once, a=lacking, b=ON_NEW)).acts
+    assert not decide(view(deployment(), waited_s=4.9, wait=once, a=lacking, b=ON_NEW)).actions
     found = decide(view(deployment(), waited_s=5.0, wait=once, a=lacking, b=ON_NEW))
-    assert kinds(found) == {"a": Kind.FETCH}
+    assert kinds(found) == {"a": ActionKind.FETCH}
     twice = {"tries": 2, "failure": "no room"}
     assert decide(view(deployment(), wait=twice, a=lacking, b=ON_NEW)).set_aside == ("a",)
 
 
 def test_a_node_in_hand_that_lost_the_release_fetches_it_again() -> None:
     lacking = replace(STOPPED, kept=frozenset())
-    assert kinds(decide(view(deployment(), a=lacking, b=ON_NEW))) == {"a": Kind.FETCH}
+    assert kinds(decide(view(deployment(), a=lacking, b=ON_NEW))) == {"a": ActionKind.FETCH}
 
 
 # --- head-room -----------------------------------------------------------------------------------
@@ -123,7 +125,7 @@ def test_a_node_is_taken_only_when_the_others_can_carry_its_load(
     full = replace(ON_NEW, capacity=10, in_flight=load)
     mine = replace(ON_OLD, capacity=10, in_flight=0)
     seen = view(deployment(), queued=queued, a=mine, b=full, c=full)
-    assert bool(decide(seen).acts) is taken
+    assert bool(decide(seen).actions) is taken
 
 
 def test_a_rollout_that_waits_for_headroom_for_too_long_is_held() -> None:
@@ -151,28 +153,30 @@ def test_several_canaries_go_one_by_one() -> None:
     policy = replace(POLICY, canary=2, batch=3)
     going = deployment(Phase.CANARY)
     assert kinds(decide(view(going, policy=policy, a=ON_OLD, b=ON_OLD, c=ON_OLD))) == {
-        "a": Kind.MAINT
+        "a": ActionKind.MAINT
     }
     found = decide(view(going, policy=policy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
-    assert (found.phase, kinds(found)) == (Phase.CANARY, {"b": Kind.MAINT})
+    assert (found.phase, kinds(found)) == (Phase.CANARY, {"b": ActionKind.MAINT})
 
 
 def test_a_batch_is_watched_before_the_next_is_taken() -> None:
     policy = replace(POLICY, batch_bake_s=30.0)
     looks: Given = {"a": ON_NEW, "b": ON_OLD, "c": ON_OLD}
-    assert not decide(view(deployment(), policy=policy, waited_s=29.0, **looks)).acts
-    assert decide(view(deployment(), policy=policy, waited_s=30.0, **looks)).acts
+    assert not decide(view(deployment(), policy=policy, waited_s=29.0, **looks)).actions
+    assert decide(view(deployment(), policy=policy, waited_s=30.0, **looks)).actions
 
 
 def test_all_nodes_are_watched_at_the_end() -> None:
     policy = replace(POLICY, last_bake_s=300.0)
     found = decide(view(deployment(), policy=policy, **ALL_NEW))
-    assert (found.phase, found.acts) == (Phase.BAKING, ())
+    assert (found.phase, found.actions) == (Phase.BAKING, ())
     baking = deployment(Phase.BAKING)
     assert decide(view(baking, policy=policy, waited_s=299.0, **ALL_NEW)).phase is Phase.BAKING
     assert decide(view(baking, policy=policy, waited_s=300.0, **ALL_NEW)).phase is Phase.SUCCEEDED
     down = {**ALL_NEW, "b": DOWN}
-    assert kinds(decide(view(baking, policy=policy, waited_s=1.0, **down))) == {"b": Kind.MAINT}
+    assert kinds(decide(view(baking, policy=policy, waited_s=1.0, **down))) == {
+        "b": ActionKind.MAINT
+    }
 
 
 def test_nobody_waits_for_ever_for_a_person() -> None:
@@ -301,7 +305,7 @@ def test_a_node_that_can_not_be_reached_is_waited_for_and_then_nothing_is_touche
 
 
 def test_what_nobody_can_name_is_not_replaced_without_a_way_back() -> None:
-    untold = replace(ON_OLD, digest=UNTOLD)
+    untold = replace(ON_OLD, digest=UNKNOWN_DIGEST)
     unknown = deployment(Phase.PREPARING, (), previous=None)
     found = decide(view(unknown, a=untold, b=untold))
     assert found.phase is Phase.ABORTED
@@ -318,7 +322,7 @@ def test_a_mend_is_about_its_node_alone() -> None:
     found = decide(view(MEND, a=ON_NEW, b=CLOSED, c=ON_OLD))
     assert (found.phase, found.nodes) == (Phase.ROLLING, ("b",))
     going = deployment(Phase.ROLLING, ("b",), None, mends="b")
-    assert kinds(decide(view(going, a=ON_NEW, b=ON_OLD, c=ON_NEW))) == {"b": Kind.MAINT}
+    assert kinds(decide(view(going, a=ON_NEW, b=ON_OLD, c=ON_NEW))) == {"b": ActionKind.MAINT}
     assert decide(view(going, policy=HOOKED, a=ON_OLD, b=ON_NEW)).phase is Phase.SUCCEEDED
 
 
@@ -330,7 +334,7 @@ def test_a_mend_that_fails_takes_nothing_back() -> None:
 
 def test_a_mend_never_takes_the_pool_below_min_healthy() -> None:
     going = deployment(Phase.ROLLING, ("b",), None, mends="b")
-    assert not decide(view(going, a=DOWN, b=ON_OLD, c=DOWN)).acts
+    assert not decide(view(going, a=DOWN, b=ON_OLD, c=DOWN)).actions
 
 
 # --- several HAProxies ---------------------------------------------------------------------------
@@ -339,22 +343,22 @@ def test_a_mend_never_takes_the_pool_below_min_healthy() -> None:
 @pytest.mark.parametrize(
     "look",
     [
-        replace(ON_OLD, admin=Admin.MIXED, partly=True),
+        replace(ON_OLD, admin=Admin.MIXED, partially_up=True),
         # One of them finds it down: between those two there is no way.
-        replace(ON_OLD, up=False, partly=True),
+        replace(ON_OLD, up=False, partially_up=True),
     ],
 )
 def test_a_node_that_one_haproxy_sends_users_is_taken_only_when_the_pool_allows(
     look: NodeLook,
 ) -> None:
-    assert kinds(decide(view(deployment(), a=look, b=ON_NEW, c=ON_NEW))) == {"a": Kind.MAINT}
+    assert kinds(decide(view(deployment(), a=look, b=ON_NEW, c=ON_NEW))) == {"a": ActionKind.MAINT}
     policy = replace(POLICY, min_healthy=3)
-    assert not decide(view(deployment(), policy=policy, a=look, b=ON_NEW, c=ON_NEW)).acts
+    assert not decide(view(deployment(), policy=policy, a=look, b=ON_NEW, c=ON_NEW)).actions
 
 
 def test_a_node_that_only_some_have_back_is_given_back_to_all_on_a_fresh_check() -> None:
     mixed = replace(ON_NEW, admin=Admin.MIXED, fresh=False)
-    assert not decide(view(deployment(), a=mixed, b=ON_NEW, c=ON_NEW)).acts
+    assert not decide(view(deployment(), a=mixed, b=ON_NEW, c=ON_NEW)).actions
     fresh = replace(mixed, fresh=True)
-    assert kinds(decide(view(deployment(), a=fresh, b=ON_NEW, c=ON_NEW))) == {"a": Kind.READY}
+    assert kinds(decide(view(deployment(), a=fresh, b=ON_NEW, c=ON_NEW))) == {"a": ActionKind.READY}
     assert NEW.digest == "new"

@@ -24,7 +24,7 @@ async def backend(fake: FakeHaproxy, tmp_path: Path) -> AsyncIterator[Backend]:
         yield Backend(address, "shop")
 
 
-async def row(backend: Backend, name: str = "node1") -> rows.Row:
+async def row(backend: Backend, name: str = "node1") -> rows.ServerRow:
     return (await backend.look()).servers[name]
 
 
@@ -187,7 +187,7 @@ async def test_a_backend_that_is_not_there_is_named(backend: Backend) -> None:
 
 async def test_a_word_that_haproxy_does_not_know_is_refused(backend: Backend) -> None:
     with pytest.raises(HaproxyError, match="refuses 'frobnicate': Unknown command"):
-        await runtime.order(backend.address, "frobnicate")
+        await runtime.set_command(backend.address, "frobnicate")
 
 
 async def test_several_commands_go_over_one_connection(backend: Backend) -> None:

@@ -8,7 +8,7 @@ import pytest
 from bigred_broker.config import ConfigError, parse
 from bigred_broker.messages import Phase
 from bigred_server.jenkins import answers, sentences
-from bigred_server.jenkins.answers import Build
+from bigred_server.jenkins.answers import BuildInfo
 from bigred_server.jenkins.decide import (
     FIND_S,
     GIVE_UP_S,
@@ -16,32 +16,44 @@ from bigred_server.jenkins.decide import (
     Ask,
     End,
     Halt,
+    KeepWaiting,
     Limits,
     Note,
     Step,
-    Wait,
     decide,
 )
-from bigred_server.jenkins.preflight import hindrance
-from bigred_server.jenkins.run_record import Stop, Trail
-from bigred_server.jenkins.run_state import Away, Lost, Queued, Running, Seen, Started, Withdrawn
+from bigred_server.jenkins.run_record import RunRecord, Stop
+from bigred_server.jenkins.run_state import (
+    Away,
+    BuildRunning,
+    Lost,
+    Queued,
+    RunState,
+    Started,
+    Withdrawn,
+)
 from bigred_server.model.command import Command, refusal_elsewhere
+from bigred_server.requests.job_preflight import hindrance
 from bigred_server.settings import Settings
 
 LIMITS = Limits(queue_s=100.0, build_s=1000.0)
 NOW = 10_000.0
-FRESH = Trail()
-ASKED = Trail(asked_at=NOW)
+FRESH = RunRecord()
+ASKED = RunRecord(asked_at=NOW)
 QUEUED = replace(ASKED, item=1203)
 BUILT = replace(QUEUED, build=57, began_at=NOW)
-GOING = Running(Build(number=57, building=True))
+GOING = BuildRunning(BuildInfo(number=57, building=True))
 
 
-def over(result: str) -> Running:
-    return Running(Build.model_validate({"number": 57, "building": False, "result": result}))
+def over(result: str) -> BuildRunning:
+    return BuildRunning(
+        BuildInfo.model_validate({"number": 57, "building": False, "result": result})
+    )
 
 
-def step(trail: Trail, seen: Seen | None, later_s: float = 0.0, *, abort: bool = False) -> Step:
+def step(
+    trail: RunRecord, seen: RunState | None, later_s: float = 0.0, *, abort: bool = False
+) -> Step:
     return decide(trail, seen, LIMITS, NOW + later_s, abort=abort)
 
 
@@ -59,7 +71,7 @@ def test_one_that_is_aborted_before_it_was_asked_for_is_never_asked_for() -> Non
 
 
 def test_what_was_asked_for_without_an_answer_is_looked_for_and_found() -> None:
-    assert step(ASKED, Lost(), FIND_S - 1) == Wait()
+    assert step(ASKED, Lost(), FIND_S - 1) == KeepWaiting()
     assert step(ASKED, Queued(1203)) == Note(QUEUED, Phase.PREPARING)
     found = step(ASKED, Started(57), 3)
     assert found == Note(replace(ASKED, build=57, began_at=NOW + 3), Phase.ROLLING)
@@ -74,7 +86,7 @@ def test_what_jenkins_never_heard_of_has_failed_and_is_not_asked_for_again(abort
 
 
 def test_an_item_waits_in_the_queue_until_it_is_a_build() -> None:
-    assert step(QUEUED, Queued(1203, "waiting"), 99) == Wait()
+    assert step(QUEUED, Queued(1203, "waiting"), 99) == KeepWaiting()
     begun = step(QUEUED, Started(57), 99)
     assert begun == Note(replace(QUEUED, build=57, began_at=NOW + 99), Phase.ROLLING)
 
@@ -114,8 +126,8 @@ def test_every_result_has_its_outcome(result: str, phase: Phase, unstable: Phase
 
 
 def test_a_result_that_is_said_before_the_build_is_over_is_waited_for() -> None:
-    last_steps = Build.model_validate({"number": 57, "building": True, "result": "SUCCESS"})
-    assert step(BUILT, Running(last_steps)) == Wait()
+    last_steps = BuildInfo.model_validate({"number": 57, "building": True, "result": "SUCCESS"})
+    assert step(BUILT, BuildRunning(last_steps)) == KeepWaiting()
 
 
 def test_a_build_that_is_quicker_than_those_who_abort_it_is_live() -> None:
@@ -124,7 +136,7 @@ def test_a_build_that_is_quicker_than_those_who_abort_it_is_live() -> None:
 
 def test_a_build_is_stopped_ever_harder_and_given_up_in_the_end() -> None:
     trail, now, seen = BUILT, NOW, []
-    while isinstance(found := decide(trail, GOING, LIMITS, now, abort=True), Halt | Wait):
+    while isinstance(found := decide(trail, GOING, LIMITS, now, abort=True), Halt | KeepWaiting):
         if isinstance(found, Halt):
             seen.append((found.how, now - NOW))
             trail = found.trail
@@ -135,7 +147,7 @@ def test_a_build_is_stopped_ever_harder_and_given_up_in_the_end() -> None:
 
 
 def test_a_build_that_takes_too_long_is_stopped_and_has_failed() -> None:
-    assert step(BUILT, GOING, 1000) == Wait()
+    assert step(BUILT, GOING, 1000) == KeepWaiting()
     halted = step(BUILT, GOING, 1001)
     assert isinstance(halted, Halt)
     ended = decide(halted.trail, over("ABORTED"), LIMITS, NOW + 1002, abort=False)
@@ -147,16 +159,16 @@ def test_an_aborted_build_has_no_reason_of_ours_beside_the_persons() -> None:
 
 
 @pytest.mark.parametrize("trail", [QUEUED, BUILT])
-def test_what_jenkins_lost_has_failed(trail: Trail) -> None:
+def test_what_jenkins_lost_has_failed(trail: RunRecord) -> None:
     ended = step(trail, Lost())
     assert isinstance(ended, End)
     assert ended.phase is Phase.FAILED
 
 
 @pytest.mark.parametrize("trail", [ASKED, QUEUED, BUILT])
-def test_a_jenkins_that_is_away_is_waited_for_but_not_for_ever(trail: Trail) -> None:
+def test_a_jenkins_that_is_away_is_waited_for_but_not_for_ever(trail: RunRecord) -> None:
     longest_s = LIMITS.build_s + GIVE_UP_S + (0 if trail.build else LIMITS.queue_s)
-    assert step(trail, Away("no answer"), longest_s) == Wait()
+    assert step(trail, Away("no answer"), longest_s) == KeepWaiting()
     ended = step(trail, Away("no answer"), longest_s + 1)
     assert isinstance(ended, End)
     assert ended.phase is Phase.FAILED
@@ -165,7 +177,7 @@ def test_a_jenkins_that_is_away_is_waited_for_but_not_for_ever(trail: Trail) -> 
 
 def test_every_look_at_every_trail_has_a_step_and_only_news_changes_the_trail() -> None:
     trails = [FRESH, ASKED, QUEUED, BUILT, replace(BUILT, stop=Stop.KILL, stopped_at=NOW)]
-    looks: list[Seen | None] = [None, Lost(), Away("x"), Withdrawn(), Started(57), Queued(1203)]
+    looks: list[RunState | None] = [None, Lost(), Away("x"), Withdrawn(), Started(57), Queued(1203)]
     looks += [GOING, *(over(result) for result in ("SUCCESS", "FAILURE", "ABORTED"))]
     for trail, seen, abort in itertools.product(trails, looks, [False, True]):
         if trail.build and isinstance(seen, Started | Queued):
@@ -182,8 +194,8 @@ def test_every_look_at_every_trail_has_a_step_and_only_news_changes_the_trail() 
 
 
 @pytest.mark.parametrize("trail", [FRESH, ASKED, BUILT, replace(BUILT, stop=Stop.TERM, why="x")])
-def test_a_trail_is_read_as_it_was_written_and_more_is_left(trail: Trail) -> None:
-    assert Trail.of({**trail.to_json(), "newer": 1}) == trail
+def test_a_trail_is_read_as_it_was_written_and_more_is_left(trail: RunRecord) -> None:
+    assert RunRecord.of({**trail.to_json(), "newer": 1}) == trail
 
 
 # --- what may be asked of it ---------------------------------------------------------------------
@@ -216,11 +228,11 @@ REASON = "by {who}"
 APP = parse(CONFIG, Settings, "bigred.toml").jobs["site"]
 
 
-def job(**more: object) -> answers.Job:
+def job(**more: object) -> answers.JobInfo:
     stages = {"name": "STAGE", "choices": ["staging", "production"]}
     takes = {"parameterDefinitions": [stages, {"name": "REASON"}, {"name": "DRY"}]}
     told = {"buildable": True, "nextBuildNumber": 57, "property": [{}, takes], **more}
-    return answers.Job.model_validate(told)
+    return answers.JobInfo.model_validate(told)
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ from tests.support.postgresql import Cluster
 
 from bigred_broker.messages import Phase
 from bigred_server.errors import DeploymentError, JournalError, NotRunningError
-from bigred_server.journal import acts, armings, deployments, events, lock, releases
+from bigred_server.journal import actions, armings, deployments, events, lock, releases
 from bigred_server.journal import database as database_module
-from bigred_server.journal.acts import Outcome
-from bigred_server.journal.database import Database, Place
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.actions import Outcome
+from bigred_server.journal.database import Database, DatabaseUrl
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.tables import metadata
 from bigred_server.model.command import Command
 from bigred_server.model.release import Release, Stage
@@ -31,7 +31,7 @@ A, B = "a" * 64, "b" * 64
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> DatabaseUrl:
     """A new journal's place, on either database."""
     if request.param == "sqlite":
         return tmp_path / "below" / "bigred.db"
@@ -40,7 +40,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-async def db(place: Place) -> AsyncIterator[Database]:
+async def db(place: DatabaseUrl) -> AsyncIterator[Database]:
     database = await Database.open(place)
     yield database
     await database.close()
@@ -57,8 +57,8 @@ def release(digest: str, version: str, **more: object) -> Release:
     return replace(Release("shop", digest, version, version, Stage.READY, 1.0), **more)  # type: ignore[arg-type]
 
 
-def record(number: str = "d-1", app: str = "shop", **more: object) -> Record:
-    return replace(Record(number, app, A, None, "office", 1.0), **more)  # type: ignore[arg-type]
+def record(number: str = "d-1", app: str = "shop", **more: object) -> DeploymentRecord:
+    return replace(DeploymentRecord(number, app, A, None, "office", 1.0), **more)  # type: ignore[arg-type]
 
 
 # --- tables --------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ EARLIER = (
 
 
 async def test_a_journal_of_the_first_revision_is_brought_up_to_date(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: DatabaseUrl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
         earlier.setattr(database_module, "REVISION", "0001")
@@ -95,15 +95,15 @@ async def test_a_journal_of_the_first_revision_is_brought_up_to_date(
     database = await Database.open(place)
     async with database.write() as connection:
         running = await deployments.running(connection, "shop")
-        [act] = await acts.of_deployment(connection, "d-1")
+        [action] = await actions.of_deployment(connection, "d-1")
         with pytest.raises(DeploymentError):
             await deployments.add(connection, record("d-2"))
     await database.close()
     assert running is not None
-    assert (running.command, running.set_aside, act.token) == (Command.ROLLBACK, (), 0)
+    assert (running.command, running.set_aside, action.token) == (Command.ROLLBACK, (), 0)
 
 
-async def test_a_journal_of_a_newer_bigred_is_refused(place: Place) -> None:
+async def test_a_journal_of_a_newer_bigred_is_refused(place: DatabaseUrl) -> None:
     database = await Database.open(place)
     async with database.write() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -112,7 +112,7 @@ async def test_a_journal_of_a_newer_bigred_is_refused(place: Place) -> None:
         await Database.open(place)
 
 
-async def test_a_journal_survives_being_opened_again(place: Place) -> None:
+async def test_a_journal_survives_being_opened_again(place: DatabaseUrl) -> None:
     for expected in (0, 1):
         database = await Database.open(place)
         async with database.write() as connection:
@@ -229,13 +229,13 @@ async def test_deployments_are_listed_the_newest_first(db: Database) -> None:
 async def test_an_act_has_its_intent_before_and_its_outcome_after(db: Database) -> None:
     async with db.write() as connection:
         await deployments.add(connection, record())
-        number = await acts.begin(connection, "d-1", "node1", "stop", A, 10.0)
+        number = await actions.begin(connection, "d-1", "node1", "stop", A, 10.0)
     async with db.read() as connection:
-        [intent] = await acts.of_deployment(connection, "d-1")
+        [intent] = await actions.of_deployment(connection, "d-1")
     assert (intent.outcome, intent.ended_at) == (None, None)
     async with db.write() as connection:
-        await acts.end(connection, number, Outcome.FAILED, "x" * 5000, 12.0)
-        [done] = await acts.of_deployment(connection, "d-1")
+        await actions.end(connection, number, Outcome.FAILED, "x" * 5000, 12.0)
+        [done] = await actions.of_deployment(connection, "d-1")
     assert (done.outcome, done.ended_at, len(done.evidence)) == ("failed", 12.0, 4000)
 
 
@@ -243,21 +243,21 @@ async def test_acts_that_a_server_never_ended_are_unknown(db: Database) -> None:
     async with db.write() as connection:
         await deployments.add(connection, record("d-1"))
         await deployments.add(connection, record("d-2", "blog"))
-        done = await acts.begin(connection, "d-1", "node1", "maint", A, 10.0)
-        await acts.end(connection, done, Outcome.DONE, "", 11.0)
-        await acts.begin(connection, "d-1", "node1", "stop", A, 12.0)
-        await acts.begin(connection, "d-2", "node1", "stop", A, 12.0)
-        assert await acts.end_left_open(connection, "d-1", 20.0) == 1
-        ours = await acts.of_deployment(connection, "d-1")
-        others = await acts.of_deployment(connection, "d-2")
-    assert [act.outcome for act in ours] == ["done", "unknown"]
+        done = await actions.begin(connection, "d-1", "node1", "maint", A, 10.0)
+        await actions.end(connection, done, Outcome.DONE, "", 11.0)
+        await actions.begin(connection, "d-1", "node1", "stop", A, 12.0)
+        await actions.begin(connection, "d-2", "node1", "stop", A, 12.0)
+        assert await actions.end_left_open(connection, "d-1", 20.0) == 1
+        ours = await actions.of_deployment(connection, "d-1")
+        others = await actions.of_deployment(connection, "d-2")
+    assert [action.outcome for action in ours] == ["done", "unknown"]
     assert others[0].outcome is None
 
 
 async def test_an_act_belongs_to_a_deployment(db: Database) -> None:
     with pytest.raises(IntegrityError):
         async with db.write() as connection:
-            await acts.begin(connection, "d-9", "node1", "stop", A, 10.0)
+            await actions.begin(connection, "d-9", "node1", "stop", A, 10.0)
 
 
 async def test_a_follower_reads_what_happened_after_what_it_knows(db: Database) -> None:
@@ -296,7 +296,7 @@ async def test_writers_of_one_process_wait_for_each_other(db: Database) -> None:
 WRITER = """
 import asyncio, pathlib, sys
 from bigred_server.journal import releases
-from bigred_server.journal.database import Database, Place
+from bigred_server.journal.database import Database, DatabaseUrl
 from bigred_server.model.release import Release, Stage
 
 async def write(path, who):
@@ -309,12 +309,12 @@ async def write(path, who):
             await releases.add(connection, new)
     await database.close()
 
-place = sys.argv[1]
-asyncio.run(write(place if "://" in place else pathlib.Path(place), sys.argv[2]))
+url = sys.argv[1]
+asyncio.run(write(url if "://" in url else pathlib.Path(url), sys.argv[2]))
 """
 
 
-async def test_processes_open_and_write_a_new_journal_at_the_same_time(place: Place) -> None:
+async def test_processes_open_and_write_a_new_journal_at_the_same_time(place: DatabaseUrl) -> None:
     writers = [
         await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", WRITER, str(place), str(who)), stderr=asyncio.subprocess.PIPE

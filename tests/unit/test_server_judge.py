@@ -13,7 +13,7 @@ from bigred_server.judge import absolute, guard, power, record, relative, series
 from bigred_server.judge.evidence import CUTS, EMPTY, Evidence, weigh, weigh_bins, weigh_spans
 from bigred_server.judge.judge import WEIGHTS, judge
 from bigred_server.judge.judgement import Cause, Verdict
-from bigred_server.judge.look import Arm, Bin, Lines, Look, Pair, Signs, Span
+from bigred_server.judge.look import Arm, Bin, LogCounts, Look, Pair, Signs, Span
 from bigred_server.judge.policy import JudgePolicy, SeriesPolicy
 from bigred_server.judge.relative import log_mean, value
 
@@ -406,7 +406,7 @@ def test_evidence_comes_back_from_json_as_it_was() -> None:
         Arm(10, 8, 2),
         Arm(30, 20, 1),
         slow={0.5: (pair,), 0.9: (pair, pair)},
-        lines=Lines(40, 1, 2),
+        lines=LogCounts(40, 1, 2),
         where={"/shop": 2},
     )
     evidence = weigh(EMPTY, one, POLICY, 0.01)

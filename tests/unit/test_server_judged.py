@@ -10,7 +10,7 @@ from bigred_server.judge.judgement import Cause, Judgement, Verdict
 from bigred_server.judge.policy import Inconclusive, JudgePolicy, Mode
 from bigred_server.model.command import Command
 from bigred_server.model.hold_reason import HeldFor
-from bigred_server.rollout.core.action import Kind
+from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.core.decide import decide
 from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.deployment import Deployment
@@ -88,7 +88,7 @@ HELD = deployment(Phase.HOLDING, held_for=HeldFor.SUSPICION)
 def test_while_held_no_node_is_taken_and_the_one_in_hand_is_made_whole() -> None:
     looks: Given = {"a": ON_NEW, "b": replace(CLOSED, in_flight=0), "c": ON_OLD}
     found = after(Verdict.HOLD, HELD, policy(), looks)
-    assert (found.phase, kinds(found)) == (Phase.HOLDING, {"b": Kind.STOP})
+    assert (found.phase, kinds(found)) == (Phase.HOLDING, {"b": ActionKind.STOP})
 
 
 @pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.INCONCLUSIVE])
@@ -124,7 +124,7 @@ def test_who_lets_it_go_on_bears_with_the_verdict_but_not_with_a_worse_one() -> 
     assert (found.phase, found.tolerates) == (Phase.ROLLING, Verdict.HOLD)
     going = deployment(tolerates=Verdict.HOLD)
     assert after(Verdict.HOLD, going, policy()).phase is Phase.ROLLING
-    assert kinds(after(Verdict.HOLD, going, policy())) == {"b": Kind.MAINT}
+    assert kinds(after(Verdict.HOLD, going, policy())) == {"b": ActionKind.MAINT}
     assert after(Verdict.ROLLBACK, going, policy()).phase is Phase.ROLLING_BACK
 
 
@@ -136,7 +136,7 @@ def test_a_hold_of_a_persons_own_says_nothing_about_verdicts() -> None:
 @pytest.mark.parametrize("phase", [Phase.CANARY, Phase.ROLLING])
 def test_before_the_judge_has_said_a_word_no_further_node_follows(phase: Phase) -> None:
     found = after(None, deployment(phase), policy())
-    assert (found.phase, found.acts) == (phase, ())
+    assert (found.phase, found.actions) == (phase, ())
     assert after(None, deployment(phase), policy(Mode.WATCH)).phase is Phase.ROLLING
 
 
@@ -146,16 +146,16 @@ def test_before_the_judge_has_said_a_word_no_further_node_follows(phase: Phase) 
 @pytest.mark.parametrize("phase", [Phase.CANARY, Phase.ROLLING])
 def test_no_further_node_follows_before_enough_was_seen(phase: Phase) -> None:
     found = after(Verdict.INCONCLUSIVE, deployment(phase), policy(extend_s=120.0))
-    assert (found.phase, found.acts) == (phase, ())
+    assert (found.phase, found.actions) == (phase, ())
     follows = after(Verdict.PASS, deployment(phase), policy())
     assert follows.phase is Phase.ROLLING
-    assert follows.acts or phase is Phase.CANARY
+    assert follows.actions or phase is Phase.CANARY
 
 
 def test_the_first_nodes_need_no_verdict_where_there_is_no_canary() -> None:
     looks: Given = dict.fromkeys("abc", ON_OLD)
     bold = replace(policy(), canary=0)
-    assert kinds(after(Verdict.INCONCLUSIVE, deployment(), bold, looks)) == {"a": Kind.MAINT}
+    assert kinds(after(Verdict.INCONCLUSIVE, deployment(), bold, looks)) == {"a": ActionKind.MAINT}
 
 
 @pytest.mark.parametrize("what", [Inconclusive.EXTEND, Inconclusive.PROBE])
@@ -185,7 +185,7 @@ def test_a_doubt_ends_when_enough_was_seen_or_a_person_goes_on() -> None:
     told = after(Verdict.INCONCLUSIVE, replace(held, command=Command.CONTINUE), policy())
     assert (told.phase, told.tolerates) == (Phase.ROLLING, Verdict.INCONCLUSIVE)
     goes = after(Verdict.INCONCLUSIVE, deployment(tolerates=Verdict.INCONCLUSIVE), policy())
-    assert kinds(goes) == {"b": Kind.MAINT}
+    assert kinds(goes) == {"b": ActionKind.MAINT}
 
 
 def test_the_last_watch_lasts_until_the_judge_has_seen_enough() -> None:

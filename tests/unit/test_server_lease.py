@@ -14,20 +14,20 @@ from bigred_server.errors import LeaseLostError
 from bigred_server.journal import leases
 from bigred_server.journal.leadership import Leadership
 from bigred_server.journal.lease import ANSWER_S, Lease
-from bigred_server.journal.lease_state import LEASE_S, Term
-from bigred_server.journal.sqlite_leadership import Sole
+from bigred_server.journal.lease_state import LEASE_S, LeaseState
+from bigred_server.journal.sqlite_leadership import SqliteLeadership
 
 DEADLINE_S = 5.0
-LED = Term().granted(3, 100.0)
+LED = LeaseState().granted(3, 100.0)
 
 
 # --- the term: pure ------------------------------------------------------------------------------
 
 
 def test_nobody_leads_before_the_database_says_so() -> None:
-    term = Term()
-    assert (term.left_s(-1e9), term.left_s(0.0)) == (0.0, 0.0)
-    assert term.ask_at_s == -math.inf
+    state = LeaseState()
+    assert (state.left_s(-1e9), state.left_s(0.0)) == (0.0, 0.0)
+    assert state.ask_at_s == -math.inf
 
 
 def test_a_lease_counts_from_when_it_was_asked_for() -> None:
@@ -41,33 +41,33 @@ def test_a_lease_is_renewed_when_a_third_is_gone() -> None:
 
 
 def test_an_answer_that_comes_after_the_lease_it_grants_grants_nothing() -> None:
-    assert Term().granted(1, 100.0).left_s(100.0 + 3 * LEASE_S) == 0.0
+    assert LeaseState().granted(1, 100.0).left_s(100.0 + 3 * LEASE_S) == 0.0
 
 
 def test_without_an_answer_a_lease_lasts_as_long_as_was_granted() -> None:
-    term = LED.unanswered(104.0)
-    assert (term.token, term.until_s) == (LED.token, LED.until_s)
-    assert 104.0 < term.ask_at_s < 105.0
+    state = LED.unanswered(104.0)
+    assert (state.token, state.until_s) == (LED.token, LED.until_s)
+    assert 104.0 < state.ask_at_s < 105.0
 
 
 def test_two_answers_may_fail_to_come_before_a_lease_is_over() -> None:
-    term = LED
+    state = LED
     for _ in range(2):
-        term = term.unanswered(term.ask_at_s + ANSWER_S)
-    assert term.left_s(term.ask_at_s) > 1.0
+        state = state.unanswered(state.ask_at_s + ANSWER_S)
+    assert state.left_s(state.ask_at_s) > 1.0
 
 
 def test_a_lease_that_another_has_is_over_at_once() -> None:
-    term = LED.refused(104.0)
-    assert term.left_s(104.0) == 0.0
-    assert term.lost_to_another
-    assert not term.granted(5, 105.0).lost_to_another
+    state = LED.refused(104.0)
+    assert state.left_s(104.0) == 0.0
+    assert state.lost_to_another
+    assert not state.granted(5, 105.0).lost_to_another
 
 
 def test_one_who_has_resigned_never_asks_again() -> None:
-    term = LED.resigned()
-    assert term.left_s(101.0) == 0.0
-    assert term.ask_at_s == math.inf
+    state = LED.resigned()
+    assert state.left_s(101.0) == 0.0
+    assert state.ask_at_s == math.inf
 
 
 # --- the lease, before a database of the test's own ----------------------------------------------
@@ -156,14 +156,14 @@ async def test_a_guard_is_cancelled_at_once_when_another_has_the_lease(fake: Fak
     await lease.hold()
     inside, went_on = asyncio.Event(), False
 
-    async def act() -> None:
+    async def action() -> None:
         nonlocal went_on
         async with lease.guard():
             inside.set()
             await asyncio.sleep(DEADLINE_S)
             went_on = True
 
-    acting = asyncio.create_task(act())
+    acting = asyncio.create_task(action())
     await inside.wait()
     fake.now_s += 4.0
     fake.answer = None
@@ -178,11 +178,11 @@ async def test_a_guard_of_an_earlier_token_ends_though_the_lease_is_ours_again(f
     lease = lease_of(fake)
     await lease.hold()
 
-    async def act() -> None:
+    async def action() -> None:
         async with lease.guard():
             await asyncio.sleep(DEADLINE_S)
 
-    acting = asyncio.create_task(act())
+    acting = asyncio.create_task(action())
     await asyncio.sleep(0)
     fake.now_s += 2 * LEASE_S
     fake.answer = 2
@@ -197,11 +197,11 @@ async def test_a_guard_lasts_as_long_as_its_lease_is_renewed(fake: Fake) -> None
     fake.now_s += LEASE_S - 0.2
     done = asyncio.Event()
 
-    async def act() -> None:
+    async def action() -> None:
         async with lease.guard():
             await done.wait()
 
-    acting = asyncio.create_task(act())
+    acting = asyncio.create_task(action())
     await asyncio.sleep(0)
     assert await lease.hold()
     with pytest.raises(TimeoutError):
@@ -268,7 +268,7 @@ async def test_one_who_does_not_lead_gives_nothing_back(fake: Fake) -> None:
 
 
 async def test_the_only_server_leads_always() -> None:
-    sole: Leadership = Sole()
+    sole: Leadership = SqliteLeadership()
     nothing: AsyncConnection = None  # type: ignore[assignment]
     assert await sole.hold()
     assert (sole.token, sole.left_s()) == (1, math.inf)

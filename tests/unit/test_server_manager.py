@@ -12,7 +12,7 @@ from tests.support.hosts import FakeHost
 
 from bigred_server.errors import NodeAwayError, NodeError
 from bigred_server.rollout.core.context_version import name
-from bigred_server.rollout.core.observation import UNTOLD, Version
+from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Version
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.testing.tomcat import FakeTomcat
 from bigred_server.testing.tomcat_manager import FakeManager
@@ -72,9 +72,9 @@ def tomcat(**told: object) -> FakeTomcat:
     return FakeTomcat(manager=FakeManager(**told))  # type: ignore[arg-type]
 
 
-async def failure(act: Awaitable[object]) -> str:
+async def failure(action: Awaitable[object]) -> str:
     with pytest.raises(NodeError) as caught:
-        await act
+        await action
     return str(caught.value)
 
 
@@ -110,7 +110,7 @@ def test_a_list_is_read_in_the_order_that_tomcat_prefers() -> None:
         "/manager:running:0:/usr/share/tomcat10-admin/manager",
     ]
     assert manager_text.versions(lines, "/shop") == (
-        Version("", UNTOLD, sessions=12),
+        Version("", UNKNOWN_DIGEST, sessions=12),
         Version(FIRST, OLD, sessions=3),
         Version(SECOND, NEW, running=False),
     )
@@ -359,8 +359,8 @@ async def test_the_start_of_the_jvm_is_told(reach: Reach) -> None:
     ("contexts", "digest"),
     [
         ({}, ""),
-        ({"/shop": True}, UNTOLD),
-        ({"/shop": False}, UNTOLD),
+        ({"/shop": True}, UNKNOWN_DIGEST),
+        ({"/shop": False}, UNKNOWN_DIGEST),
         ({"/shop": True, f"/shop##{FIRST}": True}, OLD),
     ],
 )
@@ -381,7 +381,7 @@ async def test_over_http_alone_a_digest_is_mostly_untold(
         ({"/shop": False}, ""),
         ({"/shop": True, f"/shop##{SECOND}": True}, NEW),
         ({"/shop": True, f"/shop##{SECOND}": False}, OLD),
-        ({"/shop": True, "/shop##zebra": True}, UNTOLD),
+        ({"/shop": True, "/shop##zebra": True}, UNKNOWN_DIGEST),
     ],
 )
 async def test_side_by_side_the_digest_is_that_of_the_newest_that_runs(
@@ -421,10 +421,10 @@ async def test_what_was_deployed_is_remembered_while_it_runs(reach: Reach, war: 
         assert seen.endswith("[/shop]; no leaks found")
         assert (await node.look(answers=True)).digest == NEW
         other = Node(None, found, Strategy.REDEPLOY)
-        assert (await other.look(answers=True)).digest == UNTOLD
+        assert (await other.look(answers=True)).digest == UNKNOWN_DIGEST
         fake.manager.breaks = "no room"
         await failure(node.deploy(war, OLD, "", 5))
-        assert (await node.look(answers=True)).digest == UNTOLD
+        assert (await node.look(answers=True)).digest == UNKNOWN_DIGEST
 
 
 async def test_what_is_seen_stopped_once_is_not_remembered(
@@ -437,9 +437,9 @@ async def test_what_is_seen_stopped_once_is_not_remembered(
         node = Node(None, found, Strategy.REDEPLOY)
         await node.deploy(war, NEW, "", 5)
         fake.manager.contexts["/shop"] = False
-        assert (await node.look(answers=False)).digest == UNTOLD
+        assert (await node.look(answers=False)).digest == UNKNOWN_DIGEST
         fake.manager.contexts["/shop"] = True
-        assert (await node.look(answers=True)).digest == UNTOLD
+        assert (await node.look(answers=True)).digest == UNKNOWN_DIGEST
 
 
 async def test_a_list_of_before_a_moment_that_matters_is_forgotten(
@@ -563,6 +563,6 @@ async def test_a_node_without_a_manager_is_its_host() -> None:
 async def test_over_http_alone_there_is_nothing_to_stop_or_swap(reach: Reach) -> None:
     async with reach(tomcat()) as found:
         node = Node(None, found, Strategy.REDEPLOY)
-        for act in (node.stop(5), node.start(5), node.swap(NEW)):
-            assert "only HTTP reaches this node" in await failure(act)
+        for action in (node.stop(5), node.start(5), node.swap(NEW)):
+            assert "only HTTP reaches this node" in await failure(action)
         await node.close()

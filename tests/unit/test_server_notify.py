@@ -10,7 +10,7 @@ import pytest
 from bigred_broker.messages import AppEvent, AppEventType, Phase
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.build import Build
 from bigred_server.model.release import Change, Release, Stage
 from bigred_server.notify import notice, notifier
@@ -22,7 +22,7 @@ OLD, NEW = "1" * 64, "2" * 64
 LIVE = Release("shop", OLD, "1.4.1", "1.4.1", Stage.LIVE, 1.0, commit="a")
 CHANGES = (Change("c", "Linus", "Make it fast"), Change("b", "Ada", "Make it right"))
 READY = Release("shop", NEW, "1.4.2", "1.4.2", Stage.READY, 2.0, author="Ada", changes=CHANGES)
-RECORD = Record("d-1", "shop", NEW, OLD, "office", 10.0, phase=Phase.SUCCEEDED)
+RECORD = DeploymentRecord("d-1", "shop", NEW, OLD, "office", 10.0, phase=Phase.SUCCEEDED)
 BUILD = Build("b-1", 7, "shop", "abc", "main", "ada", 1.0, Stage.FAILED, "unit", "exit 1")
 
 

@@ -24,7 +24,7 @@ from bigred_server.rollout.core.estimate import node_seconds, whole_seconds
 from bigred_server.rollout.core.observation import NodeLook, Version
 from bigred_server.rollout.core.plan import UNCOUNTED, Plan, plan, to_be
 from bigred_server.rollout.core.policy import Policy, Sessions
-from bigred_server.rollout.core.target import Goal, Strategy
+from bigred_server.rollout.core.target import Strategy, Target
 from bigred_server.settings import example
 from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
 
@@ -37,15 +37,15 @@ LACKS = replace(ON_OLD, kept=frozenset())
 
 def made(
     policy: Policy = POLICY,
-    goal: Goal = NEW,
-    previous: Goal | None = OLD,
+    target: Target = NEW,
+    previous: Target | None = OLD,
     hindrance: str = "",
     queued: int = 0,
     history: tuple[dict[str, Any], ...] = (),
     **looks: NodeLook,
 ) -> Plan:
     named = {name: replace(look, name=name) for name, look in looks.items()}
-    deployment = Deployment("", "shop", Phase.PREPARING, goal, previous)
+    deployment = Deployment("", "shop", Phase.PREPARING, target, previous)
     return plan(to_be(deployment, named, policy, queued), history, hindrance)
 
 
@@ -98,7 +98,7 @@ def test_a_node_that_serves_the_release_already_is_left_alone() -> None:
         ),
         (
             {"a": replace(LACKS, free=1), "b": LACKS, "c": LACKS},
-            sentences.no_room("a", 1, 64 << 20),
+            sentences.no_disk_space("a", 1, 64 << 20),
         ),
     ],
 )
@@ -150,7 +150,7 @@ def test_the_steps_of_a_node_are_those_of_its_strategy(
     look: NodeLook, strategy: Strategy, sessions: Sessions, steps: str
 ) -> None:
     policy = Policy(min_healthy=1, sessions=sessions)
-    found = made(policy, Goal("new", "2", strategy), a=look, b=ON_OLD)
+    found = made(policy, Target("new", "2", strategy), a=look, b=ON_OLD)
     assert " ".join(found.nodes[0].steps) == steps
 
 

@@ -13,35 +13,35 @@ from bigred_server.errors import HaproxyAwayError, HaproxyError
 from bigred_server.haproxy.backend import Backend, BackendLook
 from bigred_server.haproxy.merge import PoolLook, ServerLook, merge
 from bigred_server.haproxy.pool import Pool
-from bigred_server.haproxy.rows import Process, Row
+from bigred_server.haproxy.rows import Process, ServerRow
 from bigred_server.rollout.core.observation import Admin, Counters
 from bigred_server.settings import HaproxySettings
 from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
 
-UP = Row("node1", Admin.READY, up=True, fresh=True, in_flight=0, status="UP", check="L7OK")
+UP = ServerRow("node1", Admin.READY, up=True, fresh=True, in_flight=0, status="UP", check="L7OK")
 DOWN = replace(UP, up=False, fresh=False, status="DOWN", check="L7STS")
 DRAIN = replace(UP, admin=Admin.DRAIN, up=False, status="DRAIN")
 STALE = replace(DRAIN, fresh=False, status="DRAIN 1/2")
 BLIND = replace(DRAIN, fresh=None, check="")
 MAINT = replace(UP, admin=Admin.MAINT, up=False, fresh=None, status="MAINT", check="")
-HUSHED = replace(UP, hushed=True, fresh=None, status="no check", check="")
+HUSHED = replace(UP, checks_disabled=True, fresh=None, status="no check", check="")
 
 
 # --- what they say together ----------------------------------------------------------------------
 
 
-def look(*rows: Row, pid: int = 1, since: str = "1", queued: int = 0) -> BackendLook:
+def look(*rows: ServerRow, pid: int = 1, since: str = "1", queued: int = 0) -> BackendLook:
     counters = Counters(10 * pid, pid, 2 * pid)
     servers = {row.name: row for row in rows}
     return BackendLook(Process(pid, since, "2.6"), servers, counters, queued)
 
 
-def together(*rows: Row) -> ServerLook:
+def together(*rows: ServerRow) -> ServerLook:
     return merge({f"h{n}": look(row) for n, row in enumerate(rows)}).server("node1")
 
 
 @pytest.mark.parametrize(
-    ("rows", "partly"),
+    ("rows", "partially_up"),
     [
         ([UP], False),
         ([DOWN], False),
@@ -53,8 +53,10 @@ def together(*rows: Row) -> ServerLook:
         ([DRAIN, MAINT], False),
     ],
 )
-def test_a_server_that_only_some_send_users_is_told_so(rows: list[Row], partly: bool) -> None:
-    assert together(*rows).partly is partly
+def test_a_server_that_only_some_send_users_is_told_so(
+    rows: list[ServerRow], partially_up: bool
+) -> None:
+    assert together(*rows).partially_up is partially_up
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_a_server_that_only_some_send_users_is_told_so(rows: list[Row], partly: 
     ],
 )
 def test_what_several_say_of_a_server_is_put_together(
-    rows: list[Row], admin: Admin, up: bool, fresh: bool | None
+    rows: list[ServerRow], admin: Admin, up: bool, fresh: bool | None
 ) -> None:
     found = together(*rows)
     assert (found.admin, found.up, found.fresh) == (admin, up, fresh)
@@ -113,8 +115,8 @@ def test_capacity_is_the_sum_and_without_a_limit_anywhere_there_is_none(
 def test_requests_in_flight_are_summed_and_one_hushed_check_is_told() -> None:
     found = together(replace(UP, in_flight=3), replace(HUSHED, in_flight=4))
     assert found.in_flight == 7
-    assert found.hushed
-    assert not together(UP, UP).hushed
+    assert found.checks_disabled
+    assert not together(UP, UP).checks_disabled
     assert (found.status, found.check) == ("UP / no check", "L7OK / ")
     assert together(UP, UP).status == "UP"
 
@@ -237,7 +239,7 @@ async def test_an_order_ends_in_two_seconds_though_one_says_nothing(two: Balance
     orders: list[Callable[[], Coroutine[Any, Any, object]]] = [
         lambda: two.pool.set_state("node1", Admin.MAINT),
         lambda: two.pool.cut("node1"),
-        lambda: two.pool.hush("node1"),
+        lambda: two.pool.disable_checks("node1"),
         lambda: two.pool.check(["node1"]),
     ]
 
@@ -319,21 +321,26 @@ async def test_where_no_check_tells_there_is_a_pause(two: Balancers) -> None:
 
 
 async def test_a_hushed_server_stays_up_whatever_its_app_says(two: Balancers) -> None:
-    await two.pool.hush("node1")
+    await two.pool.disable_checks("node1")
     for fake in two.fakes:
         for server in fake.servers.values():
             server.check(passes=False)
             server.check(passes=False)
     found = await two.pool.look()
     node = found.server("node1")
-    assert (node.up, node.hushed, node.fresh, node.status) == (True, True, None, "no check")
+    assert (node.up, node.checks_disabled, node.fresh, node.status) == (
+        True,
+        True,
+        None,
+        "no check",
+    )
     assert not found.server("node2").up
 
 
 async def test_ready_has_a_hushed_server_checked_again(two: Balancers) -> None:
-    await two.pool.hush("node1")
+    await two.pool.disable_checks("node1")
     await two.pool.set_state("node1", Admin.READY)
-    assert not (await two.pool.look()).server("node1").hushed
+    assert not (await two.pool.look()).server("node1").checks_disabled
     assert "set server shop/node1 state maint" not in two.orders()
 
 
@@ -341,7 +348,7 @@ async def test_ready_has_a_hushed_server_checked_again(two: Balancers) -> None:
 async def test_a_check_hushed_before_is_on_again_when_the_server_comes_back(
     two: Balancers, state: Admin
 ) -> None:
-    await two.pool.hush("node1")
+    await two.pool.disable_checks("node1")
     for fake in two.fakes:
         fake.servers["node1"].set(state)  # by a person's hand, past the pool
     two.app_is_well = False
@@ -351,22 +358,22 @@ async def test_a_check_hushed_before_is_on_again_when_the_server_comes_back(
         two.app_is_well = True
         await two.pool.set_state("node1", Admin.READY)
     assert two.states() == ["ready", "ready"]
-    assert not (await two.pool.look()).server("node1").hushed
+    assert not (await two.pool.look()).server("node1").checks_disabled
 
 
 async def test_a_server_without_a_check_needs_no_hush(two: Balancers) -> None:
     for fake in two.fakes:
         fake.servers["node1"] = FakeServer(checked=False)
-    await two.pool.hush("node1")
-    await two.pool.unhush("node1")
+    await two.pool.disable_checks("node1")
+    await two.pool.enable_checks("node1")
     assert two.orders() == []
-    assert not (await two.pool.look()).server("node1").hushed
+    assert not (await two.pool.look()).server("node1").checks_disabled
 
 
 async def test_a_hush_that_is_not_followed_is_an_error(two: Balancers) -> None:
     two.fakes[1].deaf = True
     with pytest.raises(HaproxyError, match=r"2\.sock was told to disable the check of shop/node1"):
-        await two.pool.hush("node1")
+        await two.pool.disable_checks("node1")
 
 
 async def test_one_socket_is_a_pool_too(two: Balancers) -> None:

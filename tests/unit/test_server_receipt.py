@@ -5,25 +5,25 @@ from dataclasses import replace
 import pytest
 
 from bigred_broker.messages import Phase
-from bigred_server.journal.acts import ActRecord
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.actions import ActionRecord
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.rollout.core import counter_delta
 from bigred_server.rollout.core.observation import Counters
 from bigred_server.rollout.core.policy import Policy, Sessions
 from bigred_server.rollout.loop.receipt import NodeTimes, node_times, receipt
 
 
-def acts(*told: tuple[str, float, float | None], node: str = "a") -> list[ActRecord]:
+def actions(*told: tuple[str, float, float | None], node: str = "a") -> list[ActionRecord]:
     """Make acts from (kind, begun, ended)."""
     return [
-        ActRecord(number, "d-1", node, kind, "d", begun, ended, "done", "")
+        ActionRecord(number, "d-1", node, kind, "d", begun, ended, "done", "")
         for number, (kind, begun, ended) in enumerate(told)
     ]
 
 
 POLICY = Policy(min_healthy=1)
-HOOK = acts(("before", 0.0, 1.0), node="")
-ONCE = acts(
+HOOK = actions(("before", 0.0, 1.0), node="")
+ONCE = actions(
     ("maint", 0.0, 0.1),
     ("stop", 2.0, 5.0),
     ("swap", 5.5, 6.0),
@@ -43,34 +43,33 @@ def test_a_node_that_was_not_touched() -> None:
 
 def test_a_drain_before_maint_counts_from_the_drain() -> None:
     found = node_times(
-        "a", acts(("drain", 0.0, 0.1), ("maint", 9.0, 9.1), ("stop", 10.0, 12.0)), POLICY
+        "a", actions(("drain", 0.0, 0.1), ("maint", 9.0, 9.1), ("stop", 10.0, 12.0)), POLICY
     )
     assert (found.drain_s, found.stop_s) == (10.0, 2.0)
 
 
 def test_a_node_that_was_stopped_already_drains_until_the_swap() -> None:
     found = node_times(
-        "a", acts(("maint", 0.0, 0.1), ("swap", 2.0, 3.0), ("start", 3.0, 4.0)), POLICY
+        "a", actions(("maint", 0.0, 0.1), ("swap", 2.0, 3.0), ("start", 3.0, 4.0)), POLICY
     )
     assert (found.drain_s, found.stop_s) == (2.0, 0.0)
 
 
 def test_maint_said_again_in_the_middle_begins_nothing_anew() -> None:
-    again = ONCE[:4] + acts(("maint", 7.0, 7.1)) + ONCE[4:]
+    again = ONCE[:4] + actions(("maint", 7.0, 7.1)) + ONCE[4:]
     assert node_times("a", again, POLICY) == node_times("a", ONCE, POLICY)
 
 
 def test_there_and_back_is_the_sum_of_both() -> None:
     back = [
-        ActRecord(a.id, a.deployment, a.node, a.kind, "o", a.begun_at + 20, (a.ended_at or 0) + 20,
-                  "done", "")
+        replace(a, begun_at=a.begun_at + 20, ended_at=(a.ended_at or 0) + 20, outcome="done")
         for a in ONCE
-    ]  # fmt: skip
+    ]
     assert node_times("a", ONCE + back, POLICY) == NodeTimes("a", 33.5, 0.0, 4.0, 6.0, 9.0, 7.0)
 
 
 def test_an_act_that_never_ended_took_no_time() -> None:
-    found = node_times("a", acts(("maint", 0.0, 0.1), ("stop", 2.0, None)), POLICY)
+    found = node_times("a", actions(("maint", 0.0, 0.1), ("stop", 2.0, None)), POLICY)
     assert (found.drain_s, found.stop_s, found.seconds) == (2.0, 0.0, 2.0)
 
 
@@ -78,7 +77,7 @@ JUDGED = {"verdict": "pass", "requests": 60, "failed": 0}
 
 
 def test_the_receipt_says_it_all() -> None:
-    record = Record(
+    record = DeploymentRecord(
         "d-1",
         "shop",
         "d",
@@ -125,10 +124,10 @@ def test_the_receipt_says_it_all() -> None:
     }
 
 
-def counted(*told: tuple[str, str, int]) -> list[ActRecord]:
+def counted(*told: tuple[str, str, int]) -> list[ActionRecord]:
     """Make acts from (kind, the goal's digest, sessions on the node)."""
     return [
-        ActRecord(number, "d-1", "a", kind, digest, 0.0, 1.0, "done", "", sessions)
+        ActionRecord(number, "d-1", "a", kind, digest, 0.0, 1.0, "done", "", sessions)
         for number, (kind, digest, sessions) in enumerate(told)
     ]
 
@@ -159,7 +158,7 @@ def test_beside_each_other_only_what_is_taken_away_loses_its_sessions() -> None:
 
 
 def test_a_release_that_is_fetched_takes_its_time_while_the_node_serves() -> None:
-    fetched = acts(("fetch", 0.0, 3.0), ("maint", 3.0, 3.1), ("stop", 4.0, 5.0))
+    fetched = actions(("fetch", 0.0, 3.0), ("maint", 3.0, 3.1), ("stop", 4.0, 5.0))
     found = node_times("a", fetched, POLICY)
     assert (found.fetch_s, found.drain_s, found.stop_s) == (3.0, 1.0, 1.0)
 

@@ -15,7 +15,7 @@ from bigred_server.artifacts.store import Kept, Store
 from bigred_server.errors import ReleaseError
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.release import Release, Stage
 
 DEADLINE_S = 10.0
@@ -32,12 +32,14 @@ def known(**stages: Stage) -> list[Release]:
     return [release(name, stage, at) for at, (name, stage) in enumerate(stages.items())]
 
 
-def record(digest: str, previous: str | None = None, **more: object) -> Record:
-    done = Record("d-1", "shop", digest, previous, "ada", 1.0, phase=Phase.SUCCEEDED, ended_at=2.0)
+def record(digest: str, previous: str | None = None, **more: object) -> DeploymentRecord:
+    done = DeploymentRecord(
+        "d-1", "shop", digest, previous, "ada", 1.0, phase=Phase.SUCCEEDED, ended_at=2.0
+    )
     return replace(done, **more)  # type: ignore[arg-type]
 
 
-def running(digest: str, previous: str | None = None, **more: object) -> Record:
+def running(digest: str, previous: str | None = None, **more: object) -> DeploymentRecord:
     return record(digest, previous, phase=Phase.ROLLING, ended_at=None, **more)
 
 
@@ -64,7 +66,7 @@ FOUR = known(a=RETIRED, b=RETIRED, c=RETIRED, d=LIVE)
     ],
 )
 def test_a_rollback_goes_back_to_what_was_live_before_unless_it_is_bad(
-    releases: list[Release], history: list[Record], found: str | None
+    releases: list[Release], history: list[DeploymentRecord], found: str | None
 ) -> None:
     good = last_good(releases, history)
     assert (good.digest if good else None) == found
@@ -100,7 +102,7 @@ MANY = known(a=RETIRED, b=RETIRED, c=BAD, d=RETIRED, e=LIVE, f=READY, g=READY)
     ],
 )
 def test_what_is_in_use_is_kept_and_the_newest_besides(
-    releases: list[Release], history: list[Record], keep: int, kept: str
+    releases: list[Release], history: list[DeploymentRecord], keep: int, kept: str
 ) -> None:
     assert "".join(sorted(wanted(releases, history, keep))) == kept
 

@@ -18,7 +18,7 @@ from bigred_server.journal.database import Database
 from bigred_server.judge.look import Arm, Span
 from bigred_server.settings.series import SeriesSettings
 from bigred_server.telemetry import sources
-from bigred_server.telemetry.baseline_store import Recollection
+from bigred_server.telemetry.baseline_store import BaselineStore
 from bigred_server.telemetry.probes import Probes
 from bigred_server.telemetry.series import SeriesWatch
 from bigred_server.telemetry.subscriptions import Subscriptions
@@ -180,16 +180,16 @@ async def test_bins_are_kept_in_the_journal_and_judged_in_a_deployment(db: Datab
 
 async def test_what_jvms_used_at_every_age_is_known_to_the_next_server(db: Database) -> None:
     spans = [Span("n", 10.0 * n, 10.0, 100, 1.0, 0.0, 1, None, 9, 9) for n in range(1, 9)]
-    first = Recollection("shop", db)
+    first = BaselineStore("shop", db)
     await first.keep()
     first.add("old", spans[:4])
     await first.keep()
     first.add("old", spans[4:])
     await first.keep()
-    second = Recollection("shop", db)
+    second = BaselineStore("shop", db)
     await second.keep()
     assert second.ages.like("old", spans[4]) == spans[3:6]
-    other = Recollection("till", db)
+    other = BaselineStore("till", db)
     await other.keep()
     assert other.ages.like("old", spans[4]) == []
     # What is new at the other is read when a deployment begins.
@@ -210,7 +210,7 @@ async def test_the_journal_keeps_the_newest_spans_and_bears_what_it_can_not_read
     async with db.read() as connection:
         found = await kept.of(connection, "shop")
     assert [told["number"] for _, told in found] == [3, 4, 5]
-    reader = Recollection("shop", db)
+    reader = BaselineStore("shop", db)
     await reader.keep()
     assert not reader.stale
 

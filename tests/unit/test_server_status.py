@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bigred_broker.messages import AppEventType, NodeState, Phase
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.release import Change, Release, Stage
 from bigred_server.rollout.core.observation import Admin, Answer, NodeLook
-from bigred_server.rollout.core.target import Goal
+from bigred_server.rollout.core.target import Target
 from bigred_server.rollout.loop.app_state import app_state, changes, phase_text, utc
 
 OLD, NEW = "0" * 64, "1" * 64
@@ -16,8 +16,8 @@ RELEASES = [
     Release("shop", OLD, "1.0.0", "1.0.0", Stage.LIVE, 1.0),
     Release("shop", NEW, "1.1.0", "1.1.0", Stage.READY, 2.0, author="Ada"),
 ]
-GOAL = Goal(NEW, "1.1.0")
-ROLLING = Record(
+GOAL = Target(NEW, "1.1.0")
+ROLLING = DeploymentRecord(
     "d-1", "shop", NEW, OLD, "office", 0.0, phase=Phase.ROLLING, nodes=("a", "b"), skipped=("c",)
 )
 UP_OLD = NodeLook("a", Admin.READY, True, True, 0, OLD, True, Answer(True, True, "1.0.0"))

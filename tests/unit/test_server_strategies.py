@@ -9,14 +9,14 @@ from tests.support.views import SAYS, kinds
 
 from bigred_broker.messages import Phase
 from bigred_server.rollout.core import context_version
-from bigred_server.rollout.core.action import Act, Kind
+from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.decide import decide
 from bigred_server.rollout.core.deployment import Deployment
-from bigred_server.rollout.core.observation import UNTOLD, Admin, Answer, NodeLook, Version
+from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Admin, Answer, NodeLook, Version
 from bigred_server.rollout.core.policy import Policy, Sessions
 from bigred_server.rollout.core.progress import track
-from bigred_server.rollout.core.target import Goal, Strategy
-from bigred_server.rollout.core.upkeep import Aftermath, to_mend, to_tidy
+from bigred_server.rollout.core.target import Strategy, Target
+from bigred_server.rollout.core.upkeep import PendingWork, to_clean_up, to_repair
 from bigred_server.rollout.core.view import Orphan, View, wanted
 
 OLD_DIGEST, NEW_DIGEST = "a" * 64, "b" * 64
@@ -35,24 +35,24 @@ def seen(
     wait: Mapping[str, object] | None = None,
 ) -> View:
     """See node a so, and two others that are done."""
-    new, old = Goal(NEW_DIGEST, "2", strategy), Goal(OLD_DIGEST, "1", strategy)
+    new, old = Target(NEW_DIGEST, "2", strategy), Target(OLD_DIGEST, "1", strategy)
     going = Deployment("d-1", "shop", phase, new, old, ("a", "b", "c"))
-    goal = wanted(going)
-    answer = SAYS["new"] if goal == new else SAYS["old"]
-    done = NodeLook("", Admin.READY, True, True, 0, goal.digest, True, answer)
+    target = wanted(going)
+    answer = SAYS["new"] if target == new else SAYS["old"]
+    done = NodeLook("", Admin.READY, True, True, 0, target.digest, True, answer)
     looks = {
         "a": replace(look, name="a"),
         "b": replace(done, name="b"),
         "c": replace(done, name="c"),
     }
-    waits = track({}, looks, goal, 100.0)
+    progress = track({}, looks, target, 100.0)
     if wait:
-        waits["a"] = replace(waits["a"], **wait)  # type: ignore[arg-type]
+        progress["a"] = replace(progress["a"], **wait)  # type: ignore[arg-type]
     chosen = policy or (BESIDE if strategy is Strategy.PARALLEL else MOVE)
-    return View(going, looks, waits, {}, chosen, 100.0 + waited_s)
+    return View(going, looks, progress, {}, chosen, 100.0 + waited_s)
 
 
-def due(view: View) -> Kind | None:
+def due(view: View) -> ActionKind | None:
     """Give what is due at node a."""
     return kinds(decide(view)).get("a")
 
@@ -66,33 +66,38 @@ CLOSED = replace(OLD, admin=Admin.MAINT, up=False, in_flight=0)
 @pytest.mark.parametrize(
     ("look", "kind"),
     [
-        (OLD, Kind.MAINT),
+        (OLD, ActionKind.MAINT),
         (replace(CLOSED, in_flight=1), None),
-        (CLOSED, Kind.DEPLOY),
-        (replace(CLOSED, digest=UNTOLD), Kind.DEPLOY),
-        (replace(CLOSED, kept=frozenset()), Kind.FETCH),
-        (replace(CLOSED, running=False, answer=Answer()), Kind.START),
+        (CLOSED, ActionKind.DEPLOY),
+        (replace(CLOSED, digest=UNKNOWN_DIGEST), ActionKind.DEPLOY),
+        (replace(CLOSED, kept=frozenset()), ActionKind.FETCH),
+        (replace(CLOSED, running=False, answer=Answer()), ActionKind.START),
         (replace(CLOSED, running=None, answer=Answer()), None),
         (replace(CLOSED, digest=NEW_DIGEST, answer=SAYS["500"]), None),
-        (replace(CLOSED, digest=NEW_DIGEST, answer=SAYS["new"]), Kind.ADMIT),
-        (replace(CLOSED, admin=Admin.DRAIN, digest=NEW_DIGEST, answer=SAYS["new"]), Kind.READY),
+        (replace(CLOSED, digest=NEW_DIGEST, answer=SAYS["new"]), ActionKind.ADMIT),
+        (
+            replace(CLOSED, admin=Admin.DRAIN, digest=NEW_DIGEST, answer=SAYS["new"]),
+            ActionKind.READY,
+        ),
     ],
 )
-def test_the_manager_has_its_turn_on_a_drained_node_only(look: NodeLook, kind: Kind | None) -> None:
+def test_the_manager_has_its_turn_on_a_drained_node_only(
+    look: NodeLook, kind: ActionKind | None
+) -> None:
     assert due(seen(Strategy.REDEPLOY, look)) is kind
 
 
 def test_an_app_is_never_redeployed_on_a_node_with_traffic() -> None:
     for admin, in_flight, up, answer in product(Admin, (0, 3), (True, False), SAYS.values()):
         look = NodeLook("", admin, up, True, in_flight, OLD_DIGEST, True, answer)
-        if due(seen(Strategy.REDEPLOY, look)) is Kind.DEPLOY:
+        if due(seen(Strategy.REDEPLOY, look)) is ActionKind.DEPLOY:
             assert (admin, in_flight) == (Admin.MAINT, 0)
 
 
 def test_a_deploy_that_failed_is_tried_again_after_a_rest_and_then_blamed_on_the_build() -> None:
     once = {"tries": 1, "tried_at_s": 100.0, "failure": "FAIL - it did not start"}
     assert due(seen(Strategy.REDEPLOY, CLOSED, wait=once, waited_s=4.9)) is None
-    assert due(seen(Strategy.REDEPLOY, CLOSED, wait=once, waited_s=5.0)) is Kind.DEPLOY
+    assert due(seen(Strategy.REDEPLOY, CLOSED, wait=once, waited_s=5.0)) is ActionKind.DEPLOY
     twice = {**once, "tries": 2}
     canary = seen(Strategy.REDEPLOY, CLOSED, Phase.CANARY, replace(MOVE, min_healthy=3), wait=twice)
     found = decide(canary)
@@ -109,17 +114,17 @@ def test_a_manager_that_says_ok_to_nothing_is_not_asked_for_ever() -> None:
 @pytest.mark.parametrize("strategy", [Strategy.REDEPLOY, Strategy.PARALLEL])
 def test_a_node_that_may_still_change_by_itself_is_not_given_back(strategy: Strategy) -> None:
     """A server died while the Manager deployed the new release; the next one is to go back."""
-    closed = replace(CLOSED, hushed=strategy is Strategy.PARALLEL, admin=Admin.DRAIN)
-    for where in (closed, replace(closed, hushed=False)):
+    closed = replace(CLOSED, checks_disabled=strategy is Strategy.PARALLEL, admin=Admin.DRAIN)
+    for where in (closed, replace(closed, checks_disabled=False)):
         going_back = seen(strategy, where, Phase.ROLLING_BACK, waited_s=10.0)
-        assert due(going_back) in (Kind.ADMIT, Kind.READY)
+        assert due(going_back) in (ActionKind.ADMIT, ActionKind.READY)
         late = replace(going_back, orphans={"a": Orphan(NEW_DIGEST, 110.1)})
         assert due(late) is None
         assert decide(late).phase is Phase.ROLLING_BACK
         over = replace(late, orphans={"a": Orphan(NEW_DIGEST, 109.9)})
-        assert due(over) in (Kind.ADMIT, Kind.READY)
+        assert due(over) in (ActionKind.ADMIT, ActionKind.READY)
         wanted_too = replace(late, orphans={"a": Orphan(OLD_DIGEST, 110.1)})
-        assert due(wanted_too) in (Kind.ADMIT, Kind.READY)
+        assert due(wanted_too) in (ActionKind.ADMIT, ActionKind.READY)
 
 
 # --- parallel ------------------------------------------------------------------------------------
@@ -134,22 +139,22 @@ BOTH = replace(
 @pytest.mark.parametrize(
     ("look", "kind"),
     [
-        (ALONE, Kind.DRAIN),
-        (replace(ALONE, kept=frozenset()), Kind.FETCH),
-        (DOOR, Kind.DEPLOY),
-        (replace(DOOR, admin=Admin.MAINT), Kind.DEPLOY),
-        (replace(DOOR, versions=()), Kind.DEPLOY),
-        (replace(DOOR, running=False, answer=Answer(), digest="", versions=None), Kind.START),
+        (ALONE, ActionKind.DRAIN),
+        (replace(ALONE, kept=frozenset()), ActionKind.FETCH),
+        (DOOR, ActionKind.DEPLOY),
+        (replace(DOOR, admin=Admin.MAINT), ActionKind.DEPLOY),
+        (replace(DOOR, versions=()), ActionKind.DEPLOY),
+        (replace(DOOR, running=False, answer=Answer(), digest="", versions=None), ActionKind.START),
         (replace(BOTH, answer=SAYS["500"]), None),
-        (replace(BOTH, hushed=True), Kind.ADMIT),
-        (BOTH, Kind.READY),
+        (replace(BOTH, checks_disabled=True), ActionKind.ADMIT),
+        (BOTH, ActionKind.READY),
         (replace(BOTH, fresh=False), None),
         (replace(BOTH, admin=Admin.READY, up=True), None),
-        (replace(BOTH, admin=Admin.READY, up=True, hushed=True), Kind.READY),
+        (replace(BOTH, admin=Admin.READY, up=True, checks_disabled=True), ActionKind.READY),
     ],
 )
 def test_a_version_is_put_beside_the_old_one_behind_a_closed_door(
-    look: NodeLook, kind: Kind | None
+    look: NodeLook, kind: ActionKind | None
 ) -> None:
     assert due(seen(Strategy.PARALLEL, look)) is kind
 
@@ -157,23 +162,25 @@ def test_a_version_is_put_beside_the_old_one_behind_a_closed_door(
 @pytest.mark.parametrize(
     ("look", "kind"),
     [
-        (replace(BOTH, admin=Admin.READY, up=True), Kind.UNDEPLOY),
-        (replace(BOTH, hushed=True), Kind.UNDEPLOY),
-        (replace(DOOR, hushed=True), Kind.ADMIT),
-        (DOOR, Kind.READY),
+        (replace(BOTH, admin=Admin.READY, up=True), ActionKind.UNDEPLOY),
+        (replace(BOTH, checks_disabled=True), ActionKind.UNDEPLOY),
+        (replace(DOOR, checks_disabled=True), ActionKind.ADMIT),
+        (DOOR, ActionKind.READY),
         (ALONE, None),
-        (replace(BOTH, versions=(SECOND,)), Kind.DEPLOY),
+        (replace(BOTH, versions=(SECOND,)), ActionKind.DEPLOY),
     ],
 )
-def test_the_way_back_takes_the_version_in_front_away(look: NodeLook, kind: Kind | None) -> None:
+def test_the_way_back_takes_the_version_in_front_away(
+    look: NodeLook, kind: ActionKind | None
+) -> None:
     view = seen(Strategy.PARALLEL, look, Phase.ROLLING_BACK)
     assert due(view) is kind
-    if kind is Kind.UNDEPLOY:
-        assert decide(view).acts[0].version == SECOND.name
+    if kind is ActionKind.UNDEPLOY:
+        assert decide(view).actions[0].version == SECOND.name
 
 
 def test_sessions_are_never_driven_off_a_node_by_the_way_forward() -> None:
-    for admin, up, hushed, answer, versions in product(
+    for admin, up, checks_disabled, answer, versions in product(
         (Admin.READY, Admin.DRAIN),
         (True, False),
         (True, False),
@@ -181,8 +188,14 @@ def test_sessions_are_never_driven_off_a_node_by_the_way_forward() -> None:
         ((FIRST,), (FIRST, SECOND), (SECOND,)),
     ):
         digest = versions[-1].digest
-        look = NodeLook("", admin, up, True, 3, digest, True, answer, hushed, versions=versions)
-        assert due(seen(Strategy.PARALLEL, look)) not in (Kind.MAINT, Kind.STOP, Kind.UNDEPLOY)
+        look = NodeLook(
+            "", admin, up, True, 3, digest, True, answer, checks_disabled, versions=versions
+        )
+        assert due(seen(Strategy.PARALLEL, look)) not in (
+            ActionKind.MAINT,
+            ActionKind.STOP,
+            ActionKind.UNDEPLOY,
+        )
 
 
 def test_a_new_version_sorts_after_all_that_are_there() -> None:
@@ -190,14 +203,14 @@ def test_a_new_version_sorts_after_all_that_are_there() -> None:
     made = context_version.following(there, NEW_DIGEST)
     assert made > max(one.name for one in there)
     assert context_version.digest_of(made) == NEW_DIGEST
-    assert context_version.digest_of("2") == UNTOLD
+    assert context_version.digest_of("2") == UNKNOWN_DIGEST
     stopped = (FIRST, replace(SECOND, running=False))
     assert context_version.newest(stopped) == FIRST
 
 
 # --- care ----------------------------------------------------------------------------------------
 
-LIVE = Goal(OLD_DIGEST, "1")
+LIVE = Target(OLD_DIGEST, "1")
 SERVES = replace(OLD, name="a")
 ELSEWHERE = replace(OLD, digest=NEW_DIGEST, answer=SAYS["new"])
 
@@ -205,31 +218,31 @@ ELSEWHERE = replace(OLD, digest=NEW_DIGEST, answer=SAYS["new"])
 @pytest.mark.parametrize(
     ("look", "left", "mended"),
     [
-        (ELSEWHERE, Aftermath(skipped=("a",)), True),
-        (replace(ELSEWHERE, up=False), Aftermath(skipped=("a",)), False),
-        (replace(ELSEWHERE, digest=None), Aftermath(skipped=("a",)), False),
-        (SERVES, Aftermath(skipped=("a",)), False),
-        (ELSEWHERE, Aftermath(), False),
-        (CLOSED, Aftermath(set_aside=("a",)), True),
-        (CLOSED, Aftermath(set_aside=("a",), failed_at={"a": 401.0}), False),
-        (CLOSED, Aftermath(set_aside=("a",), failed_at={"a": 400.0}), True),
+        (ELSEWHERE, PendingWork(skipped=("a",)), True),
+        (replace(ELSEWHERE, up=False), PendingWork(skipped=("a",)), False),
+        (replace(ELSEWHERE, digest=None), PendingWork(skipped=("a",)), False),
+        (SERVES, PendingWork(skipped=("a",)), False),
+        (ELSEWHERE, PendingWork(), False),
+        (CLOSED, PendingWork(set_aside=("a",)), True),
+        (CLOSED, PendingWork(set_aside=("a",), failed_at={"a": 401.0}), False),
+        (CLOSED, PendingWork(set_aside=("a",), failed_at={"a": 400.0}), True),
     ],
 )
 def test_a_node_that_was_left_out_is_mended_when_it_is_back(
-    look: NodeLook, left: Aftermath, *, mended: bool
+    look: NodeLook, left: PendingWork, *, mended: bool
 ) -> None:
-    found = to_mend({"a": replace(look, name="a")}, LIVE, left, MOVE, now=1000.0)
+    found = to_repair({"a": replace(look, name="a")}, LIVE, left, MOVE, now=1000.0)
     assert found == ("a" if mended else None)
 
 
 def test_an_old_version_goes_when_its_sessions_are_gone_or_its_time_is_over() -> None:
-    live = Goal(NEW_DIGEST, "2", Strategy.PARALLEL)
+    live = Target(NEW_DIGEST, "2", Strategy.PARALLEL)
     serving = replace(BOTH, name="a", admin=Admin.READY, up=True)
-    left = Aftermath(ended_at=1000.0)
-    assert to_tidy({"a": serving}, live, left, BESIDE, now=8199.0) == []
-    goes = [Act(Kind.UNDEPLOY, "a", live, FIRST.name)]
-    assert to_tidy({"a": serving}, live, left, BESIDE, now=8200.0) == goes
+    left = PendingWork(ended_at=1000.0)
+    assert to_clean_up({"a": serving}, live, left, BESIDE, now=8199.0) == []
+    goes = [Action(ActionKind.UNDEPLOY, "a", live, FIRST.name)]
+    assert to_clean_up({"a": serving}, live, left, BESIDE, now=8200.0) == goes
     empty = replace(serving, versions=(FIRST, SECOND))
-    assert to_tidy({"a": empty}, live, left, BESIDE, now=1001.0) == goes
+    assert to_clean_up({"a": empty}, live, left, BESIDE, now=1001.0) == goes
     ours = replace(live, strategy=Strategy.RESTART)
-    assert to_tidy({"a": empty}, ours, left, BESIDE, now=9000.0) == []
+    assert to_clean_up({"a": empty}, ours, left, BESIDE, now=9000.0) == []

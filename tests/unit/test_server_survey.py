@@ -6,7 +6,7 @@ import pytest
 
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy.rows import address
-from bigred_server.haproxy.survey import Server, is_local, survey
+from bigred_server.haproxy.survey import SurveyedServer, is_local, survey
 from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
 
 
@@ -15,7 +15,9 @@ async def test_backends_and_servers_are_listed_in_their_order(tmp_path: Path) ->
     fake = FakeHaproxy(servers, level="operator", version="3.0.1")
     async with fake.listen(str(tmp_path / "admin.sock")) as at:
         seen = await survey(at)
-    assert seen.backends == {"shop": (Server("b", "127.0.0.1:8081"), Server("a", "[::1]:8082"))}
+    assert seen.backends == {
+        "shop": (SurveyedServer("b", "127.0.0.1:8081"), SurveyedServer("a", "[::1]:8082"))
+    }
     assert (seen.level, seen.process.version) == ("operator", "3.0.1")
 
 

@@ -28,7 +28,7 @@ from bigred_server.testing.tomcat import FakeTomcat
 from bigred_server.tomcat import kept_releases, local, probe
 from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.local import LocalHost
-from bigred_server.tomcat.paths import Place
+from bigred_server.tomcat.paths import ReleasePaths
 from bigred_server.tomcat.probe import Probe
 
 HEADER = MarkerSettings(path="/shop/health")
@@ -463,7 +463,7 @@ async def test_the_releases_to_keep_stay_and_others_go_with_what_a_fetch_left(
     await here.fetch(tmp_path / "1.war", second, frozenset({first}))
     assert (await here.look(answers=True)).kept == {first, second}
     folder = kept_folder(here)
-    left_behind = Place(war_of(here), folder).fetching + "abc"
+    left_behind = ReleasePaths(war_of(here), folder).fetching + "abc"
     for name in (left_behind, ".000000000000.bigred-another-node's", "a-person's.war"):
         (folder / name).write_bytes(b"half")
     await here.fetch(tmp_path / "2.war", third, frozenset({second, "f" * 64}))

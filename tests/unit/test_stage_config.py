@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bigred_server.demo import sweep
+from bigred_server.demo import cleanup
 from bigred_server.demo.config import configuration
-from bigred_server.demo.site import Site, Tables
+from bigred_server.demo.options import DemoOptions, Tables
 from bigred_server.rollout.core.policy import Sessions
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import AppSettings, ReachBy, Settings, SshSettings, load
@@ -18,7 +18,7 @@ SSH = SshSettings(
 )
 
 
-def text(site: Site, server: str = "bigred-server", haproxies: int = 1) -> str:
+def text(site: DemoOptions, server: str = "bigred-server", haproxies: int = 1) -> str:
     nodes = {name: TomcatInstance(STAGE / name, 8000) for name in ("node1", "node2")}
     sockets = [Path(f"/h{number}.sock") for number in range(haproxies)]
     return configuration(STAGE, 1884, sockets, nodes, site, "127.0.0.1:5514", server)
@@ -30,12 +30,12 @@ def read(tmp_path: Path, written: str) -> Settings:
     return load(file)
 
 
-def app(tmp_path: Path, site: Site) -> AppSettings:
+def app(tmp_path: Path, site: DemoOptions) -> AppSettings:
     return read(tmp_path, text(site)).fleets["shop"]
 
 
 def test_the_plain_site_is_local_and_rolled_by_restart(tmp_path: Path) -> None:
-    settings = read(tmp_path, text(Site()))
+    settings = read(tmp_path, text(DemoOptions()))
     shop = settings.fleets["shop"]
     assert (settings.server.state, settings.server.database) == (STAGE / "state", "")
     assert (shop.strategy, shop.sessions) == (Strategy.RESTART, Sessions.MOVE)
@@ -56,7 +56,7 @@ def test_every_strategy_that_makes_sense_is_read(
 ) -> None:
     sessions = Sessions.PARALLEL if strategy is Strategy.PARALLEL else Sessions.MOVE
     ssh = SSH if reach is ReachBy.SSH else None
-    shop = app(tmp_path, Site(strategy=strategy, sessions=sessions, reach=reach, ssh=ssh))
+    shop = app(tmp_path, DemoOptions(strategy=strategy, sessions=sessions, reach=reach, ssh=ssh))
     assert (shop.strategy, shop.sessions) == (strategy, sessions)
     for node in shop.nodes.values():
         assert (node.reach, node.ssh) == (reach, ssh)
@@ -65,25 +65,25 @@ def test_every_strategy_that_makes_sense_is_read(
 
 
 def test_what_sshd_starts_can_be_swept(tmp_path: Path) -> None:
-    node = app(tmp_path, Site(reach=ReachBy.SSH, ssh=SSH, prefix=("/wrap",))).nodes["node1"]
-    env = ("/usr/bin/env", f"{sweep.MARK}=/stage", "TMPDIR=/stage")
+    node = app(tmp_path, DemoOptions(reach=ReachBy.SSH, ssh=SSH, prefix=("/wrap",))).nodes["node1"]
+    env = ("/usr/bin/env", f"{cleanup.MARK}=/stage", "TMPDIR=/stage")
     assert node.start == (*env, "/wrap", "/bin/sh", "/stage/node1/tomcat", "start")
 
 
-@pytest.mark.parametrize("site", [Site(sessions=Sessions.WAIT), Site(counted=True)])
-def test_sessions_are_counted_by_the_managers(tmp_path: Path, site: Site) -> None:
+@pytest.mark.parametrize("site", [DemoOptions(sessions=Sessions.WAIT), DemoOptions(counted=True)])
+def test_sessions_are_counted_by_the_managers(tmp_path: Path, site: DemoOptions) -> None:
     manager = app(tmp_path, site).nodes["node2"].manager
     assert manager is not None
     assert (manager.user, manager.password_file) == ("bigred", STAGE / "manager.password")
 
 
 def test_several_haproxies_are_all_named(tmp_path: Path) -> None:
-    settings = read(tmp_path, text(Site(haproxies=2), haproxies=2))
+    settings = read(tmp_path, text(DemoOptions(haproxies=2), haproxies=2))
     assert settings.fleets["shop"].haproxy.sockets == ("/h0.sock", "/h1.sock")
 
 
 def test_several_servers_share_database_and_releases_alone(tmp_path: Path) -> None:
-    site = Site(database="postgresql://x@/y?host=/run", servers=("left", "right"))
+    site = DemoOptions(database="postgresql://x@/y?host=/run", servers=("left", "right"))
     servers = [read(tmp_path, text(site, name)).server for name in site.servers]
     assert [server.name for server in servers] == ["left", "right"]
     assert {server.database for server in servers} == {site.database}
@@ -97,7 +97,7 @@ def test_what_is_told_besides_wins(tmp_path: Path) -> None:
         "apps.shop.deadlines": {"start_s": 20.0},
         "apps.shop.hooks": {"before": ("/bin/true",)},
     }
-    shop = app(tmp_path, Site(more=more))
+    shop = app(tmp_path, DemoOptions(more=more))
     assert (shop.min_healthy, shop.batch, shop.countdown_s) == ("50%", 2, 0.0)
     assert (shop.deadlines.start_s, shop.deadlines.wrong_answer_s) == (20.0, 2.0)
     assert shop.hooks.before == ("/bin/true",)

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 from tests.support import journal, verdict
+from tests.support.faults import Fault, draw
 from tests.support.faulty import Faulty
-from tests.support.misfortune import Trouble, draw
 from tests.support.verdict import Evidence
 from tests.support.watch import Sight, overhead_s
 
 from bigred_broker.messages import Phase
-from bigred_server.demo.sample import Kind
-from bigred_server.journal.acts import ActRecord
+from bigred_server.demo.sample import BuildKind
+from bigred_server.journal.actions import ActionRecord
 
 NODES = ("node1", "node2")
 GOOD = Evidence(
-    build=Kind.GOOD,
+    build=BuildKind.GOOD,
     phase=Phase.SUCCEEDED,
     reason="",
     before="1.0.0",
@@ -29,16 +29,16 @@ GOOD = Evidence(
 )
 
 
-def act(
+def action(
     number: int,
     kind: str,
     span: tuple[float, float | None],
     node: str = "node1",
     token: int = 1,
-) -> ActRecord:
+) -> ActionRecord:
     begun_at, ended_at = span
     outcome = "done" if ended_at else None
-    return ActRecord(number, "d", node, kind, "", begun_at, ended_at, outcome, "", None, token)
+    return ActionRecord(number, "d", node, kind, "", begun_at, ended_at, outcome, "", None, token)
 
 
 def test_a_deployment_that_ended_well_has_no_fault() -> None:
@@ -49,7 +49,7 @@ def test_a_deployment_that_ended_well_has_no_fault() -> None:
     ("evidence", "fault"),
     [
         (replace(GOOD, phase=Phase.ROLLING), "still rolling"),
-        (replace(GOOD, build=Kind.ANSWERS_500), "was made live"),
+        (replace(GOOD, build=BuildKind.ANSWERS_500), "was made live"),
         (replace(GOOD, phase=Phase.ROLLED_BACK), "instead of 1.0.0"),
         (replace(GOOD, live=()), "live are none"),
         (replace(GOOD, serving={"node1": "2.0.0"}), "node2 is not in the pool"),
@@ -82,28 +82,28 @@ def test_what_was_in_flight_on_a_killed_node_may_fail() -> None:
 
 
 def test_acts_in_their_order_are_consistent() -> None:
-    acts = [act(1, "maint", (1, 2)), act(2, "stop", (2, 4)), act(3, "maint", (3, 3.1))]
-    acts += [act(4, "stop", (3, 5), node="node2"), act(5, "undeploy", (9, 9.5))]
-    assert journal.faults(acts, ended_at=6) == []
+    actions = [action(1, "maint", (1, 2)), action(2, "stop", (2, 4)), action(3, "maint", (3, 3.1))]
+    actions += [action(4, "stop", (3, 5), node="node2"), action(5, "undeploy", (9, 9.5))]
+    assert journal.faults(actions, ended_at=6) == []
 
 
 @pytest.mark.parametrize(
-    ("acts", "fault"),
+    ("actions", "fault"),
     [
-        ([act(1, "stop", (1, None))], "act 1 (stop node1) was left open"),
-        ([act(1, "stop", (7, 8))], "act 1 (stop node1) was begun after the outcome"),
+        ([action(1, "stop", (1, None))], "act 1 (stop node1) was left open"),
+        ([action(1, "stop", (7, 8))], "act 1 (stop node1) was begun after the outcome"),
         (
-            [act(1, "stop", (1, 3)), act(2, "swap", (2, 4))],
+            [action(1, "stop", (1, 3)), action(2, "swap", (2, 4))],
             "act 2 (swap node1) was begun before act 1 (stop node1) had ended",
         ),
         (
-            [act(1, "stop", (1, 2), token=2), act(2, "swap", (3, 4), token=1)],
+            [action(1, "stop", (1, 2), token=2), action(2, "swap", (3, 4), token=1)],
             "act 2 (swap node1) has an older token than act 1 (stop node1)",
         ),
     ],
 )
-def test_what_is_wrong_in_a_journal_is_named(acts: list[ActRecord], fault: str) -> None:
-    assert journal.faults(acts, ended_at=6) == [fault]
+def test_what_is_wrong_in_a_journal_is_named(actions: list[ActionRecord], fault: str) -> None:
+    assert journal.faults(actions, ended_at=6) == [fault]
 
 
 def test_a_deployment_without_an_outcome_is_named() -> None:
@@ -111,54 +111,57 @@ def test_a_deployment_without_an_outcome_is_named() -> None:
 
 
 def test_a_seed_draws_the_same_run_again() -> None:
-    assert draw(7, NODES, list(Trouble)) == draw(7, NODES, list(Trouble))
+    assert draw(7, NODES, list(Fault)) == draw(7, NODES, list(Fault))
 
 
 def test_every_trouble_and_build_is_drawn_and_none_too_often() -> None:
-    drawn = [draw(seed, NODES, list(Trouble)) for seed in range(300)]
-    assert {one.trouble for run in drawn for one in run.misfortunes} == set(Trouble)
-    assert {run.build for run in drawn} == {Kind.GOOD, *(kind for kind in Kind if kind.is_bad)}
+    drawn = [draw(seed, NODES, list(Fault)) for seed in range(300)]
+    assert {one.fault for run in drawn for one in run.misfortunes} == set(Fault)
+    assert {run.build for run in drawn} == {
+        BuildKind.GOOD,
+        *(kind for kind in BuildKind if kind.is_bad),
+    }
     for run in drawn:
         assert 1 <= len(run.misfortunes) <= 3
         assert [one.at for one in run.misfortunes] == sorted(one.at for one in run.misfortunes)
-        assert [one.trouble for one in run.misfortunes].count(Trouble.TOMCAT_KILLED) <= 1
+        assert [one.fault for one in run.misfortunes].count(Fault.TOMCAT_KILLED) <= 1
 
 
-def sights(*spans: tuple[float, str]) -> Iterator[Sight]:
+def preflights(*spans: tuple[float, str]) -> Iterator[Sight]:
     """Each moment with what was so from then on: b(usy), l(istens), a(live)."""
     for at, flags in spans:
         yield Sight(at, "b" in flags, "l" in flags, "a" in flags)
 
 
 def test_the_overhead_is_what_the_node_did_not_need_itself() -> None:
-    acts = [
-        act(1, "maint", (10.0, 10.0)),
-        act(2, "stop", (12.1, 13.1)),  # noticed 0.1 s late; the port closes 0.1 s later still
-        act(3, "start", (13.3, 13.4)),  # 0.2 s later
-        act(4, "admit", (15.6, 16.0)),  # 0.2 s after the port
-        act(5, "ready", (16.3, 16.3)),  # HAProxy's check took 0.3 s
+    actions = [
+        action(1, "maint", (10.0, 10.0)),
+        action(2, "stop", (12.1, 13.1)),  # noticed 0.1 s late; the port closes 0.1 s later still
+        action(3, "start", (13.3, 13.4)),  # 0.2 s later
+        action(4, "admit", (15.6, 16.0)),  # 0.2 s after the port
+        action(5, "ready", (16.3, 16.3)),  # HAProxy's check took 0.3 s
     ]
     seen = list(
-        sights((9.0, "bla"), (12.0, "la"), (12.2, "a"), (13.1, ""), (13.4, "a"), (15.4, "la"))
+        preflights((9.0, "bla"), (12.0, "la"), (12.2, "a"), (13.1, ""), (13.4, "a"), (15.4, "la"))
     )
-    assert overhead_s(acts, seen) == pytest.approx(0.1 + 0.1 + 0.3 + 0.2 + 0.3)
+    assert overhead_s(actions, seen) == pytest.approx(0.1 + 0.1 + 0.3 + 0.2 + 0.3)
 
 
 def test_the_managers_work_is_no_overhead() -> None:
-    acts = [
-        act(1, "maint", (1.0, 1.0)),
-        act(2, "deploy", (1.1, 3.1)),
-        act(3, "admit", (3.3, 4.3)),
-        act(4, "ready", (4.4, 4.5)),
+    actions = [
+        action(1, "maint", (1.0, 1.0)),
+        action(2, "deploy", (1.1, 3.1)),
+        action(3, "admit", (3.3, 4.3)),
+        action(4, "ready", (4.4, 4.5)),
     ]
-    assert overhead_s(acts, [Sight(0.0, busy=False, listens=True, lives=True)]) == pytest.approx(
+    assert overhead_s(actions, [Sight(0.0, busy=False, listens=True, lives=True)]) == pytest.approx(
         0.5
     )
 
 
 def test_a_node_that_was_not_in_hand_has_none() -> None:
     assert overhead_s([], []) is None
-    assert overhead_s([act(1, "fetch", (1.0, 2.0))], []) is None
+    assert overhead_s([action(1, "fetch", (1.0, 2.0))], []) is None
 
 
 def test_a_command_fails_once_when_told(tmp_path: Path) -> None:

@@ -1,18 +1,18 @@
 from pathlib import Path
 
-from bigred_server.demo.visits import Fate, Visit, lost, read, write
+from bigred_server.demo.visit_log import Visit, VisitOutcome, lost, read, write
 
 
-def visit(user: int, ended_s: float, fate: Fate) -> Visit:
+def visit(user: int, ended_s: float, fate: VisitOutcome) -> Visit:
     return Visit(user, "node1", 1.5, ended_s, fate)
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
-    written = [visit(1, 2.25, Fate.OPEN), visit(2, 3.0, Fate.LOST)]
+    written = [visit(1, 2.25, VisitOutcome.OPEN), visit(2, 3.0, VisitOutcome.LOST)]
     write(tmp_path / "visits", written)
     assert read(tmp_path / "visits") == written
 
 
 def test_the_lost_ones_come_in_the_order_in_which_they_were_noticed() -> None:
-    late, early = visit(1, 9.0, Fate.LOST), visit(2, 4.0, Fate.LOST)
-    assert lost([late, visit(3, 5.0, Fate.ENDED), early]) == [early, late]
+    late, early = visit(1, 9.0, VisitOutcome.LOST), visit(2, 4.0, VisitOutcome.LOST)
+    assert lost([late, visit(3, 5.0, VisitOutcome.ENDED), early]) == [early, late]

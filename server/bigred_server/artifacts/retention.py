@@ -13,7 +13,7 @@ from bigred_server.artifacts.store import Kept, Store
 from bigred_server.errors import ReleaseError
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.release import Release, Stage, candidate, live_of
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ _WAY_BACK = (Stage.RETIRED, Stage.READY)
 _IN_USE = (Stage.LIVE, Stage.SUBMITTED, Stage.BUILDING, Stage.TESTING, Stage.TESTED)
 
 
-def last_good(releases: Sequence[Release], history: Sequence[Record]) -> Release | None:
+def last_good(releases: Sequence[Release], history: Sequence[DeploymentRecord]) -> Release | None:
     """Find what a rollback of the live release goes back to; None when there is nothing.
 
     It is what was live before, unless that has become bad since; a person who cleared it has made
@@ -43,7 +43,7 @@ def last_good(releases: Sequence[Release], history: Sequence[Record]) -> Release
     return max(retired, key=lambda release: release.submitted_at, default=None)
 
 
-def wanted(releases: Sequence[Release], history: Sequence[Record], keep: int) -> set[str]:
+def wanted(releases: Sequence[Release], history: Sequence[DeploymentRecord], keep: int) -> set[str]:
     """Say which digests of one app must be kept.
 
     Those in use: the live release, the candidate, the way back, what is being built, and whatever a

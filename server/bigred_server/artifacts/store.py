@@ -41,12 +41,12 @@ class Store:
         """Take in a copy of a WAR; give its digest. Raises ReleaseError when it can't be kept."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._check_room(source)
+            self._check_disk_space(source)
             return self._put(source)
         except OSError as error:
             raise ReleaseError(f"{source} could not be kept in {self.folder}: {error}") from error
 
-    def _check_room(self, source: Path) -> None:
+    def _check_disk_space(self, source: Path) -> None:
         size = source.stat().st_size
         free = shutil.disk_usage(self.folder).free
         if free < size + SPARE_BYTES:

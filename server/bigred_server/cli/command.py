@@ -18,7 +18,7 @@ from bigred_server.cli.options import (
     run,
     settings_of,
 )
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command
 from bigred_server.requests import deploy
 from bigred_server.settings import Settings
@@ -82,7 +82,9 @@ def _command(command: Command, app: str | None, config: Path | None, *, follow_i
     sys.exit(0 if not follow_it or record.phase in _AS_ASKED[command] else 1)
 
 
-async def _give(settings: Settings, app: str, command: Command, *, follow_it: bool) -> Record:
+async def _give(
+    settings: Settings, app: str, command: Command, *, follow_it: bool
+) -> DeploymentRecord:
     async with journal(settings) as db:
         await need_server(settings, db)
         record = await deploy.command(db, app, command, person())

@@ -9,11 +9,11 @@ from types import FrameType
 
 import click
 
-from bigred_server.demo.performance import Play, perform, write
-from bigred_server.demo.sample import Kind
+from bigred_server.demo.sample import BuildKind
+from bigred_server.demo.scenario import Scenario, run_unattended, write
 
-_BY_ERRORS = (Kind.ERRORS_20, Kind.ERRORS_ON_ORDERS)
-_BAD = [kind.value for kind in Kind if kind.is_bad or kind in _BY_ERRORS]
+_BY_ERRORS = (BuildKind.ERRORS_20, BuildKind.ERRORS_ON_ORDERS)
+_BAD = [kind.value for kind in BuildKind if kind.is_bad or kind in _BY_ERRORS]
 
 
 @click.command("demo")
@@ -46,12 +46,12 @@ def command(
     # SIGINT too: whoever started us in the background has it ignored, and we inherit that.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
-    play = Play(nodes, rate, Kind(bad) if bad else Kind.GOOD)
+    play = Scenario(nodes, rate, BuildKind(bad) if bad else BuildKind.GOOD)
     if once or receipt_file or not (sys.stdin.isatty() and sys.stdout.isatty()):
         sys.exit(_once(play, receipt_file))
-    from bigred_server.demo.live import play_live
+    from bigred_server.demo.interactive import run_interactively
 
-    sys.exit(play_live(play))
+    sys.exit(run_interactively(play))
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
@@ -59,13 +59,13 @@ def _leave(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def _once(play: Play, receipt_file: Path | None) -> int:
+def _once(play: Scenario, receipt_file: Path | None) -> int:
     begun_s = time.monotonic()
 
     def say(text: str) -> None:
         click.echo(f"{time.monotonic() - begun_s:7.3f}  {text}")
 
-    receipt, faults = perform(play, say)
+    receipt, faults = run_unattended(play, say)
     click.echo(json.dumps(receipt, indent=2))
     if receipt_file is not None:
         write(receipt, receipt_file)

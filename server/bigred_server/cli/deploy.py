@@ -18,10 +18,10 @@ from bigred_server.cli.options import (
     settings_of,
 )
 from bigred_server.daemon import release_store
-from bigred_server.jenkins.preflight import sight_of, start
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.requests import deploy
+from bigred_server.requests.job_preflight import job_preflight, start
 from bigred_server.settings import Settings
 
 
@@ -54,8 +54,10 @@ async def _deploy(settings: Settings, app: str, version: str | None, *, wait: bo
         return record.phase
 
 
-async def _begin(settings: Settings, db: Database, app: str, version: str | None) -> Record:
+async def _begin(
+    settings: Settings, db: Database, app: str, version: str | None
+) -> DeploymentRecord:
     if app not in settings.jobs:
         return await deploy.deploy(db, release_store(settings.server), app, version, person())
-    async with sight_of(settings, app) as sight:
-        return await start(db, sight, version, person())
+    async with job_preflight(settings, app) as preflight:
+        return await start(db, preflight, version, person())

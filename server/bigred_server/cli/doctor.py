@@ -20,14 +20,14 @@ from bigred_server.cli.options import (
     run,
     settings_of,
 )
-from bigred_server.doctor.checkup import Known, examine
-from bigred_server.doctor.finding import Finding, Level, worst_first
+from bigred_server.doctor.checkup import SiteFacts, examine
+from bigred_server.doctor.finding import Finding, Severity, worst_first
 from bigred_server.errors import BigredError
 from bigred_server.journal import releases
 from bigred_server.model.release import Release, live_of
 from bigred_server.settings import Settings
 
-_COLOURS = {Level.BAD: "bold red", Level.WARN: "yellow", Level.UNKNOWN: "cyan"}
+_COLOURS = {Severity.BAD: "bold red", Severity.WARN: "yellow", Severity.UNKNOWN: "cyan"}
 _MEND = "dim"
 
 
@@ -47,7 +47,7 @@ def command(app: str | None, as_json: bool, config: Path | None) -> None:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         _print(findings)
-    sys.exit(1 if any(finding.level is Level.BAD for finding in findings) else 0)
+    sys.exit(1 if any(finding.level is Severity.BAD for finding in findings) else 0)
 
 
 async def _examine(settings: Settings, names: list[str]) -> list[Finding]:
@@ -57,8 +57,8 @@ async def _examine(settings: Settings, names: list[str]) -> list[Finding]:
 
 async def _remembered(
     settings: Settings, names: list[str]
-) -> tuple[dict[str, Known], list[Finding]]:
-    known = {name: Known() for name in names}
+) -> tuple[dict[str, SiteFacts], list[Finding]]:
+    known = {name: SiteFacts() for name in names}
     # A look must not make what is not there yet.
     if not settings.server.state.exists():
         return known, []
@@ -68,17 +68,17 @@ async def _remembered(
                 known[name] = _known(await releases.of_app(connection, name))
     except (BigredError, DatabaseError, click.ClickException) as error:
         mend = "mend it first: the server does not start without its journal"
-        return known, [Finding("journal", Level.BAD, "server", f"no journal: {error}", mend)]
-    return known, [Finding("journal", Level.OK, "server", "the journal can be read")]
+        return known, [Finding("journal", Severity.BAD, "server", f"no journal: {error}", mend)]
+    return known, [Finding("journal", Severity.OK, "server", "the journal can be read")]
 
 
-def _known(there: list[Release]) -> Known:
+def _known(there: list[Release]) -> SiteFacts:
     live = live_of(there)
-    return Known(live.marker if live else None, max((one.size for one in there), default=0))
+    return SiteFacts(live.marker if live else None, max((one.size for one in there), default=0))
 
 
 def _print(findings: list[Finding]) -> None:
-    told = [finding for finding in findings if finding.level is not Level.OK]
+    told = [finding for finding in findings if finding.level is not Severity.OK]
     if sys.stdout.isatty():
         _print_for_people(told)
     else:

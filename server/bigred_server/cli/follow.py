@@ -14,7 +14,7 @@ from bigred_server.cli.options import is_running
 from bigred_server.errors import NotRunningError
 from bigred_server.journal import deployments, events
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.events import EventRecord
 from bigred_server.judge.policy import Mode
 from bigred_server.rollout.core import verdict_text
@@ -24,7 +24,7 @@ _POLL_S = 0.2
 _SERVER_CHECK_S = 2.0
 
 
-async def follow(settings: Settings, db: Database, deployment: str) -> Record:
+async def follow(settings: Settings, db: Database, deployment: str) -> DeploymentRecord:
     """Print what happens until the deployment has ended; give it.
 
     Raises NotRunningError when the server goes away meanwhile.
@@ -49,7 +49,7 @@ async def follow(settings: Settings, db: Database, deployment: str) -> Record:
         await asyncio.sleep(_POLL_S)
 
 
-def _found(record: Record | None, deployment: str) -> Record:
+def _found(record: DeploymentRecord | None, deployment: str) -> DeploymentRecord:
     if record is None:
         raise click.ClickException(f"there is no deployment {deployment}")
     return record
@@ -62,13 +62,13 @@ def tell(event: EventRecord) -> None:
     page.write(head + event.text, indent=len(head))
 
 
-def conclude(record: Record) -> None:
+def conclude(record: DeploymentRecord) -> None:
     """Write the receipt as a few lines."""
     for text in _summary(record):
         page.write(text, indent=4)
 
 
-def _summary(record: Record) -> list[str]:
+def _summary(record: DeploymentRecord) -> list[str]:
     slip = record.receipt
     phase = record.phase.replace("_", " ")
     if slip is None:

@@ -8,7 +8,7 @@ import click
 from bigred_server.cli import page
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.journal import deployments, releases
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.settings import Settings
 
 _HEADINGS = ("deployment", "app", "release", "outcome", "by", "began", "seconds")
@@ -32,7 +32,7 @@ def command(app: str | None, limit: int, mends: bool, config: Path | None) -> No
     write(found, versions)
 
 
-def write(found: list[Record], versions: Versions) -> None:
+def write(found: list[DeploymentRecord], versions: Versions) -> None:
     """Write a line for each deployment, and its reason below it."""
     reasons = ["", *(record.reason for record in found)]
     rows = [_HEADINGS, *(_row(record, versions) for record in found)]
@@ -42,7 +42,7 @@ def write(found: list[Record], versions: Versions) -> None:
             page.write(f"    {reason}", indent=4)
 
 
-def _row(record: Record, versions: Versions) -> tuple[str, ...]:
+def _row(record: DeploymentRecord, versions: Versions) -> tuple[str, ...]:
     version = versions.get((record.app, record.digest), record.digest[:12])
     return (
         record.id,
@@ -57,7 +57,7 @@ def _row(record: Record, versions: Versions) -> tuple[str, ...]:
 
 async def _history(
     settings: Settings, app: str | None, limit: int, *, mends: bool
-) -> tuple[list[Record], Versions]:
+) -> tuple[list[DeploymentRecord], Versions]:
     async with journal(settings) as db, db.read() as connection:
         found = await deployments.newest(connection, app, limit, mends=mends)
         known = [r for name in settings.apps for r in await releases.of_app(connection, name)]

@@ -95,7 +95,7 @@ def need_state(settings: Settings) -> None:
 
 async def is_running(settings: Settings, db: Database) -> bool:
     """Say whether the server runs; of several, whether any does."""
-    return await session.is_any_taken(journal_place(settings.server), db)
+    return await session.is_any_open(journal_place(settings.server), db)
 
 
 async def need_server(settings: Settings, db: Database) -> None:

@@ -20,9 +20,9 @@ from bigred_server.requests import deploy
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.plan import NodePlan, Plan, plan, to_be
 from bigred_server.rollout.core.ports import FleetLook
-from bigred_server.rollout.core.target import Goal
-from bigred_server.rollout.loop.adoption import way_back
-from bigred_server.rollout.loop.mapping import Known, by_digest, goal_of, recognised
+from bigred_server.rollout.core.target import Target
+from bigred_server.rollout.loop.adoption import rollback_target
+from bigred_server.rollout.loop.mapping import KnownReleases, by_digest, recognised, target_of
 from bigred_server.settings import AppSettings, Settings
 from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.probe import client
@@ -37,7 +37,7 @@ class _Told:
     app: str
     release: Release
     settings: AppSettings
-    known: Known
+    known: KnownReleases
     plan: Plan
 
 
@@ -70,13 +70,15 @@ async def _plan(settings: Settings, app: str, version: str | None) -> _Told:
     deploy.need_war(store, release)
     look, known = await _look(settings, app), by_digest(found)
     looks = recognised(look.nodes, known)
-    back = way_back(looks, release.digest, known)
+    back = rollback_target(looks, release.digest, known)
     previous = known.get(back or "")
-    way = goal_of(previous, ours.strategy) if previous else Goal(back, "") if back else None
-    goal = goal_of(release, ours.strategy)
-    view = to_be(Deployment("", app, Phase.PREPARING, goal, way), looks, ours.policy(), look.queued)
+    way = target_of(previous, ours.strategy) if previous else Target(back, "") if back else None
+    target = target_of(release, ours.strategy)
+    view = to_be(
+        Deployment("", app, Phase.PREPARING, target, way), looks, ours.policy(), look.queued
+    )
     history = [record.receipt for record in past if record.receipt]
-    hindrance = deploy.in_the_way(running) if running else ""
+    hindrance = deploy.already_running(running) if running else ""
     return _Told(app, release, ours, known, plan(view, history, hindrance))
 
 

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bigred_server.cli.follow import conclude, tell
 from bigred_server.cli.follow import follow as follow_events
 from bigred_server.cli.options import config_option, journal, run, settings_of
-from bigred_server.journal import acts, deployments, events
-from bigred_server.journal.acts import ActRecord
-from bigred_server.journal.deployments import Record
+from bigred_server.journal import actions, deployments, events
+from bigred_server.journal.actions import ActionRecord
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.events import EventRecord
 from bigred_server.settings import Settings
 
@@ -32,7 +32,7 @@ def command(deployment: str | None, as_json: bool, follow: bool, config: Path | 
         everything = {
             **vars(record),
             "events": [vars(event) for event in happened],
-            "acts": [vars(act) for act in done],
+            "acts": [vars(action) for action in done],
         }
         click.echo(json.dumps(everything, indent=2))
         return
@@ -41,7 +41,7 @@ def command(deployment: str | None, as_json: bool, follow: bool, config: Path | 
     conclude(record)
 
 
-async def _follow(settings: Settings, deployment: str | None) -> Record:
+async def _follow(settings: Settings, deployment: str | None) -> DeploymentRecord:
     async with journal(settings) as db:
         async with db.read() as connection:
             found = await _find(connection, deployment)
@@ -50,14 +50,14 @@ async def _follow(settings: Settings, deployment: str | None) -> Record:
 
 async def _show(
     settings: Settings, deployment: str | None
-) -> tuple[Record, list[EventRecord], list[ActRecord]]:
+) -> tuple[DeploymentRecord, list[EventRecord], list[ActionRecord]]:
     async with journal(settings) as db, db.read() as connection:
         found = await _find(connection, deployment)
         happened = await events.of_deployment(connection, found.id)
-        return found, happened, await acts.of_deployment(connection, found.id)
+        return found, happened, await actions.of_deployment(connection, found.id)
 
 
-async def _find(db: AsyncConnection, deployment: str | None) -> Record:
+async def _find(db: AsyncConnection, deployment: str | None) -> DeploymentRecord:
     if deployment is None:
         found = next(iter(await deployments.newest(db, None, 1)), None)
     else:

@@ -20,10 +20,10 @@ from bigred_server.cli.options import (
 )
 from bigred_server.daemon import release_store
 from bigred_server.fleet import RealFleet
-from bigred_server.jenkins.preflight import sight_of
 from bigred_server.journal import builds, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.build import UNDER_WAY, WAITING, Build, told
+from bigred_server.requests.job_preflight import job_preflight
 from bigred_server.rollout.core import verdict_text
 from bigred_server.rollout.core.observation import Looks
 from bigred_server.rollout.loop.app_state import app_state, changes_text
@@ -86,9 +86,12 @@ async def _fleet_look(settings: Settings, name: str) -> tuple[Looks, str]:
 
 
 async def _job_look(settings: Settings, name: str) -> tuple[Looks, str]:
-    async with sight_of(settings, name) as sight:
-        seen = await sight.look()
-    return {}, f"the next is {seen.run.version} of {sight.job.url}" if seen.run else seen.hindrance
+    async with job_preflight(settings, name) as preflight:
+        seen = await preflight.look()
+    return (
+        {},
+        f"the next is {seen.run.version} of {preflight.job.url}" if seen.run else seen.hindrance,
+    )
 
 
 def _print(state: AppState, notes: list[str]) -> None:

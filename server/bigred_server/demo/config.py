@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bigred_server.demo import sweep
-from bigred_server.demo.site import SERVER, Site, Value
+from bigred_server.demo import cleanup
+from bigred_server.demo.options import SERVER, DemoOptions, Value
 from bigred_server.settings import ReachBy
 from bigred_server.tomcat.instance import TomcatInstance
 
@@ -21,7 +21,7 @@ def configuration(
     broker_port: int,
     sockets: Sequence[Path],
     nodes: Mapping[str, TomcatInstance],
-    site: Site,
+    site: DemoOptions,
     log: str,
     server: str = SERVER,
 ) -> str:
@@ -46,7 +46,7 @@ def configuration(
     return "\n".join(_table(name, values) for name, values in tables.items())
 
 
-def state(folder: Path, server: str, site: Site) -> Path:
+def state(folder: Path, server: str, site: DemoOptions) -> Path:
     """Say where a server of the stage keeps its state."""
     return folder / ("state" if server == site.servers[0] else f"state-{server}")
 
@@ -56,15 +56,15 @@ def password_file(folder: Path) -> Path:
     return folder / "manager.password"
 
 
-def _server(folder: Path, site: Site, log: str, server: str) -> dict[str, Value]:
+def _server(folder: Path, site: DemoOptions, log: str, server: str) -> dict[str, Value]:
     values: dict[str, Value] = {"state": str(state(folder, server, site)), "haproxy_log": log}
     if site.servers != (SERVER,):
         values |= {"name": server, "releases": str(folder / "releases")}
     return values | ({"database": site.database} if site.database else {})
 
 
-def _special(site: Site) -> dict[str, Value]:
-    plain = Site()
+def _special(site: DemoOptions) -> dict[str, Value]:
+    plain = DemoOptions()
     values: dict[str, Value] = {"strategy": site.strategy, "sessions": site.sessions}
     return {key: value for key, value in values.items() if value != getattr(plain, key)}
 
@@ -74,7 +74,7 @@ def _one_or_all(sockets: Sequence[Path]) -> Value:
 
 
 def _node(
-    name: str, tomcat: TomcatInstance, folder: Path, site: Site
+    name: str, tomcat: TomcatInstance, folder: Path, site: DemoOptions
 ) -> dict[str, dict[str, Value]]:
     node: dict[str, Value] = {"url": f"http://127.0.0.1:{tomcat.port}"}
     tables = {name: node}
@@ -97,11 +97,11 @@ def _node(
     return tables
 
 
-def _prefix(folder: Path, site: Site) -> tuple[str, ...]:
+def _prefix(folder: Path, site: DemoOptions) -> tuple[str, ...]:
     if site.reach is not ReachBy.SSH:
         return site.prefix
     # sshd passes no environment on: a Tomcat that it started could not be swept.
-    return ("/usr/bin/env", f"{sweep.MARK}={folder}", f"TMPDIR={folder}", *site.prefix)
+    return ("/usr/bin/env", f"{cleanup.MARK}={folder}", f"TMPDIR={folder}", *site.prefix)
 
 
 def _table(name: str, values: Mapping[str, Value]) -> str:

@@ -7,7 +7,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
-from bigred_server.demo.samples import Kind
+from bigred_server.demo.request_log import RequestKind
 
 _PATIENCE_S = 15.0
 
@@ -42,12 +42,12 @@ class Customers:
         _expect(answer, 200, f"slept {ms} ms")
         return answer.status_code
 
-    def request(self, kind: Kind, number: int) -> Awaitable[int]:
+    def request(self, kind: RequestKind, number: int) -> Awaitable[int]:
         """Give the request of one kind; `number` makes orders differ in size."""
-        if kind is Kind.POST:
+        if kind is RequestKind.POST:
             return self.order(100 + number * 37 % 3000)
         page = "/basket" if number % 2 else "/"
-        return self.look(self.passing if kind is Kind.FRESH else self.staying, page)
+        return self.look(self.passing if kind is RequestKind.FRESH else self.staying, page)
 
 
 def _expect(answer: httpx2.Response, status: int, text: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bigred_broker.messages import AppEvent, AppState, BoxState, Reply
-from bigred_server.demo.audience import Heard
+from bigred_server.demo.subscriber import Received
 
 
 @dataclass
@@ -15,7 +15,7 @@ class Reporter:
     _light: str = ""
     _spoken: int = 0
 
-    def hear(self, heard: Heard) -> None:
+    def hear(self, heard: Received) -> None:
         """Tell what was heard, if it is news."""
         match heard:
             case BoxState(lights=lights, voice=voice):

@@ -21,7 +21,7 @@ _SERVLET_API = Path("/usr/share/tomcat10/lib/servlet-api.jar")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
 
 
-class Kind(StrEnum):
+class BuildKind(StrEnum):
     """How a build of the shop behaves."""
 
     GOOD = "good"
@@ -44,15 +44,15 @@ class Kind(StrEnum):
     @property
     def is_bad(self) -> bool:
         """Whether a deployment takes this build back whether anybody judges it or not."""
-        return self in (Kind.DOES_NOT_START, Kind.ANSWERS_500, Kind.WRONG_RELEASE)
+        return self in (BuildKind.DOES_NOT_START, BuildKind.ANSWERS_500, BuildKind.WRONG_RELEASE)
 
     @property
     def is_for_the_judge(self) -> bool:
         """Whether nothing but what its users get tells that it is bad."""
-        return not self.is_bad and self not in (Kind.GOOD, Kind.SLOW_START)
+        return not self.is_bad and self not in (BuildKind.GOOD, BuildKind.SLOW_START)
 
 
-def build(folder: Path, version: str, kind: Kind = Kind.GOOD) -> Path:
+def build(folder: Path, version: str, kind: BuildKind = BuildKind.GOOD) -> Path:
     """Give the WAR of one version and kind, made in `folder`: same version and kind, same bytes.
 
     The source is compiled once per folder. Raises ValueError for a version that cannot stand in a
@@ -61,7 +61,7 @@ def build(folder: Path, version: str, kind: Kind = Kind.GOOD) -> Path:
     if not _VERSION.fullmatch(version):
         raise ValueError(f"{version!r} is no version: 1 to 40 of letters, digits and . _ + -")
     classes = _compiled(folder)
-    said = f"{version}-other" if kind is Kind.WRONG_RELEASE else version
+    said = f"{version}-other" if kind is BuildKind.WRONG_RELEASE else version
     content = {
         "META-INF/MANIFEST.MF": (
             "Manifest-Version: 1.0\r\n"
@@ -73,7 +73,7 @@ def build(folder: Path, version: str, kind: Kind = Kind.GOOD) -> Path:
     }
     for file in sorted(classes.rglob("*.class")):
         content[f"WEB-INF/classes/{file.relative_to(classes)}"] = file.read_bytes()
-    name = f"shop-{version}" if kind is Kind.GOOD else f"shop-{version}-{kind}"
+    name = f"shop-{version}" if kind is BuildKind.GOOD else f"shop-{version}-{kind}"
     war = folder / f"{name}.war"
     new = war.with_suffix(".new")
     with zipfile.ZipFile(new, "w") as archive:

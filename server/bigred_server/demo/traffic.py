@@ -25,18 +25,26 @@ from typing import Any  # click's options, by their names
 import click
 import httpx2
 
-from bigred_server.demo import samples, visits
+from bigred_server.demo import request_log, visit_log
 from bigred_server.demo.customers import Customers, WrongAnswerError, arriving
-from bigred_server.demo.regulars import Regular
-from bigred_server.demo.samples import Kind, Sample
+from bigred_server.demo.request_log import RequestKind, RequestSample
+from bigred_server.demo.returning_users import ReturningUser
 
-_TURNS = (Kind.GET, Kind.GET, Kind.POST, Kind.GET, Kind.FRESH, Kind.GET, Kind.GET)
+_TURNS = (
+    RequestKind.GET,
+    RequestKind.GET,
+    RequestKind.POST,
+    RequestKind.GET,
+    RequestKind.FRESH,
+    RequestKind.GET,
+    RequestKind.GET,
+)
 _MOST_UNANSWERED = 300
 _LAST_ANSWERS_S = 10.0
 
 
 @dataclass(frozen=True)
-class _Wishes:
+class _Options:
     """How many customers of each sort, and for how long."""
 
     rate: float
@@ -53,28 +61,28 @@ class _Wishes:
 class _Ledger:
     """What was seen so far; `unanswered` are the requests under way."""
 
-    regulars: list[Regular] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
+    returning_users: list[ReturningUser] = field(default_factory=list)
+    samples: list[RequestSample] = field(default_factory=list)
     failed: int = 0
     unanswered: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def add(self, sample: Sample) -> None:
+    def add(self, sample: RequestSample) -> None:
         self.samples.append(sample)
         self.failed += not sample.ok
 
     def line(self) -> str:
-        over = [visit for one in self.regulars for visit in one.visits]
+        over = [visit for one in self.returning_users for visit in one.visits]
         figures = {
             "t": time.monotonic(),
             "requests": len(self.samples),
             "failed": self.failed,
-            "sessions": sum(one.is_known for one in self.regulars),
-            "lost": len(visits.lost(over)),
+            "sessions": sum(one.is_known for one in self.returning_users),
+            "lost": len(visit_log.lost(over)),
         }
         return json.dumps(figures) + "\n"
 
 
-async def _observe(ledger: _Ledger, kind: Kind, request: Awaitable[int]) -> None:
+async def _observe(ledger: _Ledger, kind: RequestKind, request: Awaitable[int]) -> None:
     start_s = time.monotonic()
     ok, outcome = False, "not even an error"
     try:
@@ -87,7 +95,7 @@ async def _observe(ledger: _Ledger, kind: Kind, request: Awaitable[int]) -> None
         raise
     finally:
         latency_ms = (time.monotonic() - start_s) * 1000
-        ledger.add(Sample(start_s, latency_ms, ok, kind, outcome))
+        ledger.add(RequestSample(start_s, latency_ms, ok, kind, outcome))
 
 
 async def _steadily(
@@ -104,7 +112,7 @@ async def _steadily(
             task.add_done_callback(ledger.unanswered.discard)
         else:
             outcome = f"not sent: {_MOST_UNANSWERED} requests had no answer yet"
-            ledger.add(Sample(time.monotonic(), 0.0, False, kind, outcome))
+            ledger.add(RequestSample(time.monotonic(), 0.0, False, kind, outcome))
         number += 1
         await asyncio.sleep(max(0.0, first_s + number / rate - time.monotonic()))
 
@@ -114,15 +122,17 @@ async def _slowly(
 ) -> None:
     while not end.is_set():
         ms = random.SystemRandom().randint(min(200, slowest_ms), slowest_ms)
-        await _observe(ledger, Kind.SLOW, customers.dawdle(ms))
+        await _observe(ledger, RequestKind.SLOW, customers.dawdle(ms))
         await asyncio.sleep(0.1)  # while nobody answers this would spin
 
 
-async def _regularly(ledger: _Ledger, user: Regular, pause_s: float, end: asyncio.Event) -> None:
+async def _regularly(
+    ledger: _Ledger, user: ReturningUser, pause_s: float, end: asyncio.Event
+) -> None:
     chance = random.SystemRandom()
     await asyncio.sleep(chance.uniform(0, pause_s))
     while not end.is_set():
-        await _observe(ledger, Kind.SESSION, user.come())
+        await _observe(ledger, RequestKind.SESSION, user.come())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(chance.uniform(0.5, 1.5) * pause_s):
                 await end.wait()
@@ -138,19 +148,19 @@ async def _tell(ledger: _Ledger, out: Path) -> None:
             lines.write(ledger.line())
 
 
-async def _drive(urls: Sequence[str], wishes: _Wishes, out: Path) -> _Ledger:
+async def _drive(urls: Sequence[str], options: _Options, out: Path) -> _Ledger:
     ledger, end = _Ledger(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
-    loop.call_later(wishes.max_seconds, end.set)
-    async with arriving(urls, wishes.customers) as customers:
-        ledger.regulars += _regulars(customers, wishes)
+    loop.call_later(options.max_seconds, end.set)
+    async with arriving(urls, options.customers) as customers:
+        ledger.returning_users += _regulars(customers, options)
         teller = asyncio.create_task(_tell(ledger, out))
         users = [
-            *(_slowly(ledger, customers[0], wishes.slowest_ms, end) for _ in range(wishes.slow)),
-            *(_regularly(ledger, user, wishes.pause_s, end) for user in ledger.regulars),
-            _steadily(ledger, customers, wishes.rate, end),
+            *(_slowly(ledger, customers[0], options.slowest_ms, end) for _ in range(options.slow)),
+            *(_regularly(ledger, user, options.pause_s, end) for user in ledger.returning_users),
+            _steadily(ledger, customers, options.rate, end),
         ]
         busy = {asyncio.create_task(user) for user in users}
         await end.wait()
@@ -163,13 +173,13 @@ async def _drive(urls: Sequence[str], wishes: _Wishes, out: Path) -> _Ledger:
     return ledger
 
 
-def _regulars(customers: list[Customers], wishes: _Wishes) -> list[Regular]:
+def _regulars(customers: list[Customers], options: _Options) -> list[ReturningUser]:
     # Each stays for a time of their own: who all came at once must not leave at once.
     spread = random.SystemRandom().uniform
-    stays = [wishes.stay_s and wishes.stay_s * spread(0.5, 1.5) for _ in range(wishes.users)]
+    stays = [options.stay_s and options.stay_s * spread(0.5, 1.5) for _ in range(options.users)]
     addresses = itertools.cycle(customers)
     return [
-        Regular(number, shop.url, shop.staying, stay_s)
+        ReturningUser(number, shop.url, shop.staying, stay_s)
         for (number, stay_s), shop in zip(enumerate(stays), addresses, strict=False)
     ]
 
@@ -185,14 +195,14 @@ def _regulars(customers: list[Customers], wishes: _Wishes) -> list[Regular]:
 @click.option("--stay-s", type=float, help="They log out after this; others come in their place.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="One line a second.")
 @click.option("--max-seconds", default=600.0, show_default=True, help="End by itself after this.")
-def main(url: tuple[str, ...], out: Path, **wishes: Any) -> None:
+def main(url: tuple[str, ...], out: Path, **options: Any) -> None:
     """Send requests until SIGTERM or SIGINT; then write OUT.samples and OUT.visits."""
-    ledger = asyncio.run(_drive(url, _Wishes(**wishes), out))
-    samples.write(out.with_name(f"{out.name}.samples"), ledger.samples)
-    for user in ledger.regulars:
+    ledger = asyncio.run(_drive(url, _Options(**options), out))
+    request_log.write(out.with_name(f"{out.name}.samples"), ledger.samples)
+    for user in ledger.returning_users:
         user.leave()
-    over = [visit for user in ledger.regulars for visit in user.visits]
-    visits.write(out.with_name(f"{out.name}.visits"), over)
+    over = [visit for user in ledger.returning_users for visit in user.visits]
+    visit_log.write(out.with_name(f"{out.name}.visits"), over)
 
 
 if __name__ == "__main__":

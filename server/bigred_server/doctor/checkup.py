@@ -23,14 +23,14 @@ from bigred_server.doctor import (
     tomcat_context,
     vitals,
 )
-from bigred_server.doctor.finding import Finding, Level
+from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.errors import HaproxyError
 from bigred_server.fleet import managers_of
 from bigred_server.haproxy import configfile
 from bigred_server.haproxy.backend import Backend, BackendLook
 from bigred_server.haproxy.survey import Survey, is_local, survey
-from bigred_server.jenkins.preflight import sight_of
 from bigred_server.judge.policy import Mode
+from bigred_server.requests.job_preflight import job_preflight
 from bigred_server.settings import AppSettings, NodeSettings, ReachBy, Settings
 from bigred_server.tomcat.probe import client
 
@@ -39,14 +39,14 @@ _KEEP_ALIVE_DEFAULTS = ("http-keep-alive", "http-request", "client")
 
 
 @dataclass(frozen=True)
-class Known:
+class SiteFacts:
     """What the journal knows of an app: its live release's marker, its largest release in bytes."""
 
     live: str | None = None
     largest: int = 0
 
 
-async def examine(settings: Settings, known: Mapping[str, Known]) -> list[Finding]:
+async def examine(settings: Settings, known: Mapping[str, SiteFacts]) -> list[Finding]:
     """Look at the apps named in `known`, and at what all of them share."""
     log_at = settings.server.haproxy_log
     fleets = [settings.fleets[name] for name in known if name in settings.fleets]
@@ -58,8 +58,8 @@ async def examine(settings: Settings, known: Mapping[str, Known]) -> list[Findin
                 findings += await _app(http, name, settings, told)
     for name in known:
         if name in settings.jobs:
-            async with sight_of(settings, name) as sight:
-                findings += await jenkins.look(sight)
+            async with job_preflight(settings, name) as preflight:
+                findings += await jenkins.look(preflight)
     if judged:
         findings += haproxy_log.wanted("server", log_at)
         backends = [app.haproxy.backend for app in judged]
@@ -74,12 +74,12 @@ def _server(settings: Settings, largest: int) -> list[Finding]:
     return [
         site.writable("server", state),
         site.writable("server", store),
-        site.room("server", store, largest, keep),
+        site.disk_space("server", store, largest, keep),
     ]
 
 
 async def _app(
-    http: httpx2.AsyncClient, name: str, settings: Settings, known: Known
+    http: httpx2.AsyncClient, name: str, settings: Settings, known: SiteFacts
 ) -> list[Finding]:
     app = settings.fleets[name]
     log_at = settings.server.haproxy_log if app.judge.mode is not Mode.OFF else ""
@@ -111,7 +111,7 @@ async def _balancer(
         look = await Backend(address, app.haproxy.backend).look()
     except HaproxyError as error:
         mend = "mend it first: while one can't be read, no node is touched"
-        return [Finding("haproxy", Level.BAD, where, str(error), mend)], None, None
+        return [Finding("haproxy", Severity.BAD, where, str(error), mend)], None, None
     findings = haproxy.process(seen)
     backend = f"{where}, backend {app.haproxy.backend}"
     findings += haproxy.servers(backend, look, [app.server_of(name) for name in app.nodes])
@@ -140,7 +140,7 @@ async def _node(
     app: AppSettings,
     where: str,
     settings: NodeSettings,
-    known: Known,
+    known: SiteFacts,
     idle_ms: float | None,
 ) -> list[Finding]:
     local = settings.reach is ReachBy.LOCAL and settings.war is not None
@@ -165,7 +165,7 @@ async def _node(
     elif settings.kept_folder is not None:
         mend = f"look there by hand: df -h {settings.kept_folder}"
         text = "its disk is on another machine"
-        findings.append(Finding("disk", Level.UNKNOWN, where, text, mend))
+        findings.append(Finding("disk", Severity.UNKNOWN, where, text, mend))
     findings += _tomcat(where, settings, idle_ms)
     texts = _texts(settings) if local else []
     findings += tomcat_context.context(
@@ -181,7 +181,7 @@ def _host(where: str, settings: NodeSettings, largest: int, keep: int) -> list[F
         findings.append(site.webapps(where, war))
         findings.append(site.writable(where, kept))
         size = largest or (war.stat().st_size if war.exists() else 0)
-        findings.append(site.room(where, kept, size, keep))
+        findings.append(site.disk_space(where, kept, size, keep))
     return findings
 
 

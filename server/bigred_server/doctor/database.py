@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from bigred_server.doctor import site
-from bigred_server.doctor.finding import Finding, Level
+from bigred_server.doctor.finding import Finding, Severity
 
 _DEADLINE_S = 5.0
 _WHERE = "database"
@@ -23,7 +23,7 @@ async def clock(url: str) -> list[Finding]:
         engine = create_async_engine(f"{scheme.partition('+')[0]}+psycopg://{rest}")
     except ModuleNotFoundError:
         mend = "install Bigred with its extra: bigred[server,postgresql]"
-        return [Finding(_WHERE, Level.BAD, _WHERE, "its driver psycopg is not installed", mend)]
+        return [Finding(_WHERE, Severity.BAD, _WHERE, "its driver psycopg is not installed", mend)]
     try:
         async with asyncio.timeout(_DEADLINE_S), engine.connect() as connection:
             before_s = time.time()
@@ -34,7 +34,7 @@ async def clock(url: str) -> list[Finding]:
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         told = str(error).splitlines()[0] if str(error) else type(error).__name__
         mend = "mend `database` in [server], or start it: the server needs it"
-        return [Finding(_WHERE, Level.BAD, _WHERE, f"it does not answer: {told}", mend)]
+        return [Finding(_WHERE, Severity.BAD, _WHERE, f"it does not answer: {told}", mend)]
     finally:
         await engine.dispose()
-    return [Finding(_WHERE, Level.OK, _WHERE, "it answers"), found]
+    return [Finding(_WHERE, Severity.OK, _WHERE, "it answers"), found]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Level(StrEnum):
+class Severity(StrEnum):
     """How a thing stands.
 
     OK: as it should be. WARN: a deployment works, and something rarer loses requests. BAD: a
@@ -22,7 +22,7 @@ class Finding:
     """`code` names the check for programs, `where` the thing for people; `mend` says what to do."""
 
     code: str
-    level: Level
+    level: Severity
     where: str
     text: str
     mend: str = ""
@@ -30,5 +30,5 @@ class Finding:
 
 def worst_first(findings: list[Finding]) -> list[Finding]:
     """Sort findings: bad, then warnings, then what could not be seen, then what is well."""
-    order = [Level.BAD, Level.WARN, Level.UNKNOWN, Level.OK]
+    order = [Severity.BAD, Severity.WARN, Severity.UNKNOWN, Severity.OK]
     return sorted(findings, key=lambda finding: order.index(finding.level))

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from bigred_server.doctor.finding import Finding, Level
+from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.haproxy.backend import BackendLook
-from bigred_server.haproxy.rows import Row
+from bigred_server.haproxy.rows import ServerRow
 from bigred_server.haproxy.survey import Survey
 from bigred_server.rollout.core.observation import Admin
 
@@ -24,7 +24,7 @@ def servers(where: str, look: BackendLook, wanted: Iterable[str]) -> list[Findin
     findings = [
         Finding(
             "haproxy-server-missing",
-            Level.BAD,
+            Severity.BAD,
             where,
             f"there is no server {name!r}; it has: {', '.join(look.servers) or 'none'}",
             "add its server line, or set the node's `server` to the name of its line",
@@ -36,7 +36,7 @@ def servers(where: str, look: BackendLook, wanted: Iterable[str]) -> list[Findin
         findings.append(
             Finding(
                 "haproxy-server-stranger",
-                Level.WARN,
+                Severity.WARN,
                 where,
                 f"servers that are no node of the app: {', '.join(strangers)}",
                 "give each a table [apps.NAME.nodes.NAME]: else they stay on the old release",
@@ -48,7 +48,7 @@ def servers(where: str, look: BackendLook, wanted: Iterable[str]) -> list[Findin
         findings.append(
             Finding(
                 "haproxy-maxconn",
-                Level.WARN,
+                Severity.WARN,
                 where,
                 f"no `maxconn` for {', '.join(unlimited)}: nobody can tell whether the others "
                 "carry the load of a node that is taken",
@@ -70,15 +70,15 @@ def alike(looks: Mapping[str, BackendLook]) -> list[Finding]:
             odd = sorted(name for name, _ in ours ^ theirs)
             text = f"they differ in {', '.join(dict.fromkeys(odd))}"
             mend = "give both the same server lines: names and addresses"
-            findings.append(Finding("haproxy-alike", Level.BAD, where, text, mend))
+            findings.append(Finding("haproxy-alike", Severity.BAD, where, text, mend))
         if (old := looks[first].process.version) != (new := looks[at].process.version):
             text, mend = f"versions {old} and {new}", "run the same version on both"
-            findings.append(Finding("haproxy-alike", Level.WARN, where, text, mend))
+            findings.append(Finding("haproxy-alike", Severity.WARN, where, text, mend))
         if odd := _differing_states(looks[first], looks[at]):
             text = f"they were told different things about {', '.join(odd)}"
             mend = "set the state again on all of them; a deployment does so by itself"
-            findings.append(Finding("haproxy-alike", Level.WARN, where, text, mend))
-    return findings or [Finding("haproxy-alike", Level.OK, where, "they have the same servers")]
+            findings.append(Finding("haproxy-alike", Severity.WARN, where, text, mend))
+    return findings or [Finding("haproxy-alike", Severity.OK, where, "they have the same servers")]
 
 
 def _version(where: str, version: str) -> Finding:
@@ -87,7 +87,7 @@ def _version(where: str, version: str) -> Finding:
     oldest = ".".join(map(str, OLDEST))
     return Finding(
         "haproxy-version",
-        Level.OK if known else Level.WARN,
+        Severity.OK if known else Severity.WARN,
         where,
         f"version {version}",
         "" if known else f"nothing older than {oldest} was tried: take a newer one",
@@ -96,47 +96,49 @@ def _version(where: str, version: str) -> Finding:
 
 def _level(where: str, level: str) -> Finding:
     if level == "admin":
-        return Finding("haproxy-level", Level.OK, where, "the socket has level admin")
+        return Finding("haproxy-level", Severity.OK, where, "the socket has level admin")
     return Finding(
         "haproxy-level",
-        Level.BAD,
+        Severity.BAD,
         where,
         f"the socket has level {level}: no node can be taken out of service",
         "write `level admin` on its `stats socket` line",
     )
 
 
-def _check(where: str, row: Row) -> Finding:
+def _check(where: str, row: ServerRow) -> Finding:
     code = "haproxy-check"
     if not row.checked:
         text = "it has no check: users are sent to it dead or alive"
-        return Finding(code, Level.BAD, where, text, "add `check` to the server line")
-    if row.hushed:
+        return Finding(code, Severity.BAD, where, text, "add `check` to the server line")
+    if row.checks_disabled:
         text = "its check is disabled: it counts as up whatever happens"
         mend = "`enable health BACKEND/SERVER`, unless a deployment runs; a reload keeps it so"
-        return Finding("haproxy-hushed", Level.WARN, where, text, mend)
+        return Finding("haproxy-hushed", Severity.WARN, where, text, mend)
     if row.check.startswith(("L4", "* L4")) and row.up:
         text = "its check only connects: a Tomcat accepts connections seconds before its apps work"
-        return Finding(code, Level.BAD, where, text, "write `option httpchk GET /APP/PATH`")
+        return Finding(code, Severity.BAD, where, text, "write `option httpchk GET /APP/PATH`")
     if row.admin is not Admin.MAINT and row.fresh is None and row.check:
         text = "with `fall 1` nothing shows whether a check is newer than the last change"
         mend = "write `fall 2` or more; until then a node waits for `blind_check_s` instead"
-        return Finding("haproxy-fall", Level.WARN, where, text, mend)
+        return Finding("haproxy-fall", Severity.WARN, where, text, mend)
     if not row.check:
         text = f"in {row.status} it shows no check"
-        return Finding(code, Level.UNKNOWN, where, text, "look for `option httpchk` and `fall 2`")
-    return Finding(code, Level.OK, where, f"{row.status}, {row.check}")
+        return Finding(
+            code, Severity.UNKNOWN, where, text, "look for `option httpchk` and `fall 2`"
+        )
+    return Finding(code, Severity.OK, where, f"{row.status}, {row.check}")
 
 
-def _state(where: str, row: Row) -> list[Finding]:
+def _state(where: str, row: ServerRow) -> list[Finding]:
     findings = []
     if row.admin is not Admin.READY:
         text = f"it is in {row.admin.upper()}"
         mend = "set it READY, unless somebody works on it or a deployment runs"
-        findings.append(Finding("haproxy-state", Level.WARN, where, text, mend))
+        findings.append(Finding("haproxy-state", Severity.WARN, where, text, mend))
     elif not row.up:
         mend = "look at the node: it is skipped by a deployment while it is down"
-        findings.append(Finding("haproxy-state", Level.WARN, where, f"it is {row.status}", mend))
+        findings.append(Finding("haproxy-state", Severity.WARN, where, f"it is {row.status}", mend))
     return findings
 
 

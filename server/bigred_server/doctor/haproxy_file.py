@@ -3,7 +3,7 @@
 Where the file can't be read, each rule becomes a finding that says which line to look at.
 """
 
-from bigred_server.doctor.finding import Finding, Level
+from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.doctor.haproxy_rules import MOVED, RULES, STAY
 from bigred_server.haproxy.configfile import Proxy
 from bigred_server.rollout.core.policy import Sessions
@@ -20,12 +20,12 @@ def findings(
     rules = [*RULES, *sticky]
     if proxy is None:
         return [
-            Finding(rule.code, Level.UNKNOWN, where, unread, f"look by hand for: {rule.line}")
+            Finding(rule.code, Severity.UNKNOWN, where, unread, f"look by hand for: {rule.line}")
             for rule in rules
         ]
     found = []
     for rule in rules:
         level, text = rule.judge(proxy)
-        mend = "" if level is Level.OK else rule.mend or f"write: {rule.line}"
+        mend = "" if level is Severity.OK else rule.mend or f"write: {rule.line}"
         found.append(Finding(rule.code, level, where, text, mend))
     return found

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from bigred_server.doctor.finding import Finding, Level
+from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import log
 from bigred_server.haproxy.configfile import Proxy
@@ -35,12 +35,12 @@ def wanted(where: str, address: str) -> list[Finding]:
         mend = (
             f'set haproxy_log = "127.0.0.1:5514" (UDP), or sysctl net.unix.max_dgram_qlen={_ENOUGH}'
         )
-        return [Finding("haproxy-log-queue", Level.WARN, where, text, mend)]
+        return [Finding("haproxy-log-queue", Severity.WARN, where, text, mend)]
     if address:
         return []
     text = "the judge has HAProxy's counters alone: it knows neither users nor how long they wait"
     mend = f"set haproxy_log in [server], and in HAProxy's configuration write: {lines('')}"
-    return [Finding(CODE, Level.WARN, where, text, mend)]
+    return [Finding(CODE, Severity.WARN, where, text, mend)]
 
 
 def _kept() -> int:
@@ -58,11 +58,11 @@ def in_file(where: str, proxy: Proxy | None, address: str) -> list[Finding]:
     formats = [line for line in proxy.front if line[0] == "log-format"]
     if not any(_OURS in word for line in formats for word in line):
         text = "its requests are not logged as the judge reads them"
-        return [Finding(CODE, Level.WARN, where, text, mend)]
+        return [Finding(CODE, Severity.WARN, where, text, mend)]
     if not any(line[:2] == ("log", address) for line in (*proxy.world, *proxy.front)):
         text = f"its log does not go to {address}"
-        return [Finding(CODE, Level.WARN, where, text, mend)]
-    return [Finding(CODE, Level.OK, where, f"its requests are logged to {address}")]
+        return [Finding(CODE, Severity.WARN, where, text, mend)]
+    return [Finding(CODE, Severity.OK, where, f"its requests are logged to {address}")]
 
 
 async def arriving(where: str, address: str, backends: list[str]) -> list[Finding]:
@@ -70,7 +70,7 @@ async def arriving(where: str, address: str, backends: list[str]) -> list[Findin
     if not address:
         return []
     code = "haproxy-log-lines"
-    receiver = Receiver(address, dict.fromkeys(backends, _take))
+    receiver = Receiver(address, dict.fromkeys(backends, _receive))
     try:
         with receiver.listening():
             await asyncio.sleep(LISTENS_S)
@@ -80,15 +80,15 @@ async def arriving(where: str, address: str, backends: list[str]) -> list[Findin
             told, span = await inquire(address, LISTENS_S), "since the server began to listen"
         except HaproxyError as error:
             mend = "have one server alone listen there, or mend haproxy_log in [server]"
-            return [Finding(code, Level.BAD, where, f"{taken}; {error}", mend)]
+            return [Finding(code, Severity.BAD, where, f"{taken}; {error}", mend)]
     if silent := [name for name in backends if not told.lines.get(name)]:
         text = f"{span} no line came of {', '.join(silent)}"
         text += f"; {told.foreign} were not as asked for" if told.foreign else ""
         mend = f"ask the app for something meanwhile; see that HAProxy has: {lines(address)}"
-        return [Finding(code, Level.WARN, where, text, mend)]
+        return [Finding(code, Severity.WARN, where, text, mend)]
     came = sum(told.lines[name] for name in backends)
-    return [Finding(code, Level.OK, where, f"{came} lines came {span}")]
+    return [Finding(code, Severity.OK, where, f"{came} lines came {span}")]
 
 
-def _take(_line: LogLine, _came: float) -> None:
+def _receive(_line: LogLine, _came: float) -> None:
     """Take a line that is only counted."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bigred_server.doctor.finding import Level
+from bigred_server.doctor.finding import Severity
 from bigred_server.haproxy.configfile import Proxy, word_after
 
 # What a node may have run before its request is sent to another: harmless for a GET alone.
@@ -15,7 +15,7 @@ _REPLAYS = frozenset(
 )
 _STICKY = ("stick", "cookie", "appsession")
 
-Verdict = tuple[Level, str]
+Verdict = tuple[Severity, str]
 
 
 @dataclass(frozen=True)
@@ -34,89 +34,98 @@ class Rule:
 def _redispatch(proxy: Proxy) -> Verdict:
     how = proxy.option("redispatch")
     if how is None:
-        return Level.WARN, "a request whose node does not answer is not given to another node"
+        return Severity.WARN, "a request whose node does not answer is not given to another node"
     if how[:1] != ("1",):
-        return Level.WARN, "only the last try goes to another node: users wait for the first ones"
-    return Level.OK, "a request whose node does not answer goes to another at once"
+        return (
+            Severity.WARN,
+            "only the last try goes to another node: users wait for the first ones",
+        )
+    return Severity.OK, "a request whose node does not answer goes to another at once"
 
 
 def _retry_on(proxy: Proxy) -> Verdict:
     if (proxy.last("retries") or ("3",))[:1] == ("0",):
-        return Level.BAD, "`retries 0`: nothing is ever tried on another node"
+        return Severity.BAD, "`retries 0`: nothing is ever tried on another node"
     on = proxy.last("retry-on") or ()
     if not {"empty-response", "all-retryable-errors"} & set(on):
-        return Level.WARN, "when a node dies, the requests that it had taken answer 502"
-    return Level.OK, f"tried again on {' '.join(on)}"
+        return Severity.WARN, "when a node dies, the requests that it had taken answer 502"
+    return Severity.OK, f"tried again on {' '.join(on)}"
 
 
 def _replays(proxy: Proxy) -> Verdict:
     on = _REPLAYS & set(proxy.last("retry-on") or ())
     if not on:
-        return Level.OK, "nothing that a node may have seen is sent again"
+        return Severity.OK, "nothing that a node may have seen is sent again"
     barred = proxy.all("http-request", "disable-l7-retry")
     if not barred:
-        return Level.BAD, f"`retry-on {' '.join(sorted(on))}` runs a POST twice when a node dies"
+        return Severity.BAD, f"`retry-on {' '.join(sorted(on))}` runs a POST twice when a node dies"
     words = {word for rest in barred for word in rest}
     named = all(rest[:1] == ("if",) for rest in barred) and not words & {"METH_GET", "!METH_GET"}
     if named and not {"METH_PUT", "METH_DELETE"} <= words:
-        return Level.WARN, "POST is not sent twice, but PUT, PATCH and DELETE are"
-    return Level.OK, "only what may be repeated is sent again"
+        return Severity.WARN, "POST is not sent twice, but PUT, PATCH and DELETE are"
+    return Severity.OK, "only what may be repeated is sent again"
 
 
 def _state_file(proxy: Proxy) -> Verdict:
     kept = any(line[:1] in (("server-state-file",), ("server-state-base",)) for line in proxy.world)
     loads = proxy.last("load-server-state-from-file") or ("none",)
     if not kept or loads[0] == "none":
-        return Level.WARN, "a reload of HAProxy forgets which node is out of service: it gets users"
-    return Level.OK, "a reload keeps states, if they are written to the file before it"
+        return (
+            Severity.WARN,
+            "a reload of HAProxy forgets which node is out of service: it gets users",
+        )
+    return Severity.OK, "a reload keeps states, if they are written to the file before it"
 
 
 def _marked_down(proxy: Proxy) -> Verdict:
     if any(word_after(words, "on-marked-down") for words in proxy.servers.values()):
         return (
-            Level.BAD,
+            Severity.BAD,
             "`on-marked-down shutdown-sessions` ends the requests of a node that leaves",
         )
-    return Level.OK, "a node that leaves ends its requests"
+    return Severity.OK, "a node that leaves ends its requests"
 
 
 def _agent(proxy: Proxy) -> Verdict:
     if any("agent-check" in words for words in proxy.servers.values()):
-        return Level.BAD, "an `agent-check` that says ready ends our MAINT in mid-deployment"
-    return Level.OK, "nobody else sets states by agent-check"
+        return Severity.BAD, "an `agent-check` that says ready ends our MAINT in mid-deployment"
+    return Severity.OK, "nobody else sets states by agent-check"
 
 
 def _httpchk(proxy: Proxy) -> Verdict:
     if proxy.option("httpchk") is None:
         return (
-            Level.BAD,
+            Severity.BAD,
             "the checks only connect: Tomcat accepts that seconds before its apps work",
         )
     if proxy.check_path in ("", "/"):
-        return Level.WARN, f"the checks ask {proxy.check_path or '/'}, which may not be the app"
-    return Level.OK, f"the checks ask {proxy.check_path}"
+        return Severity.WARN, f"the checks ask {proxy.check_path or '/'}, which may not be the app"
+    return Severity.OK, f"the checks ask {proxy.check_path}"
 
 
 def _pool_purge(proxy: Proxy) -> Verdict:
     if not all(word_after(words, "pool-purge-delay") for words in proxy.servers.values()):
-        return Level.WARN, "idle connections stay for 5 s: a stopping Tomcat waits for each of them"
-    return Level.OK, "idle connections to a node are soon given up"
+        return (
+            Severity.WARN,
+            "idle connections stay for 5 s: a stopping Tomcat waits for each of them",
+        )
+    return Severity.OK, "idle connections to a node are soon given up"
 
 
 def _idle_close(proxy: Proxy) -> Verdict:
     if proxy.option("idle-close-on-response") is None:
-        return Level.WARN, "a reload of HAProxy closes idle connections in its users' faces"
-    return Level.OK, "a reload closes no idle connection before its next response"
+        return Severity.WARN, "a reload of HAProxy closes idle connections in its users' faces"
+    return Severity.OK, "a reload closes no idle connection before its next response"
 
 
 def _reuse(proxy: Proxy) -> Verdict:
     how = (proxy.last("http-reuse") or ("safe",))[0]
     if how in ("always", "aggressive"):
         return (
-            Level.WARN,
+            Severity.WARN,
             f"`http-reuse {how}`: a first request may meet a connection that just dies",
         )
-    return Level.OK, f"connections are reused {how}"
+    return Severity.OK, f"connections are reused {how}"
 
 
 def _is_sticky(proxy: Proxy) -> bool:
@@ -127,26 +136,32 @@ def _is_sticky(proxy: Proxy) -> bool:
 
 def _stays(proxy: Proxy) -> Verdict:
     if _is_sticky(proxy):
-        return Level.OK, "users stay on their node"
-    return Level.BAD, "users change nodes with every request, and their sessions are on one of them"
+        return Severity.OK, "users stay on their node"
+    return (
+        Severity.BAD,
+        "users change nodes with every request, and their sessions are on one of them",
+    )
 
 
 def _moved(proxy: Proxy) -> Verdict:
     if _is_sticky(proxy):
-        return Level.WARN, "users stay on their node, and lose their session when it is deployed to"
-    return Level.OK, "users have no node of their own"
+        return (
+            Severity.WARN,
+            "users stay on their node, and lose their session when it is deployed to",
+        )
+    return Severity.OK, "users have no node of their own"
 
 
 def _cookie_values(proxy: Proxy) -> Verdict:
     if proxy.last("cookie") is None or "dynamic" in (proxy.last("cookie") or ()):
-        return Level.OK, "no cookie needs a value per server"
+        return Severity.OK, "no cookie needs a value per server"
     without = [name for name, words in proxy.servers.items() if not word_after(words, "cookie")]
     if without:
         return (
-            Level.BAD,
+            Severity.BAD,
             f"the cookie has no value for {', '.join(without)}: users don't stay there",
         )
-    return Level.OK, "every server has its cookie"
+    return Severity.OK, "every server has its cookie"
 
 
 RULES = (

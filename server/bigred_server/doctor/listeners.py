@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from bigred_server.doctor.finding import Finding, Level
+from bigred_server.doctor.finding import Finding, Severity
 
 _LISTEN = "0A"
 _MASTER = "PPid:"
@@ -47,14 +47,14 @@ def shared(
             mend = (
                 "stop all but one: we talk to one of them, and the others send users as they like"
             )
-            findings.append(Finding(code, Level.BAD, where, text, mend))
+            findings.append(Finding(code, Severity.BAD, where, text, mend))
         elif len(inodes) > 1 and len(families) < 1:
             text = f"port {port} has {len(inodes)} listeners, and whose they are can't be seen"
             mend = f"as root: ss -ltnp 'sport = :{port}'"
-            findings.append(Finding(code, Level.UNKNOWN, where, text, mend))
+            findings.append(Finding(code, Severity.UNKNOWN, where, text, mend))
     if not findings and sockets:
         told = ", ".join(sorted({str(port) for _, port in sockets}))
-        findings.append(Finding(code, Level.OK, where, f"alone on port {told}"))
+        findings.append(Finding(code, Severity.OK, where, f"alone on port {told}"))
     return findings
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx2
 
-from bigred_server.doctor.finding import Finding, Level
+from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.settings import MarkerSettings, MarkerSource, NodeSettings
 from bigred_server.tomcat.probe import read_marker
 
@@ -49,15 +49,15 @@ def app(where: str, marker: MarkerSettings, said: Said, live: str | None) -> lis
     code = "app-answer"
     if not said.status:
         mend = "start it; if it runs, set the node's `url` to the address of its Connector"
-        return [Finding(code, Level.BAD, where, f"nothing answers: {said.text}", mend)]
+        return [Finding(code, Severity.BAD, where, f"nothing answers: {said.text}", mend)]
     if said.status != marker.status:
         text = f"{marker.path} answers {said.status}, not {marker.status}"
         mend = "set `path` and `status` in the app's table marker to what a healthy app answers"
-        return [Finding(code, Level.BAD, where, text, mend)]
+        return [Finding(code, Severity.BAD, where, text, mend)]
     if said.marker is None:
         text = f"{marker.path} answers {said.status}; the WAR is on another machine"
         mend = f"look by hand for {marker.name} in META-INF/MANIFEST.MF of the WAR"
-        return [Finding("app-marker", Level.UNKNOWN, where, text, mend)]
+        return [Finding("app-marker", Severity.UNKNOWN, where, text, mend)]
     if not said.marker:
         source = {
             MarkerSource.HEADER: f"the header {marker.name}",
@@ -66,12 +66,12 @@ def app(where: str, marker: MarkerSettings, said: Said, live: str | None) -> lis
         }[marker.read]
         text = f"{marker.path} answers {said.status}, but no release is in {source}"
         mend = f"have the app tell its {marker.expects} there, or set `read` and `name` otherwise"
-        return [Finding("app-marker", Level.BAD, where, text, mend)]
+        return [Finding("app-marker", Severity.BAD, where, text, mend)]
     if live is not None and said.marker != live:
         text = f"it says release {said.marker!r}; the live one is {live!r}"
         mend = f"if that is another way of writing its {marker.expects}, set `pattern` or `expects`"
-        return [Finding("app-marker", Level.WARN, where, text, mend)]
-    return [Finding("app-marker", Level.OK, where, f"it says release {said.marker!r}")]
+        return [Finding("app-marker", Severity.WARN, where, text, mend)]
+    return [Finding("app-marker", Severity.OK, where, f"it says release {said.marker!r}")]
 
 
 async def ask_manager(http: httpx2.AsyncClient, node: NodeSettings) -> tuple[Said, Said]:
@@ -92,7 +92,7 @@ async def ask_manager(http: httpx2.AsyncClient, node: NodeSettings) -> tuple[Sai
 
 def manager(where: str, url: str, ours: Said, nobodys: Said) -> list[Finding]:
     """Judge what the Manager answered to us, and to a request without a user."""
-    code, level = "tomcat-manager", Level.BAD
+    code, level = "tomcat-manager", Severity.BAD
     if not ours.status:
         text, mend = f"{url}: {ours.text}", "start Tomcat, or set the manager's `url`"
     elif ours.status == _UNAUTHORISED:
@@ -109,12 +109,12 @@ def manager(where: str, url: str, ours: Said, nobodys: Said) -> list[Finding]:
     elif not ours.text.startswith(_FIRST_LINE):
         text, mend = f"{url} answers {ours.status}: {ours.text[:60]!r}", "is this a Manager?"
     else:
-        level, text, mend = Level.OK, f"it answers: {_version_text(ours.text)}", ""
+        level, text, mend = Severity.OK, f"it answers: {_version_text(ours.text)}", ""
     findings = [Finding(code, level, where, text, mend)]
     if url.startswith("http://") and not re.match(r"http://(127\.|localhost|\[::1\])", url):
         text = "the Manager's password goes over the network in clear"
         mend = "give its url with https://, or keep it on a network of your own"
-        findings.append(Finding("tomcat-manager-clear", Level.WARN, where, text, mend))
+        findings.append(Finding("tomcat-manager-clear", Severity.WARN, where, text, mend))
     return findings
 
 

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from bigred_server.doctor.finding import Finding, Level
+from bigred_server.doctor.finding import Finding, Severity
 
 SERVER_XML = "conf/server.xml"
 _DEFAULT_TIMEOUT_MS = 60_000  # Connector's connectionTimeout, and so its keepAliveTimeout
 
 Element = ElementTree.Element
-Verdict = tuple[Level, str]
+Verdict = tuple[Severity, str]
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,17 @@ def server(where: str, text: str | None, unread: str, port: int) -> list[Finding
     where = f"{where}, {SERVER_XML}"
     if text is None:
         return [
-            Finding(rule.code, Level.UNKNOWN, where, unread, f"look by hand for: {rule.line}")
+            Finding(rule.code, Severity.UNKNOWN, where, unread, f"look by hand for: {rule.line}")
             for rule in RULES
         ]
     try:
         found = _service(ElementTree.fromstring(text), port)  # noqa: S314 - the site's own file
     except ElementTree.ParseError as error:
-        return [Finding("tomcat-xml", Level.BAD, where, f"no XML: {error}", "mend it")]
+        return [Finding("tomcat-xml", Severity.BAD, where, f"no XML: {error}", "mend it")]
     if found is None:
         text = f"no Connector on port {port}"
         mend = "set the node's `url` to the port of its Tomcat's own Connector"
-        return [Finding("tomcat-port", Level.UNKNOWN, where, text, mend)]
+        return [Finding("tomcat-port", Severity.UNKNOWN, where, text, mend)]
     return [_finding(rule, where, rule.judge(found)) for rule in RULES]
 
 
@@ -60,24 +60,24 @@ def keep_alive(where: str, text: str | None, port: int, haproxy_ms: float | None
         mend = (
             "look by hand: keepAliveTimeout must be longer than HAProxy's timeout http-keep-alive"
         )
-        return [Finding(code, Level.UNKNOWN, where, "one of the two times can't be read", mend)]
+        return [Finding(code, Severity.UNKNOWN, where, "one of the two times can't be read", mend)]
     ours = found.connector.get("keepAliveTimeout") or found.connector.get("connectionTimeout")
     if ours is not None and not re.fullmatch(r"-?\d+", ours):
         text = f"keepAliveTimeout is {ours}"
         mend = f"look by hand whether it is longer than {haproxy_ms:g} ms"
-        return [Finding(code, Level.UNKNOWN, where, text, mend)]
+        return [Finding(code, Severity.UNKNOWN, where, text, mend)]
     ours_ms = int(ours) if ours is not None else _DEFAULT_TIMEOUT_MS
     if 0 <= ours_ms <= haproxy_ms:
         text = f"Tomcat closes idle connections after {ours_ms} ms, HAProxy uses them for longer"
         mend = f'write: <Connector keepAliveTimeout="{int(haproxy_ms * 4)}">'
-        return [Finding(code, Level.WARN, where, text, mend)]
-    return [Finding(code, Level.OK, where, "idle connections outlast HAProxy's patience")]
+        return [Finding(code, Severity.WARN, where, text, mend)]
+    return [Finding(code, Severity.OK, where, "idle connections outlast HAProxy's patience")]
 
 
 def _finding(rule: Rule, where: str, verdict: Verdict) -> Finding:
     level, text = verdict
     return Finding(
-        rule.code, level, where, text, "" if level is Level.OK else f"write: {rule.line}"
+        rule.code, level, where, text, "" if level is Severity.OK else f"write: {rule.line}"
     )
 
 
@@ -110,44 +110,53 @@ def _connectors(root: Element, exactly: str = "") -> Iterator[tuple[Element, Ele
 
 def _bind(found: Service) -> Verdict:
     if found.connector.get("bindOnInit", "true") != "false":
-        return Level.WARN, "the port opens seconds before the apps work: requests hang or are reset"
-    return Level.OK, "the port opens when the apps work"
+        return (
+            Severity.WARN,
+            "the port opens seconds before the apps work: requests hang or are reset",
+        )
+    return Severity.OK, "the port opens when the apps work"
 
 
 def _graceful(found: Service) -> Verdict:
     if found.service.get("gracefulStopAwaitMillis", "0") == "0":
-        return Level.WARN, "a stop cuts the requests in flight"
-    return Level.OK, "a stop waits for the requests in flight"
+        return Severity.WARN, "a stop cuts the requests in flight"
+    return Severity.OK, "a stop waits for the requests in flight"
 
 
 def _auto(found: Service) -> Verdict:
     if found.host.get("autoDeploy", "true") != "false":
-        return Level.WARN, "Tomcat redeploys by itself when it sees another WAR, at its own moment"
-    return Level.OK, "Tomcat deploys nothing by itself while it runs"
+        return (
+            Severity.WARN,
+            "Tomcat redeploys by itself when it sees another WAR, at its own moment",
+        )
+    return Severity.OK, "Tomcat deploys nothing by itself while it runs"
 
 
 def _unpack(found: Service) -> Verdict:
     if found.host.get("unpackWARs", "true") != "false":
-        return Level.WARN, "WARs are unpacked: an old folder can be served under a new WAR's name"
-    return Level.OK, "WARs are served as they are"
+        return (
+            Severity.WARN,
+            "WARs are unpacked: an old folder can be served under a new WAR's name",
+        )
+    return Severity.OK, "WARs are served as they are"
 
 
 def _servlets(found: Service) -> Verdict:
     if found.host.get("failCtxIfServletStartFails", "false") != "true":
         return (
-            Level.WARN,
+            Severity.WARN,
             "an app whose servlet fails at the start counts as started, and answers 500",
         )
-    return Level.OK, "an app whose servlet fails at the start does not start"
+    return Severity.OK, "an app whose servlet fails at the start does not start"
 
 
 def _max_requests(found: Service) -> Verdict:
     if found.connector.get("maxKeepAliveRequests", "100") != "-1":
         return (
-            Level.WARN,
+            Severity.WARN,
             "Tomcat closes a connection after so many requests, while HAProxy uses it",
         )
-    return Level.OK, "connections end by time alone"
+    return Severity.OK, "connections end by time alone"
 
 
 RULES = (

@@ -16,7 +16,7 @@ class BackendLook:
     """
 
     process: rows.Process
-    servers: dict[str, rows.Row]
+    servers: dict[str, rows.ServerRow]
     counters: Counters
     queued: int = 0
 
@@ -65,7 +65,7 @@ class Backend:
 
         Raises HaproxyError when HAProxy refuses, or does not do it.
         """
-        await runtime.order(self.address, f"set server {self.name}/{server} state {state}")
+        await runtime.set_command(self.address, f"set server {self.name}/{server} state {state}")
         seen = await self.row(server)
         if seen.admin is not state:
             raise HaproxyError(
@@ -74,34 +74,34 @@ class Backend:
             )
         return seen.status
 
-    async def hush(self, server: str) -> str:
+    async def disable_checks(self, server: str) -> str:
         """Stop HAProxy's checks of a server, so that it stays as it is; give the row's status.
 
         A server without a check needs none to be stopped. Raises HaproxyError as `set_state`.
         """
-        return await self._check(server, "disable", hushed=True)
+        return await self._check(server, "disable", checks_disabled=True)
 
-    async def unhush(self, server: str) -> str:
+    async def enable_checks(self, server: str) -> str:
         """Have HAProxy check a server again; until its next check it stays as it is."""
-        return await self._check(server, "enable", hushed=False)
+        return await self._check(server, "enable", checks_disabled=False)
 
-    async def _check(self, server: str, verb: str, *, hushed: bool) -> str:
+    async def _check(self, server: str, verb: str, *, checks_disabled: bool) -> str:
         if not (await self.row(server)).checked:
             return "no check"
-        await runtime.order(self.address, f"{verb} health {self.name}/{server}")
+        await runtime.set_command(self.address, f"{verb} health {self.name}/{server}")
         seen = await self.row(server)
-        if seen.hushed is not hushed:
+        if seen.checks_disabled is not checks_disabled:
             raise HaproxyError(
                 f"HAProxy at {self.address} was told to {verb} the check of {self.name}/{server} "
-                f"and still shows it {'on' if hushed else 'off'}"
+                f"and still shows it {'on' if checks_disabled else 'off'}"
             )
         return seen.status
 
-    async def row(self, server: str) -> rows.Row:
+    async def row(self, server: str) -> rows.ServerRow:
         """Look at one server. Raises HaproxyError when it is not there."""
         return self._known(server, (await self.look()).servers)
 
-    def _known(self, server: str, known: Mapping[str, rows.Row]) -> rows.Row:
+    def _known(self, server: str, known: Mapping[str, rows.ServerRow]) -> rows.ServerRow:
         if server not in known:
             raise HaproxyError(
                 f"HAProxy at {self.address}: backend {self.name!r} has no server {server!r}; "
@@ -111,7 +111,7 @@ class Backend:
 
     async def cut(self, server: str) -> None:
         """End the sessions that are still open on a server."""
-        await runtime.order(self.address, f"shutdown sessions server {self.name}/{server}")
+        await runtime.set_command(self.address, f"shutdown sessions server {self.name}/{server}")
 
     async def check(self, servers: list[str]) -> None:
         """Raise HaproxyError when we lack the rights, or a server is not in the backend."""

@@ -7,7 +7,7 @@ from bigred_server.haproxy import log
 
 
 @dataclass(frozen=True)
-class Backend:
+class BackendConfig:
     """A row of nodes: its name, its `servers` as (name, port on 127.0.0.1), and how they are asked.
 
     `check_path` must answer 200; it is asked every `check_inter_ms`, and every `check_fast_ms`
@@ -26,7 +26,7 @@ class Backend:
     logs: tuple[str, ...] = ()
 
 
-def configuration(port: int, backend: Backend, admin_socket: Path, state_file: Path) -> str:
+def configuration(port: int, backend: BackendConfig, admin_socket: Path, state_file: Path) -> str:
     """Give the text of a haproxy.cfg that serves `backend` on 127.0.0.1:`port`.
 
     Pure. Why the settings: a GET that meets a dead or dying node is answered by another node; a

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_broker.program import ProgramError, find_program, is_listening, running, wait_until
-from bigred_server.haproxy.configuration import Backend, configuration
+from bigred_server.haproxy.configuration import BackendConfig, configuration
 
 # HAProxy adds a suffix before it moves its socket into place; the kernel allows 107 bytes.
 _LONGEST_SOCKET_PATH = 90
@@ -25,7 +25,7 @@ class HaproxyInstance:
 
     folder: Path
     port: int
-    backend: Backend
+    backend: BackendConfig
 
     @property
     def admin_socket(self) -> Path:

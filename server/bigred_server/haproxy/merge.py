@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bigred_server.haproxy.backend import BackendLook
-from bigred_server.haproxy.rows import Row
+from bigred_server.haproxy.rows import ServerRow
 from bigred_server.rollout.core.observation import Admin, Counters, Served
 
 
@@ -25,8 +25,8 @@ class ServerLook:
     fresh: bool | None = False
     in_flight: int = 0
     capacity: int | None = None
-    hushed: bool = False
-    partly: bool = False
+    checks_disabled: bool = False
+    partially_up: bool = False
     served: Served = field(default_factory=Served)
     status: str = ""
     check: str = ""
@@ -81,8 +81,8 @@ def _server(name: str, looks: Mapping[str, BackendLook]) -> ServerLook:
         fresh=_fresh(rows),
         in_flight=sum(row.in_flight for row in rows),
         capacity=_capacity(rows),
-        hushed=any(row.hushed for row in rows),
-        partly=0 < sum(row.up for row in ready) < len(rows),
+        checks_disabled=any(row.checks_disabled for row in rows),
+        partially_up=0 < sum(row.up for row in ready) < len(rows),
         served=Served(
             sum(row.served.requests for row in rows),
             sum(row.served.errors for row in rows),
@@ -93,7 +93,7 @@ def _server(name: str, looks: Mapping[str, BackendLook]) -> ServerLook:
     )
 
 
-def _fresh(rows: Sequence[Row]) -> bool | None:
+def _fresh(rows: Sequence[ServerRow]) -> bool | None:
     # Who is on the way back has to pass its check; where nobody is, those that serve tell.
     asked = [row for row in rows if row.admin is Admin.DRAIN]
     asked = asked or [row for row in rows if row.admin is Admin.READY]
@@ -103,7 +103,7 @@ def _fresh(rows: Sequence[Row]) -> bool | None:
     return all(told) if told else None
 
 
-def _capacity(rows: Iterable[Row]) -> int | None:
+def _capacity(rows: Iterable[ServerRow]) -> int | None:
     limits = [row.capacity for row in rows]
     known = [limit for limit in limits if limit is not None]
     return sum(known) if len(known) == len(limits) else None

@@ -8,7 +8,7 @@ from typing import TypeVar
 from bigred_server.errors import HaproxyAwayError, HaproxyError
 from bigred_server.haproxy.backend import Backend, BackendLook
 from bigred_server.haproxy.merge import PoolLook, merge
-from bigred_server.haproxy.rows import Row
+from bigred_server.haproxy.rows import ServerRow
 from bigred_server.haproxy.runtime import DEADLINE_S
 from bigred_server.rollout.core.observation import Admin
 from bigred_server.settings import HaproxySettings
@@ -53,18 +53,18 @@ class Pool:
             await self._all(lambda one: self._prove(one, server), patience_s)
         return await self._all(lambda one: self._set(one, server, state))
 
-    async def hush(self, server: str) -> str:
+    async def disable_checks(self, server: str) -> str:
         """Have none of them check a server any more: it stays up, whatever its checks would say.
 
         For the time in which a version is put beside the one that serves: were the new one to make
         the check fail, the users of the old one would be dropped. `unhush` ends it, and every
         `set_state`. Raises HaproxyError.
         """
-        return await self._all(lambda one: one.hush(server))
+        return await self._all(lambda one: one.disable_checks(server))
 
-    async def unhush(self, server: str) -> str:
+    async def enable_checks(self, server: str) -> str:
         """Have all of them check a server again. Raises HaproxyError."""
-        return await self._all(lambda one: one.unhush(server))
+        return await self._all(lambda one: one.enable_checks(server))
 
     async def cut(self, server: str) -> None:
         """End the sessions that are still open on a server. Raises HaproxyError."""
@@ -86,16 +86,16 @@ class Pool:
 
     async def _set(self, one: Backend, server: str, state: Admin) -> str:
         # Before MAINT: a check that is hushed then would run in MAINT once it is on again.
-        if (await one.row(server)).hushed:
-            await one.unhush(server)
+        if (await one.row(server)).checks_disabled:
+            await one.enable_checks(server)
         return await one.set_state(server, state)
 
     async def _prove(self, one: Backend, server: str) -> str:
         row = await one.row(server)
-        renewed = row.admin is Admin.MAINT or (row.admin is Admin.DRAIN and row.hushed)
+        renewed = row.admin is Admin.MAINT or (row.admin is Admin.DRAIN and row.checks_disabled)
         if renewed:
-            if row.hushed:
-                await one.unhush(server)
+            if row.checks_disabled:
+                await one.enable_checks(server)
             # Out of MAINT, and only so, HAProxy shows whether a check is newer than the change.
             await one.set_state(server, Admin.MAINT)
             await one.set_state(server, Admin.DRAIN)
@@ -107,7 +107,7 @@ class Pool:
             return row.status
         return await self._fresh(one, server, row)
 
-    async def _fresh(self, one: Backend, server: str, row: Row) -> str:
+    async def _fresh(self, one: Backend, server: str, row: ServerRow) -> str:
         end_s = asyncio.get_running_loop().time() + self.check_s
         while not row.fresh:
             if asyncio.get_running_loop().time() > end_s:
@@ -148,5 +148,5 @@ class Pool:
         return {b.address: a for b, a in zip(self.backends, answers, strict=True)}
 
 
-def _words(row: Row) -> str:
+def _words(row: ServerRow) -> str:
     return f"{row.status} {row.check}".strip()

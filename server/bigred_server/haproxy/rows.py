@@ -21,7 +21,7 @@ _PASSING = frozenset({"L4OK", "L6OK", "L7OK", "L7OKC", "PROCOK"})
 
 
 @dataclass(frozen=True)
-class Row:
+class ServerRow:
     """One server of a backend: see NodeLook for what the words mean.
 
     `checked`: its server line has a check, hushed or not. `address`: where HAProxy finds it.
@@ -36,7 +36,7 @@ class Row:
     check: str
     capacity: int | None = None
     checked: bool = False
-    hushed: bool = False
+    checks_disabled: bool = False
     address: str = ""
     served: Served = field(default_factory=Served)
 
@@ -83,12 +83,12 @@ def admin(bits: int) -> Admin:
     return Admin.DRAIN if bits & _DRAIN_BITS else Admin.READY
 
 
-def row(fields: Mapping[str, str], state: Mapping[str, str]) -> Row:
+def row(fields: Mapping[str, str], state: Mapping[str, str]) -> ServerRow:
     """Read one server: its row of `show stat` and its line of `show servers state`."""
     status = fields["status"]
     check_state = _number(state.get("srv_check_state", ""))
     checked = bool(check_state & _CHECK_CONFIGURED)
-    return Row(
+    return ServerRow(
         name=fields["svname"],
         admin=admin(int(state["srv_admin_state"])),
         up=status.startswith("UP") or status == "no check",
@@ -98,7 +98,7 @@ def row(fields: Mapping[str, str], state: Mapping[str, str]) -> Row:
         check=" ".join(filter(None, (fields.get("check_status", ""), fields.get("last_chk", "")))),
         capacity=_number(fields.get("slim", "")) or None,
         checked=checked,
-        hushed=checked and not check_state & _CHECK_ENABLED,
+        checks_disabled=checked and not check_state & _CHECK_ENABLED,
         address=address(state),
         served=served(fields),
     )

@@ -46,7 +46,7 @@ async def command(address: str, text: str, deadline_s: float = DEADLINE_S) -> st
         ) from error
 
 
-async def order(address: str, text: str, deadline_s: float = DEADLINE_S) -> None:
+async def set_command(address: str, text: str, deadline_s: float = DEADLINE_S) -> None:
     """Send a command that changes something. Raises HaproxyError when HAProxy refuses."""
     answer = (await command(address, text, deadline_s)).strip()
     if "Permission denied" in answer:

@@ -9,7 +9,7 @@ from bigred_server.haproxy import rows, runtime
 
 
 @dataclass(frozen=True)
-class Server:
+class SurveyedServer:
     """A server line: its name, and "host:port" or "" where it has none; `tls`: spoken to by TLS."""
 
     name: str
@@ -28,7 +28,7 @@ class Survey:
     address: str
     process: rows.Process
     level: str
-    backends: dict[str, tuple[Server, ...]]
+    backends: dict[str, tuple[SurveyedServer, ...]]
     config: str | None = None
     unread: str = ""
 
@@ -60,12 +60,12 @@ def is_local(address: str) -> bool:
         return host == "localhost"
 
 
-def _backends(names: str, states: str) -> dict[str, tuple[Server, ...]]:
+def _backends(names: str, states: str) -> dict[str, tuple[SurveyedServer, ...]]:
     there = [line.strip() for line in names.splitlines() if line and not line.startswith("#")]
     lines = rows.server_states(states)
     return {
         name: tuple(
-            Server(line["srv_name"], rows.address(line), line.get("srv_use_ssl") == "1")
+            SurveyedServer(line["srv_name"], rows.address(line), line.get("srv_use_ssl") == "1")
             for line in lines
             if line["be_name"] == name
         )

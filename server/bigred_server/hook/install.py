@@ -24,7 +24,7 @@ printf '%s\\n' "$refs" | exec {python} -I -S {messenger} {config}
 
 
 @dataclass(frozen=True)
-class Place:
+class RepositoryHook:
     """A repository: `inner` is the folder of its own files, `hooks` git's folder of hooks."""
 
     vcs: Vcs
@@ -37,19 +37,21 @@ class Place:
         return self.inner / messenger.CONFIG
 
 
-def place_of(vcs: Vcs, repository: Path) -> Place:
+def place_of(vcs: Vcs, repository: Path) -> RepositoryHook:
     """Find the parts of a repository. Raises BuildError when it is none."""
     if vcs is Vcs.HG:
         inner = (repository / ".hg").resolve()
         if not inner.is_dir():
             raise BuildError(f"{repository} is no Mercurial repository: it has no .hg")
-        return Place(vcs, inner, inner)
+        return RepositoryHook(vcs, inner, inner)
     inner = _git(repository, "--absolute-git-dir")
     hooks = _git(repository, "--git-path", "hooks")
-    return Place(vcs, inner, hooks if hooks.is_absolute() else repository.resolve() / hooks)
+    return RepositoryHook(
+        vcs, inner, hooks if hooks.is_absolute() else repository.resolve() / hooks
+    )
 
 
-def install(place: Place, url: str, app: str, token_file: Path) -> str:
+def install(place: RepositoryHook, url: str, app: str, token_file: Path) -> str:
     """Install the hook, or bring it up to date; give a sentence that says what was done."""
     spool = place.inner / "bigred-spool"
     told = {
@@ -70,7 +72,7 @@ def install(place: Place, url: str, app: str, token_file: Path) -> str:
         ) from error
 
 
-def _git_hook(place: Place) -> str:
+def _git_hook(place: RepositoryHook) -> str:
     hook = place.hooks / "post-receive"
     place.hooks.mkdir(exist_ok=True)
     kept = ""
@@ -89,7 +91,7 @@ def _git_hook(place: Place) -> str:
     return f"{hook} hands in each push{kept}"
 
 
-def _hg_hook(place: Place) -> str:
+def _hg_hook(place: RepositoryHook) -> str:
     hgrc = place.inner / "hgrc"
     text = hgrc.read_text(encoding="utf-8") if hgrc.exists() else ""
     line = f"changegroup.bigred = python:{messenger.__file__}:changegroup"

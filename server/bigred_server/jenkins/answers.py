@@ -29,17 +29,17 @@ class ParameterValue(_Answer):
         return str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
 
 
-class Cause(_Answer):
+class BuildCause(_Answer):
     """Why there is a build: somebody asked for it."""
 
     user: str = Field(default="", alias="userId")
 
 
-class Action(_Answer):
+class BuildAction(_Answer):
     """Something that is known of a build or an item of the queue."""
 
     parameters: tuple[ParameterValue, ...] = ()
-    causes: tuple[Cause, ...] = ()
+    causes: tuple[BuildCause, ...] = ()
 
 
 class ParameterDefinition(_Answer):
@@ -57,7 +57,7 @@ class Property(_Answer):
     )
 
 
-class Job(_Answer):
+class JobInfo(_Answer):
     """A job. A disabled one is not `buildable`."""
 
     buildable: bool = False
@@ -84,7 +84,7 @@ class Item(_Answer):
     executable: Executable | None = None
 
 
-class Build(_Answer):
+class BuildInfo(_Answer):
     """A build. `result` is None while it runs; times are milliseconds, `timestamp` of Unix time."""
 
     number: int
@@ -100,7 +100,7 @@ class Build(_Answer):
         return not self.building and self.result is not None
 
 
-class Stage(_Answer):
+class BuildStage(_Answer):
     """A stage of a Pipeline, as the plugin Pipeline: Stage View tells it."""
 
     name: str
@@ -111,7 +111,7 @@ class Stage(_Answer):
 class Stages(_Answer):
     """The stages of a build, in their order; parallel ones stand side by side."""
 
-    stages: tuple[Stage, ...] = ()
+    stages: tuple[BuildStage, ...] = ()
 
 
 class Task(_Answer):
@@ -126,7 +126,7 @@ class FoundItem(_Answer):
     id: int
     task: Task = Task()
     in_queue_since: int = Field(default=0, alias="inQueueSince")
-    actions: tuple[Action, ...] = ()
+    actions: tuple[BuildAction, ...] = ()
 
 
 class Queue(_Answer):
@@ -141,7 +141,7 @@ class FoundBuild(_Answer):
     number: int
     queue_id: int = Field(default=-1, alias="queueId")
     timestamp: int = 0
-    actions: tuple[Action, ...] = ()
+    actions: tuple[BuildAction, ...] = ()
 
 
 class Builds(_Answer):

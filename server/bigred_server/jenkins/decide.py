@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from bigred_broker.messages import Phase
-from bigred_server.jenkins.answers import Build
-from bigred_server.jenkins.run_record import Stop, Trail
-from bigred_server.jenkins.run_state import Away, Queued, Running, Seen, Started, Withdrawn
+from bigred_server.jenkins.answers import BuildInfo
+from bigred_server.jenkins.run_record import RunRecord, Stop
+from bigred_server.jenkins.run_state import Away, BuildRunning, Queued, RunState, Started, Withdrawn
 
 # Jenkins shows what it was asked for at once; only one that never heard of it shows nothing.
 FIND_S = 15.0
@@ -29,7 +29,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Wait:
+class KeepWaiting:
     """Look again."""
 
 
@@ -37,14 +37,14 @@ class Wait:
 class Ask:
     """Ask Jenkins for the run; `trail` is to be in the journal before."""
 
-    trail: Trail
+    trail: RunRecord
 
 
 @dataclass(frozen=True)
 class Note:
     """Something new is known of where it is."""
 
-    trail: Trail
+    trail: RunRecord
     phase: Phase
 
 
@@ -52,7 +52,7 @@ class Note:
 class Halt:
     """Have it stopped, in this way; `trail` is to be in the journal before."""
 
-    trail: Trail
+    trail: RunRecord
     how: Stop
 
 
@@ -64,10 +64,12 @@ class End:
     reason: str = ""
 
 
-Step = Wait | Ask | Note | Halt | End
+Step = KeepWaiting | Ask | Note | Halt | End
 
 
-def decide(trail: Trail, seen: Seen | None, limits: Limits, now: float, *, abort: bool) -> Step:
+def decide(
+    trail: RunRecord, seen: RunState | None, limits: Limits, now: float, *, abort: bool
+) -> Step:
     """Give the one next step; `now` is Unix time, `abort` whether a person asked for that.
 
     `seen` is None before anything was asked for.
@@ -89,7 +91,7 @@ def decide(trail: Trail, seen: Seen | None, limits: Limits, now: float, *, abort
             return _ended_by_us(trail, abort=abort) or End(
                 Phase.ABORTED, "it was taken from Jenkins's queue there"
             )
-        case Running(build):
+        case BuildRunning(build):
             return _of_build(trail, build, limits, now, abort=abort)
         case Away():
             return _while_away(trail, limits, now)
@@ -97,7 +99,9 @@ def decide(trail: Trail, seen: Seen | None, limits: Limits, now: float, *, abort
             return _of_lost(trail, now)
 
 
-def _of_build(trail: Trail, build: Build, limits: Limits, now: float, *, abort: bool) -> Step:
+def _of_build(
+    trail: RunRecord, build: BuildInfo, limits: Limits, now: float, *, abort: bool
+) -> Step:
     if build.is_over:
         return _over(trail, build, limits, abort=abort)
     took_s = now - (trail.began_at or now)
@@ -105,7 +109,7 @@ def _of_build(trail: Trail, build: Build, limits: Limits, now: float, *, abort: 
     return _or_halt(trail, why, now, abort=abort)
 
 
-def _over(trail: Trail, build: Build, limits: Limits, *, abort: bool) -> End:
+def _over(trail: RunRecord, build: BuildInfo, limits: Limits, *, abort: bool) -> End:
     match build.result:
         case "SUCCESS":
             # Also where it was quicker than those who wanted to stop it.
@@ -119,42 +123,42 @@ def _over(trail: Trail, build: Build, limits: Limits, *, abort: bool) -> End:
     return End(Phase.FAILED, f"Jenkins says {build.result}")
 
 
-def _or_halt(trail: Trail, why: str, now: float, *, abort: bool) -> Step:
+def _or_halt(trail: RunRecord, why: str, now: float, *, abort: bool) -> Step:
     """Stop it where that is wanted, ever harder; else wait."""
     if not (abort or why or trail.why):
-        return Wait()
+        return KeepWaiting()
     if trail.stopped_at is not None and now - trail.stopped_at < STOP_S:
-        return Wait()
+        return KeepWaiting()
     if trail.stop is Stop.KILL:
         if now - (trail.stopped_at or now) < GIVE_UP_S:
-            return Wait()
+            return KeepWaiting()
         return End(Phase.FAILED, "nothing stops it: stop it in Jenkins by hand")
     how = _HARDER[trail.stop]
     return Halt(replace(trail, stop=how, stopped_at=now, why=trail.why or why), how)
 
 
-def _ended_by_us(trail: Trail, *, abort: bool) -> End | None:
+def _ended_by_us(trail: RunRecord, *, abort: bool) -> End | None:
     if trail.why:
         return End(Phase.FAILED, f"{trail.why} and was stopped")
     return End(Phase.ABORTED) if abort and trail.stop else None
 
 
-def _while_away(trail: Trail, limits: Limits, now: float) -> Step:
+def _while_away(trail: RunRecord, limits: Limits, now: float) -> Step:
     """A Jenkins that is away may come back; nobody waits for longer than the run may take."""
     begun = trail.began_at or trail.asked_at or now
     longest_s = limits.build_s + (0 if trail.began_at else limits.queue_s)
     if now - begun <= longest_s + GIVE_UP_S:
-        return Wait()
+        return KeepWaiting()
     return End(Phase.FAILED, "Jenkins is away, and how it ended is not known: look there")
 
 
-def _of_lost(trail: Trail, now: float) -> Step:
+def _of_lost(trail: RunRecord, now: float) -> Step:
     if trail.build is not None:
         return End(Phase.FAILED, "the build is not in Jenkins any more: it was deleted there")
     if trail.item is not None:
         return End(Phase.FAILED, "neither Jenkins's queue nor its builds have it any more")
     if now - (trail.asked_at or now) < FIND_S:
-        return Wait()
+        return KeepWaiting()
     return End(
         Phase.FAILED,
         "Jenkins gave no answer when it was asked for it, and has it neither in its queue nor "

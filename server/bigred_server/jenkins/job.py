@@ -9,8 +9,16 @@ from urllib.parse import quote
 from bigred_server.errors import JenkinsError
 from bigred_server.jenkins import answers
 from bigred_server.jenkins.call import JenkinsCall
-from bigred_server.jenkins.run_record import Stop, Trail
-from bigred_server.jenkins.run_state import Away, Lost, Queued, Running, Seen, Started, Withdrawn
+from bigred_server.jenkins.run_record import RunRecord, Stop
+from bigred_server.jenkins.run_state import (
+    Away,
+    BuildRunning,
+    Lost,
+    Queued,
+    RunState,
+    Started,
+    Withdrawn,
+)
 
 _ITEM = re.compile(r"/queue/item/(\d+)/?$")
 # Jenkins's clock and ours may differ by so much.
@@ -27,7 +35,7 @@ class Console:
 
 
 @dataclass(frozen=True)
-class Job:
+class JenkinsJob:
     """A job by its full name, as in "folder/deploy-shop"."""
 
     call: JenkinsCall
@@ -55,9 +63,9 @@ class Job:
         """Let go of the connections."""
         await self.call.close()
 
-    async def look(self) -> answers.Job:
+    async def look(self) -> answers.JobInfo:
         """Look at the job. Raises JenkinsError."""
-        found = await self.call.read(f"{self.path}/api/json", answers.Job, answers.JOB)
+        found = await self.call.read(f"{self.path}/api/json", answers.JobInfo, answers.JOB)
         if found is None:
             raise JenkinsError(
                 f"Jenkins at {self.call.root} has no job {self.name!r}, or its user "
@@ -77,7 +85,7 @@ class Job:
         found = _ITEM.search(answered.headers.get("location", ""))
         return int(found[1]) if found else None
 
-    async def see(self, trail: Trail, parameters: Mapping[str, str]) -> Seen | None:
+    async def see(self, trail: RunRecord, parameters: Mapping[str, str]) -> RunState | None:
         """See where a run of ours is, None before it was asked for.
 
         Where neither item nor build is known it is found by its parameters. An answer that does
@@ -94,14 +102,14 @@ class Job:
             return Away(str(error))
         return None
 
-    async def stop(self, trail: Trail, how: Stop) -> None:
+    async def stop(self, trail: RunRecord, how: Stop) -> None:
         """Have the run end: taken from the queue, or stopped. Raises JenkinsError."""
         if trail.build is not None:
             await self.call.post(f"{self.path}/{trail.build}/{how}", {})
         elif trail.item is not None:
             await self.call.post("/queue/cancelItem", {"id": str(trail.item)})
 
-    async def stages(self, number: int) -> tuple[answers.Stage, ...]:
+    async def stages(self, number: int) -> tuple[answers.BuildStage, ...]:
         """Give the stages of a build; none where it is no Pipeline. Raises JenkinsError."""
         found = await self.call.read(f"{self.path}/{number}/wfapi/describe", answers.Stages)
         return found.stages if found else ()
@@ -125,7 +133,7 @@ class Job:
             start = end - _TAIL
         return Console(text, end)
 
-    async def _find(self, parameters: Mapping[str, str], since: float) -> Seen:
+    async def _find(self, parameters: Mapping[str, str], since: float) -> RunState:
         """Find what was asked for since a moment (Unix time) with these parameters."""
         earliest = since * 1000 - _SKEW_MS
         queue = await self.call.read("/queue/api/json", answers.Queue, answers.QUEUE)
@@ -139,7 +147,7 @@ class Job:
                 return Started(build.number)
         return Lost()
 
-    async def _see_item(self, item: int) -> Seen:
+    async def _see_item(self, item: int) -> RunState:
         found = await self.call.read(f"/queue/item/{item}/api/json", answers.Item, answers.ITEM)
         if found is None:
             # Jenkins forgets an item five minutes after it left the queue.
@@ -151,10 +159,10 @@ class Job:
             return Withdrawn()
         return Queued(item, found.why or "")
 
-    async def _see_build(self, number: int) -> Seen:
+    async def _see_build(self, number: int) -> RunState:
         path = f"{self.path}/{number}/api/json"
-        found = await self.call.read(path, answers.Build, answers.BUILD)
-        return Lost() if found is None else Running(found)
+        found = await self.call.read(path, answers.BuildInfo, answers.BUILD)
+        return Lost() if found is None else BuildRunning(found)
 
     async def _builds(self) -> tuple[answers.FoundBuild, ...]:
         path = f"{self.path}/api/json"

@@ -7,20 +7,20 @@ from typing import Any  # a receipt is JSON
 from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType, Progress
 from bigred_server.errors import JenkinsError
 from bigred_server.jenkins import answers, sentences
-from bigred_server.jenkins.job import Job
-from bigred_server.jenkins.run_record import Trail
-from bigred_server.jenkins.run_state import Away, Queued, Running, Seen
-from bigred_server.journal.deployments import Record
+from bigred_server.jenkins.job import JenkinsJob
+from bigred_server.jenkins.run_record import RunRecord
+from bigred_server.jenkins.run_state import Away, BuildRunning, Queued, RunState
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.release import plain
 from bigred_server.rollout.loop.app_state import utc
-from bigred_server.rollout.loop.event_log import Narrator
+from bigred_server.rollout.loop.event_log import EventLog
 
 _TAIL_LINES = 40
 _UNDER_WAY = 99
 
 
 @dataclass
-class Relay:
+class ProgressReport:
     """What can be heard of one deployment; what was `told` of it already is not told again.
 
     `progress` in percent of the time that such builds usually take, None where Jenkins has no idea.
@@ -28,8 +28,8 @@ class Relay:
     """
 
     deployment: str
-    job: Job
-    narrator: Narrator
+    job: JenkinsJob
+    events: EventLog
     told: set[str]
     progress: Progress | None = None
     tail: list[str] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Relay:
     _heard: int = 0
     _rest: str = ""
 
-    async def hear(self, record: Record, seen: Seen | None) -> None:
+    async def hear(self, record: DeploymentRecord, seen: RunState | None) -> None:
         """Tell what is new. What can't be heard of a run now may be heard at the next look."""
         match seen:
             case Away(reason):
@@ -51,8 +51,8 @@ class Relay:
             case Queued(_, why):
                 if why and _kind(why) != _kind(self._why):
                     self._why = why
-                    await self._say_once(record, sentences.waits(plain(why)))
-            case Running(build):
+                    await self._say_once(record, sentences.waiting(plain(why)))
+            case BuildRunning(build):
                 self.progress = _progress(build)
                 try:
                     await self._hear_stages(record, build)
@@ -64,10 +64,10 @@ class Relay:
             self._away = False
             await self._say(record, sentences.BACK)
 
-    async def receipt(self, record: Record, seen: Seen | None) -> dict[str, Any]:
+    async def receipt(self, record: DeploymentRecord, seen: RunState | None) -> dict[str, Any]:
         """Write the end of it in figures."""
-        trail = Trail.of(record.trail or {})
-        build = seen.build if isinstance(seen, Running) else None
+        trail = RunRecord.of(record.trail or {})
+        build = seen.build if isinstance(seen, BuildRunning) else None
         return {
             "deployment": record.id,
             "app": record.app,
@@ -89,7 +89,7 @@ class Relay:
             },
         }
 
-    async def _hear_stages(self, record: Record, build: answers.Build) -> None:
+    async def _hear_stages(self, record: DeploymentRecord, build: answers.BuildInfo) -> None:
         for stage in await self.job.stages(build.number):
             self._durations[stage.name] = stage.milliseconds
             if self._stages.get(stage.name) == stage.status:
@@ -104,7 +104,7 @@ class Relay:
             if text:
                 await self._say_once(record, text)
 
-    async def _hear_console(self, record: Record, build: answers.Build) -> None:
+    async def _hear_console(self, record: DeploymentRecord, build: answers.BuildInfo) -> None:
         heard = await self.job.console(build.number, self._heard)
         self._heard = heard.end
         *lines, self._rest = (self._rest + heard.text).split("\n")
@@ -116,7 +116,7 @@ class Relay:
         self.tail = [*self.tail, *lines][-_TAIL_LINES:]
         # To those who follow live; the journal gets the end of it with the receipt.
         text = "\n".join(lines[-_TAIL_LINES:])[-MOST_TEXT:]
-        self.narrator.publish(
+        self.events.publish(
             AppEvent(
                 event_type=AppEventType.CONSOLE,
                 app=record.app,
@@ -127,13 +127,13 @@ class Relay:
             )
         )
 
-    async def _say_once(self, record: Record, text: str) -> None:
+    async def _say_once(self, record: DeploymentRecord, text: str) -> None:
         if text not in self.told:
             self.told.add(text)
             await self._say(record, text)
 
-    async def _say(self, record: Record, text: str) -> None:
-        await self.narrator.say(record, AppEventType.FINDING, text)
+    async def _say(self, record: DeploymentRecord, text: str) -> None:
+        await self.events.say(record, AppEventType.FINDING, text)
 
 
 def _kind(why: str) -> str:
@@ -141,7 +141,7 @@ def _kind(why: str) -> str:
     return "".join(char for char in why if not char.isdigit() and char not in ".,")
 
 
-def _progress(build: answers.Build) -> Progress | None:
+def _progress(build: answers.BuildInfo) -> Progress | None:
     if build.is_over:
         return Progress(done=100, total=100, unit="percent")
     if build.estimated <= 0:

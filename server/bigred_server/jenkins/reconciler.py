@@ -13,19 +13,19 @@ from bigred_broker.messages import AppEventType, AppState, Phase
 from bigred_server.errors import JenkinsAwayError, JenkinsError
 from bigred_server.jenkins import sentences
 from bigred_server.jenkins.decide import Ask, End, Halt, Limits, Note, Step, decide
-from bigred_server.jenkins.job import Job
-from bigred_server.jenkins.preflight import version
-from bigred_server.jenkins.progress import Relay
-from bigred_server.jenkins.run_record import Trail
-from bigred_server.jenkins.run_state import Seen
+from bigred_server.jenkins.job import JenkinsJob
+from bigred_server.jenkins.progress import ProgressReport
+from bigred_server.jenkins.run_record import RunRecord
+from bigred_server.jenkins.run_state import RunState
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.leadership import Leadership
 from bigred_server.model.command import Command
 from bigred_server.model.release import Stage
+from bigred_server.requests.job_preflight import version
 from bigred_server.rollout.loop.app_state import app_state
-from bigred_server.rollout.loop.event_log import Narrator
+from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.rounds import Rounds
 from bigred_server.settings.jenkins import JenkinsAppSettings
 
@@ -36,17 +36,17 @@ _IDLE_S = 0.5
 
 
 @dataclass
-class JobController:
+class JobReconciler:
     """Runs the deployments of one app by its job. One task; `wake` it when something is wanted."""
 
     app: str
     db: Database
-    job: Job
+    job: JenkinsJob
     settings: JenkinsAppSettings
-    narrator: Narrator
+    events: EventLog
     lead: Leadership
     tell: Callable[[AppState], None]
-    _relay: Relay | None = None
+    _relay: ProgressReport | None = None
     _rounds: Rounds = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,8 +78,8 @@ class JobController:
             await self._tell(record)
             return min(countdown_s, _IDLE_S)
         if self._relay is None or self._relay.deployment != record.id:
-            self._relay = Relay(record.id, self.job, self.narrator, await self._told(record))
-        trail = Trail.of(record.trail)
+            self._relay = ProgressReport(record.id, self.job, self.events, await self._told(record))
+        trail = RunRecord.of(record.trail)
         seen = await self.job.see(trail, self._parameters(record))
         await self._relay.hear(record, seen)
         abort = record.command is Command.ABORT
@@ -88,7 +88,9 @@ class JobController:
         await self._tell(record)
         return 0.0 if isinstance(step, Note) else _POLL_S
 
-    async def _take(self, record: Record, step: Step, seen: Seen | None) -> Record:
+    async def _take(
+        self, record: DeploymentRecord, step: Step, seen: RunState | None
+    ) -> DeploymentRecord:
         match step:
             case Ask(trail):
                 return await self._ask(record, trail)
@@ -106,7 +108,7 @@ class JobController:
                 return await self._end(record, phase, reason, seen)
         return record
 
-    async def _ask(self, record: Record, trail: Trail) -> Record:
+    async def _ask(self, record: DeploymentRecord, trail: RunRecord) -> DeploymentRecord:
         """Ask for the run; that it is asked for is in the journal before."""
         record = await self._keep(record, trail)
         parameters = self._parameters(record)
@@ -121,7 +123,9 @@ class JobController:
         await self._say(record, sentences.asked(self.job, item, parameters))
         return record if item is None else await self._keep(record, replace(trail, item=item))
 
-    async def _note(self, record: Record, trail: Trail, phase: Phase) -> Record:
+    async def _note(
+        self, record: DeploymentRecord, trail: RunRecord, phase: Phase
+    ) -> DeploymentRecord:
         told = []
         entered = replace(record, trail=trail.to_json(), phase=phase)
         async with self.db.write() as db:
@@ -131,18 +135,20 @@ class JobController:
                 # Somebody else's build may have come in between since it was announced.
                 await releases.rename(db, self.app, record.digest, version(trail.build))
                 text = sentences.begun(trail.build, self.job.build_url(trail.build))
-                told.append(await self.narrator.note(db, entered, AppEventType.PHASE, text))
+                told.append(await self.events.note(db, entered, AppEventType.PHASE, text))
         for event in told:
-            self.narrator.publish(event)
+            self.events.publish(event)
         return entered
 
-    async def _keep(self, record: Record, trail: Trail) -> Record:
+    async def _keep(self, record: DeploymentRecord, trail: RunRecord) -> DeploymentRecord:
         async with self.db.write() as db:
             await self.lead.fence(db)
             await deployments.change(db, record.id, trail=trail.to_json())
         return replace(record, trail=trail.to_json())
 
-    async def _end(self, record: Record, phase: Phase, reason: str, seen: Seen | None) -> Record:
+    async def _end(
+        self, record: DeploymentRecord, phase: Phase, reason: str, seen: RunState | None
+    ) -> DeploymentRecord:
         """Write the outcome, and what follows from it for the release, in one transaction."""
         # Whoever asked for an abort may have said why.
         asked = record.reason if phase is Phase.ABORTED else ""
@@ -161,14 +167,14 @@ class JobController:
             else:
                 await releases.set_stage(db, self.app, record.digest, Stage.FAILED)
             text = sentences.ended(phase, told, ended.reason)
-            event = await self.narrator.note(db, ended, AppEventType.PHASE, text)
-        self.narrator.publish(event)
+            event = await self.events.note(db, ended, AppEventType.PHASE, text)
+        self.events.publish(event)
         return ended
 
-    async def _say(self, record: Record, text: str) -> None:
-        await self.narrator.say(record, AppEventType.FINDING, text)
+    async def _say(self, record: DeploymentRecord, text: str) -> None:
+        await self.events.say(record, AppEventType.FINDING, text)
 
-    async def _tell(self, record: Record | None) -> None:
+    async def _tell(self, record: DeploymentRecord | None) -> None:
         async with self.db.read() as db:
             known = await releases.of_app(db, self.app)
             if record is None:
@@ -177,12 +183,12 @@ class JobController:
         progress = self._relay.progress if self._relay and state.progress else None
         self.tell(state.model_copy(update={"progress": progress}))
 
-    async def _told(self, record: Record) -> set[str]:
+    async def _told(self, record: DeploymentRecord) -> set[str]:
         """Give what was told of it already: another server may have followed it before."""
         async with self.db.read() as db:
             return {event.text for event in await events.of_deployment(db, record.id)}
 
-    def _parameters(self, record: Record) -> dict[str, str]:
+    def _parameters(self, record: DeploymentRecord) -> dict[str, str]:
         values = {"app": self.app, "deployment": record.id, "who": record.who}
         given = self.settings.jenkins.parameters.items()
         return {name: text.format(**values) for name, text in given}

@@ -15,7 +15,7 @@ class Stop(StrEnum):
 
 
 @dataclass(frozen=True)
-class Trail:
+class RunRecord:
     """Where a run is in Jenkins; times are seconds of Unix time.
 
     `asked_at`: when Jenkins was to be asked for it, written before it was asked. `item`: in the
@@ -32,7 +32,7 @@ class Trail:
     why: str = ""
 
     @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> "Trail":
+    def of(cls, kept: Mapping[str, Any]) -> "RunRecord":
         """Read what the journal kept; what a newer Bigred wrote besides is left."""
         known = {name: kept[name] for name in cls.__dataclass_fields__ if name in kept}
         stop = known.get("stop")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bigred_server.jenkins.answers import Build
+from bigred_server.jenkins.answers import BuildInfo
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Started:
 
 
 @dataclass(frozen=True)
-class Running:
+class BuildRunning:
     """The build, under way or over."""
 
-    build: Build
+    build: BuildInfo
 
 
 @dataclass(frozen=True)
@@ -44,4 +44,4 @@ class Away:
     reason: str
 
 
-Seen = Queued | Withdrawn | Started | Running | Lost | Away
+RunState = Queued | Withdrawn | Started | BuildRunning | Lost | Away

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bigred_broker.messages import Phase
-from bigred_server.jenkins.job import Job
+from bigred_server.jenkins.job import JenkinsJob
 from bigred_server.jenkins.run_record import Stop
 
 _ENDED = {
@@ -21,7 +21,7 @@ _STAGES = {
 }
 
 
-def asked(job: Job, item: int | None, parameters: Mapping[str, str]) -> str:
+def asked(job: JenkinsJob, item: int | None, parameters: Mapping[str, str]) -> str:
     """Say that Jenkins was asked; the values of parameters may be anybody's secret."""
     names = f" with {', '.join(parameters)}" if parameters else ""
     where = f", item {item} of its queue" if item is not None else ""
@@ -33,7 +33,7 @@ def not_started(why: str) -> str:
     return f"Jenkins did not take it: {why}"
 
 
-def waits(why: str) -> str:
+def waiting(why: str) -> str:
     """Say what an item of the queue waits for."""
     return f"waits in Jenkins's queue: {why}"
 

@@ -16,7 +16,7 @@ def new_id() -> str:
     return f"b-{secrets.token_hex(5)}"
 
 
-async def hand_in(
+async def submit(
     db: AsyncConnection, app: str, commit: str, branch: str, who: str, at: float
 ) -> tuple[Build, bool]:
     """Write a commit down; give its build, and whether it is new.

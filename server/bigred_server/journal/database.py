@@ -14,7 +14,7 @@ from bigred_server.journal.engines import Engines
 
 REVISION = "0006"
 
-Place = Path | str
+DatabaseUrl = Path | str
 """Where a journal is: an SQLite file, or the URL of a PostgreSQL database."""
 
 
@@ -25,7 +25,7 @@ class Database:
         self._engines = engines
 
     @classmethod
-    async def open(cls, place: Place) -> "Database":
+    async def open(cls, place: DatabaseUrl) -> "Database":
         """Open a journal, made and migrated where needed.
 
         Raises JournalError when PostgreSQL can't be reached, or the journal is a newer Bigred's.

@@ -26,7 +26,7 @@ _DECIDED = (
 
 
 @dataclass(frozen=True)
-class Record:
+class DeploymentRecord:
     """A deployment as the journal keeps it; times are seconds of Unix time.
 
     `takes_back` is the release that becomes bad when this one is live: set for a rollback. `mends`:
@@ -67,7 +67,7 @@ def new_id() -> str:
     return f"d-{secrets.token_hex(5)}"
 
 
-async def add(db: AsyncConnection, record: Record) -> None:
+async def add(db: AsyncConnection, record: DeploymentRecord) -> None:
     """Write a new deployment. Raises DeploymentError when one of the app is running."""
     values = {**vars(record), **{name: list(getattr(record, name)) for name in _LISTS}}
     try:
@@ -83,7 +83,7 @@ async def change(db: AsyncConnection, deployment_id: str, **values: object) -> N
     await db.execute(update(table).where(table.c.id == deployment_id).values(**values))
 
 
-async def enter(db: AsyncConnection, record: Record, taken_up: Command | None) -> bool:
+async def enter(db: AsyncConnection, record: DeploymentRecord, taken_up: Command | None) -> bool:
     """Write what a decision made of a deployment; False when a new command came in meanwhile.
 
     `taken_up` is the command that the decision was made with, if there was one.
@@ -95,19 +95,19 @@ async def enter(db: AsyncConnection, record: Record, taken_up: Command | None) -
     return result.rowcount == 1
 
 
-async def running(db: AsyncConnection, app: str) -> Record | None:
+async def running(db: AsyncConnection, app: str) -> DeploymentRecord | None:
     """Give the app's running deployment."""
     return await _one(db, select(table).where(table.c.app == app, table.c.ended_at.is_(None)))
 
 
-async def find(db: AsyncConnection, deployment_id: str) -> Record | None:
+async def find(db: AsyncConnection, deployment_id: str) -> DeploymentRecord | None:
     """Find a deployment by its id."""
     return await _one(db, select(table).where(table.c.id == deployment_id))
 
 
 async def newest(
     db: AsyncConnection, app: str | None, limit: int = 20, *, mends: bool = False
-) -> list[Record]:
+) -> list[DeploymentRecord]:
     """List deployments of an app, or of all apps, the newest first.
 
     Those that only mended a node are left out, unless `mends`.
@@ -120,19 +120,19 @@ async def newest(
     return [_record(row) for row in (await db.execute(query)).mappings()]
 
 
-async def of_release(db: AsyncConnection, app: str, digest: str) -> list[Record]:
+async def of_release(db: AsyncConnection, app: str, digest: str) -> list[DeploymentRecord]:
     """List the deployments that brought a release, or took it back, the newest first."""
     this = (table.c.digest == digest) | (table.c.takes_back == digest)
     query = select(table).where(table.c.app == app, this).order_by(table.c.started_at.desc())
     return [_record(row) for row in (await db.execute(query)).mappings()]
 
 
-async def _one(db: AsyncConnection, query: Select[Any]) -> Record | None:
+async def _one(db: AsyncConnection, query: Select[Any]) -> DeploymentRecord | None:
     return next(map(_record, (await db.execute(query)).mappings()), None)
 
 
-def _record(row: RowMapping) -> Record:
+def _record(row: RowMapping) -> DeploymentRecord:
     lists = {name: tuple(row[name]) for name in _LISTS}
     kinds = {"command": Command, "held_for": HeldFor, "tolerates": Verdict}
     told = {name: kind(row[name]) if row[name] else None for name, kind in kinds.items()}
-    return Record(**{**row, **lists, **told, "phase": Phase(row["phase"])})
+    return DeploymentRecord(**{**row, **lists, **told, "phase": Phase(row["phase"])})

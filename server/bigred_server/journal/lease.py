@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bigred_server.errors import LeaseLostError
 from bigred_server.journal import leases
 from bigred_server.journal.database import Database
-from bigred_server.journal.lease_state import LEASE_S, Term
+from bigred_server.journal.lease_state import LEASE_S, LeaseState
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class Lease:
         self._app = app
         self._holder = holder
         self._clock_s = clock_s
-        self._term = Term()
+        self._state = LeaseState()
         self._is_asking = False
         self._trouble = ""
         self._guards: dict[asyncio.Timeout, int] = {}
@@ -52,26 +52,26 @@ class Lease:
     @property
     def token(self) -> int:
         """The fencing token: it grows with every change of the leader."""
-        return self._term.token
+        return self._state.token
 
     @property
     def lost_to_another(self) -> bool:
         """Whether another server had the lease when the database was last asked."""
-        return self._term.lost_to_another
+        return self._state.lost_to_another
 
     def left_s(self) -> float:
         """Say for how many more seconds this server surely leads; 0 when it does not."""
-        return self._term.left_s(self._clock_s())
+        return self._state.left_s(self._clock_s())
 
     async def run(self) -> None:
         """Take the lease whenever it is free, and renew it, until cancelled."""
         while True:
             await self.hold()
-            await asyncio.sleep(max(0.05, self._term.ask_at_s - self._clock_s()))
+            await asyncio.sleep(max(0.05, self._state.ask_at_s - self._clock_s()))
 
     async def hold(self) -> bool:
         """Take or renew the lease, if that is due; say whether this server leads now."""
-        if not self._is_asking and self._clock_s() >= self._term.ask_at_s:
+        if not self._is_asking and self._clock_s() >= self._state.ask_at_s:
             self._is_asking = True
             try:
                 await self._ask()
@@ -107,7 +107,7 @@ class Lease:
     async def resign(self) -> None:
         """Have another server lead at once. Without an answer it does so when the lease is over."""
         led = self.left_s() > 0
-        self._enter(self._term.resigned())
+        self._enter(self._state.resigned())
         if not led:
             return
         try:
@@ -123,30 +123,30 @@ class Lease:
                 token = await leases.take(db, self._app, self._holder, LEASE_S)
         except (SQLAlchemyError, TimeoutError) as error:
             self._complain(_told(error))
-            self._enter(self._term.unanswered(self._clock_s()))
+            self._enter(self._state.unanswered(self._clock_s()))
         else:
             self._trouble = ""
             if token is None:
-                self._enter(self._term.refused(self._clock_s()))
+                self._enter(self._state.refused(self._clock_s()))
             else:
-                self._enter(self._term.granted(token, asked_at_s))
+                self._enter(self._state.granted(token, asked_at_s))
 
     def _complain(self, trouble: str) -> None:
         if trouble != self._trouble:
             self._trouble = trouble
             log.warning("the lease is not renewed", lease=self._app, reason=trouble)
 
-    def _enter(self, term: Term) -> None:
-        was, self._term = self._term, term
-        if term.token != was.token:
-            log.info("the lease is ours", lease=self._app, token=term.token)
-        elif term.lost_to_another and not was.lost_to_another:
+    def _enter(self, state: LeaseState) -> None:
+        was, self._state = self._state, state
+        if state.token != was.token:
+            log.info("the lease is ours", lease=self._app, token=state.token)
+        elif state.lost_to_another and not was.lost_to_another:
             log.info("another server has the lease", lease=self._app)
         # A block that began under an earlier token has seen the lease end.
         now_s, left_s = asyncio.get_running_loop().time(), self.left_s()
         for bound, token in self._guards.items():
             if not bound.expired():
-                bound.reschedule(now_s + left_s if token == term.token else now_s)
+                bound.reschedule(now_s + left_s if token == state.token else now_s)
 
     def _check(self) -> None:
         if not self.left_s():

@@ -12,7 +12,7 @@ _TRY_AGAIN_S = 0.5
 
 
 @dataclass(frozen=True)
-class Term:
+class LeaseState:
     """Since when, under which token, and until when a server leads; when it is to ask again.
 
     `lost_to_another`: the last answer was that another server has the lease.
@@ -27,21 +27,21 @@ class Term:
         """Say for how many more seconds the lease surely lasts; 0 when it is over."""
         return max(0.0, self.until_s - now_s)
 
-    def granted(self, token: int, asked_at_s: float) -> "Term":
+    def granted(self, token: int, asked_at_s: float) -> "LeaseState":
         """The database has granted what was asked for at this time, or later.
 
         Counted from when it was asked: so the row never ends before we think it does.
         """
-        return Term(token, asked_at_s + LEASE_S, asked_at_s + _RENEW_AFTER_S)
+        return LeaseState(token, asked_at_s + LEASE_S, asked_at_s + _RENEW_AFTER_S)
 
-    def refused(self, now_s: float) -> "Term":
+    def refused(self, now_s: float) -> "LeaseState":
         """Another has the lease: ours is over, whatever we thought."""
-        return Term(self.token, -math.inf, now_s + _LOOK_AGAIN_S, lost_to_another=True)
+        return LeaseState(self.token, -math.inf, now_s + _LOOK_AGAIN_S, lost_to_another=True)
 
-    def unanswered(self, now_s: float) -> "Term":
+    def unanswered(self, now_s: float) -> "LeaseState":
         """Nobody knows whether the database has heard us: what was granted before still counts."""
         return replace(self, ask_at_s=now_s + _TRY_AGAIN_S)
 
-    def resigned(self) -> "Term":
+    def resigned(self) -> "LeaseState":
         """Over, and never asked for again."""
-        return Term(self.token, ask_at_s=math.inf)
+        return LeaseState(self.token, ask_at_s=math.inf)

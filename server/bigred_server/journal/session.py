@@ -16,11 +16,11 @@ import structlog
 
 from bigred_server.errors import NotRunningError
 from bigred_server.journal import leases, lock
-from bigred_server.journal.database import Database, Place
+from bigred_server.journal.database import Database, DatabaseUrl
 from bigred_server.journal.leadership import Leadership
 from bigred_server.journal.lease import Lease
 from bigred_server.journal.lease_state import LEASE_S
-from bigred_server.journal.sqlite_leadership import Sole
+from bigred_server.journal.sqlite_leadership import SqliteLeadership
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ _NAME_AGAIN_S = 0.5
 
 
 @dataclass(frozen=True)
-class Seat:
+class Session:
     """The open journal, the name of this run of the server, and its leadership of each app."""
 
     db: Database
@@ -54,9 +54,9 @@ class Seat:
         raise _namesake(self._name)
 
 
-def taken(
-    place: Place, name: str, apps: Iterable[str]
-) -> contextlib.AbstractAsyncContextManager[Seat]:
+def open_session(
+    place: DatabaseUrl, name: str, apps: Iterable[str]
+) -> contextlib.AbstractAsyncContextManager[Session]:
     """Have a seat until the block ends, and with it all that was begun by its leave.
 
     Raises NotRunningError when another server has the file or the name, JournalError when the
@@ -69,32 +69,34 @@ def taken(
 
 
 @contextlib.asynccontextmanager
-async def _alone(file: Path, run: str, apps: Iterable[str]) -> AsyncIterator[Seat]:
+async def _alone(file: Path, run: str, apps: Iterable[str]) -> AsyncIterator[Session]:
     with lock.held(file):
         db = await Database.open(file)
         try:
-            yield Seat(db, run, {app: Sole() for app in apps})
+            yield Session(db, run, {app: SqliteLeadership() for app in apps})
         finally:
             await db.close()
 
 
 @contextlib.asynccontextmanager
-async def _among_others(url: str, name: str, run: str, apps: Iterable[str]) -> AsyncIterator[Seat]:
+async def _among_others(
+    url: str, name: str, run: str, apps: Iterable[str]
+) -> AsyncIterator[Session]:
     db = await Database.open(url)
     # Not all of the run's 32 digits: that much fits into the row.
     holder = f"{name}/{run[:16]}"
     named = Lease(db, f"server:{name}", holder)
     leads = {app: Lease(db, app, holder) for app in apps}
     try:
-        await _take_name(named, name)
-        yield Seat(db, run, leads, name, named, tuple(leads.values()))
+        await _acquire_name(named, name)
+        yield Session(db, run, leads, name, named, tuple(leads.values()))
     finally:
         # Another takes over at once, and the next server of this name need not wait.
         await asyncio.gather(*(lease.resign() for lease in (named, *leads.values())))
         await db.close()
 
 
-async def is_any_taken(place: Place, db: Database) -> bool:
+async def is_any_open(place: DatabaseUrl, db: Database) -> bool:
     """Say whether a server uses the journal."""
     if isinstance(place, Path):
         return lock.is_held(place)
@@ -102,7 +104,7 @@ async def is_any_taken(place: Place, db: Database) -> bool:
         return await leases.any_held(connection)
 
 
-async def _take_name(named: Lease, name: str) -> None:
+async def _acquire_name(named: Lease, name: str) -> None:
     """Take the name; what an earlier run held that was killed ends within a lease's life."""
     try:
         async with asyncio.timeout(LEASE_S + 2.0):

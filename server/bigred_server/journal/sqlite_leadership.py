@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 @dataclass(frozen=True)
-class Sole:
+class SqliteLeadership:
     """Leads always."""
 
     token: int = 1

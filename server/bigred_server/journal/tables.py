@@ -88,7 +88,7 @@ deployment = Table(
     Index("ix_deployment_started_at", "started_at"),
 )
 
-act = Table(
+action = Table(
     "act",
     metadata,
     Column("id", Integer, primary_key=True),

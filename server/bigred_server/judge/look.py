@@ -43,7 +43,7 @@ class Signs:
 
 
 @dataclass(frozen=True)
-class Lines:
+class LogCounts:
     """HAProxy's log lines of a look: taken in, come late, and known to be missing.
 
     What was missing in an earlier look and has come in this one counts as `lost` less than none.
@@ -83,7 +83,7 @@ class Look:
     signs: Signs = field(default_factory=Signs)
     probes: Pair = field(default_factory=Pair)
     probe_signs: Signs = field(default_factory=Signs)
-    lines: Lines = field(default_factory=Lines)
+    lines: LogCounts = field(default_factory=LogCounts)
     where: Mapping[str, int] = field(default_factory=dict)
     nodes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 

@@ -13,7 +13,7 @@ class Mode(StrEnum):
     ROLLBACK = "rollback"
 
     @property
-    def acts(self) -> bool:
+    def actions(self) -> bool:
         """Whether a verdict has consequences."""
         return self in (Mode.HOLD, Mode.ROLLBACK)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bigred_broker.messages import Phase
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.build import Build, told
 from bigred_server.model.release import Change, Release, counted
 from bigred_server.settings.notify import When
@@ -32,7 +32,7 @@ _GOOD = frozenset({When.SUCCEEDED})
 _NEUTRAL = frozenset({When.STARTED, When.CANDIDATE})
 
 
-def when(record: Record, phase: Phase) -> When | None:
+def when(record: DeploymentRecord, phase: Phase) -> When | None:
     """Say as what a phase is told; what Jenkins does begins with its build."""
     if record.trail is not None and phase is Phase.ROLLING:
         return When.STARTED
@@ -56,7 +56,7 @@ class Notice:
 
 
 def of_deployment(
-    when: When, record: Record, release: Release, before: Release | None, link: str
+    when: When, record: DeploymentRecord, release: Release, before: Release | None, link: str
 ) -> Notice:
     """Tell of a deployment; `before`: the release that was live until then."""
     lines = [f"asked for by {record.who}"]

@@ -32,7 +32,7 @@ from bigred_server.model.build import (
 )
 from bigred_server.model.release import Change, Release, Stage, live_of
 from bigred_server.pipeline.checkout import Repository, repository_of
-from bigred_server.pipeline.workspace import Workshop
+from bigred_server.pipeline.workspace import Workspace
 from bigred_server.rounds import Rounds
 from bigred_server.settings import AppSettings
 from bigred_server.settings.build import BuildSettings, Promote
@@ -113,7 +113,7 @@ class Builder:
 
     async def _build(self, build: Build) -> None:
         """Do one build to its end; what is left of it goes before that is told."""
-        shop = Workshop(self.folder / build.id, self.context)
+        shop = Workspace(self.folder / build.id, self.context)
         try:
             release = await self._make(build, shop)
             stage = Stage.TESTED if release.stage is Stage.TESTED else Stage.READY
@@ -128,7 +128,7 @@ class Builder:
         await self._change(build, **end, ended_at=time.time())
         await self._tidy()
 
-    async def _make(self, build: Build, shop: Workshop) -> Release:
+    async def _make(self, build: Build, shop: Workspace) -> Release:
         """Give the release of a commit: made now, or by a server that ended just after that."""
         async with self.db.read() as db:
             for release in await releases.of_app(db, self.app):
@@ -144,9 +144,9 @@ class Builder:
         for name, settings in tests:
             build = await self._change(build, stage=Stage.TESTING, test=name)
             await shop.test(name, settings, build)
-        return await self._take_in(build, shop)
+        return await self._adopt_artifact(build, shop)
 
-    async def _from_commit(self, build: Build, shop: Workshop) -> Build:
+    async def _from_commit(self, build: Build, shop: Workspace) -> Build:
         """Check the commit out and build it."""
         build = await self._change(build, stage=Stage.BUILDING, test="", started_at=time.time())
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -172,7 +172,7 @@ class Builder:
             version=free_version(version, taken),
         )
 
-    async def _take_in(self, build: Build, shop: Workshop) -> Release:
+    async def _adopt_artifact(self, build: Build, shop: Workspace) -> Release:
         by_hand = self.settings.promote is Promote.BY_HAND
         submission = Submission(
             self.app,

@@ -32,7 +32,7 @@ class Result(BaseModel):
 
 
 @dataclass(frozen=True)
-class Wait:
+class CommandRun:
     """Wait until something answers at a URL."""
 
     url: str
@@ -47,7 +47,7 @@ class Job:
     files.
     """
 
-    steps: Sequence[Sequence[str] | Wait]
+    steps: Sequence[Sequence[str] | CommandRun]
     folder: Path
     log: Path
     work: Path
@@ -85,7 +85,7 @@ class Job:
             "parent": os.getpid(),
             "steps": [
                 {"url": step.url, "within_s": step.within_s}
-                if isinstance(step, Wait)
+                if isinstance(step, CommandRun)
                 else {"argv": list(step)}
                 for step in self.steps
             ],

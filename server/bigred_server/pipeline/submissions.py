@@ -21,7 +21,7 @@ class Pushed:
     who: str
 
 
-async def hand_in(
+async def submit_commits(
     db: Database, name: str, app: AppSettings, pushed: Sequence[Pushed]
 ) -> tuple[list[Build], str]:
     """Write down what was pushed to the app's branch; give the builds, and a sentence for people.
@@ -42,7 +42,7 @@ async def hand_in(
         now = time.time()
         for one in ours:
             who = plain(one.who)
-            found.append(await builds.hand_in(connection, name, one.commit, branch, who, now))
+            found.append(await builds.submit(connection, name, one.commit, branch, who, now))
     newest, is_new = found[-1]
     told = f"{name} build {newest.number} of {newest.commit[:12]}"
     text = f"{told} is handed in" if is_new else f"{told} was handed in before: {newest.stage}"

@@ -1,9 +1,9 @@
-"""Keeps one command of a build: bounds its time and its log, and leaves none of its processes.
+"""Supervises one command of a build: limits its time and its log, and leaves no process behind.
 
-A program by itself, of the standard library alone, run as `python -I supervisor.py SPEC`. The kernel
-hands it whatever its descendants leave behind (prctl(2), PR_SET_CHILD_SUBREAPER), daemons too, and
-ends it when the server dies (PR_SET_PDEATHSIG). SPEC is a JSON file, see
-`bigred_server.pipeline.job`.
+A program of its own that needs only the standard library, run as `python -I supervisor.py SPEC`.
+The kernel makes it the parent of every orphaned descendant, daemons included (prctl(2),
+PR_SET_CHILD_SUBREAPER), and ends it when the server dies (PR_SET_PDEATHSIG). SPEC is a JSON file;
+see `bigred_server.pipeline.job`.
 """
 
 import contextlib

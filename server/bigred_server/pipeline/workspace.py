@@ -11,7 +11,7 @@ from bigred_server.artifacts import war
 from bigred_server.errors import BuildError
 from bigred_server.model.build import Build
 from bigred_server.pipeline.checkout import Repository
-from bigred_server.pipeline.job import Job, Result, Wait
+from bigred_server.pipeline.job import CommandRun, Job, Result
 from bigred_server.settings.build import BuildSettings, StageSettings
 from bigred_server.tomcat.instance import TomcatInstance
 
@@ -19,7 +19,7 @@ _ROOT = "ROOT"
 
 
 @dataclass(frozen=True)
-class Workshop:
+class Workspace:
     """`folder` is one build's own: `source`, `release.war`, `logs` and `artifacts` in it.
 
     `context`: the app's context path.
@@ -59,12 +59,12 @@ class Workshop:
     async def test(self, name: str, settings: StageSettings, build: Build) -> None:
         """Run one test stage. Raises BuildError when it fails."""
         environment = {**settings.environment, **self._told(build)}
-        steps: list[tuple[str, ...] | Wait] = [settings.command]
+        steps: list[tuple[str, ...] | CommandRun] = [settings.command]
         limit_s = settings.limit_s
         if settings.tomcat:
             tomcat = await asyncio.to_thread(self._tomcat, settings.tomcat_home)
             url = f"http://127.0.0.1:{tomcat.port}{self.context}"
-            steps = [tomcat.start_command, Wait(f"{url}/", settings.tomcat_s), *steps]
+            steps = [tomcat.start_command, CommandRun(f"{url}/", settings.tomcat_s), *steps]
             environment["BIGRED_URL"] = url
             limit_s += settings.tomcat_s
         log = self.log(name)

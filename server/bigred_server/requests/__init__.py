@@ -1,1 +1,1 @@
-"""How a deployment begins, whoever asks for it: a press, a terminal, the API, or a ready release."""
+"""How a deployment begins, whether a press, a person, the API or a ready release asks for it."""

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bigred_broker.messages import AppEventType
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import deployments, events
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command, refusal, refusal_elsewhere
 
 _DONE_TO_IT = {
@@ -27,22 +27,22 @@ _ASKED_FOR = {
 }
 
 
-def hindrance(record: Record, command: Command) -> str:
+def hindrance(record: DeploymentRecord, command: Command) -> str:
     """Say why a deployment can't be given a command, or "" when it can."""
     if record.mends is not None:
-        return mending(record)
+        return repair_text(record)
     if record.trail is not None:
         return refusal_elsewhere(record.phase, record.command, command)
     return refusal(record.phase, record.command, command)
 
 
-def mending(record: Record) -> str:
+def repair_text(record: DeploymentRecord) -> str:
     """Say what a deployment is that only mends a node."""
     return f"it only brings {record.mends} back to the live release, and ends by itself"
 
 
 async def give(
-    db: AsyncConnection, record: Record, command: Command, who: str, why: str = ""
+    db: AsyncConnection, record: DeploymentRecord, command: Command, who: str, why: str = ""
 ) -> None:
     """Give a running deployment a command; the journal tells who did, and `why`.
 

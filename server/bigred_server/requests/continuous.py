@@ -15,7 +15,7 @@ from bigred_server.journal.leadership import Leadership
 from bigred_server.model.release import Release, candidate
 from bigred_server.requests import deploy
 from bigred_server.requests.gates import gate
-from bigred_server.requests.preflight import FleetSight
+from bigred_server.requests.preflight import FleetPreflight
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ class Continuous:
     name: str
     db: Database
     store: Store
-    sight: FleetSight
+    preflight: FleetPreflight
     lead: Leadership
     _told: str = ""
 
@@ -53,7 +53,7 @@ class Continuous:
             release = await self._due(db)
         if release is None:
             return False
-        seen = await self.sight.look()
+        seen = await self.preflight.look()
         async with self.db.read() as db:
             state = await seen.state(db)
         if (no := gate(state)) is not None:

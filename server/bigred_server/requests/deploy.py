@@ -11,7 +11,7 @@ from bigred_server.artifacts.store import Store
 from bigred_server.errors import DeploymentError, ReleaseError
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command
 from bigred_server.model.release import Release, Stage, candidate, live_of, named
 from bigred_server.requests import commands
@@ -19,7 +19,9 @@ from bigred_server.requests import commands
 _HISTORY = 100
 
 
-async def deploy(db: Database, store: Store, app: str, version: str | None, who: str) -> Record:
+async def deploy(
+    db: Database, store: Store, app: str, version: str | None, who: str
+) -> DeploymentRecord:
     """Have a release deployed, the candidate when no version is named.
 
     Raises DeploymentError or ReleaseError, and changes nothing, when that can't be.
@@ -30,12 +32,12 @@ async def deploy(db: Database, store: Store, app: str, version: str | None, who:
         return await _add(connection, store, release, who)
 
 
-async def start_run(db: Database, release: Release, who: str) -> Record:
+async def start_run(db: Database, release: Release, who: str) -> DeploymentRecord:
     """Have a run started that is done elsewhere. Raises DeploymentError while one is running."""
     async with db.write() as connection:
         await _refuse_while_running(connection, release.app)
         known = await releases.renew(connection, release)
-        record = Record(
+        record = DeploymentRecord(
             id=deployments.new_id(),
             app=known.app,
             digest=known.digest,
@@ -48,7 +50,7 @@ async def start_run(db: Database, release: Release, who: str) -> Record:
         return record
 
 
-async def command(db: Database, app: str, command: Command, who: str) -> Record:
+async def command(db: Database, app: str, command: Command, who: str) -> DeploymentRecord:
     """Give the running deployment of an app a command; give the deployment.
 
     Raises DeploymentError, and changes nothing, when none is running or it can't be followed.
@@ -61,7 +63,7 @@ async def command(db: Database, app: str, command: Command, who: str) -> Record:
         return running
 
 
-async def rollback(db: Database, store: Store, app: str, who: str) -> tuple[Record, bool]:
+async def rollback(db: Database, store: Store, app: str, who: str) -> tuple[DeploymentRecord, bool]:
     """Have the running deployment taken back, or else the last one; say whether one was running.
 
     The last good release needs no name. Raises DeploymentError when there is nothing to go back to.
@@ -103,25 +105,25 @@ async def clear(db: Database, app: str, name: str, who: str) -> Release:
 
 def _nowhere_to_go(app: str, known: list[Release]) -> str:
     bad = next((release.version for release in known if release.stage is Stage.BAD), None)
-    besides = f": {bad} is bad; {_mend(bad)}" if bad else ""
+    besides = f": {bad} is bad; {_how_to_clear(bad)}" if bad else ""
     return f"{app} has no earlier release to go back to{besides}"
 
 
-def _mend(version: str) -> str:
+def _how_to_clear(version: str) -> str:
     return f"clear it with: bigred release clear {version}"
 
 
 async def _refuse_while_running(db: AsyncConnection, app: str) -> None:
     running = await deployments.running(db, app)
     if running is not None:
-        raise DeploymentError(in_the_way(running))
+        raise DeploymentError(already_running(running))
 
 
-def in_the_way(running: Record) -> str:
+def already_running(running: DeploymentRecord) -> str:
     """Say that no other deployment can begin while one runs."""
     what = f"deployment {running.id} of {running.app} by {running.who} is running ({running.phase})"
     if running.mends is not None:
-        what += f": {commands.mending(running)}"
+        what += f": {commands.repair_text(running)}"
     return f"{what}; follow it with: bigred show --follow {running.id}"
 
 
@@ -134,7 +136,7 @@ def chosen(known: list[Release], app: str, version: str | None) -> Release:
         found = candidate(known)
         if found is None:
             bad = known[0].version if known and known[0].stage is Stage.BAD else None
-            besides = f": {bad} is bad; {_mend(bad)}" if bad else ""
+            besides = f": {bad} is bad; {_how_to_clear(bad)}" if bad else ""
             raise DeploymentError(f"no release of {app} is ready to be deployed{besides}")
         return found
     release = named(known, app, version)
@@ -142,7 +144,7 @@ def chosen(known: list[Release], app: str, version: str | None) -> Release:
     if release.stage is Stage.LIVE:
         raise DeploymentError(f"{told} is live already")
     if release.stage is Stage.BAD:
-        raise DeploymentError(f"{told} is bad: it was taken back; {_mend(release.version)}")
+        raise DeploymentError(f"{told} is bad: it was taken back; {_how_to_clear(release.version)}")
     if release.stage not in (Stage.READY, Stage.RETIRED):
         raise DeploymentError(f"{told} is {release.stage} and can't be deployed")
     return release
@@ -159,9 +161,9 @@ def need_war(store: Store, release: Release) -> None:
 
 async def _add(
     db: AsyncConnection, store: Store, release: Release, who: str, takes_back: str | None = None
-) -> Record:
+) -> DeploymentRecord:
     need_war(store, release)
-    record = Record(
+    record = DeploymentRecord(
         id=deployments.new_id(),
         app=release.app,
         digest=release.digest,

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.messages import Answer, BoxEvent, Phase, Refusal, Reply
 from bigred_server.journal import armings, deployments
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command
 from bigred_server.requests import commands, replies, sentences
-from bigred_server.requests.gates import No
+from bigred_server.requests.gates import GateRefusal
 
 # A button bounces, and so do people: what they press again within this, they pressed already.
 QUIET_S = 5.0
@@ -22,24 +22,24 @@ QUIET_S = 5.0
 Given = list[tuple[str, Reply]]
 
 
-async def stop(db: AsyncConnection, box: str, event: BoxEvent, running: Record) -> Reply:
+async def stop(db: AsyncConnection, box: str, event: BoxEvent, running: DeploymentRecord) -> Reply:
     """Answer a press without an arming while a deployment of the box's app runs."""
     is_held = not commands.hindrance(running, Command.CONTINUE)
     command = Command.CONTINUE if is_held else _stopping(running)
     why = commands.hindrance(running, command)
     if not why and (last := _last_accepted(await _given(db, running, QUIET_S), box)):
         if is_held:
-            return replies.taken(event, running, None)
+            return replies.command_accepted(event, running, None)
         why = sentences.JUST_CONTINUED if last.command else sentences.JUST_FIRED
     if why:
-        no = No(Refusal.RUNNING, sentences.not_stopped(running.app, why))
+        no = GateRefusal(Refusal.RUNNING, sentences.not_stopped(running.app, why))
         return replies.refused(event, no, running.app, running.id)
     await commands.give(db, running, command, box)
-    return replies.taken(event, running, command)
+    return replies.command_accepted(event, running, command)
 
 
 async def held_down(
-    db: AsyncConnection, box: str, event: BoxEvent, running: Record
+    db: AsyncConnection, box: str, event: BoxEvent, running: DeploymentRecord
 ) -> Reply | None:
     """Take a deployment back that was held when the button went down; None when it was not.
 
@@ -55,10 +55,10 @@ async def held_down(
     if not was_held or pressed == Command.HOLD or commands.hindrance(running, Command.ROLLBACK):
         return None
     await commands.give(db, running, Command.ROLLBACK, box, sentences.HELD_DOWN)
-    return replies.taken(event, running, Command.ROLLBACK)
+    return replies.command_accepted(event, running, Command.ROLLBACK)
 
 
-async def cancel(db: AsyncConnection, box: str, running: Record) -> bool:
+async def cancel(db: AsyncConnection, box: str, running: DeploymentRecord) -> bool:
     """End a deployment in its countdown when the box that fired it closes its lid; say whether."""
     counts = running.phase is Phase.PREPARING and running.not_before > time.time()
     if running.who != box or not counts or commands.hindrance(running, Command.ABORT):
@@ -69,7 +69,7 @@ async def cancel(db: AsyncConnection, box: str, running: Record) -> bool:
     return True
 
 
-def _stopping(running: Record) -> Command:
+def _stopping(running: DeploymentRecord) -> Command:
     """Give what the emergency stop asks for: what runs elsewhere can't be held."""
     return Command.HOLD if running.trail is None else Command.ABORT
 
@@ -87,7 +87,7 @@ def _last_accepted(given: Given, box: str) -> Reply | None:
     return None
 
 
-async def _given(db: AsyncConnection, running: Record, within_s: float) -> Given:
+async def _given(db: AsyncConnection, running: DeploymentRecord, within_s: float) -> Given:
     """List what presses about this deployment were answered just now, by box, the newest first."""
     now = time.time()
     found = []

@@ -37,39 +37,41 @@ class GateState:
 
 
 @dataclass(frozen=True)
-class No:
+class GateRefusal:
     """A refusal: the code for programs, the reason for people."""
 
     code: Refusal
     reason: str
 
 
-def gate(state: GateState) -> No | None:
+def gate(state: GateState) -> GateRefusal | None:
     """Give the first reason against a deployment, or None when there is none."""
     if state.running is not None and state.mends is not None:
-        return No(
+        return GateRefusal(
             Refusal.RUNNING,
             f"{state.mends} of {state.app} is being brought back to {state.running_version}; "
             "try again when it serves",
         )
     if state.running is not None:
-        return No(
+        return GateRefusal(
             Refusal.RUNNING,
             f"{state.app} {state.running_version} by {state.running_who} is on its way: "
             f"{state.running.replace('_', ' ')}",
         )
     if state.hindrance:
-        return No(Refusal.UNHEALTHY, state.hindrance)
+        return GateRefusal(Refusal.UNHEALTHY, state.hindrance)
     if state.run is not None:
         return None
     if candidate(list(state.releases)) is None:
-        return No(Refusal.NO_CANDIDATE, _no_candidate(state))
+        return GateRefusal(Refusal.NO_CANDIDATE, _no_candidate(state))
     if state.trouble:
-        return No(Refusal.UNHEALTHY, f"the nodes of {state.app} can't be seen: HAProxy is away")
+        return GateRefusal(
+            Refusal.UNHEALTHY, f"the nodes of {state.app} can't be seen: HAProxy is away"
+        )
     # A first release that failed counts for nothing: the next one must be able to mend it.
     never_live = not any(r.stage in (Stage.LIVE, Stage.RETIRED) for r in state.releases)
     if state.healthy - 1 < state.min_healthy and not (never_live and state.healthy == 0):
-        return No(
+        return GateRefusal(
             Refusal.UNHEALTHY,
             f"{state.healthy} of {state.total} nodes of {state.app} are up and "
             f"{state.min_healthy} must stay up",

@@ -27,14 +27,14 @@ async def journaled(db: AsyncConnection, app: str) -> GateState:
     )
 
 
-class Seen(Protocol):
+class PreflightLook(Protocol):
     """One look at whatever runs the app."""
 
     async def state(self, db: AsyncConnection) -> GateState:
         """Gather what is known of the app, in a transaction."""
 
 
-class Sight(Protocol):
+class Preflight(Protocol):
     """What a press needs to know of an app, whoever deploys it."""
 
     @property
@@ -45,12 +45,12 @@ class Sight(Protocol):
     def countdown_s(self) -> float:
         """How long after a press it begins, in seconds."""
 
-    async def look(self) -> Seen:
+    async def look(self) -> PreflightLook:
         """Look; never raises. It may take its time, so it is done before the transaction."""
 
 
 @dataclass(frozen=True)
-class FleetSeen:
+class FleetPreflightLook:
     """One look at a fleet."""
 
     name: str
@@ -69,7 +69,7 @@ class FleetSeen:
 
 
 @dataclass(frozen=True)
-class FleetSight:
+class FleetPreflight:
     """Looks at the fleet of one app."""
 
     name: str
@@ -86,6 +86,6 @@ class FleetSight:
         """How long after a press it begins, in seconds."""
         return self.app.countdown_s
 
-    async def look(self) -> FleetSeen:
+    async def look(self) -> FleetPreflightLook:
         """Look at the fleet."""
-        return FleetSeen(self.name, self.app, await self.fleet.look(deep=False))
+        return FleetPreflightLook(self.name, self.app, await self.fleet.look(deep=False))

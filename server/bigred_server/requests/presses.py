@@ -15,12 +15,12 @@ from bigred_broker.messages import Answer, BoxEvent, EventType, Refusal, Reply
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import armings, deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Json, Record
+from bigred_server.journal.deployments import DeploymentRecord, Json
 from bigred_server.model.arming import LIFE_S, Arming, new_id, refusal
 from bigred_server.model.release import Release, Stage
 from bigred_server.requests import emergency_stop, replies, sentences
-from bigred_server.requests.gates import No, gate
-from bigred_server.requests.preflight import Seen, Sight
+from bigred_server.requests.gates import GateRefusal, gate
+from bigred_server.requests.preflight import Preflight, PreflightLook
 from bigred_server.requests.replies import refused
 from bigred_server.settings import BoxSettings
 
@@ -38,7 +38,7 @@ class Presses:
 
     boxes: Mapping[str, BoxSettings]
     db: Database
-    sights: Mapping[str, Sight]
+    preflights: Mapping[str, Preflight]
     server_run: str
     started: Callable[[str], None]
 
@@ -57,7 +57,7 @@ class Presses:
                     await self._hold(box, event)
         except SQLAlchemyError:
             log.exception("an event could not be journaled", box=box, id=event.id)
-            return refused(event, No(Refusal.BUSY, sentences.BUSY))
+            return refused(event, GateRefusal(Refusal.BUSY, sentences.BUSY))
         return None
 
     async def _answer(self, box: str, event: BoxEvent) -> Reply:
@@ -67,13 +67,13 @@ class Presses:
             return Reply.model_validate_json(known)
         settings = self.boxes.get(box)
         if settings is None:
-            return refused(event, No(Refusal.NOT_ALLOWED, sentences.unknown_box(box)))
+            return refused(event, GateRefusal(Refusal.NOT_ALLOWED, sentences.unknown_box(box)))
         if event.age_ms > MAX_AGE_MS:
-            return refused(event, No(Refusal.STALE, sentences.STALE))
+            return refused(event, GateRefusal(Refusal.STALE, sentences.STALE))
         name = settings.app
         stops_it = event.event_type is EventType.PRESS and event.arming is None
         # The emergency stop waits for nobody, HAProxy least of all.
-        seen = None if stops_it else await self.sights[name].look()
+        seen = None if stops_it else await self.preflights[name].look()
         async with self.db.write() as db:
             # The same event may have come twice at once; now nobody else can answer it.
             known = await armings.answered(db, box, event.id)
@@ -92,14 +92,16 @@ class Presses:
         return reply
 
     async def _arm(
-        self, db: AsyncConnection, box: str, name: str, seen: Seen, event: BoxEvent
+        self, db: AsyncConnection, box: str, name: str, seen: PreflightLook, event: BoxEvent
     ) -> Reply:
         state = await seen.state(db)
         release = state.fires
         no = gate(state)
         if no is not None or release is None:
             await armings.drop(db, box, time.time())
-            return refused(event, no or No(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name)
+            return refused(
+                event, no or GateRefusal(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name
+            )
         arming = Arming(
             id=new_id(),
             box=box,
@@ -110,23 +112,23 @@ class Presses:
             made_at=time.time(),
         )
         await armings.add(db, arming)
-        return replies.armed(event, arming, release, self.sights[name].nodes)
+        return replies.armed(event, arming, release, self.preflights[name].nodes)
 
     async def _fire(
-        self, db: AsyncConnection, box: str, name: str, seen: Seen, event: BoxEvent
+        self, db: AsyncConnection, box: str, name: str, seen: PreflightLook, event: BoxEvent
     ) -> Reply:
         state = await seen.state(db)
         if state.running is not None:
-            return refused(event, gate(state) or No(Refusal.RUNNING, ""), name)
+            return refused(event, gate(state) or GateRefusal(Refusal.RUNNING, ""), name)
         arming = await armings.find(db, event.arming) if event.arming else None
         code = refusal(arming, box, self.server_run, time.monotonic())
         if code is not None or arming is None:
             code = code or Refusal.NO_ARMING
-            return refused(event, No(code, sentences.PRESS_REFUSALS[code]), name)
+            return refused(event, GateRefusal(code, sentences.PRESS_REFUSALS[code]), name)
         announced = (r for r in state.releases if r.digest == arming.digest)
         release = next(announced, None) if state.run is None else state.run
         if release is None or release.stage is not Stage.READY:
-            return refused(event, No(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name)
+            return refused(event, GateRefusal(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name)
         if no := gate(state):
             return refused(event, no, name)
         if state.run is not None:
@@ -144,8 +146,8 @@ class Presses:
     ) -> Reply:
         """Use the arming up and make the deployment: both, or neither."""
         now = time.time()
-        app = self.sights[arming.app]
-        record = Record(
+        app = self.preflights[arming.app]
+        record = DeploymentRecord(
             id=deployments.new_id(),
             app=arming.app,
             digest=release.digest,
@@ -158,11 +160,11 @@ class Presses:
         try:
             async with db.begin_nested():
                 if not await armings.use(db, arming.id, now):
-                    no = No(Refusal.USED, sentences.PRESS_REFUSALS[Refusal.USED])
+                    no = GateRefusal(Refusal.USED, sentences.PRESS_REFUSALS[Refusal.USED])
                     return refused(event, no, arming.app)
                 await deployments.add(db, record)
         except DeploymentError as error:
-            return refused(event, No(Refusal.RUNNING, str(error)), arming.app)
+            return refused(event, GateRefusal(Refusal.RUNNING, str(error)), arming.app)
         return replies.fired(event, record, release, app.nodes, app.countdown_s)
 
     async def _close(self, box: str) -> None:
@@ -195,5 +197,5 @@ async def _stop(db: AsyncConnection, box: str, app: str, event: BoxEvent) -> Rep
     running = await deployments.running(db, app)
     if running is None:
         code = Refusal.NO_ARMING
-        return refused(event, No(code, sentences.PRESS_REFUSALS[code]), app)
+        return refused(event, GateRefusal(code, sentences.PRESS_REFUSALS[code]), app)
     return await emergency_stop.stop(db, box, event, running)

@@ -1,17 +1,17 @@
 """The replies to a box, and the one sentence that each refusal has."""
 
 from bigred_broker.messages import Answer, BoxEvent, Reply
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.arming import LIFE_S, Arming
 from bigred_server.model.command import Command
 from bigred_server.model.release import Release
-from bigred_server.requests.gates import No
+from bigred_server.requests.gates import GateRefusal
 
 _MAX_REASON = 500
 
 
 def refused(
-    event: BoxEvent, no: No, app: str | None = None, deployment: str | None = None
+    event: BoxEvent, no: GateRefusal, app: str | None = None, deployment: str | None = None
 ) -> Reply:
     """Say no, and why."""
     return Reply(
@@ -38,7 +38,7 @@ def armed(event: BoxEvent, arming: Arming, release: Release, nodes: int) -> Repl
 
 
 def fired(
-    event: BoxEvent, record: Record, release: Release, nodes: int, countdown_s: float
+    event: BoxEvent, record: DeploymentRecord, release: Release, nodes: int, countdown_s: float
 ) -> Reply:
     """Say that a deployment has begun."""
     return Reply(
@@ -52,7 +52,7 @@ def fired(
     )
 
 
-def taken(event: BoxEvent, running: Record, command: Command | None) -> Reply:
+def command_accepted(event: BoxEvent, running: DeploymentRecord, command: Command | None) -> Reply:
     """Say that a running deployment was given a command, or that it has it already."""
     return Reply(
         id=event.id,

@@ -16,7 +16,7 @@ from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings.build import BuildSettings, Deploy, Promote, StageSettings
 from bigred_server.settings.deadlines import BakeSettings, DeadlineSettings, Seconds
 from bigred_server.settings.judge import JudgeSettings
-from bigred_server.settings.node import Command, NodeSettings, ReachBy
+from bigred_server.settings.node import Argv, NodeSettings, ReachBy
 from bigred_server.settings.notify import NotifySettings
 from bigred_server.settings.series import SeriesSettings
 
@@ -46,11 +46,11 @@ class AdmissionSettings(Section):
 class HookSettings(Section):
     """`[apps.NAME.hooks]`: commands on the server's machine, around a deployment."""
 
-    before: Command | None = None
+    before: Argv | None = None
     before_s: Seconds = 600.0
-    after: Command | None = None
+    after: Argv | None = None
     after_s: Seconds = 600.0
-    on_failure: Command | None = None
+    on_failure: Argv | None = None
     on_failure_s: Seconds = 600.0
 
 
@@ -93,7 +93,7 @@ class AppSettings(Section):
         return batch
 
     @model_validator(mode="after")
-    def _leaves_a_node_to_take(self) -> "AppSettings":
+    def _leaves_a_node_to_remove(self) -> "AppSettings":
         share(self.min_healthy, len(self.nodes))
         return self
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from bigred_broker.settings import Section
 from bigred_server.settings.deadlines import Seconds
-from bigred_server.settings.node import Command
+from bigred_server.settings.node import Argv
 
 
 class Vcs(StrEnum):
@@ -51,7 +51,7 @@ class BuildSettings(Section):
     repository: Annotated[str, Field(min_length=1)]
     vcs: Vcs = Vcs.GIT
     branch: str = ""
-    command: Command
+    command: Argv
     artifact: Inside
     version: Literal["describe", "manifest"] = "describe"
     limit_s: Seconds = 1800.0
@@ -75,7 +75,7 @@ class BuildSettings(Section):
 class StageSettings(Section):
     """`[apps.NAME.tests.NAME]`: one test stage; they run in the order in which they stand."""
 
-    command: Command
+    command: Argv
     limit_s: Seconds = 600.0
     folder: Inside = "."
     environment: Environment = Field(default_factory=dict)

@@ -11,7 +11,7 @@ from bigred_server.settings.deadlines import Seconds
 
 Times = Annotated[float, Field(gt=1, le=1000)]
 Share = Annotated[float, Field(gt=0, le=1)]
-Level = Annotated[float, Field(gt=1, le=1e9)]
+Bar = Annotated[float, Field(gt=1, le=1e9)]
 
 
 class GuardSettings(Section):
@@ -52,8 +52,8 @@ class JudgeSettings(Section):
     warmup_s: Seconds = JudgePolicy.warmup_s
     warmup_bar: Annotated[float, Field(ge=1, le=100)] = JudgePolicy.warmup_bar
     min_requests: Annotated[int, Field(ge=1, le=1_000_000)] = JudgePolicy.min_requests
-    rollback_at: Level = JudgePolicy.rollback_at
-    hold_at: Level = JudgePolicy.hold_at
+    rollback_at: Bar = JudgePolicy.rollback_at
+    hold_at: Bar = JudgePolicy.hold_at
     hold_s: Seconds = JudgePolicy.hold_s
     odds: Annotated[float, Field(ge=1, le=100)] = JudgePolicy.odds
     ceiling: Annotated[float, Field(gt=0, lt=1)] = JudgePolicy.ceiling

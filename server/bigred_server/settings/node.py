@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bigred_broker.settings import Section
 
-Command = Annotated[tuple[str, ...], Field(min_length=1)]
+Argv = Annotated[tuple[str, ...], Field(min_length=1)]
 Url = Annotated[str, Field(pattern=r"^https?://[^/]+$")]
 
 
@@ -46,9 +46,9 @@ class NodeSettings(Section):
     reach: ReachBy = ReachBy.LOCAL
     war: Path | None = None
     kept: Path | None = None
-    stop: Command | None = None
-    start: Command | None = None
-    running: Command | None = None
+    stop: Argv | None = None
+    start: Argv | None = None
+    running: Argv | None = None
     ssh: SshSettings | None = None
     manager: ManagerSettings | None = None
 

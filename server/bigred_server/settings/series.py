@@ -6,13 +6,13 @@ from pydantic import Field, model_validator
 
 from bigred_broker.settings import Section
 from bigred_server.judge.policy import SeriesPolicy
-from bigred_server.settings.node import Command
+from bigred_server.settings.node import Argv
 
 
 class SeriesSettings(Section):
     """One series; exactly one of its sources is set."""
 
-    command: Command | None = None
+    command: Argv | None = None
     sql: str = ""
     database: Annotated[str, Field(pattern=r"^([a-z]+(\+[a-z0-9]+)?://.*)?$")] = ""
     prometheus: Annotated[str, Field(pattern=r"^(https?://[^ ]+)?$")] = ""

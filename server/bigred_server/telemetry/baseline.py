@@ -16,7 +16,7 @@ _KEEPS_S = 600.0
 
 
 @dataclass(frozen=True)
-class Usual:
+class Baseline:
     """What was usual, frozen.
 
     `errors`: the share of requests that failed. `cuts`: by path group, for each cut, the
@@ -37,7 +37,7 @@ class Usual:
         return {"errors": self.errors, "cuts": cuts, "any": list(self.any_group.values())}
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> "Usual":
+    def from_json(cls, kept: Mapping[str, Any]) -> "Baseline":
         """Read what `to_json` gave."""
         cuts = {group: _cuts(one) for group, one in kept.get("cuts", {}).items()}
         return cls(float(kept.get("errors", 0.0)), cuts, _cuts(kept.get("any", [])))
@@ -48,7 +48,7 @@ def _cuts(values: list[float]) -> dict[float, float]:
 
 
 @dataclass
-class Habits:
+class BaselineLearner:
     """Learns what is usual from the requests of the last ten minutes or so."""
 
     _took: dict[str, deque[int]] = field(default_factory=dict)
@@ -76,12 +76,12 @@ class Habits:
         while self._seen and self._seen[0][0] < at - _KEEPS_S:
             self._seen.popleft()
 
-    def frozen(self) -> Usual:
+    def frozen(self) -> Baseline:
         """Give what is usual by now."""
         asked, failed = (sum(one[n] for one in self._seen) for n in (1, 2))
         enough = {group: took for group, took in self._took.items() if len(took) >= _LEAST}
         every = [ms for took in self._took.values() for ms in took]
-        return Usual(
+        return Baseline(
             failed / asked if asked else 0.0,
             {group: _quantiles(list(took)) for group, took in enough.items()},
             _quantiles(every) if len(every) >= _LEAST else {},

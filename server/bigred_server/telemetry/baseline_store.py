@@ -21,7 +21,7 @@ _EVERY_S = 1.0
 
 
 @dataclass
-class Recollection:
+class BaselineStore:
     """Writes down what it is told, and reads what earlier servers wrote when it is `stale`."""
 
     app: str

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bigred_server.judge.evidence import CUTS
 from bigred_server.judge.look import Arm, Pair, Signs
-from bigred_server.telemetry.baseline import Usual
-from bigred_server.telemetry.window import NodeWindow, Sample
+from bigred_server.telemetry.baseline import Baseline
+from bigred_server.telemetry.window import LatencySample, NodeWindow
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def arm_of_retries(nodes: Mapping[str, NodeCounts], spoken: Collection[str]) -> 
 
 
 def slow(
-    canary: Sequence[Sample], baseline: Sequence[Sample], usual: Usual
+    canary: Sequence[LatencySample], baseline: Sequence[LatencySample], usual: Baseline
 ) -> dict[float, tuple[Pair, ...]]:
     """Count, by cut and path group, who took longer than is usual there."""
     groups = sorted({one.group for one in canary} | {one.group for one in baseline})
@@ -75,13 +75,13 @@ def slow(
     }
 
 
-def _over(samples: Sequence[Sample], group: str, usual: Usual, cut: float) -> Arm:
+def _over(samples: Sequence[LatencySample], group: str, usual: Baseline, cut: float) -> Arm:
     took = [one.took_ms for one in samples if one.group == group]
     limit = usual.of(group)[cut]
     return Arm(len(took), len(took), sum(ms > limit for ms in took))
 
 
-def signs(canary: Sequence[Sample], baseline: Sequence[Sample]) -> Signs:
+def signs(canary: Sequence[LatencySample], baseline: Sequence[LatencySample]) -> Signs:
     """Pair each request of the canary with the nearest one of the same path group; ties are none.
 
     Each is paired once.
@@ -99,11 +99,11 @@ def signs(canary: Sequence[Sample], baseline: Sequence[Sample]) -> Signs:
     return Signs(slower, faster)
 
 
-def _at(one: Sample) -> float:
+def _at(one: LatencySample) -> float:
     return one.at
 
 
-def _nearest(one: Sample, others: Sequence[Sample]) -> int:
+def _nearest(one: LatencySample, others: Sequence[LatencySample]) -> int:
     place = bisect_left(others, one.at, key=_at)
     near = range(max(0, place - 1), min(len(others), place + 1))
     return min(near, key=lambda number: abs(others[number].at - one.at))

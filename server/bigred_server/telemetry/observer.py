@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any  # the journal keeps JSON
 
 from bigred_server.haproxy.log import LogLine
-from bigred_server.judge.look import Arm, Lines, Look, Pair
+from bigred_server.judge.look import Arm, LogCounts, Look, Pair
 from bigred_server.judge.policy import JudgePolicy
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.node_phase import is_proven
 from bigred_server.rollout.core.observation import NodeLook
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.view import is_serving
-from bigred_server.rollout.loop.evaluator import Heard
+from bigred_server.rollout.loop.evaluator import Observations
 from bigred_server.telemetry import comparison
 from bigred_server.telemetry.answers import Answers
-from bigred_server.telemetry.baseline import Habits, Usual
+from bigred_server.telemetry.baseline import Baseline, BaselineLearner
 from bigred_server.telemetry.clients import Clients
-from bigred_server.telemetry.cohort import Past, Place, Side
+from bigred_server.telemetry.cohort import Cohort, CohortHistory, Membership
 from bigred_server.telemetry.comparison import NodeCounts
 from bigred_server.telemetry.counters import Counting
 from bigred_server.telemetry.window import NodeWindow, Window
@@ -29,16 +29,16 @@ _PART_S = 1.0
 
 
 @dataclass
-class Witness:
+class Observer:
     """`servers`: HAProxy's names of the nodes. See `rollout.jury.Witness` for what it is asked."""
 
     policy: JudgePolicy
     servers: Mapping[str, str]
-    habits: Habits = field(default_factory=Habits)
+    learner: BaselineLearner = field(default_factory=BaselineLearner)
     clients: Clients = field(default_factory=Clients)
-    usual: Usual = field(default_factory=Usual)
-    sides: dict[str, Side | None] = field(default_factory=dict)
-    _past: Past = field(default_factory=Past)
+    usual: Baseline = field(default_factory=Baseline)
+    cohorts: dict[str, Cohort | None] = field(default_factory=dict)
+    _past: CohortHistory = field(default_factory=CohortHistory)
     _window: Window = field(default_factory=Window)
     _answers: Answers = field(default_factory=Answers)
     _counting: Counting = field(default_factory=Counting)
@@ -54,14 +54,14 @@ class Witness:
         """Take in a line of HAProxy's log."""
         # By where the node stood when the request began: one that hangs fails long after.
         place = self._past.at(line.server, line.came)
-        self._window.take(line, came, place.side, self.clients)
+        self._window.take(line, came, place.cohort, self.clients)
         self._answers.add(place.is_new, line.server, 1, int(line.failed))
         if not self._is_judging:
-            self.habits.take(line)
+            self.learner.take(line)
 
     def begin(self, kept: Mapping[str, Any] | None) -> dict[str, Any]:
         """Freeze what is usual, or take what was frozen before; give it, to be kept."""
-        self.usual = Usual.from_json(kept) if kept else self.habits.frozen()
+        self.usual = Baseline.from_json(kept) if kept else self.learner.frozen()
         self.clients.begin()
         self._ready_at.clear()
         self._past.clear()
@@ -75,63 +75,65 @@ class Witness:
         counts = self._counting.cut().values()
         if not self._window.taken:
             asked, failed = sum(one.requests for one in counts), sum(one.errors for one in counts)
-            self.habits.count(now, asked, failed)
+            self.learner.count(now, asked, failed)
         self._window = Window()
 
     def see(
         self, look: FleetLook, deployment: Deployment, now: float, *, last: bool = False
-    ) -> Heard | None:
+    ) -> Observations | None:
         """Take in a look at the fleet; tell the look so far every second, and when it has ended."""
         self._counting.see(look)
-        sides = {name: self._side(node, deployment, now) for name, node in look.nodes.items()}
+        cohorts = {name: self._cohort(node, deployment, now) for name, node in look.nodes.items()}
         if self._began_at is None:
             self._taken = self._missing = 0
             self._counting.begin()
-            self._begin_look(sides, now)
+            self._begin_look(cohorts, now)
             return None
         # Where a node changes sides the look is over: until then it was on the side it was.
-        ended = last or sides != self.sides or now - self._began_at >= self.policy.look_s
+        ended = last or cohorts != self.cohorts or now - self._began_at >= self.policy.look_s
         if not ended and now - self._told_at < _PART_S:
             return None
         self._told_at = now
-        told = Heard(self._look(now, self._began_at), is_whole=ended, usual=self.usual.errors)
+        told = Observations(
+            self._look(now, self._began_at), is_whole=ended, usual=self.usual.errors
+        )
         if ended:
             self._missing = self._missing_now()
             self._taken += self._window.taken
-            self._begin_look(sides, now)
+            self._begin_look(cohorts, now)
         return told
 
     def _missing_now(self) -> int:
         return self._counting.missing(self._taken + self._window.taken)
 
-    def _begin_look(self, sides: dict[str, Side | None], now: float) -> None:
-        self._began_at, self._told_at, self.sides = now, now, dict(sides)
+    def _begin_look(self, cohorts: dict[str, Cohort | None], now: float) -> None:
+        self._began_at, self._told_at, self.cohorts = now, now, dict(cohorts)
         self._window, self._answers = Window(), Answers()
         self._counting.cut()
 
-    def _side(self, node: NodeLook, deployment: Deployment, now: float) -> Side | None:
-        side: Side | None = None
-        if is_proven(node, deployment.goal):
+    def _cohort(self, node: NodeLook, deployment: Deployment, now: float) -> Cohort | None:
+        cohort: Cohort | None = None
+        if is_proven(node, deployment.target):
             self._runs[node.name] = True
             if is_serving(node):
                 ready_at = self._ready_at.setdefault(node.name, now)
                 is_warm = now - ready_at >= self.policy.warmup_s
-                side = Side.CANARY if is_warm else Side.WARMING
+                cohort = Cohort.CANARY if is_warm else Cohort.WARMING
         elif deployment.previous and is_proven(node, deployment.previous):
             self._runs[node.name] = False
-            side = Side.BASELINE if is_serving(node) else None
-        if side not in (Side.CANARY, Side.WARMING):
+            cohort = Cohort.BASELINE if is_serving(node) else None
+        if cohort not in (Cohort.CANARY, Cohort.WARMING):
             self._ready_at.pop(node.name, None)
-        place = Place(side, self._runs.get(node.name))
+        place = Membership(cohort, self._runs.get(node.name))
         self._past.set(self.servers[node.name], place, now)
-        return side
+        return cohort
 
     def _look(self, now: float, began_at: float) -> Look:
         counts = self._counting.since()
         exact = sum(one.requests for one in counts.values())
         by_log = self._window.taken > 0 or not exact
         answers = self._answers if by_log else self._by_counts(counts)
-        ours, others = self._windows(Side.CANARY), self._windows(Side.BASELINE)
+        ours, others = self._windows(Cohort.CANARY), self._windows(Cohort.BASELINE)
         fast, usual = ([s for one in some for s in one.samples] for some in (ours, others))
         # A line that was missing a look ago and has come since counts back.
         lost = self._missing_now() - self._missing
@@ -140,10 +142,10 @@ class Witness:
             at=now,
             span_s=now - began_at,
             errors=Pair(
-                self._arm(Side.CANARY, counts, by_log=by_log),
-                self._arm(Side.BASELINE, counts, by_log=by_log),
+                self._arm(Cohort.CANARY, counts, by_log=by_log),
+                self._arm(Cohort.BASELINE, counts, by_log=by_log),
             ),
-            warming=self._arm(Side.WARMING, counts, by_log=by_log),
+            warming=self._arm(Cohort.WARMING, counts, by_log=by_log),
             answered=answers.new.requests,
             failed=answers.new.errors,
             answered_old=answers.old.requests,
@@ -153,8 +155,8 @@ class Witness:
             retried_old=self._retried(counts, is_new=False),
             slow=comparison.slow(fast, usual, self.usual),
             signs=comparison.signs(fast, usual),
-            lines=Lines(self._window.taken, self._window.late, lost),
-            where=comparison.where([*ours, *self._windows(Side.WARMING)]),
+            lines=LogCounts(self._window.taken, self._window.late, lost),
+            where=comparison.where([*ours, *self._windows(Cohort.WARMING)]),
             nodes={
                 name: (answers.nodes[server].errors, answers.nodes[server].requests)
                 for name, server in self.servers.items()
@@ -162,13 +164,13 @@ class Witness:
             },
         )
 
-    def _windows(self, side: Side) -> list[NodeWindow]:
-        return [one for (_, stood), one in self._window.nodes.items() if stood is side]
+    def _windows(self, cohort: Cohort) -> list[NodeWindow]:
+        return [one for (_, stood), one in self._window.nodes.items() if stood is cohort]
 
-    def _arm(self, side: Side, counts: Mapping[str, NodeCounts], *, by_log: bool) -> Arm:
+    def _arm(self, cohort: Cohort, counts: Mapping[str, NodeCounts], *, by_log: bool) -> Arm:
         if by_log:
-            return comparison.arm_of_lines(self._windows(side))
-        names = [name for name, one in self.sides.items() if one is side]
+            return comparison.arm_of_lines(self._windows(cohort))
+        names = [name for name, one in self.cohorts.items() if one is cohort]
         return comparison.arm_of_counts([counts.get(name, NodeCounts()) for name in names])
 
     def _retries(self, counts: Mapping[str, NodeCounts], *, by_log: bool) -> Pair:
@@ -181,8 +183,8 @@ class Witness:
             if (self.servers[name] in failing if by_log else one.errors)
         }
         arms = []
-        for sides in ((Side.CANARY, Side.WARMING), (Side.BASELINE,)):
-            nodes = {name: one for name, one in counts.items() if self.sides.get(name) in sides}
+        for cohorts in ((Cohort.CANARY, Cohort.WARMING), (Cohort.BASELINE,)):
+            nodes = {name: one for name, one in counts.items() if self.cohorts.get(name) in cohorts}
             arms.append(comparison.arm_of_retries(nodes, spoken))
         return Pair(*arms)
 

@@ -28,7 +28,7 @@ class SeriesWatch:
     settings: Mapping[str, SeriesSettings]
     db: Database
     http: httpx2.AsyncClient
-    heard: Subscriptions
+    observed: Subscriptions
     began_at: float | None = None
     _bins: list[Bin] = field(default_factory=list)
     _totals: dict[str, float] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class SeriesWatch:
     async def run(self) -> None:
         """Sample until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.heard.run())
+            tasks.create_task(self.observed.run())
             for name, one in self.settings.items():
                 tasks.create_task(self._run(name, one))
 
@@ -73,7 +73,7 @@ class SeriesWatch:
 
     async def _read(self, name: str, settings: SeriesSettings) -> float:
         if settings.mqtt:
-            return self.heard.read(name)
+            return self.observed.read(name)
         return await sources.read(settings, self.http)
 
     async def _keep(self, name: str, at: int, every_s: int, seen: float) -> None:

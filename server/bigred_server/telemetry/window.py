@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from bigred_server.haproxy.log import LogLine
 from bigred_server.telemetry.clients import Clients
-from bigred_server.telemetry.cohort import Side
+from bigred_server.telemetry.cohort import Cohort
 
 _LATE_S = 2.0
 _MOST_CLIENTS = 20_000
@@ -15,7 +15,7 @@ _ERROR = "error"
 
 
 @dataclass(frozen=True)
-class Sample:
+class LatencySample:
     """How long one request of one client took: when it ended (Unix time), and in milliseconds."""
 
     at: float
@@ -34,7 +34,7 @@ class NodeWindow:
     errors: int = 0
     clients: dict[str, bool] = field(default_factory=dict)
     timed: set[tuple[str, str]] = field(default_factory=set)
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[LatencySample] = field(default_factory=list)
     where: Counter[str] = field(default_factory=Counter)
 
 
@@ -42,16 +42,16 @@ class NodeWindow:
 class Window:
     """All nodes, by HAProxy's names of their servers and the side that they were on."""
 
-    nodes: dict[tuple[str, Side | None], NodeWindow] = field(default_factory=dict)
+    nodes: dict[tuple[str, Cohort | None], NodeWindow] = field(default_factory=dict)
     groups: set[str] = field(default_factory=set)
     taken: int = 0
     late: int = 0
 
-    def take(self, line: LogLine, came: float, side: Side | None, clients: Clients) -> None:
+    def take(self, line: LogLine, came: float, cohort: Cohort | None, clients: Clients) -> None:
         """Count a line that came at a moment (Unix time); `side`: when its request began."""
         self.taken += 1
         self.late += came - line.at > _LATE_S
-        node = self.nodes.setdefault((line.server, side), NodeWindow())
+        node = self.nodes.setdefault((line.server, cohort), NodeWindow())
         node.requests += 1
         failed = line.failed
         if line.client not in node.clients and len(node.clients) < _MOST_CLIENTS:
@@ -72,7 +72,7 @@ class Window:
             return
         node.timed.add((line.client, group))
         if clients.counts(line.client, line.server, line.at, group):
-            node.samples.append(Sample(line.at, group, line.took_ms))
+            node.samples.append(LatencySample(line.at, group, line.took_ms))
 
     def _group(self, line: LogLine) -> str:
         group = line.group

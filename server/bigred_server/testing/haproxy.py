@@ -90,8 +90,8 @@ class FakeHaproxy:
             "show cli level": lambda _rest: f"{self.level}\n",
             "show backend": lambda _rest: f"# name\n{self.backend}\n",
             "set server": self._set,
-            "disable health": lambda rest: self._hush(rest, hushed=True),
-            "enable health": lambda rest: self._hush(rest, hushed=False),
+            "disable health": lambda rest: self._set_checks(rest, checks_disabled=True),
+            "enable health": lambda rest: self._set_checks(rest, checks_disabled=False),
             "shutdown sessions server": self._cut,
         }
         for start, answer in answers.items():
@@ -135,14 +135,14 @@ class FakeHaproxy:
             server.set(state)
         return ""
 
-    def _hush(self, rest: str, *, hushed: bool) -> str:
+    def _set_checks(self, rest: str, *, checks_disabled: bool) -> str:
         server = self._find(rest)
         if isinstance(server, str):
             return server
-        if not server.checked and not hushed:
+        if not server.checked and not checks_disabled:
             return "Health checks are not configured on this server, cannot enable.\n"
         if not self.deaf:
-            server.hushed = hushed
+            server.checks_disabled = checks_disabled
         return ""
 
     def _cut(self, rest: str) -> str:

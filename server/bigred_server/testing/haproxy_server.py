@@ -24,7 +24,7 @@ class FakeServer:
     scur: int = 0
     qcur: int = 0
     maxconn: int | None = None
-    hushed: bool = False
+    checks_disabled: bool = False
     paused: bool = False
     op: bool = True
     address: str = "127.0.0.1:8080"
@@ -37,7 +37,7 @@ class FakeServer:
     @property
     def is_watched(self) -> bool:
         """Whether it has a check that is not hushed."""
-        return self.checked and not self.hushed
+        return self.checked and not self.checks_disabled
 
     @property
     def status(self) -> str:
@@ -57,7 +57,7 @@ class FakeServer:
         """The bits of `srv_check_state`."""
         if not self.checked:
             return 0
-        enabled = 0 if self.hushed else _CHECK_ENABLED
+        enabled = 0 if self.checks_disabled else _CHECK_ENABLED
         return _CHECK_CONFIGURED | enabled | (_CHECK_PAUSED if self.paused else 0)
 
     def set(self, state: str) -> None:
@@ -89,7 +89,7 @@ class FakeServer:
     def restart(self) -> None:
         """Be as HAProxy's start makes it: whatever was set is forgotten, no check has run."""
         self.state, self.health, self.op, self.check_status = "ready", self.rise, True, "INI"
-        self.hushed = self.paused = False
+        self.checks_disabled = self.paused = False
         self.scur = self.qcur = 0
 
     def columns(self) -> dict[str, object]:

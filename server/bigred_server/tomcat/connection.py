@@ -38,7 +38,7 @@ class Clock:
         return 0 if self._ahead_ms is None else int(monotonic_s * 1000 + self._ahead_ms)
 
 
-class Line:
+class SshConnection:
     """The connection to one host for one user."""
 
     def __init__(self, settings: SshSettings) -> None:
@@ -159,12 +159,12 @@ class Line:
         await asyncio.gather(*self._doubts)
 
 
-class Lines:
+class SshConnections:
     """The lines to all hosts, one for all nodes that are reached in the same way."""
 
     def __init__(self) -> None:
-        self._lines: dict[SshSettings, Line] = {}
+        self._lines: dict[SshSettings, SshConnection] = {}
 
-    def to(self, settings: SshSettings) -> Line:
+    def to(self, settings: SshSettings) -> SshConnection:
         """Give the line to a host."""
-        return self._lines.setdefault(settings, Line(settings))
+        return self._lines.setdefault(settings, SshConnection(settings))

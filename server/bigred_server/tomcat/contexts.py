@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bigred_server.errors import NodeError
-from bigred_server.rollout.core.observation import UNTOLD, Version
+from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Version
 from bigred_server.tomcat.manager import Manager
 
 _KEEPS_S = 1.0
@@ -30,7 +30,7 @@ class Contexts:
 
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
-        self._deployed = UNTOLD
+        self._deployed = UNKNOWN_DIGEST
         self._acts = 0
         self._kept: tuple[float, Listed] | None = None
 
@@ -41,7 +41,7 @@ class Contexts:
 
     async def look(self) -> Listed:
         """Give the contexts, as of at most a second ago and not of before the last act."""
-        now_s, acts = time.monotonic(), self._acts
+        now_s, actions = time.monotonic(), self._acts
         if self._kept and now_s - self._kept[0] < _KEEPS_S:
             return self._kept[1]
         try:
@@ -49,16 +49,16 @@ class Contexts:
         except NodeError as error:
             return Listed(error=error)
         # What was asked before an act had ended tells nothing of the time after it.
-        if self._acts == acts:
+        if self._acts == actions:
             self._kept = (now_s, listed)
             if not any(one.running for one in listed.versions or ()):
-                self._deployed = UNTOLD
+                self._deployed = UNKNOWN_DIGEST
         return listed
 
     @contextlib.contextmanager
-    def act(self, deploys: str = UNTOLD) -> Iterator[None]:
+    def act(self, deploys: str = UNKNOWN_DIGEST) -> Iterator[None]:
         """Do something to the contexts; `deploys`: the digest that is theirs if all goes well."""
-        self._deployed = UNTOLD
+        self._deployed = UNKNOWN_DIGEST
         try:
             yield
             self._deployed = deploys

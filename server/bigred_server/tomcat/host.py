@@ -34,7 +34,7 @@ class Host(Protocol):
     async def look(self, *, answers: bool) -> HostSeen:
         """Look at it. `answers`: the app was heard a moment ago, so Tomcat runs; don't ask."""
 
-    async def bring(self, target: Path) -> None:
+    async def copy_war(self, target: Path) -> None:
         """Copy the WAR in place to a file here. Nothing is changed on the host."""
 
     async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:

@@ -12,16 +12,16 @@ from pathlib import Path
 
 from bigred_server.artifacts.files import digest_of, sync, temporary
 from bigred_server.errors import NodeError
-from bigred_server.tomcat.paths import Place, check_room, kept_of, surplus
+from bigred_server.tomcat.paths import ReleasePaths, check_disk_space, kept_of, surplus
 
 _READABLE = 0o644
 
 
 @dataclass(frozen=True)
-class Shelf:
+class KeptReleases:
     """Kept releases and WAR of one node."""
 
-    place: Place
+    place: ReleasePaths
 
     def kept(self) -> frozenset[str]:
         """Give the digests of the kept releases. Raises OSError."""
@@ -47,7 +47,7 @@ class Shelf:
                 self.place.kept(old).unlink(missing_ok=True)
             if self._is_whole(digest):
                 return f"{target} is kept already"
-            check_room(str(folder), self.free(), source.stat().st_size)
+            check_disk_space(str(folder), self.free(), source.stat().st_size)
             with temporary(folder, prefix=self.place.fetching) as part:
                 if (found := _copy(source, part)) != digest:
                     raise NodeError(f"the copy in {folder} has SHA-256 {found}, not {digest}")

@@ -16,8 +16,8 @@ from bigred_server.artifacts.files import digest_of
 from bigred_server.errors import NodeError
 from bigred_server.settings import NodeSettings
 from bigred_server.tomcat.host import HostSeen
-from bigred_server.tomcat.kept_releases import Shelf
-from bigred_server.tomcat.paths import Place, configured, place_of
+from bigred_server.tomcat.kept_releases import KeptReleases
+from bigred_server.tomcat.paths import ReleasePaths, configured, place_of
 
 RUNNING_DEADLINE_S = 5.0
 TAIL = 800
@@ -30,14 +30,14 @@ class LocalHost:
     """A Host: the machine on which we run, for one node."""
 
     settings: NodeSettings
-    _place: Place = field(init=False)
-    _shelf: Shelf = field(init=False)
+    _place: ReleasePaths = field(init=False)
+    _shelf: KeptReleases = field(init=False)
     _known: tuple[Stamp, str, dict[str, str]] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Raise NodeError when the node has no WAR."""
         self._place = place_of(self.settings)
-        self._shelf = Shelf(self._place)
+        self._shelf = KeptReleases(self._place)
 
     async def look(self, *, answers: bool) -> HostSeen:
         """See Host."""
@@ -81,7 +81,7 @@ class LocalHost:
             return None
         return code == 0
 
-    async def bring(self, target: Path) -> None:
+    async def copy_war(self, target: Path) -> None:
         """See Host."""
         try:
             await asyncio.to_thread(shutil.copyfile, self._place.war, target)

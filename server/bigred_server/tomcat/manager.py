@@ -42,10 +42,10 @@ class Manager:
     async def deploy(self, source: Path, version: str, deadline_s: float) -> str:
         """Send a WAR and have it replace the app, or with a `version` stand beside the others."""
 
-        async def act(left_s: float) -> str:
+        async def action(left_s: float) -> str:
             return await self._deploy({}, version, left_s, source)
 
-        return await _patiently(act, deadline_s)
+        return await _patiently(action, deadline_s)
 
     async def deploy_kept(self, kept: PurePath, version: str, deadline_s: float) -> str:
         """Do the same with a WAR on the node's own machine, which Tomcat must be able to read.
@@ -53,10 +53,10 @@ class Manager:
         Its name must end in ".war".
         """
 
-        async def act(left_s: float) -> str:
+        async def action(left_s: float) -> str:
             return await self._deploy({"war": f"file:{kept}"}, version, left_s, None)
 
-        return await _patiently(act, deadline_s)
+        return await _patiently(action, deadline_s)
 
     async def undeploy(self, version: str, deadline_s: float) -> str:
         """Take one version away, "" for the context without one; nothing is done when it is gone.
@@ -65,12 +65,12 @@ class Manager:
         unloadDelay before its files go. Without any other version they get 404.
         """
 
-        async def act(left_s: float) -> str:
+        async def action(left_s: float) -> str:
             if await self._find(version, left_s) is None:
                 return f"{self._named(version)} is not there"
             return (await self.call("undeploy", self._query(version), left_s))[0]
 
-        return await _patiently(act, deadline_s)
+        return await _patiently(action, deadline_s)
 
     async def leaks(self, deadline_s: float) -> int:
         """Count the app's ended lives that Tomcat can't forget: each keeps its classes in memory.
@@ -145,12 +145,12 @@ class Manager:
         return (self.context or "/") + (f"##{version}" if version else "")
 
 
-async def _patiently(act: Callable[[float], Awaitable[str]], deadline_s: float) -> str:
+async def _patiently(action: Callable[[float], Awaitable[str]], deadline_s: float) -> str:
     """Do an act when Tomcat is free for it: one that timed out may still be running there."""
     ends_s = time.monotonic() + deadline_s
     while True:
         try:
-            return await act(ends_s - time.monotonic())
+            return await action(ends_s - time.monotonic())
         except BusyError as busy:
             # What is begun at the last moment only times out, and leaves Tomcat busy once more.
             if ends_s - time.monotonic() < _BUSY_PAUSE_S + _WORTH_A_TRY_S:

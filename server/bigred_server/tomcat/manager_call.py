@@ -120,9 +120,9 @@ class ManagerCall:
         if status == httpx2.codes.OK:
             return
         role = "manager-jmx" if command.startswith("jmxproxy") else "manager-script"
-        raise NodeError(f"{self.url}/{command} answers {status}: {self._mending(response, role)}")
+        raise NodeError(f"{self.url}/{command} answers {status}: {self._with_fix(response, role)}")
 
-    def _mending(self, response: httpx2.Response, role: str) -> str:
+    def _with_fix(self, response: httpx2.Response, role: str) -> str:
         match response.status_code:
             case 401:
                 return (

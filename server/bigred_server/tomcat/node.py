@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bigred_server.errors import NodeAwayError, NodeError
 from bigred_server.rollout.core.context_version import newest
-from bigred_server.rollout.core.observation import UNTOLD, Version
+from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Version
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.tomcat.contexts import Contexts, Listed
 from bigred_server.tomcat.host import Host, HostSeen
@@ -17,7 +17,7 @@ _LEAKS_DEADLINE_S = 30.0
 
 
 @dataclass(frozen=True)
-class Seen:
+class NodeSeen:
     """A node seen once, but for what its app answers; the words are those of a NodeLook.
 
     `digest`: of the WAR that new users get, UNTOLD where only HTTP reaches the node; `manifest` is
@@ -42,27 +42,27 @@ class Node:
         self._contexts = Contexts(manager) if manager else None
         self._is_parallel = strategy is Strategy.PARALLEL
 
-    async def look(self, *, answers: bool) -> Seen:
+    async def look(self, *, answers: bool) -> NodeSeen:
         """Look at it. `answers`: the app was heard a moment ago, so Tomcat runs."""
         listed, host = await asyncio.gather(self._list(), self._look_host(answers))
         running = host.running if host else None
-        return Seen(
+        return NodeSeen(
             digest=self._digest(host, listed.versions),
             running=running if listed.versions is None else True,
             manifest=self._manifest(host, listed.versions),
             kept=host.kept if host else None,
             free=host.free if host else None,
             versions=listed.versions,
-            trouble=_trouble(host, listed.error, answers=answers),
+            trouble=_problem(host, listed.error, answers=answers),
         )
 
     async def running_since(self) -> float:
         """Say since when Tomcat's JVM runs, in seconds of UTC by the node's clock."""
         return await self._needed_manager().started_at()
 
-    async def bring(self, target: Path) -> None:
+    async def copy_war(self, target: Path) -> None:
         """Copy the WAR in place to a file here."""
-        await self._needed_host().bring(target)
+        await self._needed_host().copy_war(target)
 
     async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
         """Bring a release to the node while it serves."""
@@ -80,7 +80,7 @@ class Node:
         became of it; look again.
         """
         manager = self._needed_manager()
-        with self._act(deploys=UNTOLD if version else digest):
+        with self._act(deploys=UNKNOWN_DIGEST if version else digest):
             if self._host is None:
                 seen = await manager.deploy(source, version, deadline_s)
             else:
@@ -121,12 +121,12 @@ class Node:
         first = newest(versions)
         if first is None:
             # A context that does not run has a WAR all the same, but here it is nobody's choice.
-            return UNTOLD if versions and not self._is_parallel else ""
+            return UNKNOWN_DIGEST if versions and not self._is_parallel else ""
         if first.name:
             return first.digest
         if host:
             return host.digest
-        return self._contexts.deployed if self._contexts else UNTOLD
+        return self._contexts.deployed if self._contexts else UNKNOWN_DIGEST
 
     def _manifest(
         self, host: HostSeen | None, versions: tuple[Version, ...] | None
@@ -142,7 +142,7 @@ class Node:
     async def _look_host(self, answers: bool) -> HostSeen | None:
         return await self._host.look(answers=answers) if self._host else None
 
-    def _act(self, deploys: str = UNTOLD) -> contextlib.AbstractContextManager[None]:
+    def _act(self, deploys: str = UNKNOWN_DIGEST) -> contextlib.AbstractContextManager[None]:
         return self._contexts.act(deploys) if self._contexts else contextlib.nullcontext()
 
     def _needed_manager(self) -> Manager:
@@ -156,7 +156,7 @@ class Node:
         return self._host
 
 
-def _trouble(host: HostSeen | None, error: NodeError | None, *, answers: bool) -> str:
+def _problem(host: HostSeen | None, error: NodeError | None, *, answers: bool) -> str:
     if host and host.trouble:
         return host.trouble
     # Where nothing answers at all, the app's own silence is told already.

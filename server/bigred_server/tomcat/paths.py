@@ -9,7 +9,7 @@ from pathlib import Path
 from bigred_server.errors import NodeError
 from bigred_server.model import disk_space
 from bigred_server.settings import NodeSettings
-from bigred_server.settings.node import Command
+from bigred_server.settings.node import Argv
 
 # Free on the disk after a release was brought and put in place: Tomcat writes logs there too.
 
@@ -17,7 +17,7 @@ _KEPT_NAME = re.compile(r"([0-9a-f]{64})\.war")
 
 
 @dataclass(frozen=True)
-class Place:
+class ReleasePaths:
     """`war`: what Tomcat serves. `folder`: of the kept releases, named by their SHA-256."""
 
     war: Path
@@ -46,11 +46,11 @@ class Place:
         return f".{self.war.name}.bigred-"
 
 
-def place_of(node: NodeSettings) -> Place:
+def place_of(node: NodeSettings) -> ReleasePaths:
     """Give the place of a node that is not reached by HTTP alone. Raises NodeError."""
     if node.war is None or node.kept_folder is None:
         raise NodeError(f"the node at {node.url} has no war configured; write its full path")
-    return Place(node.war, node.kept_folder)
+    return ReleasePaths(node.war, node.kept_folder)
 
 
 def kept_of(names: Iterable[str]) -> frozenset[str]:
@@ -63,13 +63,14 @@ def surplus(kept: frozenset[str], digest: str, keep: frozenset[str]) -> list[str
     return sorted(kept - keep - {digest})
 
 
-def check_room(where: str, free: int, size: int) -> None:
+def check_disk_space(where: str, free: int, size: int) -> None:
     """Raise NodeError when a release of `size` bytes does not fit into `free` ones."""
     needed = disk_space.on_a_node(size)
     if free < needed:
         raise NodeError(
-            f"{where} has {_mib(free)} free; {_mib(needed)} are needed: {_mib(size)} to keep the "
-            f"release, as much to serve it, and {_mib(disk_space.SPARE_BYTES)} to spare; make room there"
+            f"{where} has {_mib(free)} free, {_mib(needed)} are needed: {_mib(size)} to keep the "
+            f"release, as much again to serve it, and {_mib(disk_space.SPARE_BYTES)} to spare; "
+            "free some space there"
         )
 
 
@@ -77,7 +78,7 @@ def _mib(count: int) -> str:
     return f"{count / (1 << 20):.1f} MiB"
 
 
-def configured(command: Command | None, name: str) -> Command:
+def configured(command: Argv | None, name: str) -> Argv:
     """Give a node's command. Raises NodeError when the configuration has none."""
     if command is None:
         raise NodeError(f"the node has no command {name!r}; write it into its table")

@@ -23,7 +23,7 @@ _BLOCK = 64 << 10
 
 
 @dataclass(frozen=True)
-class Look:
+class RemoteLook:
     """`stamp` and `size` in bytes: of the WAR; "" for none, None when nobody can tell."""
 
     stamp: str | None = None
@@ -42,13 +42,13 @@ def answer(said: str) -> tuple[str, int | None]:
     return said[found.end() :].strip(), int(found[1])
 
 
-def look(text: str) -> Look:
+def look(text: str) -> RemoteLook:
     """Read what `look` says: a word and a value a line."""
     pairs = [line.partition(" ")[::2] for line in text.splitlines()]
     told = dict(pairs)
     stamp = told.get("stamp")
     running = int(told["running"]) if told.get("running", "").isdigit() else None
-    return Look(
+    return RemoteLook(
         stamp=stamp,
         size=int(stamp.partition(" ")[0]) if stamp else 0,
         running=None if running is None or running in _NOT_RUN else running == 0,

@@ -16,10 +16,10 @@ from pathlib import Path, PurePath
 from bigred_server.errors import NodeError
 from bigred_server.settings import NodeSettings
 from bigred_server.tomcat import remote
-from bigred_server.tomcat.connection import Line
+from bigred_server.tomcat.connection import SshConnection
 from bigred_server.tomcat.host import HostSeen
 from bigred_server.tomcat.local import RUNNING_DEADLINE_S, TAIL, printed
-from bigred_server.tomcat.paths import Place, check_room, configured, place_of, surplus
+from bigred_server.tomcat.paths import ReleasePaths, check_disk_space, configured, place_of, surplus
 
 SCRIPT = resources.files("bigred_server.tomcat").joinpath("remote.sh").read_text(encoding="utf-8")
 
@@ -40,8 +40,8 @@ class SshHost:
     """The machine of one node; its nodes share the line."""
 
     settings: NodeSettings
-    line: Line
-    _place: Place = field(init=False)
+    line: SshConnection
+    _place: ReleasePaths = field(init=False)
     _known: tuple[str, str, dict[str, str]] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -71,12 +71,12 @@ class SshHost:
             trouble=trouble,
         )
 
-    async def _look(self, running: Sequence[str]) -> remote.Look:
+    async def _look(self, running: Sequence[str]) -> remote.RemoteLook:
         limit_s = str(math.ceil(RUNNING_DEADLINE_S))
         paths = str(self._place.war), str(self._place.folder)
         return remote.look(await self._far("look", *paths, limit_s, *running))
 
-    async def _read(self, seen: remote.Look) -> tuple[str | None, dict[str, str]]:
+    async def _read(self, seen: remote.RemoteLook) -> tuple[str | None, dict[str, str]]:
         """Give digest and manifest of the WAR in place; read anew only when the file changed."""
         if not seen.stamp:
             return (None if seen.stamp is None else ""), {}
@@ -88,7 +88,7 @@ class SshHost:
                 self._known = (seen.stamp, digest, await remote.manifest(files, war))
         return self._known[1], self._known[2]
 
-    async def bring(self, target: Path) -> None:
+    async def copy_war(self, target: Path) -> None:
         """See Host."""
         war = str(self._place.war)
         async with self.line.files(LONG_DEADLINE_S, f"asking the size of {war}") as files:
@@ -109,7 +109,7 @@ class SshHost:
         )
         if said == "whole":
             return f"{target} is kept already on {self.line}"
-        check_room(f"{folder} on {self.line}", remote.look(said).free or 0, size)
+        check_disk_space(f"{folder} on {self.line}", remote.look(said).free or 0, size)
         part = f"{folder}/{mark}{secrets.token_hex(8)}"
         try:
             upload_s = LONG_DEADLINE_S + size / SLOWEST_UPLOAD_BYTES_S

@@ -8,12 +8,12 @@ from fastapi.security import HTTPBearer
 
 from bigred_broker.messages import AppState
 from bigred_server.artifacts.store import Store
-from bigred_server.jenkins.preflight import JobSight
 from bigred_server.journal.database import Database
+from bigred_server.requests.job_preflight import JobPreflight
 from bigred_server.settings import Settings
 from bigred_server.web import builds, commands, queries
-from bigred_server.web.auth import HEALTH, Door
-from bigred_server.web.context import House, Viewer
+from bigred_server.web.auth import HEALTH, AuthMiddleware
+from bigred_server.web.context import ApiContext, ViewerCaller
 from bigred_server.web.errors import DOCUMENTED, answer_them
 
 PREFIX = "/api/v1"
@@ -27,7 +27,7 @@ def build(
     store: Store,
     wake: Callable[[str], None],
     state_of: Callable[[str], AppState | None],
-    jobs: Mapping[str, JobSight],
+    jobs: Mapping[str, JobPreflight],
 ) -> FastAPI:
     """Build the API. It keeps nothing: any server of the same database may be asked.
 
@@ -35,8 +35,8 @@ def build(
     where this server has nothing to tell: the journal answers then. `jobs`: what Jenkins deploys.
     """
     app = FastAPI(title="Bigred", version="1", openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.house = House(settings, db, store, wake, state_of, jobs)
-    app.add_middleware(Door, tokens=settings.api.tokens)
+    app.state.context = ApiContext(settings, db, store, wake, state_of, jobs)
+    app.add_middleware(AuthMiddleware, tokens=settings.api.tokens)
     answer_them(app)
     app.add_api_route(HEALTH, _health, include_in_schema=False)
     app.add_api_route(f"{PREFIX}/openapi.json", _openapi, include_in_schema=False)
@@ -53,7 +53,7 @@ async def _health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-async def _openapi(request: Request, _: Viewer) -> dict[str, Any]:
+async def _openapi(request: Request, _: ViewerCaller) -> dict[str, Any]:
     """Describe the API."""
     app: FastAPI = request.app
     return app.openapi()

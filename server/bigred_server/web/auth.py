@@ -21,7 +21,7 @@ MAX_WEBHOOK = 5 * 1024 * 1024
 NO_TOKEN = "a token is needed, as: Authorization: Bearer TOKEN; `bigred token` makes one"  # noqa: S105
 
 
-class Door:
+class AuthMiddleware:
     """Stands before all routes but the health check; leaves the caller in the request's state."""
 
     def __init__(self, app: ASGIApp, tokens: Mapping[str, TokenSettings]) -> None:

@@ -10,14 +10,14 @@ from fastapi import Depends, HTTPException, Path, Request
 from bigred_broker.messages import AppState
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import UnknownAppError
-from bigred_server.jenkins.preflight import JobSight
 from bigred_server.journal.database import Database
+from bigred_server.requests.job_preflight import JobPreflight
 from bigred_server.settings import Settings
 from bigred_server.web.caller import Caller, Role
 
 
 @dataclass(frozen=True)
-class House:
+class ApiContext:
     """`jobs`: the apps that Jenkins deploys. `wake` has an app's rollout look at once.
 
     `state_of` gives what was just told of an app; None where this server has nothing to tell.
@@ -28,18 +28,20 @@ class House:
     store: Store
     wake: Callable[[str], None]
     state_of: Callable[[str], AppState | None]
-    jobs: Mapping[str, JobSight]
+    jobs: Mapping[str, JobPreflight]
 
 
-def _house(request: Request) -> House:
-    house: House = request.app.state.house
-    return house
+def _context(request: Request) -> ApiContext:
+    context: ApiContext = request.app.state.context
+    return context
 
 
-def _app(house: Annotated[House, Depends(_house)], app: Annotated[str, Path(max_length=32)]) -> str:
-    if app not in house.settings.apps:
+def _app(
+    context: Annotated[ApiContext, Depends(_context)], app: Annotated[str, Path(max_length=32)]
+) -> str:
+    if app not in context.settings.apps:
         raise UnknownAppError(
-            f"there is no app {app!r}; there is: {', '.join(house.settings.apps)}"
+            f"there is no app {app!r}; there is: {', '.join(context.settings.apps)}"
         )
     return app
 
@@ -57,8 +59,8 @@ def _needs(role: Role) -> Callable[[Request], Awaitable[Caller]]:
     return check
 
 
-InHouse = Annotated[House, Depends(_house)]
+InContext = Annotated[ApiContext, Depends(_context)]
 KnownApp = Annotated[str, Depends(_app)]
-Viewer = Annotated[Caller, Depends(_needs(Role.VIEWER))]
-Operator = Annotated[Caller, Depends(_needs(Role.OPERATOR))]
-Admin = Annotated[Caller, Depends(_needs(Role.ADMIN))]
+ViewerCaller = Annotated[Caller, Depends(_needs(Role.VIEWER))]
+OperatorCaller = Annotated[Caller, Depends(_needs(Role.OPERATOR))]
+AdminCaller = Annotated[Caller, Depends(_needs(Role.ADMIN))]

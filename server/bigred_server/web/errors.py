@@ -18,7 +18,7 @@ from bigred_server.errors import (
     UnknownReleaseError,
     WebhookError,
 )
-from bigred_server.web.models import Trouble
+from bigred_server.web.models import ErrorBody
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ _NO_JOURNAL = "the journal can't be used just now; try again in a moment"
 _OURS = "something is wrong with the server; its log tells what"
 
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
-    status: {"model": Trouble} for status in (401, 403, 404, 409, 422, 503)
+    status: {"model": ErrorBody} for status in (401, 403, 404, 409, 422, 503)
 }
 
 

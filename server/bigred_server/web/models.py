@@ -6,8 +6,8 @@ from typing import Annotated, Any  # receipts are JSON
 from pydantic import BaseModel, ConfigDict, Field
 
 from bigred_broker.messages import Phase
-from bigred_server.journal.acts import ActRecord
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.actions import ActionRecord
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.events import EventRecord
 from bigred_server.model.build import Build
 from bigred_server.model.command import Command
@@ -30,7 +30,7 @@ class Asked(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Trouble(Shown):
+class ErrorBody(Shown):
     """Why not, as a sentence."""
 
     error: str
@@ -91,7 +91,7 @@ class DeploymentShown(Shown):
     ended_at: str | None
 
     @classmethod
-    def of(cls, record: Record, versions: Versions) -> "DeploymentShown":
+    def of(cls, record: DeploymentRecord, versions: Versions) -> "DeploymentShown":
         """Show a deployment; `versions` by app and digest."""
         return cls(**_deployment(record, versions))
 
@@ -129,10 +129,10 @@ class WholeDeployment(DeploymentShown):
     @classmethod
     def whole(
         cls,
-        record: Record,
+        record: DeploymentRecord,
         versions: Versions,
         events: list[EventRecord],
-        acts: list[ActRecord],
+        acts: list[ActionRecord],
     ) -> "WholeDeployment":
         """Show all of a deployment."""
         return cls(
@@ -141,12 +141,12 @@ class WholeDeployment(DeploymentShown):
             acts=[
                 ActShown(
                     **{
-                        **_known(ActShown, act),
-                        "begun_at": utc(act.begun_at),
-                        "ended_at": utc(act.ended_at) if act.ended_at else None,
+                        **_known(ActShown, action),
+                        "begun_at": utc(action.begun_at),
+                        "ended_at": utc(action.ended_at) if action.ended_at else None,
                     }
                 )
-                for act in acts
+                for action in acts
             ],
             receipt=record.receipt,
         )
@@ -199,26 +199,26 @@ class Commits(Asked):
     commits: Annotated[list[CommitIn], Field(min_length=1, max_length=100)]
 
 
-class HandedIn(Shown):
+class SubmittedBuilds(Shown):
     """What was made of it, and the same as a sentence."""
 
     builds: list[BuildShown]
     text: str
 
 
-class Wish(Asked):
+class DeployRequest(Asked):
     """What is to be deployed: a version, or the newest ready release."""
 
     version: Annotated[str, Field(min_length=1, max_length=100)] | None = None
 
 
-class Order(Asked):
+class CommandRequest(Asked):
     """What is asked of the running deployment; a rollback may be asked without one."""
 
     command: Command
 
 
-def _deployment(record: Record, versions: Versions) -> dict[str, Any]:
+def _deployment(record: DeploymentRecord, versions: Versions) -> dict[str, Any]:
     return {
         **_known(DeploymentShown, record),
         "version": versions.get((record.app, record.digest)),

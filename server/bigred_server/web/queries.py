@@ -7,31 +7,31 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query
 
 from bigred_broker.messages import AppState
-from bigred_server.journal import acts, deployments, events, releases
+from bigred_server.journal import actions, deployments, events, releases
 from bigred_server.rollout.loop.app_state import app_state
-from bigred_server.web.context import House, InHouse, KnownApp, Viewer
+from bigred_server.web.context import ApiContext, InContext, KnownApp, ViewerCaller
 from bigred_server.web.models import Apps, DeploymentShown, ReleaseShown, WholeDeployment
 
 router = APIRouter()
 
 
 @router.get("/apps")
-async def list_apps(house: InHouse, _: Viewer) -> Apps:
+async def list_apps(context: InContext, _: ViewerCaller) -> Apps:
     """List the apps."""
-    return Apps(apps=list(house.settings.apps))
+    return Apps(apps=list(context.settings.apps))
 
 
 @router.get("/apps/{app}", response_model_exclude_none=True)
-async def show_app(app: KnownApp, house: InHouse, _: Viewer) -> AppState:
+async def show_app(app: KnownApp, context: InContext, _: ViewerCaller) -> AppState:
     """Tell where an app stands, as every MQTT subscriber hears it.
 
     Of several servers only the one that leads the app sees its nodes; the others leave them out.
     """
-    return house.state_of(app) or await _from_the_journal(app, house)
+    return context.state_of(app) or await _from_the_journal(app, context)
 
 
-async def _from_the_journal(app: str, house: House) -> AppState:
-    async with house.db.read() as db:
+async def _from_the_journal(app: str, context: ApiContext) -> AppState:
+    async with context.db.read() as db:
         known = await releases.of_app(db, app)
         last = next(iter(await deployments.newest(db, app, 1)), None)
     state = app_state(app, last, known, {}, None)
@@ -41,14 +41,17 @@ async def _from_the_journal(app: str, house: House) -> AppState:
 
 @router.get("/apps/{app}/releases")
 async def list_releases(
-    app: KnownApp, house: InHouse, _: Viewer, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    app: KnownApp,
+    context: InContext,
+    _: ViewerCaller,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[ReleaseShown]:
     """List the releases of an app, the newest first."""
-    async with house.db.read() as db:
+    async with context.db.read() as db:
         known = (await releases.of_app(db, app))[:limit]
 
     def shown() -> list[ReleaseShown]:
-        return [ReleaseShown.of(each, kept=house.store.has(each.digest)) for each in known]
+        return [ReleaseShown.of(each, kept=context.store.has(each.digest)) for each in known]
 
     return await asyncio.to_thread(shown)
 
@@ -56,13 +59,13 @@ async def list_releases(
 @router.get("/apps/{app}/deployments")
 async def list_deployments(
     app: KnownApp,
-    house: InHouse,
-    _: Viewer,
+    context: InContext,
+    _: ViewerCaller,
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
     mends: bool = False,
 ) -> list[DeploymentShown]:
     """List the deployments of an app, the newest first; with `mends` those of one node too."""
-    async with house.db.read() as db:
+    async with context.db.read() as db:
         found = await deployments.newest(db, app, limit, mends=mends)
         known = await releases.of_app(db, app)
     versions = {(release.app, release.digest): release.version for release in known}
@@ -70,14 +73,14 @@ async def list_deployments(
 
 
 @router.get("/deployments/{deployment}")
-async def show_deployment(deployment: str, house: InHouse, _: Viewer) -> WholeDeployment:
+async def show_deployment(deployment: str, context: InContext, _: ViewerCaller) -> WholeDeployment:
     """Show a deployment with everything that happened, and its receipt once it has ended."""
-    async with house.db.read() as db:
+    async with context.db.read() as db:
         record = await deployments.find(db, deployment)
         if record is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no deployment {deployment!r}")
         happened = await events.of_deployment(db, record.id)
-        done = await acts.of_deployment(db, record.id)
+        done = await actions.of_deployment(db, record.id)
         release = await releases.find(db, record.app, record.digest)
     versions = {(record.app, record.digest): release.version} if release else {}
     return WholeDeployment.whole(record, versions, happened, done)

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 from tests.support.boxed import ANSWER_S, Box, at_home
-from tests.support.hearing import Listener, words_of
-from tests.support.house import House
+from tests.support.rig import Rig
+from tests.support.speech import Listener, words_of
 
 from bigred_agent.card.settings import KEPT
 from bigred_broker.messages import Phase
 from bigred_image import board
-from bigred_server.demo.crowd import Crowd, Orders, shopping
+from bigred_server.demo.load import Load, LoadOptions, shopping
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -32,25 +32,25 @@ LATE_MS = 150
 
 
 @pytest.fixture(scope="module")
-def home(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Box]]:
+def home(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rig, Box]]:
     with at_home(built, tmp_path_factory.mktemp("virt") / "box", board.VIRT, 3) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def place(home: tuple[House, Box]) -> House:
+def place(home: tuple[Rig, Box]) -> Rig:
     return home[0]
 
 
 @pytest.fixture(scope="module")
-def box(home: tuple[House, Box]) -> Box:
+def box(home: tuple[Rig, Box]) -> Box:
     return home[1]
 
 
 @pytest.fixture(scope="module")
-def crowd(place: House) -> Iterator[Crowd]:
-    with shopping(place.stage.folder, place.stage.url, Orders(RATE)) as crowd:
-        yield crowd
+def load(place: Rig) -> Iterator[Load]:
+    with shopping(place.testbed.folder, place.testbed.url, LoadOptions(RATE)) as load:
+        yield load
 
 
 def figure(text: str) -> None:
@@ -94,9 +94,9 @@ def test_nobody_can_enter_and_nothing_is_written_for_ever(box: Box) -> None:
 
 
 def test_lid_and_push_roll_three_tomcats_and_no_request_is_lost(
-    box: Box, place: House, crowd: Crowd
+    box: Box, place: Rig, load: Load
 ) -> None:
-    before = crowd.counts()
+    before = load.counts()
     armed = box.arm(place, "1.1.0")
     assert (armed["answer"], armed["release"]["version"]) == ("armed", "1.1.0")
     armed_is = f"System is armed! Shop 1.1.0 by {armed['release']['author']}, to three servers."
@@ -107,7 +107,7 @@ def test_lid_and_push_roll_three_tomcats_and_no_request_is_lost(
     box.hears("Firing missiles!")
     box.guest.button.close_lid()
     box.until_phase(Phase.SUCCEEDED, fired["deployment"])
-    after = crowd.counts()
+    after = load.counts()
     figure(f"{after.requests - before.requests} requests, {after.failed - before.failed} failed")
     assert after.failed == before.failed
     assert set(place.serving().values()) == {"1.1.0"}
@@ -167,7 +167,7 @@ def test_a_loudspeaker_that_is_plugged_in_later_is_spoken_by_and_missed_when_it_
     box.hears("Lunch is ready.")
 
 
-def test_a_broker_that_is_restarted_has_its_box_again(box: Box, place: House) -> None:
+def test_a_broker_that_is_restarted_has_its_box_again(box: Box, place: Rig) -> None:
     since = box.statuses()
     place.restart_broker()
     box.online(since)
@@ -187,9 +187,9 @@ def test_all_that_was_heard_is_understood(box: Box) -> None:
 
 
 def test_a_power_cut_in_a_deployment_harms_nothing_and_the_box_comes_back(
-    box: Box, place: House, crowd: Crowd
+    box: Box, place: Rig, load: Load
 ) -> None:
-    before = crowd.counts()
+    before = load.counts()
     assert box.arm(place, "1.2.0")["answer"] == "armed"
     fired = box.push()
     box.until_phase(Phase.CANARY, fired["deployment"])
@@ -197,7 +197,7 @@ def test_a_power_cut_in_a_deployment_harms_nothing_and_the_box_comes_back(
     box.live.cut()
     box.cut()
     box.until_phase(Phase.SUCCEEDED, fired["deployment"])
-    assert crowd.counts().failed == before.failed
+    assert load.counts().failed == before.failed
     assert KEPT in box.guest.read("bigred.toml")
     assert "of the broker" not in box.guest.read("bigred.toml")
     box.guest.button.close_lid()

@@ -11,7 +11,7 @@ from bigred_server.model.release import Release
 from bigred_server.pipeline import submissions
 from bigred_server.settings import Settings
 
-Decision = Callable[[Database, str, str], Awaitable[Release]]
+Review = Callable[[Database, str, str], Awaitable[Release]]
 
 
 @click.command("promote")
@@ -32,13 +32,13 @@ def reject(release: str, app: str | None, config: Path | None) -> None:
     _decide(submissions.reject, release, app, config)
 
 
-def _decide(decision: Decision, release: str, app: str | None, config: Path | None) -> None:
+def _decide(decision: Review, release: str, app: str | None, config: Path | None) -> None:
     settings = settings_of(config)
     name = pick_app(settings, app)
     found = run(_decided(settings, decision, name, release))
     click.echo(f"{name} {found.version} is {found.stage}")
 
 
-async def _decided(settings: Settings, decision: Decision, app: str, name: str) -> Release:
+async def _decided(settings: Settings, decision: Review, app: str, name: str) -> Release:
     async with journal(settings) as db:
         return await decision(db, app, name)

@@ -10,7 +10,7 @@ from bigred_server.cli.history import Versions, write
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.daemon import release_store
 from bigred_server.journal import deployments, releases
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.release import Release, named
 from bigred_server.settings import Settings
 from bigred_server.web.models import DeploymentShown, ReleaseShown
@@ -54,7 +54,9 @@ def _details(release: Release, *, kept: bool) -> list[tuple[str, str]]:
     ]
 
 
-async def _find(settings: Settings, app: str, name: str) -> tuple[Release, list[Record], Versions]:
+async def _find(
+    settings: Settings, app: str, name: str
+) -> tuple[Release, list[DeploymentRecord], Versions]:
     async with journal(settings) as db, db.read() as connection:
         known = await releases.of_app(connection, app)
         found = named(known, app, name)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bigred_server.rollout.core.target import Goal
+from bigred_server.rollout.core.target import Target
 
 
-class Kind(StrEnum):
+class ActionKind(StrEnum):
     """What can be done to a node.
 
     FETCH brings the release to the node's kept ones, while it serves. DEPLOY has the Manager
@@ -29,20 +29,22 @@ class Kind(StrEnum):
 
 
 # While one of these runs on a node, HAProxy must send nothing there.
-HANDS_OFF = frozenset({Kind.STOP, Kind.SWAP, Kind.START, Kind.DEPLOY, Kind.ADMIT})
+HANDS_OFF = frozenset(
+    {ActionKind.STOP, ActionKind.SWAP, ActionKind.START, ActionKind.DEPLOY, ActionKind.ADMIT}
+)
 
 
 @dataclass(frozen=True)
-class Act:
+class Action:
     """One thing to do to one node, towards one goal.
 
     `version`: the one that DEPLOY makes or UNDEPLOY takes away, in Tomcat's word for it.
     """
 
-    kind: Kind
+    kind: ActionKind
     node: str
-    goal: Goal
+    target: Target
     version: str = ""
 
 
-Busy = Mapping[str, Kind]
+Busy = Mapping[str, ActionKind]

@@ -7,7 +7,7 @@ sorts ours after those that people number by hand.
 import re
 from collections.abc import Sequence
 
-from bigred_server.rollout.core.observation import UNTOLD, Version
+from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Version
 
 _NAME = re.compile(r"b([0-9]{10})-([0-9a-f]{64})")
 
@@ -20,7 +20,7 @@ def name(number: int, digest: str) -> str:
 def digest_of(version: str) -> str:
     """Read the WAR's digest from a version's name; UNTOLD when it is not one of ours."""
     found = _NAME.fullmatch(version)
-    return found[2] if found else UNTOLD
+    return found[2] if found else UNKNOWN_DIGEST
 
 
 def following(versions: Sequence[Version], digest: str) -> str:

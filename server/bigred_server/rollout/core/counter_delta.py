@@ -9,7 +9,7 @@ ZERO = Counters(0, 0, 0)
 
 
 @dataclass(frozen=True)
-class Tally:
+class CounterDelta:
     """`base` is where the process `pid` stood at the start; `carried` what others counted before.
 
     HAProxy counts from zero again in a new process: its pid tells.
@@ -30,21 +30,21 @@ class Tally:
         return asdict(self)
 
 
-def begin(pid: int, counters: Counters) -> Tally:
+def begin(pid: int, counters: Counters) -> CounterDelta:
     """Begin to count."""
-    return Tally(pid, counters, counters)
+    return CounterDelta(pid, counters, counters)
 
 
-def from_json(data: dict[str, Any]) -> Tally:
+def from_json(data: dict[str, Any]) -> CounterDelta:
     """Read what `to_json` gave."""
     parts = {name: Counters(**data[name]) for name in ("base", "seen", "carried")}
-    return Tally(pid=data["pid"], **parts)
+    return CounterDelta(pid=data["pid"], **parts)
 
 
-def track(tally: Tally, pid: int, counters: Counters) -> Tally:
+def track(tally: CounterDelta, pid: int, counters: Counters) -> CounterDelta:
     """Take in a new look. Fewer requests than before: a person had the counters cleared."""
     if pid != tally.pid or counters.requests < tally.seen.requests:
-        return Tally(pid, ZERO, counters, carried=tally.total)
+        return CounterDelta(pid, ZERO, counters, carried=tally.total)
     return replace(tally, seen=counters)
 
 

@@ -6,7 +6,7 @@ from bigred_broker.messages import Phase
 from bigred_server.judge.judgement import Verdict
 from bigred_server.model.hold_reason import HeldFor
 from bigred_server.model.hook import Hook
-from bigred_server.rollout.core.action import Act
+from bigred_server.rollout.core.action import Action
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Decision:
     """
 
     phase: Phase
-    acts: tuple[Act, ...] = ()
+    actions: tuple[Action, ...] = ()
     reason: str = ""
     blames_build: bool = False
     nodes: tuple[str, ...] | None = None

@@ -8,7 +8,7 @@ from bigred_server.judge.judgement import Verdict
 from bigred_server.model.command import Command
 from bigred_server.model.hold_reason import HeldFor
 from bigred_server.model.hook import Hook, HookState
-from bigred_server.rollout.core.target import Goal
+from bigred_server.rollout.core.target import Target
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Deployment:
     id: str
     app: str
     phase: Phase
-    goal: Goal
-    previous: Goal | None
+    target: Target
+    previous: Target | None
     nodes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     set_aside: tuple[str, ...] = ()

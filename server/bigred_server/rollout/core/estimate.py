@@ -16,8 +16,8 @@ def node_seconds(name: str, history: History) -> float | None:
 
     None where nothing is known.
     """
-    ours = [seconds for node, seconds in _taken(history) if node == name]
-    times = ours or [seconds for _, seconds in _taken(history)]
+    ours = [seconds for node, seconds in _removed(history) if node == name]
+    times = ours or [seconds for _, seconds in _removed(history)]
     return round(median(times), 1) if times else None
 
 
@@ -45,7 +45,7 @@ def _watched_s(batches: int, policy: Policy) -> float:
     return watched_s
 
 
-def _taken(history: History) -> Iterator[tuple[str, float]]:
+def _removed(history: History) -> Iterator[tuple[str, float]]:
     for receipt in history:
         if receipt["outcome"] != Phase.SUCCEEDED:
             continue

@@ -3,7 +3,7 @@
 from bigred_broker.messages import Phase
 from bigred_server.rollout.core import sentences, verdict_policy
 from bigred_server.rollout.core.decision import Decision
-from bigred_server.rollout.core.node_phase import Station
+from bigred_server.rollout.core.node_phase import NodePhase
 from bigred_server.rollout.core.policy import OnDeadline
 from bigred_server.rollout.core.rollback import turn_back
 from bigred_server.rollout.core.view import View
@@ -24,9 +24,9 @@ def resumed(view: View) -> Phase:
     """Say in which phase a held deployment goes on."""
     if not view.deployment.nodes:
         return Phase.PREPARING
-    stations = view.stations
+    node_phases = view.node_phases
     canaries = view.active[: view.policy.canary]
-    if any(stations[name] is not Station.SERVING for name in canaries):
+    if any(node_phases[name] is not NodePhase.SERVING for name in canaries):
         return Phase.CANARY
     return Phase.ROLLING
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bigred_server.rollout.core import sentences
-from bigred_server.rollout.core.node_phase import BUILD_STATIONS, Station
+from bigred_server.rollout.core.node_phase import BUILD_PHASES, NodePhase
 from bigred_server.rollout.core.observation import Admin
 from bigred_server.rollout.core.policy import OnDrainDeadline
 from bigred_server.rollout.core.view import View
@@ -18,60 +18,60 @@ class Fault:
     blames_build: bool
 
 
-def fault(view: View, name: str, where: Station) -> Fault | None:
+def fault(view: View, name: str, where: NodePhase) -> Fault | None:
     """Say whether a node failed: too many tries, or a deadline of the policy is over."""
-    if where is Station.SERVING or name in view.busy or view.may_change(name):
+    if where is NodePhase.SERVING or name in view.busy or view.may_change(name):
         return None
-    if (deaths := view.waits[name].deaths) >= view.policy.tries:
+    if (deaths := view.progress[name].deaths) >= view.policy.tries:
         return Fault(name, sentences.at_node(name, sentences.dies_again(deaths)), True)
     if (text := _wrong_answer(view, name)) is not None:
         return Fault(name, sentences.at_node(name, text), True)
     text = _overdue(view, name, where) or _tried(view, name, where)
     if text is None:
         return None
-    return Fault(name, sentences.at_node(name, text), where in BUILD_STATIONS)
+    return Fault(name, sentences.at_node(name, text), where in BUILD_PHASES)
 
 
 def _wrong_answer(view: View, name: str) -> str | None:
-    since_s = view.waits[name].wrong_since_s
+    since_s = view.progress[name].wrong_since_s
     if since_s is None or view.now_s - since_s <= view.policy.wrong_answer_s:
         return None
     return sentences.wrong_answer(view.looks[name].answer.text)
 
 
-def _overdue(view: View, name: str, where: Station) -> str | None:
+def _overdue(view: View, name: str, where: NodePhase) -> str | None:
     limit_s = _deadlines(view).get(where)
-    if where is Station.DRAINING and view.looks[name].admin is not Admin.MAINT:
+    if where is NodePhase.DRAINING and view.looks[name].admin is not Admin.MAINT:
         return None
     if limit_s is None or view.waited_s(name) <= limit_s:
         return None
     return sentences.overdue(where, limit_s)
 
 
-def _deadlines(view: View) -> dict[Station, float]:
+def _deadlines(view: View) -> dict[NodePhase, float]:
     policy = view.policy
     deadlines = {
-        Station.UNKNOWN: policy.check_s,
-        Station.STOPPING: policy.stop_s,
-        Station.SWAPPING: policy.swap_s,
-        Station.SHADOWED: policy.swap_s,
-        Station.STARTING: policy.start_s,
-        Station.CHECKING: policy.check_s,
+        NodePhase.UNKNOWN: policy.check_s,
+        NodePhase.STOPPING: policy.stop_s,
+        NodePhase.SWAPPING: policy.swap_s,
+        NodePhase.SHADOWED: policy.swap_s,
+        NodePhase.STARTING: policy.start_s,
+        NodePhase.CHECKING: policy.check_s,
     }
     if policy.on_drain_deadline is OnDrainDeadline.ABORT and not view.goes_back:
-        deadlines[Station.DRAINING] = policy.drain_s
+        deadlines[NodePhase.DRAINING] = policy.drain_s
     return deadlines
 
 
-def _tried(view: View, name: str, where: Station) -> str | None:
-    wait, policy = view.waits[name], view.policy
+def _tried(view: View, name: str, where: NodePhase) -> str | None:
+    wait, policy = view.progress[name], view.policy
     if wait.tries < policy.tries:
         return None
     if wait.failure:
         return sentences.failed_tries(wait.tries, where, wait.failure)
     rested = view.now_s - wait.tried_at_s >= policy.start_again_s
-    if where is Station.DEPLOYING and rested:
-        return sentences.does_not_take(wait.tries)
-    if where is Station.STARTING and view.looks[name].running is False and rested:
+    if where is NodePhase.DEPLOYING and rested:
+        return sentences.rejects(wait.tries)
+    if where is NodePhase.STARTING and view.looks[name].running is False and rested:
         return sentences.does_not_stay_up(wait.tries)
     return None

@@ -4,10 +4,10 @@ from enum import StrEnum
 
 from bigred_server.rollout.core.context_version import newest
 from bigred_server.rollout.core.observation import Admin, NodeLook
-from bigred_server.rollout.core.target import Goal, Strategy
+from bigred_server.rollout.core.target import Strategy, Target
 
 
-class Station(StrEnum):
+class NodePhase(StrEnum):
     """The stations of the safe cycle, in its order; a node goes from TAKING to SERVING.
 
     Not every strategy has all of them. DEPLOYING: the Manager's turn. SHADOWED: the wanted version
@@ -28,72 +28,72 @@ class Station(StrEnum):
 
 
 # A node that fails here fails because of what it runs; before, because of what it is.
-BUILD_STATIONS = frozenset(
-    {Station.DEPLOYING, Station.STARTING, Station.ADMITTING, Station.CHECKING}
+BUILD_PHASES = frozenset(
+    {NodePhase.DEPLOYING, NodePhase.STARTING, NodePhase.ADMITTING, NodePhase.CHECKING}
 )
 
 _IN_POOL = frozenset({Admin.READY, Admin.MIXED})
 
 
-def is_proven(look: NodeLook, goal: Goal) -> bool:
+def is_proven(look: NodeLook, target: Target) -> bool:
     """Say whether the node runs the goal: by its WAR's bytes and by what the app answers."""
-    return look.digest == goal.digest and look.answer.ok and look.answer.marker == goal.marker
+    return look.digest == target.digest and look.answer.ok and look.answer.marker == target.marker
 
 
-def station(look: NodeLook, goal: Goal, *, drained: bool = False) -> Station:
+def node_phase(look: NodeLook, target: Target, *, drained: bool = False) -> NodePhase:
     """Tell where a node stands; with `drained`, as if no request were in flight any more."""
     if look.admin is Admin.UNKNOWN or look.digest is None:
-        return Station.UNKNOWN
-    if is_proven(look, goal):
-        return _proven_station(look)
-    if goal.strategy is Strategy.PARALLEL:
-        return _beside(look, goal)
+        return NodePhase.UNKNOWN
+    if is_proven(look, target):
+        return _proven_phase(look)
+    if target.strategy is Strategy.PARALLEL:
+        return _beside(look, target)
     if look.admin in _IN_POOL:
-        return _unproven_in_pool(look, goal)
+        return _unproven_in_pool(look, target)
     if look.admin is Admin.DRAIN:
-        return Station.DRAINING
+        return NodePhase.DRAINING
     if look.in_flight and not drained:
-        return Station.DRAINING
-    return _closed(look, goal)
+        return NodePhase.DRAINING
+    return _closed(look, target)
 
 
-def _proven_station(look: NodeLook) -> Station:
-    if look.admin is Admin.MAINT or (look.hushed and look.admin is Admin.DRAIN):
-        return Station.ADMITTING
-    if look.admin is not Admin.READY or look.hushed or not look.up:
-        return Station.CHECKING
-    return Station.SERVING
+def _proven_phase(look: NodeLook) -> NodePhase:
+    if look.admin is Admin.MAINT or (look.checks_disabled and look.admin is Admin.DRAIN):
+        return NodePhase.ADMITTING
+    if look.admin is not Admin.READY or look.checks_disabled or not look.up:
+        return NodePhase.CHECKING
+    return NodePhase.SERVING
 
 
-def _unproven_in_pool(look: NodeLook, goal: Goal) -> Station:
+def _unproven_in_pool(look: NodeLook, target: Target) -> NodePhase:
     # The right WAR, running, and HAProxy is content: one lost answer is no reason to take it.
-    is_content = look.admin is Admin.READY and look.up and not look.hushed
-    if is_content and look.digest == goal.digest and look.running is not False:
-        return Station.CHECKING
-    return Station.TAKING
+    is_content = look.admin is Admin.READY and look.up and not look.checks_disabled
+    if is_content and look.digest == target.digest and look.running is not False:
+        return NodePhase.CHECKING
+    return NodePhase.TAKING
 
 
-def _closed(look: NodeLook, goal: Goal) -> Station:
+def _closed(look: NodeLook, target: Target) -> NodePhase:
     """Where a drained node stands that does not run the goal."""
-    if look.digest == goal.digest:
-        return Station.STARTING
+    if look.digest == target.digest:
+        return NodePhase.STARTING
     if look.running is None:
-        return Station.UNKNOWN
-    if goal.strategy is Strategy.REDEPLOY:
-        return Station.DEPLOYING if look.running else Station.STARTING
-    return Station.STOPPING if look.running else Station.SWAPPING
+        return NodePhase.UNKNOWN
+    if target.strategy is Strategy.REDEPLOY:
+        return NodePhase.DEPLOYING if look.running else NodePhase.STARTING
+    return NodePhase.STOPPING if look.running else NodePhase.SWAPPING
 
 
-def _beside(look: NodeLook, goal: Goal) -> Station:
+def _beside(look: NodeLook, target: Target) -> NodePhase:
     """Where a node stands whose versions live side by side; it never has to be empty."""
     versions = look.versions or ()
-    is_there = any(one.running and one.digest == goal.digest for one in versions)
+    is_there = any(one.running and one.digest == target.digest for one in versions)
     first = newest(versions)
-    is_shadowed = is_there and first is not None and first.digest != goal.digest
+    is_shadowed = is_there and first is not None and first.digest != target.digest
     if look.admin in _IN_POOL and not is_shadowed:
-        return _unproven_in_pool(look, goal)
+        return _unproven_in_pool(look, target)
     if is_shadowed:
-        return Station.SHADOWED
+        return NodePhase.SHADOWED
     if look.running is None:
-        return Station.UNKNOWN
-    return Station.STARTING if is_there or not look.running else Station.DEPLOYING
+        return NodePhase.UNKNOWN
+    return NodePhase.STARTING if is_there or not look.running else NodePhase.DEPLOYING

@@ -18,7 +18,7 @@ class Admin(StrEnum):
 
 
 # The digest of a WAR whose bytes can't be seen: only HTTP reaches the node.
-UNTOLD = "?"
+UNKNOWN_DIGEST = "?"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Version:
     """
 
     name: str
-    digest: str = UNTOLD
+    digest: str = UNKNOWN_DIGEST
     running: bool = True
     sessions: int = 0
 
@@ -68,8 +68,8 @@ class NodeLook:
     digest: str | None = None
     running: bool | None = None
     answer: Answer = field(default_factory=Answer)
-    hushed: bool = False
-    partly: bool = False
+    checks_disabled: bool = False
+    partially_up: bool = False
     capacity: int | None = None
     kept: frozenset[str] | None = None
     free: int | None = None

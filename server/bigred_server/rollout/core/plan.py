@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 
 from bigred_server.model.hook import Hook, HookState
 from bigred_server.rollout.core import sentences
-from bigred_server.rollout.core.action import Kind
-from bigred_server.rollout.core.batch import acts
+from bigred_server.rollout.core.action import ActionKind
+from bigred_server.rollout.core.batch import actions
 from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.estimate import History, node_seconds, whole_seconds
-from bigred_server.rollout.core.node_phase import Station
+from bigred_server.rollout.core.node_phase import NodePhase
 from bigred_server.rollout.core.observation import Admin, Looks, NodeLook
 from bigred_server.rollout.core.policy import Policy, Sessions
 from bigred_server.rollout.core.prepare import prepare
 from bigred_server.rollout.core.progress import track
-from bigred_server.rollout.core.simulate_node import way
+from bigred_server.rollout.core.simulate_node import simulate
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.rollout.core.view import View, is_serving
 
@@ -38,7 +38,7 @@ class NodePlan:
 
     name: str
     digest: str | None
-    steps: tuple[Kind, ...]
+    steps: tuple[ActionKind, ...]
     sessions: int | None
     fate: str
     free: int | None
@@ -69,8 +69,8 @@ class Plan:
 
 def to_be(deployment: Deployment, looks: Looks, policy: Policy, queued: int = 0) -> View:
     """Give the view of a deployment that is not there yet."""
-    waits = track({}, looks, deployment.goal, 0.0)
-    return View(deployment, looks, waits, {}, policy, now_s=0.0, queued=queued)
+    progress = track({}, looks, deployment.target, 0.0)
+    return View(deployment, looks, progress, {}, policy, now_s=0.0, queued=queued)
 
 
 def plan(view: View, history: History, hindrance: str = "") -> Plan:
@@ -101,7 +101,7 @@ def plan(view: View, history: History, hindrance: str = "") -> Plan:
 def _decision(view: View) -> Decision:
     """Let the rule decide as if its hook had run and its patience with the unseen were over."""
     hooks = {Hook.BEFORE: HookState.DONE}
-    now_s = max((wait.since_s for wait in view.waits.values()), default=0.0)
+    now_s = max((wait.since_s for wait in view.progress.values()), default=0.0)
     return prepare(
         replace(
             view,
@@ -121,13 +121,13 @@ def _down(view: View) -> tuple[str, ...]:
 
 def _batches(view: View) -> tuple[tuple[str, ...], ...]:
     """Say which nodes are taken together: those that the rollout itself would take."""
-    stations = view.stations
+    node_phases = view.node_phases
     canaries = view.nodes[: view.policy.canary]
     batches: list[tuple[str, ...]] = []
     for group, batch in ((canaries, 1), (view.nodes[len(canaries) :], view.policy.batch)):
-        left = tuple(name for name in group if stations[name] is not Station.SERVING)
+        left = tuple(name for name in group if node_phases[name] is not NodePhase.SERVING)
         while left:
-            due = {act.node for act in acts(view, left, batch)}
+            due = {action.node for action in actions(view, left, batch)}
             # Where none may be taken now, one is as soon as the load allows it.
             taken = tuple(name for name in left if name in due) or left[:1]
             batches.append(taken)
@@ -137,23 +137,23 @@ def _batches(view: View) -> tuple[tuple[str, ...], ...]:
 
 def _node(view: View, name: str, history: History, *, touched: bool) -> NodePlan:
     look = view.looks[name]
-    carried = view.leaves_room([name])
+    carried = view.leaves_headroom([name])
     return NodePlan(
         name=name,
         digest=look.digest,
-        steps=way(view, name) if touched else (),
+        steps=simulate(view, name) if touched else (),
         sessions=look.sessions,
         fate=_fate(view, look) if touched else UNTOUCHED,
         free=look.free,
         carried=carried,
         seconds=node_seconds(name, history) if touched else None,
-        trouble=_trouble(view, look, waits_for_load=touched and not carried),
+        trouble=_problem(view, look, waits_for_load=touched and not carried),
     )
 
 
 def _fate(view: View, look: NodeLook) -> str:
     policy = view.policy
-    if view.deployment.goal.strategy is Strategy.PARALLEL:
+    if view.deployment.target.strategy is Strategy.PARALLEL:
         return "stay on the old version"
     if policy.sessions_shared:
         return "kept: shared"
@@ -164,7 +164,7 @@ def _fate(view: View, look: NodeLook) -> str:
     return "moved, lost unless the app can rebuild them"
 
 
-def _trouble(view: View, look: NodeLook, *, waits_for_load: bool) -> str:
+def _problem(view: View, look: NodeLook, *, waits_for_load: bool) -> str:
     if look.trouble:
         return look.trouble
     if not is_serving(look):
@@ -175,7 +175,7 @@ def _trouble(view: View, look: NodeLook, *, waits_for_load: bool) -> str:
 
 def _lost(view: View, touched: Sequence[NodePlan]) -> int | None:
     policy = view.policy
-    if policy.sessions_shared or view.deployment.goal.strategy is Strategy.PARALLEL:
+    if policy.sessions_shared or view.deployment.target.strategy is Strategy.PARALLEL:
         return 0
     counts = [node.sessions for node in touched]
     known = [count for count in counts if count is not None]

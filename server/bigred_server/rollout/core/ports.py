@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bigred_server.rollout.core.action import Act
+from bigred_server.rollout.core.action import Action
 from bigred_server.rollout.core.observation import Counters, Looks, Served
 
 
@@ -34,5 +34,5 @@ class Fleet(Protocol):
     async def look(self, *, deep: bool) -> FleetLook:
         """Look at all nodes: at HAProxy's rows only, or `deep` at WAR, process and answer too."""
 
-    async def act(self, act: Act) -> str:
+    async def act(self, action: Action) -> str:
         """Do one act; give the evidence. Raises BigredError when it did not work."""

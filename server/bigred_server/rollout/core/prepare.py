@@ -8,7 +8,7 @@ from bigred_server.model.hook import Hook, HookState
 from bigred_server.rollout.core import sentences
 from bigred_server.rollout.core.decision import Call, Decision
 from bigred_server.rollout.core.next_action import lacks_release
-from bigred_server.rollout.core.observation import UNTOLD, Admin
+from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Admin
 from bigred_server.rollout.core.view import View, is_serving
 
 
@@ -21,7 +21,7 @@ def prepare(view: View) -> Decision:
             reason = sentences.asked(Command.HOLD, view.deployment.commanded_by)
             return Decision(Phase.HOLDING, reason=reason, held_for=HeldFor.ASKED)
     if view.deployment.mends is not None:
-        return _prepare_mend(view, view.deployment.mends)
+        return _prepare_repair(view, view.deployment.mends)
     looks = view.looks
     if any(look.admin is Admin.UNKNOWN for look in looks.values()):
         return _wait_for(view, tuple(looks), sentences.FLEET_UNKNOWN)
@@ -33,20 +33,20 @@ def prepare(view: View) -> Decision:
         healthy, skipped = tuple(looks), ()
     elif (hindered := _hindrance(view, healthy)) is not None:
         return hindered
-    if no := _no_room(view, healthy):
+    if no := _no_disk_space(view, healthy):
         return Decision(Phase.ABORTED, reason=no)
     return _before(view) or Decision(
         Phase.CANARY if view.policy.canary else Phase.ROLLING, nodes=healthy, skipped=skipped
     )
 
 
-def _prepare_mend(view: View, name: str) -> Decision:
+def _prepare_repair(view: View, name: str) -> Decision:
     look = view.looks.get(name)
     if look is None:
         return Decision(Phase.ABORTED, reason=sentences.NO_NODES)
     if look.admin is Admin.UNKNOWN or look.digest is None:
         return _wait_for(view, (name,), sentences.unreachable(name, look.trouble))
-    if no := _no_room(view, (name,)):
+    if no := _no_disk_space(view, (name,)):
         return Decision(Phase.ABORTED, reason=no)
     return Decision(Phase.ROLLING, nodes=(name,))
 
@@ -59,9 +59,9 @@ def _hindrance(view: View, healthy: tuple[str, ...]) -> Decision | None:
     unseen = tuple(name for name in healthy if looks[name].digest is None)
     if unseen:
         return _wait_for(view, unseen, sentences.unreachable(unseen[0], looks[unseen[0]].trouble))
-    untold = [name for name in healthy if looks[name].digest == UNTOLD]
-    if untold and view.deployment.previous is None:
-        return Decision(Phase.ABORTED, reason=sentences.untold(untold[0]))
+    unknown_digest = [name for name in healthy if looks[name].digest == UNKNOWN_DIGEST]
+    if unknown_digest and view.deployment.previous is None:
+        return Decision(Phase.ABORTED, reason=sentences.unknown_digest(unknown_digest[0]))
     return None
 
 
@@ -71,12 +71,12 @@ def _wait_for(view: View, names: tuple[str, ...], reason: str) -> Decision:
     return Decision(Phase.PREPARING)
 
 
-def _no_room(view: View, names: tuple[str, ...]) -> str:
-    needed = disk_space.on_a_node(view.goal.size)
+def _no_disk_space(view: View, names: tuple[str, ...]) -> str:
+    needed = disk_space.on_a_node(view.target.size)
     for name in names:
         free = view.looks[name].free
         if free is not None and free < needed and lacks_release(view, name):
-            return sentences.no_room(name, free, needed)
+            return sentences.no_disk_space(name, free, needed)
     return ""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bigred_server.model.command import Command
 from bigred_server.rollout.core.deployment import Deployment
-from bigred_server.rollout.core.node_phase import Station
+from bigred_server.rollout.core.node_phase import NodePhase
 
 ASKED_TO_STOP = "stopped before any node was touched"
 HOLD_OVER = "what it was held for is over"
@@ -25,13 +25,13 @@ _ASKED = {
     Command.ABORT: "had it aborted",
 }
 _NOT_DONE = {
-    Station.UNKNOWN: "it could not be looked at",
-    Station.DRAINING: "requests were still in flight",
-    Station.STOPPING: "Tomcat did not stop",
-    Station.SWAPPING: "the WAR was not in place",
-    Station.SHADOWED: "the version in front was not taken away",
-    Station.STARTING: "the app did not answer as the wanted release",
-    Station.CHECKING: "HAProxy's check did not pass",
+    NodePhase.UNKNOWN: "it could not be looked at",
+    NodePhase.DRAINING: "requests were still in flight",
+    NodePhase.STOPPING: "Tomcat did not stop",
+    NodePhase.SWAPPING: "the WAR was not in place",
+    NodePhase.SHADOWED: "the version in front was not taken away",
+    NodePhase.STARTING: "the app did not answer as the wanted release",
+    NodePhase.CHECKING: "HAProxy's check did not pass",
 }
 
 
@@ -58,12 +58,12 @@ def at_node(node: str, text: str) -> str:
     return f"{node}: {text}"
 
 
-def overdue(station: Station, limit_s: float) -> str:
+def overdue(station: NodePhase, limit_s: float) -> str:
     """Say what had not happened when a deadline was over."""
     return f"{_NOT_DONE[station]} within {limit_s:g} s"
 
 
-def failed_tries(tries: int, station: Station, failure: str) -> str:
+def failed_tries(tries: int, station: NodePhase, failure: str) -> str:
     """Say that an act failed again and again, and what it said last."""
     return f"{station} failed {tries} times: {failure}"
 
@@ -91,7 +91,7 @@ def too_few(healthy: int, total: int, min_healthy: int) -> str:
     )
 
 
-def does_not_take(tries: int) -> str:
+def rejects(tries: int) -> str:
     """Say that the Manager is content, and the app is not there all the same."""
     return f"the Manager deployed it {tries} times and it is not there"
 
@@ -101,7 +101,7 @@ def unreachable(node: str, trouble: str) -> str:
     return at_node(node, trouble or "it could not be looked at")
 
 
-def untold(node: str) -> str:
+def unknown_digest(node: str) -> str:
     """Say that nobody knows which bytes are live, so that there is no way back."""
     return at_node(
         node,
@@ -110,7 +110,7 @@ def untold(node: str) -> str:
     )
 
 
-def no_room(node: str, free: int, needed: int) -> str:
+def no_disk_space(node: str, free: int, needed: int) -> str:
     """Say that a node's disk is too full."""
     return at_node(
         node,
@@ -134,13 +134,13 @@ def finished_first(command: str) -> str:
     return f"{command}: the node in hand is made whole first, and then there is nothing to stop"
 
 
-def stuck(progress_s: float, stations: Mapping[str, Station]) -> str:
+def stuck(progress_s: float, node_phases: Mapping[str, NodePhase]) -> str:
     """Say that nothing moved any more, and where the nodes stand that should have."""
-    where = ", ".join(f"{name} is {where}" for name, where in stations.items())
+    where = ", ".join(f"{name} is {where}" for name, where in node_phases.items())
     return f"no node made any progress for {progress_s:g} s: {where}"
 
 
-def no_way_back(reason: str) -> str:
+def no_rollback_target(reason: str) -> str:
     """Say that a first release failed."""
     return f"{reason}; there is no earlier release to go back to"
 

@@ -18,7 +18,7 @@ class Strategy(StrEnum):
 
 
 @dataclass(frozen=True)
-class Goal:
+class Target:
     """What a node is to run: the WAR's digest, and what the app then answers as its release."""
 
     digest: str

@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bigred_server.rollout.core.action import Act, Kind
+from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.context_version import newest
-from bigred_server.rollout.core.node_phase import Station, station
-from bigred_server.rollout.core.observation import UNTOLD, Admin, Looks, NodeLook
+from bigred_server.rollout.core.node_phase import NodePhase, node_phase
+from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Admin, Looks, NodeLook
 from bigred_server.rollout.core.policy import Policy
-from bigred_server.rollout.core.target import Goal, Strategy
+from bigred_server.rollout.core.target import Strategy, Target
 from bigred_server.rollout.core.view import is_serving
 
 
 @dataclass(frozen=True)
-class Aftermath:
+class PendingWork:
     """What the last deployment of an app left behind.
 
     `skipped` nodes were down, those `set_aside` failed. `failed_at`: when a node was last tried and
@@ -26,7 +26,9 @@ class Aftermath:
     ended_at: float = 0.0
 
 
-def to_mend(looks: Looks, live: Goal, left: Aftermath, policy: Policy, now: float) -> str | None:
+def to_repair(
+    looks: Looks, live: Target, left: PendingWork, policy: Policy, now: float
+) -> str | None:
     """Name the next node that is to be brought to the live release, if any; `now` in Unix time.
 
     Only a node that the last deployment had to leave out: what a person does to another is theirs.
@@ -36,7 +38,7 @@ def to_mend(looks: Looks, live: Goal, left: Aftermath, policy: Policy, now: floa
         look = looks.get(name)
         if look is None or look.admin is Admin.UNKNOWN or look.digest is None:
             continue
-        if station(look, live) is Station.SERVING:
+        if node_phase(look, live) is NodePhase.SERVING:
             continue
         # One that was down is back when HAProxy says so; one that was set aside waits for us.
         is_back = is_serving(look) if name in left.skipped else True
@@ -45,21 +47,23 @@ def to_mend(looks: Looks, live: Goal, left: Aftermath, policy: Policy, now: floa
     return None
 
 
-def to_tidy(looks: Looks, live: Goal, left: Aftermath, policy: Policy, now: float) -> list[Act]:
+def to_clean_up(
+    looks: Looks, live: Target, left: PendingWork, policy: Policy, now: float
+) -> list[Action]:
     """Say which old versions go, one a node: those without sessions, or all after a deadline."""
     if live.strategy is not Strategy.PARALLEL:
         return []
     is_late = now - left.ended_at >= policy.old_versions_s
     found = ((name, _old(look, live, is_late=is_late)) for name, look in looks.items())
-    return [Act(Kind.UNDEPLOY, name, live, old) for name, old in found if old is not None]
+    return [Action(ActionKind.UNDEPLOY, name, live, old) for name, old in found if old is not None]
 
 
-def _old(look: NodeLook, live: Goal, *, is_late: bool) -> str | None:
-    if station(look, live) is not Station.SERVING:
+def _old(look: NodeLook, live: Target, *, is_late: bool) -> str | None:
+    if node_phase(look, live) is not NodePhase.SERVING:
         return None
     versions = look.versions or ()
     first = newest(versions)
-    if first is None or first.digest not in (live.digest, UNTOLD):
+    if first is None or first.digest not in (live.digest, UNKNOWN_DIGEST):
         return None
     old = [one for one in versions if one.name < first.name and (is_late or not one.sessions)]
     return old[0].name if old else None

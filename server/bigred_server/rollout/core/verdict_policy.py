@@ -68,7 +68,7 @@ def tolerated(view: View) -> Verdict | None:
 
 def _said(view: View) -> Judgement | None:
     """Give the judge's word where it counts: not in a mend, and not where it only watches."""
-    is_heard = view.policy.judge.mode.acts and view.deployment.mends is None
+    is_heard = view.policy.judge.mode.actions and view.deployment.mends is None
     return (view.judgement or _NOTHING_YET) if is_heard else None
 
 

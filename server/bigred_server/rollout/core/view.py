@@ -5,24 +5,24 @@ from dataclasses import dataclass, field
 
 from bigred_broker.messages import Phase
 from bigred_server.judge.judgement import Judgement
-from bigred_server.rollout.core.action import Busy, Kind
+from bigred_server.rollout.core.action import ActionKind, Busy
 from bigred_server.rollout.core.deployment import Deployment
-from bigred_server.rollout.core.node_phase import Station, station
+from bigred_server.rollout.core.node_phase import NodePhase, node_phase
 from bigred_server.rollout.core.observation import Admin, Looks, NodeLook
 from bigred_server.rollout.core.policy import Policy, Sessions
-from bigred_server.rollout.core.progress import Waits, last_progress_s
-from bigred_server.rollout.core.target import Goal
+from bigred_server.rollout.core.progress import ProgressByNode, last_progress_s
+from bigred_server.rollout.core.target import Target
 
 _BACKWARDS = frozenset({Phase.ROLLING_BACK, Phase.ROLLED_BACK})
 # Acts that go on while a node serves.
-_WHILE_SERVING = frozenset({Kind.FETCH, Kind.UNDEPLOY})
+_WHILE_SERVING = frozenset({ActionKind.FETCH, ActionKind.UNDEPLOY})
 
 
-def wanted(deployment: Deployment) -> Goal:
+def wanted(deployment: Deployment) -> Target:
     """Say what the nodes are to run in the deployment's present phase."""
     if deployment.phase in _BACKWARDS and deployment.previous is not None:
         return deployment.previous
-    return deployment.goal
+    return deployment.target
 
 
 def is_serving(look: NodeLook) -> bool:
@@ -49,7 +49,7 @@ class View:
 
     deployment: Deployment
     looks: Looks
-    waits: Waits
+    progress: ProgressByNode
     busy: Busy
     policy: Policy
     now_s: float
@@ -59,7 +59,7 @@ class View:
     orphans: Mapping[str, Orphan] = field(default_factory=dict)
 
     @property
-    def goal(self) -> Goal:
+    def target(self) -> Target:
         """What the nodes are to run now."""
         return wanted(self.deployment)
 
@@ -79,9 +79,9 @@ class View:
         return tuple(name for name in self.nodes if name not in self.deployment.set_aside)
 
     @property
-    def stations(self) -> dict[str, Station]:
+    def node_phases(self) -> dict[str, NodePhase]:
         """Where each node in scope stands."""
-        return {name: station(self.looks[name], self.goal) for name in self.nodes}
+        return {name: node_phase(self.looks[name], self.target) for name in self.nodes}
 
     @property
     def is_blind(self) -> bool:
@@ -99,34 +99,34 @@ class View:
         if not self.goes_back:
             patience_s += max(policy.canary_bake_s, policy.batch_bake_s)
             patience_s += policy.sessions_s if policy.sessions is Sessions.WAIT else 0.0
-            patience_s += policy.judge.extend_s if policy.judge.mode.acts else 0.0
-        since_s = max(last_progress_s(self.waits, self.nodes), self.phase_since_s)
+            patience_s += policy.judge.extend_s if policy.judge.mode.actions else 0.0
+        since_s = max(last_progress_s(self.progress, self.nodes), self.phase_since_s)
         return self.now_s - since_s > patience_s
 
     def may_change(self, name: str) -> bool:
         """Say whether a node may still become another one than the wanted, by itself."""
         orphan = self.orphans.get(name)
-        if orphan is None or orphan.digest == self.goal.digest:
+        if orphan is None or orphan.digest == self.target.digest:
             return False
         return self.now_s < orphan.until_s
 
     def waited_s(self, name: str) -> float:
         """Give how long a node stands where it stands."""
-        return self.now_s - self.waits[name].since_s
+        return self.now_s - self.progress[name].since_s
 
     def is_baked(self, nodes: Sequence[str], bake_s: float) -> bool:
         """Say whether nodes have served for so long."""
         return all(self.waited_s(name) >= bake_s for name in nodes)
 
-    def may_take(self, taken: list[str]) -> bool:
+    def may_remove(self, taken: list[str]) -> bool:
         """Say whether enough nodes serve besides these, and can carry what these carried."""
-        return self.leaves_enough(taken) and self.leaves_room(taken)
+        return self.leaves_enough(taken) and self.leaves_headroom(taken)
 
     def leaves_enough(self, taken: list[str]) -> bool:
         """Say whether enough nodes serve besides these; ones out of scope that serve count too."""
         return len(self._others(taken)) >= self.policy.min_healthy
 
-    def leaves_room(self, taken: list[str]) -> bool:
+    def leaves_headroom(self, taken: list[str]) -> bool:
         """Say whether the nodes besides these can carry the whole load, with some to spare.
 
         A node without a maxconn carries any; a queue before all nodes means that nothing is spare.

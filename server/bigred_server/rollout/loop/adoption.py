@@ -10,10 +10,10 @@ from bigred_server.artifacts.store import Store
 from bigred_server.journal import releases
 from bigred_server.journal.database import Database
 from bigred_server.model.release import Release, Stage
-from bigred_server.rollout.core.observation import UNTOLD, Looks
+from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Looks
 from bigred_server.settings import MarkerSettings
 
-Bring = Callable[[str, Path], Awaitable[None]]
+CopyWar = Callable[[str, Path], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Adoption:
     db: Database
     store: Store
     marker: MarkerSettings
-    bring: Bring
+    copy_war: CopyWar
 
     async def adopt_unanimous(self, looks: Looks) -> None:
         """Make live what all nodes run and answer for; do nothing when they differ."""
         digests = {look.digest for look in looks.values()}
         if len(digests) != 1 or not all(look.digest and look.answer.ok for look in looks.values()):
             return
-        if UNTOLD in digests:
+        if UNKNOWN_DIGEST in digests:
             # Only HTTP reaches them, and nobody has handed in yet what they say that they run.
             return
         await self._adopt(looks, next(iter(looks)))
@@ -43,7 +43,7 @@ class Adoption:
 
         None when there is nothing: the app's very first release. A bad release is no way back.
         """
-        digest = way_back(looks, new, known)
+        digest = rollback_target(looks, new, known)
         if digest is None or digest in known:
             return known[digest] if digest else None
         node = next(name for name, look in looks.items() if look.digest == digest)
@@ -57,18 +57,18 @@ class Adoption:
                 await releases.make_live(db, self.app, known.digest)
                 return known
         with self.store.part() as part:
-            await self.bring(node, part)
+            await self.copy_war(node, part)
             said = look.answer.marker
             return await intake.adopt(self.db, self.store, self.marker, self.app, part, said)
 
 
-def way_back(looks: Looks, new: str, known: Mapping[str, Release]) -> str | None:
+def rollback_target(looks: Looks, new: str, known: Mapping[str, Release]) -> str | None:
     """Name what to go back to: what most nodes run besides the new release, else the live one.
 
     None when there is nothing. A bad release is no way back, nor is one whose bytes nobody sees.
     """
     bad = {release.digest for release in known.values() if release.stage is Stage.BAD}
-    out = {new, UNTOLD, *bad}
+    out = {new, UNKNOWN_DIGEST, *bad}
     counts = Counter(x.digest for x in looks.values() if x.digest and x.digest not in out)
     if counts:
         return counts.most_common(1)[0][0]

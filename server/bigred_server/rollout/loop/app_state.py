@@ -14,25 +14,25 @@ from bigred_broker.messages import (
     Progress,
     ReleaseNote,
 )
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.release import Release, candidate, counted, live_of
 from bigred_server.rollout.core import verdict_text
-from bigred_server.rollout.core.node_phase import Station, station
+from bigred_server.rollout.core.node_phase import NodePhase, node_phase
 from bigred_server.rollout.core.observation import Admin, Looks, NodeLook
-from bigred_server.rollout.core.target import Goal
+from bigred_server.rollout.core.target import Target
 
 _NODE_STATES = {
-    Station.UNKNOWN: NodeState.UNKNOWN,
-    Station.TAKING: NodeState.SERVING,
-    Station.DRAINING: NodeState.DRAINING,
-    Station.STOPPING: NodeState.STOPPING,
-    Station.SWAPPING: NodeState.SWAPPING,
-    Station.DEPLOYING: NodeState.SWAPPING,
-    Station.SHADOWED: NodeState.SWAPPING,
-    Station.STARTING: NodeState.STARTING,
-    Station.ADMITTING: NodeState.CHECKING,
-    Station.CHECKING: NodeState.CHECKING,
-    Station.SERVING: NodeState.SERVING,
+    NodePhase.UNKNOWN: NodeState.UNKNOWN,
+    NodePhase.TAKING: NodeState.SERVING,
+    NodePhase.DRAINING: NodeState.DRAINING,
+    NodePhase.STOPPING: NodeState.STOPPING,
+    NodePhase.SWAPPING: NodeState.SWAPPING,
+    NodePhase.DEPLOYING: NodeState.SWAPPING,
+    NodePhase.SHADOWED: NodeState.SWAPPING,
+    NodePhase.STARTING: NodeState.STARTING,
+    NodePhase.ADMITTING: NodeState.CHECKING,
+    NodePhase.CHECKING: NodeState.CHECKING,
+    NodePhase.SERVING: NodeState.SERVING,
 }
 
 _NAMED_CHANGES = 5
@@ -46,10 +46,10 @@ def utc(at: float) -> str:
 
 def app_state(
     app: str,
-    record: Record | None,
+    record: DeploymentRecord | None,
     releases: Sequence[Release],
     looks: Looks,
-    goal: Goal | None,
+    target: Target | None,
 ) -> AppState:
     """Tell where an app stands: its running or else its last deployment, and its nodes."""
     by_digest = {release.digest: release for release in releases}
@@ -59,7 +59,7 @@ def app_state(
     done = [
         name
         for name in (record.nodes if record else ())
-        if goal and name in looks and station(looks[name], goal) is Station.SERVING
+        if target and name in looks and node_phase(looks[name], target) is NodePhase.SERVING
     ]
     deployed = by_digest.get(record.digest) if record else None
     judged = record.judgement if record else None
@@ -75,7 +75,7 @@ def app_state(
         nodes=tuple(
             NodeNote(
                 name=name,
-                state=_node_state(look, goal if running else None, name, record),
+                state=_node_state(look, target if running else None, name, record),
                 release=_version(look, by_digest),
             )
             for name, look in looks.items()
@@ -140,12 +140,14 @@ def _event(
     )
 
 
-def _node_state(look: NodeLook, goal: Goal | None, name: str, record: Record | None) -> NodeState:
-    if goal is not None and record is not None:
+def _node_state(
+    look: NodeLook, target: Target | None, name: str, record: DeploymentRecord | None
+) -> NodeState:
+    if target is not None and record is not None:
         if name in (*record.skipped, *record.set_aside):
             return NodeState.SKIPPED
-        where = station(look, goal)
-        if where is not Station.TAKING or look.up:
+        where = node_phase(look, target)
+        if where is not NodePhase.TAKING or look.up:
             return _NODE_STATES[where]
     if look.admin is Admin.UNKNOWN:
         return NodeState.UNKNOWN

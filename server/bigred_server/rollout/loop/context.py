@@ -7,20 +7,20 @@ from bigred_server.journal.database import Database
 from bigred_server.rollout.core.policy import Policy
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.rollout.loop.adoption import Adoption
-from bigred_server.rollout.loop.evaluator import Witness
-from bigred_server.rollout.loop.event_log import Narrator
+from bigred_server.rollout.loop.evaluator import Telemetry
+from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.rollout.loop.hook_runner import Hooks
 
 
 @dataclass(frozen=True)
-class Means:
+class RunContext:
     """What a course is carried out with; the same for all deployments of an app."""
 
     db: Database
     policy: Policy
     strategy: Strategy
     adoption: Adoption
-    narrator: Narrator
+    events: EventLog
     hooks: Hooks
-    witness: Witness
+    telemetry: Telemetry
     wake: Callable[[], None]

@@ -6,44 +6,46 @@ from dataclasses import dataclass, field, replace
 
 from bigred_broker.messages import AppEventType, Phase
 from bigred_server.errors import BigredError
-from bigred_server.journal import acts, deployments
-from bigred_server.journal.acts import ActRecord
-from bigred_server.journal.deployments import Record
+from bigred_server.journal import actions, deployments
+from bigred_server.journal.actions import ActionRecord
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.rollout.core import sentences
-from bigred_server.rollout.core.action import Act, Busy, Kind
+from bigred_server.rollout.core.action import Action, ActionKind, Busy
 from bigred_server.rollout.core.decide import decide
 from bigred_server.rollout.core.decision import Call, Decision
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.observation import NodeLook
 from bigred_server.rollout.core.ports import FleetLook
-from bigred_server.rollout.core.progress import Wait, track, tried
+from bigred_server.rollout.core.progress import NodeProgress, track, tried
 from bigred_server.rollout.core.view import Orphan, View, wanted
 from bigred_server.rollout.loop import outcome
 from bigred_server.rollout.loop.app_state import phase_text
-from bigred_server.rollout.loop.context import Means
-from bigred_server.rollout.loop.evaluation import Hearing
+from bigred_server.rollout.loop.context import RunContext
+from bigred_server.rollout.loop.evaluation import Evaluation
 from bigred_server.rollout.loop.executor import Executor
-from bigred_server.rollout.loop.mapping import Known, deployment_of, hook_environment
-from bigred_server.rollout.loop.request_counter import Count
+from bigred_server.rollout.loop.mapping import KnownReleases, deployment_of, hook_environment
+from bigred_server.rollout.loop.request_counter import RequestCounter
 
 
 @dataclass
-class Course:
+class DeploymentRun:
     """One deployment on its way. Of what it did it remembers clocks and counters, nothing else.
 
     `hearing` is None where no judge is asked.
     """
 
     id: str
-    means: Means
+    context: RunContext
     executor: Executor
-    count: Count
-    hearing: Hearing | None = None
+    count: RequestCounter
+    evaluation: Evaluation | None = None
     orphans: Mapping[str, Orphan] = field(default_factory=dict)
-    waits: dict[str, Wait] = field(default_factory=dict)
+    progress: dict[str, NodeProgress] = field(default_factory=dict)
     phase_since_s: float = field(default_factory=time.monotonic)
 
-    async def go_on(self, record: Record, known: Known, look: FleetLook, busy: Busy) -> Record:
+    async def go_on(
+        self, record: DeploymentRecord, known: KnownReleases, look: FleetLook, busy: Busy
+    ) -> DeploymentRecord:
         """Decide from a look, and carry it out; give the deployment as it is then.
 
         `look`: its releases are recognised. `busy`: the acts that ran when it was begun. One that
@@ -52,52 +54,56 @@ class Course:
         record = await self.count.take(record, look)
         try:
             if record.phase is Phase.PREPARING and record.previous is None and not record.mends:
-                record, known = await self._find_way_back(record, known, look)
+                record, known = await self._find_rollback_target(record, known, look)
         except BigredError as error:
             decision = Decision(Phase.ABORTED, reason=sentences.no_return_ticket(str(error)))
         else:
             deployment = self._deployment(record, known, await self._hooks(record))
-            if self.hearing:
-                record = await self.hearing.hear(record, deployment, look)
+            if self.evaluation:
+                record = await self.evaluation.evaluate(record, deployment, look)
             decision = self._decide(deployment, look, busy)
-            if self.hearing and decision.phase.is_outcome:
-                record = await self.hearing.hear(record, deployment, look, last=True)
+            if self.evaluation and decision.phase.is_outcome:
+                record = await self.evaluation.evaluate(record, deployment, look, last=True)
         entered = await self._enter(record, known, decision)
         if entered is None:
             # Somebody asked for something meanwhile: it comes first.
-            self.means.wake()
+            self.context.wake()
             return record
         self._launch(entered, decision, look, busy, known)
         return entered
 
-    def _deployment(self, record: Record, known: Known, hooks: list[ActRecord]) -> Deployment:
-        return deployment_of(record, known, self.means.strategy, hooks)
+    def _deployment(
+        self, record: DeploymentRecord, known: KnownReleases, hooks: list[ActionRecord]
+    ) -> Deployment:
+        return deployment_of(record, known, self.context.strategy, hooks)
 
     def _decide(self, deployment: Deployment, look: FleetLook, busy: Busy) -> Decision:
         now_s, looks = time.monotonic(), look.nodes
-        self.waits = track(self.waits, looks, wanted(deployment), now_s)
+        self.progress = track(self.progress, looks, wanted(deployment), now_s)
         view = View(
             deployment,
             looks,
-            self.waits,
+            self.progress,
             busy,
-            self.means.policy,
+            self.context.policy,
             now_s,
             self.phase_since_s,
             look.queued,
-            self.hearing.judgement if self.hearing else None,
+            self.evaluation.judgement if self.evaluation else None,
             self.orphans,
         )
         return decide(view)
 
-    async def _hooks(self, record: Record) -> list[ActRecord]:
-        if not self.means.policy.hooks:
+    async def _hooks(self, record: DeploymentRecord) -> list[ActionRecord]:
+        if not self.context.policy.hooks:
             return []
-        async with self.means.db.read() as db:
-            done = await acts.of_deployment(db, record.id)
-        return [act for act in done if not act.node]
+        async with self.context.db.read() as db:
+            done = await actions.of_deployment(db, record.id)
+        return [action for action in done if not action.node]
 
-    async def _enter(self, record: Record, known: Known, decision: Decision) -> Record | None:
+    async def _enter(
+        self, record: DeploymentRecord, known: KnownReleases, decision: Decision
+    ) -> DeploymentRecord | None:
         """Write what changed to the journal and tell it; None when a new command was in between."""
         entered = outcome.entered(record, decision, time.time())
         if decision.phase is not record.phase:
@@ -106,14 +112,14 @@ class Course:
             return record
         release = known[record.digest]
         told = []
-        async with self.means.db.write() as db:
+        async with self.context.db.write() as db:
             await self.executor.lead.fence(db)
             written = await outcome.write(
-                db, entered, release, self.count.total, self.means.policy, record.command
+                db, entered, release, self.count.total, self.context.policy, record.command
             )
             if written is None:
                 return None
-            note = self.means.narrator.note
+            note = self.context.events.note
             if decision.finding:
                 told.append(await note(db, written, AppEventType.FINDING, decision.finding))
             if decision.phase is not record.phase:
@@ -121,53 +127,58 @@ class Course:
                 count = len(written.nodes) - len(written.set_aside)
                 text = phase_text(written.phase, release.version, count, reason)
                 told.append(await note(db, written, AppEventType.PHASE, text))
-                self.means.wake()
+                self.context.wake()
         for event in told:
-            self.means.narrator.publish(event)
+            self.context.events.publish(event)
         return written
 
     def _launch(
-        self, record: Record, decision: Decision, look: FleetLook, busy: Busy, known: Known
+        self,
+        record: DeploymentRecord,
+        decision: Decision,
+        look: FleetLook,
+        busy: Busy,
+        known: KnownReleases,
     ) -> None:
-        for act in decision.acts:
-            if act.node not in busy or act.node in self.executor.busy:
-                sessions = _sessions(look.nodes[act.node], act)
-                self.executor.launch(record, act, self._when_done(act), sessions)
+        for action in decision.actions:
+            if action.node not in busy or action.node in self.executor.busy:
+                sessions = _sessions(look.nodes[action.node], action)
+                self.executor.launch(record, action, self._when_done(action), sessions)
         if decision.hook is not None and self.executor.hook is None:
             self._launch_hook(record, decision.hook, known)
 
-    def _when_done(self, act: Act) -> Callable[[str], None]:
-        begun = self.waits[act.node]
+    def _when_done(self, action: Action) -> Callable[[str], None]:
+        begun = self.progress[action.node]
 
         def done(failure: str) -> None:
-            self.waits = tried(self.waits, act.node, begun, time.monotonic(), failure)
-            self.means.wake()
+            self.progress = tried(self.progress, action.node, begun, time.monotonic(), failure)
+            self.context.wake()
 
         return done
 
-    def _launch_hook(self, record: Record, call: Call, known: Known) -> None:
+    def _launch_hook(self, record: DeploymentRecord, call: Call, known: KnownReleases) -> None:
         environment = hook_environment(record, call, known)
 
         async def work() -> str:
-            return await self.means.hooks.run(call.hook, record.id, environment)
+            return await self.context.hooks.run(call.hook, record.id, environment)
 
-        self.executor.launch_hook(record, call.hook, work, lambda _failure: self.means.wake())
+        self.executor.launch_hook(record, call.hook, work, lambda _failure: self.context.wake())
 
-    async def _find_way_back(
-        self, record: Record, known: Known, look: FleetLook
-    ) -> tuple[Record, Known]:
+    async def _find_rollback_target(
+        self, record: DeploymentRecord, known: KnownReleases, look: FleetLook
+    ) -> tuple[DeploymentRecord, KnownReleases]:
         """Know what to go back to before anything is touched."""
-        previous = await self.means.adoption.previous(look.nodes, record.digest, known)
+        previous = await self.context.adoption.previous(look.nodes, record.digest, known)
         if previous is None:
             return record, known
-        async with self.means.db.write() as db:
+        async with self.context.db.write() as db:
             await self.executor.lead.fence(db)
             await deployments.change(db, record.id, previous=previous.digest)
         return replace(record, previous=previous.digest), {**known, previous.digest: previous}
 
 
-def _sessions(look: NodeLook, act: Act) -> int | None:
+def _sessions(look: NodeLook, action: Action) -> int | None:
     """Count the sessions that an act is about: of one version, or of the whole node."""
-    if act.kind is not Kind.UNDEPLOY:
+    if action.kind is not ActionKind.UNDEPLOY:
         return look.sessions
-    return sum(one.sessions for one in look.versions or () if one.name == act.version)
+    return sum(one.sessions for one in look.versions or () if one.name == action.version)

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Heard:
+class Observations:
     """What the witness tells; `usual`: the share of errors before all this.
 
     `is_whole`: the look has ended; else it is one that still goes on, as it is so far. `spans` are
@@ -36,7 +36,7 @@ class Heard:
     bins: Sequence[Bin] = ()
 
 
-class Witness(Protocol):
+class Telemetry(Protocol):
     """Who sees what users get of one app."""
 
     def rest(self, look: FleetLook, now: float) -> None:
@@ -47,7 +47,7 @@ class Witness(Protocol):
 
     def see(
         self, look: FleetLook, deployment: Deployment, now: float, *, last: bool = False
-    ) -> Heard | None:
+    ) -> Observations | None:
         """Take in a look at the fleet (Unix time); tell something about once a second.
 
         The `last` time it tells what it has, however short the time.
@@ -58,26 +58,26 @@ class Witness(Protocol):
 
 
 @dataclass
-class Jury:
+class Evaluator:
     """Holds the evidence of one deployment. The next server's jury goes on with what it keeps."""
 
     policy: JudgePolicy
-    witness: Witness
+    telemetry: Telemetry
     usual: Json
     evidence: Evidence = EMPTY
     judgement: Judgement | None = None
     is_whole: bool = True
 
     @classmethod
-    def sworn(
-        cls, policy: JudgePolicy, witness: Witness, kept: Json | None, judged: Json | None
-    ) -> "Jury":
+    def restored(
+        cls, policy: JudgePolicy, telemetry: Telemetry, kept: Json | None, judged: Json | None
+    ) -> "Evaluator":
         """Begin, or go on with what an earlier jury kept."""
         known = kept or {}
         return cls(
             policy,
-            witness,
-            witness.begin(known.get("usual")),
+            telemetry,
+            telemetry.begin(known.get("usual")),
             record.from_json(known.get("evidence", {})),
             verdict_text.from_json(judged) if judged else None,
         )
@@ -87,28 +87,28 @@ class Jury:
         """What the next server needs to go on."""
         return {"usual": self.usual, "evidence": record.to_json(self.evidence)}
 
-    def hear(
+    def evaluate(
         self, deployment: Deployment, seen: FleetLook, now: float, *, last: bool = False
     ) -> Judgement | None:
         """Hear the witness; give a judgement when there is a new one. On the way back it counts on.
 
         `now` in Unix time.
         """
-        heard = self.witness.see(seen, deployment, now, last=last)
-        if heard is None:
+        observed = self.telemetry.see(seen, deployment, now, last=last)
+        if observed is None:
             return None
-        evidence = weigh(self.evidence, heard.look, self.policy, heard.usual)
-        if heard.is_whole:
-            evidence = weigh_spans(evidence, heard.spans, heard.reference, self.policy)
-            self.evidence = evidence = weigh_bins(evidence, heard.bins, self.policy)
+        evidence = weigh(self.evidence, observed.look, self.policy, observed.usual)
+        if observed.is_whole:
+            evidence = weigh_spans(evidence, observed.spans, observed.reference, self.policy)
+            self.evidence = evidence = weigh_bins(evidence, observed.bins, self.policy)
         said = judge(evidence, self.policy, has_baseline=_has_baseline(deployment, seen))
         before = self.judgement
         if deployment.phase is Phase.ROLLING_BACK and before is not None:
             said = replace(said, verdict=before.verdict, cause=before.cause, reason=before.reason)
-        self.judgement, self.is_whole = said, heard.is_whole
+        self.judgement, self.is_whole = said, observed.is_whole
         unsure = said.verdict is Verdict.INCONCLUSIVE
         wanted = unsure and self.policy.inconclusive is Inconclusive.PROBE
-        self.witness.probe(wanted=wanted and deployment.phase is not Phase.ROLLING_BACK)
+        self.telemetry.probe(wanted=wanted and deployment.phase is not Phase.ROLLING_BACK)
         return said
 
 

@@ -10,21 +10,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType, JudgementNote
 from bigred_server.journal import events
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.rollout.loop.app_state import utc
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Narrator:
+class EventLog:
     """`publish` sends an event to the subscribers; it must not block."""
 
     db: Database
     publish: Callable[[AppEvent], None]
 
     async def say(
-        self, record: Record, kind: AppEventType, text: str, node: str | None = None
+        self, record: DeploymentRecord, kind: AppEventType, text: str, node: str | None = None
     ) -> None:
         """Tell one thing."""
         async with self.db.write() as db:
@@ -34,7 +34,7 @@ class Narrator:
     async def note(
         self,
         db: AsyncConnection,
-        record: Record,
+        record: DeploymentRecord,
         kind: AppEventType,
         text: str,
         node: str | None = None,

@@ -10,20 +10,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bigred_broker.messages import AppEventType
 from bigred_server.errors import BigredError
-from bigred_server.journal import acts
-from bigred_server.journal.acts import Outcome
+from bigred_server.journal import actions
+from bigred_server.journal.actions import Outcome
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.leadership import Leadership
 from bigred_server.model.hook import Hook
-from bigred_server.rollout.core.action import Act, Kind
+from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.ports import Fleet
-from bigred_server.rollout.loop.event_log import Narrator
+from bigred_server.rollout.loop.event_log import EventLog
 
 log = structlog.get_logger(__name__)
 
 Work = Callable[[], Awaitable[str]]
-Done = Callable[[str], None]
+OnDone = Callable[[str], None]
 
 
 @dataclass
@@ -36,32 +36,36 @@ class Executor:
 
     db: Database
     fleet: Fleet
-    narrator: Narrator
+    events: EventLog
     lead: Leadership
     tasks: asyncio.TaskGroup
-    busy: dict[str, Kind] = field(default_factory=dict)
+    busy: dict[str, ActionKind] = field(default_factory=dict)
     hook: Hook | None = None
     _reasserting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
-    def launch(self, record: Record, act: Act, done: Done, sessions: int | None = None) -> None:
+    def launch(
+        self, record: DeploymentRecord, action: Action, done: OnDone, sessions: int | None = None
+    ) -> None:
         """Begin an act; `done` is called with why it failed, or "", when it has ended.
 
         An act on a node that is busy closes its door again, and counts as no try of anything.
         `sessions`: how many the node holds now.
         """
-        if act.node not in self.busy:
-            self.busy[act.node] = act.kind
-            self.tasks.create_task(self._do(record, act, done, sessions))
-        elif act.node not in self._reasserting:
-            task = self.tasks.create_task(self._reassert(record, act))
-            self._reasserting[act.node] = task
+        if action.node not in self.busy:
+            self.busy[action.node] = action.kind
+            self.tasks.create_task(self._do(record, action, done, sessions))
+        elif action.node not in self._reasserting:
+            task = self.tasks.create_task(self._reassert(record, action))
+            self._reasserting[action.node] = task
 
-    def launch_hook(self, record: Record, hook: Hook, work: Work, done: Done) -> None:
+    def launch_hook(self, record: DeploymentRecord, hook: Hook, work: Work, done: OnDone) -> None:
         """Begin a hook; `done` is called when it has ended."""
         self.hook = hook
         self.tasks.create_task(self._run_hook(record, hook, work, done))
 
-    async def _run_hook(self, record: Record, hook: Hook, work: Work, done: Done) -> None:
+    async def _run_hook(
+        self, record: DeploymentRecord, hook: Hook, work: Work, done: OnDone
+    ) -> None:
         failure = "interrupted"
         try:
             failure = await self._journaled(record, "", hook, record.digest, work)
@@ -69,36 +73,38 @@ class Executor:
             self.hook = None
             done(failure)
 
-    async def _do(self, record: Record, act: Act, done: Done, sessions: int | None) -> None:
+    async def _do(
+        self, record: DeploymentRecord, action: Action, done: OnDone, sessions: int | None
+    ) -> None:
         failure = "interrupted"
         try:
-            failure = await self._act(record, act, sessions)
-            if again := self._reasserting.get(act.node):
+            failure = await self._act(record, action, sessions)
+            if again := self._reasserting.get(action.node):
                 # Were the node given back first, a late MAINT would take it out for good.
                 await asyncio.wait([again])
         finally:
-            del self.busy[act.node]
+            del self.busy[action.node]
             done(failure)
 
-    async def _reassert(self, record: Record, act: Act) -> None:
+    async def _reassert(self, record: DeploymentRecord, action: Action) -> None:
         try:
-            await self._act(record, act, None)
+            await self._act(record, action, None)
         finally:
-            del self._reasserting[act.node]
+            del self._reasserting[action.node]
 
-    async def _act(self, record: Record, act: Act, sessions: int | None) -> str:
+    async def _act(self, record: DeploymentRecord, action: Action, sessions: int | None) -> str:
         def work() -> Awaitable[str]:
-            return self.fleet.act(act)
+            return self.fleet.act(action)
 
         return await self._journaled(
-            record, act.node, act.kind, act.goal.digest, work, sessions=sessions
+            record, action.node, action.kind, action.target.digest, work, sessions=sessions
         )
 
     async def _journaled(
         self,
-        record: Record,
+        record: DeploymentRecord,
         node: str,
-        kind: Kind | Hook,
+        kind: ActionKind | Hook,
         digest: str,
         work: Work,
         *,
@@ -113,7 +119,7 @@ class Executor:
             async with self.db.write() as db:
                 await self.lead.fence(db)
                 token = self.lead.token
-                number = await acts.begin(
+                number = await actions.begin(
                     db, record.id, node, kind, digest, begun, sessions=sessions, token=token
                 )
             failure, evidence = await self._guarded(work, node, kind)
@@ -123,11 +129,11 @@ class Executor:
             seen = failure or evidence
             async with self.db.write() as db:
                 await self.lead.fence(db)
-                await acts.end(db, number, outcome, seen, now)
-                told = await self.narrator.note(
+                await actions.end(db, number, outcome, seen, now)
+                told = await self.events.note(
                     db, record, AppEventType.ACT, f"{text}: {seen}" if seen else text, node or None
                 )
-            self.narrator.publish(told)
+            self.events.publish(told)
         except SQLAlchemyError as error:
             log.exception("an act could not be journaled", node=node, kind=kind)
             return f"the journal could not be written: {error}"
@@ -136,7 +142,7 @@ class Executor:
             return str(error)
         return failure
 
-    async def _guarded(self, work: Work, node: str, kind: Kind | Hook) -> tuple[str, str]:
+    async def _guarded(self, work: Work, node: str, kind: ActionKind | Hook) -> tuple[str, str]:
         """Do the work as long as this server leads; give why it failed, and the evidence."""
         try:
             async with self.lead.guard():

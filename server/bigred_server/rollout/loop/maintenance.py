@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from bigred_broker.messages import Phase
 from bigred_server.journal import deployments
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.leadership import Leadership
 from bigred_server.rollout.core import upkeep
 from bigred_server.rollout.core.observation import Looks
 from bigred_server.rollout.core.policy import Policy
-from bigred_server.rollout.core.target import Goal
-from bigred_server.rollout.core.upkeep import Aftermath
+from bigred_server.rollout.core.target import Target
+from bigred_server.rollout.core.upkeep import PendingWork
 from bigred_server.rollout.loop.executor import Executor
 
 # Who asks for a mend, in the journal.
@@ -24,7 +24,7 @@ _TIDY_AGAIN_S = 60.0
 
 
 @dataclass
-class Caretaker:
+class Maintenance:
     """Looks after one app while no deployment runs."""
 
     app: str
@@ -34,7 +34,7 @@ class Caretaker:
     wake: Callable[[], None]
     _tried_at_s: dict[str, float] = field(default_factory=dict)
 
-    async def do_next(self, live: Goal, looks: Looks, executor: Executor) -> None:
+    async def do_next(self, live: Target, looks: Looks, executor: Executor) -> None:
         """Do the next thing that the last deployment left to do, if any."""
         async with self.db.read() as db:
             found = await deployments.newest(db, self.app, _MENDS_SEEN, mends=True)
@@ -42,15 +42,15 @@ class Caretaker:
         if last is None or executor.busy:
             return
         now = time.time()
-        left = _aftermath(last, found)
-        if node := upkeep.to_mend(looks, live, left, self.policy, now):
-            await self._mend(live, node, now)
+        left = _pending_work(last, found)
+        if node := upkeep.to_repair(looks, live, left, self.policy, now):
+            await self._repair(live, node, now)
             return
-        for act in upkeep.to_tidy(looks, live, left, self.policy, now):
-            tried_at_s = self._tried_at_s.get(act.node, float("-inf"))
+        for action in upkeep.to_clean_up(looks, live, left, self.policy, now):
+            tried_at_s = self._tried_at_s.get(action.node, float("-inf"))
             if time.monotonic() - tried_at_s >= _TIDY_AGAIN_S:
-                self._tried_at_s[act.node] = time.monotonic()
-                executor.launch(last, act, self._when_tidied(act.node))
+                self._tried_at_s[action.node] = time.monotonic()
+                executor.launch(last, action, self._when_tidied(action.node))
 
     def _when_tidied(self, node: str) -> Callable[[str], None]:
         def done(failure: str) -> None:
@@ -59,9 +59,9 @@ class Caretaker:
 
         return done
 
-    async def _mend(self, live: Goal, node: str, now: float) -> None:
+    async def _repair(self, live: Target, node: str, now: float) -> None:
         """Have a node that was left out brought to the live release: a deployment of its own."""
-        record = Record(
+        record = DeploymentRecord(
             id=deployments.new_id(),
             app=self.app,
             digest=live.digest,
@@ -76,10 +76,10 @@ class Caretaker:
         self.wake()
 
 
-def _aftermath(last: Record, found: list[Record]) -> Aftermath:
+def _pending_work(last: DeploymentRecord, found: list[DeploymentRecord]) -> PendingWork:
     ended_at = last.ended_at or last.started_at
     failed_at = dict.fromkeys(last.set_aside, ended_at)
     for mend in reversed(found):
         if mend.mends and mend.started_at > last.started_at and mend.phase is not Phase.SUCCEEDED:
             failed_at[mend.mends] = mend.ended_at or mend.started_at
-    return Aftermath(last.skipped, last.set_aside, failed_at, ended_at)
+    return PendingWork(last.skipped, last.set_aside, failed_at, ended_at)

@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from bigred_server.journal.acts import ActRecord, Outcome
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.actions import ActionRecord, Outcome
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.hook import Hook, HookState
 from bigred_server.model.release import Release
 from bigred_server.rollout.core.decision import Call
 from bigred_server.rollout.core.deployment import Deployment
-from bigred_server.rollout.core.observation import UNTOLD, Looks, NodeLook
-from bigred_server.rollout.core.target import Goal, Strategy
+from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Looks, NodeLook
+from bigred_server.rollout.core.target import Strategy, Target
 
-Known = Mapping[str, Release]
+KnownReleases = Mapping[str, Release]
 
 _HOOK_STATES = {
     None: HookState.RUNNING,
@@ -22,18 +22,21 @@ _HOOK_STATES = {
 }
 
 
-def by_digest(releases: Iterable[Release]) -> Known:
+def by_digest(releases: Iterable[Release]) -> KnownReleases:
     """Give the releases of one app by their digests."""
     return {release.digest: release for release in releases}
 
 
-def goal_of(release: Release, strategy: Strategy) -> Goal:
+def target_of(release: Release, strategy: Strategy) -> Target:
     """Say what a node is to run, and how it gets there, when a release is wanted."""
-    return Goal(release.digest, release.marker, strategy, release.size)
+    return Target(release.digest, release.marker, strategy, release.size)
 
 
 def deployment_of(
-    record: Record, known: Known, strategy: Strategy, hooks: Sequence[ActRecord] = ()
+    record: DeploymentRecord,
+    known: KnownReleases,
+    strategy: Strategy,
+    hooks: Sequence[ActionRecord] = (),
 ) -> Deployment:
     """Give a deployment as the decision sees it; `hooks` are the acts that were hooks."""
     previous = known.get(record.previous) if record.previous else None
@@ -41,8 +44,8 @@ def deployment_of(
         id=record.id,
         app=record.app,
         phase=record.phase,
-        goal=goal_of(known[record.digest], strategy),
-        previous=goal_of(previous, strategy) if previous else None,
+        target=target_of(known[record.digest], strategy),
+        previous=target_of(previous, strategy) if previous else None,
         nodes=record.nodes,
         skipped=record.skipped,
         set_aside=record.set_aside,
@@ -53,13 +56,13 @@ def deployment_of(
         held_for=record.held_for,
         tolerates=record.tolerates,
         hooks={
-            Hook(act.kind): _HOOK_STATES[Outcome(act.outcome) if act.outcome else None]
-            for act in hooks
+            Hook(action.kind): _HOOK_STATES[Outcome(action.outcome) if action.outcome else None]
+            for action in hooks
         },
     )
 
 
-def hook_environment(record: Record, call: Call, known: Known) -> dict[str, str]:
+def hook_environment(record: DeploymentRecord, call: Call, known: KnownReleases) -> dict[str, str]:
     """Give what a hook is told, as variables of its environment."""
     previous = known.get(record.previous or "")
     return {
@@ -75,13 +78,13 @@ def hook_environment(record: Record, call: Call, known: Known) -> dict[str, str]
     }
 
 
-def recognised(looks: Looks, known: Known) -> Looks:
+def recognised(looks: Looks, known: KnownReleases) -> Looks:
     """Fill in digests that can't be seen, by what the app says: no two releases say the same."""
     by_marker = {release.marker: release.digest for release in known.values()}
     return {name: _recognised(look, by_marker) for name, look in looks.items()}
 
 
 def _recognised(look: NodeLook, by_marker: Mapping[str, str]) -> NodeLook:
-    if look.digest != UNTOLD or not look.answer.ok:
+    if look.digest != UNKNOWN_DIGEST or not look.answer.ok:
         return look
-    return replace(look, digest=by_marker.get(look.answer.marker, UNTOLD))
+    return replace(look, digest=by_marker.get(look.answer.marker, UNKNOWN_DIGEST))

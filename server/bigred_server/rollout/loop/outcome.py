@@ -5,8 +5,8 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.messages import Phase
-from bigred_server.journal import acts, deployments, releases
-from bigred_server.journal.deployments import Record
+from bigred_server.journal import actions, deployments, releases
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command
 from bigred_server.model.release import Release, Stage
 from bigred_server.rollout.core.decision import Decision
@@ -15,7 +15,7 @@ from bigred_server.rollout.core.policy import Policy
 from bigred_server.rollout.loop.receipt import receipt
 
 
-def entered(record: Record, decision: Decision, now: float) -> Record:
+def entered(record: DeploymentRecord, decision: Decision, now: float) -> DeploymentRecord:
     """Give the record as it was decided to be; `now` is Unix time. Its command was taken up."""
     # Whoever asked for an abort may have said why.
     asked = record.reason if decision.phase is Phase.ABORTED else ""
@@ -34,7 +34,7 @@ def entered(record: Record, decision: Decision, now: float) -> Record:
     )
 
 
-def _standing(record: Record, phase: Phase) -> str:
+def _standing(record: DeploymentRecord, phase: Phase) -> str:
     """Give the reason that still holds: that of a hold is over when it goes on."""
     goes_on = record.phase is Phase.HOLDING and phase is not Phase.HOLDING
     return "" if goes_on and not phase.is_outcome else record.reason
@@ -42,18 +42,18 @@ def _standing(record: Record, phase: Phase) -> str:
 
 async def write(
     db: AsyncConnection,
-    record: Record,
+    record: DeploymentRecord,
     release: Release,
     counted: Counters,
     policy: Policy,
     taken_up: Command | None,
-) -> Record | None:
+) -> DeploymentRecord | None:
     """Write what was decided; with an outcome go the releases' stages and the receipt.
 
     None, and nothing is written, when a new command came in since the decision.
     """
     if record.ended_at is not None:
-        done = await acts.of_deployment(db, record.id)
+        done = await actions.of_deployment(db, record.id)
         slip = receipt(record, release.version, done, counted, policy, record.ended_at)
         record = replace(record, receipt=slip)
     if not await deployments.enter(db, record, taken_up):
@@ -63,7 +63,7 @@ async def write(
     return record
 
 
-async def _settle(db: AsyncConnection, record: Record) -> None:
+async def _settle(db: AsyncConnection, record: DeploymentRecord) -> None:
     app = record.app
     if record.phase is Phase.SUCCEEDED:
         await releases.make_live(db, app, record.digest)

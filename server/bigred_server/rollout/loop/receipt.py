@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any  # a receipt is JSON
 
-from bigred_server.journal.acts import ActRecord
-from bigred_server.journal.deployments import Record
-from bigred_server.rollout.core.action import Kind
+from bigred_server.journal.actions import ActionRecord
+from bigred_server.journal.deployments import DeploymentRecord
+from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.core.observation import Counters
 from bigred_server.rollout.core.policy import Policy, Sessions
 
-_CLOSING = frozenset({Kind.DRAIN, Kind.MAINT})
-_PLACING = frozenset({Kind.SWAP, Kind.START, Kind.DEPLOY})
-_ENDING = frozenset({Kind.STOP, Kind.DEPLOY})
+_CLOSING = frozenset({ActionKind.DRAIN, ActionKind.MAINT})
+_PLACING = frozenset({ActionKind.SWAP, ActionKind.START, ActionKind.DEPLOY})
+_ENDING = frozenset({ActionKind.STOP, ActionKind.DEPLOY})
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class NodeTimes:
 
 
 def receipt(
-    record: Record,
+    record: DeploymentRecord,
     version: str,
-    acts: Sequence[ActRecord],
+    actions: Sequence[ActionRecord],
     counted: Counters,
     policy: Policy,
     now: float,
@@ -49,7 +49,7 @@ def receipt(
 
     `judgement` is what the judge said last, None where it is off.
     """
-    nodes = [node_times(name, acts, policy) for name in record.nodes]
+    nodes = [node_times(name, actions, policy) for name in record.nodes]
     return {
         "deployment": record.id,
         "app": record.app,
@@ -67,18 +67,20 @@ def receipt(
         "retried": counted.retried,
         "sessions": _total([node.sessions for node in nodes]),
         "sessions_lost": _total([node.sessions_lost for node in nodes]),
-        "hooks": {act.kind: act.outcome or "unknown" for act in acts if not act.node},
+        "hooks": {
+            action.kind: action.outcome or "unknown" for action in actions if not action.node
+        },
         "per_node": [asdict(node) for node in nodes],
     }
 
 
-def node_times(name: str, acts: Sequence[ActRecord], policy: Policy) -> NodeTimes:
+def node_times(name: str, actions: Sequence[ActionRecord], policy: Policy) -> NodeTimes:
     """Add up the times of one node from its acts, in their order."""
-    ours = [act for act in acts if act.node == name]
+    ours = [action for action in actions if action.node == name]
     spans = _spans(ours)
-    begun = min((act.begun_at for act in ours), default=0.0)
-    ended = max((_end(act) for act in ours), default=0.0)
-    taken = (act.sessions for act in ours if act.kind in _CLOSING)
+    begun = min((action.begun_at for action in ours), default=0.0)
+    ended = max((_end(action) for action in ours), default=0.0)
+    taken = (action.sessions for action in ours if action.kind in _CLOSING)
     return NodeTimes(
         name,
         seconds=round(ended - begun, 3),
@@ -88,7 +90,7 @@ def node_times(name: str, acts: Sequence[ActRecord], policy: Policy) -> NodeTime
     )
 
 
-def _spans(ours: Sequence[ActRecord]) -> dict[str, float]:
+def _spans(ours: Sequence[ActionRecord]) -> dict[str, float]:
     names = ("fetch_s", "drain_s", "stop_s", "start_s", "check_s")
     spans = dict.fromkeys(names, 0.0)
     since: dict[str, float] = {}
@@ -97,34 +99,34 @@ def _spans(ours: Sequence[ActRecord]) -> dict[str, float]:
         if span in since:
             spans[span] += now - since.pop(span)
 
-    for act in ours:
-        if act.kind == Kind.FETCH:
-            spans["fetch_s"] += _end(act) - act.begun_at
-        elif act.kind in _CLOSING and not since:
-            since["drain_s"] = act.begun_at
-        elif act.kind == Kind.STOP:
-            close("drain_s", act.begun_at)
-            spans["stop_s"] += _end(act) - act.begun_at
-        elif act.kind in _PLACING:
-            close("drain_s", act.begun_at)
-            since.setdefault("start_s", act.begun_at)
-        elif act.kind == Kind.ADMIT:
-            close("start_s", act.begun_at)
-            since.setdefault("check_s", act.begun_at)
-        elif act.kind == Kind.READY:
-            close("check_s", _end(act))
+    for action in ours:
+        if action.kind == ActionKind.FETCH:
+            spans["fetch_s"] += _end(action) - action.begun_at
+        elif action.kind in _CLOSING and not since:
+            since["drain_s"] = action.begun_at
+        elif action.kind == ActionKind.STOP:
+            close("drain_s", action.begun_at)
+            spans["stop_s"] += _end(action) - action.begun_at
+        elif action.kind in _PLACING:
+            close("drain_s", action.begun_at)
+            since.setdefault("start_s", action.begun_at)
+        elif action.kind == ActionKind.ADMIT:
+            close("start_s", action.begun_at)
+            since.setdefault("check_s", action.begun_at)
+        elif action.kind == ActionKind.READY:
+            close("check_s", _end(action))
             since.clear()
     return spans
 
 
-def _lost(ours: Sequence[ActRecord], policy: Policy) -> int | None:
+def _lost(ours: Sequence[ActionRecord], policy: Policy) -> int | None:
     """Count the sessions that ended with the app's process, or with the version they were on."""
     if policy.sessions_shared:
         return 0
     if policy.sessions is Sessions.PARALLEL:
-        return sum(act.sessions or 0 for act in ours if act.kind == Kind.UNDEPLOY)
+        return sum(action.sessions or 0 for action in ours if action.kind == ActionKind.UNDEPLOY)
     # An act that had to be tried again ended what the first try had left.
-    firsts = {act.digest: act.sessions for act in reversed(ours) if act.kind in _ENDING}
+    firsts = {action.digest: action.sessions for action in reversed(ours) if action.kind in _ENDING}
     return _total(list(firsts.values()))
 
 
@@ -133,5 +135,5 @@ def _total(counts: Sequence[int | None]) -> int | None:
     return sum(known) if known or not counts else None
 
 
-def _end(act: ActRecord) -> float:
-    return act.ended_at or act.begun_at
+def _end(action: ActionRecord) -> float:
+    return action.ended_at or action.begun_at

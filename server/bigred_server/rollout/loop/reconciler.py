@@ -14,7 +14,7 @@ import structlog
 from bigred_broker.messages import AppState
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.leadership import Leadership
 from bigred_server.model.release import live_of
 from bigred_server.rollout.core.policy import Policy
@@ -23,15 +23,21 @@ from bigred_server.rollout.core.target import Strategy
 from bigred_server.rollout.core.view import wanted
 from bigred_server.rollout.loop.adoption import Adoption
 from bigred_server.rollout.loop.app_state import app_state, changes
-from bigred_server.rollout.loop.context import Means
-from bigred_server.rollout.loop.deployment_run import Course
-from bigred_server.rollout.loop.evaluator import Witness
-from bigred_server.rollout.loop.event_log import Narrator
+from bigred_server.rollout.loop.context import RunContext
+from bigred_server.rollout.loop.deployment_run import DeploymentRun
+from bigred_server.rollout.loop.evaluator import Telemetry
+from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.rollout.loop.executor import Executor
 from bigred_server.rollout.loop.hook_runner import Hooks
-from bigred_server.rollout.loop.maintenance import Caretaker
-from bigred_server.rollout.loop.mapping import Known, by_digest, deployment_of, goal_of, recognised
-from bigred_server.rollout.loop.resume import take_up
+from bigred_server.rollout.loop.maintenance import Maintenance
+from bigred_server.rollout.loop.mapping import (
+    KnownReleases,
+    by_digest,
+    deployment_of,
+    recognised,
+    target_of,
+)
+from bigred_server.rollout.loop.resume import resume
 from bigred_server.rounds import Rounds
 
 log = structlog.get_logger(__name__)
@@ -42,7 +48,7 @@ _IDLE_LOOK_S = 2.0
 
 
 @dataclass
-class Controller:
+class Reconciler:
     """Runs the deployments of one app. One task; `wake` it when something is wanted.
 
     `lead`: whether this server may; while another one leads, it stands by. `settled` is called
@@ -55,22 +61,22 @@ class Controller:
     policy: Policy
     strategy: Strategy
     adoption: Adoption
-    narrator: Narrator
+    events: EventLog
     hooks: Hooks
-    witness: Witness
+    telemetry: Telemetry
     lead: Leadership
     tell: Callable[[AppState], None]
     settled: Callable[[], Awaitable[None]]
     _rounds: Rounds = field(init=False)
-    _course: Course | None = None
+    _run: DeploymentRun | None = None
     _look: FleetLook = field(default_factory=lambda: FleetLook({}, None, None))
     _looked_at_s: float = float("-inf")
     _told: AppState | None = None
-    _caretaker: Caretaker = field(init=False)
+    _maintenance: Maintenance = field(init=False)
 
     def __post_init__(self) -> None:
         self._rounds = Rounds(self._complain, IDLE_S)
-        self._caretaker = Caretaker(self.app, self.db, self.lead, self.policy, self.wake)
+        self._maintenance = Maintenance(self.app, self.db, self.lead, self.policy, self.wake)
 
     def wake(self) -> None:
         """Have the loop look now instead of at its next tick."""
@@ -79,7 +85,7 @@ class Controller:
     async def run(self) -> None:
         """Run until cancelled. What an act left undone then is seen by the next server's look."""
         async with asyncio.TaskGroup() as tasks:
-            executor = Executor(self.db, self.fleet, self.narrator, self.lead, tasks)
+            executor = Executor(self.db, self.fleet, self.events, self.lead, tasks)
             await self._rounds.run(lambda: self._tick(executor))
 
     def _complain(self, trouble: str) -> None:
@@ -89,77 +95,77 @@ class Controller:
         """Do what is due; give how long to wait for the next time, in seconds."""
         if not await self.lead.hold():
             # What another server does meanwhile is its own to tell.
-            self._course, self._told = None, None
+            self._run, self._told = None, None
             return IDLE_S
         async with self.db.read() as db:
             record = await deployments.running(db, self.app)
             known = by_digest(await releases.of_app(db, self.app))
         if record is None:
             return await self._between(known, executor)
-        if self._course is None or self._course.id != record.id:
+        if self._run is None or self._run.id != record.id:
             if executor.busy or executor.hook:
                 return POLL_S
             version = known[record.digest].version
-            self._course = await take_up(record, version, self._means(), executor)
+            self._run = await resume(record, version, self._context(), executor)
         countdown_s = record.not_before - time.time()
         if countdown_s > 0 and record.command is None:
             await self._tell(record, known)
             return min(countdown_s, POLL_S)
         busy = dict(executor.busy)
         await self._see(known)
-        record = await self._course.go_on(record, known, self._look, busy)
+        record = await self._run.go_on(record, known, self._look, busy)
         if record.phase.is_outcome:
             async with self.db.read() as db:
                 known = by_digest(await releases.of_app(db, self.app))
         await self._tell(record, known)
         return POLL_S
 
-    async def _see(self, known: Known) -> None:
+    async def _see(self, known: KnownReleases) -> None:
         """Look at the fleet, and recognise the releases whose bytes can't be seen."""
         look = await self.fleet.look(deep=True)
         self._look = replace(look, nodes=recognised(look.nodes, known))
 
-    def _means(self) -> Means:
-        return Means(
+    def _context(self) -> RunContext:
+        return RunContext(
             self.db,
             self.policy,
             self.strategy,
             self.adoption,
-            self.narrator,
+            self.events,
             self.hooks,
-            self.witness,
+            self.telemetry,
             self.wake,
         )
 
-    async def _between(self, known: Known, executor: Executor) -> float:
+    async def _between(self, known: KnownReleases, executor: Executor) -> float:
         """Keep the state told; take in what was live before Bigred came; care for the fleet."""
-        if self._course is not None:
-            self._course = None
+        if self._run is not None:
+            self._run = None
             await self.settled()
         if time.monotonic() - self._looked_at_s >= _IDLE_LOOK_S:
             self._looked_at_s = time.monotonic()
             await self._see(known)
-            self.witness.rest(self._look, time.time())
+            self.telemetry.rest(self._look, time.time())
             live = live_of(known.values())
             looks = self._look.nodes
             if live is None:
                 await self.adoption.adopt_unanimous(looks)
             else:
-                await self._caretaker.do_next(goal_of(live, self.strategy), looks, executor)
+                await self._maintenance.do_next(target_of(live, self.strategy), looks, executor)
         async with self.db.read() as db:
             last = next(iter(await deployments.newest(db, self.app, 1)), None)
             known = by_digest(await releases.of_app(db, self.app))
         await self._tell(last, known)
         return IDLE_S
 
-    async def _tell(self, record: Record | None, known: Known) -> None:
+    async def _tell(self, record: DeploymentRecord | None, known: KnownReleases) -> None:
         if record is not None and record.mends is not None:
             # A node that is mended is no news to an office; the app's own deployment is the last.
             async with self.db.read() as db:
                 record = next(iter(await deployments.newest(db, self.app, 1)), None)
-        goal = wanted(deployment_of(record, known, self.strategy)) if record else None
-        state = app_state(self.app, record, list(known.values()), self._look.nodes, goal)
+        target = wanted(deployment_of(record, known, self.strategy)) if record else None
+        state = app_state(self.app, record, list(known.values()), self._look.nodes, target)
         for news in changes(self._told, state, time.time()):
-            self.narrator.publish(news)
+            self.events.publish(news)
         self._told = state
         self.tell(state)

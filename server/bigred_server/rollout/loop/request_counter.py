@@ -5,50 +5,52 @@ from dataclasses import dataclass, replace
 from bigred_broker.messages import AppEventType
 from bigred_server.journal import deployments
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.leadership import Leadership
 from bigred_server.rollout.core import counter_delta
-from bigred_server.rollout.core.counter_delta import Tally
+from bigred_server.rollout.core.counter_delta import CounterDelta
 from bigred_server.rollout.core.observation import Counters
 from bigred_server.rollout.core.ports import FleetLook
-from bigred_server.rollout.loop.event_log import Narrator
+from bigred_server.rollout.loop.event_log import EventLog
 
 
 @dataclass
-class Count:
+class RequestCounter:
     """What HAProxy counted since a deployment began."""
 
     db: Database
     lead: Leadership
-    narrator: Narrator
-    tally: Tally | None = None
+    events: EventLog
+    delta: CounterDelta | None = None
 
     @classmethod
-    def of(cls, record: Record, db: Database, lead: Leadership, narrator: Narrator) -> "Count":
+    def of(
+        cls, record: DeploymentRecord, db: Database, lead: Leadership, events: EventLog
+    ) -> "RequestCounter":
         """Begin, or go on with what an earlier server kept."""
         kept = counter_delta.from_json(record.counters) if record.counters else None
-        return cls(db, lead, narrator, kept)
+        return cls(db, lead, events, kept)
 
     @property
     def total(self) -> Counters:
         """What was counted so far."""
-        return self.tally.total if self.tally else counter_delta.ZERO
+        return self.delta.total if self.delta else counter_delta.ZERO
 
-    async def take(self, record: Record, look: FleetLook) -> Record:
+    async def take(self, record: DeploymentRecord, look: FleetLook) -> DeploymentRecord:
         """Bring the count up to a look; the journal keeps where it began."""
         pid, counters = look.pid, look.counters
         if pid is None or counters is None:
             return record
-        before = self.tally
-        self.tally = counter_delta.track(
+        before = self.delta
+        self.delta = counter_delta.track(
             before or counter_delta.begin(pid, counters), pid, counters
         )
         if before is not None and before.pid == pid:
             return record
         if before is not None:
             text = "HAProxy was reloaded or restarted; the states of its servers are set again"
-            await self.narrator.say(record, AppEventType.FINDING, text)
-        kept = self.tally.to_json()
+            await self.events.say(record, AppEventType.FINDING, text)
+        kept = self.delta.to_json()
         async with self.db.write() as db:
             await self.lead.fence(db)
             await deployments.change(db, record.id, counters=kept)

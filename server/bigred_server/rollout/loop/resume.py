@@ -4,52 +4,56 @@ import time
 from collections.abc import Sequence
 
 from bigred_broker.messages import AppEventType, Phase
-from bigred_server.journal import acts
-from bigred_server.journal.acts import ActRecord, Outcome
-from bigred_server.journal.deployments import Record
+from bigred_server.journal import actions
+from bigred_server.journal.actions import ActionRecord, Outcome
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.judge.policy import Mode
-from bigred_server.rollout.core.action import Kind
+from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.core.view import Orphan
 from bigred_server.rollout.loop.app_state import phase_text
-from bigred_server.rollout.loop.context import Means
-from bigred_server.rollout.loop.deployment_run import Course
-from bigred_server.rollout.loop.evaluation import Hearing
-from bigred_server.rollout.loop.evaluator import Jury
+from bigred_server.rollout.loop.context import RunContext
+from bigred_server.rollout.loop.deployment_run import DeploymentRun
+from bigred_server.rollout.loop.evaluation import Evaluation
+from bigred_server.rollout.loop.evaluator import Evaluator
 from bigred_server.rollout.loop.executor import Executor
-from bigred_server.rollout.loop.request_counter import Count
+from bigred_server.rollout.loop.request_counter import RequestCounter
 
 
-async def take_up(record: Record, version: str, means: Means, executor: Executor) -> Course:
+async def resume(
+    record: DeploymentRecord, version: str, context: RunContext, executor: Executor
+) -> DeploymentRun:
     """Begin with a deployment, or go on with one that an earlier server began."""
-    async with means.db.write() as db:
+    async with context.db.write() as db:
         await executor.lead.fence(db)
-        await acts.end_left_open(db, record.id, time.time())
-        orphans = _orphans(await acts.of_deployment(db, record.id), means.policy.start_s)
+        await actions.end_left_open(db, record.id, time.time())
+        orphans = _orphans(await actions.of_deployment(db, record.id), context.policy.start_s)
     if record.phase is Phase.PREPARING:
         text = phase_text(record.phase, version, 0, f"{record.who} asked for it")
-        await means.narrator.say(record, AppEventType.PHASE, text)
+        await context.events.say(record, AppEventType.PHASE, text)
     else:
         text = "the server is back and goes on from what it sees"
-        await means.narrator.say(record, AppEventType.FINDING, text)
-    count = Count.of(record, means.db, executor.lead, means.narrator)
-    hearing = _hearing(record, means, executor)
-    return Course(record.id, means, executor, count, hearing, orphans)
+        await context.events.say(record, AppEventType.FINDING, text)
+    count = RequestCounter.of(record, context.db, executor.lead, context.events)
+    evaluation = _evaluation(record, context, executor)
+    return DeploymentRun(record.id, context, executor, count, evaluation, orphans)
 
 
-def _orphans(done: Sequence[ActRecord], start_s: float) -> dict[str, Orphan]:
+def _orphans(done: Sequence[ActionRecord], start_s: float) -> dict[str, Orphan]:
     """Name what the Managers may still be about, told by a server that is no more."""
     ago_s = time.monotonic() - time.time()
     return {
-        act.node: Orphan(act.digest, act.begun_at + start_s + ago_s)
-        for act in done
-        if act.kind == Kind.DEPLOY and act.outcome == Outcome.UNKNOWN
+        action.node: Orphan(action.digest, action.begun_at + start_s + ago_s)
+        for action in done
+        if action.kind == ActionKind.DEPLOY and action.outcome == Outcome.UNKNOWN
     }
 
 
-def _hearing(record: Record, means: Means, executor: Executor) -> Hearing | None:
+def _evaluation(
+    record: DeploymentRecord, context: RunContext, executor: Executor
+) -> Evaluation | None:
     """Call a jury, or the one of an earlier server again; none for a node that is mended."""
-    policy = means.policy.judge
+    policy = context.policy.judge
     if policy.mode is Mode.OFF or record.mends is not None:
         return None
-    jury = Jury.sworn(policy, means.witness, record.evidence, record.judgement)
-    return Hearing(jury, means.db, executor.lead, means.narrator)
+    evaluator = Evaluator.restored(policy, context.telemetry, record.evidence, record.judgement)
+    return Evaluation(evaluator, context.db, executor.lead, context.events)

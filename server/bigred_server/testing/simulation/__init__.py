@@ -3,10 +3,10 @@
 For the tests of the decision, and for whoever wants to see what it would do.
 """
 
-from bigred_server.testing.simulation.build import Build
+from bigred_server.testing.simulation.build import SimulatedBuild
 from bigred_server.testing.simulation.fleet import SimulatedFleet
 from bigred_server.testing.simulation.hooks import SimulatedHooks
-from bigred_server.testing.simulation.luck import Fate, Luck, Running, VirtualClock
+from bigred_server.testing.simulation.luck import ActionFate, Luck, RunningAction, VirtualClock
 from bigred_server.testing.simulation.node import SimulatedNode
 from bigred_server.testing.simulation.pool import SimulatedPool, SimulatedProxy
 from bigred_server.testing.simulation.rollout import SimulatedRollout
@@ -14,10 +14,10 @@ from bigred_server.testing.simulation.rules import serves
 from bigred_server.testing.simulation.server import SimulatedServer
 
 __all__ = [
-    "Build",
-    "Fate",
+    "ActionFate",
     "Luck",
-    "Running",
+    "RunningAction",
+    "SimulatedBuild",
     "SimulatedFleet",
     "SimulatedHooks",
     "SimulatedNode",

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from bigred_server.rollout.core.observation import Answer
-from bigred_server.rollout.core.target import Goal, Strategy
+from bigred_server.rollout.core.target import Strategy, Target
 
 MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Build:
+class SimulatedBuild:
     """One WAR. All times are in seconds.
 
     `start_s`: from the process's start to the app's first answer; infinite for an app that never
@@ -28,7 +28,7 @@ class Build:
     size: int = 10 * MIB
 
     @property
-    def goal(self) -> Goal:
+    def target(self) -> Target:
         """What a node is to run when this build is wanted, by a restart."""
         return self.wanted(Strategy.RESTART)
 
@@ -43,6 +43,6 @@ class Build:
         said = self.says or self.marker
         return Answer(came=True, ok=self.ok, marker=said, text=f"release {said}, ok={self.ok}")
 
-    def wanted(self, strategy: Strategy) -> Goal:
+    def wanted(self, strategy: Strategy) -> Target:
         """Give the goal of a node that gets there by a strategy."""
-        return Goal(self.digest, self.marker, strategy, self.size)
+        return Target(self.digest, self.marker, strategy, self.size)

@@ -11,31 +11,36 @@ from dataclasses import dataclass, field
 from random import Random
 
 from bigred_server.errors import NodeError
-from bigred_server.rollout.core.action import Act, Kind
+from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.observation import Counters, NodeLook
 from bigred_server.rollout.core.policy import Policy
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.target import Strategy
-from bigred_server.testing.simulation.build import Build
+from bigred_server.testing.simulation.build import SimulatedBuild
 from bigred_server.testing.simulation.effects import do, starting_s
-from bigred_server.testing.simulation.luck import Luck, Running
+from bigred_server.testing.simulation.luck import Luck, RunningAction
 from bigred_server.testing.simulation.node import SimulatedNode
 from bigred_server.testing.simulation.pool import AWAY, SimulatedPool
 from bigred_server.testing.simulation.rules import broken_rules
 from bigred_server.testing.simulation.server import SimulatedServer
 
-_NEEDS_NODE = frozenset(Kind) - {Kind.DRAIN, Kind.MAINT, Kind.READY, Kind.CUT}
+_NEEDS_NODE = frozenset(ActionKind) - {
+    ActionKind.DRAIN,
+    ActionKind.MAINT,
+    ActionKind.READY,
+    ActionKind.CUT,
+}
 
 
 def _no_requests(_random: Random) -> Sequence[float]:
     return ()
 
 
-def _always_well(_act: Act) -> Luck:
+def _always_well(_act: Action) -> Luck:
     return Luck.WELL
 
 
-def _at_once(_act: Act) -> float:
+def _at_once(_act: Action) -> float:
     return 0.0
 
 
@@ -48,7 +53,7 @@ class SimulatedFleet:
     act takes; `luck` how it goes.
     """
 
-    builds: Mapping[str, Build]
+    builds: Mapping[str, SimulatedBuild]
     nodes: dict[str, SimulatedNode]
     pool: SimulatedPool
     policy: Policy
@@ -57,11 +62,11 @@ class SimulatedFleet:
     check_every_s: float = 1.0
     arriving: Callable[[Random], Sequence[float]] = _no_requests
     stays_s: float = 0.0
-    lasts: Callable[[Act], float] = _at_once
-    luck: Callable[[Act], Luck] = _always_well
+    lasts: Callable[[Action], float] = _at_once
+    luck: Callable[[Action], Luck] = _always_well
     served: int = 0
     violations: list[str] = field(default_factory=list)
-    acts: list[Act] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
     _checked_at_s: float | None = None
 
     @property
@@ -73,9 +78,9 @@ class SimulatedFleet:
         """Look at all nodes."""
         return self.see()
 
-    async def act(self, act: Act) -> str:
+    async def act(self, action: Action) -> str:
         """Do one act, in the time that it lasts. Raises NodeError when it fails."""
-        running = self.begin(act)
+        running = self.begin(action)
         await asyncio.sleep(running.until_s - self.clock())
         if failure := self.finish(running):
             raise NodeError(failure)
@@ -102,36 +107,42 @@ class SimulatedFleet:
         )
         return self.pool.see(look)
 
-    def begin(self, act: Act, *, again: bool = False) -> Running:
+    def begin(self, action: Action, *, again: bool = False) -> RunningAction:
         """Begin an act; `again` when a door is closed again to a node where another act runs."""
         self.advance()
-        self.acts.append(act)
-        self.violations += broken_rules(self, act, again=again)
-        luck = self.luck(act)
-        node = self.nodes[act.node]
-        if act.kind is Kind.STOP and luck in (Luck.WELL, Luck.LOST) and node.contexts is not None:
+        self.actions.append(action)
+        self.violations += broken_rules(self, action, again=again)
+        luck = self.luck(action)
+        node = self.nodes[action.node]
+        if (
+            action.kind is ActionKind.STOP
+            and luck in (Luck.WELL, Luck.LOST)
+            and node.contexts is not None
+        ):
             node.stopping = True
-        if act.kind is Kind.DEPLOY and act.goal.strategy is Strategy.PARALLEL:
-            self.pool.hush(act.node)
-        return Running(act, self.clock() + self.lasts(act) + starting_s(self, act), luck)
+        if action.kind is ActionKind.DEPLOY and action.target.strategy is Strategy.PARALLEL:
+            self.pool.disable_checks(action.node)
+        return RunningAction(
+            action, self.clock() + self.lasts(action) + starting_s(self, action), luck
+        )
 
-    def finish(self, running: Running) -> str:
+    def finish(self, running: RunningAction) -> str:
         """End an act; give why it failed, or ""."""
         self.advance()
-        act = running.act
+        action = running.action
         if running.luck is Luck.FAILS:
             return "it was not done"
         if running.luck is Luck.LIES:
             return ""
-        if act.kind in _NEEDS_NODE and not self.nodes[act.node].alive:
+        if action.kind in _NEEDS_NODE and not self.nodes[action.node].alive:
             return "the node is away"
-        failure = do(self, act)
+        failure = do(self, action)
         return "no answer came in time" if running.luck is Luck.LOST else failure
 
-    def undo(self, running: Running) -> None:
+    def undo(self, running: RunningAction) -> None:
         """Have an act that was begun never happen."""
-        if running.act.kind is Kind.STOP:
-            self.nodes[running.act.node].stopping = False
+        if running.action.kind is ActionKind.STOP:
+            self.nodes[running.action.node].stopping = False
 
     def advance(self) -> None:
         """Bring everything up to the clock: processes, sessions, requests, HAProxy's checks."""
@@ -149,15 +160,15 @@ class SimulatedFleet:
                     self._check(self.nodes[name], server, now_s)
 
     def _check(self, node: SimulatedNode, server: SimulatedServer, now_s: float) -> None:
-        if node.answer(now_s).came and server.takes_friends:
+        if node.answer(now_s).came and server.accepts_sticky_users:
             coming = self.arriving(self.random)
-            taken = coming if server.takes_strangers else coming[:1]
+            taken = coming if server.accepts_new_users else coming[:1]
             if server.maxconn is not None:
                 taken = taken[: max(0, server.maxconn - len(server.requests))]
             self.served += len(taken)
             server.requests += [now_s + lasts_s for lasts_s in taken]
             first = node.front(now_s)
-            if taken and first and self.stays_s and server.takes_strangers:
+            if taken and first and self.stays_s and server.accepts_new_users:
                 first.sessions.append(now_s + self.stays_s * self.random.random())
         server.check(passes=node.passes(now_s))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bigred_server.rollout.core.action import Act
+from bigred_server.rollout.core.action import Action
 
 
 class Luck(StrEnum):
@@ -18,7 +18,7 @@ class Luck(StrEnum):
     LIES = "lies"
 
 
-class Fate(StrEnum):
+class ActionFate(StrEnum):
     """What becomes of an act when the controller dies while it runs."""
 
     DONE = "done"
@@ -27,10 +27,10 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningAction:
     """An act that was begun, and when (seconds of the fleet's clock) it will have ended."""
 
-    act: Act
+    action: Action
     until_s: float
     luck: Luck
 

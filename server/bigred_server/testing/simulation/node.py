@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from bigred_server.rollout.core.context_version import digest_of, newest
-from bigred_server.rollout.core.observation import UNTOLD, Answer, Version
-from bigred_server.testing.simulation.build import Build
+from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Answer, Version
+from bigred_server.testing.simulation.build import SimulatedBuild
 from bigred_server.testing.simulation.context import Context
 
 # From the start of Tomcat's process until it answers anybody.
@@ -23,7 +23,9 @@ class SimulatedNode:
     while the whole machine is gone; `hangs` while the app is there and answers nobody.
     """
 
-    def __init__(self, builds: Mapping[str, Build], digest: str, running: str | None) -> None:
+    def __init__(
+        self, builds: Mapping[str, SimulatedBuild], digest: str, running: str | None
+    ) -> None:
         self.builds = builds
         self.wars = {"": digest} if digest else {}
         self.contexts: dict[str, Context] | None = None
@@ -143,7 +145,7 @@ class SimulatedNode:
             return "" if is_stopped else None
         first = newest(versions)
         if first is None:
-            return UNTOLD if versions and not self.is_parallel else ""
+            return UNKNOWN_DIGEST if versions and not self.is_parallel else ""
         if first.name:
             return first.digest
         if self.kept is not None:
@@ -154,7 +156,7 @@ class SimulatedNode:
         """Tell a WAR that nobody sees by what the app says."""
         answer = self.answer(now_s)
         known = {build.marker: digest for digest, build in self.builds.items()}
-        return known.get(answer.marker, UNTOLD) if answer.ok else UNTOLD
+        return known.get(answer.marker, UNKNOWN_DIGEST) if answer.ok else UNKNOWN_DIGEST
 
     def seen_running(self, now_s: float) -> bool | None:
         """Say whether a look sees Tomcat's process."""

@@ -62,11 +62,11 @@ class SimulatedPool:
                 proxy.servers[name].set(admin, now_s)
         return AWAY if self.away else ""
 
-    def hush(self, name: str) -> None:
+    def disable_checks(self, name: str) -> None:
         """Check a server no more, where that can be told."""
         for proxy in self.proxies:
             if not proxy.away:
-                proxy.servers[name].hushed = True
+                proxy.servers[name].checks_disabled = True
 
     def see(self, look: NodeLook) -> NodeLook:
         """Fill in what all of them say of a node: they are believed only together."""
@@ -82,7 +82,7 @@ class SimulatedPool:
             up=bool(ready) and all(one.up for one in ready),
             fresh=bool(asked) and all(one.fresh for one in asked),
             in_flight=sum(len(one.requests) for one in servers),
-            hushed=any(one.hushed for one in servers),
-            partly=0 < sum(one.up for one in ready) < len(servers),
+            checks_disabled=any(one.checks_disabled for one in servers),
+            partially_up=0 < sum(one.up for one in ready) < len(servers),
             capacity=sum(limits) if limits else None,
         )

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 from bigred_broker.messages import Phase
 from bigred_server.judge.judgement import Judgement
 from bigred_server.model.command import Command, refusal
-from bigred_server.rollout.core.action import Act, Busy, Kind
+from bigred_server.rollout.core.action import Action, ActionKind, Busy
 from bigred_server.rollout.core.decide import decide
 from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.node_phase import is_proven
 from bigred_server.rollout.core.observation import Looks
-from bigred_server.rollout.core.progress import Wait, track, tried
+from bigred_server.rollout.core.progress import NodeProgress, track, tried
 from bigred_server.rollout.core.view import Orphan, View, is_serving, wanted
 from bigred_server.testing.simulation.fleet import SimulatedFleet
 from bigred_server.testing.simulation.hooks import SimulatedHooks
-from bigred_server.testing.simulation.luck import Fate, Running, VirtualClock
+from bigred_server.testing.simulation.luck import ActionFate, RunningAction, VirtualClock
 
 
 @dataclass
@@ -33,16 +33,16 @@ class SimulatedRollout:
     deployment: Deployment
     reason: str = ""
     blames_build: bool = False
-    waits: dict[str, Wait] = field(default_factory=dict)
+    progress: dict[str, NodeProgress] = field(default_factory=dict)
     decided: list[tuple[float, Decision]] = field(default_factory=list)
     at_end: Looks = field(default_factory=dict)
     phase_since_s: float = 0.0
     hooks: SimulatedHooks = field(default_factory=SimulatedHooks)
     judgement: Judgement | None = None
     orphans: dict[str, Orphan] = field(default_factory=dict)
-    _running: dict[str, tuple[Running, Wait]] = field(default_factory=dict)
-    _again: dict[str, Running] = field(default_factory=dict)
-    _orphans: list[Running] = field(default_factory=list)
+    _running: dict[str, tuple[RunningAction, NodeProgress]] = field(default_factory=dict)
+    _again: dict[str, RunningAction] = field(default_factory=dict)
+    _orphans: list[RunningAction] = field(default_factory=list)
 
     @property
     def has_ended(self) -> bool:
@@ -58,19 +58,19 @@ class SimulatedRollout:
             self._end_due()
         self.hooks.end_due(self.clock())
         self.deployment = replace(self.deployment, hooks=dict(self.hooks.states))
-        busy = {name: running.act.kind for name, (running, _) in self._running.items()}
+        busy = {name: running.action.kind for name, (running, _) in self._running.items()}
         looks = self.fleet.see().nodes
         if ends_while_looking:
             self._end_due()
         if not self.deployment.phase.is_outcome:
             now_s = self.clock()
-            self.waits = track(self.waits, looks, wanted(self.deployment), now_s)
+            self.progress = track(self.progress, looks, wanted(self.deployment), now_s)
             policy = self.fleet.policy
             since_s = self.phase_since_s
             view = View(
                 self.deployment,
                 looks,
-                self.waits,
+                self.progress,
                 busy,
                 policy,
                 now_s,
@@ -87,14 +87,14 @@ class SimulatedRollout:
         if not refusal(asked.phase, asked.command, command):
             self.deployment = replace(asked, command=command)
 
-    def crash(self, fate: Callable[[Act], Fate]) -> None:
+    def crash(self, fate: Callable[[Action], ActionFate]) -> None:
         """Have the controller die and another one begin, which knows only the journal."""
         begun = [running for running, _ in self._running.values()] + list(self._again.values())
         for running in begun:
-            decided = fate(running.act)
-            if decided is Fate.DONE:
+            decided = fate(running.action)
+            if decided is ActionFate.DONE:
                 self.fleet.finish(running)
-            elif decided is Fate.GOES_ON:
+            elif decided is ActionFate.GOES_ON:
                 self._orphans.append(running)
             else:
                 self.fleet.undo(running)
@@ -103,17 +103,17 @@ class SimulatedRollout:
             node.remembered = ""
         until_s = self.clock() + self.fleet.policy.start_s
         for running, _ in self._running.values():
-            if running.act.kind is Kind.DEPLOY:
-                self.orphans[running.act.node] = Orphan(running.act.goal.digest, until_s)
-        self.waits, self._running, self._again = {}, {}, {}
+            if running.action.kind is ActionKind.DEPLOY:
+                self.orphans[running.action.node] = Orphan(running.action.target.digest, until_s)
+        self.progress, self._running, self._again = {}, {}, {}
         self.phase_since_s = self.clock()
 
     def _follow(self, decision: Decision, busy: Busy) -> None:
-        for act in decision.acts:
-            if act.node not in busy or act.node in self._running:
-                self._launch(act)
+        for action in decision.actions:
+            if action.node not in busy or action.node in self._running:
+                self._launch(action)
         if decision.hook is not None:
-            touched, whole = bool(self.fleet.acts), self._is_whole()
+            touched, whole = bool(self.fleet.actions), self._is_whole()
             self.hooks.begin(decision.hook, self.clock(), touched=touched, whole=whole)
         before = self.deployment
         moves = decision.phase is not before.phase
@@ -127,7 +127,7 @@ class SimulatedRollout:
             held_for=decision.held_for if moves else before.held_for,
             tolerates=decision.tolerates or before.tolerates,
         )
-        if decision.acts or self.deployment != before:
+        if decision.actions or self.deployment != before:
             self.decided.append((self.clock(), decision))
         goes_on = before.phase is Phase.HOLDING and moves and not decision.phase.is_outcome
         self.reason = decision.reason or ("" if goes_on else self.reason)
@@ -139,15 +139,15 @@ class SimulatedRollout:
         self.blames_build = self.blames_build or decision.blames_build
 
     def _is_whole(self) -> bool:
-        goal, looks = self.deployment.goal, self.fleet.see().nodes
+        target, looks = self.deployment.target, self.fleet.see().nodes
         active = [n for n in self.deployment.nodes if n not in self.deployment.set_aside]
-        return all(is_serving(looks[n]) and is_proven(looks[n], goal) for n in active)
+        return all(is_serving(looks[n]) and is_proven(looks[n], target) for n in active)
 
-    def _launch(self, act: Act) -> None:
-        if act.node not in self._running:
-            self._running[act.node] = self.fleet.begin(act), self.waits[act.node]
-        elif act.node not in self._again:
-            self._again[act.node] = self.fleet.begin(act, again=True)
+    def _launch(self, action: Action) -> None:
+        if action.node not in self._running:
+            self._running[action.node] = self.fleet.begin(action), self.progress[action.node]
+        elif action.node not in self._again:
+            self._again[action.node] = self.fleet.begin(action, again=True)
 
     def _end_due(self) -> None:
         now_s = self.clock()
@@ -161,8 +161,8 @@ class SimulatedRollout:
             if name not in self._again:
                 running, begun = self._running.pop(name)
                 failure = self.fleet.finish(running)
-                self.waits = tried(self.waits, name, begun, now_s, failure)
+                self.progress = tried(self.progress, name, begun, now_s, failure)
 
 
-def _due(running: Mapping[str, Running], now_s: float) -> list[str]:
+def _due(running: Mapping[str, RunningAction], now_s: float) -> list[str]:
     return [name for name, one in running.items() if one.until_s <= now_s]

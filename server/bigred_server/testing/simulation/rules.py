@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from bigred_server.rollout.core.action import Act, Kind
+from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.observation import Admin
 from bigred_server.rollout.core.policy import OnDrainDeadline
 from bigred_server.rollout.core.target import Strategy
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 _CLOCK_S = 1e-6
 
 
-def broken_rules(fleet: "SimulatedFleet", act: Act, *, again: bool) -> list[str]:
+def broken_rules(fleet: "SimulatedFleet", action: Action, *, again: bool) -> list[str]:
     """Name the rules that an act breaks, each in a sentence with the act."""
     broken = {
-        Kind.FETCH: _fetched,
-        Kind.DRAIN: _taken,
-        Kind.MAINT: _taken,
-        Kind.CUT: _cut,
-        Kind.STOP: _touched,
-        Kind.SWAP: _touched,
-        Kind.START: _started,
-        Kind.DEPLOY: _deployed,
-        Kind.UNDEPLOY: _undeployed,
-        Kind.READY: _given_back,
-        Kind.ADMIT: _given_back,
-    }[act.kind](fleet, act)
-    return [f"{act.kind} {act.node}: {text}" for text in broken if not again]
+        ActionKind.FETCH: _fetched,
+        ActionKind.DRAIN: _taken,
+        ActionKind.MAINT: _taken,
+        ActionKind.CUT: _cut,
+        ActionKind.STOP: _touched,
+        ActionKind.SWAP: _touched,
+        ActionKind.START: _started,
+        ActionKind.DEPLOY: _deployed,
+        ActionKind.UNDEPLOY: _undeployed,
+        ActionKind.READY: _given_back,
+        ActionKind.ADMIT: _given_back,
+    }[action.kind](fleet, action)
+    return [f"{action.kind} {action.node}: {text}" for text in broken if not again]
 
 
 def serves(fleet: "SimulatedFleet", name: str) -> bool:
@@ -37,15 +37,15 @@ def serves(fleet: "SimulatedFleet", name: str) -> bool:
     return is_up and fleet.nodes[name].answer(fleet.clock()).came
 
 
-def _taken(fleet: "SimulatedFleet", act: Act) -> list[str]:
-    if not serves(fleet, act.node):
+def _taken(fleet: "SimulatedFleet", action: Action) -> list[str]:
+    if not serves(fleet, action.node):
         return []
-    others = [name for name in fleet.nodes if name != act.node and _serves_all(fleet, name)]
+    others = [name for name in fleet.nodes if name != action.node and _serves_all(fleet, name)]
     broken = []
     if len(others) < fleet.policy.min_healthy:
         broken.append(f"only {len(others)} others serve, {fleet.policy.min_healthy} must")
     # Where the policy lets all nodes go at once, none has to carry what another one carried.
-    if fleet.policy.min_healthy and _load(fleet) > _room(fleet, others):
+    if fleet.policy.min_healthy and _load(fleet) > _capacity(fleet, others):
         broken.append(f"{_load(fleet)} requests are too many for {', '.join(others)}")
     return broken
 
@@ -60,38 +60,42 @@ def _load(fleet: "SimulatedFleet") -> int:
     return sum(len(server.requests) for name in names for server in fleet.pool.of(name))
 
 
-def _room(fleet: "SimulatedFleet", names: list[str]) -> float:
+def _capacity(fleet: "SimulatedFleet", names: list[str]) -> float:
     limits = [server.maxconn for name in names for server in fleet.pool.of(name)]
     known = [limit for limit in limits if limit is not None]
     return sum(known) * fleet.policy.headroom if len(known) == len(limits) else float("inf")
 
 
-def _fetched(fleet: "SimulatedFleet", act: Act) -> list[str]:
-    return ["only HTTP reaches it"] if fleet.nodes[act.node].kept is None else []
+def _fetched(fleet: "SimulatedFleet", action: Action) -> list[str]:
+    return ["only HTTP reaches it"] if fleet.nodes[action.node].kept is None else []
 
 
-def _lacks_release(fleet: "SimulatedFleet", act: Act) -> list[str]:
-    kept = fleet.nodes[act.node].kept
-    return ["the release is not there"] if kept is not None and act.goal.digest not in kept else []
+def _lacks_release(fleet: "SimulatedFleet", action: Action) -> list[str]:
+    kept = fleet.nodes[action.node].kept
+    return (
+        ["the release is not there"]
+        if kept is not None and action.target.digest not in kept
+        else []
+    )
 
 
-def _touched(fleet: "SimulatedFleet", act: Act) -> list[str]:
-    node = fleet.nodes[act.node]
-    broken = _while_in_use(fleet, act)
-    if any(server.admin is not Admin.MAINT for server in fleet.pool.of(act.node)):
+def _touched(fleet: "SimulatedFleet", action: Action) -> list[str]:
+    node = fleet.nodes[action.node]
+    broken = _while_in_use(fleet, action)
+    if any(server.admin is not Admin.MAINT for server in fleet.pool.of(action.node)):
         broken.append("a HAProxy has it not in MAINT")
-    if act.kind is Kind.SWAP:
-        broken += _lacks_release(fleet, act)
+    if action.kind is ActionKind.SWAP:
+        broken += _lacks_release(fleet, action)
         if node.contexts is not None:
             broken.append("Tomcat runs")
-    if act.kind is Kind.STOP and node.digest == act.goal.digest == node.running:
+    if action.kind is ActionKind.STOP and node.digest == action.target.digest == node.running:
         broken.append("it runs what is wanted")
     return broken
 
 
-def _while_in_use(fleet: "SimulatedFleet", act: Act) -> list[str]:
+def _while_in_use(fleet: "SimulatedFleet", action: Action) -> list[str]:
     broken = []
-    for server in fleet.pool.of(act.node):
+    for server in fleet.pool.of(action.node):
         if not server.requests or server.closed_at_s is None:
             continue
         waited_s = fleet.clock() - server.closed_at_s
@@ -100,53 +104,53 @@ def _while_in_use(fleet: "SimulatedFleet", act: Act) -> list[str]:
     return broken
 
 
-def _cut(fleet: "SimulatedFleet", act: Act) -> list[str]:
+def _cut(fleet: "SimulatedFleet", action: Action) -> list[str]:
     if fleet.policy.on_drain_deadline is not OnDrainDeadline.CUT:
         return ["the policy does not say so"]
-    return _while_in_use(fleet, act)
+    return _while_in_use(fleet, action)
 
 
-def _started(fleet: "SimulatedFleet", act: Act) -> list[str]:
-    node = fleet.nodes[act.node]
-    if act.goal.strategy is Strategy.RESTART and node.digest != act.goal.digest:
+def _started(fleet: "SimulatedFleet", action: Action) -> list[str]:
+    node = fleet.nodes[action.node]
+    if action.target.strategy is Strategy.RESTART and node.digest != action.target.digest:
         return ["the WAR in place is another one"]
     return ["nobody can"] if node.kept is None else []
 
 
-def _deployed(fleet: "SimulatedFleet", act: Act) -> list[str]:
-    node = fleet.nodes[act.node]
-    broken = _lacks_release(fleet, act)
-    if act.goal.strategy is Strategy.REDEPLOY:
-        return [*broken, *_touched(fleet, act)]
-    if any(server.admin is Admin.READY for server in fleet.pool.of(act.node)):
+def _deployed(fleet: "SimulatedFleet", action: Action) -> list[str]:
+    node = fleet.nodes[action.node]
+    broken = _lacks_release(fleet, action)
+    if action.target.strategy is Strategy.REDEPLOY:
+        return [*broken, *_touched(fleet, action)]
+    if any(server.admin is Admin.READY for server in fleet.pool.of(action.node)):
         broken.append("its door is open")
     # The same version again is what a server does that does not know how far the last one came.
-    if any(name > act.version for name in node.wars):
-        broken.append(f"{act.version} would not be the newest")
+    if any(name > action.version for name in node.wars):
+        broken.append(f"{action.version} would not be the newest")
     return broken
 
 
-def _undeployed(fleet: "SimulatedFleet", act: Act) -> list[str]:
+def _undeployed(fleet: "SimulatedFleet", action: Action) -> list[str]:
     """A version may only go while the wanted one runs beside it, and then is what users get."""
-    contexts = fleet.nodes[act.node].contexts
-    if contexts is None or act.version not in contexts:
+    contexts = fleet.nodes[action.node].contexts
+    if contexts is None or action.version not in contexts:
         return []
     now_s = fleet.clock()
-    left = {n: one for n, one in contexts.items() if n != act.version and one.is_ready(now_s)}
-    wanted = [name for name, one in left.items() if one.digest == act.goal.digest]
-    return [] if wanted else [f"without {act.version} the wanted one is not there"]
+    left = {n: one for n, one in contexts.items() if n != action.version and one.is_ready(now_s)}
+    wanted = [name for name, one in left.items() if one.digest == action.target.digest]
+    return [] if wanted else [f"without {action.version} the wanted one is not there"]
 
 
-def _given_back(fleet: "SimulatedFleet", act: Act) -> list[str]:
-    node = fleet.nodes[act.node]
+def _given_back(fleet: "SimulatedFleet", action: Action) -> list[str]:
+    node = fleet.nodes[action.node]
     answer = node.answer(fleet.clock())
     first = node.front(fleet.clock())
     digest = first.digest if first else ""
-    if act.goal.strategy is Strategy.REDEPLOY and node.kept is None and not node.remembered:
+    if action.target.strategy is Strategy.REDEPLOY and node.kept is None and not node.remembered:
         # Nobody can see the bytes; what the app says is all there is.
-        digest = act.goal.digest
-    if digest != act.goal.digest or not answer.ok or answer.marker != act.goal.marker:
+        digest = action.target.digest
+    if digest != action.target.digest or not answer.ok or answer.marker != action.target.marker:
         return [f"it has {digest!r} and answers {answer.text!r}"]
-    if act.goal.strategy is Strategy.RESTART and node.digest != act.goal.digest:
+    if action.target.strategy is Strategy.RESTART and node.digest != action.target.digest:
         return [f"it runs {digest!r} and would start {node.digest!r}"]
     return []

@@ -21,7 +21,7 @@ class SimulatedServer:
     health: int = FULL
     closed_at_s: float | None = None
     requests: list[float] = field(default_factory=list)
-    hushed: bool = False
+    checks_disabled: bool = False
     maxconn: int | None = None
 
     @property
@@ -35,12 +35,12 @@ class SimulatedServer:
         return self.health == FULL
 
     @property
-    def takes_strangers(self) -> bool:
+    def accepts_new_users(self) -> bool:
         """Whether any user may be sent here."""
         return self.up
 
     @property
-    def takes_friends(self) -> bool:
+    def accepts_sticky_users(self) -> bool:
         """Whether users whose cookie names this server are sent here."""
         return self.admin is not Admin.MAINT and self.health >= RISE
 
@@ -49,7 +49,7 @@ class SimulatedServer:
 
         On leaving MAINT a server is up, and not yet confirmed.
         """
-        self.hushed = False
+        self.checks_disabled = False
         if self.admin is Admin.MAINT and admin is not Admin.MAINT:
             self.health = RISE
         if admin is not Admin.MAINT:
@@ -62,7 +62,7 @@ class SimulatedServer:
         """Say whether it may become READY at once; else it has its check to pass, in DRAIN."""
         if self.admin is Admin.READY:
             return True
-        if self.admin is Admin.MAINT or self.hushed:
+        if self.admin is Admin.MAINT or self.checks_disabled:
             self.set(Admin.MAINT, now_s)
             self.set(Admin.DRAIN, now_s)
         return self.fresh
@@ -75,7 +75,7 @@ class SimulatedServer:
 
     def check(self, *, passes: bool) -> None:
         """Take in the result of one check; there is none in MAINT, nor of a hushed server."""
-        if self.admin is Admin.MAINT or self.hushed:
+        if self.admin is Admin.MAINT or self.checks_disabled:
             return
         if passes:
             self.health = self.health + 1 if self.health < RISE - 1 else FULL

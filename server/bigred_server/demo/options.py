@@ -14,7 +14,7 @@ SERVER = "bigred-server"
 
 
 @dataclass(frozen=True)
-class Site:
+class DemoOptions:
     """A site; as it stands, that of the demo.
 
     `ssh`: how all nodes are reached with reach = "ssh". `sticky`: HAProxy keeps each user on their

@@ -1,4 +1,4 @@
-"""The house: a stage whose servers and neighbours the tests stop, hurt and start again."""
+"""The rig: a testbed whose servers and neighbours the tests stop, hurt and start again."""
 
 import contextlib
 import json
@@ -18,10 +18,10 @@ from tests.support.journal import Journal
 from bigred_broker import mosquitto
 from bigred_broker.messages import AppState, Phase
 from bigred_broker.program import is_listening, stop, wait_until
-from bigred_server.demo import sweep
-from bigred_server.demo.sample import Kind
-from bigred_server.demo.site import Site
-from bigred_server.demo.stage import Say, Stage, set_up
+from bigred_server.demo import cleanup
+from bigred_server.demo.options import DemoOptions
+from bigred_server.demo.sample import BuildKind
+from bigred_server.demo.testbed import Say, Testbed, set_up
 
 DEADLINE_S = 90.0
 _COMMAND_S = 60.0
@@ -31,23 +31,23 @@ Json = dict[str, Any]
 
 
 @dataclass
-class House:
+class Rig:
     """A stage, its journal, and the servers that run."""
 
-    stage: Stage
+    testbed: Testbed
     journal: Journal
     _stack: ExitStack
     _servers: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def start(self, server: str | None = None) -> None:
         """Start a server, the first unless named, and wait until it is at the broker."""
-        running = self._stack.enter_context(self.stage.server(server))
+        running = self._stack.enter_context(self.testbed.server(server))
         self._servers[self._name(server)] = running
 
     def kill(self, server: str | None = None) -> None:
         """Kill a server as a power cut does."""
         running = self._servers[self._name(server)]
-        assert running.poll() is None, self.stage.log("server").read_text()[-2000:]
+        assert running.poll() is None, self.testbed.log("server").read_text()[-2000:]
         running.kill()
         running.wait(5)
 
@@ -66,11 +66,13 @@ class House:
         for running in self._servers.values():
             stop(running)
 
-    def submit(self, version: str, kind: Kind = Kind.GOOD) -> None:
+    def submit(self, version: str, kind: BuildKind = BuildKind.GOOD) -> None:
         """Hand in a release."""
-        self.bigred("submit", str(self.stage.build(version, kind)), "--version", version)
+        self.bigred("submit", str(self.testbed.build(version, kind)), "--version", version)
 
-    def deploy(self, version: str, kind: Kind = Kind.GOOD, server: str | None = None) -> str:
+    def deploy(
+        self, version: str, kind: BuildKind = BuildKind.GOOD, server: str | None = None
+    ) -> str:
         """Hand in a release and begin its deployment; give the deployment's id."""
         self.submit(version, kind)
         return self.bigred("deploy", version, "--no-wait", server=server).split()[1]
@@ -84,8 +86,8 @@ class House:
         """Return as soon as an act has begun, or (`ended`) has its outcome."""
 
         def is_so() -> bool:
-            acts = self.journal.acts(deployment)
-            ours = [act for act in acts if (act.node, act.kind) == (node, kind)]
+            actions = self.journal.actions(deployment)
+            ours = [action for action in actions if (action.node, action.kind) == (node, kind)]
             return bool(ours) and (not ended or ours[-1].outcome is not None)
 
         wait_until(is_so, DEADLINE_S, f"{kind} of {node} in {deployment}")
@@ -106,17 +108,17 @@ class House:
 
     def bigred(self, *arguments: str, server: str | None = None) -> str:
         """Run a verb that must work; give what it printed."""
-        done = self.stage.bigred(*arguments, server=server)
+        done = self.testbed.bigred(*arguments, server=server)
         assert done.returncode == 0, f"bigred {' '.join(arguments)}: {done.stderr}{done.stdout}"
         return done.stdout
 
     def serving(self) -> dict[str, str]:
         """Give the release of each node that serves, by our own eyes."""
-        return neighbours.serving(self.stage.haproxies, self.stage.nodes)
+        return neighbours.serving(self.testbed.haproxies, self.testbed.nodes)
 
     def until_serving(self, version: str, deadline_s: float = DEADLINE_S) -> None:
         """Wait until every node serves a release, and nothing is done to any."""
-        wanted = dict.fromkeys(self.stage.nodes, version)
+        wanted = dict.fromkeys(self.testbed.nodes, version)
         until(
             lambda: not self.journal.running() and self.serving() == wanted,
             deadline_s,
@@ -125,32 +127,32 @@ class House:
 
     def kill_tomcat(self, node: str) -> int | None:
         """Kill a node's Tomcat; give how many requests were in flight, None if it was down."""
-        return neighbours.kill(self.stage.nodes[node], node, self.stage.haproxies)
+        return neighbours.kill(self.testbed.nodes[node], node, self.testbed.haproxies)
 
     def start_tomcat(self, node: str) -> None:
         """Start a node's Tomcat, as the machine's own init would; it may take its time."""
-        command = self.stage.nodes[node].start_command
+        command = self.testbed.nodes[node].start_command
         subprocess.run(command, check=True, capture_output=True, timeout=_COMMAND_S)
 
     def restart_broker(self) -> None:
         """Kill Mosquitto, and start another one in its place."""
-        config = str(self.stage.folder / "mqtt" / "mosquitto.conf").encode()
-        for process in sweep.marked(self.stage.folder):
+        config = str(self.testbed.folder / "mqtt" / "mosquitto.conf").encode()
+        for process in cleanup.marked(self.testbed.folder):
             if config in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0"):
                 os.kill(process, signal.SIGKILL)
-        port = self.stage.broker.port
+        port = self.testbed.broker.port
         wait_until(lambda: not is_listening(port), 5, "the broker is gone")
-        self._stack.enter_context(mosquitto.running(self.stage.folder / "mqtt", port))
+        self._stack.enter_context(mosquitto.running(self.testbed.folder / "mqtt", port))
 
     def restart_haproxy(self) -> None:
         """As `systemctl restart` does: whoever was served is cut off, what was set is forgotten."""
-        haproxy = self.stage.haproxy
+        haproxy = self.testbed.haproxy
         os.kill(int((haproxy.folder / "haproxy.pid").read_text()), signal.SIGTERM)
         wait_until(lambda: not is_listening(haproxy.port), 10, "HAProxy is gone")
         self._stack.enter_context(haproxy.run())
 
     def _name(self, server: str | None) -> str:
-        return server or self.stage.site.servers[0]
+        return server or self.testbed.site.servers[0]
 
 
 def until(is_so: Callable[[], bool], deadline_s: float, what: str) -> None:
@@ -167,10 +169,10 @@ def until(is_so: Callable[[], bool], deadline_s: float, what: str) -> None:
 
 
 @contextlib.contextmanager
-def house(nodes: int, site: Site, say: Say = lambda _: None) -> Iterator[House]:
+def rig(nodes: int, site: DemoOptions, say: Say = lambda _: None) -> Iterator[Rig]:
     """Set a stage with its servers running; all is gone when the block ends."""
-    with set_up(nodes, say, site) as stage, ExitStack() as stack:
-        made = House(stage, Journal(stage.journal), stack)
+    with set_up(nodes, say, site) as testbed, ExitStack() as stack:
+        made = Rig(testbed, Journal(testbed.journal), stack)
         for server in site.servers:
             made.start(server)
         yield made

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypedDict
 
 
-class Kind(StrEnum):
+class RequestKind(StrEnum):
     """What a customer did."""
 
     GET = "get"  # a page, over a connection that is kept
@@ -23,13 +23,13 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Sample:
+class RequestSample:
     """One request: when it was sent, how long it took, and the status or error its client saw."""
 
     start_s: float
     latency_ms: float
     ok: bool
-    kind: Kind
+    kind: RequestKind
     outcome: str
 
 
@@ -49,7 +49,7 @@ class Counts:
     failed: int
 
 
-def write(file: Path, samples: Iterable[Sample]) -> None:
+def write(file: Path, samples: Iterable[RequestSample]) -> None:
     """Write one line for each sample: `start_s latency_ms ok kind outcome`."""
     with file.open("w", encoding="utf-8") as lines:
         for one in samples:
@@ -59,41 +59,45 @@ def write(file: Path, samples: Iterable[Sample]) -> None:
             )
 
 
-def read(file: Path) -> list[Sample]:
+def read(file: Path) -> list[RequestSample]:
     """Read what `write` wrote. Raises ValueError for a line that is none of its."""
     samples = []
     with file.open(encoding="utf-8") as lines:
         for line in lines:
             start_s, latency_ms, ok, kind, outcome = line.rstrip("\n").split(" ", 4)
             samples.append(
-                Sample(float(start_s), float(latency_ms), ok == "1", Kind(kind), outcome)
+                RequestSample(
+                    float(start_s), float(latency_ms), ok == "1", RequestKind(kind), outcome
+                )
             )
     return samples
 
 
-def within(samples: Iterable[Sample], from_s: float, to_s: float) -> list[Sample]:
+def within(samples: Iterable[RequestSample], from_s: float, to_s: float) -> list[RequestSample]:
     """Give the samples whose request was sent at `from_s` or later and before `to_s`."""
     return [one for one in samples if from_s <= one.start_s < to_s]
 
 
-def latency(samples: Iterable[Sample]) -> Latency | None:
+def latency(samples: Iterable[RequestSample]) -> Latency | None:
     """Give p50, p99 (nearest rank) and maximum of the answered requests, or None without any.
 
     Slow ones are left out: they measure what was asked for. Failed ones are counted elsewhere.
     """
-    values = sorted(one.latency_ms for one in samples if one.ok and one.kind is not Kind.SLOW)
+    values = sorted(
+        one.latency_ms for one in samples if one.ok and one.kind is not RequestKind.SLOW
+    )
     if not values:
         return None
     return Latency(p50=_rank(values, 0.50), p99=_rank(values, 0.99), max=values[-1])
 
 
-def counts(samples: Iterable[Sample]) -> Counts:
+def counts(samples: Iterable[RequestSample]) -> Counts:
     """Count requests of every kind, and those that failed."""
     oks = [one.ok for one in samples]
     return Counts(requests=len(oks), failed=oks.count(False))
 
 
-def failures(samples: Iterable[Sample]) -> list[Sample]:
+def failures(samples: Iterable[RequestSample]) -> list[RequestSample]:
     """Give the failed requests in the order they were sent; `outcome` tells what was seen."""
     return sorted((one for one in samples if not one.ok), key=lambda one: one.start_s)
 

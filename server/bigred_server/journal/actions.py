@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bigred_server.journal.tables import act as table
+from bigred_server.journal.tables import action as table
 from bigred_server.journal.tables import deployment
 
 _MAX_EVIDENCE = 4000
@@ -21,7 +21,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class ActRecord:
+class ActionRecord:
     """One act; times are seconds of Unix time."""
 
     id: int
@@ -59,10 +59,12 @@ async def begin(
     return int(key[0])
 
 
-async def end(db: AsyncConnection, act: int, outcome: Outcome, evidence: str, now: float) -> None:
+async def end(
+    db: AsyncConnection, action: int, outcome: Outcome, evidence: str, now: float
+) -> None:
     """Write the outcome."""
     values = {"outcome": outcome, "evidence": evidence[-_MAX_EVIDENCE:], "ended_at": now}
-    await db.execute(update(table).where(table.c.id == act).values(**values))
+    await db.execute(update(table).where(table.c.id == action).values(**values))
 
 
 async def end_left_open(db: AsyncConnection, deployment: str, now: float) -> int:
@@ -73,10 +75,10 @@ async def end_left_open(db: AsyncConnection, deployment: str, now: float) -> int
     return result.rowcount
 
 
-async def of_deployment(db: AsyncConnection, deployment: str) -> list[ActRecord]:
+async def of_deployment(db: AsyncConnection, deployment: str) -> list[ActionRecord]:
     """List a deployment's acts in the order in which they were begun."""
     query = select(table).where(table.c.deployment == deployment).order_by(table.c.id)
-    return [ActRecord(**row) for row in (await db.execute(query)).mappings()]
+    return [ActionRecord(**row) for row in (await db.execute(query)).mappings()]
 
 
 async def count(db: AsyncConnection, app: str, node: str, kind: str, since: float) -> int:

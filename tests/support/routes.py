@@ -8,14 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.support import sshd
-from tests.support.house import House, house, until
+from tests.support.rig import Rig, rig, until
 from tests.support.watch import overhead_s, watching
 
 from bigred_broker.messages import Phase
-from bigred_server.demo import samples, visits
-from bigred_server.demo.crowd import Orders, shopping
-from bigred_server.demo.site import Site, Tables
-from bigred_server.demo.stage import FIRST
+from bigred_server.demo import request_log, visit_log
+from bigred_server.demo.load import LoadOptions, shopping
+from bigred_server.demo.options import DemoOptions, Tables
+from bigred_server.demo.testbed import FIRST
 from bigred_server.rollout.core.policy import Sessions
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import ReachBy
@@ -30,7 +30,7 @@ MORE: Tables = {
 
 
 @dataclass(frozen=True)
-class Way:
+class Route:
     """One way to roll a site."""
 
     strategy: Strategy
@@ -46,14 +46,14 @@ class Way:
         return self.sessions is not Sessions.MOVE
 
 
-def _all_ways() -> Iterator[Way]:
+def _all_ways() -> Iterator[Route]:
     for reach in ReachBy:
         if reach is not ReachBy.MANAGER:
-            yield Way(Strategy.RESTART, reach, Sessions.MOVE)
-            yield Way(Strategy.RESTART, reach, Sessions.WAIT)
-        yield Way(Strategy.REDEPLOY, reach, Sessions.MOVE)
-        yield Way(Strategy.REDEPLOY, reach, Sessions.WAIT)
-        yield Way(Strategy.PARALLEL, reach, Sessions.PARALLEL)
+            yield Route(Strategy.RESTART, reach, Sessions.MOVE)
+            yield Route(Strategy.RESTART, reach, Sessions.WAIT)
+        yield Route(Strategy.REDEPLOY, reach, Sessions.MOVE)
+        yield Route(Strategy.REDEPLOY, reach, Sessions.WAIT)
+        yield Route(Strategy.PARALLEL, reach, Sessions.PARALLEL)
 
 
 WAYS = tuple(_all_ways())
@@ -68,7 +68,7 @@ class Rolled:
     `overheads_s`: what the server added to each node's time in hand.
     """
 
-    way: Way
+    way: Route
     phase: Phase
     reason: str
     seconds: float
@@ -93,15 +93,15 @@ class Rolled:
 
 
 @contextlib.contextmanager
-def site(way: Way, nodes: int) -> Iterator[House]:
-    """Set a house that is rolled this way."""
+def site(way: Route, nodes: int) -> Iterator[Rig]:
+    """Set up a rig that is rolled this way."""
     with TemporaryDirectory(prefix="sshd-") as folder, contextlib.ExitStack() as stack:
         ssh = None
         if way.reach is ReachBy.SSH:
             place = sshd.make(Path(folder))
             stack.enter_context(place.start())
             ssh = place.settings
-        asked = Site(
+        asked = DemoOptions(
             strategy=way.strategy,
             sessions=way.sessions,
             reach=way.reach,
@@ -110,37 +110,37 @@ def site(way: Way, nodes: int) -> Iterator[House]:
             counted=True,
             more=MORE,
         )
-        made = stack.enter_context(house(nodes, asked))
+        made = stack.enter_context(rig(nodes, asked))
         if way.reach is ReachBy.MANAGER:
             # Nobody sees the bytes that are live; there is a way back when they are handed in.
             made.submit(FIRST)
         yield made
 
 
-def orders(way: Way, rate: float, users: int) -> Orders:
+def orders(way: Route, rate: float, users: int) -> LoadOptions:
     """Give the customers of such a site."""
     stay_s = STAY_S if way.sessions is Sessions.WAIT else None
-    return Orders(rate, users=users, pause_s=0.5, stay_s=stay_s)
+    return LoadOptions(rate, users=users, pause_s=0.5, stay_s=stay_s)
 
 
-def roll(made: House, way: Way, asked: Orders, version: str) -> Rolled:
+def roll(made: Rig, way: Route, asked: LoadOptions, version: str) -> Rolled:
     """Deploy a release once under load, and see what it cost."""
-    stage = made.stage
-    with shopping(stage.folder, stage.urls, asked, f"way-{version}") as crowd:
-        until(lambda: crowd.sessions()[0] >= asked.users * 0.8, 20, "the users have logged in")
+    testbed = made.testbed
+    with shopping(testbed.folder, testbed.urls, asked, f"way-{version}") as load:
+        until(lambda: load.sessions()[0] >= asked.users * 0.8, 20, "the users have logged in")
         made.submit(version)
-        planned, opened = made.plan(version)["sessions_lost"], crowd.sessions()[0]
+        planned, opened = made.plan(version)["sessions_lost"], load.sessions()[0]
         begun = time.time()
         with watching(made) as watch:
             deployment = made.bigred("deploy", version, "--no-wait").split()[1]
             phase = made.ended(deployment, END_S)
         end_s = time.monotonic() + 3 * asked.pause_s
         until(lambda: time.monotonic() > end_s, 30, "every user has come back once more")
-    acts, told = made.journal.acts(deployment), made.journal.told(deployment)
-    over, requests = crowd.visits(), crowd.seen()
+    actions, told = made.journal.actions(deployment), made.journal.told(deployment)
+    over, requests = load.visits(), load.seen()
     added = [
-        overhead_s([act for act in acts if act.node == name], watch.seen[name])
-        for name in stage.nodes
+        overhead_s([action for action in actions if action.node == name], watch.seen[name])
+        for name in testbed.nodes
     ]
     return Rolled(
         way=way,
@@ -148,10 +148,10 @@ def roll(made: House, way: Way, asked: Orders, version: str) -> Rolled:
         reason=told.reason,
         seconds=(told.ended_at or begun) - begun,
         requests=len(requests),
-        failed=tuple(f"{one.kind} {one.outcome}" for one in samples.failures(requests)),
+        failed=tuple(f"{one.kind} {one.outcome}" for one in request_log.failures(requests)),
         sessions=len(over),
         open=opened,
-        lost=len(visits.lost(over)),
+        lost=len(visit_log.lost(over)),
         planned=planned or 0,
         overheads_s=tuple(one for one in added if one is not None),
     )

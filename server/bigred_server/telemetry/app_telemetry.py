@@ -14,32 +14,32 @@ from bigred_server.journal.database import Database
 from bigred_server.judge.look import Span
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.ports import FleetLook
-from bigred_server.rollout.loop.evaluator import Heard
+from bigred_server.rollout.loop.evaluator import Observations
 from bigred_server.settings import Settings
-from bigred_server.telemetry.baseline_store import Recollection
-from bigred_server.telemetry.cohort import Side
-from bigred_server.telemetry.observer import Witness
+from bigred_server.telemetry.baseline_store import BaselineStore
+from bigred_server.telemetry.cohort import Cohort
+from bigred_server.telemetry.observer import Observer
 from bigred_server.telemetry.probes import Probes
 from bigred_server.telemetry.series import SeriesWatch
 from bigred_server.telemetry.subscriptions import Subscriptions
 from bigred_server.telemetry.vitals import VitalsWatch
 
-_ON_NEW = frozenset({Side.CANARY, Side.WARMING})
+_ON_NEW = frozenset({Cohort.CANARY, Cohort.WARMING})
 
 
 @dataclass
-class Stand:
+class AppTelemetry:
     """All who are heard; see `rollout.jury.Witness` for what it is asked.
 
     `served`: how many requests each node had by HAProxy's last count.
     """
 
-    witness: Witness
+    observer: Observer
     vitals: VitalsWatch
     probes: Probes
     series: SeriesWatch
     served: dict[str, int]
-    recollection: Recollection
+    baseline_store: BaselineStore
     _baseline: dict[str, Span] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -48,11 +48,11 @@ class Stand:
             tasks.create_task(self.vitals.run())
             tasks.create_task(self.probes.run())
             tasks.create_task(self.series.run())
-            tasks.create_task(self.recollection.run())
+            tasks.create_task(self.baseline_store.run())
 
     def line(self, line: LogLine, came: float) -> None:
         """Take in a line of HAProxy's log."""
-        self.witness.line(line, came)
+        self.observer.line(line, came)
         self.probes.pages.take(line)
 
     def rest(self, look: FleetLook, now: float) -> None:
@@ -60,35 +60,35 @@ class Stand:
         self.vitals.wanted = self.probes.wanted = False
         self.series.began_at = None
         self._count(look)
-        self.witness.rest(look, now)
+        self.observer.rest(look, now)
 
     def begin(self, kept: Mapping[str, Any] | None) -> dict[str, Any]:
         """Begin with a deployment; give what is usual, to be kept."""
         self.vitals.wanted = True
         # Another server may have led the deployment before.
-        self.recollection.stale = True
+        self.baseline_store.stale = True
         self._baseline.clear()
         self.series.began_at = time.time()
-        return self.witness.begin(kept)
+        return self.observer.begin(kept)
 
     def see(
         self, look: FleetLook, deployment: Deployment, now: float, *, last: bool = False
-    ) -> Heard | None:
+    ) -> Observations | None:
         """Take in a look at the fleet; tell what all of them have to tell."""
         self._count(look)
-        sides = dict(self.witness.sides)
-        heard = self.witness.see(look, deployment, now, last=last)
-        self.probes.canaries = [n for n, side in sides.items() if side in _ON_NEW]
-        self.probes.baselines = [n for n, side in sides.items() if side is Side.BASELINE]
-        if heard is None or not heard.is_whole:
-            return heard
-        spans, reference = self._used(sides, deployment)
+        cohorts = dict(self.observer.cohorts)
+        observed = self.observer.see(look, deployment, now, last=last)
+        self.probes.canaries = [n for n, cohort in cohorts.items() if cohort in _ON_NEW]
+        self.probes.baselines = [n for n, cohort in cohorts.items() if cohort is Cohort.BASELINE]
+        if observed is None or not observed.is_whole:
+            return observed
+        spans, reference = self._used(cohorts, deployment)
         pair, signs = self.probes.take()
-        told = replace(heard.look, probes=pair, probe_signs=signs)
+        told = replace(observed.look, probes=pair, probe_signs=signs)
         bins = self.series.take()
         # As long as others serve the old release, they hide what the new one does to the business.
         bins = [] if self.probes.baselines or not self.probes.canaries else bins
-        return replace(heard, look=told, spans=spans, reference=reference, bins=bins)
+        return replace(observed, look=told, spans=spans, reference=reference, bins=bins)
 
     def probe(self, *, wanted: bool) -> None:
         """Send requests of our own from now on, or no longer."""
@@ -98,7 +98,7 @@ class Stand:
         self.served.update({name: one.requests for name, one in look.served.items()})
 
     def _used(
-        self, sides: Mapping[str, Side | None], deployment: Deployment
+        self, cohorts: Mapping[str, Cohort | None], deployment: Deployment
     ) -> tuple[list[Span], list[Span]]:
         """Give what nodes on the new release used, and what that is held against.
 
@@ -106,21 +106,23 @@ class Stand:
         """
         ours: list[Span] = []
         for name, spans in self.vitals.take().items():
-            side = sides.get(name)
-            if side in _ON_NEW:
-                self.recollection.add(deployment.goal.digest, spans)
-            if side is Side.CANARY:
+            cohort = cohorts.get(name)
+            if cohort in _ON_NEW:
+                self.baseline_store.add(deployment.target.digest, spans)
+            if cohort is Cohort.CANARY:
                 ours += spans
-            if side is Side.WARMING:
+            if cohort is Cohort.WARMING:
                 ours += [replace(one, warming=True) for one in spans]
-            if side is Side.BASELINE:
+            if cohort is Cohort.BASELINE:
                 self._baseline[name] = spans[-1]
         old = deployment.previous.digest if deployment.previous else ""
-        young = [span for one in ours for span in self.recollection.ages.like(old, one)]
+        young = [span for one in ours for span in self.baseline_store.ages.like(old, one)]
         return ours, young or list(self._baseline.values())
 
 
-def stand_of(name: str, settings: Settings, db: Database, http: httpx2.AsyncClient) -> Stand:
+def telemetry_of(
+    name: str, settings: Settings, db: Database, http: httpx2.AsyncClient
+) -> AppTelemetry:
     """Put the stand of an app together."""
     app = settings.fleets[name]
     served: dict[str, int] = {}
@@ -130,11 +132,11 @@ def stand_of(name: str, settings: Settings, db: Database, http: httpx2.AsyncClie
     managers = managers_of(http, app, settings.context_of(name))
     client = f"{settings.server.name}-{name}-series"
     watch = VitalsWatch(managers, app.judge.guards.every_s, lambda: served)
-    return Stand(
-        Witness(app.judge_policy(), servers),
+    return AppTelemetry(
+        Observer(app.judge_policy(), servers),
         watch,
         Probes(http, urls, asked.per_s, asked.paths, asked.learn),
         SeriesWatch(name, app.series, db, http, Subscriptions(settings.broker, client, app.series)),
         served,
-        Recollection(name, db),
+        BaselineStore(name, db),
     )

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from bigred_broker import mosquitto, program
 from bigred_broker.settings import BrokerSettings
-from bigred_server.demo import config, ground, sample
-from bigred_server.demo.regulars import STICKY
-from bigred_server.demo.site import Site
-from bigred_server.haproxy.configuration import Backend
+from bigred_server.demo import config, sample, sandbox
+from bigred_server.demo.options import DemoOptions
+from bigred_server.demo.returning_users import STICKY
+from bigred_server.haproxy.configuration import BackendConfig
 from bigred_server.haproxy.instance import HaproxyInstance
 from bigred_server.tomcat.instance import ManagerUser, TomcatInstance
 
@@ -28,14 +28,14 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Stage:
+class Testbed:
     """Where everything is."""
 
     folder: Path
     broker: BrokerSettings
     haproxies: tuple[HaproxyInstance, ...]
     nodes: dict[str, TomcatInstance]
-    site: Site
+    site: DemoOptions
 
     @property
     def haproxy(self) -> HaproxyInstance:
@@ -120,48 +120,48 @@ class Stage:
         if answer != "ok":
             raise program.ProgramError(f"the simulated button answers {answer!r} to {word!r}")
 
-    def build(self, version: str, kind: sample.Kind = sample.Kind.GOOD) -> Path:
+    def build(self, version: str, kind: sample.BuildKind = sample.BuildKind.GOOD) -> Path:
         """Build a release of the shop."""
         return sample.build(self.folder / "wars", version, kind)
 
 
 @contextlib.contextmanager
-def set_up(nodes: int, say: Say, site: Site | None = None) -> Iterator[Stage]:
+def set_up(nodes: int, say: Say, site: DemoOptions | None = None) -> Iterator[Testbed]:
     """Set the stage: the site on release 1.0.0 with server and box; `say` tells of progress.
 
     Raises ProgramError when something is missing or does not start.
     """
-    site = site or Site()
+    site = site or DemoOptions()
     for name in ("mosquitto", "haproxy"):
         program.find_program(name, name)
-    with ground.folder() as folder, contextlib.ExitStack() as stack:
+    with sandbox.folder() as folder, contextlib.ExitStack() as stack:
         say("building the sample shop with javac")
         (folder / "wars").mkdir()
         war = sample.build(folder / "wars", FIRST)
         say(f"starting Mosquitto, HAProxy and {nodes} Tomcats with release {FIRST}")
         broker = stack.enter_context(mosquitto.running(folder / "mqtt", program.free_port()))
         tomcats = _tomcats(folder, nodes, site)
-        ground.start_all(tomcats, war)
+        sandbox.start_all(tomcats, war)
         servers = tuple((name, tomcat.port) for name, tomcat in tomcats.items())
         sticky = STICKY if site.sticky else None
         # By UDP: it holds a thousand times as much as a UNIX socket while a server is busy.
         logs = {server: f"127.0.0.1:{program.free_port()}" for server in site.servers}
         to = tuple(logs.values())
-        backend = Backend(config.APP, servers, "/shop/health", sticky_cookie=sticky, logs=to)
+        backend = BackendConfig(config.APP, servers, "/shop/health", sticky_cookie=sticky, logs=to)
         haproxies = tuple(_haproxy(folder, number, backend) for number in range(site.haproxies))
         for haproxy in haproxies:
             stack.enter_context(haproxy.run())
-        stage = Stage(folder, broker, haproxies, tomcats, site)
+        testbed = Testbed(folder, broker, haproxies, tomcats, site)
         sockets = [haproxy.admin_socket for haproxy in haproxies]
         for server in site.servers:
             text = config.configuration(
                 folder, broker.port, sockets, tomcats, site, logs[server], server
             )
-            stage.config_of(server).write_text(text)
-        yield stage
+            testbed.config_of(server).write_text(text)
+        yield testbed
 
 
-def _tomcats(folder: Path, nodes: int, site: Site) -> dict[str, TomcatInstance]:
+def _tomcats(folder: Path, nodes: int, site: DemoOptions) -> dict[str, TomcatInstance]:
     password = secrets.token_urlsafe(16)
     if site.has_managers:
         file = config.password_file(folder)
@@ -174,7 +174,7 @@ def _tomcats(folder: Path, nodes: int, site: Site) -> dict[str, TomcatInstance]:
     }
 
 
-def _haproxy(folder: Path, number: int, backend: Backend) -> HaproxyInstance:
+def _haproxy(folder: Path, number: int, backend: BackendConfig) -> HaproxyInstance:
     name = "haproxy" if number == 0 else f"haproxy{number + 1}"
     return HaproxyInstance(folder / name, program.free_port(), backend)
 

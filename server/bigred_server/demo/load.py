@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bigred_broker import program
-from bigred_server.demo import samples, visits
-from bigred_server.demo.samples import Counts, Latency, Sample
-from bigred_server.demo.visits import Visit
+from bigred_server.demo import request_log, visit_log
+from bigred_server.demo.request_log import Counts, Latency, RequestSample
+from bigred_server.demo.visit_log import Visit
 
 _MOST_SECONDS = 900.0
 _LEAVING_S = 15.0
 
 
 @dataclass(frozen=True)
-class Orders:
+class LoadOptions:
     """What customers come: `rate` requests a second by so many `customers`, and others beside them.
 
     `slow` ask for answers that take up to `slowest_ms`. `users` log in and come back every
@@ -34,7 +34,7 @@ class Orders:
 
 
 @dataclass
-class Crowd:
+class Load:
     """The customers, writing to `out`; all samples are there once they have left."""
 
     out: Path
@@ -49,13 +49,13 @@ class Crowd:
         last = self._last()
         return last.get("sessions", 0), last.get("lost", 0)
 
-    def seen(self) -> list[Sample]:
+    def seen(self) -> list[RequestSample]:
         """Give all samples; only after the crowd has left."""
-        return samples.read(self.out.with_name(f"{self.out.name}.samples"))
+        return request_log.read(self.out.with_name(f"{self.out.name}.samples"))
 
     def visits(self) -> list[Visit]:
         """Give what became of all sessions; only after the crowd has left."""
-        return visits.read(self.out.with_name(f"{self.out.name}.visits"))
+        return visit_log.read(self.out.with_name(f"{self.out.name}.visits"))
 
     def _last(self) -> dict[str, int]:
         lines = self.out.read_text().splitlines() if self.out.exists() else []
@@ -63,28 +63,28 @@ class Crowd:
         return last
 
 
-def latency(seen: list[Sample], from_s: float, to_s: float) -> Latency:
+def latency(seen: list[RequestSample], from_s: float, to_s: float) -> Latency:
     """Give the latency of a span of monotonic time in ms; all zero without any request in it."""
-    span = samples.latency(samples.within(seen, from_s, to_s))
+    span = request_log.latency(request_log.within(seen, from_s, to_s))
     return span or Latency(p50=0.0, p99=0.0, max=0.0)
 
 
 @contextlib.contextmanager
 def shopping(
-    folder: Path, url: str | Sequence[str], orders: float | Orders, name: str = "traffic"
-) -> Iterator[Crowd]:
+    folder: Path, url: str | Sequence[str], orders: float | LoadOptions, name: str = "traffic"
+) -> Iterator[Load]:
     """Have customers shop until the block ends; a number is a rate with nothing special.
 
     With several addresses each gets its share. `name` is that of the files in `folder`.
     """
-    asked = orders if isinstance(orders, Orders) else Orders(orders)
-    crowd = Crowd(folder / name)
-    command = [sys.executable, "-m", "bigred_server.demo.traffic", "--out", str(crowd.out)]
+    asked = orders if isinstance(orders, LoadOptions) else LoadOptions(orders)
+    load = Load(folder / name)
+    command = [sys.executable, "-m", "bigred_server.demo.traffic", "--out", str(load.out)]
     command += [f"--url={one}" for one in ([url] if isinstance(url, str) else url)]
     for option, value in asdict(asked).items():
         command += [] if value is None else [f"--{option.replace('_', '-')}={value}"]
     command += ["--max-seconds", str(_MOST_SECONDS)]
     log = folder / f"{name}.log"
-    with program.running("the traffic", command, log, lambda: crowd.counts().requests > 0) as child:
-        yield crowd
+    with program.running("the traffic", command, log, lambda: load.counts().requests > 0) as child:
+        yield load
         program.stop(child, patience_s=_LEAVING_S)

@@ -44,7 +44,7 @@ class Machine:
     home: Path
 
     @property
-    def door(self) -> Path:
+    def wrapper(self) -> Path:
         return self.home / "checkout" / "bigred"
 
     @property
@@ -71,10 +71,10 @@ class Machine:
         return broken
 
     def call(
-        self, *words: str, door: Path | None = None, cwd: Path | None = None
+        self, *words: str, wrapper: Path | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(door or self.door), *words],
+            [str(wrapper or self.wrapper), *words],
             cwd=cwd or self.home,
             env=self.env,
             capture_output=True,
@@ -92,10 +92,10 @@ def machine(tmp_path: Path) -> Machine:
         real = shutil.which(tool)
         assert real, f"{tool} is needed for this test"
         (tmp_path / "bin" / tool).symlink_to(real)
-    machine.door.parent.mkdir()
-    shutil.copy(ROOT / "bigred", machine.door)
-    (machine.door.parent / "requirements.txt").write_text("click==8\n")
-    (machine.door.parent / "pyproject.toml").write_text("[project]\n")
+    machine.wrapper.parent.mkdir()
+    shutil.copy(ROOT / "bigred", machine.wrapper)
+    (machine.wrapper.parent / "requirements.txt").write_text("click==8\n")
+    (machine.wrapper.parent / "pyproject.toml").write_text("[project]\n")
     python = tmp_path / "bin" / "python3"
     python.write_text(FAKE_PYTHON)
     python.chmod(0o755)
@@ -150,10 +150,10 @@ def test_a_call_through_two_symlinks_from_another_folder_finds_the_checkout(
     (there / "near").symlink_to("../checkout/bigred")
     (there / "far").symlink_to(there / "near")
 
-    assert machine.call("status", door=there / "far", cwd=there).stdout == (
+    assert machine.call("status", wrapper=there / "far", cwd=there).stdout == (
         f"bigred status in {there}\n"
     )
-    assert (machine.door.parent / ".venv" / "bigred.stamp").exists()
+    assert (machine.wrapper.parent / ".venv" / "bigred.stamp").exists()
 
 
 def test_a_first_call_that_broke_off_is_made_anew_by_the_next(machine: Machine) -> None:
@@ -167,7 +167,7 @@ def test_a_first_call_that_broke_off_is_made_anew_by_the_next(machine: Machine) 
 
 def test_changed_requirements_are_installed_into_the_venv_that_is_there(machine: Machine) -> None:
     machine.call("status")
-    (machine.door.parent / "requirements.txt").write_text("click==9\n")
+    (machine.wrapper.parent / "requirements.txt").write_text("click==9\n")
 
     assert "requirements have changed" in machine.call("status").stderr
     assert machine.notes == ["venv --clear", "pip", "pip", "pip", "pip"]
@@ -176,16 +176,16 @@ def test_changed_requirements_are_installed_into_the_venv_that_is_there(machine:
 
 def test_a_checkout_that_was_moved_gets_a_new_venv(machine: Machine) -> None:
     machine.call("status")
-    moved = machine.door.parent.rename(machine.home / "moved")
+    moved = machine.wrapper.parent.rename(machine.home / "moved")
 
-    assert machine.call("status", door=moved / "bigred").returncode == 0
+    assert machine.call("status", wrapper=moved / "bigred").returncode == 0
     assert machine.notes.count("venv --clear") == 2
 
 
 def test_of_two_first_calls_at_once_one_prepares_and_the_other_waits(machine: Machine) -> None:
     calls = [
         subprocess.Popen(
-            [str(machine.door), "status"],
+            [str(machine.wrapper), "status"],
             cwd=machine.home,
             env=machine.env | {"PIP_TAKES_S": "1"},
             stdout=subprocess.PIPE,
@@ -232,7 +232,7 @@ def test_sudo_installs_just_what_is_missing_and_each_package_is_given_a_reason(
     answer = machine.call("test", "-k", "lid")
 
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout == f"pytest -k lid in {machine.door.parent}\n"
+    assert answer.stdout == f"pytest -k lid in {machine.wrapper.parent}\n"
     assert machine.notes[0] == " ".join(["sudo", *missing("test")])
     for package in missing("test"):
         assert f"bigred:   {package}: " in answer.stderr
@@ -265,7 +265,7 @@ def test_check_runs_every_tool_and_names_all_that_failed(machine: Machine) -> No
 
 
 def test_an_unknown_bench_lists_the_names_and_prepares_nothing(machine: Machine) -> None:
-    bench = machine.door.parent / "tests" / "bench"
+    bench = machine.wrapper.parent / "tests" / "bench"
     bench.mkdir(parents=True)
     (bench / "press.py").touch()
     (bench / "looks.py").touch()
@@ -288,4 +288,4 @@ def test_help_prepares_nothing(machine: Machine) -> None:
 def test_the_script_is_executable_and_plain_shell(machine: Machine) -> None:
     assert os.access(ROOT / "bigred", os.X_OK)
     shell = shutil.which("dash") or "sh"
-    subprocess.run([shell, "-n", str(machine.door)], check=True, timeout=DEADLINE_S)
+    subprocess.run([shell, "-n", str(machine.wrapper)], check=True, timeout=DEADLINE_S)

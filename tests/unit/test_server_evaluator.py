@@ -4,8 +4,8 @@ import json
 from collections import deque
 from dataclasses import replace
 
+from tests.support.telemetry import FakeTelemetry
 from tests.support.views import NEW, OLD, ON_NEW, ON_OLD, deployment
-from tests.support.witnesses import FakeWitness
 
 from bigred_broker.messages import Phase
 from bigred_server.judge.judgement import Judgement, Verdict
@@ -13,7 +13,7 @@ from bigred_server.judge.look import Arm, Look, Pair
 from bigred_server.judge.policy import Inconclusive, JudgePolicy, Mode
 from bigred_server.rollout.core import verdict_text
 from bigred_server.rollout.core.ports import FleetLook
-from bigred_server.rollout.loop.evaluator import Heard, Jury
+from bigred_server.rollout.loop.evaluator import Evaluator, Observations
 
 POLICY = JudgePolicy(mode=Mode.ROLLBACK)
 GOING = deployment(Phase.CANARY)
@@ -24,71 +24,77 @@ BAD = Look(0.0, 5.0, Pair(Arm(20, 20, 3), Arm(60, 60, 0)), answered=20, failed=3
 FEW = Look(0.0, 5.0, Pair(Arm(2, 2, 0), Arm(6, 6, 0)), answered=2, answered_old=6)
 
 
-def sworn(*looks: Look, policy: JudgePolicy = POLICY) -> tuple[Jury, FakeWitness]:
-    witness = FakeWitness(deque(looks))
-    return Jury.sworn(policy, witness, None, None), witness
+def restored(*looks: Look, policy: JudgePolicy = POLICY) -> tuple[Evaluator, FakeTelemetry]:
+    telemetry = FakeTelemetry(deque(looks))
+    return Evaluator.restored(policy, telemetry, None, None), telemetry
 
 
-def hear(jury: Jury, phase: Phase = Phase.CANARY, seen: FleetLook = FLEET) -> Judgement | None:
-    return jury.hear(replace(GOING, phase=phase), seen, 0.0)
+def evaluate(
+    evaluator: Evaluator, phase: Phase = Phase.CANARY, seen: FleetLook = FLEET
+) -> Judgement | None:
+    return evaluator.evaluate(replace(GOING, phase=phase), seen, 0.0)
 
 
 def test_evidence_grows_look_by_look_until_it_is_enough() -> None:
-    jury, _ = sworn(BAD, BAD, BAD)
-    words = [said.verdict for _ in range(3) if (said := hear(jury)) is not None]
+    evaluator, _ = restored(BAD, BAD, BAD)
+    words = [said.verdict for _ in range(3) if (said := evaluate(evaluator)) is not None]
     assert words[0] is not Verdict.ROLLBACK
     assert words[-1] is Verdict.ROLLBACK
-    assert hear(jury) is None
+    assert evaluate(evaluator) is None
 
 
 def test_the_next_server_goes_on_with_what_was_heard() -> None:
-    jury, _ = sworn(BAD, BAD)
-    hear(jury)
-    kept = json.loads(json.dumps(jury.kept))
-    judged = json.loads(json.dumps(verdict_text.to_json(jury.judgement or Judgement(Verdict.PASS))))
-    witness = FakeWitness(deque([BAD]))
-    other = Jury.sworn(POLICY, witness, kept, judged)
-    assert witness.begun == [{"errors": 0.0}]
+    evaluator, _ = restored(BAD, BAD)
+    evaluate(evaluator)
+    kept = json.loads(json.dumps(evaluator.kept))
+    judged = json.loads(
+        json.dumps(verdict_text.to_json(evaluator.judgement or Judgement(Verdict.PASS)))
+    )
+    telemetry = FakeTelemetry(deque([BAD]))
+    other = Evaluator.restored(POLICY, telemetry, kept, judged)
+    assert telemetry.begun == [{"errors": 0.0}]
     assert other.judgement is not None
-    assert hear(other) == hear(jury)
+    assert evaluate(other) == evaluate(evaluator)
 
 
 def test_on_the_way_back_it_counts_on_and_keeps_its_word() -> None:
-    jury, _ = sworn(BAD, BAD, BAD, FEW, FEW)
+    evaluator, _ = restored(BAD, BAD, BAD, FEW, FEW)
     for _ in range(3):
-        before = hear(jury)
+        before = evaluate(evaluator)
     assert before is not None
-    after = hear(jury, Phase.ROLLING_BACK)
+    after = evaluate(evaluator, Phase.ROLLING_BACK)
     assert after is not None
     assert (after.verdict, after.reason) == (Verdict.ROLLBACK, before.reason)
     assert after.requests == before.requests + 2
 
 
 def test_a_look_that_goes_on_is_judged_and_not_added() -> None:
-    jury, witness = sworn()
-    told = deque([Heard(BAD, is_whole=False), Heard(BAD, is_whole=False), Heard(BAD)])
-    witness.see = lambda *_, **__: told.popleft()  # type: ignore[method-assign]
-    seen = [hear(jury) for _ in range(3)]
+    evaluator, telemetry = restored()
+    told = deque(
+        [Observations(BAD, is_whole=False), Observations(BAD, is_whole=False), Observations(BAD)]
+    )
+    telemetry.see = lambda *_, **__: told.popleft()  # type: ignore[method-assign]
+    seen = [evaluate(evaluator) for _ in range(3)]
     assert [said.requests for said in seen if said] == [20, 20, 20]
 
 
 def test_probes_are_sent_while_too_little_is_seen_if_the_policy_says_so() -> None:
     policy = replace(POLICY, inconclusive=Inconclusive.PROBE, min_requests=4)
-    jury, witness = sworn(FEW, FEW, FEW, policy=policy)
-    hear(jury)
-    assert witness.probing
-    hear(jury)
-    assert not witness.probing
-    plain, silent = sworn(FEW)
-    hear(plain)
+    evaluator, telemetry = restored(FEW, FEW, FEW, policy=policy)
+    evaluate(evaluator)
+    assert telemetry.probing
+    evaluate(evaluator)
+    assert not telemetry.probing
+    plain, silent = restored(FEW)
+    evaluate(plain)
     assert not silent.probing
 
 
 def test_without_a_node_on_the_old_release_everything_bad_is_the_builds_fault() -> None:
     worse = replace(BAD, errors=Pair(Arm(20, 20, 9), Arm()), answered_old=0)
-    jury, _ = sworn(worse, worse)
-    hear(jury, seen=ONE_OLD)
-    said = hear(jury, seen=ONE_OLD)
+    evaluator, _ = restored(worse, worse)
+    evaluate(evaluator, seen=ONE_OLD)
+    said = evaluate(evaluator, seen=ONE_OLD)
     assert said is not None
     assert said.verdict is Verdict.ROLLBACK
     assert NEW.digest != OLD.digest

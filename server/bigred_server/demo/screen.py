@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bigred_broker.messages import AppState, BoxState, Lid, NodeState
-from bigred_server.demo.samples import Counts
+from bigred_server.demo.request_log import Counts
 
 KEYS = "o open   c close   space press   b submit a bad release   q quit"
 _MOST_LINES = 40
@@ -55,7 +55,7 @@ class News:
         return Panel(Group(*lines, *missing), title="what happens", title_align="left")
 
 
-def picture(
+def screen(
     box: BoxState | None, app: AppState | None, counts: Counts, url: str, news: News, height: int
 ) -> RenderableType:
     """Draw the stage as it stands, for a terminal of `height` lines; the news fill what is left."""

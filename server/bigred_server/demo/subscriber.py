@@ -13,19 +13,19 @@ from bigred_broker.settings import BrokerSettings
 from bigred_broker.topics import Topics
 from bigred_server.demo.config import APP, BOX
 
-Heard = BoxState | Reply | AppState | AppEvent
+Received = BoxState | Reply | AppState | AppEvent
 
 _ARMED = "armed"  # the box's own word for its light
 
 
 @dataclass
-class Audience:
+class Subscriber:
     """What was heard last of each kind; `on_hearing` is told of everything at once.
 
     `replies` are kept with the moment (monotonic seconds) at which they were heard.
     """
 
-    on_hearing: Callable[[Heard], None]
+    on_hearing: Callable[[Received], None]
     box: BoxState | None = None
     app: AppState | None = None
     replies: list[tuple[float, Reply]] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Audience:
         now_s = time.monotonic()
         match topics.parse(delivery.topic):
             case ("box", box, "state") if box == BOX:
-                heard: Heard = decode(BoxState, delivery.payload)
+                heard: Received = decode(BoxState, delivery.payload)
             case ("box", box, "reply") if box == BOX:
                 heard = decode(Reply, delivery.payload)
             case ("app", app, "state") if app == APP:
@@ -80,7 +80,7 @@ class Audience:
             self._changed.notify_all()
         self.on_hearing(heard)
 
-    def _note(self, heard: Heard, now_s: float) -> None:
+    def _note(self, heard: Received, now_s: float) -> None:
         match heard:
             case BoxState():
                 self.box = heard

@@ -31,8 +31,8 @@ def test_an_answer_begins_at_its_mark_and_tells_the_time() -> None:
 def test_a_look_is_read() -> None:
     digest = "a" * 64
     said = f"running 0\nstamp 12 9 b c\nkept {digest}.war\nkept x.war\nfree 3 4096"
-    assert remote.look(said) == remote.Look("12 9 b c", 12, True, frozenset({digest}), 12288)
-    assert remote.look("stamp\nfree ") == remote.Look(stamp="")
+    assert remote.look(said) == remote.RemoteLook("12 9 b c", 12, True, frozenset({digest}), 12288)
+    assert remote.look("stamp\nfree ") == remote.RemoteLook(stamp="")
     assert remote.look("trouble stat: x: Permission denied").trouble == "stat: x: Permission denied"
 
 
@@ -61,9 +61,9 @@ def test_the_script_needs_no_backslash_and_no_bash() -> None:
 
 
 def test_room_is_needed_twice_and_to_spare() -> None:
-    paths.check_room("/kept", 2 * 100 + disk_space.SPARE_BYTES, 100)
+    paths.check_disk_space("/kept", 2 * 100 + disk_space.SPARE_BYTES, 100)
     with pytest.raises(NodeError, match=r"/kept has 64\.0 MiB free"):
-        paths.check_room("/kept", 2 * 100 + disk_space.SPARE_BYTES - 1, 100)
+        paths.check_disk_space("/kept", 2 * 100 + disk_space.SPARE_BYTES - 1, 100)
 
 
 def test_what_is_kept_goes_only_when_nobody_wants_it() -> None:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bigred_server.demo.sample import Kind
+from bigred_server.demo.sample import BuildKind
 
 
-class Trouble(StrEnum):
+class Fault(StrEnum):
     """What can happen in the middle of a deployment."""
 
     SERVER_KILLED = "server killed"
@@ -25,9 +25,9 @@ class Trouble(StrEnum):
 
 
 # Once a run: two nodes dead at once, or two people with two wills, prove nothing.
-_ONCE = frozenset({Trouble.TOMCAT_KILLED, Trouble.HELD, Trouble.ROLLED_BACK, Trouble.ABORTED})
-_COMMANDS = frozenset({Trouble.HELD, Trouble.ROLLED_BACK, Trouble.ABORTED})
-_BAD = (Kind.DOES_NOT_START, Kind.ANSWERS_500, Kind.WRONG_RELEASE)
+_ONCE = frozenset({Fault.TOMCAT_KILLED, Fault.HELD, Fault.ROLLED_BACK, Fault.ABORTED})
+_COMMANDS = frozenset({Fault.HELD, Fault.ROLLED_BACK, Fault.ABORTED})
+_BAD = (BuildKind.DOES_NOT_START, BuildKind.ANSWERS_500, BuildKind.WRONG_RELEASE)
 _BAD_SHARE = 0.2
 _MOST = 3
 
@@ -41,7 +41,7 @@ class Misfortune:
     again before the end. `then`: what ends a hold.
     """
 
-    trouble: Trouble
+    fault: Fault
     at: float
     node: str
     length_s: float | None
@@ -49,15 +49,15 @@ class Misfortune:
 
     def __str__(self) -> str:
         lasts = "" if self.length_s is None else f" for {self.length_s:.1f} s"
-        match self.trouble:
-            case Trouble.TOMCAT_KILLED | Trouble.STOP_FAILS | Trouble.START_FAILS:
-                return f"{self.trouble} ({self.node}{lasts})"
-            case Trouble.HELD:
-                return f"{self.trouble}{lasts}, then {self.then}"
-            case Trouble.SERVER_KILLED | Trouble.SERVER_FROZEN:
-                return f"{self.trouble}{lasts}"
+        match self.fault:
+            case Fault.TOMCAT_KILLED | Fault.STOP_FAILS | Fault.START_FAILS:
+                return f"{self.fault} ({self.node}{lasts})"
+            case Fault.HELD:
+                return f"{self.fault}{lasts}, then {self.then}"
+            case Fault.SERVER_KILLED | Fault.SERVER_FROZEN:
+                return f"{self.fault}{lasts}"
             case _:
-                return str(self.trouble)
+                return str(self.fault)
 
 
 @dataclass(frozen=True)
@@ -65,23 +65,22 @@ class Run:
     """One run: the build that is deployed, and what happens meanwhile, in its order."""
 
     seed: int
-    build: Kind
+    build: BuildKind
     misfortunes: tuple[Misfortune, ...]
 
     @property
     def asks_back(self) -> bool:
         """Whether a person asks for a rollback in it."""
         return any(
-            one.trouble is Trouble.ROLLED_BACK
-            or (one.trouble is Trouble.HELD and one.then == "rollback")
+            one.fault is Fault.ROLLED_BACK or (one.fault is Fault.HELD and one.then == "rollback")
             for one in self.misfortunes
         )
 
 
-def draw(seed: int, nodes: Sequence[str], troubles: Sequence[Trouble]) -> Run:
+def draw(seed: int, nodes: Sequence[str], troubles: Sequence[Fault]) -> Run:
     """Draw the run of a seed: the same again for the same arguments."""
     chance = random.Random(seed)
-    build = chance.choice(_BAD) if chance.random() < _BAD_SHARE else Kind.GOOD
+    build = chance.choice(_BAD) if chance.random() < _BAD_SHARE else BuildKind.GOOD
     drawn: list[Misfortune] = []
     for at in sorted(chance.uniform(0.0, 1.0) for _ in range(chance.randint(1, _MOST))):
         left = [one for one in troubles if not _is_used(one, drawn)]
@@ -89,20 +88,18 @@ def draw(seed: int, nodes: Sequence[str], troubles: Sequence[Trouble]) -> Run:
     return Run(seed, build, tuple(drawn))
 
 
-def _is_used(trouble: Trouble, drawn: Sequence[Misfortune]) -> bool:
-    used = {one.trouble for one in drawn}
-    return trouble in _ONCE & used or (trouble in _COMMANDS and bool(_COMMANDS & used))
+def _is_used(fault: Fault, drawn: Sequence[Misfortune]) -> bool:
+    used = {one.fault for one in drawn}
+    return fault in _ONCE & used or (fault in _COMMANDS and bool(_COMMANDS & used))
 
 
-def _misfortune(
-    chance: random.Random, trouble: Trouble, at: float, nodes: Sequence[str]
-) -> Misfortune:
-    longest_s = 6.0 if trouble is Trouble.SERVER_FROZEN else 3.0
+def _misfortune(chance: random.Random, fault: Fault, at: float, nodes: Sequence[str]) -> Misfortune:
+    longest_s = 6.0 if fault is Fault.SERVER_FROZEN else 3.0
     length_s: float | None = chance.uniform(0.1, longest_s)
-    if trouble is Trouble.TOMCAT_KILLED and chance.random() < 0.3:
+    if fault is Fault.TOMCAT_KILLED and chance.random() < 0.3:
         length_s = None
     return Misfortune(
-        trouble,
+        fault,
         at,
         chance.choice(nodes),
         length_s,

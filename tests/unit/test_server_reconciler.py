@@ -12,35 +12,35 @@ from zipfile import ZipFile
 import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
+from tests.support.telemetry import FakeTelemetry
 from tests.support.wars import bringing
-from tests.support.witnesses import FakeWitness
 
 from bigred_broker.messages import AppEvent, AppState, Phase
 from bigred_server.artifacts.files import digest_of
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import DeploymentError
-from bigred_server.journal import acts, deployments, events, releases
-from bigred_server.journal.acts import ActRecord
+from bigred_server.journal import actions, deployments, events, releases
+from bigred_server.journal.actions import ActionRecord
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.leadership import Leadership
-from bigred_server.journal.sqlite_leadership import Sole
+from bigred_server.journal.sqlite_leadership import SqliteLeadership
 from bigred_server.model.command import Command
 from bigred_server.model.hook import Hook
 from bigred_server.model.release import Release, Stage
 from bigred_server.requests import deploy
-from bigred_server.rollout.core.action import Act, Kind
+from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.observation import Admin
 from bigred_server.rollout.core.policy import Policy
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.rollout.loop import reconciler as loop
 from bigred_server.rollout.loop.adoption import Adoption
-from bigred_server.rollout.loop.event_log import Narrator
+from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.rollout.loop.hook_runner import Hooks
-from bigred_server.rollout.loop.reconciler import Controller
+from bigred_server.rollout.loop.reconciler import Reconciler
 from bigred_server.settings import HookSettings, MarkerSettings
 from bigred_server.testing.simulation import (
-    Build,
+    SimulatedBuild,
     SimulatedFleet,
     SimulatedNode,
     SimulatedPool,
@@ -74,23 +74,23 @@ class Site:
     told: list[AppEvent] = field(default_factory=list)
     folder: Path = field(default_factory=Path)
     hooks: HookSettings = field(default_factory=HookSettings)
-    lead: Leadership = field(default_factory=Sole)
-    witness: FakeWitness = field(default_factory=FakeWitness)
+    lead: Leadership = field(default_factory=SqliteLeadership)
+    telemetry: FakeTelemetry = field(default_factory=FakeTelemetry)
     settled: int = 0
 
     async def _settled(self) -> None:
         self.settled += 1
 
-    def controller(self) -> Controller:
-        return Controller(
+    def reconciler(self) -> Reconciler:
+        return Reconciler(
             app="shop",
             db=self.db,
             fleet=self.fleet,
             policy=self.fleet.policy,
             strategy=Strategy.RESTART,
             adoption=self.adoption,
-            narrator=Narrator(self.db, self.told.append),
-            witness=self.witness,
+            events=EventLog(self.db, self.told.append),
+            telemetry=self.telemetry,
             hooks=Hooks(self.hooks, self.folder / "hooks"),
             lead=self.lead,
             tell=self.states.append,
@@ -98,9 +98,9 @@ class Site:
         )
 
     @contextlib.asynccontextmanager
-    async def server(self) -> AsyncIterator[Controller]:
+    async def server(self) -> AsyncIterator[Reconciler]:
         """Have a server run; at the end of the block it is cut off wherever it is."""
-        made = self.controller()
+        made = self.reconciler()
         task = asyncio.create_task(made.run())
         try:
             yield made
@@ -112,33 +112,35 @@ class Site:
                 await task
 
     async def start(self, not_before: float = 0.0) -> None:
-        made = Record("d-1", "shop", self.new.digest, None, "office", time.time(), not_before)
+        made = DeploymentRecord(
+            "d-1", "shop", self.new.digest, None, "office", time.time(), not_before
+        )
         async with self.db.write() as connection:
             await deployments.add(connection, made)
 
-    async def record(self) -> Record:
+    async def record(self) -> DeploymentRecord:
         async with self.db.read() as connection:
             found = await deployments.find(connection, "d-1")
         assert found is not None
         return found
 
-    async def ends(self, deadline_s: float = 20.0) -> Record:
+    async def ends(self, deadline_s: float = 20.0) -> DeploymentRecord:
         await until(self._has_ended, deadline_s)
         return await self.record()
 
     async def _has_ended(self) -> bool:
         return (await self.record()).ended_at is not None
 
-    async def acts(self) -> list[ActRecord]:
+    async def actions(self) -> list[ActionRecord]:
         async with self.db.read() as connection:
-            return await acts.of_deployment(connection, "d-1")
+            return await actions.of_deployment(connection, "d-1")
 
     async def its_end_is_told(self) -> bool:
         phase = self.states[-1].phase
         return phase is not None and phase.is_outcome
 
     async def nothing_is_left_open(self) -> bool:
-        return all(act.outcome for act in await self.acts())
+        return all(action.outcome for action in await self.actions())
 
     async def texts(self) -> list[str]:
         async with self.db.read() as connection:
@@ -195,8 +197,8 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         for one in released:
             await releases.add(connection, one)
     builds = {
-        old: Build(old, "1.0.0", start_s=0.03),
-        new: Build(new, "1.1.0", start_s=0.03),
+        old: SimulatedBuild(old, "1.0.0", start_s=0.03),
+        new: SimulatedBuild(new, "1.1.0", start_s=0.03),
     }
     fleet = SimulatedFleet(
         builds=builds,
@@ -217,7 +219,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 def build(site: Site, release: Release, **behaviour: float | bool | str) -> None:
     """Have a release behave so."""
     known = dict(site.fleet.builds)
-    made = Build(release.digest, release.marker, **{"start_s": 0.03, **behaviour})  # type: ignore[arg-type]
+    made = SimulatedBuild(release.digest, release.marker, **{"start_s": 0.03, **behaviour})  # type: ignore[arg-type]
     known[release.digest] = made
     site.fleet.builds = known
     for node in site.fleet.nodes.values():
@@ -235,8 +237,8 @@ async def test_a_good_release_goes_live_on_all_nodes_one_after_the_other(site: S
     assert (ended.phase, ended.nodes, ended.previous) == (Phase.SUCCEEDED, NODES, site.old.digest)
     assert site.is_whole(site.new)
     assert await site.stages() == {"1.0.0": Stage.RETIRED, "1.1.0": Stage.LIVE}
-    done = await site.acts()
-    assert [act.kind for act in done if act.node == "a"] == [
+    done = await site.actions()
+    assert [action.kind for action in done if action.node == "a"] == [
         "fetch",
         "maint",
         "stop",
@@ -245,8 +247,8 @@ async def test_a_good_release_goes_live_on_all_nodes_one_after_the_other(site: S
         "admit",
         "ready",
     ]
-    assert list(dict.fromkeys(act.node for act in done)) == list(NODES)
-    assert {act.outcome for act in done} == {"done"}
+    assert list(dict.fromkeys(action.node for action in done)) == list(NODES)
+    assert {action.outcome for action in done} == {"done"}
     assert site.fleet.violations == []
     assert ended.receipt is not None
     assert (ended.receipt["outcome"], ended.receipt["nodes"]) == ("succeeded", 3)
@@ -280,16 +282,20 @@ async def test_a_bad_release_is_taken_back_by_itself_and_marked(
     assert ended.reason.startswith("a: ")
     assert site.is_whole(site.old)
     assert await site.stages() == {"1.0.0": Stage.LIVE, "1.1.0": Stage.BAD}
-    assert {act.node for act in await site.acts()} == {"a"}
+    assert {action.node for action in await site.actions()} == {"a"}
     assert site.fleet.violations == []
 
 
 async def test_a_node_at_fault_takes_the_release_back_and_does_not_mark_it(site: Site) -> None:
-    def no_room(act: Act) -> None:
-        if act.kind is Kind.SWAP and act.node == "b" and act.goal.digest == site.new.digest:
+    def no_disk_space(action: Action) -> None:
+        if (
+            action.kind is ActionKind.SWAP
+            and action.node == "b"
+            and action.target.digest == site.new.digest
+        ):
             raise OSError(28, "No space left on device")
 
-    refuse(site, no_room)
+    refuse(site, no_disk_space)
     await site.start()
     async with site.server():
         ended = await site.ends()
@@ -303,10 +309,10 @@ async def test_a_rollback_that_a_person_asked_for_is_done(site: Site) -> None:
     await site.start()
     async with site.server():
 
-        async def b_is_in_hand() -> bool:
-            return any(act.node == "b" for act in site.fleet.acts)
+        async def b_is_being_updated() -> bool:
+            return any(action.node == "b" for action in site.fleet.actions)
 
-        await until(b_is_in_hand, 10)
+        await until(b_is_being_updated, 10)
         async with site.db.write() as connection:
             asked = {"command": Command.ROLLBACK, "commanded_by": "linus"}
             await deployments.change(connection, "d-1", **asked)
@@ -324,7 +330,7 @@ async def test_too_few_nodes_abort_before_anything_is_touched(site: Site) -> Non
     async with site.server():
         ended = await site.ends()
     assert ended.phase is Phase.ABORTED
-    assert site.fleet.acts == []
+    assert site.fleet.actions == []
     assert (await site.stages())["1.1.0"] is Stage.READY
 
 
@@ -336,7 +342,7 @@ async def test_the_countdown_is_waited_for_unless_a_person_stops_it(site: Site) 
             return bool(site.states) and site.states[-1].phase is Phase.PREPARING
 
         await until(it_is_told, 5)
-        assert site.fleet.acts == []
+        assert site.fleet.actions == []
         async with site.db.write() as connection:
             await deployments.change(connection, "d-1", command=Command.ABORT, reason="not today")
         ended = await site.ends()
@@ -344,23 +350,31 @@ async def test_the_countdown_is_waited_for_unless_a_person_stops_it(site: Site) 
         assert ended.receipt is not None
         assert ended.receipt["outcome"] == Phase.ABORTED
     assert (await site.texts())[-1] == "1.1.0 was not deployed: not today"
-    assert site.fleet.acts == []
+    assert site.fleet.actions == []
 
 
 async def test_a_haproxy_that_restarts_is_told_its_states_again(site: Site) -> None:
     await site.start()
-    site.fleet.lasts = lambda act: 0.2 if act.kind is Kind.STOP and act.node == "b" else 0.005
+    site.fleet.lasts = lambda action: (
+        0.2 if action.kind is ActionKind.STOP and action.node == "b" else 0.005
+    )
     async with site.server():
 
         async def b_is_being_stopped() -> bool:
-            return any((act.node, act.kind) == ("b", Kind.STOP) for act in site.fleet.acts)
+            return any(
+                (action.node, action.kind) == ("b", ActionKind.STOP)
+                for action in site.fleet.actions
+            )
 
         await until(b_is_being_stopped, 10)
         site.fleet.restart_haproxy()
         ended = await site.ends()
     assert ended.phase is Phase.SUCCEEDED
     assert site.is_whole(site.new)
-    assert sum((act.node, act.kind) == ("b", Kind.MAINT) for act in site.fleet.acts) >= 2
+    assert (
+        sum((action.node, action.kind) == ("b", ActionKind.MAINT) for action in site.fleet.actions)
+        >= 2
+    )
     assert any("HAProxy was reloaded or restarted" in text for text in await site.texts())
 
 
@@ -395,38 +409,38 @@ async def test_a_first_release_goes_live_on_empty_nodes(site: Site) -> None:
 # --- what breaks ---------------------------------------------------------------------------------
 
 
-def refuse(site: Site, check: Callable[[Act], None]) -> None:
+def refuse(site: Site, check: Callable[[Action], None]) -> None:
     """Have the fleet run `check` before each act."""
-    act = site.fleet.act
+    action = site.fleet.act
 
-    async def checked(one: Act) -> str:
+    async def checked(one: Action) -> str:
         check(one)
-        return await act(one)
+        return await action(one)
 
     site.fleet.act = checked  # type: ignore[method-assign, assignment]
 
 
 async def test_an_act_that_breaks_in_an_unforeseen_way_does_not_end_the_loop(site: Site) -> None:
-    broken: list[Act] = []
+    broken: list[Action] = []
 
-    def once(act: Act) -> None:
-        if act.kind is Kind.START and not broken:
-            broken.append(act)
+    def once(action: Action) -> None:
+        if action.kind is ActionKind.START and not broken:
+            broken.append(action)
             raise ZeroDivisionError("a fault of ours")
 
     refuse(site, once)
     await site.start()
     async with site.server():
         assert (await site.ends()).phase is Phase.SUCCEEDED
-    failed = [act for act in await site.acts() if act.outcome == "failed"]
-    assert [act.evidence for act in failed] == ["ZeroDivisionError: a fault of ours"]
+    failed = [action for action in await site.actions() if action.outcome == "failed"]
+    assert [action.evidence for action in failed] == ["ZeroDivisionError: a fault of ours"]
 
 
 @pytest.mark.parametrize("function", ["begin", "end"])
 async def test_a_journal_that_can_not_be_written_for_a_while_does_not_end_the_loop(
     site: Site, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
-    write = getattr(acts, function)
+    write = getattr(actions, function)
     failures: list[object] = []
 
     async def fails_twice(*given: object, **named: object) -> object:
@@ -435,7 +449,7 @@ async def test_a_journal_that_can_not_be_written_for_a_while_does_not_end_the_lo
             raise OperationalError("INSERT", {}, OSError("database is locked"))
         return await write(*given, **named)
 
-    monkeypatch.setattr(acts, function, fails_twice)
+    monkeypatch.setattr(actions, function, fails_twice)
     site.fleet.policy = Policy(**{**vars(POLICY), "tries": 5})
     await site.start()
     async with site.server():
@@ -463,12 +477,12 @@ async def test_a_look_that_fails_is_taken_again(site: Site) -> None:
 async def test_maint_that_is_said_again_late_does_not_take_a_node_out_for_good(
     site: Site,
 ) -> None:
-    late: list[Act] = []
+    late: list[Action] = []
 
-    def lasts(act: Act) -> float:
-        if act.kind is Kind.ADMIT and act.node == "b":
+    def lasts(action: Action) -> float:
+        if action.kind is ActionKind.ADMIT and action.node == "b":
             return 0.1
-        if late and act.kind is Kind.MAINT and act.node == "b":
+        if late and action.kind is ActionKind.MAINT and action.node == "b":
             return 0.6  # a HAProxy that is slow to answer
         return 0.005
 
@@ -477,10 +491,13 @@ async def test_maint_that_is_said_again_late_does_not_take_a_node_out_for_good(
     async with site.server():
 
         async def b_is_admitted() -> bool:
-            return any((act.node, act.kind) == ("b", Kind.ADMIT) for act in site.fleet.acts)
+            return any(
+                (action.node, action.kind) == ("b", ActionKind.ADMIT)
+                for action in site.fleet.actions
+            )
 
         await until(b_is_admitted, 10)
-        late.append(site.fleet.acts[-1])
+        late.append(site.fleet.actions[-1])
         site.fleet.restart_haproxy()
         assert (await site.ends()).phase is Phase.SUCCEEDED
         await until(site.nothing_is_left_open, 5)
@@ -488,12 +505,12 @@ async def test_maint_that_is_said_again_late_does_not_take_a_node_out_for_good(
 
 
 async def test_acts_that_a_dead_server_left_open_are_unknown_and_it_goes_on(site: Site) -> None:
-    site.fleet.lasts = lambda act: 60.0 if act.kind is Kind.STOP else 0.005
+    site.fleet.lasts = lambda action: 60.0 if action.kind is ActionKind.STOP else 0.005
     await site.start()
     async with site.server():
 
         async def it_stops_a() -> bool:
-            return any(act.kind == "stop" for act in await site.acts())
+            return any(action.kind == "stop" for action in await site.actions())
 
         await until(it_stops_a, 10)
     site.fleet.lasts = lambda _act: 0.005
@@ -501,7 +518,11 @@ async def test_acts_that_a_dead_server_left_open_are_unknown_and_it_goes_on(site
         ended = await site.ends()
     assert ended.phase is Phase.SUCCEEDED
     assert site.is_whole(site.new)
-    outcomes = [act.outcome for act in await site.acts() if (act.node, act.kind) == ("a", "stop")]
+    outcomes = [
+        action.outcome
+        for action in await site.actions()
+        if (action.node, action.kind) == ("a", "stop")
+    ]
     assert outcomes == ["unknown", "done"]
     assert "the server is back and goes on from what it sees" in await site.texts()
 
@@ -524,7 +545,7 @@ async def test_a_server_that_dies_again_and_again_brings_it_to_its_end(
     assert site.is_whole(site.old if is_bad else site.new)
     assert (await site.stages())["1.1.0"] is (Stage.BAD if is_bad else Stage.LIVE)
     assert site.fleet.violations == []
-    assert {act.outcome for act in await site.acts()} <= {"done", "unknown"}
+    assert {action.outcome for action in await site.actions()} <= {"done", "unknown"}
 
 
 async def test_a_node_that_left_the_configuration_does_not_stop_the_server(site: Site) -> None:
@@ -550,10 +571,10 @@ async def test_a_deployment_is_held_and_goes_on_by_command(site: Site) -> None:
     await site.start()
     async with site.server():
 
-        async def a_is_in_hand() -> bool:
-            return any(act.node == "a" for act in site.fleet.acts)
+        async def a_is_being_updated() -> bool:
+            return any(action.node == "a" for action in site.fleet.actions)
 
-        await until(a_is_in_hand, 10)
+        await until(a_is_being_updated, 10)
         await deploy.command(site.db, "shop", Command.HOLD, "ada")
 
         async def it_is_held() -> bool:
@@ -561,7 +582,7 @@ async def test_a_deployment_is_held_and_goes_on_by_command(site: Site) -> None:
             return record.phase is Phase.HOLDING and record.command is None
 
         await until(it_is_held, 10)
-        assert {act.node for act in site.fleet.acts} == {"a"}
+        assert {action.node for action in site.fleet.actions} == {"a"}
         with pytest.raises(DeploymentError, match="it is held already"):
             await deploy.command(site.db, "shop", Command.HOLD, "ada")
         await deploy.command(site.db, "shop", Command.CONTINUE, "ada")
@@ -573,10 +594,10 @@ async def test_an_aborted_release_stays_ready(site: Site) -> None:
     await site.start()
     async with site.server():
 
-        async def b_is_in_hand() -> bool:
-            return any(act.node == "b" for act in site.fleet.acts)
+        async def b_is_being_updated() -> bool:
+            return any(action.node == "b" for action in site.fleet.actions)
 
-        await until(b_is_in_hand, 10)
+        await until(b_is_being_updated, 10)
         await deploy.command(site.db, "shop", Command.ABORT, "ada")
         ended = await site.ends()
     assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "ada had it aborted")
@@ -617,7 +638,7 @@ async def test_a_hook_before_that_fails_stops_everything(site: Site) -> None:
         ended = await site.ends()
     assert ended.phase is Phase.ABORTED
     assert ended.reason.startswith("the hook 'before' failed")
-    assert site.fleet.acts == []
+    assert site.fleet.actions == []
 
 
 async def test_a_node_that_was_down_is_brought_to_the_live_release_when_it_returns(
@@ -632,10 +653,10 @@ async def test_a_node_that_was_down_is_brought_to_the_live_release_when_it_retur
         assert (ended.phase, ended.skipped) == (Phase.SUCCEEDED, ("c",))
         site.fleet.nodes["c"].start(site.fleet.clock())
 
-        async def c_is_mended() -> bool:
+        async def c_is_repaired() -> bool:
             return site.is_whole(site.new)
 
-        await until(c_is_mended, 20)
+        await until(c_is_repaired, 20)
 
         async def it_is_written() -> bool:
             async with site.db.read() as connection:
@@ -652,7 +673,7 @@ async def test_a_node_that_was_down_is_brought_to_the_live_release_when_it_retur
 
 
 @dataclass(frozen=True)
-class Lost(Sole):
+class Lost(SqliteLeadership):
     """A lease that another server has."""
 
     asked: list[None] = field(default_factory=list)
@@ -670,6 +691,6 @@ async def test_a_server_that_does_not_lead_does_and_tells_nothing(site: Site) ->
     await site.start()
     async with site.server():
         await until(lead.was_asked_often, 10)
-    assert site.fleet.acts == []
+    assert site.fleet.actions == []
     assert site.states == []
     assert (await site.record()).phase is Phase.PREPARING

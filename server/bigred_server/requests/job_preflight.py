@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bigred_server.errors import DeploymentError, JenkinsError
 from bigred_server.jenkins import answers
 from bigred_server.jenkins.call import JenkinsCall
-from bigred_server.jenkins.job import Job
+from bigred_server.jenkins.job import JenkinsJob
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.release import Release, Stage
 from bigred_server.requests import deploy
 from bigred_server.requests.gates import GateState
@@ -37,7 +37,7 @@ def version(number: int) -> str:
     return f"build {number}"
 
 
-def hindrance(name: str, settings: JenkinsAppSettings, seen: answers.Job) -> str:
+def hindrance(name: str, settings: JenkinsAppSettings, seen: answers.JobInfo) -> str:
     """Say what is against starting a job, or "" if nothing is."""
     job = settings.jenkins.job
     if not seen.buildable:
@@ -57,7 +57,7 @@ def hindrance(name: str, settings: JenkinsAppSettings, seen: answers.Job) -> str
 
 
 @dataclass(frozen=True)
-class JobSeen:
+class JobPreflightLook:
     """One look at the job of an app: the run that would start, or what is against it."""
 
     name: str
@@ -71,12 +71,12 @@ class JobSeen:
 
 
 @dataclass(frozen=True)
-class JobSight:
+class JobPreflight:
     """Looks at the job of one app."""
 
     name: str
     settings: JenkinsAppSettings
-    job: Job
+    job: JenkinsJob
     nodes: int = 0
 
     @property
@@ -84,42 +84,45 @@ class JobSight:
         """How long after a press it begins."""
         return self.settings.countdown_s
 
-    async def look(self) -> JobSeen:
+    async def look(self) -> JobPreflightLook:
         """Look at the job; never raises."""
         try:
             seen = await self.job.look()
         except JenkinsError as error:
-            return JobSeen(self.name, None, f"Jenkins can't be asked: {error}")
+            return JobPreflightLook(self.name, None, f"Jenkins can't be asked: {error}")
         against = hindrance(self.name, self.settings, seen)
         run = run_of(self.name, seen.next_number, self.job.url, time.time())
-        return JobSeen(self.name, None if against else run, against)
+        return JobPreflightLook(self.name, None if against else run, against)
 
 
-async def start(db: Database, sight: JobSight, version: str | None, who: str) -> Record:
+async def start(
+    db: Database, preflight: JobPreflight, version: str | None, who: str
+) -> DeploymentRecord:
     """Have the job run. Raises DeploymentError when it can't, or when a version is asked for."""
     if version is not None:
         raise DeploymentError(
-            f"{sight.name} is deployed by Jenkins: which version, its job {sight.job.name} says"
+            f"{preflight.name} is deployed by Jenkins: its job {preflight.job.name} "
+            "chooses the version"
         )
-    seen = await sight.look()
+    seen = await preflight.look()
     if seen.run is None:
         raise DeploymentError(seen.hindrance)
     return await deploy.start_run(db, seen.run, who)
 
 
-def jobs_of(settings: Settings) -> dict[str, JobSight]:
+def job_preflights(settings: Settings) -> dict[str, JobPreflight]:
     """Give the sight of every app that Jenkins deploys, by name; close its job in the end."""
     return {
-        name: JobSight(name, app, Job(JenkinsCall(app.jenkins)))
+        name: JobPreflight(name, app, JenkinsJob(JenkinsCall(app.jenkins)))
         for name, app in settings.jobs.items()
     }
 
 
 @contextlib.asynccontextmanager
-async def sight_of(settings: Settings, name: str) -> AsyncIterator[JobSight]:
+async def job_preflight(settings: Settings, name: str) -> AsyncIterator[JobPreflight]:
     """Give the sight of one app that Jenkins deploys, for one look from a terminal."""
-    sight = jobs_of(settings)[name]
+    preflight = job_preflights(settings)[name]
     try:
-        yield sight
+        yield preflight
     finally:
-        await sight.job.close()
+        await preflight.job.close()

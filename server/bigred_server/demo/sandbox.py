@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bigred_broker import program
-from bigred_server.demo import config, sweep
+from bigred_server.demo import cleanup, config
 from bigred_server.tomcat.instance import TomcatInstance
 
 _START_DEADLINE_S = 60.0
@@ -22,13 +22,13 @@ def folder() -> Iterator[Path]:
     parent = tempfile.gettempdir()
     parent = parent if len(parent) <= _LONGEST_PARENT else "/tmp"  # noqa: S108
     made = Path(tempfile.mkdtemp(prefix="bigred-", dir=parent)).resolve()
-    watchman = sweep.post_watchman(made)
+    watchman = cleanup.start_watchdog(made)
     # Temporary files of what runs on the stage belong to the stage, and go with it.
-    with _environment({sweep.MARK: str(made), "TMPDIR": str(made)}):
+    with _environment({cleanup.MARK: str(made), "TMPDIR": str(made)}):
         try:
             yield made
         finally:
-            sweep.sweep(made)
+            cleanup.clean_up(made)
             # Nothing is left to sweep for him; he goes when his pipe is closed.
             watchman.communicate(timeout=30)
 

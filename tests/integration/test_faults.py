@@ -12,75 +12,75 @@ from pathlib import Path
 from sqlalchemy import NullPool, create_engine, select
 from tests.support import postgresql, sshd
 from tests.support.disk import small_disk
-from tests.support.house import House, house, until
+from tests.support.rig import Rig, rig, until
 from tests.support.tap import Tap, speaking
 
 from bigred_broker.messages import Phase
 from bigred_server.demo.config import APP
-from bigred_server.demo.crowd import Orders, shopping
-from bigred_server.demo.sample import Kind
-from bigred_server.demo.samples import failures
-from bigred_server.demo.site import Site, Tables
+from bigred_server.demo.load import LoadOptions, shopping
+from bigred_server.demo.options import DemoOptions, Tables
+from bigred_server.demo.request_log import failures
+from bigred_server.demo.sample import BuildKind
 from bigred_server.journal import tables
-from bigred_server.rollout.core.action import Kind as Act
+from bigred_server.rollout.core.action import ActionKind as Act
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import ReachBy
 
 NODES = 2
 TAKE_OVER_S = 15.0
 MEGABYTE = 1 << 20
-ORDERS = Orders(100.0, slowest_ms=1500)
+ORDERS = LoadOptions(100.0, slowest_ms=1500)
 QUICK: Tables = {"apps.shop.admission": {"warmup_requests": 20}}
 
 
 @contextmanager
-def under_load(made: House) -> Iterator[None]:
+def under_load(made: Rig) -> Iterator[None]:
     """Have customers shop for the length of the block; none of their requests may fail."""
-    with shopping(made.stage.folder, made.stage.urls, ORDERS) as crowd:
+    with shopping(made.testbed.folder, made.testbed.urls, ORDERS) as load:
         yield
-    assert failures(crowd.seen()) == []
+    assert failures(load.seen()) == []
 
 
-def all_serve(made: House, version: str) -> bool:
-    return made.serving() == dict.fromkeys(made.stage.nodes, version)
+def all_serve(made: Rig, version: str) -> bool:
+    return made.serving() == dict.fromkeys(made.testbed.nodes, version)
 
 
 def test_one_of_two_haproxies_is_reloaded_in_mid_deployment() -> None:
-    with house(NODES, Site(haproxies=2, more=QUICK)) as made, under_load(made):
+    with rig(NODES, DemoOptions(haproxies=2, more=QUICK)) as made, under_load(made):
         deployment = made.deploy("2.0.0")
         made.until_act(deployment, "node1", Act.MAINT, ended=True)
-        made.stage.haproxies[1].reload()
+        made.testbed.haproxies[1].reload()
         made.until_act(deployment, "node2", Act.START, ended=True)
-        made.stage.haproxies[0].reload()
+        made.testbed.haproxies[0].reload()
         assert made.ended(deployment) is Phase.SUCCEEDED
         assert all_serve(made, "2.0.0")
         assert made.journal.faults(deployment) == []
 
 
 def test_a_restart_of_haproxy_costs_what_was_under_way_and_nothing_after_it() -> None:
-    with house(NODES, Site(more=QUICK)) as made:
-        with shopping(made.stage.folder, made.stage.urls, ORDERS) as crowd:
+    with rig(NODES, DemoOptions(more=QUICK)) as made:
+        with shopping(made.testbed.folder, made.testbed.urls, ORDERS) as load:
             deployment = made.deploy("2.0.0")
             made.until_act(deployment, "node1", Act.START, ended=True)
             made.restart_haproxy()
             back_s = time.monotonic()
             assert made.ended(deployment) is Phase.SUCCEEDED
             assert all_serve(made, "2.0.0")
-        assert [one for one in failures(crowd.seen()) if one.start_s > back_s] == []
+        assert [one for one in failures(load.seen()) if one.start_s > back_s] == []
 
 
-def leader(made: House) -> tuple[str, int]:
+def leader(made: Rig) -> tuple[str, int]:
     """The server that leads the app, by its name, and its fencing token."""
-    engine = create_engine(made.stage.journal, poolclass=NullPool)
+    engine = create_engine(made.testbed.journal, poolclass=NullPool)
     with engine.connect() as db:
         row = db.execute(select(tables.lease).where(tables.lease.c.app == APP)).mappings().one()
-    return next(name for name in made.stage.site.servers if name in row["holder"]), row["token"]
+    return next(name for name in made.testbed.site.servers if name in row["holder"]), row["token"]
 
 
 def test_another_server_takes_over_from_a_leader_that_stands_still() -> None:
     with postgresql.running() as cluster:
-        site = Site(database=cluster.new_database(), servers=("left", "right"), more=QUICK)
-        with house(NODES, site) as made, under_load(made):
+        site = DemoOptions(database=cluster.new_database(), servers=("left", "right"), more=QUICK)
+        with rig(NODES, site) as made, under_load(made):
             first, token = leader(made)
             other = next(name for name in site.servers if name != first)
             deployment = made.deploy("2.0.0", server=other)
@@ -97,9 +97,9 @@ def test_another_server_takes_over_from_a_leader_that_stands_still() -> None:
             assert leader(made)[1] > token
 
 
-def submit_fat(made: House, version: str, size: int) -> str:
+def submit_fat(made: Rig, version: str, size: int) -> str:
     """Deploy a release whose WAR has so many bytes more that nothing makes smaller."""
-    war = made.stage.build(version)
+    war = made.testbed.build(version)
     with zipfile.ZipFile(war, "a") as archive:
         archive.writestr("WEB-INF/ballast", os.urandom(size))
     made.bigred("submit", str(war), "--version", version)
@@ -107,10 +107,10 @@ def submit_fat(made: House, version: str, size: int) -> str:
 
 
 @contextmanager
-def kept_apart(folder: Path, size: int) -> Iterator[House]:
-    """Set a house where node2 keeps its releases on a disk of so many bytes."""
+def kept_apart(folder: Path, size: int) -> Iterator[Rig]:
+    """Set up a rig where node2 keeps its releases on a disk of so many bytes."""
     more: Tables = {**QUICK, "apps.shop.nodes.node2": {"kept": str(folder)}}
-    with small_disk(folder, size), house(NODES, Site(more=more)) as made:
+    with small_disk(folder, size), rig(NODES, DemoOptions(more=more)) as made:
         yield made
 
 
@@ -120,7 +120,7 @@ def test_a_node_whose_disk_is_full_keeps_a_deployment_from_beginning(tmp_path: P
         assert made.ended(deployment) is Phase.ABORTED
         reason = made.journal.told(deployment).reason
         assert re.match(r"node2: its disk has [0-9]+ MiB free", reason), reason
-        assert made.journal.acts(deployment) == []
+        assert made.journal.actions(deployment) == []
         assert all_serve(made, "1.0.0")
 
 
@@ -133,7 +133,9 @@ def test_a_node_whose_disk_fills_up_meanwhile_is_set_aside_once(tmp_path: Path) 
         assert made.ended(deployment) is Phase.SUCCEEDED
         assert made.receipt(deployment)["set_aside"] == ["node2"]
         assert made.serving() == {"node1": "2.0.0"}
-        done = {act.kind for act in made.journal.acts(deployment) if act.node == "node2"}
+        done = {
+            action.kind for action in made.journal.actions(deployment) if action.node == "node2"
+        }
         assert done == {Act.FETCH, Act.MAINT}
         assert made.journal.faults(deployment) == []
 
@@ -154,8 +156,8 @@ def test_ssh_cut_in_the_middle_of_an_upload_is_begun_again(tmp_path: Path) -> No
         text = place.settings.known_hosts.read_text()
         hosts.write_text(text.replace(f":{place.port} ", f":{tap.port} "))
         ssh = place.settings.model_copy(update={"port": tap.port, "known_hosts": hosts})
-        site = Site(reach=ReachBy.SSH, ssh=ssh, more=QUICK)
-        made = stack.enter_context(house(NODES, site))
+        site = DemoOptions(reach=ReachBy.SSH, ssh=ssh, more=QUICK)
+        made = stack.enter_context(rig(NODES, site))
         with under_load(made):
             tap.cut_after(4 * MEGABYTE)
             deployment = submit_fat(made, "2.0.0", 20 * MEGABYTE)
@@ -171,14 +173,14 @@ def test_a_manager_that_fails_in_another_language_is_understood() -> None:
             f"apps.shop.nodes.node{number}.manager": {"url": f"http://127.0.0.1:{tap.port}/manager"}
             for number, tap in enumerate(taps, 1)
         }
-        site = Site(strategy=Strategy.REDEPLOY, more={**QUICK, **urls})
-        made = stack.enter_context(house(NODES, site))
-        for tap, tomcat in zip(taps, made.stage.nodes.values(), strict=True):
+        site = DemoOptions(strategy=Strategy.REDEPLOY, more={**QUICK, **urls})
+        made = stack.enter_context(rig(NODES, site))
+        for tap, tomcat in zip(taps, made.testbed.nodes.values(), strict=True):
             tap.target = tomcat.port
         with under_load(made):
-            deployment = made.deploy("2.0.0", Kind.DOES_NOT_START)
+            deployment = made.deploy("2.0.0", BuildKind.DOES_NOT_START)
             assert made.ended(deployment) is Phase.ROLLED_BACK
-            evidence = [act.evidence for act in made.journal.acts(deployment)]
+            evidence = [action.evidence for action in made.journal.actions(deployment)]
             assert any("FALLO" in said for said in evidence), evidence
             assert all_serve(made, "1.0.0")
             deployment = made.deploy("3.0.0")

@@ -12,13 +12,13 @@ from http.cookies import SimpleCookie
 import httpx2
 
 from bigred_server.demo.customers import WrongAnswerError
-from bigred_server.demo.visits import Fate, Visit
+from bigred_server.demo.visit_log import Visit, VisitOutcome
 
 STICKY = "SRV"
 
 
 @dataclass
-class Regular:
+class ReturningUser:
     """One of them; `visits` are those that are over. All that asks raises as `Customers` does.
 
     `stay_s` after the login they log out and come as somebody new; None stays for ever.
@@ -50,7 +50,7 @@ class Regular:
 
     def leave(self) -> None:
         """End the visit, if it is not over, as one that is still open."""
-        self._close(Fate.OPEN)
+        self._close(VisitOutcome.OPEN)
 
     async def _log_in(self) -> int:
         answer = await self._send("POST", "/login")
@@ -66,14 +66,14 @@ class Regular:
 
     async def _log_out(self) -> int:
         status = self._known(await self._send("POST", "/logout"))
-        self._close(Fate.ENDED)
+        self._close(VisitOutcome.ENDED)
         self._cookies.clear()
         self._token, self._is_new = "", True
         return status
 
     def _known(self, answer: httpx2.Response) -> int:
         if answer.status_code == HTTPStatus.GONE:
-            self._close(Fate.LOST)
+            self._close(VisitOutcome.LOST)
             self._token = ""
         elif answer.status_code != HTTPStatus.OK:
             raise WrongAnswerError(f"session: status {answer.status_code} instead of 200 or 410")
@@ -81,7 +81,7 @@ class Regular:
             raise WrongAnswerError("session: it is somebody else's")
         return answer.status_code
 
-    def _close(self, fate: Fate) -> None:
+    def _close(self, fate: VisitOutcome) -> None:
         if self._visit is not None:
             begun_s, node = self._visit
             self.visits.append(Visit(self.number, node, begun_s, time.monotonic(), fate))

@@ -29,7 +29,7 @@ from bigred_broker.messages import (
 from bigred_broker.program import free_port
 from bigred_broker.settings import BrokerSettings
 from bigred_broker.topics import Topics
-from bigred_server.mqtt_gateway import Desk
+from bigred_server.mqtt_gateway import MqttGateway
 from bigred_server.settings import BoxSettings, Settings, load
 
 DEADLINE_S = 20.0
@@ -70,14 +70,14 @@ class Presses:
 
 
 @dataclass
-class House:
+class Rig:
     """A broker that forgets all when it is restarted, a desk, and an ear."""
 
     folder: Path
     broker: BrokerSettings
     lead: Lead
     presses: Presses
-    desk: Desk
+    gateway: MqttGateway
     ear: Link
     stack: ExitStack = field(default_factory=ExitStack)
     heard: list[tuple[str, bytes]] = field(default_factory=list)
@@ -110,26 +110,26 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     broker = BrokerSettings(port=free_port())
     lead, presses = Lead(), Presses()
     settings = settings_with(broker)
     topics = [TOPICS.server_status, TOPICS.every_app, CONFIG]
     ear = Link(broker, "ear", "bigred/test/status", topics)
-    desk = Desk(settings, {"shop": lead})
-    house = House(tmp_path, broker, lead, presses, desk, ear)
-    house.start_broker()
+    gateway = MqttGateway(settings, {"shop": lead})
+    rig = Rig(tmp_path, broker, lead, presses, gateway, ear)
+    rig.start_broker()
     running = [
-        asyncio.create_task(desk.run(presses)),  # type: ignore[arg-type]
+        asyncio.create_task(gateway.run(presses)),  # type: ignore[arg-type]
         asyncio.create_task(ear.run()),
-        asyncio.create_task(house.listen()),
+        asyncio.create_task(rig.listen()),
     ]
-    await house.until(lambda: house.count(TOPICS.server_status, b"online") > 0, "all are there")
-    yield house
+    await rig.until(lambda: rig.count(TOPICS.server_status, b"online") > 0, "all are there")
+    yield rig
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
-    house.stack.close()
+    rig.stack.close()
 
 
 def settings_with(broker: BrokerSettings) -> Settings:
@@ -143,55 +143,55 @@ def lid(number: str) -> bytes:
     return encode(BoxEvent(event_type=EventType.LID_OPEN, id=number, seq=1, boot="test"))
 
 
-async def test_only_the_leader_speaks_and_answers(house: House) -> None:
+async def test_only_the_leader_speaks_and_answers(rig: Rig) -> None:
     event = AppEvent(event_type=AppEventType.FINDING, app="shop", at="now")
     topic = TOPICS.box("office", "event")
-    house.ear.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
-    await house.until(lambda: house.count(CONFIG) == 1, "the box is announced")
-    await house.settled()
-    house.lead.leads = False
-    house.ear.publish(topic, lid("unheard"))
-    house.ear.publish("homeassistant/status", b"online")
-    house.desk.keep_state(AppState(app="shop"))
-    house.desk.publish_event(event)
-    await house.settled()
-    assert house.presses.asked == []
-    assert [house.count(each) for each in (STATE, EVENT, CONFIG)] == [0, 0, 1]
-    house.lead.leads = True
-    house.ear.publish(topic, lid("heard"))
-    house.ear.publish("homeassistant/status", b"online")
-    house.desk.keep_state(AppState(app="shop"))
-    house.desk.publish_event(event)
-    await house.settled()
-    assert house.presses.asked == ["heard"]
-    assert [house.count(each) for each in (STATE, EVENT)] == [1, 1]
-    assert house.count(CONFIG) >= 2
+    rig.ear.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
+    await rig.until(lambda: rig.count(CONFIG) == 1, "the box is announced")
+    await rig.settled()
+    rig.lead.leads = False
+    rig.ear.publish(topic, lid("unheard"))
+    rig.ear.publish("homeassistant/status", b"online")
+    rig.gateway.keep_state(AppState(app="shop"))
+    rig.gateway.publish_event(event)
+    await rig.settled()
+    assert rig.presses.asked == []
+    assert [rig.count(each) for each in (STATE, EVENT, CONFIG)] == [0, 0, 1]
+    rig.lead.leads = True
+    rig.ear.publish(topic, lid("heard"))
+    rig.ear.publish("homeassistant/status", b"online")
+    rig.gateway.keep_state(AppState(app="shop"))
+    rig.gateway.publish_event(event)
+    await rig.settled()
+    assert rig.presses.asked == ["heard"]
+    assert [rig.count(each) for each in (STATE, EVENT)] == [1, 1]
+    assert rig.count(CONFIG) >= 2
 
 
-async def test_what_was_told_before_another_led_is_not_told_again(house: House) -> None:
+async def test_what_was_told_before_another_led_is_not_told_again(rig: Rig) -> None:
     """Neither on a new connection, nor taken for told when it is so again."""
-    house.ear.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
-    await house.until(lambda: house.count(CONFIG) == 1, "the box is announced")
-    house.desk.keep_state(AppState(app="shop"))
-    await house.settled()
-    assert (house.count(STATE), house.count(CONFIG)) == (1, 1)
-    house.lead.leads = False
-    house.stack.close()
-    seen = house.count(TOPICS.server_status, b"online")
-    await asyncio.to_thread(house.start_broker)
-    await house.until(lambda: house.count(TOPICS.server_status, b"online") > seen, "both are back")
-    await house.settled()
-    assert (house.count(STATE), house.count(CONFIG)) == (1, 1)
-    house.lead.leads = True
-    house.lead.token = 3
-    house.desk.keep_state(AppState(app="shop"))
-    await house.until(lambda: house.count(STATE) == 2, "the same state is told anew")
-    await house.until(lambda: house.count(CONFIG) == 2, "and so is the box")
+    rig.ear.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
+    await rig.until(lambda: rig.count(CONFIG) == 1, "the box is announced")
+    rig.gateway.keep_state(AppState(app="shop"))
+    await rig.settled()
+    assert (rig.count(STATE), rig.count(CONFIG)) == (1, 1)
+    rig.lead.leads = False
+    rig.stack.close()
+    seen = rig.count(TOPICS.server_status, b"online")
+    await asyncio.to_thread(rig.start_broker)
+    await rig.until(lambda: rig.count(TOPICS.server_status, b"online") > seen, "both are back")
+    await rig.settled()
+    assert (rig.count(STATE), rig.count(CONFIG)) == (1, 1)
+    rig.lead.leads = True
+    rig.lead.token = 3
+    rig.gateway.keep_state(AppState(app="shop"))
+    await rig.until(lambda: rig.count(STATE) == 2, "the same state is told anew")
+    await rig.until(lambda: rig.count(CONFIG) == 2, "and so is the box")
 
 
-async def test_the_leader_tells_all_again_on_a_new_connection(house: House) -> None:
-    house.desk.keep_state(AppState(app="shop"))
-    await house.until(lambda: house.count(STATE) == 1, "the state is told")
-    house.stack.close()
-    await asyncio.to_thread(house.start_broker)
-    await house.until(lambda: house.count(STATE) == 2, "it is told again")
+async def test_the_leader_tells_all_again_on_a_new_connection(rig: Rig) -> None:
+    rig.gateway.keep_state(AppState(app="shop"))
+    await rig.until(lambda: rig.count(STATE) == 1, "the state is told")
+    rig.stack.close()
+    await asyncio.to_thread(rig.start_broker)
+    await rig.until(lambda: rig.count(STATE) == 2, "it is told again")

@@ -11,20 +11,20 @@ from typing import Any  # a receipt is JSON
 
 from bigred_broker.messages import Answer, AppState, Lid, Phase
 from bigred_broker.program import ProgramError, tail
-from bigred_server.demo.audience import Audience
-from bigred_server.demo.crowd import Crowd, shopping
+from bigred_server.demo.load import Load, shopping
+from bigred_server.demo.options import DemoOptions
 from bigred_server.demo.reporter import Reporter
-from bigred_server.demo.sample import Kind
-from bigred_server.demo.samples import failures
-from bigred_server.demo.site import Site
-from bigred_server.demo.slip import Moments, slip
-from bigred_server.demo.stage import FIRST, Stage, set_up
+from bigred_server.demo.request_log import failures
+from bigred_server.demo.sample import BuildKind
+from bigred_server.demo.subscriber import Subscriber
+from bigred_server.demo.summary import Moments, summary
+from bigred_server.demo.testbed import FIRST, Testbed, set_up
 from bigred_server.model.release import Stage as ReleaseStage
 
 SECOND = "1.1.0"
 AUTHOR = "Ada"
 
-JUDGED = Site(
+JUDGED = DemoOptions(
     more={
         "apps.shop.judge": {"mode": "rollback", "warmup_s": 5.0},
         "apps.shop.bake": {"canary_s": 5.0},
@@ -44,30 +44,30 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Play:
+class Scenario:
     """What is to be shown."""
 
     nodes: int
     rate: float
-    kind: Kind
+    kind: BuildKind
 
     @property
-    def site(self) -> Site:
+    def site(self) -> DemoOptions:
         """The site to play on; a judge is there where only users can tell."""
-        return JUDGED if self.kind.is_for_the_judge else Site()
+        return JUDGED if self.kind.is_for_the_judge else DemoOptions()
 
     @property
     def expected(self) -> Phase:
         """The outcome that this play must have."""
-        return Phase.SUCCEEDED if self.kind is Kind.GOOD else Phase.ROLLED_BACK
+        return Phase.SUCCEEDED if self.kind is BuildKind.GOOD else Phase.ROLLED_BACK
 
 
-def submit(stage: Stage, version: str, kind: Kind) -> str:
+def submit(testbed: Testbed, version: str, kind: BuildKind) -> str:
     """Hand in a release as a developer would; give what the command said."""
-    message = "a red button on the order page" if kind is Kind.GOOD else f"a build that {kind}"
-    done = stage.bigred(
+    message = "a red button on the order page" if kind is BuildKind.GOOD else f"a build that {kind}"
+    done = testbed.bigred(
         "submit",
-        str(stage.build(version, kind)),
+        str(testbed.build(version, kind)),
         *("--version", version, "--author", AUTHOR, "--message", message),
     )
     if done.returncode != 0:
@@ -75,90 +75,92 @@ def submit(stage: Stage, version: str, kind: Kind) -> str:
     return done.stdout.strip()
 
 
-def perform(play: Play, say: Say) -> tuple[dict[str, Any], list[str]]:
+def run_unattended(play: Scenario, say: Say) -> tuple[dict[str, Any], list[str]]:
     """Play it to the end; give the receipt, and what was not as it must be."""
-    with set_up(play.nodes, say, play.site) as stage, stage.server(), stage.box():
-        say(f"sending {play.rate:g} requests a second to {stage.url}/")
-        with shopping(stage.folder, stage.url, play.rate) as crowd:
+    with set_up(play.nodes, say, play.site) as testbed, testbed.server(), testbed.box():
+        say(f"sending {play.rate:g} requests a second to {testbed.url}/")
+        with shopping(testbed.folder, testbed.url, play.rate) as load:
             begun_s = time.monotonic()
             try:
-                moments = asyncio.run(_perform(stage, play, crowd, say))
+                moments = asyncio.run(_perform(testbed, play, load, say))
             except ProgramError as error:
-                raise ProgramError(f"{error}{_last_words(stage)}") from error
+                raise ProgramError(f"{error}{_last_words(testbed)}") from error
         moments = replace(moments, traffic=begun_s, left=time.monotonic())
-        receipt = slip(_receipt(stage), crowd.seen(), moments)
-        failed = [] if play.kind.is_for_the_judge else failures(crowd.seen())
+        receipt = summary(_receipt(testbed), load.seen(), moments)
+        failed = [] if play.kind.is_for_the_judge else failures(load.seen())
         faults = [f"failed request: {f.kind} {f.outcome}" for f in failed]
-        return receipt, [*faults[:_FAILURES_SHOWN], *_faults(stage, play, receipt)]
+        return receipt, [*faults[:_FAILURES_SHOWN], *_faults(testbed, play, receipt)]
 
 
-def _last_words(stage: Stage) -> str:
+def _last_words(testbed: Testbed) -> str:
     """Give the ends of the logs, which go with the stage."""
-    logs = ((name, tail(stage.log(name), 8)) for name in ("server", "box"))
+    logs = ((name, tail(testbed.log(name), 8)) for name in ("server", "box"))
     return "".join(f"\n--- the log of the {name}:\n{text}" for name, text in logs)
 
 
-def _receipt(stage: Stage) -> dict[str, Any]:
-    shown: dict[str, Any] = json.loads(stage.bigred("show", "--json").stdout)["receipt"]
+def _receipt(testbed: Testbed) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(testbed.bigred("show", "--json").stdout)["receipt"]
     return shown
 
 
-def _faults(stage: Stage, play: Play, receipt: dict[str, Any]) -> list[str]:
+def _faults(testbed: Testbed, play: Scenario, receipt: dict[str, Any]) -> list[str]:
     """Look whether everything ended as it must, in the fleet itself and not in the receipt."""
     faults = []
     if receipt["outcome"] != play.expected:
         faults.append(f"the outcome is {receipt['outcome']}, wanted {play.expected}")
-    state = AppState.model_validate_json(stage.bigred("status", "--json").stdout)
-    live = SECOND if play.kind is Kind.GOOD else FIRST
+    state = AppState.model_validate_json(testbed.bigred("status", "--json").stdout)
+    live = SECOND if play.kind is BuildKind.GOOD else FIRST
     for node in state.nodes:
         if (node.state, node.release) != ("serving", live):
             faults.append(f"{node.name} is {node.state} with {node.release}, wanted {live}")
-    if play.kind is not Kind.GOOD:
-        refused = stage.bigred("deploy", SECOND)
+    if play.kind is not BuildKind.GOOD:
+        refused = testbed.bigred("deploy", SECOND)
         if refused.returncode == 0 or f"is {ReleaseStage.BAD}" not in refused.stderr:
             faults.append(f"{SECOND} is not bad: {refused.stderr.strip()}")
     return faults
 
 
-async def _perform(stage: Stage, play: Play, crowd: Crowd, say: Say) -> Moments:
-    async with seated(stage, Reporter(say)) as audience:
-        await audience.until(lambda: _is_ready(audience), _READY_S, "box and server are ready")
+async def _perform(testbed: Testbed, play: Scenario, load: Load, say: Say) -> Moments:
+    async with subscribed(testbed, Reporter(say)) as subscriber:
+        await subscriber.until(lambda: _is_ready(subscriber), _READY_S, "box and server are ready")
         await asyncio.sleep(_BEFORE_S)
-        say(await asyncio.to_thread(submit, stage, SECOND, play.kind))
-        await audience.until(lambda: _waits(audience), _READY_S, f"{SECOND} is the candidate")
+        say(await asyncio.to_thread(submit, testbed, SECOND, play.kind))
+        await subscriber.until(
+            lambda: _times_out(subscriber), _READY_S, f"{SECOND} is the candidate"
+        )
         say("the lid is lifted")
         lid_s = time.monotonic()
-        stage.set_button("open")
-        armed_s = await _answered(audience, Answer.ARMED)
-        await audience.until(lambda: audience.is_armed, _ANSWER_S, "the box is armed")
+        testbed.set_button("open")
+        armed_s = await _answered(subscriber, Answer.ARMED)
+        await subscriber.until(lambda: subscriber.is_armed, _ANSWER_S, "the box is armed")
         await asyncio.sleep(_HAND_S)
         say("the button is pushed")
         press_s = time.monotonic()
-        stage.set_button("press")
-        accepted_s = await _answered(audience, Answer.ACCEPTED)
-        await audience.until(lambda: _has_ended(audience), _END_S, "the deployment ended")
+        testbed.set_button("press")
+        accepted_s = await _answered(subscriber, Answer.ACCEPTED)
+        await subscriber.until(lambda: _has_ended(subscriber), _END_S, "the deployment ended")
         ended_s = time.monotonic()
-        stage.set_button("close")
+        testbed.set_button("close")
         await asyncio.sleep(_AFTER_S)
-        counted = crowd.counts()
+        counted = load.counts()
         say(f"{counted.requests} requests so far, {counted.failed} failed")
     return Moments(0.0, lid_s, armed_s, press_s, accepted_s, ended_s, 0.0)
 
 
 @contextlib.asynccontextmanager
-async def seated(stage: Stage, reporter: Reporter) -> AsyncIterator[Audience]:
+async def subscribed(testbed: Testbed, reporter: Reporter) -> AsyncIterator[Subscriber]:
     """Have an audience that reports until the block ends."""
-    audience = Audience(reporter.hear)
-    listening = asyncio.create_task(audience.listen(stage.broker))
+    subscriber = Subscriber(reporter.hear)
+    listening = asyncio.create_task(subscriber.listen(testbed.broker))
     try:
-        yield audience
+        yield subscriber
     finally:
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
 
 
-def _is_ready(audience: Audience) -> bool:
-    box, app = audience.box, audience.app
+def _is_ready(subscriber: Subscriber) -> bool:
+    box, app = subscriber.box, subscriber.app
     return (
         box is not None
         and box.lid is Lid.CLOSED
@@ -168,20 +170,20 @@ def _is_ready(audience: Audience) -> bool:
     )
 
 
-def _waits(audience: Audience) -> bool:
-    app = audience.app
+def _times_out(subscriber: Subscriber) -> bool:
+    app = subscriber.app
     return app is not None and app.candidate is not None and app.candidate.version == SECOND
 
 
-def _has_ended(audience: Audience) -> bool:
-    return bool(audience.app and audience.app.phase and audience.app.phase.is_outcome)
+def _has_ended(subscriber: Subscriber) -> bool:
+    return bool(subscriber.app and subscriber.app.phase and subscriber.app.phase.is_outcome)
 
 
-async def _answered(audience: Audience, wanted: Answer) -> float:
+async def _answered(subscriber: Subscriber, wanted: Answer) -> float:
     """Wait for the server's next reply; give when it was heard (monotonic seconds)."""
-    seen = len(audience.replies)
-    await audience.until(lambda: len(audience.replies) > seen, _ANSWER_S, "the server answers")
-    at_s, reply = audience.replies[-1]
+    seen = len(subscriber.replies)
+    await subscriber.until(lambda: len(subscriber.replies) > seen, _ANSWER_S, "the server answers")
+    at_s, reply = subscriber.replies[-1]
     if reply.answer is not wanted:
         raise ProgramError(f"the server says {reply.answer}: {reply.reason}")
     return at_s

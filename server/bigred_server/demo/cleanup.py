@@ -33,7 +33,7 @@ def marked(folder: Path) -> list[int]:
     return found
 
 
-def sweep(folder: Path) -> None:
+def clean_up(folder: Path) -> None:
     """End every process of the stage and remove its folder."""
     end_s = time.monotonic() + _PATIENCE_S
     number = signal.SIGTERM
@@ -53,7 +53,7 @@ def _signal(process: int, number: signal.Signals) -> None:
         return
 
 
-def post_watchman(folder: Path) -> "subprocess.Popen[bytes]":
+def start_watchdog(folder: Path) -> "subprocess.Popen[bytes]":
     """Start the watchman; he sweeps when the pipe to his input is closed, by whatever cause."""
     environment = {key: value for key, value in os.environ.items() if key != MARK}
     return subprocess.Popen(
@@ -68,7 +68,7 @@ def post_watchman(folder: Path) -> "subprocess.Popen[bytes]":
 
 def _watch(folder: Path) -> None:
     sys.stdin.buffer.read()
-    sweep(folder)
+    clean_up(folder)
 
 
 if __name__ == "__main__":

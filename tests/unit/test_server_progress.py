@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from bigred_server.rollout.core.node_phase import Station
+from bigred_server.rollout.core.node_phase import NodePhase
 from bigred_server.rollout.core.observation import Admin, Answer, NodeLook
-from bigred_server.rollout.core.progress import Wait, last_progress_s, track, tried
-from bigred_server.rollout.core.target import Goal
+from bigred_server.rollout.core.progress import NodeProgress, last_progress_s, track, tried
+from bigred_server.rollout.core.target import Target
 
-NEW = Goal("new", "2")
-OLD = Goal("old", "1")
+NEW = Target("new", "2")
+OLD = Target("old", "1")
 SAYS_NEW = Answer(came=True, ok=True, marker="2")
 SAYS_OLD = Answer(came=True, ok=True, marker="1")
 
@@ -20,17 +20,17 @@ DEAD = replace(STARTING, running=False)
 UP = replace(STARTING, answer=SAYS_NEW)
 
 
-def seen(*looks: tuple[float, NodeLook], goal: Goal = NEW) -> Wait:
+def seen(*looks: tuple[float, NodeLook], target: Target = NEW) -> NodeProgress:
     """Track one node through looks, each with its time."""
-    waits: dict[str, Wait] = {}
+    progress: dict[str, NodeProgress] = {}
     for at_s, look in looks:
-        waits = track(waits, {"a": look}, goal, at_s)
-    return waits["a"]
+        progress = track(progress, {"a": look}, target, at_s)
+    return progress["a"]
 
 
 def test_the_clock_of_a_station_runs_from_the_first_look_that_saw_it() -> None:
     wait = seen((1.0, OPEN), (2.0, OPEN), (3.0, CLOSED), (4.0, CLOSED))
-    assert (wait.station, wait.since_s) == (Station.DRAINING, 3.0)
+    assert (wait.phase, wait.since_s) == (NodePhase.DRAINING, 3.0)
 
 
 def test_requests_have_their_drain_time_from_when_the_door_was_closed() -> None:
@@ -40,16 +40,16 @@ def test_requests_have_their_drain_time_from_when_the_door_was_closed() -> None:
 
 def test_the_way_back_begins_with_clocks_and_tries_of_its_own() -> None:
     unreadable = replace(CLOSED, digest=None)
-    waits = track({}, {"a": unreadable}, NEW, 1.0)
-    waits = tried(waits, "a", waits["a"], 2.0, "the disk is full")
-    wait = track(waits, {"a": unreadable}, OLD, 50.0)["a"]
-    assert wait.station is Station.UNKNOWN
+    progress = track({}, {"a": unreadable}, NEW, 1.0)
+    progress = tried(progress, "a", progress["a"], 2.0, "the disk is full")
+    wait = track(progress, {"a": unreadable}, OLD, 50.0)["a"]
+    assert wait.phase is NodePhase.UNKNOWN
     assert (wait.since_s, wait.tries, wait.failure) == (50.0, 0, "")
 
 
 def test_an_act_that_changed_nothing_is_a_try() -> None:
-    waits = track({}, {"a": OPEN}, NEW, 1.0)
-    wait = tried(waits, "a", waits["a"], 2.0, "refused")["a"]
+    progress = track({}, {"a": OPEN}, NEW, 1.0)
+    wait = tried(progress, "a", progress["a"], 2.0, "refused")["a"]
     assert (wait.tries, wait.tried_at_s, wait.failure) == (1, 2.0, "refused")
 
 
@@ -115,11 +115,11 @@ def test_a_lost_answer_is_no_death() -> None:
 def test_going_round_in_circles_is_no_progress() -> None:
     round_again = [(2.0, DEAD), (3.0, STARTING), (4.0, UP)]
     wait = seen((0.0, STARTING), (1.0, UP), *round_again)
-    assert (wait.furthest, wait.furthest_at_s) == (Station.ADMITTING, 1.0)
+    assert (wait.furthest, wait.furthest_at_s) == (NodePhase.ADMITTING, 1.0)
 
 
 def test_progress_is_that_of_the_nodes_in_scope() -> None:
-    waits = track({}, {"a": OPEN, "b": OPEN}, NEW, 1.0)
-    waits = track(waits, {"a": OPEN, "b": CLOSED}, NEW, 9.0)
-    assert last_progress_s(waits, ["a"]) == 1.0
-    assert last_progress_s(waits, ["a", "b"]) == 9.0
+    progress = track({}, {"a": OPEN, "b": OPEN}, NEW, 1.0)
+    progress = track(progress, {"a": OPEN, "b": CLOSED}, NEW, 9.0)
+    assert last_progress_s(progress, ["a"]) == 1.0
+    assert last_progress_s(progress, ["a", "b"]) == 9.0

@@ -12,16 +12,16 @@ from bigred_server.judge.policy import JudgePolicy
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.observation import Admin, NodeLook, Served
 from bigred_server.rollout.core.ports import FleetLook
-from bigred_server.rollout.core.target import Goal
-from bigred_server.rollout.loop.evaluator import Heard
+from bigred_server.rollout.core.target import Target
+from bigred_server.rollout.loop.evaluator import Observations
 from bigred_server.telemetry.ages import Ages
-from bigred_server.telemetry.baseline import Habits, Usual
+from bigred_server.telemetry.baseline import Baseline, BaselineLearner
 from bigred_server.telemetry.clients import Clients
 from bigred_server.telemetry.comparison import signs
 from bigred_server.telemetry.expectation import expected
-from bigred_server.telemetry.observer import Witness
+from bigred_server.telemetry.observer import Observer
 from bigred_server.telemetry.probes import Pages
-from bigred_server.telemetry.window import Sample
+from bigred_server.telemetry.window import LatencySample
 
 # --- the line ------------------------------------------------------------------------------------
 
@@ -127,27 +127,27 @@ def test_clients_are_forgotten_before_they_are_too_many(monkeypatch: pytest.Monk
 
 
 def test_what_is_usual_is_frozen_by_path_group_and_kept_as_json() -> None:
-    habits = Habits()
+    learner = BaselineLearner()
     for number in range(200):
-        habits.take(line(1000.0 + number, took_ms=number + 1, path="/shop/a"))
-        habits.take(line(1000.0 + number, status=500 if number < 4 else 200, path="/rare/x1"))
-    usual = habits.frozen()
+        learner.take(line(1000.0 + number, took_ms=number + 1, path="/shop/a"))
+        learner.take(line(1000.0 + number, status=500 if number < 4 else 200, path="/rare/x1"))
+    usual = learner.frozen()
     assert usual.errors == pytest.approx(4 / 400)
     assert usual.of("/shop/a") == {0.5: 100.0, 0.9: 180.0, 0.99: 198.0}
     assert usual.of("/unknown") == usual.any_group != {}
-    assert Usual.from_json(usual.to_json()) == usual
+    assert Baseline.from_json(usual.to_json()) == usual
 
 
 def test_too_little_is_nothing_usual() -> None:
-    habits = Habits()
+    learner = BaselineLearner()
     for number in range(99):
-        habits.take(line(1000.0 + number))
-    assert habits.frozen().of("/shop/") == {}
+        learner.take(line(1000.0 + number))
+    assert learner.frozen().of("/shop/") == {}
 
 
 # --- the looks -----------------------------------------------------------------------------------
 
-NEW, OLD = Goal("new", "2"), Goal("old", "1")
+NEW, OLD = Target("new", "2"), Target("old", "1")
 ON_OLD = NodeLook("", Admin.READY, True, True, 0, "old", True, SAYS["old"])
 ON_NEW = replace(ON_OLD, digest="new", answer=SAYS["new"])
 OUT = replace(ON_OLD, admin=Admin.MAINT, up=False)
@@ -164,25 +164,25 @@ def fleet(
 
 
 @pytest.fixture
-def witness() -> Witness:
-    found = Witness(POLICY, {"a": "a", "b": "b"})
+def observer() -> Observer:
+    found = Observer(POLICY, {"a": "a", "b": "b"})
     found.begin(None)
     return found
 
 
-def see(witness: Witness, now: float, look: FleetLook) -> Heard | None:
-    return witness.see(look, GOING, now)
+def see(observer: Observer, now: float, look: FleetLook) -> Observations | None:
+    return observer.see(look, GOING, now)
 
 
-def test_each_client_counts_once_a_node_and_look(witness: Witness) -> None:
-    see(witness, 0.0, fleet(a=ON_NEW, b=ON_OLD))
-    see(witness, 20.0, fleet(a=ON_NEW, b=ON_OLD))
-    see(witness, 20.1, fleet(a=ON_NEW, b=ON_OLD))
+def test_each_client_counts_once_a_node_and_look(observer: Observer) -> None:
+    see(observer, 0.0, fleet(a=ON_NEW, b=ON_OLD))
+    see(observer, 20.0, fleet(a=ON_NEW, b=ON_OLD))
+    see(observer, 20.1, fleet(a=ON_NEW, b=ON_OLD))
     for number in range(10):
         for server in "ab":
             status = 500 if server == "a" and number % 2 else 200
-            witness.line(line(21.0 + number / 10, server, status, client=f"c{number % 4}"), 22.0)
-    told = see(witness, 25.2, fleet(a=ON_NEW, b=ON_OLD))
+            observer.line(line(21.0 + number / 10, server, status, client=f"c{number % 4}"), 22.0)
+    told = see(observer, 25.2, fleet(a=ON_NEW, b=ON_OLD))
     assert told is not None
     assert told.is_whole
     assert told.look.errors == Pair(Arm(10, 4, 2), Arm(10, 4, 0))
@@ -191,121 +191,121 @@ def test_each_client_counts_once_a_node_and_look(witness: Witness) -> None:
     assert told.look.nodes == {"a": (5, 10)}
 
 
-def test_a_node_is_not_judged_by_its_speed_before_it_is_warm(witness: Witness) -> None:
-    see(witness, 0.0, fleet(a=ON_NEW, b=ON_OLD))
-    witness.line(line(1.0, "a"), 1.0)
-    told = see(witness, 5.0, fleet(a=ON_NEW, b=ON_OLD))
+def test_a_node_is_not_judged_by_its_speed_before_it_is_warm(observer: Observer) -> None:
+    see(observer, 0.0, fleet(a=ON_NEW, b=ON_OLD))
+    observer.line(line(1.0, "a"), 1.0)
+    told = see(observer, 5.0, fleet(a=ON_NEW, b=ON_OLD))
     assert told is not None
     assert (told.look.errors.canary, told.look.warming) == (Arm(), Arm(1, 1, 0))
     # It is warm: that ends the look.
-    told = see(witness, 10.0, fleet(a=ON_NEW, b=ON_OLD))
+    told = see(observer, 10.0, fleet(a=ON_NEW, b=ON_OLD))
     assert told is not None
-    witness.line(line(11.0, "a"), 11.0)
-    told = see(witness, 15.0, fleet(a=ON_NEW, b=ON_OLD))
+    observer.line(line(11.0, "a"), 11.0)
+    told = see(observer, 15.0, fleet(a=ON_NEW, b=ON_OLD))
     assert told is not None
     assert (told.look.errors.canary, told.look.warming) == (Arm(1, 1, 0), Arm())
 
 
-def test_the_look_ends_where_a_node_changes_sides(witness: Witness) -> None:
-    see(witness, 0.0, fleet(a=OUT, b=ON_OLD))
-    told = see(witness, 2.0, fleet(a=ON_NEW, b=ON_OLD))
+def test_the_look_ends_where_a_node_changes_sides(observer: Observer) -> None:
+    see(observer, 0.0, fleet(a=OUT, b=ON_OLD))
+    told = see(observer, 2.0, fleet(a=ON_NEW, b=ON_OLD))
     assert told is not None
     assert told.is_whole
-    witness.line(line(2.5, "a", 500), 2.5)
-    part = see(witness, 3.1, fleet(a=ON_NEW, b=ON_OLD))
+    observer.line(line(2.5, "a", 500), 2.5)
+    part = see(observer, 3.1, fleet(a=ON_NEW, b=ON_OLD))
     assert part is not None
     assert not part.is_whole
     assert part.look.warming == Arm(1, 1, 1)
-    told = see(witness, 3.3, fleet(a=replace(OUT, digest="new"), b=ON_OLD))
+    told = see(observer, 3.3, fleet(a=replace(OUT, digest="new"), b=ON_OLD))
     assert told is not None
     assert (told.is_whole, told.look.warming) == (True, Arm(1, 1, 1))
 
 
-def test_a_request_that_fails_long_after_is_its_nodes_of_then(witness: Witness) -> None:
-    see(witness, 0.0, fleet(a=ON_NEW, b=ON_OLD))
-    see(witness, 4.0, fleet(a=replace(OUT, digest="new"), b=ON_OLD))
-    witness.line(line(34.0, "a", 504, came=3.0, state="sH"), 34.0)
-    told = see(witness, 34.1, fleet(a=replace(OUT, digest="new"), b=ON_OLD))
+def test_a_request_that_fails_long_after_is_its_nodes_of_then(observer: Observer) -> None:
+    see(observer, 0.0, fleet(a=ON_NEW, b=ON_OLD))
+    see(observer, 4.0, fleet(a=replace(OUT, digest="new"), b=ON_OLD))
+    observer.line(line(34.0, "a", 504, came=3.0, state="sH"), 34.0)
+    told = see(observer, 34.1, fleet(a=replace(OUT, digest="new"), b=ON_OLD))
     assert told is not None
     assert told.look.warming == Arm(1, 1, 1)
     assert (told.look.answered, told.look.failed) == (1, 1)
 
 
-def test_without_a_log_a_node_is_one_witness_a_look(witness: Witness) -> None:
-    see(witness, 0.0, fleet({"a": (100, 0), "b": (300, 5)}, a=ON_NEW, b=ON_OLD))
-    told = see(witness, 5.0, fleet({"a": (150, 7), "b": (360, 5)}, a=ON_NEW, b=ON_OLD))
+def test_without_a_log_a_node_is_one_witness_a_look(observer: Observer) -> None:
+    see(observer, 0.0, fleet({"a": (100, 0), "b": (300, 5)}, a=ON_NEW, b=ON_OLD))
+    told = see(observer, 5.0, fleet({"a": (150, 7), "b": (360, 5)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
     assert (told.look.warming, told.look.errors.baseline) == (Arm(50, 1, 1), Arm(60, 1, 0))
     assert (told.look.answered, told.look.failed) == (50, 7)
     # No line came of those that were over a look ago.
-    told = see(witness, 10.0, fleet({"a": (150, 7), "b": (360, 5)}, a=ON_NEW, b=ON_OLD))
+    told = see(observer, 10.0, fleet({"a": (150, 7), "b": (360, 5)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
     assert told.look.lines.lost == 110
 
 
-def test_what_haproxy_tried_again_is_seen_with_and_without_a_log(witness: Witness) -> None:
-    see(witness, 0.0, fleet({"a": (100, 0, 3), "b": (300, 0, 0)}, a=ON_NEW, b=ON_OLD))
-    told = see(witness, 5.0, fleet({"a": (150, 0, 9), "b": (360, 0, 0)}, a=ON_NEW, b=ON_OLD))
+def test_what_haproxy_tried_again_is_seen_with_and_without_a_log(observer: Observer) -> None:
+    see(observer, 0.0, fleet({"a": (100, 0, 3), "b": (300, 0, 0)}, a=ON_NEW, b=ON_OLD))
+    told = see(observer, 5.0, fleet({"a": (150, 0, 9), "b": (360, 0, 0)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
     assert told.look.retries == Pair(Arm(50, 1, 1), Arm(60, 1, 0))
     assert (told.look.retried, told.look.retried_old, told.look.failed) == (6, 0, 0)
     for server in "ab":
-        witness.line(line(6.0, server), 6.0)
-    told = see(witness, 10.0, fleet({"a": (151, 0, 9), "b": (361, 0, 2)}, a=ON_NEW, b=ON_OLD))
+        observer.line(line(6.0, server), 6.0)
+    told = see(observer, 10.0, fleet({"a": (151, 0, 9), "b": (361, 0, 2)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
     assert told.look.retries == Pair(Arm(1, 1, 0), Arm(1, 1, 1))
     assert (told.look.retried, told.look.retried_old, told.look.failed) == (0, 2, 0)
 
 
-def test_the_tries_before_an_error_that_is_seen_are_no_further_witness(witness: Witness) -> None:
-    see(witness, 0.0, fleet({"a": (0, 0, 0), "b": (0, 0, 0)}, a=ON_NEW, b=ON_OLD))
-    witness.line(line(1.0, "a", 503, state="SC"), 1.0)
-    told = see(witness, 5.0, fleet({"a": (1, 1, 3), "b": (9, 0, 0)}, a=ON_NEW, b=ON_OLD))
+def test_the_tries_before_an_error_that_is_seen_are_no_further_witness(observer: Observer) -> None:
+    see(observer, 0.0, fleet({"a": (0, 0, 0), "b": (0, 0, 0)}, a=ON_NEW, b=ON_OLD))
+    observer.line(line(1.0, "a", 503, state="SC"), 1.0)
+    told = see(observer, 5.0, fleet({"a": (1, 1, 3), "b": (9, 0, 0)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
     assert told.look.warming == Arm(1, 1, 1)
     assert told.look.retries == Pair(Arm(1, 1, 0), Arm(9, 1, 0))
 
 
-def test_a_new_haproxy_counts_from_zero(witness: Witness) -> None:
-    see(witness, 0.0, fleet({"a": (100, 0), "b": (300, 5)}, a=ON_NEW, b=ON_OLD))
-    told = see(witness, 5.0, fleet({"a": (3, 1), "b": (9, 0)}, pid=2, a=ON_NEW, b=ON_OLD))
+def test_a_new_haproxy_counts_from_zero(observer: Observer) -> None:
+    see(observer, 0.0, fleet({"a": (100, 0), "b": (300, 5)}, a=ON_NEW, b=ON_OLD))
+    told = see(observer, 5.0, fleet({"a": (3, 1), "b": (9, 0)}, pid=2, a=ON_NEW, b=ON_OLD))
     assert told is not None
     assert (told.look.answered, told.look.failed) == (3, 1)
 
 
-def test_missing_and_late_lines_are_counted(witness: Witness) -> None:
-    see(witness, 0.0, fleet({"a": (0, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
+def test_missing_and_late_lines_are_counted(observer: Observer) -> None:
+    see(observer, 0.0, fleet({"a": (0, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
     for number in range(6):
-        witness.line(line(1.0, "a", client=str(number)), 4.0 if number < 2 else 1.1)
-    see(witness, 4.9, fleet({"a": (10, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
-    told = see(witness, 5.0, fleet({"a": (12, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
+        observer.line(line(1.0, "a", client=str(number)), 4.0 if number < 2 else 1.1)
+    see(observer, 4.9, fleet({"a": (10, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
+    told = see(observer, 5.0, fleet({"a": (12, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
     # Of the two newest the lines may be on their way.
     assert (told.look.lines.taken, told.look.lines.late, told.look.lines.lost) == (6, 2, 4)
     # Those that come after all are missing no more.
     for number in range(5):
-        witness.line(line(1.0, "a", client=str(number)), 6.0)
-    told = see(witness, 10.0, fleet({"a": (12, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
+        observer.line(line(1.0, "a", client=str(number)), 6.0)
+    told = see(observer, 10.0, fleet({"a": (12, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
     assert (told.look.lines.taken, told.look.lines.lost) == (5, -3)
 
 
-def test_what_the_next_server_gets_is_what_was_usual(witness: Witness) -> None:
+def test_what_the_next_server_gets_is_what_was_usual(observer: Observer) -> None:
     for number in range(300):
-        witness.habits.take(line(1000.0 + number / 10, took_ms=7))
-    kept = witness.begin(None)
-    other = Witness(POLICY, {"a": "a"})
+        observer.learner.take(line(1000.0 + number / 10, took_ms=7))
+    kept = observer.begin(None)
+    other = Observer(POLICY, {"a": "a"})
     assert other.begin(kept) == kept
     assert other.usual.of("/shop/")[0.9] == 7.0
 
 
 def test_each_request_is_paired_once_with_the_nearest_of_its_group() -> None:
-    ours = [Sample(1.0, "/a", 20), Sample(2.0, "/a", 20), Sample(3.0, "/b", 5)]
+    ours = [LatencySample(1.0, "/a", 20), LatencySample(2.0, "/a", 20), LatencySample(3.0, "/b", 5)]
     others = [
-        Sample(1.1, "/a", 10),
-        Sample(2.1, "/a", 30),
-        Sample(2.9, "/b", 5),
-        Sample(9.0, "/a", 1),
+        LatencySample(1.1, "/a", 10),
+        LatencySample(2.1, "/a", 30),
+        LatencySample(2.9, "/b", 5),
+        LatencySample(9.0, "/a", 1),
     ]
     assert signs(ours, others) == Signs(slower=1, faster=1)
     assert signs(ours, []) == Signs()

@@ -10,9 +10,9 @@ from tests.support.scene import Scene
 from bigred_server.judge.judgement import Cause, Judgement, Verdict
 from bigred_server.model.command import Command
 from bigred_server.model.hook import Hook, HookState
-from bigred_server.rollout.core.action import Act, Kind
+from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.observation import Admin
-from bigred_server.testing.simulation import Fate, Luck, SimulatedFleet, SimulatedRollout
+from bigred_server.testing.simulation import ActionFate, Luck, SimulatedFleet, SimulatedRollout
 
 # A crash begins every patience anew, so endless crashes would be an endless deployment.
 MOST_CRASHES = 10
@@ -51,28 +51,46 @@ class Run:
     def fleet(self) -> SimulatedFleet:
         return self.rollout.fleet
 
-    def _lasts(self, act: Act) -> float:
+    def _lasts(self, action: Action) -> float:
         slow = self.random.random() < self.trouble
-        usual = {Kind.STOP: 2.0, Kind.SWAP: 1.0, Kind.START: 0.5, Kind.ADMIT: 1.0, Kind.FETCH: 1.0}
-        lasts_s = usual.get(act.kind, 0.0) * self.random.random() * (4.0 if slow else 1.0)
+        usual = {
+            ActionKind.STOP: 2.0,
+            ActionKind.SWAP: 1.0,
+            ActionKind.START: 0.5,
+            ActionKind.ADMIT: 1.0,
+            ActionKind.FETCH: 1.0,
+        }
+        lasts_s = usual.get(action.kind, 0.0) * self.random.random() * (4.0 if slow else 1.0)
         return lasts_s + (self.random.random() if slow else 0.0)
 
-    def _luck(self, act: Act) -> Luck:
+    def _luck(self, action: Action) -> Luck:
         if self.random.random() >= self.trouble:
             return Luck.WELL
         # Our own HAProxy adapter reads every state back: it does not lie.
-        by_haproxy = act.kind in (Kind.DRAIN, Kind.MAINT, Kind.READY, Kind.ADMIT)
+        by_haproxy = action.kind in (
+            ActionKind.DRAIN,
+            ActionKind.MAINT,
+            ActionKind.READY,
+            ActionKind.ADMIT,
+        )
         return self.random.choice([Luck.FAILS, Luck.LOST, *([] if by_haproxy else [Luck.LIES])])
 
     def _hook(self, _hook: Hook) -> tuple[float, HookState]:
         fails = self.random.random() < self.trouble
         return 3.0 * self.random.random(), HookState.FAILED if fails else HookState.DONE
 
-    def _fate(self, act: Act) -> Fate:
+    def _fate(self, action: Action) -> ActionFate:
         # Commands outlive the server that began them; what it does itself ends with it. The
         # Manager goes on with what it was told.
-        goes_on = act.kind in (Kind.STOP, Kind.START, Kind.DEPLOY, Kind.UNDEPLOY)
-        return self.random.choice([Fate.DONE, Fate.LOST, *([Fate.GOES_ON] if goes_on else [])])
+        goes_on = action.kind in (
+            ActionKind.STOP,
+            ActionKind.START,
+            ActionKind.DEPLOY,
+            ActionKind.UNDEPLOY,
+        )
+        return self.random.choice(
+            [ActionFate.DONE, ActionFate.LOST, *([ActionFate.GOES_ON] if goes_on else [])]
+        )
 
     def go(self, ticks: int = 4000) -> None:
         """Run to the end; trouble goes on all the time in half of the runs."""
@@ -158,7 +176,7 @@ class Run:
             10: lambda: setattr(node, "free", self.random.choice([1 << 20, 1 << 40])),
             11: lambda: node.kept.clear() if node.kept else None,
             12: self._stop_context(name),
-            13: lambda: setattr(server, "hushed", not server.hushed),
+            13: lambda: setattr(server, "checks_disabled", not server.checks_disabled),
             15: lambda: server.requests.append(fleet.clock() + 500.0),
         }
         if what != 4 or not node.alive:
@@ -183,7 +201,7 @@ class Run:
         """Name all that is not as it must be, now that the run is over."""
         return self.violations + Inspection(self.rollout, self.scene).complaints()
 
-    def mended(self) -> list[str]:
+    def repaired(self) -> list[str]:
         """Have all trouble end and the caretaker work; name what is still not as it must be."""
         self.heal()
         left = Inspection(self.rollout, self.scene).left_behind(self.random)

@@ -13,7 +13,7 @@ from bigred_server.artifacts.store import Store
 from bigred_server.errors import DeploymentError, ReleaseError, UnknownReleaseError
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import Record
+from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command, refusal
 from bigred_server.model.release import Release, Stage, candidate
 from bigred_server.requests import deploy
@@ -38,24 +38,25 @@ class Site:
         self.store.path(digest).touch()
         return made
 
-    async def ran(self, digest: str, **more: object) -> Record:
+    async def ran(self, digest: str, **more: object) -> DeploymentRecord:
         """A deployment, running unless it is told that it has ended."""
         number = next(self.numbers)
-        record = replace(Record(f"d-{number}", "shop", digest, None, "office", number), **more)  # type: ignore[arg-type]
+        begun = DeploymentRecord(f"d-{number}", "shop", digest, None, "office", number)
+        record = replace(begun, **more)  # type: ignore[arg-type]
         async with self.db.write() as connection:
             await deployments.add(connection, record)
         return record
 
-    async def succeeded(self, digest: str, **more: object) -> Record:
+    async def succeeded(self, digest: str, **more: object) -> DeploymentRecord:
         return await self.ran(digest, phase=Phase.SUCCEEDED, ended_at=99.0, **more)
 
-    async def found(self, record: Record) -> Record:
+    async def found(self, record: DeploymentRecord) -> DeploymentRecord:
         async with self.db.read() as connection:
             found = await deployments.find(connection, record.id)
         assert found is not None
         return found
 
-    async def told(self, record: Record) -> list[str]:
+    async def told(self, record: DeploymentRecord) -> list[str]:
         async with self.db.read() as connection:
             return [each.text for each in await events.of_deployment(connection, record.id)]
 
@@ -63,10 +64,10 @@ class Site:
         async with self.db.read() as connection:
             return {r.version: r.stage for r in await releases.of_app(connection, "shop")}
 
-    async def deploys(self, version: str | None = None) -> Record:
+    async def deploys(self, version: str | None = None) -> DeploymentRecord:
         return await deploy.deploy(self.db, self.store, "shop", version, "ada")
 
-    async def rolls_back(self) -> tuple[Record, bool]:
+    async def rolls_back(self) -> tuple[DeploymentRecord, bool]:
         return await deploy.rollback(self.db, self.store, "shop", "ada")
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 
-class Fate(StrEnum):
+class VisitOutcome(StrEnum):
     """What became of a visit's session."""
 
     OPEN = "open"  # known to the end of the traffic
@@ -31,7 +31,7 @@ class Visit:
     node: str
     begun_s: float
     ended_s: float
-    fate: Fate
+    fate: VisitOutcome
 
 
 def write(file: Path, visits: Iterable[Visit]) -> None:
@@ -43,9 +43,11 @@ def write(file: Path, visits: Iterable[Visit]) -> None:
 def read(file: Path) -> list[Visit]:
     """Read what `write` wrote."""
     rows = map(json.loads, file.read_text(encoding="utf-8").splitlines())
-    return [Visit(**{**row, "fate": Fate(row["fate"])}) for row in rows]
+    return [Visit(**{**row, "fate": VisitOutcome(row["fate"])}) for row in rows]
 
 
 def lost(visits: Iterable[Visit]) -> list[Visit]:
     """Give the visits whose session was lost, in the order in which that was noticed."""
-    return sorted((one for one in visits if one.fate is Fate.LOST), key=lambda one: one.ended_s)
+    return sorted(
+        (one for one in visits if one.fate is VisitOutcome.LOST), key=lambda one: one.ended_s
+    )

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any  # a receipt is JSON
 
-from bigred_server.demo import samples
-from bigred_server.demo.crowd import latency
-from bigred_server.demo.samples import Sample
+from bigred_server.demo import request_log
+from bigred_server.demo.load import latency
+from bigred_server.demo.request_log import RequestSample
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Moments:
     left: float
 
 
-def slip(receipt: Mapping[str, Any], seen: list[Sample], at: Moments) -> dict[str, Any]:
+def summary(receipt: Mapping[str, Any], seen: list[RequestSample], at: Moments) -> dict[str, Any]:
     """Write the receipt. `requests` and `failed` are the customers' own count of the whole run."""
-    counted = samples.counts(seen)
+    counted = request_log.counts(seen)
     return {
         "outcome": receipt["outcome"],
         "release": receipt["release"],

@@ -7,11 +7,11 @@ from typing import Any
 from bigred_server.judge.look import Look
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.ports import FleetLook
-from bigred_server.rollout.loop.evaluator import Heard
+from bigred_server.rollout.loop.evaluator import Observations
 
 
 @dataclass
-class FakeWitness:
+class FakeTelemetry:
     """Gives the looks of `tells` one after the other, then none."""
 
     tells: deque[Look] = field(default_factory=deque)
@@ -27,8 +27,8 @@ class FakeWitness:
 
     def see(
         self, look: FleetLook, deployment: Deployment, now: float, *, last: bool = False
-    ) -> Heard | None:
-        return Heard(self.tells.popleft()) if self.tells else None
+    ) -> Observations | None:
+        return Observations(self.tells.popleft()) if self.tells else None
 
     def probe(self, *, wanted: bool) -> None:
         self.probing = wanted
