@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -68,7 +68,7 @@ class RealFleet:
             node: Probe(http, one.url, self._app.marker, self._app.admission)
             for node, one in self._app.nodes.items()
         }
-        self._manifests: dict[str, dict[str, str]] = {}
+        self._manifests: dict[str, Mapping[str, str]] = {}
         self._answers: dict[str, tuple[float, Answer]] = {}
 
     async def check(self) -> None:
@@ -89,37 +89,19 @@ class RealFleet:
         return FleetLook(nodes, seen.pid, seen.counters, seen.trouble, seen.queued, served)
 
     async def _look(self, name: str, pool: PoolLook, *, deep: bool) -> NodeLook:
-        row = pool.server(self._app.server_of(name))
-        shallow = NodeLook(
-            name=name,
-            admin=row.admin,
-            up=row.up,
-            fresh=row.fresh,
-            in_flight=row.in_flight,
-            checks_disabled=row.checks_disabled,
-            partially_up=row.partially_up,
-            capacity=row.capacity,
-            trouble=row.trouble,
-        )
+        shallow = NodeLook(name, pool.server(self._app.server_of(name)))
         if not deep:
             return shallow
         node = self._nodes[name]
         if name not in self._manifests:
             self._manifests[name] = (await node.look(answers=False)).manifest
         answer = await self._answer(name, in_service=is_serving(shallow))
-        seen = await node.look(answers=answer.came)
-        self._manifests[name] = seen.manifest
-        return replace(
-            shallow,
-            digest=seen.digest,
+        host = await node.look(answers=answer.came)
+        self._manifests[name] = host.manifest
+        if answer.came:
             # Something that answers runs; only where nothing does is it worth a process to ask.
-            running=True if answer.came else seen.running,
-            answer=answer,
-            kept=seen.kept,
-            free=seen.free,
-            versions=seen.versions,
-            trouble=row.trouble or seen.trouble,
-        )
+            host = replace(host, running=True)
+        return replace(shallow, host=host, answer=answer)
 
     async def _answer(self, name: str, *, in_service: bool) -> Answer:
         """Ask the app, but not ten times a second where HAProxy's check finds it well anyway."""

@@ -116,7 +116,7 @@ async def test_each_request_is_a_line_and_checks_are_none(
         assert len({line.client for line in found}) == 2
         assert not any("abc" in line.client or "127" in line.client for line in found)
         look = await Runtime(str(heard.haproxy.admin_socket), "shop").look()
-        served = look.servers["n1"].served
+        served = look.servers["n1"].look.served
         assert (served.requests, served.errors) == (5, 1)
     assert len(heard.lines) == 5
 

@@ -117,7 +117,7 @@ async def test_a_release_is_brought_verified_put_in_place_and_seen(site: Site, h
     assert seen.free is not None
     assert seen.free == pytest.approx(shutil.disk_usage(site.folder).free, rel=0.2)
     assert "is kept" in await host.fetch(site.folder / "new.war", new, frozenset())
-    assert (await host.look(answers=True)).kept == {new}
+    assert (await host.look(answers=True)).kept == frozenset({new})
     assert new[:12] in await host.swap(new)
     seen = await host.look(answers=True)
     assert (seen.digest, seen.manifest["Version"], seen.trouble) == (new, "1.1.0", "")
@@ -142,7 +142,7 @@ async def test_the_releases_to_keep_stay_and_others_go(site: Site, host: Host) -
     await host.fetch(site.folder / "1.war", digests[1], frozenset(digests))
     (site.kept / "a-person's.war").touch()
     await host.fetch(site.folder / "2.war", digests[2], frozenset({digests[1]}))
-    assert (await host.look(answers=True)).kept == set(digests[1:])
+    assert (await host.look(answers=True)).kept == frozenset(digests[1:])
     assert (site.kept / "a-person's.war").exists()
 
 
@@ -506,7 +506,7 @@ async def test_a_disk_that_fills_in_mid_fetch_keeps_no_debris(
             with pytest.raises(NodeError, match="see the disk") as caught:
                 await host.fetch(site.folder / "new.war", new, frozenset({old}))
             assert "No space left" in str(caught.value) or "KiB are free" in str(caught.value)
-            assert (await host.look(answers=True)).kept == {old}
+            assert (await host.look(answers=True)).kept == frozenset({old})
         assert names_in(disk) == [f"{old}.war"]
 
 
@@ -522,5 +522,5 @@ async def test_a_disk_that_fills_in_mid_swap_leaves_the_old_war(site: Site, reac
                 await host.swap(new)
             seen = await host.look(answers=True)
             assert (seen.digest, seen.manifest["Version"]) == (old, "1.0.0")
-            assert seen.kept == {new}
+            assert seen.kept == frozenset({new})
             assert names_in(disk) == ["shop", "shop.war"]

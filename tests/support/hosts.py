@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from bigred_server.tomcat.host import HostSeen
+from bigred_server.rollout.core.observation import HostLook
 
 
 @dataclass
@@ -16,9 +16,9 @@ class FakeHost:
     kept_in: dict[str, Path] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
 
-    async def look(self, *, answers: bool) -> HostSeen:
+    async def look(self, *, answers: bool) -> HostLook:
         """Look at it."""
-        return HostSeen(
+        return HostLook(
             digest=self.digest,
             running=True if answers else self.running,
             manifest={"Implementation-Version": "1"} if self.digest else {},

@@ -98,4 +98,4 @@ class Inspection:
         wars = self.rollout.fleet.nodes[name].wars.values()
         kills = any(self.scene.builds[digest].lives_s < FOREVER for digest in wars)
         beside = self.scene.strategy is Strategy.PARALLEL
-        return looks[name].digest is None or (kills and beside)
+        return looks[name].host.digest is None or (kills and beside)

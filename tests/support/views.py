@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from tests.support.looks import changed, node_look
+
 from bigred_broker.messages import Phase
 from bigred_server.model.command import Command
 from bigred_server.rollout.core.action import ActionKind
@@ -29,16 +31,16 @@ POLICY = Policy(min_healthy=1)
 # No node can be spared, so that none can be set aside.
 STRICT = Policy(min_healthy=3)
 
-ON_OLD = NodeLook("", Admin.READY, True, True, 2, "old", True, SAYS["old"])
-ON_NEW = replace(ON_OLD, digest="new", answer=SAYS["new"])
-DOWN = NodeLook("", Admin.READY, False, False, 0, "old", False)
-CLOSED = replace(ON_OLD, admin=Admin.MAINT, up=False)
-DRAINED = replace(CLOSED, in_flight=0)
-STOPPED = replace(DRAINED, running=False, answer=Answer())
-SWAPPED = replace(STOPPED, digest="new")
-STARTING = replace(SWAPPED, running=True)
+ON_OLD = node_look("", Admin.READY, True, True, 2, "old", True, SAYS["old"])
+ON_NEW = changed(ON_OLD, digest="new", answer=SAYS["new"])
+DOWN = node_look("", Admin.READY, False, False, 0, "old", False)
+CLOSED = changed(ON_OLD, admin=Admin.MAINT, up=False)
+DRAINED = changed(CLOSED, in_flight=0)
+STOPPED = changed(DRAINED, running=False, answer=Answer())
+SWAPPED = changed(STOPPED, digest="new")
+STARTING = changed(SWAPPED, running=True)
 UP = replace(STARTING, answer=SAYS["new"])
-CHECKING = replace(UP, admin=Admin.DRAIN, fresh=False)
+CHECKING = changed(UP, admin=Admin.DRAIN, fresh=False)
 BLIND = NodeLook("")
 
 

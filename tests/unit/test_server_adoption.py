@@ -1,11 +1,12 @@
 """What was live before Bigred came: taken in, and what there is to go back to."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from tests.support.looks import changed, node_look
 from tests.support.wars import bringing
 
 from bigred_server.artifacts.files import digest_of
@@ -36,10 +37,10 @@ class Site:
 
     def _look(self, name: str, path: Path, version: str) -> NodeLook:
         if not version:
-            return NodeLook(name, Admin.READY, digest="", running=False)
+            return node_look(name, Admin.READY, digest="", running=False)
         digest = self.war(path, version)
         answer = Answer(True, True, version)
-        return NodeLook(name, Admin.READY, True, True, 0, digest, True, answer)
+        return node_look(name, Admin.READY, True, True, 0, digest, True, answer)
 
     def war(self, path: Path, version: str) -> str:
         # Always at the same time, for the bytes to be the same.
@@ -93,7 +94,7 @@ async def test_what_only_says_its_release_is_left_alone_until_its_bytes_are_know
     site: Site,
 ) -> None:
     looks = site.runs("0.9", "0.9", "0.9")
-    untold = {name: replace(look, digest=UNKNOWN_DIGEST) for name, look in looks.items()}
+    untold = {name: changed(look, digest=UNKNOWN_DIGEST) for name, look in looks.items()}
     await site.adoption.adopt_unanimous(untold)
     assert await site.known() == {}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.looks import node_look
 
 from bigred_broker.messages import Answer, BoxEvent, EventType, Phase, Refusal, Reply
 from bigred_server.errors import DeploymentError
@@ -23,7 +24,7 @@ from bigred_server.requests.gates import GateState, gate
 from bigred_server.requests.preflight import FleetPreflight
 from bigred_server.requests.presses import MAX_AGE_MS, Presses
 from bigred_server.rollout.core.action import Action
-from bigred_server.rollout.core.observation import Admin, Counters, NodeLook
+from bigred_server.rollout.core.observation import Admin, Counters
 from bigred_server.rollout.core.observation import Answer as AppAnswer
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.settings import Settings
@@ -178,7 +179,7 @@ class StillFleet:
         await asyncio.sleep(0)
         admin = Admin.UNKNOWN if self.trouble else Admin.READY
         nodes = {
-            name: NodeLook(name, admin, up=name not in self.down, answer=AppAnswer())
+            name: node_look(name, admin, up=name not in self.down, answer=AppAnswer())
             for name in ("node1", "node2", "node3")
         }
         return FleetLook(nodes, 1, Counters(0, 0, 0), self.trouble)

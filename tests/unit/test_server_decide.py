@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
+from tests.support.looks import changed, node_look
 from tests.support.views import (
     BLIND,
     CHECKING,
@@ -39,7 +40,7 @@ from bigred_server.rollout.core.view import View, wanted
 # --- every look ----------------------------------------------------------------------------------
 
 EVERY_LOOK = [
-    NodeLook("a", *levels)
+    node_look("a", *levels)
     for levels in product(
         Admin,
         (True, False),
@@ -53,27 +54,33 @@ EVERY_LOOK = [
 
 
 def proven(look: NodeLook, target: Target) -> bool:
-    return look.digest == target.digest and look.answer.ok and look.answer.marker == target.marker
+    return (
+        look.host.digest == target.digest and look.answer.ok and look.answer.marker == target.marker
+    )
 
 
 def justified(kind: ActionKind, look: NodeLook, target: Target) -> bool:
     """Say whether a look that is just taken justifies an act, by the safe cycle of the design."""
-    closed = look.admin is Admin.MAINT and look.in_flight == 0
+    closed = look.pool.admin is Admin.MAINT and look.pool.in_flight == 0
     return {
         ActionKind.DRAIN: False,
         ActionKind.CUT: False,
         ActionKind.FETCH: False,
         ActionKind.DEPLOY: False,
         ActionKind.UNDEPLOY: False,
-        ActionKind.MAINT: look.admin in (Admin.READY, Admin.DRAIN, Admin.MIXED)
+        ActionKind.MAINT: look.pool.admin in (Admin.READY, Admin.DRAIN, Admin.MIXED)
         and not proven(look, target),
-        ActionKind.STOP: closed and look.digest != target.digest and look.running is True,
-        ActionKind.SWAP: closed and look.digest != target.digest and look.running is False,
-        ActionKind.START: closed and look.digest == target.digest and look.running is False,
-        ActionKind.ADMIT: look.admin is Admin.MAINT and proven(look, target),
-        ActionKind.READY: look.admin in (Admin.DRAIN, Admin.MIXED)
+        ActionKind.STOP: closed and look.host.digest != target.digest and look.host.running is True,
+        ActionKind.SWAP: closed
+        and look.host.digest != target.digest
+        and look.host.running is False,
+        ActionKind.START: closed
+        and look.host.digest == target.digest
+        and look.host.running is False,
+        ActionKind.ADMIT: look.pool.admin is Admin.MAINT and proven(look, target),
+        ActionKind.READY: look.pool.admin in (Admin.DRAIN, Admin.MIXED)
         and proven(look, target)
-        and look.fresh is True,
+        and look.pool.fresh is True,
     }[kind]
 
 
@@ -82,7 +89,7 @@ def justified(kind: ActionKind, look: NodeLook, target: Target) -> bool:
 def test_a_look_leads_to_the_one_act_that_it_justifies_and_to_no_other(
     phase: Phase, admin: Admin
 ) -> None:
-    for look in (look for look in EVERY_LOOK if look.admin is admin):
+    for look in (look for look in EVERY_LOOK if look.pool.admin is admin):
         going = deployment(phase)
         target = wanted(going)
         others = ON_NEW if target is NEW else ON_OLD
@@ -90,9 +97,9 @@ def test_a_look_leads_to_the_one_act_that_it_justifies_and_to_no_other(
         assert [action.node for action in actions] in ([], ["a"]), look
         assert all(action.target == target for action in actions)
         assert all(justified(action.kind, look, target) for action in actions), (look, actions)
-        if look.digest is None or look.admin is Admin.UNKNOWN:
+        if look.host.digest is None or look.pool.admin is Admin.UNKNOWN:
             assert not actions, look
-        elif not actions and look.admin not in (Admin.READY, Admin.MIXED):
+        elif not actions and look.pool.admin not in (Admin.READY, Admin.MIXED):
             due = [kind for kind in ActionKind if justified(kind, look, target)]
             # An app that is proven, whatever else is said of it, only waits for the door.
             assert not due or proven(look, target), (look, due)
@@ -104,7 +111,7 @@ def test_a_look_never_leads_to_an_act_on_a_busy_node_but_maint_while_hands_are_o
         for action in decide(seen).actions:
             assert action == Action(ActionKind.MAINT, "a", NEW)
             assert kind in HANDS_OFF
-            assert look.admin in (Admin.READY, Admin.MIXED)
+            assert look.pool.admin in (Admin.READY, Admin.MIXED)
 
 
 def test_no_look_leads_to_an_act_in_a_deployment_that_has_ended() -> None:
@@ -134,16 +141,16 @@ def test_too_few_healthy_nodes_are_left_alone() -> None:
 
 
 def test_a_very_first_release_takes_all_nodes_though_none_serves() -> None:
-    empty = replace(DOWN, digest="")
+    empty = changed(DOWN, digest="")
     first = deployment(Phase.PREPARING, (), previous=None)
     found = decide(view(first, a=empty, b=empty))
     assert (found.phase, found.nodes, found.skipped) == (Phase.CANARY, ("a", "b"), ())
 
 
 def test_a_first_release_that_failed_before_does_not_bar_the_next() -> None:
-    left = replace(STOPPED, digest="bad")
+    left = changed(STOPPED, digest="bad")
     first = deployment(Phase.PREPARING, (), previous=None)
-    found = decide(view(first, a=left, b=replace(DOWN, digest="")))
+    found = decide(view(first, a=left, b=changed(DOWN, digest="")))
     assert (found.phase, found.nodes) == (Phase.CANARY, ("a", "b"))
 
 
@@ -208,7 +215,7 @@ def test_a_skipped_node_that_serves_again_counts_for_min_healthy() -> None:
 
 
 def test_a_node_that_haproxy_only_takes_for_up_does_not_count_for_min_healthy() -> None:
-    just_restarted = replace(DOWN, up=True)
+    just_restarted = changed(DOWN, up=True)
     policy = replace(POLICY, min_healthy=2)
     found = decide(view(deployment(), policy=policy, a=ON_NEW, b=ON_OLD, c=just_restarted))
     assert kinds(found) == {"c": ActionKind.MAINT}
@@ -236,7 +243,7 @@ def test_a_node_that_died_is_taken_whatever_is_in_hand() -> None:
 
 
 def test_a_node_that_haproxy_finds_down_and_that_answers_waits_for_its_turn() -> None:
-    flapping = replace(ON_OLD, up=False)
+    flapping = changed(ON_OLD, up=False)
     assert not decide(view(deployment(), a=STARTING, b=flapping, c=ON_OLD)).actions
     found = decide(view(deployment(), a=ON_NEW, b=flapping, c=ON_OLD))
     assert kinds(found) == {"b": ActionKind.MAINT}
@@ -249,7 +256,7 @@ def test_sticky_users_are_let_go_first_where_the_policy_says_so() -> None:
 
 
 def test_a_node_that_haproxy_opened_while_hands_are_on_it_is_closed_again() -> None:
-    opened = replace(STOPPED, admin=Admin.READY, up=True)
+    opened = changed(STOPPED, admin=Admin.READY, up=True)
     found = decide(view(deployment(), busy={"a": ActionKind.START}, a=opened, b=ON_NEW, c=ON_NEW))
     assert kinds(found) == {"a": ActionKind.MAINT}
 
@@ -294,7 +301,7 @@ def turned_back(seen: View) -> tuple[str, bool]:
 @pytest.mark.parametrize(
     ("look", "limit_s", "reason", "blames_build"),
     [
-        (replace(DRAINED, digest=None), 60.0, "a: it could not be looked at within 60 s", False),
+        (changed(DRAINED, digest=None), 60.0, "a: it could not be looked at within 60 s", False),
         (DRAINED, 60.0, "a: Tomcat did not stop within 60 s", False),
         (STOPPED, 120.0, "a: the WAR was not in place within 120 s", False),
         (
@@ -361,7 +368,7 @@ def test_a_tomcat_that_does_not_stay_up_is_the_builds_fault() -> None:
     assert turned_back(rested)[1] is True
 
 
-@pytest.mark.parametrize("look", [SWAPPED, CHECKING, replace(DOWN, digest="new")])
+@pytest.mark.parametrize("look", [SWAPPED, CHECKING, changed(DOWN, digest="new")])
 def test_a_tomcat_that_ends_again_and_again_after_it_was_up_is_the_builds_fault(
     look: NodeLook,
 ) -> None:
@@ -440,7 +447,7 @@ def test_a_policy_to_abort_turns_back_when_requests_do_not_end() -> None:
 
 def test_there_is_nothing_to_abort_on_the_way_back() -> None:
     policy = replace(POLICY, on_drain_deadline=OnDrainDeadline.ABORT)
-    hung = replace(CLOSED, digest="new", answer=Answer())
+    hung = changed(CLOSED, digest="new", answer=Answer())
     back = deployment(Phase.ROLLING_BACK)
     seen = view(back, policy=policy, waited_s=30.1, a=hung, b=ON_OLD, c=ON_OLD)
     assert kinds(decide(seen)) == {"a": ActionKind.STOP}
@@ -449,12 +456,12 @@ def test_there_is_nothing_to_abort_on_the_way_back() -> None:
 @pytest.mark.parametrize(
     ("look", "waited_s", "due"),
     [
-        (replace(CLOSED, admin=Admin.DRAIN), 19.9, None),
-        (replace(CLOSED, admin=Admin.DRAIN), 20.0, ActionKind.MAINT),
-        (replace(CLOSED, admin=Admin.DRAIN, versions=(Version("", sessions=1),)), 19.9, None),
-        (replace(CLOSED, admin=Admin.DRAIN, versions=(Version(""),)), 19.9, None),
-        (replace(CLOSED, admin=Admin.DRAIN, versions=(Version(""),)), 20.0, ActionKind.MAINT),
-        (replace(DRAINED, admin=Admin.DRAIN, versions=(Version(""),)), 0.0, ActionKind.MAINT),
+        (changed(CLOSED, admin=Admin.DRAIN), 19.9, None),
+        (changed(CLOSED, admin=Admin.DRAIN), 20.0, ActionKind.MAINT),
+        (changed(CLOSED, admin=Admin.DRAIN, versions=(Version("", sessions=1),)), 19.9, None),
+        (changed(CLOSED, admin=Admin.DRAIN, versions=(Version(""),)), 19.9, None),
+        (changed(CLOSED, admin=Admin.DRAIN, versions=(Version(""),)), 20.0, ActionKind.MAINT),
+        (changed(DRAINED, admin=Admin.DRAIN, versions=(Version(""),)), 0.0, ActionKind.MAINT),
     ],
 )
 def test_sticky_users_and_their_requests_have_their_deadline(
@@ -489,7 +496,7 @@ def test_a_tomcat_that_died_at_its_start_is_started_again_after_a_rest(
 def test_a_node_comes_back_on_a_fresh_check_or_where_there_is_none_after_a_pause(
     fresh: bool | None, waited_s: float, due: ActionKind | None
 ) -> None:
-    checking = replace(CHECKING, fresh=fresh)
+    checking = changed(CHECKING, fresh=fresh)
     seen = view(deployment(), waited_s=waited_s, a=checking, b=ON_NEW, c=ON_NEW)
     assert kinds(decide(seen)) == ({"a": due} if due else {})
 
@@ -542,7 +549,7 @@ def test_a_node_that_could_not_go_back_is_named_at_the_end() -> None:
 
 
 def test_a_way_back_without_progress_ends_and_names_who_is_not_back() -> None:
-    blind = replace(STOPPED, admin=Admin.UNKNOWN)
+    blind = changed(STOPPED, admin=Admin.UNKNOWN)
     found = decide(view(BACK, waited_s=600.1, a=blind, b=ON_OLD, c=ON_NEW))
     assert (found.phase, found.actions) == (Phase.FAILED, ())
     assert found.reason.endswith("for 600 s: a is unknown, c is taking")

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.looks import changed, server_row
 
 from bigred_server.doctor import haproxy, haproxy_file, listeners
 from bigred_server.doctor.finding import Finding, Severity, worst_first
@@ -99,8 +100,13 @@ def test_a_file_that_cannot_be_read_becomes_lines_to_look_for() -> None:
 
 # --- what it says of itself ----------------------------------------------------------------------
 
-UP = ServerRow(
-    *("node1", Admin.READY, True, True, 0, "UP", "L7OK"),
+UP = server_row(
+    "node1",
+    Admin.READY,
+    up=True,
+    fresh=True,
+    status="UP",
+    check="L7OK",
     capacity=20,
     checked=True,
     address="127.0.0.1:8080",
@@ -120,16 +126,16 @@ def levels(*rows: ServerRow, wanted: tuple[str, ...] = ("node1",)) -> dict[str, 
     ("row", "code", "level"),
     [
         (UP, "haproxy-check", Severity.OK),
-        (replace(UP, check="L4OK", fresh=True), "haproxy-check", Severity.BAD),
-        (replace(UP, check="* L4OK", fresh=False), "haproxy-check", Severity.BAD),
-        (replace(UP, checked=False, check="", fresh=None), "haproxy-check", Severity.BAD),
-        (replace(UP, fresh=None), "haproxy-fall", Severity.WARN),
-        (replace(UP, checks_disabled=True, check="", fresh=None), "haproxy-hushed", Severity.WARN),
-        (replace(UP, up=False, status="DOWN", check="L4CON"), "haproxy-check", Severity.OK),
-        (replace(UP, up=False, status="DOWN", check="L4CON"), "haproxy-state", Severity.WARN),
-        (replace(UP, admin=Admin.MAINT, check="", fresh=None), "haproxy-state", Severity.WARN),
-        (replace(UP, admin=Admin.MAINT, check="", fresh=None), "haproxy-check", Severity.UNKNOWN),
-        (replace(UP, capacity=None), "haproxy-maxconn", Severity.WARN),
+        (changed(UP, check="L4OK", fresh=True), "haproxy-check", Severity.BAD),
+        (changed(UP, check="* L4OK", fresh=False), "haproxy-check", Severity.BAD),
+        (changed(UP, checked=False, check="", fresh=None), "haproxy-check", Severity.BAD),
+        (changed(UP, fresh=None), "haproxy-fall", Severity.WARN),
+        (changed(UP, checks_disabled=True, check="", fresh=None), "haproxy-hushed", Severity.WARN),
+        (changed(UP, up=False, status="DOWN", check="L4CON"), "haproxy-check", Severity.OK),
+        (changed(UP, up=False, status="DOWN", check="L4CON"), "haproxy-state", Severity.WARN),
+        (changed(UP, admin=Admin.MAINT, check="", fresh=None), "haproxy-state", Severity.WARN),
+        (changed(UP, admin=Admin.MAINT, check="", fresh=None), "haproxy-check", Severity.UNKNOWN),
+        (changed(UP, capacity=None), "haproxy-maxconn", Severity.WARN),
     ],
 )
 def test_each_server_is_judged(row: ServerRow, code: str, level: Severity) -> None:
@@ -168,7 +174,7 @@ def test_version_and_level_are_judged(version: str, level: str, expected: list[S
         (look(UP), look(), Severity.BAD),
         (look(UP), look(replace(UP, address="127.0.0.1:9090")), Severity.BAD),
         (look(UP), look(UP, version="3.0.1"), Severity.WARN),
-        (look(UP), look(replace(UP, admin=Admin.MAINT)), Severity.WARN),
+        (look(UP), look(changed(UP, admin=Admin.MAINT)), Severity.WARN),
     ],
 )
 def test_several_haproxies_must_be_alike(

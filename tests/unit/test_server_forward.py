@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.support.looks import changed
 from tests.support.views import (
     BLIND,
     CLOSED,
@@ -33,7 +34,7 @@ ALL_NEW: Given = {"a": ON_NEW, "b": ON_NEW, "c": ON_NEW}
 # --- a node's fault, and the build's -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("look", [STARTING, replace(STOPPED, digest=None), BLIND])
+@pytest.mark.parametrize("look", [STARTING, changed(STOPPED, digest=None), BLIND])
 def test_a_node_that_fails_where_another_passed_is_set_aside_once(look: NodeLook) -> None:
     found = decide(view(deployment(), waited_s=301.0, a=look, b=ON_NEW, c=ON_OLD))
     assert (found.phase, found.set_aside, found.actions) == (Phase.ROLLING, ("a",), ())
@@ -90,17 +91,17 @@ def test_a_node_that_was_set_aside_stays_in_the_pool_while_it_is_needed() -> Non
 
 
 def test_a_release_is_fetched_before_its_node_is_taken() -> None:
-    lacking = replace(ON_OLD, kept=frozenset({"old"}))
+    lacking = changed(ON_OLD, kept=frozenset({"old"}))
     found = decide(view(deployment(), a=lacking, b=ON_NEW, c=ON_NEW))
     assert kinds(found) == {"a": ActionKind.FETCH}
-    having = replace(ON_OLD, kept=frozenset({"old", "new"}))
+    having = changed(ON_OLD, kept=frozenset({"old", "new"}))
     assert kinds(decide(view(deployment(), a=having, b=ON_NEW, c=ON_NEW))) == {
         "a": ActionKind.MAINT
     }
 
 
 def test_a_release_that_could_not_be_fetched_leaves_the_node_in_the_pool() -> None:
-    lacking = replace(ON_OLD, kept=frozenset({"old"}))
+    lacking = changed(ON_OLD, kept=frozenset({"old"}))
     once = {"tries": 1, "failure": "no room", "tried_at_s": 100.0}
     assert not decide(view(deployment(), waited_s=4.9, wait=once, a=lacking, b=ON_NEW)).actions
     found = decide(view(deployment(), waited_s=5.0, wait=once, a=lacking, b=ON_NEW))
@@ -110,7 +111,7 @@ def test_a_release_that_could_not_be_fetched_leaves_the_node_in_the_pool() -> No
 
 
 def test_a_node_in_hand_that_lost_the_release_fetches_it_again() -> None:
-    lacking = replace(STOPPED, kept=frozenset())
+    lacking = changed(STOPPED, kept=frozenset())
     assert kinds(decide(view(deployment(), a=lacking, b=ON_NEW))) == {"a": ActionKind.FETCH}
 
 
@@ -122,15 +123,15 @@ def test_a_node_is_taken_only_when_the_others_can_carry_its_load(
     load: int, queued: int, taken: bool
 ) -> None:
     # Two others take ten at once, and may be filled to four fifths: sixteen.
-    full = replace(ON_NEW, capacity=10, in_flight=load)
-    mine = replace(ON_OLD, capacity=10, in_flight=0)
+    full = changed(ON_NEW, capacity=10, in_flight=load)
+    mine = changed(ON_OLD, capacity=10, in_flight=0)
     seen = view(deployment(), queued=queued, a=mine, b=full, c=full)
     assert bool(decide(seen).actions) is taken
 
 
 def test_a_rollout_that_waits_for_headroom_for_too_long_is_held() -> None:
-    full = replace(ON_NEW, capacity=10, in_flight=9)
-    seen = view(deployment(), waited_s=601.0, a=replace(ON_OLD, capacity=10), b=full, c=full)
+    full = changed(ON_NEW, capacity=10, in_flight=9)
+    seen = view(deployment(), waited_s=601.0, a=changed(ON_OLD, capacity=10), b=full, c=full)
     found = decide(seen)
     assert (found.phase, found.reason) == (
         Phase.HOLDING,
@@ -249,7 +250,7 @@ def test_on_failure_runs_once_before_the_deployment_ends_badly() -> None:
 
 def test_without_a_way_back_on_failure_settles_the_outcome() -> None:
     first = deployment(previous=None)
-    dead: Given = {"a": ON_NEW, "b": ON_NEW, "c": replace(CLOSED, digest="new")}
+    dead: Given = {"a": ON_NEW, "b": ON_NEW, "c": changed(CLOSED, digest="new")}
     found = decide(view(first, policy=HOOKED, waited_s=301.0, **dead))
     assert found.phase is Phase.ROLLING
     assert found.hook is not None
@@ -288,16 +289,16 @@ def test_without_canaries_the_batches_begin_at_once() -> None:
 
 
 def test_a_full_disk_is_told_before_anything_is_touched() -> None:
-    full = replace(ON_OLD, kept=frozenset({"old"}), free=3 << 20)
+    full = changed(ON_OLD, kept=frozenset({"old"}), free=3 << 20)
     found = decide(view(deployment(Phase.PREPARING, ()), a=ON_OLD, b=full))
     assert found.phase is Phase.ABORTED
     assert found.reason.startswith("b: its disk has 3 MiB free and 65 are needed")
-    fetched = replace(full, kept=frozenset({"new"}))
+    fetched = changed(full, kept=frozenset({"new"}))
     assert decide(view(deployment(Phase.PREPARING, ()), a=ON_OLD, b=fetched)).phase is Phase.CANARY
 
 
 def test_a_node_that_can_not_be_reached_is_waited_for_and_then_nothing_is_touched() -> None:
-    away = replace(ON_OLD, digest=None, trouble="ssh to node b: connection refused")
+    away = changed(ON_OLD, digest=None, trouble="ssh to node b: connection refused")
     preparing = deployment(Phase.PREPARING, ())
     assert decide(view(preparing, waited_s=60.0, a=ON_OLD, b=away)).phase is Phase.PREPARING
     found = decide(view(preparing, waited_s=60.1, a=ON_OLD, b=away))
@@ -305,7 +306,7 @@ def test_a_node_that_can_not_be_reached_is_waited_for_and_then_nothing_is_touche
 
 
 def test_what_nobody_can_name_is_not_replaced_without_a_way_back() -> None:
-    untold = replace(ON_OLD, digest=UNKNOWN_DIGEST)
+    untold = changed(ON_OLD, digest=UNKNOWN_DIGEST)
     unknown = deployment(Phase.PREPARING, (), previous=None)
     found = decide(view(unknown, a=untold, b=untold))
     assert found.phase is Phase.ABORTED
@@ -343,9 +344,9 @@ def test_a_mend_never_takes_the_pool_below_min_healthy() -> None:
 @pytest.mark.parametrize(
     "look",
     [
-        replace(ON_OLD, admin=Admin.MIXED, partially_up=True),
+        changed(ON_OLD, admin=Admin.MIXED, partially_up=True),
         # One of them finds it down: between those two there is no way.
-        replace(ON_OLD, up=False, partially_up=True),
+        changed(ON_OLD, up=False, partially_up=True),
     ],
 )
 def test_a_node_that_one_haproxy_sends_users_is_taken_only_when_the_pool_allows(
@@ -357,8 +358,8 @@ def test_a_node_that_one_haproxy_sends_users_is_taken_only_when_the_pool_allows(
 
 
 def test_a_node_that_only_some_have_back_is_given_back_to_all_on_a_fresh_check() -> None:
-    mixed = replace(ON_NEW, admin=Admin.MIXED, fresh=False)
+    mixed = changed(ON_NEW, admin=Admin.MIXED, fresh=False)
     assert not decide(view(deployment(), a=mixed, b=ON_NEW, c=ON_NEW)).actions
-    fresh = replace(mixed, fresh=True)
+    fresh = changed(mixed, fresh=True)
     assert kinds(decide(view(deployment(), a=fresh, b=ON_NEW, c=ON_NEW))) == {"a": ActionKind.READY}
     assert NEW.digest == "new"

@@ -41,7 +41,12 @@ async def test_a_look_sees_process_servers_and_counters(
     assert (seen.counters.requests, seen.counters.errors_5xx, seen.counters.retried) == (12, 3, 2)
     assert list(seen.servers) == ["node1", "node2"]
     found = seen.servers["node1"]
-    assert (found.admin, found.up, found.fresh, found.in_flight) == (Admin.READY, True, True, 5)
+    assert (found.look.admin, found.look.up, found.look.fresh, found.look.in_flight) == (
+        Admin.READY,
+        True,
+        True,
+        5,
+    )
 
 
 async def test_tcp_and_a_unix_socket_say_the_same(fake: FakeHaproxy) -> None:
@@ -56,32 +61,32 @@ async def test_a_restart_shows_as_a_new_pid_and_forgotten_states(
     fake.restart()
     seen = await backend.look()
     assert seen.process.pid == 101
-    assert seen.servers["node1"].admin is Admin.READY
-    assert seen.servers["node1"].fresh is False
+    assert seen.servers["node1"].look.admin is Admin.READY
+    assert seen.servers["node1"].look.fresh is False
 
 
 async def test_after_maint_a_check_is_fresh_only_once_it_has_passed_again(
     fake: FakeHaproxy, backend: Backend
 ) -> None:
     await backend.set_state("node1", Admin.MAINT)
-    assert not (await row(backend)).up
+    assert not (await row(backend)).look.up
     await backend.set_state("node1", Admin.DRAIN)
     found = await row(backend)
-    assert (found.status, found.check, found.fresh) == ("DRAIN 1/2", "L7OK", False)
+    assert (found.look.status, found.look.check, found.look.fresh) == ("DRAIN 1/2", "L7OK", False)
     fake.servers["node1"].check(passes=False)
     found = await row(backend)
-    assert (found.status, found.check, found.fresh) == ("DOWN", "L7STS", False)
+    assert (found.look.status, found.look.check, found.look.fresh) == ("DOWN", "L7STS", False)
     fake.servers["node1"].check(passes=True)
-    assert (await row(backend)).status == "DOWN 1/2"
+    assert (await row(backend)).look.status == "DOWN 1/2"
     fake.servers["node1"].check(passes=True)
     found = await row(backend)
-    assert (found.status, found.fresh) == ("DRAIN", True)
-    assert found.admin is Admin.DRAIN
+    assert (found.look.status, found.look.fresh) == ("DRAIN", True)
+    assert found.look.admin is Admin.DRAIN
 
 
 async def test_a_check_that_runs_just_now_is_not_fresh(fake: FakeHaproxy, backend: Backend) -> None:
     fake.servers["node1"].check_status = "* L7OK"
-    assert (await row(backend)).fresh is False
+    assert (await row(backend)).look.fresh is False
 
 
 async def test_one_failed_check_of_two_leaves_a_server_up(
@@ -89,7 +94,7 @@ async def test_one_failed_check_of_two_leaves_a_server_up(
 ) -> None:
     fake.servers["node1"].check(passes=False)
     found = await row(backend)
-    assert (found.status, found.up, found.fresh) == ("UP 1/2", True, False)
+    assert (found.look.status, found.look.up, found.look.fresh) == ("UP 1/2", True, False)
 
 
 @pytest.mark.parametrize("server", [FakeServer(checked=False), FakeServer(fall=1, health=2)])
@@ -98,7 +103,7 @@ async def test_without_a_check_or_with_fall_1_nothing_tells_a_fresh_check(
 ) -> None:
     fake.servers["node1"] = server
     found = await row(backend)
-    assert (found.up, found.fresh) == (True, None)
+    assert (found.look.up, found.look.fresh) == (True, None)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +126,7 @@ def test_the_administrative_bits_are_read(bits: int, state: Admin) -> None:
 
 def test_requests_in_flight_are_those_that_run_and_those_that_queue() -> None:
     told = {"svname": "a", "status": "UP", "scur": "3", "qcur": "2"}
-    assert rows.row(told, {"srv_admin_state": "0"}).in_flight == 5
+    assert rows.row(told, {"srv_admin_state": "0"}).look.in_flight == 5
 
 
 def test_a_tcp_backend_counts_sessions_for_want_of_requests() -> None:

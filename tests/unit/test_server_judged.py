@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.support.looks import changed
 from tests.support.views import CLOSED, ON_NEW, ON_OLD, POLICY, Given, deployment, kinds, view
 
 from bigred_broker.messages import Phase
@@ -86,7 +87,7 @@ HELD = deployment(Phase.HOLDING, held_for=HeldFor.SUSPICION)
 
 
 def test_while_held_no_node_is_taken_and_the_one_in_hand_is_made_whole() -> None:
-    looks: Given = {"a": ON_NEW, "b": replace(CLOSED, in_flight=0), "c": ON_OLD}
+    looks: Given = {"a": ON_NEW, "b": changed(CLOSED, in_flight=0), "c": ON_OLD}
     found = after(Verdict.HOLD, HELD, policy(), looks)
     assert (found.phase, kinds(found)) == (Phase.HOLDING, {"b": ActionKind.STOP})
 

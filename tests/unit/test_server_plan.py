@@ -10,6 +10,7 @@ from typing import Any  # a receipt is JSON
 
 import pytest
 from click.testing import CliRunner
+from tests.support.looks import changed
 from tests.support.views import BLIND, DOWN, NEW, OLD, ON_NEW, ON_OLD, POLICY
 
 from bigred_broker.messages import Phase
@@ -30,9 +31,9 @@ from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
 
 DIGEST = "1" * 64
 
-HELD = replace(ON_OLD, versions=(Version("", "old", sessions=7),))
-KEPT = replace(ON_OLD, kept=frozenset({"new"}))
-LACKS = replace(ON_OLD, kept=frozenset())
+HELD = changed(ON_OLD, versions=(Version("", "old", sessions=7),))
+KEPT = changed(ON_OLD, kept=frozenset({"new"}))
+LACKS = changed(ON_OLD, kept=frozenset())
 
 
 def made(
@@ -93,11 +94,11 @@ def test_a_node_that_serves_the_release_already_is_left_alone() -> None:
         ({"a": ON_OLD, "b": DOWN}, sentences.too_few(1, 2, 1)),
         ({"a": ON_OLD, "b": ON_OLD, "c": BLIND}, sentences.FLEET_UNKNOWN),
         (
-            {"a": ON_OLD, "b": replace(ON_OLD, digest=None, trouble="no answer by SSH")},
+            {"a": ON_OLD, "b": changed(ON_OLD, digest=None, trouble="no answer by SSH")},
             sentences.unreachable("b", "no answer by SSH"),
         ),
         (
-            {"a": replace(LACKS, free=1), "b": LACKS, "c": LACKS},
+            {"a": changed(LACKS, free=1), "b": LACKS, "c": LACKS},
             sentences.no_disk_space("a", 1, 64 << 20),
         ),
     ],
@@ -117,7 +118,7 @@ def test_a_deployment_that_runs_is_in_the_way() -> None:
 
 
 def test_the_very_first_release_goes_to_nodes_that_serve_nobody() -> None:
-    bare = replace(DOWN, digest="", kept=frozenset())
+    bare = changed(DOWN, digest="", kept=frozenset())
     found = made(previous=None, a=bare, b=bare, c=bare)
     assert found.batches == (("a",), ("b", "c"))
     assert found.nodes[0].steps == ("maint", "fetch", "swap", "start", "admit", "ready")
@@ -132,14 +133,14 @@ ONE = Version("", "old", sessions=3)
         (KEPT, Strategy.RESTART, Sessions.MOVE, "maint stop swap start admit ready"),
         (LACKS, Strategy.RESTART, Sessions.MOVE, "fetch maint stop swap start admit ready"),
         (
-            replace(LACKS, versions=(ONE,)),
+            changed(LACKS, versions=(ONE,)),
             Strategy.RESTART,
             Sessions.WAIT,
             "fetch drain maint stop swap start admit ready",
         ),
         (KEPT, Strategy.REDEPLOY, Sessions.MOVE, "maint deploy admit ready"),
         (
-            replace(KEPT, versions=(ONE,)),
+            changed(KEPT, versions=(ONE,)),
             Strategy.PARALLEL,
             Sessions.PARALLEL,
             "drain deploy admit ready",
@@ -177,11 +178,11 @@ def test_what_becomes_of_sessions(
 
 
 def test_only_the_sessions_of_nodes_that_are_touched_are_lost() -> None:
-    assert made(a=HELD, b=HELD, c=replace(ON_NEW, versions=HELD.versions)).sessions_lost == 14
+    assert made(a=HELD, b=HELD, c=changed(ON_NEW, versions=HELD.host.versions)).sessions_lost == 14
 
 
 def test_nodes_that_could_not_carry_the_load_are_told() -> None:
-    full = replace(ON_OLD, in_flight=9, capacity=10)
+    full = changed(ON_OLD, in_flight=9, capacity=10)
     found = made(a=full, b=full)
     assert [node.carried for node in found.nodes] == [False, False]
     assert [node.trouble for node in found.nodes] == [sentences.NO_HEADROOM] * 2

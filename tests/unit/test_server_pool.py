@@ -8,23 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.looks import changed, server_row
 
 from bigred_server.errors import HaproxyAwayError, HaproxyError
 from bigred_server.haproxy.backend import Backend, BackendLook
-from bigred_server.haproxy.merge import PoolLook, ServerLook, merge
+from bigred_server.haproxy.merge import PoolLook, merge
 from bigred_server.haproxy.pool import Pool
 from bigred_server.haproxy.rows import Process, ServerRow
-from bigred_server.rollout.core.observation import Admin, Counters
+from bigred_server.rollout.core.observation import Admin, Counters, ServerLook
 from bigred_server.settings import HaproxySettings
 from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
 
-UP = ServerRow("node1", Admin.READY, up=True, fresh=True, in_flight=0, status="UP", check="L7OK")
-DOWN = replace(UP, up=False, fresh=False, status="DOWN", check="L7STS")
-DRAIN = replace(UP, admin=Admin.DRAIN, up=False, status="DRAIN")
-STALE = replace(DRAIN, fresh=False, status="DRAIN 1/2")
-BLIND = replace(DRAIN, fresh=None, check="")
-MAINT = replace(UP, admin=Admin.MAINT, up=False, fresh=None, status="MAINT", check="")
-HUSHED = replace(UP, checks_disabled=True, fresh=None, status="no check", check="")
+UP = server_row("node1", Admin.READY, up=True, fresh=True, in_flight=0, status="UP", check="L7OK")
+DOWN = changed(UP, up=False, fresh=False, status="DOWN", check="L7STS")
+DRAIN = changed(UP, admin=Admin.DRAIN, up=False, status="DRAIN")
+STALE = changed(DRAIN, fresh=False, status="DRAIN 1/2")
+BLIND = changed(DRAIN, fresh=None, check="")
+MAINT = changed(UP, admin=Admin.MAINT, up=False, fresh=None, status="MAINT", check="")
+HUSHED = changed(UP, checks_disabled=True, fresh=None, status="no check", check="")
 
 
 # --- what they say together ----------------------------------------------------------------------
@@ -109,11 +110,11 @@ def test_what_several_say_of_a_server_is_put_together(
 def test_capacity_is_the_sum_and_without_a_limit_anywhere_there_is_none(
     limits: list[int | None], capacity: int | None
 ) -> None:
-    assert together(*(replace(UP, capacity=limit) for limit in limits)).capacity == capacity
+    assert together(*(changed(UP, capacity=limit) for limit in limits)).capacity == capacity
 
 
 def test_requests_in_flight_are_summed_and_one_hushed_check_is_told() -> None:
-    found = together(replace(UP, in_flight=3), replace(HUSHED, in_flight=4))
+    found = together(changed(UP, in_flight=3), changed(HUSHED, in_flight=4))
     assert found.in_flight == 7
     assert found.checks_disabled
     assert not together(UP, UP).checks_disabled

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from tests.support.looks import changed, node_look
+
 from bigred_server.rollout.core.node_phase import NodePhase
 from bigred_server.rollout.core.observation import Admin, Answer, NodeLook
 from bigred_server.rollout.core.progress import NodeProgress, last_progress_s, track, tried
@@ -12,11 +14,11 @@ OLD = Target("old", "1")
 SAYS_NEW = Answer(came=True, ok=True, marker="2")
 SAYS_OLD = Answer(came=True, ok=True, marker="1")
 
-OPEN = NodeLook("a", Admin.READY, True, True, 3, "old", True, SAYS_OLD)
-IN_DRAIN = replace(OPEN, admin=Admin.DRAIN, up=False)
-CLOSED = replace(OPEN, admin=Admin.MAINT, up=False)
-STARTING = NodeLook("a", Admin.MAINT, digest="new", running=True)
-DEAD = replace(STARTING, running=False)
+OPEN = node_look("a", Admin.READY, True, True, 3, "old", True, SAYS_OLD)
+IN_DRAIN = changed(OPEN, admin=Admin.DRAIN, up=False)
+CLOSED = changed(OPEN, admin=Admin.MAINT, up=False)
+STARTING = node_look("a", Admin.MAINT, digest="new", running=True)
+DEAD = changed(STARTING, running=False)
 UP = replace(STARTING, answer=SAYS_NEW)
 
 
@@ -39,7 +41,7 @@ def test_requests_have_their_drain_time_from_when_the_door_was_closed() -> None:
 
 
 def test_the_way_back_begins_with_clocks_and_tries_of_its_own() -> None:
-    unreadable = replace(CLOSED, digest=None)
+    unreadable = changed(CLOSED, digest=None)
     progress = track({}, {"a": unreadable}, NEW, 1.0)
     progress = tried(progress, "a", progress["a"], 2.0, "the disk is full")
     wait = track(progress, {"a": unreadable}, OLD, 50.0)["a"]
@@ -66,7 +68,7 @@ def test_closing_the_door_of_a_drained_node_is_no_try_of_cutting_it() -> None:
 
 
 def test_an_act_of_the_way_forward_is_no_try_of_the_way_back() -> None:
-    unreadable = replace(CLOSED, digest=None)
+    unreadable = changed(CLOSED, digest=None)
     before = track({}, {"a": unreadable}, NEW, 1.0)
     after = track(before, {"a": unreadable}, OLD, 1.0)
     assert tried(after, "a", before["a"], 3.0, "")["a"].tries == 0
@@ -88,10 +90,10 @@ def test_an_app_that_falls_silent_is_timed_like_one_that_answers_wrongly() -> No
     assert seen((1.0, UP), (2.0, hangs), (9.0, hangs)).wrong_since_s == 2.0
     assert seen((1.0, UP), (2.0, hangs), (3.0, UP)).wrong_since_s is None
     # It ended and is started again: it has its time to start.
-    ended = replace(hangs, running=False)
+    ended = changed(hangs, running=False)
     assert seen((1.0, UP), (2.0, ended), (3.0, hangs)).wrong_since_s is None
     # Nobody knows whether Tomcat runs: that is the machine's trouble.
-    unknown = replace(hangs, running=None)
+    unknown = changed(hangs, running=None)
     assert seen((1.0, UP), (2.0, unknown)).wrong_since_s is None
 
 

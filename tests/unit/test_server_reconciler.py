@@ -156,7 +156,7 @@ class Site:
     def is_whole(self, release: Release) -> bool:
         looks = self.fleet.see().nodes.values()
         return all(
-            look.up and look.admin is Admin.READY and look.digest == release.digest
+            look.pool.up and look.pool.admin is Admin.READY and look.host.digest == release.digest
             for look in looks
         ) and set(self.running().values()) == {release.digest}
 

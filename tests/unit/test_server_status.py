@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.support.looks import changed, node_look
 
 from bigred_broker.messages import AppEventType, NodeState, Phase
 from bigred_server.journal.deployments import DeploymentRecord
@@ -20,11 +21,11 @@ GOAL = Target(NEW, "1.1.0")
 ROLLING = DeploymentRecord(
     "d-1", "shop", NEW, OLD, "office", 0.0, phase=Phase.ROLLING, nodes=("a", "b"), skipped=("c",)
 )
-UP_OLD = NodeLook("a", Admin.READY, True, True, 0, OLD, True, Answer(True, True, "1.0.0"))
-UP_NEW = replace(UP_OLD, digest=NEW, answer=Answer(True, True, "1.1.0"))
-CLOSED = replace(UP_OLD, admin=Admin.MAINT, up=False)
-STOPPED = replace(CLOSED, running=False, answer=Answer())
-STARTING = replace(STOPPED, digest=NEW, running=True)
+UP_OLD = node_look("a", Admin.READY, True, True, 0, OLD, True, Answer(True, True, "1.0.0"))
+UP_NEW = changed(UP_OLD, digest=NEW, answer=Answer(True, True, "1.1.0"))
+CLOSED = changed(UP_OLD, admin=Admin.MAINT, up=False)
+STOPPED = changed(CLOSED, running=False, answer=Answer())
+STARTING = changed(STOPPED, digest=NEW, running=True)
 
 
 def test_before_any_deployment_an_app_has_its_nodes_its_live_release_and_a_candidate() -> None:
@@ -58,15 +59,15 @@ def test_a_deployment_that_runs_is_told_with_its_progress_and_no_candidate() -> 
     [
         (UP_OLD, NodeState.SERVING, NodeState.SERVING),
         (UP_NEW, NodeState.SERVING, NodeState.SERVING),
-        (replace(UP_OLD, up=False), NodeState.DOWN, NodeState.DOWN),
-        (replace(UP_OLD, admin=Admin.DRAIN), NodeState.DRAINING, NodeState.DRAINING),
-        (replace(CLOSED, in_flight=1), NodeState.DRAINING, NodeState.DOWN),
+        (changed(UP_OLD, up=False), NodeState.DOWN, NodeState.DOWN),
+        (changed(UP_OLD, admin=Admin.DRAIN), NodeState.DRAINING, NodeState.DRAINING),
+        (changed(CLOSED, in_flight=1), NodeState.DRAINING, NodeState.DOWN),
         (CLOSED, NodeState.STOPPING, NodeState.DOWN),
         (STOPPED, NodeState.SWAPPING, NodeState.DOWN),
         (STARTING, NodeState.STARTING, NodeState.DOWN),
-        (replace(UP_NEW, admin=Admin.MAINT), NodeState.CHECKING, NodeState.DOWN),
-        (replace(UP_NEW, admin=Admin.DRAIN), NodeState.CHECKING, NodeState.DRAINING),
-        (replace(UP_NEW, up=False), NodeState.CHECKING, NodeState.DOWN),
+        (changed(UP_NEW, admin=Admin.MAINT), NodeState.CHECKING, NodeState.DOWN),
+        (changed(UP_NEW, admin=Admin.DRAIN), NodeState.CHECKING, NodeState.DRAINING),
+        (changed(UP_NEW, up=False), NodeState.CHECKING, NodeState.DOWN),
         (NodeLook("a"), NodeState.UNKNOWN, NodeState.UNKNOWN),
     ],
 )
@@ -80,9 +81,9 @@ def test_a_node_is_told_in_one_word(look: NodeLook, running: NodeState, between:
 
 
 def test_a_war_that_nobody_submitted_is_told_by_its_digest() -> None:
-    foreign = replace(UP_OLD, digest="f" * 64)
+    foreign = changed(UP_OLD, digest="f" * 64)
     assert app_state("shop", None, RELEASES, {"a": foreign}, None).nodes[0].release == "f" * 12
-    none = replace(UP_OLD, digest="")
+    none = changed(UP_OLD, digest="")
     assert app_state("shop", None, RELEASES, {"a": none}, None).nodes[0].release == ""
 
 

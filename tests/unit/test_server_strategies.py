@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
+from tests.support.looks import changed, node_look
 from tests.support.views import SAYS, kinds
 
 from bigred_broker.messages import Phase
@@ -39,7 +40,7 @@ def seen(
     going = Deployment("d-1", "shop", phase, new, old, ("a", "b", "c"))
     target = wanted(going)
     answer = SAYS["new"] if target == new else SAYS["old"]
-    done = NodeLook("", Admin.READY, True, True, 0, target.digest, True, answer)
+    done = node_look("", Admin.READY, True, True, 0, target.digest, True, answer)
     looks = {
         "a": replace(look, name="a"),
         "b": replace(done, name="b"),
@@ -59,24 +60,24 @@ def due(view: View) -> ActionKind | None:
 
 # --- redeploy ------------------------------------------------------------------------------------
 
-OLD = NodeLook("", Admin.READY, True, True, 2, OLD_DIGEST, True, SAYS["old"])
-CLOSED = replace(OLD, admin=Admin.MAINT, up=False, in_flight=0)
+OLD = node_look("", Admin.READY, True, True, 2, OLD_DIGEST, True, SAYS["old"])
+CLOSED = changed(OLD, admin=Admin.MAINT, up=False, in_flight=0)
 
 
 @pytest.mark.parametrize(
     ("look", "kind"),
     [
         (OLD, ActionKind.MAINT),
-        (replace(CLOSED, in_flight=1), None),
+        (changed(CLOSED, in_flight=1), None),
         (CLOSED, ActionKind.DEPLOY),
-        (replace(CLOSED, digest=UNKNOWN_DIGEST), ActionKind.DEPLOY),
-        (replace(CLOSED, kept=frozenset()), ActionKind.FETCH),
-        (replace(CLOSED, running=False, answer=Answer()), ActionKind.START),
-        (replace(CLOSED, running=None, answer=Answer()), None),
-        (replace(CLOSED, digest=NEW_DIGEST, answer=SAYS["500"]), None),
-        (replace(CLOSED, digest=NEW_DIGEST, answer=SAYS["new"]), ActionKind.ADMIT),
+        (changed(CLOSED, digest=UNKNOWN_DIGEST), ActionKind.DEPLOY),
+        (changed(CLOSED, kept=frozenset()), ActionKind.FETCH),
+        (changed(CLOSED, running=False, answer=Answer()), ActionKind.START),
+        (changed(CLOSED, running=None, answer=Answer()), None),
+        (changed(CLOSED, digest=NEW_DIGEST, answer=SAYS["500"]), None),
+        (changed(CLOSED, digest=NEW_DIGEST, answer=SAYS["new"]), ActionKind.ADMIT),
         (
-            replace(CLOSED, admin=Admin.DRAIN, digest=NEW_DIGEST, answer=SAYS["new"]),
+            changed(CLOSED, admin=Admin.DRAIN, digest=NEW_DIGEST, answer=SAYS["new"]),
             ActionKind.READY,
         ),
     ],
@@ -89,7 +90,7 @@ def test_the_manager_has_its_turn_on_a_drained_node_only(
 
 def test_an_app_is_never_redeployed_on_a_node_with_traffic() -> None:
     for admin, in_flight, up, answer in product(Admin, (0, 3), (True, False), SAYS.values()):
-        look = NodeLook("", admin, up, True, in_flight, OLD_DIGEST, True, answer)
+        look = node_look("", admin, up, True, in_flight, OLD_DIGEST, True, answer)
         if due(seen(Strategy.REDEPLOY, look)) is ActionKind.DEPLOY:
             assert (admin, in_flight) == (Admin.MAINT, 0)
 
@@ -114,8 +115,8 @@ def test_a_manager_that_says_ok_to_nothing_is_not_asked_for_ever() -> None:
 @pytest.mark.parametrize("strategy", [Strategy.REDEPLOY, Strategy.PARALLEL])
 def test_a_node_that_may_still_change_by_itself_is_not_given_back(strategy: Strategy) -> None:
     """A server died while the Manager deployed the new release; the next one is to go back."""
-    closed = replace(CLOSED, checks_disabled=strategy is Strategy.PARALLEL, admin=Admin.DRAIN)
-    for where in (closed, replace(closed, checks_disabled=False)):
+    closed = changed(CLOSED, checks_disabled=strategy is Strategy.PARALLEL, admin=Admin.DRAIN)
+    for where in (closed, changed(closed, checks_disabled=False)):
         going_back = seen(strategy, where, Phase.ROLLING_BACK, waited_s=10.0)
         assert due(going_back) in (ActionKind.ADMIT, ActionKind.READY)
         late = replace(going_back, orphans={"a": Orphan(NEW_DIGEST, 110.1)})
@@ -129,9 +130,9 @@ def test_a_node_that_may_still_change_by_itself_is_not_given_back(strategy: Stra
 
 # --- parallel ------------------------------------------------------------------------------------
 
-ALONE = replace(OLD, versions=(replace(FIRST, sessions=7),))
-DOOR = replace(ALONE, admin=Admin.DRAIN, up=False)
-BOTH = replace(
+ALONE = changed(OLD, versions=(replace(FIRST, sessions=7),))
+DOOR = changed(ALONE, admin=Admin.DRAIN, up=False)
+BOTH = changed(
     DOOR, versions=(replace(FIRST, sessions=7), SECOND), digest=NEW_DIGEST, answer=SAYS["new"]
 )
 
@@ -140,17 +141,17 @@ BOTH = replace(
     ("look", "kind"),
     [
         (ALONE, ActionKind.DRAIN),
-        (replace(ALONE, kept=frozenset()), ActionKind.FETCH),
+        (changed(ALONE, kept=frozenset()), ActionKind.FETCH),
         (DOOR, ActionKind.DEPLOY),
-        (replace(DOOR, admin=Admin.MAINT), ActionKind.DEPLOY),
-        (replace(DOOR, versions=()), ActionKind.DEPLOY),
-        (replace(DOOR, running=False, answer=Answer(), digest="", versions=None), ActionKind.START),
+        (changed(DOOR, admin=Admin.MAINT), ActionKind.DEPLOY),
+        (changed(DOOR, versions=()), ActionKind.DEPLOY),
+        (changed(DOOR, running=False, answer=Answer(), digest="", versions=None), ActionKind.START),
         (replace(BOTH, answer=SAYS["500"]), None),
-        (replace(BOTH, checks_disabled=True), ActionKind.ADMIT),
+        (changed(BOTH, checks_disabled=True), ActionKind.ADMIT),
         (BOTH, ActionKind.READY),
-        (replace(BOTH, fresh=False), None),
-        (replace(BOTH, admin=Admin.READY, up=True), None),
-        (replace(BOTH, admin=Admin.READY, up=True, checks_disabled=True), ActionKind.READY),
+        (changed(BOTH, fresh=False), None),
+        (changed(BOTH, admin=Admin.READY, up=True), None),
+        (changed(BOTH, admin=Admin.READY, up=True, checks_disabled=True), ActionKind.READY),
     ],
 )
 def test_a_version_is_put_beside_the_old_one_behind_a_closed_door(
@@ -162,12 +163,12 @@ def test_a_version_is_put_beside_the_old_one_behind_a_closed_door(
 @pytest.mark.parametrize(
     ("look", "kind"),
     [
-        (replace(BOTH, admin=Admin.READY, up=True), ActionKind.UNDEPLOY),
-        (replace(BOTH, checks_disabled=True), ActionKind.UNDEPLOY),
-        (replace(DOOR, checks_disabled=True), ActionKind.ADMIT),
+        (changed(BOTH, admin=Admin.READY, up=True), ActionKind.UNDEPLOY),
+        (changed(BOTH, checks_disabled=True), ActionKind.UNDEPLOY),
+        (changed(DOOR, checks_disabled=True), ActionKind.ADMIT),
         (DOOR, ActionKind.READY),
         (ALONE, None),
-        (replace(BOTH, versions=(SECOND,)), ActionKind.DEPLOY),
+        (changed(BOTH, versions=(SECOND,)), ActionKind.DEPLOY),
     ],
 )
 def test_the_way_back_takes_the_version_in_front_away(
@@ -188,9 +189,8 @@ def test_sessions_are_never_driven_off_a_node_by_the_way_forward() -> None:
         ((FIRST,), (FIRST, SECOND), (SECOND,)),
     ):
         digest = versions[-1].digest
-        look = NodeLook(
-            "", admin, up, True, 3, digest, True, answer, checks_disabled, versions=versions
-        )
+        look = node_look("", admin, up, True, 3, digest, True, answer, versions=versions)
+        look = changed(look, checks_disabled=checks_disabled)
         assert due(seen(Strategy.PARALLEL, look)) not in (
             ActionKind.MAINT,
             ActionKind.STOP,
@@ -212,15 +212,15 @@ def test_a_new_version_sorts_after_all_that_are_there() -> None:
 
 LIVE = Target(OLD_DIGEST, "1")
 SERVES = replace(OLD, name="a")
-ELSEWHERE = replace(OLD, digest=NEW_DIGEST, answer=SAYS["new"])
+ELSEWHERE = changed(OLD, digest=NEW_DIGEST, answer=SAYS["new"])
 
 
 @pytest.mark.parametrize(
     ("look", "left", "mended"),
     [
         (ELSEWHERE, PendingWork(skipped=("a",)), True),
-        (replace(ELSEWHERE, up=False), PendingWork(skipped=("a",)), False),
-        (replace(ELSEWHERE, digest=None), PendingWork(skipped=("a",)), False),
+        (changed(ELSEWHERE, up=False), PendingWork(skipped=("a",)), False),
+        (changed(ELSEWHERE, digest=None), PendingWork(skipped=("a",)), False),
         (SERVES, PendingWork(skipped=("a",)), False),
         (ELSEWHERE, PendingWork(), False),
         (CLOSED, PendingWork(set_aside=("a",)), True),
@@ -237,12 +237,12 @@ def test_a_node_that_was_left_out_is_mended_when_it_is_back(
 
 def test_an_old_version_goes_when_its_sessions_are_gone_or_its_time_is_over() -> None:
     live = Target(NEW_DIGEST, "2", Strategy.PARALLEL)
-    serving = replace(BOTH, name="a", admin=Admin.READY, up=True)
+    serving = changed(BOTH, name="a", admin=Admin.READY, up=True)
     left = PendingWork(ended_at=1000.0)
     assert to_clean_up({"a": serving}, live, left, BESIDE, now=8199.0) == []
     goes = [Action(ActionKind.UNDEPLOY, "a", live, FIRST.name)]
     assert to_clean_up({"a": serving}, live, left, BESIDE, now=8200.0) == goes
-    empty = replace(serving, versions=(FIRST, SECOND))
+    empty = changed(serving, versions=(FIRST, SECOND))
     assert to_clean_up({"a": empty}, live, left, BESIDE, now=1001.0) == goes
     ours = replace(live, strategy=Strategy.RESTART)
     assert to_clean_up({"a": empty}, ours, left, BESIDE, now=9000.0) == []

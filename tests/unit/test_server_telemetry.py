@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.support.looks import changed, node_look
 from tests.support.views import SAYS
 
 from bigred_broker.messages import Phase
@@ -148,9 +149,9 @@ def test_too_little_is_nothing_usual() -> None:
 # --- the looks -----------------------------------------------------------------------------------
 
 NEW, OLD = Target("new", "2"), Target("old", "1")
-ON_OLD = NodeLook("", Admin.READY, True, True, 0, "old", True, SAYS["old"])
-ON_NEW = replace(ON_OLD, digest="new", answer=SAYS["new"])
-OUT = replace(ON_OLD, admin=Admin.MAINT, up=False)
+ON_OLD = node_look("", Admin.READY, True, True, 0, "old", True, SAYS["old"])
+ON_NEW = changed(ON_OLD, digest="new", answer=SAYS["new"])
+OUT = changed(ON_OLD, admin=Admin.MAINT, up=False)
 GOING = Deployment("d-1", "shop", Phase.CANARY, NEW, OLD, ("a", "b"))
 POLICY = JudgePolicy(look_s=5.0, warmup_s=10.0)
 
@@ -216,16 +217,16 @@ def test_the_look_ends_where_a_node_changes_sides(observer: Observer) -> None:
     assert part is not None
     assert not part.is_whole
     assert part.look.warming == Arm(1, 1, 1)
-    told = see(observer, 3.3, fleet(a=replace(OUT, digest="new"), b=ON_OLD))
+    told = see(observer, 3.3, fleet(a=changed(OUT, digest="new"), b=ON_OLD))
     assert told is not None
     assert (told.is_whole, told.look.warming) == (True, Arm(1, 1, 1))
 
 
 def test_a_request_that_fails_long_after_is_its_nodes_of_then(observer: Observer) -> None:
     see(observer, 0.0, fleet(a=ON_NEW, b=ON_OLD))
-    see(observer, 4.0, fleet(a=replace(OUT, digest="new"), b=ON_OLD))
+    see(observer, 4.0, fleet(a=changed(OUT, digest="new"), b=ON_OLD))
     observer.line(line(34.0, "a", 504, came=3.0, state="sH"), 34.0)
-    told = see(observer, 34.1, fleet(a=replace(OUT, digest="new"), b=ON_OLD))
+    told = see(observer, 34.1, fleet(a=changed(OUT, digest="new"), b=ON_OLD))
     assert told is not None
     assert told.look.warming == Arm(1, 1, 1)
     assert (told.look.answered, told.look.failed) == (1, 1)

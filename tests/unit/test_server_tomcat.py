@@ -461,13 +461,13 @@ async def test_the_releases_to_keep_stay_and_others_go_with_what_a_fetch_left(
     first, second, third = digests
     await here.fetch(tmp_path / "0.war", first, frozenset())
     await here.fetch(tmp_path / "1.war", second, frozenset({first}))
-    assert (await here.look(answers=True)).kept == {first, second}
+    assert (await here.look(answers=True)).kept == frozenset({first, second})
     folder = kept_folder(here)
     left_behind = ReleasePaths(war_of(here), folder).fetching + "abc"
     for name in (left_behind, ".000000000000.bigred-another-node's", "a-person's.war"):
         (folder / name).write_bytes(b"half")
     await here.fetch(tmp_path / "2.war", third, frozenset({second, "f" * 64}))
-    assert (await here.look(answers=True)).kept == {second, third}
+    assert (await here.look(answers=True)).kept == frozenset({second, third})
     assert left_behind not in names_in(folder)
     assert len(names_in(folder)) == 4
 
@@ -487,7 +487,7 @@ async def test_a_release_for_which_there_is_no_room_is_refused_before_a_byte_is_
     here = node(tmp_path)
     digest = make_war(tmp_path / "new.war")
     monkeypatch.setattr(disk_space, "SPARE_BYTES", 1 << 60)
-    said = r"MiB free; .* MiB are needed: .* to keep the release, .* to spare; make room there"
+    said = r"MiB free, .* MiB are needed: .* to keep the release, .* to spare; free some space there"
     with pytest.raises(NodeError, match=said):
         await here.fetch(tmp_path / "new.war", digest, frozenset())
     assert names_in(kept_folder(here)) == []

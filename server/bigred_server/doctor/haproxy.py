@@ -44,7 +44,7 @@ def servers(where: str, look: BackendLook, wanted: Iterable[str]) -> list[Findin
         )
     for name, row in look.servers.items():
         findings += [_check(f"{where}, {name}", row), *_state(f"{where}, {name}", row)]
-    if unlimited := [name for name, row in look.servers.items() if row.capacity is None]:
+    if unlimited := [name for name, row in look.servers.items() if row.look.capacity is None]:
         findings.append(
             Finding(
                 "haproxy-maxconn",
@@ -111,34 +111,36 @@ def _check(where: str, row: ServerRow) -> Finding:
     if not row.checked:
         text = "it has no check: users are sent to it dead or alive"
         return Finding(code, Severity.BAD, where, text, "add `check` to the server line")
-    if row.checks_disabled:
+    if row.look.checks_disabled:
         text = "its check is disabled: it counts as up whatever happens"
         mend = "`enable health BACKEND/SERVER`, unless a deployment runs; a reload keeps it so"
         return Finding("haproxy-hushed", Severity.WARN, where, text, mend)
-    if row.check.startswith(("L4", "* L4")) and row.up:
+    if row.look.check.startswith(("L4", "* L4")) and row.look.up:
         text = "its check only connects: a Tomcat accepts connections seconds before its apps work"
         return Finding(code, Severity.BAD, where, text, "write `option httpchk GET /APP/PATH`")
-    if row.admin is not Admin.MAINT and row.fresh is None and row.check:
+    if row.look.admin is not Admin.MAINT and row.look.fresh is None and row.look.check:
         text = "with `fall 1` nothing shows whether a check is newer than the last change"
         mend = "write `fall 2` or more; until then a node waits for `blind_check_s` instead"
         return Finding("haproxy-fall", Severity.WARN, where, text, mend)
-    if not row.check:
-        text = f"in {row.status} it shows no check"
+    if not row.look.check:
+        text = f"in {row.look.status} it shows no check"
         return Finding(
             code, Severity.UNKNOWN, where, text, "look for `option httpchk` and `fall 2`"
         )
-    return Finding(code, Severity.OK, where, f"{row.status}, {row.check}")
+    return Finding(code, Severity.OK, where, f"{row.look.status}, {row.look.check}")
 
 
 def _state(where: str, row: ServerRow) -> list[Finding]:
     findings = []
-    if row.admin is not Admin.READY:
-        text = f"it is in {row.admin.upper()}"
+    if row.look.admin is not Admin.READY:
+        text = f"it is in {row.look.admin.upper()}"
         mend = "set it READY, unless somebody works on it or a deployment runs"
         findings.append(Finding("haproxy-state", Severity.WARN, where, text, mend))
-    elif not row.up:
+    elif not row.look.up:
         mend = "look at the node: it is skipped by a deployment while it is down"
-        findings.append(Finding("haproxy-state", Severity.WARN, where, f"it is {row.status}", mend))
+        findings.append(
+            Finding("haproxy-state", Severity.WARN, where, f"it is {row.look.status}", mend)
+        )
     return findings
 
 
@@ -147,5 +149,6 @@ def _addresses(look: BackendLook) -> set[tuple[str, str]]:
 
 
 def _differing_states(one: BackendLook, other: BackendLook) -> list[str]:
-    both = one.servers.keys() & other.servers.keys()
-    return sorted(name for name in both if one.servers[name].admin != other.servers[name].admin)
+    states = [{name: row.look.admin for name, row in look.servers.items()} for look in (one, other)]
+    both = states[0].keys() & states[1].keys()
+    return sorted(name for name in both if states[0][name] is not states[1][name])

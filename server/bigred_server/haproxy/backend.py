@@ -67,12 +67,12 @@ class Backend:
         """
         await runtime.set_command(self.address, f"set server {self.name}/{server} state {state}")
         seen = await self.row(server)
-        if seen.admin is not state:
+        if seen.look.admin is not state:
             raise HaproxyError(
                 f"HAProxy at {self.address} was told {self.name}/{server} is {state} and shows "
-                f"{seen.admin}"
+                f"{seen.look.admin}"
             )
-        return seen.status
+        return seen.look.status
 
     async def disable_checks(self, server: str) -> str:
         """Stop HAProxy's checks of a server, so that it stays as it is; give the row's status.
@@ -90,12 +90,12 @@ class Backend:
             return "no check"
         await runtime.set_command(self.address, f"{verb} health {self.name}/{server}")
         seen = await self.row(server)
-        if seen.checks_disabled is not checks_disabled:
+        if seen.look.checks_disabled is not checks_disabled:
             raise HaproxyError(
                 f"HAProxy at {self.address} was told to {verb} the check of {self.name}/{server} "
                 f"and still shows it {'on' if checks_disabled else 'off'}"
             )
-        return seen.status
+        return seen.look.status
 
     async def row(self, server: str) -> rows.ServerRow:
         """Look at one server. Raises HaproxyError when it is not there."""

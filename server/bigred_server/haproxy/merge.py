@@ -9,28 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bigred_server.haproxy.backend import BackendLook
-from bigred_server.haproxy.rows import ServerRow
-from bigred_server.rollout.core.observation import Admin, Counters, Served
-
-
-@dataclass(frozen=True)
-class ServerLook:
-    """One server as all HAProxies see it; the words are those of a NodeLook.
-
-    `status` and `check`: each HAProxy's own, once where all say the same.
-    """
-
-    admin: Admin = Admin.UNKNOWN
-    up: bool = False
-    fresh: bool | None = False
-    in_flight: int = 0
-    capacity: int | None = None
-    checks_disabled: bool = False
-    partially_up: bool = False
-    served: Served = field(default_factory=Served)
-    status: str = ""
-    check: str = ""
-    trouble: str = ""
+from bigred_server.rollout.core.observation import Admin, Counters, Served, ServerLook
 
 
 @dataclass(frozen=True)
@@ -73,43 +52,43 @@ def _server(name: str, looks: Mapping[str, BackendLook]) -> ServerLook:
     lacking = [address for address, look in looks.items() if name not in look.servers]
     if lacking:
         return ServerLook(trouble=_missing(name, lacking))
-    rows = [look.servers[name] for look in looks.values()]
-    ready = [row for row in rows if row.admin is Admin.READY]
+    seen = [look.servers[name].look for look in looks.values()]
+    ready = [one for one in seen if one.admin is Admin.READY]
     return ServerLook(
-        admin=rows[0].admin if len({row.admin for row in rows}) == 1 else Admin.MIXED,
-        up=bool(ready) and all(row.up for row in ready),
-        fresh=_fresh(rows),
-        in_flight=sum(row.in_flight for row in rows),
-        capacity=_capacity(rows),
-        checks_disabled=any(row.checks_disabled for row in rows),
-        partially_up=0 < sum(row.up for row in ready) < len(rows),
+        admin=seen[0].admin if len({one.admin for one in seen}) == 1 else Admin.MIXED,
+        up=bool(ready) and all(one.up for one in ready),
+        fresh=_fresh(seen),
+        in_flight=sum(one.in_flight for one in seen),
+        capacity=_capacity(seen),
+        checks_disabled=any(one.checks_disabled for one in seen),
+        partially_up=0 < sum(one.up for one in ready) < len(seen),
         served=Served(
-            sum(row.served.requests for row in rows),
-            sum(row.served.errors for row in rows),
-            sum(row.served.retried for row in rows),
+            sum(one.served.requests for one in seen),
+            sum(one.served.errors for one in seen),
+            sum(one.served.retried for one in seen),
         ),
-        status=_told(row.status for row in rows),
-        check=_told(row.check for row in rows),
+        status=_distinct(one.status for one in seen),
+        check=_distinct(one.check for one in seen),
     )
 
 
-def _fresh(rows: Sequence[ServerRow]) -> bool | None:
-    # Who is on the way back has to pass its check; where nobody is, those that serve tell.
-    asked = [row for row in rows if row.admin is Admin.DRAIN]
-    asked = asked or [row for row in rows if row.admin is Admin.READY]
+def _fresh(seen: Sequence[ServerLook]) -> bool | None:
+    # A server on its way back has to pass its check; if none is, those that serve decide.
+    asked = [one for one in seen if one.admin is Admin.DRAIN]
+    asked = asked or [one for one in seen if one.admin is Admin.READY]
     if not asked:
         return False
-    told = [row.fresh for row in asked if row.fresh is not None]
-    return all(told) if told else None
+    known = [one.fresh for one in asked if one.fresh is not None]
+    return all(known) if known else None
 
 
-def _capacity(rows: Iterable[ServerRow]) -> int | None:
-    limits = [row.capacity for row in rows]
+def _capacity(seen: Iterable[ServerLook]) -> int | None:
+    limits = [one.capacity for one in seen]
     known = [limit for limit in limits if limit is not None]
     return sum(known) if len(known) == len(limits) else None
 
 
-def _told(words: Iterable[str]) -> str:
+def _distinct(words: Iterable[str]) -> str:
     return " / ".join(dict.fromkeys(words))
 
 

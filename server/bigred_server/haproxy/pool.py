@@ -8,9 +8,8 @@ from typing import TypeVar
 from bigred_server.errors import HaproxyAwayError, HaproxyError
 from bigred_server.haproxy.backend import Backend, BackendLook
 from bigred_server.haproxy.merge import PoolLook, merge
-from bigred_server.haproxy.rows import ServerRow
 from bigred_server.haproxy.runtime import DEADLINE_S
-from bigred_server.rollout.core.observation import Admin
+from bigred_server.rollout.core.observation import Admin, ServerLook
 from bigred_server.settings import HaproxySettings
 
 _POLL_S = 0.05
@@ -86,38 +85,38 @@ class Pool:
 
     async def _set(self, one: Backend, server: str, state: Admin) -> str:
         # Before MAINT: a check that is hushed then would run in MAINT once it is on again.
-        if (await one.row(server)).checks_disabled:
+        if (await one.row(server)).look.checks_disabled:
             await one.enable_checks(server)
         return await one.set_state(server, state)
 
     async def _prove(self, one: Backend, server: str) -> str:
-        row = await one.row(server)
-        renewed = row.admin is Admin.MAINT or (row.admin is Admin.DRAIN and row.checks_disabled)
+        seen = (await one.row(server)).look
+        renewed = seen.admin is Admin.MAINT or (seen.admin is Admin.DRAIN and seen.checks_disabled)
         if renewed:
-            if row.checks_disabled:
+            if seen.checks_disabled:
                 await one.enable_checks(server)
             # Out of MAINT, and only so, HAProxy shows whether a check is newer than the change.
             await one.set_state(server, Admin.MAINT)
             await one.set_state(server, Admin.DRAIN)
-            row = await one.row(server)
-        if row.admin is Admin.READY:
-            return row.status
-        if row.fresh is None:
+            seen = (await one.row(server)).look
+        if seen.admin is Admin.READY:
+            return seen.status
+        if seen.fresh is None:
             await asyncio.sleep(self.blind_check_s if renewed else 0)
-            return row.status
-        return await self._fresh(one, server, row)
+            return seen.status
+        return await self._fresh(one, server, seen)
 
-    async def _fresh(self, one: Backend, server: str, row: ServerRow) -> str:
+    async def _fresh(self, one: Backend, server: str, seen: ServerLook) -> str:
         end_s = asyncio.get_running_loop().time() + self.check_s
-        while not row.fresh:
+        while not seen.fresh:
             if asyncio.get_running_loop().time() > end_s:
                 raise HaproxyError(
                     f"HAProxy at {one.address}: {one.name}/{server} has not passed its check in "
-                    f"{self.check_s:g} s: {_words(row)}; it stays in DRAIN"
+                    f"{self.check_s:g} s: {_words(seen)}; it stays in DRAIN"
                 )
             await asyncio.sleep(_POLL_S)
-            row = await one.row(server)
-        return row.status
+            seen = (await one.row(server)).look
+        return seen.status
 
     async def _all(
         self, order: Callable[[Backend], Awaitable[str]], deadline_s: float = DEADLINE_S
@@ -148,5 +147,5 @@ class Pool:
         return {b.address: a for b, a in zip(self.backends, answers, strict=True)}
 
 
-def _words(row: ServerRow) -> str:
-    return f"{row.status} {row.check}".strip()
+def _words(seen: ServerLook) -> str:
+    return f"{seen.status} {seen.check}".strip()

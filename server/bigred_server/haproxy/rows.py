@@ -5,9 +5,9 @@ Columns are found by their names, for their order grows with every version.
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from bigred_server.rollout.core.observation import Admin, Counters, Served
+from bigred_server.rollout.core.observation import Admin, Counters, Served, ServerLook
 
 # srv_admin_state is a set of bits. Source: HAProxy's include/haproxy/server-t.h, SRV_ADMF_*.
 _MAINT_BITS = 0x01 | 0x02 | 0x04 | 0x20
@@ -22,23 +22,15 @@ _PASSING = frozenset({"L4OK", "L6OK", "L7OK", "L7OKC", "PROCOK"})
 
 @dataclass(frozen=True)
 class ServerRow:
-    """One server of a backend: see NodeLook for what the words mean.
+    """One server of a backend in one HAProxy.
 
-    `checked`: its server line has a check, hushed or not. `address`: where HAProxy finds it.
+    `checked`: its server line has a check, disabled or not. `address`: where HAProxy finds it.
     """
 
     name: str
-    admin: Admin
-    up: bool
-    fresh: bool | None
-    in_flight: int
-    status: str
-    check: str
-    capacity: int | None = None
+    look: ServerLook
     checked: bool = False
-    checks_disabled: bool = False
     address: str = ""
-    served: Served = field(default_factory=Served)
 
 
 @dataclass(frozen=True)
@@ -88,20 +80,18 @@ def row(fields: Mapping[str, str], state: Mapping[str, str]) -> ServerRow:
     status = fields["status"]
     check_state = _number(state.get("srv_check_state", ""))
     checked = bool(check_state & _CHECK_CONFIGURED)
-    return ServerRow(
-        name=fields["svname"],
+    look = ServerLook(
         admin=admin(int(state["srv_admin_state"])),
         up=status.startswith("UP") or status == "no check",
         fresh=is_fresh(fields),
         in_flight=_number(fields["scur"]) + _number(fields["qcur"]),
+        capacity=_number(fields.get("slim", "")) or None,
+        checks_disabled=checked and not check_state & _CHECK_ENABLED,
+        served=served(fields),
         status=status,
         check=" ".join(filter(None, (fields.get("check_status", ""), fields.get("last_chk", "")))),
-        capacity=_number(fields.get("slim", "")) or None,
-        checked=checked,
-        checks_disabled=checked and not check_state & _CHECK_ENABLED,
-        address=address(state),
-        served=served(fields),
     )
+    return ServerRow(fields["svname"], look, checked, address(state))
 
 
 def address(state: Mapping[str, str]) -> str:

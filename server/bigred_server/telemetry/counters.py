@@ -28,7 +28,7 @@ class Counting:
             return
         is_new = self._pid is not None and look.pid != self._pid
         self._over = self._total - self._in_flight
-        self._in_flight = sum(node.in_flight for node in look.nodes.values())
+        self._in_flight = sum(node.pool.in_flight for node in look.nodes.values())
         for name, served in look.served.items():
             before = Served() if is_new else self._last.get(name, served)
             if served.requests < before.requests:

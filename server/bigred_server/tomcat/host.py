@@ -1,26 +1,9 @@
 """A host: the machine under a node, where its WAR lies and its Tomcat is stopped and started."""
 
-from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Protocol
 
-
-@dataclass(frozen=True)
-class HostSeen:
-    """A host seen once.
-
-    `digest`: of the WAR in place, "" for none, None when it can't be read. `running`: whether
-    Tomcat's process lives, None when nobody can tell. `manifest`: of the WAR in place. `kept`: the
-    digests of the releases kept there. `free`: bytes free for another. `trouble`: why something
-    could not be seen, as a sentence that says what to do; "" when all was.
-    """
-
-    digest: str | None = None
-    running: bool | None = None
-    manifest: dict[str, str] = field(default_factory=dict)
-    kept: frozenset[str] = frozenset()
-    free: int | None = None
-    trouble: str = ""
+from bigred_server.rollout.core.observation import HostLook
 
 
 class Host(Protocol):
@@ -31,7 +14,7 @@ class Host(Protocol):
     was seen and what to do.
     """
 
-    async def look(self, *, answers: bool) -> HostSeen:
+    async def look(self, *, answers: bool) -> HostLook:
         """Look at it. `answers`: the app was heard a moment ago, so Tomcat runs; don't ask."""
 
     async def copy_war(self, target: Path) -> None:

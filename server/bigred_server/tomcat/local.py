@@ -14,8 +14,8 @@ from pathlib import Path, PurePath
 from bigred_server.artifacts import war
 from bigred_server.artifacts.files import digest_of
 from bigred_server.errors import NodeError
+from bigred_server.rollout.core.observation import HostLook
 from bigred_server.settings import NodeSettings
-from bigred_server.tomcat.host import HostSeen
 from bigred_server.tomcat.kept_releases import KeptReleases
 from bigred_server.tomcat.paths import ReleasePaths, configured, place_of
 
@@ -39,12 +39,12 @@ class LocalHost:
         self._place = place_of(self.settings)
         self._shelf = KeptReleases(self._place)
 
-    async def look(self, *, answers: bool) -> HostSeen:
+    async def look(self, *, answers: bool) -> HostLook:
         """See Host."""
         running = True if answers else await self._running()
         return await asyncio.to_thread(self._look, running)
 
-    def _look(self, running: bool | None) -> HostSeen:
+    def _look(self, running: bool | None) -> HostLook:
         digest: str | None = None
         manifest: dict[str, str] = {}
         kept: frozenset[str] = frozenset()
@@ -58,7 +58,7 @@ class LocalHost:
             kept, free = self._shelf.kept(), self._shelf.free()
         except OSError as error:
             trouble.append(f"{self._place.folder} can't be read: {error.strerror or error}")
-        return HostSeen(digest, running, manifest, kept, free, "; ".join(trouble))
+        return HostLook(digest, running, manifest, kept, free, trouble="; ".join(trouble))
 
     def _read(self) -> tuple[str, dict[str, str]]:
         """Give digest and manifest of the WAR in place; read anew only when the file changed."""

@@ -2,35 +2,19 @@
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from bigred_server.errors import NodeAwayError, NodeError
 from bigred_server.rollout.core.context_version import newest
-from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Version
+from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, HostLook, Version
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.tomcat.contexts import Contexts, Listed
-from bigred_server.tomcat.host import Host, HostSeen
+from bigred_server.tomcat.host import Host
 from bigred_server.tomcat.manager import Manager
 
 _LEAKS_DEADLINE_S = 30.0
-
-
-@dataclass(frozen=True)
-class NodeSeen:
-    """A node seen once, but for what its app answers; the words are those of a NodeLook.
-
-    `digest`: of the WAR that new users get, UNTOLD where only HTTP reaches the node; `manifest` is
-    that WAR's, empty where its bytes can't be seen.
-    """
-
-    digest: str | None
-    running: bool | None = None
-    manifest: dict[str, str] = field(default_factory=dict)
-    kept: frozenset[str] | None = None
-    free: int | None = None
-    versions: tuple[Version, ...] | None = None
-    trouble: str = ""
 
 
 class Node:
@@ -42,16 +26,14 @@ class Node:
         self._contexts = Contexts(manager) if manager else None
         self._is_parallel = strategy is Strategy.PARALLEL
 
-    async def look(self, *, answers: bool) -> NodeSeen:
-        """Look at it. `answers`: the app was heard a moment ago, so Tomcat runs."""
+    async def look(self, *, answers: bool) -> HostLook:
+        """Look at it. `answers`: the app answered a moment ago, so Tomcat is running."""
         listed, host = await asyncio.gather(self._list(), self._look_host(answers))
-        running = host.running if host else None
-        return NodeSeen(
+        return replace(
+            host or HostLook(),
             digest=self._digest(host, listed.versions),
-            running=running if listed.versions is None else True,
+            running=(host.running if host else None) if listed.versions is None else True,
             manifest=self._manifest(host, listed.versions),
-            kept=host.kept if host else None,
-            free=host.free if host else None,
             versions=listed.versions,
             trouble=_problem(host, listed.error, answers=answers),
         )
@@ -112,7 +94,7 @@ class Node:
         if self._host:
             await self._host.close()
 
-    def _digest(self, host: HostSeen | None, versions: tuple[Version, ...] | None) -> str | None:
+    def _digest(self, host: HostLook | None, versions: tuple[Version, ...] | None) -> str | None:
         if host and not self._is_parallel:
             return host.digest
         if versions is None:
@@ -129,8 +111,8 @@ class Node:
         return self._contexts.deployed if self._contexts else UNKNOWN_DIGEST
 
     def _manifest(
-        self, host: HostSeen | None, versions: tuple[Version, ...] | None
-    ) -> dict[str, str]:
+        self, host: HostLook | None, versions: tuple[Version, ...] | None
+    ) -> Mapping[str, str]:
         """Give the manifest of the WAR without a version, the one that a host reads."""
         first = newest(versions or ())
         is_behind = self._is_parallel and first is not None and first.name
@@ -139,7 +121,7 @@ class Node:
     async def _list(self) -> Listed:
         return await self._contexts.look() if self._contexts else Listed()
 
-    async def _look_host(self, answers: bool) -> HostSeen | None:
+    async def _look_host(self, answers: bool) -> HostLook | None:
         return await self._host.look(answers=answers) if self._host else None
 
     def _act(self, deploys: str = UNKNOWN_DIGEST) -> contextlib.AbstractContextManager[None]:
@@ -156,7 +138,7 @@ class Node:
         return self._host
 
 
-def _problem(host: HostSeen | None, error: NodeError | None, *, answers: bool) -> str:
+def _problem(host: HostLook | None, error: NodeError | None, *, answers: bool) -> str:
     if host and host.trouble:
         return host.trouble
     # Where nothing answers at all, the app's own silence is told already.

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
@@ -42,7 +43,7 @@ class Probe:
     marker: MarkerSettings
     admission: AdmissionSettings
 
-    async def answer(self, manifest: dict[str, str]) -> Answer:
+    async def answer(self, manifest: Mapping[str, str]) -> Answer:
         """Ask for the release. `manifest` is that of the WAR in place."""
         try:
             response = await self._get(self.marker.path, PROBE_DEADLINE_S)
@@ -92,7 +93,9 @@ class Probe:
             return await self.http.get(self.url + path, timeout=deadline_s)
 
 
-def read_marker(marker: MarkerSettings, response: httpx2.Response, manifest: dict[str, str]) -> str:
+def read_marker(
+    marker: MarkerSettings, response: httpx2.Response, manifest: Mapping[str, str]
+) -> str:
     """Read the release that an app says it is; "" when it says none."""
     if marker.read is MarkerSource.HEADER:
         said = response.headers.get(marker.name, "")

@@ -14,10 +14,10 @@ from importlib import resources
 from pathlib import Path, PurePath
 
 from bigred_server.errors import NodeError
+from bigred_server.rollout.core.observation import HostLook
 from bigred_server.settings import NodeSettings
 from bigred_server.tomcat import remote
 from bigred_server.tomcat.connection import SshConnection
-from bigred_server.tomcat.host import HostSeen
 from bigred_server.tomcat.local import RUNNING_DEADLINE_S, TAIL, printed
 from bigred_server.tomcat.paths import ReleasePaths, check_disk_space, configured, place_of, surplus
 
@@ -48,13 +48,13 @@ class SshHost:
         """Raise NodeError when the node has no WAR."""
         self._place = place_of(self.settings)
 
-    async def look(self, *, answers: bool) -> HostSeen:
+    async def look(self, *, answers: bool) -> HostLook:
         """See Host. One command over there, and more only when the WAR has changed."""
         running = () if answers else self.settings.running or ()
         try:
             seen = await self._look(running)
         except NodeError as error:
-            return HostSeen(running=True if answers else None, trouble=str(error))
+            return HostLook(running=True if answers else None, trouble=str(error))
         trouble = seen.trouble
         digest: str | None = None
         manifest: dict[str, str] = {}
@@ -62,7 +62,7 @@ class SshHost:
             digest, manifest = await self._read(seen)
         except NodeError as error:
             trouble = trouble or str(error)
-        return HostSeen(
+        return HostLook(
             digest=digest,
             running=True if answers else seen.running,
             manifest=manifest,

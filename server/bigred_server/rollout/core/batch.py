@@ -35,7 +35,7 @@ def closing(view: View) -> tuple[Action, ...]:
     due: list[Action] = []
     for name in view.deployment.set_aside:
         look = view.looks.get(name)
-        if look is None or name in view.busy or look.admin in (Admin.MAINT, Admin.UNKNOWN):
+        if look is None or name in view.busy or look.pool.admin in (Admin.MAINT, Admin.UNKNOWN):
             continue
         taken = [*(action.node for action in due), name]
         if _is_out_of_use(look) or view.may_remove(taken):
@@ -56,7 +56,7 @@ def _is_of_use_to_nobody(look: NodeLook, *, others_in_hand: bool) -> bool:
 
 
 def _is_out_of_use(look: NodeLook) -> bool:
-    return not is_serving(look) and not look.partially_up
+    return not is_serving(look) and not look.pool.partially_up
 
 
 def _reasserted(view: View) -> tuple[Action, ...]:
@@ -64,5 +64,5 @@ def _reasserted(view: View) -> tuple[Action, ...]:
     return tuple(
         Action(closing_kind(view), name, view.target)
         for name, kind in view.busy.items()
-        if kind in HANDS_OFF and view.looks[name].admin in (Admin.READY, Admin.MIXED)
+        if kind in HANDS_OFF and view.looks[name].pool.admin in (Admin.READY, Admin.MIXED)
     )

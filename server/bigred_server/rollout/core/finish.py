@@ -53,7 +53,7 @@ def _returned(view: View) -> tuple[str, ...]:
 def are_out(view: View) -> bool:
     """Say whether every node that was set aside is out of the pool."""
     looks = [view.looks[name] for name in view.deployment.set_aside if name in view.looks]
-    return all(look.admin is Admin.MAINT for look in looks)
+    return all(look.pool.admin is Admin.MAINT for look in looks)
 
 
 def _after(view: View) -> Decision:

@@ -33,7 +33,7 @@ def closing_kind(view: View) -> ActionKind:
 
 def lacks_release(view: View, name: str) -> bool:
     """Say whether the release must still be brought to the node."""
-    kept = view.looks[name].kept
+    kept = view.looks[name].host.kept
     return kept is not None and view.target.digest not in kept
 
 
@@ -45,7 +45,7 @@ def may_try(view: View, name: str) -> bool:
 
 def _version(view: View, name: str, kind: ActionKind) -> str:
     """Name the version that an act makes or takes away; "" where there is only one."""
-    versions = view.looks[name].versions or ()
+    versions = view.looks[name].host.versions or ()
     if view.target.strategy is not Strategy.PARALLEL:
         return ""
     if kind is ActionKind.DEPLOY:
@@ -56,9 +56,11 @@ def _version(view: View, name: str, kind: ActionKind) -> str:
 
 def _drain(view: View, name: str) -> ActionKind | None:
     look, policy = view.looks[name], view.policy
-    if look.admin is Admin.DRAIN:
+    if look.pool.admin is Admin.DRAIN:
         # A request that is still being answered may begin a session.
-        done = closing_kind(view) is ActionKind.MAINT or (look.sessions == 0 and not look.in_flight)
+        done = closing_kind(view) is ActionKind.MAINT or (
+            look.sessions == 0 and not look.pool.in_flight
+        )
         return ActionKind.MAINT if done or view.waited_s(name) >= policy.sessions_s else None
     if view.waited_s(name) < policy.drain_s:
         return None
@@ -79,16 +81,16 @@ def _place(kind: ActionKind) -> Callable[[View, str], ActionKind | None]:
 
 
 def _start(view: View, name: str) -> ActionKind | None:
-    may_start = view.looks[name].running is False and may_try(view, name)
+    may_start = view.looks[name].host.running is False and may_try(view, name)
     return ActionKind.START if may_start else None
 
 
 def _check(view: View, name: str) -> ActionKind | None:
     look = view.looks[name]
-    if look.admin is Admin.READY:
-        return ActionKind.READY if look.checks_disabled else None
-    blind_enough = look.fresh is None and view.waited_s(name) >= view.policy.blind_check_s
-    return ActionKind.READY if look.fresh or blind_enough else None
+    if look.pool.admin is Admin.READY:
+        return ActionKind.READY if look.pool.checks_disabled else None
+    blind_enough = look.pool.fresh is None and view.waited_s(name) >= view.policy.blind_check_s
+    return ActionKind.READY if look.pool.fresh or blind_enough else None
 
 
 _NEXT: Mapping[NodePhase, Callable[[View, str], ActionKind | None]] = {

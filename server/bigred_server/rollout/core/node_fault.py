@@ -41,7 +41,7 @@ def _wrong_answer(view: View, name: str) -> str | None:
 
 def _overdue(view: View, name: str, where: NodePhase) -> str | None:
     limit_s = _deadlines(view).get(where)
-    if where is NodePhase.DRAINING and view.looks[name].admin is not Admin.MAINT:
+    if where is NodePhase.DRAINING and view.looks[name].pool.admin is not Admin.MAINT:
         return None
     if limit_s is None or view.waited_s(name) <= limit_s:
         return None
@@ -72,6 +72,6 @@ def _tried(view: View, name: str, where: NodePhase) -> str | None:
     rested = view.now_s - wait.tried_at_s >= policy.start_again_s
     if where is NodePhase.DEPLOYING and rested:
         return sentences.rejects(wait.tries)
-    if where is NodePhase.STARTING and view.looks[name].running is False and rested:
+    if where is NodePhase.STARTING and view.looks[name].host.running is False and rested:
         return sentences.does_not_stay_up(wait.tries)
     return None

@@ -140,11 +140,11 @@ def _node(view: View, name: str, history: History, *, touched: bool) -> NodePlan
     carried = view.leaves_headroom([name])
     return NodePlan(
         name=name,
-        digest=look.digest,
+        digest=look.host.digest,
         steps=simulate(view, name) if touched else (),
         sessions=look.sessions,
         fate=_fate(view, look) if touched else UNTOUCHED,
-        free=look.free,
+        free=look.host.free,
         carried=carried,
         seconds=node_seconds(name, history) if touched else None,
         trouble=_problem(view, look, waits_for_load=touched and not carried),
@@ -168,8 +168,8 @@ def _problem(view: View, look: NodeLook, *, waits_for_load: bool) -> str:
     if look.trouble:
         return look.trouble
     if not is_serving(look):
-        down = look.admin is Admin.READY
-        return "HAProxy finds it down" if down else f"HAProxy has it in {look.admin}"
+        down = look.pool.admin is Admin.READY
+        return "HAProxy finds it down" if down else f"HAProxy has it in {look.pool.admin}"
     return sentences.NO_HEADROOM if waits_for_load else ""
 
 

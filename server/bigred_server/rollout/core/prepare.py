@@ -23,11 +23,11 @@ def prepare(view: View) -> Decision:
     if view.deployment.mends is not None:
         return _prepare_repair(view, view.deployment.mends)
     looks = view.looks
-    if any(look.admin is Admin.UNKNOWN for look in looks.values()):
+    if any(look.pool.admin is Admin.UNKNOWN for look in looks.values()):
         return _wait_for(view, tuple(looks), sentences.FLEET_UNKNOWN)
     healthy = tuple(name for name, look in looks.items() if is_serving(look))
     skipped = tuple(name for name in looks if name not in healthy)
-    is_bare = not healthy or not any(look.digest for look in looks.values())
+    is_bare = not healthy or not any(look.host.digest for look in looks.values())
     if view.deployment.previous is None and is_bare:
         # The very first release: nobody is served yet, so nobody can be harmed.
         healthy, skipped = tuple(looks), ()
@@ -44,7 +44,7 @@ def _prepare_repair(view: View, name: str) -> Decision:
     look = view.looks.get(name)
     if look is None:
         return Decision(Phase.ABORTED, reason=sentences.NO_NODES)
-    if look.admin is Admin.UNKNOWN or look.digest is None:
+    if look.pool.admin is Admin.UNKNOWN or look.host.digest is None:
         return _wait_for(view, (name,), sentences.unreachable(name, look.trouble))
     if no := _no_disk_space(view, (name,)):
         return Decision(Phase.ABORTED, reason=no)
@@ -56,10 +56,10 @@ def _hindrance(view: View, healthy: tuple[str, ...]) -> Decision | None:
     if len(healthy) - 1 < policy.min_healthy:
         reason = sentences.too_few(len(healthy), len(looks), policy.min_healthy)
         return Decision(Phase.ABORTED, reason=reason)
-    unseen = tuple(name for name in healthy if looks[name].digest is None)
+    unseen = tuple(name for name in healthy if looks[name].host.digest is None)
     if unseen:
         return _wait_for(view, unseen, sentences.unreachable(unseen[0], looks[unseen[0]].trouble))
-    unknown_digest = [name for name in healthy if looks[name].digest == UNKNOWN_DIGEST]
+    unknown_digest = [name for name in healthy if looks[name].host.digest == UNKNOWN_DIGEST]
     if unknown_digest and view.deployment.previous is None:
         return Decision(Phase.ABORTED, reason=sentences.unknown_digest(unknown_digest[0]))
     return None
@@ -74,7 +74,7 @@ def _wait_for(view: View, names: tuple[str, ...], reason: str) -> Decision:
 def _no_disk_space(view: View, names: tuple[str, ...]) -> str:
     needed = disk_space.on_a_node(view.target.size)
     for name in names:
-        free = view.looks[name].free
+        free = view.looks[name].host.free
         if free is not None and free < needed and lacks_release(view, name):
             return sentences.no_disk_space(name, free, needed)
     return ""

@@ -51,13 +51,15 @@ def track(
 def _track(wait: NodeProgress | None, look: NodeLook, target: Target, now_s: float) -> NodeProgress:
     here = node_phase(look, target)
     if wait is None or wait.target != target:
-        wait = NodeProgress(target, here, look.admin, now_s, furthest=here, furthest_at_s=now_s)
-    elif (wait.phase, wait.admin) != (here, look.admin):
+        wait = NodeProgress(
+            target, here, look.pool.admin, now_s, furthest=here, furthest_at_s=now_s
+        )
+    elif (wait.phase, wait.admin) != (here, look.pool.admin):
         # The door counts: requests have their time to end from when it was closed.
         wait = replace(
             wait,
             phase=here,
-            admin=look.admin,
+            admin=look.pool.admin,
             since_s=now_s,
             tries=0,
             tried_at_s=0.0,
@@ -71,11 +73,11 @@ def _track(wait: NodeProgress | None, look: NodeLook, target: Target, now_s: flo
 def _track_app(wait: NodeProgress, look: NodeLook, target: Target, now_s: float) -> NodeProgress:
     if is_proven(look, target):
         return replace(wait, wrong_since_s=None, proven=True)
-    if wait.proven and look.digest == target.digest and look.running is False:
+    if wait.proven and look.host.digest == target.digest and look.host.running is False:
         wait = replace(wait, proven=False, deaths=wait.deaths + 1)
     # Before it first answered it may still be starting; after that, it hangs.
-    tells = look.answer.came or (wait.proven and look.running)
-    if not tells or look.digest != target.digest:
+    tells = look.answer.came or (wait.proven and look.host.running)
+    if not tells or look.host.digest != target.digest:
         return replace(wait, wrong_since_s=None)
     return wait if wait.wrong_since_s is not None else replace(wait, wrong_since_s=now_s)
 

@@ -40,41 +40,42 @@ def _next(view: View, name: str) -> Action | None:
 
 
 def _after(look: NodeLook, action: Action) -> NodeLook:
-    """Give the look that an act leads to when it works and all that waits comes to its end."""
-    target = action.target
+    """Give the look that an action leads to if it works and every wait comes to its end."""
+    target, pool, host = action.target, look.pool, look.host
     match action.kind:
         case ActionKind.FETCH:
-            return replace(look, kept=(look.kept or frozenset()) | {target.digest})
+            host = replace(host, kept=(host.kept or frozenset()) | {target.digest})
         case ActionKind.DRAIN if target.strategy is Strategy.PARALLEL:
-            return replace(look, admin=Admin.DRAIN)
+            pool = replace(pool, admin=Admin.DRAIN)
         case ActionKind.DRAIN:
-            return replace(look, admin=Admin.DRAIN, in_flight=0, versions=())
+            pool, host = replace(pool, admin=Admin.DRAIN, in_flight=0), replace(host, versions=())
         case ActionKind.MAINT:
-            return replace(look, admin=Admin.MAINT, up=False, in_flight=0)
+            pool = replace(pool, admin=Admin.MAINT, up=False, in_flight=0)
         case ActionKind.CUT:
-            return replace(look, in_flight=0)
+            pool = replace(pool, in_flight=0)
         case ActionKind.STOP:
-            return replace(look, running=False, answer=Answer())
+            return replace(look, host=replace(host, running=False), answer=Answer())
         case ActionKind.SWAP:
-            return replace(look, digest=target.digest)
+            host = replace(host, digest=target.digest)
         case ActionKind.START:
             return _answering(look, action)
         case ActionKind.DEPLOY:
-            checks_disabled = target.strategy is Strategy.PARALLEL
-            return replace(
-                _answering(look, action), digest=target.digest, checks_disabled=checks_disabled
-            )
+            pool = replace(pool, checks_disabled=target.strategy is Strategy.PARALLEL)
+            host = replace(host, digest=target.digest)
+            return _answering(replace(look, pool=pool, host=host), action)
         case ActionKind.UNDEPLOY:
-            left = tuple(one for one in look.versions or () if one.name != action.version)
+            left = tuple(one for one in host.versions or () if one.name != action.version)
             first = context_version.newest(left)
-            return replace(look, versions=left, digest=first.digest if first else "")
+            host = replace(host, versions=left, digest=first.digest if first else "")
         case ActionKind.ADMIT:
-            return replace(look, admin=Admin.DRAIN, fresh=True, checks_disabled=False)
+            pool = replace(pool, admin=Admin.DRAIN, fresh=True, checks_disabled=False)
         case ActionKind.READY:
-            return replace(look, admin=Admin.READY, up=True, checks_disabled=False)
+            pool = replace(pool, admin=Admin.READY, up=True, checks_disabled=False)
+    return replace(look, pool=pool, host=host)
 
 
 def _answering(look: NodeLook, action: Action) -> NodeLook:
     answer = Answer(came=True, ok=True, marker=action.target.marker)
-    versions = (*(look.versions or ()), Version(action.version, action.target.digest))
-    return replace(look, running=True, answer=answer, versions=versions)
+    versions = (*(look.host.versions or ()), Version(action.version, action.target.digest))
+    host = replace(look.host, running=True, versions=versions)
+    return replace(look, host=host, answer=answer)

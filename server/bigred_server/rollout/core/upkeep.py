@@ -36,7 +36,7 @@ def to_repair(
     failed_at = left.failed_at or {}
     for name in (*left.skipped, *left.set_aside):
         look = looks.get(name)
-        if look is None or look.admin is Admin.UNKNOWN or look.digest is None:
+        if look is None or look.pool.admin is Admin.UNKNOWN or look.host.digest is None:
             continue
         if node_phase(look, live) is NodePhase.SERVING:
             continue
@@ -61,7 +61,7 @@ def to_clean_up(
 def _old(look: NodeLook, live: Target, *, is_late: bool) -> str | None:
     if node_phase(look, live) is not NodePhase.SERVING:
         return None
-    versions = look.versions or ()
+    versions = look.host.versions or ()
     first = newest(versions)
     if first is None or first.digest not in (live.digest, UNKNOWN_DIGEST):
         return None

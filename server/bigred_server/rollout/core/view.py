@@ -27,7 +27,7 @@ def wanted(deployment: Deployment) -> Target:
 
 def is_serving(look: NodeLook) -> bool:
     """Say whether HAProxy sends requests to the node."""
-    return look.admin is Admin.READY and look.up
+    return look.pool.admin is Admin.READY and look.pool.up
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class View:
     @property
     def is_blind(self) -> bool:
         """Whether HAProxy can't be read: then no node is touched."""
-        return all(self.looks[name].admin is Admin.UNKNOWN for name in self.nodes)
+        return all(self.looks[name].pool.admin is Admin.UNKNOWN for name in self.nodes)
 
     @property
     def is_stuck(self) -> bool:
@@ -134,10 +134,10 @@ class View:
         if self.queued:
             return False
         others = self._others(taken)
-        if not others or any(look.capacity is None for look in others):
+        if not others or any(look.pool.capacity is None for look in others):
             return True
-        capacity = sum(look.capacity or 0 for look in others)
-        load = sum(look.in_flight for look in self.looks.values() if is_serving(look))
+        capacity = sum(look.pool.capacity or 0 for look in others)
+        load = sum(look.pool.in_flight for look in self.looks.values() if is_serving(look))
         return load <= capacity * self.policy.headroom
 
     def _others(self, taken: list[str]) -> list[NodeLook]:

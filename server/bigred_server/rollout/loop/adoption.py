@@ -28,8 +28,10 @@ class Adoption:
 
     async def adopt_unanimous(self, looks: Looks) -> None:
         """Make live what all nodes run and answer for; do nothing when they differ."""
-        digests = {look.digest for look in looks.values()}
-        if len(digests) != 1 or not all(look.digest and look.answer.ok for look in looks.values()):
+        digests = {look.host.digest for look in looks.values()}
+        if len(digests) != 1 or not all(
+            look.host.digest and look.answer.ok for look in looks.values()
+        ):
             return
         if UNKNOWN_DIGEST in digests:
             # Only HTTP reaches them, and nobody has handed in yet what they say that they run.
@@ -46,13 +48,13 @@ class Adoption:
         digest = rollback_target(looks, new, known)
         if digest is None or digest in known:
             return known[digest] if digest else None
-        node = next(name for name, look in looks.items() if look.digest == digest)
+        node = next(name for name, look in looks.items() if look.host.digest == digest)
         return await self._adopt(looks, node)
 
     async def _adopt(self, looks: Looks, node: str) -> Release:
         look = looks[node]
         async with self.db.write() as db:
-            known = await releases.find(db, self.app, look.digest or "")
+            known = await releases.find(db, self.app, look.host.digest or "")
             if known is not None:
                 await releases.make_live(db, self.app, known.digest)
                 return known
@@ -69,7 +71,9 @@ def rollback_target(looks: Looks, new: str, known: Mapping[str, Release]) -> str
     """
     bad = {release.digest for release in known.values() if release.stage is Stage.BAD}
     out = {new, UNKNOWN_DIGEST, *bad}
-    counts = Counter(x.digest for x in looks.values() if x.digest and x.digest not in out)
+    counts = Counter(
+        x.host.digest for x in looks.values() if x.host.digest and x.host.digest not in out
+    )
     if counts:
         return counts.most_common(1)[0][0]
     live = (r.digest for r in known.values() if r.stage is Stage.LIVE and r.digest != new)

@@ -147,20 +147,20 @@ def _node_state(
         if name in (*record.skipped, *record.set_aside):
             return NodeState.SKIPPED
         where = node_phase(look, target)
-        if where is not NodePhase.TAKING or look.up:
+        if where is not NodePhase.TAKING or look.pool.up:
             return _NODE_STATES[where]
-    if look.admin is Admin.UNKNOWN:
+    if look.pool.admin is Admin.UNKNOWN:
         return NodeState.UNKNOWN
-    if look.admin is Admin.READY:
-        return NodeState.SERVING if look.up else NodeState.DOWN
-    return NodeState.DRAINING if look.admin is Admin.DRAIN else NodeState.DOWN
+    if look.pool.admin is Admin.READY:
+        return NodeState.SERVING if look.pool.up else NodeState.DOWN
+    return NodeState.DRAINING if look.pool.admin is Admin.DRAIN else NodeState.DOWN
 
 
 def _version(look: NodeLook, by_digest: dict[str, Release]) -> str:
-    if not look.digest:
+    if not look.host.digest:
         return ""
-    known = by_digest.get(look.digest)
-    return known.version if known else look.digest[:12]
+    known = by_digest.get(look.host.digest)
+    return known.version if known else look.host.digest[:12]
 
 
 def phase_text(phase: Phase, version: str, nodes: int, reason: str) -> str:

@@ -181,4 +181,4 @@ def _sessions(look: NodeLook, action: Action) -> int | None:
     """Count the sessions that an act is about: of one version, or of the whole node."""
     if action.kind is not ActionKind.UNDEPLOY:
         return look.sessions
-    return sum(one.sessions for one in look.versions or () if one.name == action.version)
+    return sum(one.sessions for one in look.host.versions or () if one.name == action.version)

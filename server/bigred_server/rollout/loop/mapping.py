@@ -85,6 +85,7 @@ def recognised(looks: Looks, known: KnownReleases) -> Looks:
 
 
 def _recognised(look: NodeLook, by_marker: Mapping[str, str]) -> NodeLook:
-    if look.digest != UNKNOWN_DIGEST or not look.answer.ok:
+    if look.host.digest != UNKNOWN_DIGEST or not look.answer.ok:
         return look
-    return replace(look, digest=by_marker.get(look.answer.marker, UNKNOWN_DIGEST))
+    digest = by_marker.get(look.answer.marker, UNKNOWN_DIGEST)
+    return replace(look, host=replace(look.host, digest=digest))

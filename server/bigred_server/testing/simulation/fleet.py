@@ -12,7 +12,7 @@ from random import Random
 
 from bigred_server.errors import NodeError
 from bigred_server.rollout.core.action import Action, ActionKind
-from bigred_server.rollout.core.observation import Counters, NodeLook
+from bigred_server.rollout.core.observation import Counters, HostLook, NodeLook
 from bigred_server.rollout.core.policy import Policy
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.target import Strategy
@@ -96,16 +96,14 @@ class SimulatedFleet:
 
     def _see(self, name: str) -> NodeLook:
         node, now_s = self.nodes[name], self.clock()
-        look = NodeLook(
-            name=name,
+        host = HostLook(
             digest=node.seen_digest(now_s),
             running=node.seen_running(now_s),
-            answer=node.answer(now_s),
             kept=None if node.kept is None or not node.alive else frozenset(node.kept),
             free=None if node.kept is None or not node.alive else node.free,
             versions=node.versions(now_s),
         )
-        return self.pool.see(look)
+        return NodeLook(name, self.pool.see(name), host, node.answer(now_s))
 
     def begin(self, action: Action, *, again: bool = False) -> RunningAction:
         """Begin an act; `again` when a door is closed again to a node where another act runs."""

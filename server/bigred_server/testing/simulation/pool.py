@@ -1,9 +1,9 @@
 """A simulated pool: one HAProxy or two before the same nodes, told and read together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from bigred_server.rollout.core.observation import Admin, NodeLook
+from bigred_server.rollout.core.observation import Admin, ServerLook
 from bigred_server.testing.simulation.server import SimulatedServer
 
 AWAY = "HAProxy is away"
@@ -68,16 +68,15 @@ class SimulatedPool:
             if not proxy.away:
                 proxy.servers[name].checks_disabled = True
 
-    def see(self, look: NodeLook) -> NodeLook:
-        """Fill in what all of them say of a node: they are believed only together."""
+    def see(self, name: str) -> ServerLook:
+        """Give what all of them say of a node: they are believed only together."""
         if self.away:
-            return replace(look, admin=Admin.UNKNOWN, up=False, fresh=False)
-        servers = self.of(look.name)
+            return ServerLook()
+        servers = self.of(name)
         ready = [one for one in servers if one.admin is Admin.READY]
         asked = [one for one in servers if one.admin is Admin.DRAIN] or ready
         limits = [one.maxconn for one in servers if one.maxconn is not None]
-        return replace(
-            look,
+        return ServerLook(
             admin=servers[0].admin if len({one.admin for one in servers}) == 1 else Admin.MIXED,
             up=bool(ready) and all(one.up for one in ready),
             fresh=bool(asked) and all(one.fresh for one in asked),
