@@ -10,11 +10,11 @@ from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType
 from bigred_server.artifacts.store import Store
 from bigred_server.journal.session import Session
 from bigred_server.model.build import Build, told
+from bigred_server.model.clock import utc
 from bigred_server.notify.notifier import Notifier
 from bigred_server.pipeline.builder import Builder
 from bigred_server.requests.continuous import Continuous
 from bigred_server.requests.preflight import FleetPreflight
-from bigred_server.rollout.loop.app_state import utc
 from bigred_server.settings import Settings
 from bigred_server.settings.build import Deploy
 

@@ -24,9 +24,10 @@ from tests.support.worlds import WARMUP_LOOKS, Story, World, drawn
 
 from bigred_server.judge.evidence import EMPTY, weigh
 from bigred_server.judge.judge import judge, verdict
-from bigred_server.judge.judgement import Cause, Verdict
+from bigred_server.judge.judgement import Cause
 from bigred_server.judge.look import Arm, Look, Pair
 from bigred_server.judge.policy import JudgePolicy
+from bigred_server.model.verdict import Verdict
 
 POLICY = JudgePolicy()
 MOST_FALSE = 0.01

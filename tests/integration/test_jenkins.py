@@ -31,9 +31,9 @@ from bigred_server.jenkins import decide, reconciler
 from bigred_server.jenkins.reconciler import JobReconciler
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.sqlite_leadership import SqliteLeadership
 from bigred_server.model.command import Command
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Stage
 from bigred_server.requests import deploy, emergency_stop
 from bigred_server.requests.job_preflight import JobPreflight, job_preflights, start

@@ -21,7 +21,7 @@ from bigred_server.artifacts.intake import Submission
 from bigred_server.artifacts.store import Store
 from bigred_server.journal import deployments, lock, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Stage
 from bigred_server.settings import MarkerSettings
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from bigred_broker.messages import Phase
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core.action import Action
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.observation import Looks
@@ -32,7 +33,9 @@ class Aftercare:
         idle = 0
         for _ in range(_MOST_TICKS):
             looks = fleet.see().nodes
-            left = PendingWork(ended.skipped, ended.set_aside, self.failed_at, clock() - 60.0)
+            left = PendingWork(
+                ended.record.skipped, ended.record.set_aside, self.failed_at, clock() - 60.0
+            )
             name = to_repair(looks, self.live, left, fleet.policy, clock())
             if name is not None and self.mends < _MOST_MENDS:
                 idle = 0
@@ -52,14 +55,17 @@ class Aftercare:
 
     def _repair(self, name: str) -> None:
         self.mends += 1
+        record = DeploymentRecord(
+            f"d-m{self.mends}", "shop", self.live.digest, None, "bigred", 0.0, mends=name
+        )
         mend = SimulatedRollout(
             self.rollout.fleet,
             self.rollout.clock,
-            Deployment(f"d-m{self.mends}", "shop", Phase.PREPARING, self.live, None, mends=name),
+            Deployment(record, self.live, None),
         )
         for _ in range(_MOST_TICKS):
             if mend.has_ended:
                 break
             mend.tick(_TICK_S, ends_while_looking=self.random.random() < 0.3)
-        if mend.deployment.phase is not Phase.SUCCEEDED:
+        if mend.deployment.record.phase is not Phase.SUCCEEDED:
             self.failed_at[name] = self.rollout.clock()

@@ -7,9 +7,10 @@ from random import Random
 from tests.support.inspection import Inspection
 from tests.support.scene import Scene
 
-from bigred_server.judge.judgement import Cause, Judgement, Verdict
+from bigred_server.judge.judgement import Cause, Judgement
 from bigred_server.model.command import Command
 from bigred_server.model.hook import Hook, HookState
+from bigred_server.model.verdict import Verdict
 from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.observation import Admin
 from bigred_server.testing.simulation import ActionFate, Luck, SimulatedFleet, SimulatedRollout

@@ -26,9 +26,9 @@ class Inspection:
         """Name all that is not as it must be, now that the run is over."""
         found: list[str] = []
         if not self.rollout.has_ended:
-            return [f"no end: {self.rollout.deployment.phase}"]
+            return [f"no end: {self.rollout.deployment.record.phase}"]
         deployment, reason = self.rollout.deployment, self.rollout.reason
-        match deployment.phase:
+        match deployment.record.phase:
             case Phase.SUCCEEDED:
                 found += self._not_on(NEW[self.scene.kind]) + self._not_out()
             case Phase.ROLLED_BACK:
@@ -43,7 +43,7 @@ class Inspection:
         return found + self._wrong_hooks()
 
     def _wrong_hooks(self) -> list[str]:
-        phase, hooks = self.rollout.deployment.phase, self.rollout.hooks
+        phase, hooks = self.rollout.deployment.record.phase, self.rollout.hooks
         ended_badly = phase in (Phase.FAILED, Phase.ROLLED_BACK)
         found = []
         if Hook.ON_FAILURE in hooks.states and not ended_badly:
@@ -63,29 +63,31 @@ class Inspection:
         target = build.wanted(self.scene.strategy)
         return [
             f"{name}: {looks[name]}"
-            for name in deployment.nodes
-            if build is OLD or name not in deployment.set_aside
+            for name in deployment.record.nodes
+            if build is OLD or name not in deployment.record.set_aside
             if not is_serving(looks[name]) or not is_proven(looks[name], target)
         ]
 
     def _not_out(self) -> list[str]:
-        looks, left_out = self.rollout.at_end, self.rollout.deployment.set_aside
+        looks, left_out = self.rollout.at_end, self.rollout.deployment.record.set_aside
         return [f"{name} is in the pool" for name in left_out if is_serving(looks[name])]
 
     def left_behind(self, random: Random) -> list[str]:
         """Have the caretaker work, when all trouble is over; name who is not brought along."""
-        live = NEW[self.scene.kind] if self.rollout.deployment.phase is Phase.SUCCEEDED else OLD
+        live = (
+            NEW[self.scene.kind] if self.rollout.deployment.record.phase is Phase.SUCCEEDED else OLD
+        )
         healthy = live.starts and live.ok and live.passes and live.lives_s == FOREVER
         if self.scene.first or not healthy or live.says:
             return []
         care = Aftercare(self.rollout, live.wanted(self.scene.strategy), random)
         looks: Looks = care.work()
-        left = [*self.rollout.deployment.skipped, *self.rollout.deployment.set_aside]
+        left = [*self.rollout.deployment.record.skipped, *self.rollout.deployment.record.set_aside]
         return [
             f"{name} was left: {looks[name]}"
             for name in left
             if not self._is_beyond_help(name, looks)
-            if name in self.rollout.deployment.set_aside or is_serving(looks[name])
+            if name in self.rollout.deployment.record.set_aside or is_serving(looks[name])
             if not is_serving(looks[name]) or not is_proven(looks[name], care.live)
         ]
 

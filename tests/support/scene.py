@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from bigred_broker.messages import Phase
 from bigred_server.judge.policy import Inconclusive, JudgePolicy, Mode
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.hook import Hook
 from bigred_server.rollout.core import context_version
 from bigred_server.rollout.core.deployment import Deployment
@@ -105,9 +105,7 @@ class Scene:
             stays_s=self.random.choice([0.0, 5.0]) if self.managers else 0.0,
         )
         deployment = Deployment(
-            id="d-1",
-            app="shop",
-            phase=Phase.PREPARING,
+            DeploymentRecord("d-1", "shop", NEW[self.kind].digest, None, "ada", 0.0),
             target=NEW[self.kind].wanted(self.strategy),
             previous=None if self.first else OLD.wanted(self.strategy),
         )

@@ -8,6 +8,8 @@ from tests.support.looks import changed, node_look
 
 from bigred_broker.messages import Phase
 from bigred_server.model.command import Command
+from bigred_server.model.deployment import DeploymentRecord
+from bigred_server.model.hook import Hook, HookState
 from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.deployment import Deployment
@@ -49,9 +51,20 @@ def deployment(
     nodes: tuple[str, ...] = ("a", "b", "c"),
     previous: Target | None = OLD,
     command: Command | None = None,
+    target: Target = NEW,
+    release: str = "",
+    hooks: Mapping[Hook, HookState] | None = None,
     **more: Any,
 ) -> Deployment:
-    return Deployment("d-1", "shop", phase, NEW, previous, nodes, command=command, **more)
+    """Give a deployment; `more` are further fields of its record."""
+    record = DeploymentRecord("d-1", "shop", target.digest, None, "ada", 0.0, **more)
+    record = replace(record, phase=phase, nodes=nodes, command=command)
+    return Deployment(record, target, previous, release, hooks or {})
+
+
+def updated(these: Deployment, **changes: Any) -> Deployment:
+    """Give a deployment whose record has changed."""
+    return replace(these, record=replace(these.record, **changes))
 
 
 def view(

@@ -19,8 +19,8 @@ from bigred_server.artifacts.store import Store
 from bigred_server.journal import actions, deployments, events, releases
 from bigred_server.journal.actions import Outcome
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage
 from bigred_server.settings import Settings
 from bigred_server.web import api

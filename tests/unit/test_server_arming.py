@@ -14,10 +14,10 @@ from bigred_broker.messages import Answer, BoxEvent, EventType, Phase, Refusal, 
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model import arming as armings_module
 from bigred_server.model.arming import LIFE_S, Arming, new_id, refusal
 from bigred_server.model.command import Command
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage
 from bigred_server.requests.emergency_stop import QUIET_S
 from bigred_server.requests.gates import GateState, gate

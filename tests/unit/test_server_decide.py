@@ -24,6 +24,7 @@ from tests.support.views import (
     Given,
     deployment,
     kinds,
+    updated,
     view,
 )
 
@@ -155,7 +156,7 @@ def test_a_first_release_that_failed_before_does_not_bar_the_next() -> None:
 
 
 def test_a_rollback_that_is_asked_for_at_once_touches_nothing() -> None:
-    asked = replace(PREPARING, command=Command.ROLLBACK)
+    asked = updated(PREPARING, command=Command.ROLLBACK)
     assert decide(view(asked, a=ON_OLD, b=ON_OLD)).phase is Phase.ABORTED
 
 

@@ -13,8 +13,8 @@ from bigred_server.artifacts.store import Store
 from bigred_server.errors import DeploymentError, ReleaseError, UnknownReleaseError
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command, refusal
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage, candidate
 from bigred_server.requests import deploy
 

@@ -5,12 +5,13 @@ from collections import deque
 from dataclasses import replace
 
 from tests.support.telemetry import FakeTelemetry
-from tests.support.views import NEW, OLD, ON_NEW, ON_OLD, deployment
+from tests.support.views import NEW, OLD, ON_NEW, ON_OLD, deployment, updated
 
 from bigred_broker.messages import Phase
-from bigred_server.judge.judgement import Judgement, Verdict
+from bigred_server.judge.judgement import Judgement
 from bigred_server.judge.look import Arm, Look, Pair
 from bigred_server.judge.policy import Inconclusive, JudgePolicy, Mode
+from bigred_server.model.verdict import Verdict
 from bigred_server.rollout.core import verdict_text
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.loop.evaluator import Evaluator, Observations
@@ -32,7 +33,7 @@ def restored(*looks: Look, policy: JudgePolicy = POLICY) -> tuple[Evaluator, Fak
 def evaluate(
     evaluator: Evaluator, phase: Phase = Phase.CANARY, seen: FleetLook = FLEET
 ) -> Judgement | None:
-    return evaluator.evaluate(replace(GOING, phase=phase), seen, 0.0)
+    return evaluator.evaluate(updated(GOING, phase=phase), seen, 0.0)
 
 
 def test_evidence_grows_look_by_look_until_it_is_enough() -> None:

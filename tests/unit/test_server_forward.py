@@ -17,6 +17,7 @@ from tests.support.views import (
     Given,
     deployment,
     kinds,
+    updated,
     view,
 )
 
@@ -258,7 +259,7 @@ def test_without_a_way_back_on_failure_settles_the_outcome() -> None:
     assert found.reason == found.hook.reason != ""
     going = replace(first, hooks={Hook.ON_FAILURE: HookState.RUNNING})
     for command in (None, *Command):
-        asked = replace(going, command=command)
+        asked = updated(going, command=command)
         assert decide(view(asked, policy=HOOKED, **ALL_NEW)) == Decision(Phase.ROLLING)
     for state in (HookState.DONE, HookState.FAILED, HookState.INTERRUPTED):
         over = replace(first, hooks={Hook.ON_FAILURE: state})

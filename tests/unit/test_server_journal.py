@@ -22,9 +22,9 @@ from bigred_server.journal import actions, armings, deployments, events, lock, r
 from bigred_server.journal import database as database_module
 from bigred_server.journal.actions import Outcome
 from bigred_server.journal.database import Database, DatabaseUrl
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.tables import metadata
 from bigred_server.model.command import Command
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage
 
 A, B = "a" * 64, "b" * 64

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from bigred_server.judge import absolute, guard, power, record, relative, series, sign
 from bigred_server.judge.evidence import CUTS, EMPTY, Evidence, weigh, weigh_bins, weigh_spans
 from bigred_server.judge.judge import WEIGHTS, judge
-from bigred_server.judge.judgement import Cause, Verdict
+from bigred_server.judge.judgement import Cause
 from bigred_server.judge.look import Arm, Bin, LogCounts, Look, Pair, Signs, Span
 from bigred_server.judge.policy import JudgePolicy, SeriesPolicy
 from bigred_server.judge.relative import log_mean, value
+from bigred_server.model.verdict import Verdict
 
 POLICY = JudgePolicy()
 shares = st.floats(0.01, 0.99)

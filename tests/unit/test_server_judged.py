@@ -4,13 +4,24 @@ from dataclasses import replace
 
 import pytest
 from tests.support.looks import changed
-from tests.support.views import CLOSED, ON_NEW, ON_OLD, POLICY, Given, deployment, kinds, view
+from tests.support.views import (
+    CLOSED,
+    ON_NEW,
+    ON_OLD,
+    POLICY,
+    Given,
+    deployment,
+    kinds,
+    updated,
+    view,
+)
 
 from bigred_broker.messages import Phase
-from bigred_server.judge.judgement import Cause, Judgement, Verdict
+from bigred_server.judge.judgement import Cause, Judgement
 from bigred_server.judge.policy import Inconclusive, JudgePolicy, Mode
 from bigred_server.model.command import Command
 from bigred_server.model.hold_reason import HeldFor
+from bigred_server.model.verdict import Verdict
 from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.core.decide import decide
 from bigred_server.rollout.core.decision import Decision
@@ -121,7 +132,7 @@ def test_the_judge_ends_no_hold_that_a_person_asked_for() -> None:
 
 
 def test_who_lets_it_go_on_bears_with_the_verdict_but_not_with_a_worse_one() -> None:
-    found = after(Verdict.HOLD, replace(HELD, command=Command.CONTINUE), policy())
+    found = after(Verdict.HOLD, updated(HELD, command=Command.CONTINUE), policy())
     assert (found.phase, found.tolerates) == (Phase.ROLLING, Verdict.HOLD)
     going = deployment(tolerates=Verdict.HOLD)
     assert after(Verdict.HOLD, going, policy()).phase is Phase.ROLLING
@@ -183,7 +194,7 @@ def test_a_doubt_ends_when_enough_was_seen_or_a_person_goes_on() -> None:
     held = deployment(Phase.HOLDING, held_for=HeldFor.DOUBT)
     assert after(Verdict.INCONCLUSIVE, held, policy()).phase is Phase.HOLDING
     assert after(Verdict.PASS, held, policy()).phase is Phase.ROLLING
-    told = after(Verdict.INCONCLUSIVE, replace(held, command=Command.CONTINUE), policy())
+    told = after(Verdict.INCONCLUSIVE, updated(held, command=Command.CONTINUE), policy())
     assert (told.phase, told.tolerates) == (Phase.ROLLING, Verdict.INCONCLUSIVE)
     goes = after(Verdict.INCONCLUSIVE, deployment(tolerates=Verdict.INCONCLUSIVE), policy())
     assert kinds(goes) == {"b": ActionKind.MAINT}

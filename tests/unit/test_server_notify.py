@@ -10,8 +10,8 @@ import pytest
 from bigred_broker.messages import AppEvent, AppEventType, Phase
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.build import Build
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Change, Release, Stage
 from bigred_server.notify import notice, notifier
 from bigred_server.notify.notice import Notice

@@ -11,7 +11,7 @@ from typing import Any  # a receipt is JSON
 import pytest
 from click.testing import CliRunner
 from tests.support.looks import changed
-from tests.support.views import BLIND, DOWN, NEW, OLD, ON_NEW, ON_OLD, POLICY
+from tests.support.views import BLIND, DOWN, NEW, OLD, ON_NEW, ON_OLD, POLICY, deployment
 
 from bigred_broker.messages import Phase
 from bigred_server.cli import bigred
@@ -20,7 +20,6 @@ from bigred_server.journal.database import Database
 from bigred_server.model.hook import Hook
 from bigred_server.model.release import Release, Stage
 from bigred_server.rollout.core import sentences
-from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.estimate import node_seconds, whole_seconds
 from bigred_server.rollout.core.observation import NodeLook, Version
 from bigred_server.rollout.core.plan import UNCOUNTED, Plan, plan, to_be
@@ -46,8 +45,8 @@ def made(
     **looks: NodeLook,
 ) -> Plan:
     named = {name: replace(look, name=name) for name, look in looks.items()}
-    deployment = Deployment("", "shop", Phase.PREPARING, target, previous)
-    return plan(to_be(deployment, named, policy, queued), history, hindrance)
+    planned = deployment(Phase.PREPARING, (), previous, target=target)
+    return plan(to_be(planned, named, policy, queued), history, hindrance)
 
 
 def receipt(outcome: Phase = Phase.SUCCEEDED, **seconds: float) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from bigred_broker.messages import Phase
 from bigred_server.journal.actions import ActionRecord
-from bigred_server.journal.deployments import DeploymentRecord
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core import counter_delta
 from bigred_server.rollout.core.observation import Counters
 from bigred_server.rollout.core.policy import Policy, Sessions

@@ -22,10 +22,10 @@ from bigred_server.errors import DeploymentError
 from bigred_server.journal import actions, deployments, events, releases
 from bigred_server.journal.actions import ActionRecord
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.leadership import Leadership
 from bigred_server.journal.sqlite_leadership import SqliteLeadership
 from bigred_server.model.command import Command
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.hook import Hook
 from bigred_server.model.release import Release, Stage
 from bigred_server.requests import deploy

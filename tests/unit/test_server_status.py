@@ -6,11 +6,13 @@ import pytest
 from tests.support.looks import changed, node_look
 
 from bigred_broker.messages import AppEventType, NodeState, Phase
-from bigred_server.journal.deployments import DeploymentRecord
+from bigred_server.model.clock import utc
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Change, Release, Stage
 from bigred_server.rollout.core.observation import Admin, Answer, NodeLook
+from bigred_server.rollout.core.phase_text import phase_text
 from bigred_server.rollout.core.target import Target
-from bigred_server.rollout.loop.app_state import app_state, changes, phase_text, utc
+from bigred_server.rollout.loop.app_state import app_state, changes
 
 OLD, NEW = "0" * 64, "1" * 64
 RELEASES = [

@@ -6,13 +6,12 @@ from itertools import product
 
 import pytest
 from tests.support.looks import changed, node_look
-from tests.support.views import SAYS, kinds
+from tests.support.views import SAYS, deployment, kinds
 
 from bigred_broker.messages import Phase
 from bigred_server.rollout.core import context_version
 from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.decide import decide
-from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Admin, Answer, NodeLook, Version
 from bigred_server.rollout.core.policy import Policy, Sessions
 from bigred_server.rollout.core.progress import track
@@ -37,7 +36,7 @@ def seen(
 ) -> View:
     """See node a so, and two others that are done."""
     new, old = Target(NEW_DIGEST, "2", strategy), Target(OLD_DIGEST, "1", strategy)
-    going = Deployment("d-1", "shop", phase, new, old, ("a", "b", "c"))
+    going = deployment(phase, ("a", "b", "c"), old, target=new)
     target = wanted(going)
     answer = SAYS["new"] if target == new else SAYS["old"]
     done = node_look("", Admin.READY, True, True, 0, target.digest, True, answer)

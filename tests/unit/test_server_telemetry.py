@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import pytest
 from tests.support.looks import changed, node_look
-from tests.support.views import SAYS
+from tests.support.views import SAYS, deployment
 
 from bigred_broker.messages import Phase
 from bigred_server.haproxy.log import LogLine, read
 from bigred_server.judge.look import Arm, Pair, Signs, Span
 from bigred_server.judge.policy import JudgePolicy
-from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.observation import Admin, NodeLook, Served
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.target import Target
@@ -152,7 +151,7 @@ NEW, OLD = Target("new", "2"), Target("old", "1")
 ON_OLD = node_look("", Admin.READY, True, True, 0, "old", True, SAYS["old"])
 ON_NEW = changed(ON_OLD, digest="new", answer=SAYS["new"])
 OUT = changed(ON_OLD, admin=Admin.MAINT, up=False)
-GOING = Deployment("d-1", "shop", Phase.CANARY, NEW, OLD, ("a", "b"))
+GOING = deployment(Phase.CANARY, ("a", "b"), OLD, target=NEW)
 POLICY = JudgePolicy(look_s=5.0, warmup_s=10.0)
 
 

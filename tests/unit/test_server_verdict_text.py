@@ -5,8 +5,9 @@ import math
 
 import pytest
 
-from bigred_server.judge.judgement import Cause, Judgement, Verdict
+from bigred_server.judge.judgement import Cause, Judgement
 from bigred_server.judge.policy import Mode
+from bigred_server.model.verdict import Verdict
 from bigred_server.rollout.core import verdict_text
 
 SAID = Judgement(

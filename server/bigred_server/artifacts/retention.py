@@ -13,7 +13,7 @@ from bigred_server.artifacts.store import Kept, Store
 from bigred_server.errors import ReleaseError
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage, candidate, live_of
 
 log = structlog.get_logger(__name__)

@@ -18,8 +18,8 @@ from bigred_server.cli.options import (
     run,
     settings_of,
 )
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.requests import deploy
 from bigred_server.settings import Settings
 

@@ -14,9 +14,9 @@ from bigred_server.cli.options import is_running
 from bigred_server.errors import NotRunningError
 from bigred_server.journal import deployments, events
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.events import EventRecord
 from bigred_server.judge.policy import Mode
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core import verdict_text
 from bigred_server.settings import Settings
 

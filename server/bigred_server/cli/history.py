@@ -8,7 +8,7 @@ import click
 from bigred_server.cli import page
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.journal import deployments, releases
-from bigred_server.journal.deployments import DeploymentRecord
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.settings import Settings
 
 _HEADINGS = ("deployment", "app", "release", "outcome", "by", "began", "seconds")

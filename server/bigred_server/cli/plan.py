@@ -9,12 +9,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bigred_broker.messages import Phase
 from bigred_server.cli import page
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.daemon import release_store
 from bigred_server.fleet import RealFleet
 from bigred_server.journal import deployments, releases
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release
 from bigred_server.requests import deploy
 from bigred_server.rollout.core.deployment import Deployment
@@ -72,11 +72,10 @@ async def _plan(settings: Settings, app: str, version: str | None) -> _Told:
     looks = recognised(look.nodes, known)
     back = rollback_target(looks, release.digest, known)
     previous = known.get(back or "")
-    way = target_of(previous, ours.strategy) if previous else Target(back, "") if back else None
+    former = target_of(previous, ours.strategy) if previous else Target(back, "") if back else None
     target = target_of(release, ours.strategy)
-    view = to_be(
-        Deployment("", app, Phase.PREPARING, target, way), looks, ours.policy(), look.queued
-    )
+    record = DeploymentRecord("", app, release.digest, back, "", 0.0)
+    view = to_be(Deployment(record, target, former), looks, ours.policy(), look.queued)
     history = [record.receipt for record in past if record.receipt]
     hindrance = deploy.already_running(running) if running else ""
     return _Told(app, release, ours, known, plan(view, history, hindrance))

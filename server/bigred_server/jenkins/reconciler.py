@@ -19,9 +19,9 @@ from bigred_server.jenkins.run_record import RunRecord
 from bigred_server.jenkins.run_state import RunState
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.leadership import Leadership
 from bigred_server.model.command import Command
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Stage
 from bigred_server.requests.job_preflight import version
 from bigred_server.rollout.loop.app_state import app_state

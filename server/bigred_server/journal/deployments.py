@@ -1,8 +1,6 @@
 """The deployments in the journal."""
 
-import secrets
-from dataclasses import dataclass, field
-from typing import Any  # receipts and counters are JSON
+from typing import Any  # SQLAlchemy's Select
 
 from sqlalchemy import RowMapping, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -11,11 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bigred_broker.messages import Phase
 from bigred_server.errors import DeploymentError
 from bigred_server.journal.tables import deployment as table
-from bigred_server.judge.judgement import Verdict
 from bigred_server.model.command import Command
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.hold_reason import HeldFor
-
-Json = dict[str, Any]
+from bigred_server.model.verdict import Verdict
 
 _LISTS = ("nodes", "skipped", "set_aside")
 # What a decision changes.
@@ -23,48 +20,6 @@ _DECIDED = (
     *("phase", "reason", "blames_build", "held_for", "tolerates", "ended_at", "receipt", "command"),
     *_LISTS,
 )
-
-
-@dataclass(frozen=True)
-class DeploymentRecord:
-    """A deployment as the journal keeps it; times are seconds of Unix time.
-
-    `takes_back` is the release that becomes bad when this one is live: set for a rollback. `mends`:
-    the one node that is brought to the live release, None for a deployment of the whole app.
-    `judgement`: what the judge said last, `evidence`: all that it has seen. `trail`: where Jenkins
-    has it, None where Bigred deploys it itself.
-    """
-
-    id: str
-    app: str
-    digest: str
-    previous: str | None
-    who: str
-    started_at: float
-    not_before: float = 0.0
-    phase: Phase = Phase.PREPARING
-    reason: str = ""
-    nodes: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
-    set_aside: tuple[str, ...] = ()
-    mends: str | None = None
-    command: Command | None = None
-    commanded_by: str = ""
-    blames_build: bool = False
-    takes_back: str | None = None
-    ended_at: float | None = None
-    held_for: HeldFor | None = None
-    tolerates: Verdict | None = None
-    counters: Json | None = field(default=None, compare=False)
-    evidence: Json | None = field(default=None, compare=False)
-    judgement: Json | None = field(default=None, compare=False)
-    receipt: Json | None = field(default=None, compare=False)
-    trail: Json | None = None
-
-
-def new_id() -> str:
-    """Give a deployment's id: short enough to be typed, never the same twice."""
-    return f"d-{secrets.token_hex(5)}"
 
 
 async def add(db: AsyncConnection, record: DeploymentRecord) -> None:

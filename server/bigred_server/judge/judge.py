@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from bigred_server.judge import power
 from bigred_server.judge.evidence import CUTS, Evidence
-from bigred_server.judge.judgement import Cause, Judgement, Verdict
+from bigred_server.judge.judgement import Cause, Judgement
 from bigred_server.judge.policy import JudgePolicy
 from bigred_server.judge.reason import bad_everywhere, dropped, failing, slower
 from bigred_server.judge.relative import log_mean, value
+from bigred_server.model.verdict import Verdict
 
 # The mean of e-values is an e-value, whatever hangs together. Errors are what users mind most.
 WEIGHTS = {"errors": 0.8, "tail": 0.1, "shift": 0.1}

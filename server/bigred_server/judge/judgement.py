@@ -3,14 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-
-class Verdict(StrEnum):
-    """PASS: nothing speaks against the release, and enough was seen. INCONCLUSIVE: too little."""
-
-    PASS = "pass"  # noqa: S105
-    INCONCLUSIVE = "inconclusive"
-    HOLD = "hold"
-    ROLLBACK = "rollback"
+from bigred_server.model.verdict import Verdict
 
 
 class Cause(StrEnum):

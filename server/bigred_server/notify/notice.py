@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bigred_broker.messages import Phase
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.build import Build, told
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Change, Release, counted
 from bigred_server.settings.notify import When
 

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bigred_broker.messages import AppEventType
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import deployments, events
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command, refusal, refusal_elsewhere
+from bigred_server.model.deployment import DeploymentRecord
 
 _DONE_TO_IT = {
     Command.HOLD: "held",

@@ -11,8 +11,8 @@ from bigred_server.artifacts.store import Store
 from bigred_server.errors import DeploymentError, ReleaseError
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command
+from bigred_server.model.deployment import DeploymentRecord, new_deployment_id
 from bigred_server.model.release import Release, Stage, candidate, live_of, named
 from bigred_server.requests import commands
 
@@ -38,7 +38,7 @@ async def start_run(db: Database, release: Release, who: str) -> DeploymentRecor
         await _refuse_while_running(connection, release.app)
         known = await releases.renew(connection, release)
         record = DeploymentRecord(
-            id=deployments.new_id(),
+            id=new_deployment_id(),
             app=known.app,
             digest=known.digest,
             previous=None,
@@ -164,7 +164,7 @@ async def _add(
 ) -> DeploymentRecord:
     need_war(store, release)
     record = DeploymentRecord(
-        id=deployments.new_id(),
+        id=new_deployment_id(),
         app=release.app,
         digest=release.digest,
         previous=None,

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.messages import Answer, BoxEvent, Phase, Refusal, Reply
 from bigred_server.journal import armings, deployments
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.requests import commands, replies, sentences
 from bigred_server.requests.gates import GateRefusal
 

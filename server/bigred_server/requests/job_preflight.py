@@ -13,7 +13,7 @@ from bigred_server.jenkins import answers
 from bigred_server.jenkins.call import JenkinsCall
 from bigred_server.jenkins.job import JenkinsJob
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage
 from bigred_server.requests import deploy
 from bigred_server.requests.gates import GateState

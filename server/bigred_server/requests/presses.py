@@ -15,8 +15,9 @@ from bigred_broker.messages import Answer, BoxEvent, EventType, Refusal, Reply
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import armings, deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord, Json
 from bigred_server.model.arming import LIFE_S, Arming, new_id, refusal
+from bigred_server.model.deployment import DeploymentRecord, new_deployment_id
+from bigred_server.model.json_object import Json
 from bigred_server.model.release import Release, Stage
 from bigred_server.requests import emergency_stop, replies, sentences
 from bigred_server.requests.gates import GateRefusal, gate
@@ -148,7 +149,7 @@ class Presses:
         now = time.time()
         app = self.preflights[arming.app]
         record = DeploymentRecord(
-            id=deployments.new_id(),
+            id=new_deployment_id(),
             app=arming.app,
             digest=release.digest,
             previous=None,

@@ -1,9 +1,9 @@
 """The replies to a box, and the one sentence that each refusal has."""
 
 from bigred_broker.messages import Answer, BoxEvent, Reply
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.arming import LIFE_S, Arming
 from bigred_server.model.command import Command
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release
 from bigred_server.requests.gates import GateRefusal
 

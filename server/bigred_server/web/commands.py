@@ -6,8 +6,8 @@ import structlog
 from fastapi import APIRouter
 
 from bigred_server.journal import releases
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.requests import deploy as requests
 from bigred_server.requests.job_preflight import start
 from bigred_server.web.context import AdminCaller, ApiContext, InContext, KnownApp, OperatorCaller

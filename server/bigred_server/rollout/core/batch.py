@@ -33,7 +33,7 @@ def actions(view: View, nodes: tuple[str, ...], batch: int) -> tuple[Action, ...
 def closing(view: View) -> tuple[Action, ...]:
     """Close the door on nodes that were set aside and are still, or again, in the pool."""
     due: list[Action] = []
-    for name in view.deployment.set_aside:
+    for name in view.record.set_aside:
         look = view.looks.get(name)
         if look is None or name in view.busy or look.pool.admin in (Admin.MAINT, Admin.UNKNOWN):
             continue

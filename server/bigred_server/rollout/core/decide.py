@@ -18,7 +18,7 @@ from bigred_server.rollout.core.view import View
 
 def decide(view: View) -> Decision:
     """Say what is due."""
-    phase = view.deployment.phase
+    phase = view.record.phase
     if phase.is_outcome:
         return Decision(phase)
     if phase is Phase.PREPARING:
@@ -29,7 +29,7 @@ def decide(view: View) -> Decision:
 
 
 def _on_nodes(view: View, way: Callable[[View], Decision]) -> Decision:
-    if view.deployment.nodes and not view.nodes:
+    if view.record.nodes and not view.nodes:
         return Decision(Phase.FAILED, reason=sentences.NO_NODES)
     return way(view)
 
@@ -37,16 +37,16 @@ def _on_nodes(view: View, way: Callable[[View], Decision]) -> Decision:
 def _end(view: View, decision: Decision) -> Decision:
     """Have the hook `on_failure` run before a deployment ends badly, and wait for it."""
     deployment = view.deployment
-    if decision.phase not in (Phase.FAILED, Phase.ROLLED_BACK) or deployment.mends is not None:
+    if decision.phase not in (Phase.FAILED, Phase.ROLLED_BACK) or view.record.mends is not None:
         return decision
     if Hook.ON_FAILURE not in view.policy.hooks:
         return decision
     match deployment.hooks.get(Hook.ON_FAILURE):
         case None:
             call = Call(Hook.ON_FAILURE, decision.phase, decision.reason)
-            return Decision(deployment.phase, reason=decision.reason, hook=call)
+            return Decision(deployment.record.phase, reason=decision.reason, hook=call)
         case HookState.RUNNING:
-            return Decision(deployment.phase)
+            return Decision(deployment.record.phase)
         case _:
             return decision
 
@@ -60,6 +60,6 @@ def _failed(view: View) -> Decision | None:
         case None:
             return None
         case HookState.RUNNING:
-            return Decision(view.deployment.phase)
+            return Decision(view.record.phase)
         case _:
             return Decision(Phase.FAILED)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from bigred_broker.messages import Phase
-from bigred_server.judge.judgement import Verdict
 from bigred_server.model.hold_reason import HeldFor
 from bigred_server.model.hook import Hook
+from bigred_server.model.verdict import Verdict
 from bigred_server.rollout.core.action import Action
 
 

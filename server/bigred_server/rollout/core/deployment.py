@@ -1,40 +1,50 @@
-"""A deployment as the decision sees it: what is wanted, where it stands, whom it touches."""
+"""A deployment as a decision sees it: its record, and what it wants of the nodes. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bigred_broker.messages import Phase
-from bigred_server.judge.judgement import Verdict
-from bigred_server.model.command import Command
-from bigred_server.model.hold_reason import HeldFor
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.hook import Hook, HookState
+from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.target import Target
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One attempt to make one release live on all nodes of its app.
+    """A record with its digests resolved.
 
-    `previous` is what a rollback goes back to, None for an app's very first release. `nodes` are
-    those in scope, in order, fixed when the deployment left `preparing`; `skipped` were down.
-    `set_aside`: those in scope that failed by themselves and stay out of the pool. `mends`: the
-    one node that this deployment is about, None for one of the whole app. `command`: what a person
-    asked for, until it is taken up, and `commanded_by` who. `release`: the version as people say
-    it. `held_for`: why it is held. `tolerates`: the worst verdict that a person has let go on.
+    `target`: the new release. `previous`: what a rollback goes back to, None for an app's very
+    first release. `release`: the version as people say it. `hooks`: those that were called.
     """
 
-    id: str
-    app: str
-    phase: Phase
+    record: DeploymentRecord
     target: Target
     previous: Target | None
-    nodes: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
-    set_aside: tuple[str, ...] = ()
-    mends: str | None = None
-    command: Command | None = None
-    commanded_by: str = ""
     release: str = ""
-    held_for: HeldFor | None = None
-    tolerates: Verdict | None = None
     hooks: Mapping[Hook, HookState] = field(default_factory=dict)
+
+
+def entered(record: DeploymentRecord, decision: Decision, now: float) -> DeploymentRecord:
+    """Give the record as it was decided to be; `now` is Unix time. Its command was taken up."""
+    # Whoever asked for an abort may have said why.
+    asked = record.reason if decision.phase is Phase.ABORTED else ""
+    return replace(
+        record,
+        phase=decision.phase,
+        reason=asked or decision.reason or _standing(record, decision.phase),
+        blames_build=record.blames_build or decision.blames_build,
+        nodes=record.nodes if decision.nodes is None else decision.nodes,
+        skipped=record.skipped if decision.skipped is None else decision.skipped,
+        set_aside=record.set_aside if decision.set_aside is None else decision.set_aside,
+        command=None,
+        held_for=decision.held_for if decision.phase is not record.phase else record.held_for,
+        tolerates=decision.tolerates or record.tolerates,
+        ended_at=now if decision.phase.is_outcome else None,
+    )
+
+
+def _standing(record: DeploymentRecord, phase: Phase) -> str:
+    """Give the reason that still holds: that of a hold is over when it goes on."""
+    goes_on = record.phase is Phase.HOLDING and phase is not Phase.HOLDING
+    return "" if goes_on and not phase.is_outcome else record.reason

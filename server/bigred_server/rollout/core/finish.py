@@ -13,12 +13,12 @@ from bigred_server.rollout.core.view import View, is_serving
 
 def finish(view: View) -> Decision:
     """End a deployment, when nobody is left behind, the last watch is over and the hook has run."""
-    phase = view.deployment.phase
+    phase = view.record.phase
     if view.busy:
         return Decision(phase)
     if back_again := _returned(view):
-        left = tuple(name for name in view.deployment.skipped if name not in back_again)
-        nodes = (*view.deployment.nodes, *back_again)
+        left = tuple(name for name in view.record.skipped if name not in back_again)
+        nodes = (*view.record.nodes, *back_again)
         return Decision(Phase.ROLLING, nodes=nodes, skipped=left)
     if (doors := closing(view)) or not are_out(view):
         return Decision(phase, doors)
@@ -27,8 +27,8 @@ def finish(view: View) -> Decision:
 
 def _watch(view: View) -> Decision | None:
     """Watch all nodes for a last time, as long as the policy says and the judge needs."""
-    phase, last_s = view.deployment.phase, view.policy.last_bake_s
-    if view.deployment.mends is not None:
+    phase, last_s = view.record.phase, view.policy.last_bake_s
+    if view.record.mends is not None:
         return None
     if phase is not Phase.BAKING:
         return Decision(Phase.BAKING) if last_s or not verdict_policy.is_cleared(view) else None
@@ -45,26 +45,26 @@ def _returned(view: View) -> tuple[str, ...]:
     looks = view.looks
     return tuple(
         name
-        for name in view.deployment.skipped
+        for name in view.record.skipped
         if name in looks and is_serving(looks[name]) and looks[name].answer.came
     )
 
 
 def are_out(view: View) -> bool:
     """Say whether every node that was set aside is out of the pool."""
-    looks = [view.looks[name] for name in view.deployment.set_aside if name in view.looks]
+    looks = [view.looks[name] for name in view.record.set_aside if name in view.looks]
     return all(look.pool.admin is Admin.MAINT for look in looks)
 
 
 def _after(view: View) -> Decision:
     succeeded = Decision(Phase.SUCCEEDED)
-    if Hook.AFTER not in view.policy.hooks or view.deployment.mends is not None:
+    if Hook.AFTER not in view.policy.hooks or view.record.mends is not None:
         return succeeded
     match view.deployment.hooks.get(Hook.AFTER):
         case None:
-            return Decision(view.deployment.phase, hook=Call(Hook.AFTER))
+            return Decision(view.record.phase, hook=Call(Hook.AFTER))
         case HookState.RUNNING:
-            return Decision(view.deployment.phase)
+            return Decision(view.record.phase)
         case HookState.DONE:
             return succeeded
         case HookState.FAILED:

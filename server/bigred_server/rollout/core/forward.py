@@ -19,7 +19,7 @@ def forward(view: View) -> Decision:
     """Say what is due in a deployment that goes forward, or is held."""
     if (asked := _commanded(view)) is not None:
         return asked
-    phase = view.deployment.phase
+    phase = view.record.phase
     if (judged_so := verdict_policy.objected(view) or hold.over(view)) is not None:
         return judged_so
     if view.is_stuck and _is_in_progress(view):
@@ -33,16 +33,16 @@ def forward(view: View) -> Decision:
 
 
 def _commanded(view: View) -> Decision | None:
-    command = view.deployment.command
+    command = view.record.command
     if command is None:
         return None
-    reason = sentences.asked(command, view.deployment.commanded_by)
+    reason = sentences.asked(command, view.record.commanded_by)
     match command:
         case Command.HOLD:
             return Decision(Phase.HOLDING, reason=reason, held_for=HeldFor.ASKED)
         case Command.CONTINUE:
             return Decision(hold.resumed(view), tolerates=verdict_policy.tolerated(view))
-        case _ if view.deployment.mends is not None:
+        case _ if view.record.mends is not None:
             return _stop_repair(view, command)
         case Command.ROLLBACK:
             return turn_back(view, reason, blames_build=True)
@@ -53,14 +53,14 @@ def _commanded(view: View) -> Decision | None:
 def _stop_repair(view: View, command: Command) -> Decision:
     # A node in hand is only safe when it is finished: it was out of order before we came.
     if view.busy or any(where not in _SETTLED for where in view.node_phases.values()):
-        return Decision(view.deployment.phase, finding=sentences.finished_first(command))
+        return Decision(view.record.phase, finding=sentences.finished_first(command))
     return Decision(Phase.ABORTED, reason=sentences.ASKED_TO_STOP)
 
 
 def _is_in_progress(view: View) -> bool:
     """Whether a node should be coming on: always, but for a hold with none in hand."""
     node_phases = [view.node_phases[name] for name in view.active]
-    if view.deployment.phase is Phase.HOLDING:
+    if view.record.phase is Phase.HOLDING:
         return any(where not in _SETTLED for where in node_phases)
     return any(where is not NodePhase.SERVING for where in node_phases) or not finish.are_out(view)
 
@@ -78,17 +78,17 @@ def _stuck(view: View) -> Decision:
 def _failed(view: View, found: Fault) -> Decision:
     """Tell a node that fails by itself from a build that fails: the first is set aside, once."""
     if not _may_set_aside(view, found):
-        is_second = bool(view.deployment.set_aside)
+        is_second = bool(view.record.set_aside)
         return turn_back(view, found.text, blames_build=found.blames_build or is_second)
     return Decision(
-        view.deployment.phase,
-        set_aside=(*view.deployment.set_aside, found.node),
+        view.record.phase,
+        set_aside=(*view.record.set_aside, found.node),
         finding=sentences.set_aside(found.text),
     )
 
 
 def _may_set_aside(view: View, found: Fault) -> bool:
-    if view.deployment.set_aside or view.deployment.mends is not None:
+    if view.record.set_aside or view.record.mends is not None:
         return False
     where = view.node_phases[found.node]
     others = [name for name in view.active if name != found.node]
@@ -105,7 +105,7 @@ def _may_set_aside(view: View, found: Fault) -> bool:
 
 def _go_on(view: View) -> Decision:
     deployment, node_phases = view.deployment, view.node_phases
-    phase, active = deployment.phase, view.active
+    phase, active = deployment.record.phase, view.active
     if phase is Phase.HOLDING:
         return Decision(phase, (*actions(view, active, batch=0), *closing(view)))
     serving = [name for name in active if node_phases[name] is NodePhase.SERVING]
@@ -124,9 +124,7 @@ def _go_on(view: View) -> Decision:
 
 def _watched(view: View, nodes: tuple[str, ...], bake_s: float) -> Decision | None:
     """Have no further node follow before these were watched; None when they were, or are none."""
-    meanwhile = Decision(
-        view.deployment.phase, (*actions(view, view.active, batch=0), *closing(view))
-    )
+    meanwhile = Decision(view.record.phase, (*actions(view, view.active, batch=0), *closing(view)))
     if not view.is_baked(nodes, bake_s):
         return meanwhile
     if not nodes or verdict_policy.is_cleared(view):

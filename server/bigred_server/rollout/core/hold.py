@@ -11,7 +11,7 @@ from bigred_server.rollout.core.view import View
 
 def over(view: View) -> Decision | None:
     """End a hold whose time or whose reason is over; None while it stands, or there is none."""
-    if view.deployment.phase is not Phase.HOLDING:
+    if view.record.phase is not Phase.HOLDING:
         return None
     if (late := _held_too_long(view)) is not None:
         return late
@@ -22,7 +22,7 @@ def over(view: View) -> Decision | None:
 
 def resumed(view: View) -> Phase:
     """Say in which phase a held deployment goes on."""
-    if not view.deployment.nodes:
+    if not view.record.nodes:
         return Phase.PREPARING
     node_phases = view.node_phases
     canaries = view.active[: view.policy.canary]

@@ -81,7 +81,8 @@ def plan(view: View, history: History, hindrance: str = "") -> Plan:
     decision = _decision(view)
     could_begin = not hindrance and decision.nodes is not None
     nodes = decision.nodes or () if could_begin else ()
-    begun = replace(view, deployment=replace(view.deployment, nodes=nodes))
+    record = replace(view.record, nodes=nodes)
+    begun = replace(view, deployment=replace(view.deployment, record=record))
     batches = _batches(begun)
     touched = {name for batch in batches for name in batch}
     plans = tuple(_node(begun, name, history, touched=name in touched) for name in view.looks)

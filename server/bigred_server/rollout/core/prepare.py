@@ -14,14 +14,14 @@ from bigred_server.rollout.core.view import View, is_serving
 
 def prepare(view: View) -> Decision:
     """Say whether to begin, to wait, or to end with nothing touched."""
-    match view.deployment.command:
+    match view.record.command:
         case Command.ROLLBACK | Command.ABORT:
             return Decision(Phase.ABORTED, reason=sentences.ASKED_TO_STOP)
         case Command.HOLD:
-            reason = sentences.asked(Command.HOLD, view.deployment.commanded_by)
+            reason = sentences.asked(Command.HOLD, view.record.commanded_by)
             return Decision(Phase.HOLDING, reason=reason, held_for=HeldFor.ASKED)
-    if view.deployment.mends is not None:
-        return _prepare_repair(view, view.deployment.mends)
+    if view.record.mends is not None:
+        return _prepare_repair(view, view.record.mends)
     looks = view.looks
     if any(look.pool.admin is Admin.UNKNOWN for look in looks.values()):
         return _wait_for(view, tuple(looks), sentences.FLEET_UNKNOWN)

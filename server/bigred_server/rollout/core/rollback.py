@@ -12,9 +12,9 @@ from bigred_server.rollout.core.view import View
 def turn_back(view: View, reason: str, *, blames_build: bool) -> Decision:
     """Begin the way back, or say why there is none."""
     deployment = view.deployment
-    if deployment.mends is not None:
+    if deployment.record.mends is not None:
         return Decision(Phase.FAILED, reason=reason)
-    if not deployment.nodes:
+    if not deployment.record.nodes:
         return Decision(Phase.ABORTED, reason=reason)
     if deployment.previous is None:
         return Decision(Phase.FAILED, reason=sentences.no_rollback_target(reason))
@@ -27,12 +27,12 @@ def back(view: View) -> Decision:
     if view.is_stuck:
         return Decision(Phase.FAILED, reason=stuck(view))
     if view.is_blind:
-        return Decision(deployment.phase)
+        return Decision(deployment.record.phase)
     faults = [f for name in view.nodes if (f := fault(view, name, node_phases[name]))]
     lost = {found.node for found in faults}
     left = tuple(name for name in reversed(view.nodes) if name not in lost)
     if view.busy or any(node_phases[name] is not NodePhase.SERVING for name in left):
-        return Decision(deployment.phase, actions(view, left, batch=1))
+        return Decision(deployment.record.phase, actions(view, left, batch=1))
     if faults:
         return Decision(Phase.FAILED, reason=sentences.lost_nodes([f.text for f in faults]))
     return Decision(Phase.ROLLED_BACK)

@@ -42,7 +42,7 @@ def asked(command: Command, who: str) -> str:
 
 def of_release(deployment: Deployment, clause: str) -> str:
     """Say what the judge has to say of a release."""
-    return f"{deployment.app} {deployment.release} {clause}"
+    return f"{deployment.record.app} {deployment.release} {clause}"
 
 
 def seen_too_little(requests: int, needed: int) -> str:

@@ -5,8 +5,9 @@ from dataclasses import asdict, fields
 from typing import Any  # the journal keeps JSON
 
 from bigred_broker.messages import JudgementNote
-from bigred_server.judge.judgement import Cause, Judgement, Verdict
+from bigred_server.judge.judgement import Cause, Judgement
 from bigred_server.judge.policy import Mode
+from bigred_server.model.verdict import Verdict
 
 # JSON knows no infinity, and nobody needs to be surer than this.
 _MOST = 1e12

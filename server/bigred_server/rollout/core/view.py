@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from bigred_broker.messages import Phase
 from bigred_server.judge.judgement import Judgement
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core.action import ActionKind, Busy
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.node_phase import NodePhase, node_phase
@@ -20,7 +22,7 @@ _WHILE_SERVING = frozenset({ActionKind.FETCH, ActionKind.UNDEPLOY})
 
 def wanted(deployment: Deployment) -> Target:
     """Say what the nodes are to run in the deployment's present phase."""
-    if deployment.phase in _BACKWARDS and deployment.previous is not None:
+    if deployment.record.phase in _BACKWARDS and deployment.previous is not None:
         return deployment.previous
     return deployment.target
 
@@ -59,6 +61,11 @@ class View:
     orphans: Mapping[str, Orphan] = field(default_factory=dict)
 
     @property
+    def record(self) -> DeploymentRecord:
+        """The deployment as it is recorded."""
+        return self.deployment.record
+
+    @property
     def target(self) -> Target:
         """What the nodes are to run now."""
         return wanted(self.deployment)
@@ -66,19 +73,19 @@ class View:
     @property
     def goes_back(self) -> bool:
         """Whether a rollback is on its way."""
-        return self.deployment.phase is Phase.ROLLING_BACK
+        return self.record.phase is Phase.ROLLING_BACK
 
-    @property
+    @cached_property
     def nodes(self) -> tuple[str, ...]:
         """The nodes in scope, without any that left the configuration meanwhile."""
-        return tuple(name for name in self.deployment.nodes if name in self.looks)
+        return tuple(name for name in self.record.nodes if name in self.looks)
 
-    @property
+    @cached_property
     def active(self) -> tuple[str, ...]:
         """The nodes in scope that were not set aside."""
-        return tuple(name for name in self.nodes if name not in self.deployment.set_aside)
+        return tuple(name for name in self.nodes if name not in self.record.set_aside)
 
-    @property
+    @cached_property
     def node_phases(self) -> dict[str, NodePhase]:
         """Where each node in scope stands."""
         return {name: node_phase(self.looks[name], self.target) for name in self.nodes}

@@ -1,7 +1,6 @@
 """Where an app stands, as it is told to lights, speech, terminal and every subscriber."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from bigred_broker.messages import (
     MOST_TEXT,
@@ -10,11 +9,11 @@ from bigred_broker.messages import (
     AppState,
     NodeNote,
     NodeState,
-    Phase,
     Progress,
     ReleaseNote,
 )
-from bigred_server.journal.deployments import DeploymentRecord
+from bigred_server.model.clock import utc
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, candidate, counted, live_of
 from bigred_server.rollout.core import verdict_text
 from bigred_server.rollout.core.node_phase import NodePhase, node_phase
@@ -37,11 +36,6 @@ _NODE_STATES = {
 
 _NAMED_CHANGES = 5
 _NAMED_AUTHORS = 3
-
-
-def utc(at: float) -> str:
-    """Write a moment of Unix time as people and programs read it."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 
 def app_state(
@@ -161,23 +155,3 @@ def _version(look: NodeLook, by_digest: dict[str, Release]) -> str:
         return ""
     known = by_digest.get(look.host.digest)
     return known.version if known else look.host.digest[:12]
-
-
-def phase_text(phase: Phase, version: str, nodes: int, reason: str) -> str:
-    """Say in a sentence that a deployment entered a phase."""
-    text = _PHASE_TEXTS[phase].format(version=version, nodes=nodes)
-    return f"{text}: {reason}" if reason else text
-
-
-_PHASE_TEXTS = {
-    Phase.PREPARING: "{version} is being prepared",
-    Phase.CANARY: "{version} goes to the canary, the first of {nodes} nodes",
-    Phase.ROLLING: "{version} goes to the other nodes",
-    Phase.BAKING: "{version} is watched",
-    Phase.HOLDING: "{version} is held",
-    Phase.ROLLING_BACK: "{version} is being rolled back",
-    Phase.SUCCEEDED: "{version} is live on {nodes} nodes",
-    Phase.ROLLED_BACK: "{version} was rolled back",
-    Phase.ABORTED: "{version} was not deployed",
-    Phase.FAILED: "{version} failed",
-}

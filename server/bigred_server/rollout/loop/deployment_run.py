@@ -8,18 +8,18 @@ from bigred_broker.messages import AppEventType, Phase
 from bigred_server.errors import BigredError
 from bigred_server.journal import actions, deployments
 from bigred_server.journal.actions import ActionRecord
-from bigred_server.journal.deployments import DeploymentRecord
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core import sentences
 from bigred_server.rollout.core.action import Action, ActionKind, Busy
 from bigred_server.rollout.core.decide import decide
 from bigred_server.rollout.core.decision import Call, Decision
-from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.deployment import Deployment, entered
 from bigred_server.rollout.core.observation import NodeLook
+from bigred_server.rollout.core.phase_text import phase_text
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.progress import NodeProgress, track, tried
 from bigred_server.rollout.core.view import Orphan, View, wanted
 from bigred_server.rollout.loop import outcome
-from bigred_server.rollout.loop.app_state import phase_text
 from bigred_server.rollout.loop.context import RunContext
 from bigred_server.rollout.loop.evaluation import Evaluation
 from bigred_server.rollout.loop.executor import Executor
@@ -105,17 +105,17 @@ class DeploymentRun:
         self, record: DeploymentRecord, known: KnownReleases, decision: Decision
     ) -> DeploymentRecord | None:
         """Write what changed to the journal and tell it; None when a new command was in between."""
-        entered = outcome.entered(record, decision, time.time())
+        changed = entered(record, decision, time.time())
         if decision.phase is not record.phase:
             self.phase_since_s = time.monotonic()
-        if entered == record and not decision.finding:
+        if changed == record and not decision.finding:
             return record
         release = known[record.digest]
         told = []
         async with self.context.db.write() as db:
             await self.executor.lead.fence(db)
             written = await outcome.write(
-                db, entered, release, self.count.total, self.context.policy, record.command
+                db, changed, release, self.count.total, self.context.policy, record.command
             )
             if written is None:
                 return None

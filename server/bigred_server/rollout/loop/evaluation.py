@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from bigred_broker.messages import AppEventType, Phase
 from bigred_server.journal import deployments
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.leadership import Leadership
 from bigred_server.judge.judgement import Judgement
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core import verdict_text
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.ports import FleetLook

@@ -8,9 +8,10 @@ from bigred_broker.messages import Phase
 from bigred_server.judge import record
 from bigred_server.judge.evidence import EMPTY, Evidence, weigh, weigh_bins, weigh_spans
 from bigred_server.judge.judge import judge
-from bigred_server.judge.judgement import Judgement, Verdict
+from bigred_server.judge.judgement import Judgement
 from bigred_server.judge.look import Bin, Look, Span
 from bigred_server.judge.policy import Inconclusive, JudgePolicy
+from bigred_server.model.verdict import Verdict
 from bigred_server.rollout.core import verdict_text
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.node_phase import is_proven
@@ -103,12 +104,12 @@ class Evaluator:
             self.evidence = evidence = weigh_bins(evidence, observed.bins, self.policy)
         said = judge(evidence, self.policy, has_baseline=_has_baseline(deployment, seen))
         before = self.judgement
-        if deployment.phase is Phase.ROLLING_BACK and before is not None:
+        if deployment.record.phase is Phase.ROLLING_BACK and before is not None:
             said = replace(said, verdict=before.verdict, cause=before.cause, reason=before.reason)
         self.judgement, self.is_whole = said, observed.is_whole
         unsure = said.verdict is Verdict.INCONCLUSIVE
         wanted = unsure and self.policy.inconclusive is Inconclusive.PROBE
-        self.telemetry.probe(wanted=wanted and deployment.phase is not Phase.ROLLING_BACK)
+        self.telemetry.probe(wanted=wanted and deployment.record.phase is not Phase.ROLLING_BACK)
         return said
 
 

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType, JudgementNote
 from bigred_server.journal import events
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
-from bigred_server.rollout.loop.app_state import utc
+from bigred_server.model.clock import utc
+from bigred_server.model.deployment import DeploymentRecord
 
 log = structlog.get_logger(__name__)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from bigred_broker.messages import Phase
 from bigred_server.journal import deployments
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.leadership import Leadership
+from bigred_server.model.deployment import DeploymentRecord, new_deployment_id
 from bigred_server.rollout.core import upkeep
 from bigred_server.rollout.core.observation import Looks
 from bigred_server.rollout.core.policy import Policy
@@ -62,7 +62,7 @@ class Maintenance:
     async def _repair(self, live: Target, node: str, now: float) -> None:
         """Have a node that was left out brought to the live release: a deployment of its own."""
         record = DeploymentRecord(
-            id=deployments.new_id(),
+            id=new_deployment_id(),
             app=self.app,
             digest=live.digest,
             previous=None,

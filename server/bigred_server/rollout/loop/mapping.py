@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bigred_server.journal.actions import ActionRecord, Outcome
-from bigred_server.journal.deployments import DeploymentRecord
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.hook import Hook, HookState
 from bigred_server.model.release import Release
 from bigred_server.rollout.core.decision import Call
@@ -41,20 +41,10 @@ def deployment_of(
     """Give a deployment as the decision sees it; `hooks` are the acts that were hooks."""
     previous = known.get(record.previous) if record.previous else None
     return Deployment(
-        id=record.id,
-        app=record.app,
-        phase=record.phase,
+        record,
         target=target_of(known[record.digest], strategy),
         previous=target_of(previous, strategy) if previous else None,
-        nodes=record.nodes,
-        skipped=record.skipped,
-        set_aside=record.set_aside,
-        mends=record.mends,
-        command=record.command,
-        commanded_by=record.commanded_by,
         release=known[record.digest].version,
-        held_for=record.held_for,
-        tolerates=record.tolerates,
         hooks={
             Hook(action.kind): _HOOK_STATES[Outcome(action.outcome) if action.outcome else None]
             for action in hooks

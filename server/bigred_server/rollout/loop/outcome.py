@@ -6,38 +6,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.messages import Phase
 from bigred_server.journal import actions, deployments, releases
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.model.command import Command
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage
-from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.observation import Counters
 from bigred_server.rollout.core.policy import Policy
 from bigred_server.rollout.loop.receipt import receipt
-
-
-def entered(record: DeploymentRecord, decision: Decision, now: float) -> DeploymentRecord:
-    """Give the record as it was decided to be; `now` is Unix time. Its command was taken up."""
-    # Whoever asked for an abort may have said why.
-    asked = record.reason if decision.phase is Phase.ABORTED else ""
-    return replace(
-        record,
-        phase=decision.phase,
-        reason=asked or decision.reason or _standing(record, decision.phase),
-        blames_build=record.blames_build or decision.blames_build,
-        nodes=record.nodes if decision.nodes is None else decision.nodes,
-        skipped=record.skipped if decision.skipped is None else decision.skipped,
-        set_aside=record.set_aside if decision.set_aside is None else decision.set_aside,
-        command=None,
-        held_for=decision.held_for if decision.phase is not record.phase else record.held_for,
-        tolerates=decision.tolerates or record.tolerates,
-        ended_at=now if decision.phase.is_outcome else None,
-    )
-
-
-def _standing(record: DeploymentRecord, phase: Phase) -> str:
-    """Give the reason that still holds: that of a hold is over when it goes on."""
-    goes_on = record.phase is Phase.HOLDING and phase is not Phase.HOLDING
-    return "" if goes_on and not phase.is_outcome else record.reason
 
 
 async def write(

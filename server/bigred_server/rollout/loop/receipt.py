@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any  # a receipt is JSON
 
 from bigred_server.journal.actions import ActionRecord
-from bigred_server.journal.deployments import DeploymentRecord
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.core.observation import Counters
 from bigred_server.rollout.core.policy import Policy, Sessions

@@ -14,8 +14,8 @@ import structlog
 from bigred_broker.messages import AppState
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.leadership import Leadership
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import live_of
 from bigred_server.rollout.core.policy import Policy
 from bigred_server.rollout.core.ports import Fleet, FleetLook

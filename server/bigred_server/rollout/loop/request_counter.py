@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from bigred_broker.messages import AppEventType
 from bigred_server.journal import deployments
 from bigred_server.journal.database import Database
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.journal.leadership import Leadership
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core import counter_delta
 from bigred_server.rollout.core.counter_delta import CounterDelta
 from bigred_server.rollout.core.observation import Counters

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from bigred_broker.messages import AppEventType, Phase
 from bigred_server.journal import actions
 from bigred_server.journal.actions import ActionRecord, Outcome
-from bigred_server.journal.deployments import DeploymentRecord
 from bigred_server.judge.policy import Mode
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core.action import ActionKind
+from bigred_server.rollout.core.phase_text import phase_text
 from bigred_server.rollout.core.view import Orphan
-from bigred_server.rollout.loop.app_state import phase_text
 from bigred_server.rollout.loop.context import RunContext
 from bigred_server.rollout.loop.deployment_run import DeploymentRun
 from bigred_server.rollout.loop.evaluation import Evaluation

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from bigred_broker.messages import Phase
 from bigred_server.judge.judgement import Judgement
 from bigred_server.model.command import Command, refusal
 from bigred_server.rollout.core.action import Action, ActionKind, Busy
 from bigred_server.rollout.core.decide import decide
 from bigred_server.rollout.core.decision import Decision
-from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.deployment import Deployment, entered
 from bigred_server.rollout.core.node_phase import is_proven
 from bigred_server.rollout.core.observation import Looks
 from bigred_server.rollout.core.progress import NodeProgress, track, tried
@@ -31,8 +30,6 @@ class SimulatedRollout:
     fleet: SimulatedFleet
     clock: VirtualClock
     deployment: Deployment
-    reason: str = ""
-    blames_build: bool = False
     progress: dict[str, NodeProgress] = field(default_factory=dict)
     decided: list[tuple[float, Decision]] = field(default_factory=list)
     at_end: Looks = field(default_factory=dict)
@@ -45,9 +42,19 @@ class SimulatedRollout:
     _orphans: list[RunningAction] = field(default_factory=list)
 
     @property
+    def reason(self) -> str:
+        """Why the deployment is in its phase."""
+        return self.deployment.record.reason
+
+    @property
+    def blames_build(self) -> bool:
+        """Whether the new release is to blame for the outcome."""
+        return self.deployment.record.blames_build
+
+    @property
     def has_ended(self) -> bool:
         """Whether the deployment has an outcome and nothing runs any more."""
-        return self.deployment.phase.is_outcome and not self._running and not self._orphans
+        return self.deployment.record.phase.is_outcome and not self._running and not self._orphans
 
     def tick(self, tick_s: float, *, ends_while_looking: bool = False) -> None:
         """Look, decide, act, and let `tick_s` pass.
@@ -62,7 +69,7 @@ class SimulatedRollout:
         looks = self.fleet.see().nodes
         if ends_while_looking:
             self._end_due()
-        if not self.deployment.phase.is_outcome:
+        if not self.deployment.record.phase.is_outcome:
             now_s = self.clock()
             self.progress = track(self.progress, looks, wanted(self.deployment), now_s)
             policy = self.fleet.policy
@@ -84,8 +91,8 @@ class SimulatedRollout:
     def ask(self, command: Command) -> None:
         """Have a person ask for something; what can't be done now is refused."""
         asked = self.deployment
-        if not refusal(asked.phase, asked.command, command):
-            self.deployment = replace(asked, command=command)
+        if not refusal(asked.record.phase, asked.record.command, command):
+            self.deployment = replace(asked, record=replace(asked.record, command=command))
 
     def crash(self, fate: Callable[[Action], ActionFate]) -> None:
         """Have the controller die and another one begin, which knows only the journal."""
@@ -115,32 +122,21 @@ class SimulatedRollout:
         if decision.hook is not None:
             touched, whole = bool(self.fleet.actions), self._is_whole()
             self.hooks.begin(decision.hook, self.clock(), touched=touched, whole=whole)
-        before = self.deployment
-        moves = decision.phase is not before.phase
-        self.deployment = replace(
-            before,
-            phase=decision.phase,
-            nodes=before.nodes if decision.nodes is None else decision.nodes,
-            skipped=before.skipped if decision.skipped is None else decision.skipped,
-            set_aside=before.set_aside if decision.set_aside is None else decision.set_aside,
-            command=None,
-            held_for=decision.held_for if moves else before.held_for,
-            tolerates=decision.tolerates or before.tolerates,
-        )
-        if decision.actions or self.deployment != before:
+        before = self.deployment.record
+        record = entered(before, decision, self.clock())
+        self.deployment = replace(self.deployment, record=record)
+        if decision.actions or record != before:
             self.decided.append((self.clock(), decision))
-        goes_on = before.phase is Phase.HOLDING and moves and not decision.phase.is_outcome
-        self.reason = decision.reason or ("" if goes_on else self.reason)
-        if not moves:
+        if record.phase is before.phase:
             return
         self.phase_since_s = self.clock()
         if decision.phase.is_outcome:
             self.at_end = self.fleet.see().nodes
-        self.blames_build = self.blames_build or decision.blames_build
 
     def _is_whole(self) -> bool:
         target, looks = self.deployment.target, self.fleet.see().nodes
-        active = [n for n in self.deployment.nodes if n not in self.deployment.set_aside]
+        record = self.deployment.record
+        active = [name for name in record.nodes if name not in record.set_aside]
         return all(is_serving(looks[n]) and is_proven(looks[n], target) for n in active)
 
     def _launch(self, action: Action) -> None:

@@ -1,0 +1,22 @@
+"""The sentence that reports each phase of a deployment. Pure."""
+
+from bigred_broker.messages import Phase
+
+_PHASE_TEXTS = {
+    Phase.PREPARING: "{version} is being prepared",
+    Phase.CANARY: "{version} goes to the canary, the first of {nodes} nodes",
+    Phase.ROLLING: "{version} goes to the other nodes",
+    Phase.BAKING: "{version} is watched",
+    Phase.HOLDING: "{version} is held",
+    Phase.ROLLING_BACK: "{version} is being rolled back",
+    Phase.SUCCEEDED: "{version} is live on {nodes} nodes",
+    Phase.ROLLED_BACK: "{version} was rolled back",
+    Phase.ABORTED: "{version} was not deployed",
+    Phase.FAILED: "{version} failed",
+}
+
+
+def phase_text(phase: Phase, version: str, nodes: int, reason: str) -> str:
+    """Say in a sentence that a deployment entered a phase."""
+    text = _PHASE_TEXTS[phase].format(version=version, nodes=nodes)
+    return f"{text}: {reason}" if reason else text
