@@ -10,7 +10,7 @@ from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType
 from bigred_server.artifacts.store import Store
 from bigred_server.journal.session import Session
 from bigred_server.model.build import Build, told
-from bigred_server.model.clock import utc
+from bigred_server.model.timestamp import utc
 from bigred_server.notify.notifier import Notifier
 from bigred_server.pipeline.builder import Builder
 from bigred_server.requests.continuous import Continuous

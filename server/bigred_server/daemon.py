@@ -23,13 +23,14 @@ from bigred_server.journal.session import Session
 from bigred_server.judge.policy import Mode
 from bigred_server.mqtt_gateway import MqttGateway
 from bigred_server.notify.notifier import Notifier
+from bigred_server.requests.begin import begin_repair
 from bigred_server.requests.job_preflight import JobPreflight, job_preflights
 from bigred_server.requests.preflight import FleetPreflight, Preflight
 from bigred_server.requests.presses import Presses
 from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.loop.adoption import Adoption
 from bigred_server.rollout.loop.event_log import EventLog
-from bigred_server.rollout.loop.hook_runner import Hooks
+from bigred_server.rollout.loop.hook_runner import HookRunner
 from bigred_server.rollout.loop.reconciler import Reconciler
 from bigred_server.settings import AppSettings, ServerSettings, Settings
 from bigred_server.telemetry.app_telemetry import AppTelemetry, telemetry_of
@@ -116,11 +117,12 @@ class DeployServer:
             strategy=app.strategy,
             adoption=Adoption(name, db, store, app.marker, self._fleets[name].copy_war),
             events=EventLog(db, self._publish),
-            hooks=Hooks(app.hooks, self._settings.server.state / "hooks"),
+            hooks=HookRunner(app.hooks.commands(), self._settings.server.state / "hooks"),
             telemetry=self._telemetry[name],
             lead=self._session.leads[name],
             tell=self._keep_state,
             settled=self._retention.tidy,
+            begin_repair=begin_repair,
         )
 
     def _job_reconciler(self, preflight: JobPreflight) -> JobReconciler:

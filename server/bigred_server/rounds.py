@@ -1,13 +1,13 @@
 """Goes round after round: what an app's loop does at its pace, or at once when it is woken."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from bigred_server.clock import SYSTEM, Clock
 from bigred_server.errors import BigredError
 
 
@@ -22,6 +22,7 @@ class Rounds:
     complain: Callable[[str], None]
     pause_s: float
     troubles: tuple[type[Exception], ...] = (BigredError, SQLAlchemyError)
+    clock: Clock = SYSTEM
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _told: str = ""
 
@@ -40,7 +41,5 @@ class Rounds:
                 if str(error) != self._told:
                     self._told = str(error)
                     self.complain(self._told)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await self._wake.wait()
+            await self.clock.wait(self._wake, pause_s)
             self._wake.clear()

@@ -20,7 +20,7 @@ from pathlib import Path
 from bigred_broker.program import free_port
 from bigred_server.haproxy.receiver import Receiver
 from bigred_server.judge.policy import JudgePolicy
-from bigred_server.telemetry.observer import Observer
+from bigred_server.telemetry.core.observer import Observer
 
 MOST_S = 60.0
 PACE_S = 0.005

@@ -17,8 +17,8 @@ from bigred_server.errors import HaproxyError
 from bigred_server.haproxy.backend import Backend as Runtime
 from bigred_server.haproxy.configuration import BackendConfig
 from bigred_server.haproxy.instance import HaproxyInstance
-from bigred_server.haproxy.log import LogLine
 from bigred_server.haproxy.receiver import Receiver
+from bigred_server.model.log_line import LogLine
 
 
 @dataclass

@@ -18,9 +18,9 @@ from tests.support.postgresql import Cluster
 
 from bigred_server.errors import JournalError
 from bigred_server.journal import actions, deployments, events, releases
-from bigred_server.journal.actions import Outcome
 from bigred_server.journal.database import Database
 from bigred_server.journal.postgresql import ANSWER_S, CONNECT_S, STATEMENT_S
+from bigred_server.model.action_record import Outcome
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage
 

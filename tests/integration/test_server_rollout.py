@@ -44,7 +44,7 @@ from bigred_server.demo.config import APP, BOX
 from bigred_server.demo.load import shopping
 from bigred_server.demo.request_log import failures
 from bigred_server.demo.testbed import Testbed, set_up
-from bigred_server.journal.actions import Outcome
+from bigred_server.model.action_record import Outcome
 from bigred_server.rollout.core.action import ActionKind
 
 DEADLINE_S = 40.0

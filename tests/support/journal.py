@@ -8,7 +8,7 @@ from typing import Any  # rows of the database
 from sqlalchemy import NullPool, RowMapping, Select, create_engine, select
 
 from bigred_server.journal import tables
-from bigred_server.journal.actions import ActionRecord
+from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.release import Stage
 from bigred_server.rollout.core.action import ActionKind
 

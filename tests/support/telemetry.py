@@ -6,8 +6,7 @@ from typing import Any
 
 from bigred_server.judge.look import Look
 from bigred_server.rollout.core.deployment import Deployment
-from bigred_server.rollout.core.ports import FleetLook
-from bigred_server.rollout.loop.evaluator import Observations
+from bigred_server.rollout.core.ports import FleetLook, Observations
 
 
 @dataclass

@@ -15,7 +15,7 @@ from tests.support import neighbours
 from tests.support.rig import Rig
 
 from bigred_broker.program import is_listening
-from bigred_server.journal.actions import ActionRecord
+from bigred_server.model.action_record import ActionRecord
 from bigred_server.rollout.core.action import ActionKind
 
 _EVERY_S = 0.01

@@ -17,8 +17,8 @@ from sqlalchemy.exc import OperationalError
 from bigred_broker.messages import AppState, NodeNote, NodeState, Phase
 from bigred_server.artifacts.store import Store
 from bigred_server.journal import actions, deployments, events, releases
-from bigred_server.journal.actions import Outcome
 from bigred_server.journal.database import Database
+from bigred_server.model.action_record import Outcome
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage

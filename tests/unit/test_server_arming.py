@@ -57,8 +57,12 @@ def test_an_arming_is_good_for_one_press_of_one_box_in_one_run_for_a_while(
 
 
 def test_an_arming_can_not_be_guessed() -> None:
-    assert len({new_id() for _ in range(1000)}) == 1000
-    assert all(len(bytes.fromhex(new_id())) == 16 for _ in range(10))
+    ids = [new_id() for _ in range(1000)]
+    assert all(len(bytes.fromhex(one)) == 16 for one in ids)
+    # Each of the 128 bits is set in about half of them: by chance it is not once in 10^18 runs.
+    numbers = [int(one, 16) for one in ids]
+    ones = [sum(number >> bit & 1 for number in numbers) for bit in range(128)]
+    assert all(350 <= count <= 650 for count in ones), ones
 
 
 # --- the gates, pure -----------------------------------------------------------------------------

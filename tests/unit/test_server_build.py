@@ -21,8 +21,8 @@ from bigred_server.model.build import (
     superseded,
     told,
 )
+from bigred_server.model.pushed import Pushed
 from bigred_server.model.release import Stage
-from bigred_server.pipeline.submissions import Pushed
 from bigred_server.pipeline.webhook import Forge, is_genuine, pushed
 from bigred_server.settings.build import BuildSettings
 

@@ -13,8 +13,8 @@ from bigred_server.judge.look import Arm, Look, Pair
 from bigred_server.judge.policy import Inconclusive, JudgePolicy, Mode
 from bigred_server.model.verdict import Verdict
 from bigred_server.rollout.core import verdict_text
-from bigred_server.rollout.core.ports import FleetLook
-from bigred_server.rollout.loop.evaluator import Evaluator, Observations
+from bigred_server.rollout.core.ports import FleetLook, Observations
+from bigred_server.rollout.loop.evaluator import Evaluator
 
 POLICY = JudgePolicy(mode=Mode.ROLLBACK)
 GOING = deployment(Phase.CANARY)

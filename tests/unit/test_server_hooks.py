@@ -7,13 +7,12 @@ import pytest
 
 from bigred_broker.program import wait_until
 from bigred_server.errors import HookError
-from bigred_server.model.hook import Hook
-from bigred_server.rollout.loop.hook_runner import Hooks
-from bigred_server.settings import HookSettings
+from bigred_server.model.hook import Hook, HookCommand
+from bigred_server.rollout.loop.hook_runner import HookRunner
 
 
-def hooks(folder: Path, *command: str, limit_s: float = 10.0) -> Hooks:
-    return Hooks(HookSettings(before=command, before_s=limit_s), folder / "hooks")
+def hooks(folder: Path, *command: str, limit_s: float = 10.0) -> HookRunner:
+    return HookRunner({Hook.BEFORE: HookCommand(command, limit_s)}, folder / "hooks")
 
 
 def is_alive(process: int) -> bool:
@@ -31,6 +30,7 @@ async def test_a_hook_knows_what_it_is_for_and_its_output_is_kept(tmp_path: Path
     tell = hooks(tmp_path, "sh", "-c", 'echo "$BIGRED_APP $BIGRED_RELEASE"; echo more >&2')
     environment = {"BIGRED_APP": "shop", "BIGRED_RELEASE": "1.1.0 $(reboot)"}
     told = await tell.run(Hook.BEFORE, "d-1", environment)
+    assert os.environ.keys().isdisjoint(environment)
     log = tmp_path / "hooks" / "d-1-before.log"
     assert told == f"{log}: shop 1.1.0 $(reboot)\nmore"
     assert log.read_text() == "shop 1.1.0 $(reboot)\nmore\n"
@@ -58,4 +58,3 @@ async def test_what_a_hook_left_running_ends_with_it(tmp_path: Path) -> None:
     child = tmp_path / "child"
     await hooks(tmp_path, "sh", "-c", f"sleep 60 & echo $! >{child}").run(Hook.BEFORE, "d-1", {})
     ends(int(child.read_text()))
-    assert os.environ.get("BIGRED_APP") is None

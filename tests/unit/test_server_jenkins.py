@@ -22,6 +22,7 @@ from bigred_server.jenkins.decide import (
     Step,
     decide,
 )
+from bigred_server.jenkins.run import hindrance
 from bigred_server.jenkins.run_record import RunRecord, Stop
 from bigred_server.jenkins.run_state import (
     Away,
@@ -33,7 +34,6 @@ from bigred_server.jenkins.run_state import (
     Withdrawn,
 )
 from bigred_server.model.command import Command, refusal_elsewhere
-from bigred_server.requests.job_preflight import hindrance
 from bigred_server.settings import Settings
 
 LIMITS = Limits(queue_s=100.0, build_s=1000.0)

@@ -20,9 +20,9 @@ from bigred_broker.messages import Phase
 from bigred_server.errors import DeploymentError, JournalError, NotRunningError
 from bigred_server.journal import actions, armings, deployments, events, lock, releases
 from bigred_server.journal import database as database_module
-from bigred_server.journal.actions import Outcome
 from bigred_server.journal.database import Database, DatabaseUrl
 from bigred_server.journal.tables import metadata
+from bigred_server.model.action_record import Outcome
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage

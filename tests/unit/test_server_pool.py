@@ -11,10 +11,10 @@ import pytest
 from tests.support.looks import changed, server_row
 
 from bigred_server.errors import HaproxyAwayError, HaproxyError
-from bigred_server.haproxy.backend import Backend, BackendLook
+from bigred_server.haproxy.backend import Backend
 from bigred_server.haproxy.merge import PoolLook, merge
 from bigred_server.haproxy.pool import Pool
-from bigred_server.haproxy.rows import Process, ServerRow
+from bigred_server.haproxy.rows import BackendLook, Process, ServerRow
 from bigred_server.rollout.core.observation import Admin, Counters, ServerLook
 from bigred_server.settings import HaproxySettings
 from bigred_server.testing.haproxy import FakeHaproxy, FakeServer

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bigred_broker.messages import Phase
-from bigred_server.journal.actions import ActionRecord
+from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core import counter_delta
 from bigred_server.rollout.core.observation import Counters

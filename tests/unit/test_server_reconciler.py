@@ -17,18 +17,20 @@ from tests.support.wars import bringing
 
 from bigred_broker.messages import AppEvent, AppState, Phase
 from bigred_server.artifacts.files import digest_of
+from bigred_server.artifacts.marker import MarkerSettings
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import actions, deployments, events, releases
-from bigred_server.journal.actions import ActionRecord
 from bigred_server.journal.database import Database
 from bigred_server.journal.leadership import Leadership
 from bigred_server.journal.sqlite_leadership import SqliteLeadership
+from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
-from bigred_server.model.hook import Hook
+from bigred_server.model.hook import Hook, HookCommand
 from bigred_server.model.release import Release, Stage
 from bigred_server.requests import deploy
+from bigred_server.requests.begin import begin_repair
 from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.observation import Admin
 from bigred_server.rollout.core.policy import Policy
@@ -36,10 +38,10 @@ from bigred_server.rollout.core.target import Strategy
 from bigred_server.rollout.loop import reconciler as loop
 from bigred_server.rollout.loop.adoption import Adoption
 from bigred_server.rollout.loop.event_log import EventLog
-from bigred_server.rollout.loop.hook_runner import Hooks
+from bigred_server.rollout.loop.hook_runner import HookRunner
 from bigred_server.rollout.loop.reconciler import Reconciler
-from bigred_server.settings import HookSettings, MarkerSettings
 from bigred_server.testing.simulation import (
+    LoopClock,
     SimulatedBuild,
     SimulatedFleet,
     SimulatedNode,
@@ -61,6 +63,10 @@ POLICY = Policy(
 )
 
 
+# A net under a test that hangs; nothing here depends on how fast the machine is.
+_AT_MOST_S = 90.0
+
+
 @dataclass
 class Site:
     """One app: a journal, a fleet, and a server that may die and come again."""
@@ -73,10 +79,11 @@ class Site:
     states: list[AppState] = field(default_factory=list)
     told: list[AppEvent] = field(default_factory=list)
     folder: Path = field(default_factory=Path)
-    hooks: HookSettings = field(default_factory=HookSettings)
+    hooks: dict[Hook, HookCommand] = field(default_factory=dict)
     lead: Leadership = field(default_factory=SqliteLeadership)
     telemetry: FakeTelemetry = field(default_factory=FakeTelemetry)
     settled: int = 0
+    clock: LoopClock = field(default_factory=LoopClock)
 
     async def _settled(self) -> None:
         self.settled += 1
@@ -91,10 +98,12 @@ class Site:
             adoption=self.adoption,
             events=EventLog(self.db, self.told.append),
             telemetry=self.telemetry,
-            hooks=Hooks(self.hooks, self.folder / "hooks"),
+            hooks=HookRunner(self.hooks, self.folder / "hooks"),
             lead=self.lead,
             tell=self.states.append,
             settled=self._settled,
+            begin_repair=begin_repair,
+            clock=self.clock,
         )
 
     @contextlib.asynccontextmanager
@@ -162,7 +171,7 @@ class Site:
 
 
 async def until(condition: Callable[[], Awaitable[bool]], deadline_s: float) -> None:
-    async with asyncio.timeout(deadline_s):
+    async with asyncio.timeout(max(deadline_s, _AT_MOST_S)):
         while not await condition():  # noqa: ASYNC110 - the journal has no event to wait for
             await asyncio.sleep(0.01)
 
@@ -200,19 +209,21 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         old: SimulatedBuild(old, "1.0.0", start_s=0.03),
         new: SimulatedBuild(new, "1.1.0", start_s=0.03),
     }
+    clock = LoopClock()
     fleet = SimulatedFleet(
         builds=builds,
         nodes={name: SimulatedNode(builds, old, old) for name in NODES},
         pool=SimulatedPool([SimulatedProxy.of(NODES)]),
         policy=POLICY,
-        clock=time.monotonic,
+        clock=clock.monotonic,
+        sleep=clock.sleep,
         check_every_s=0.01,
         arriving=lambda random: [0.01] * random.randrange(2),
         lasts=lambda _act: 0.005,
     )
     store = Store(tmp_path / "releases")
     adoption = Adoption("shop", database, store, MarkerSettings(path="/"), bringing(wars))
-    yield Site(database, fleet, adoption, released[0], released[1], folder=tmp_path)
+    yield Site(database, fleet, adoption, released[0], released[1], folder=tmp_path, clock=clock)
     await database.close()
 
 
@@ -611,7 +622,10 @@ async def test_hooks_run_once_each_and_a_server_that_dies_in_one_does_not_run_it
     ran = site.folder / "ran"
     line = f'echo "$BIGRED_HOOK $BIGRED_RELEASE $BIGRED_PREVIOUS" >>{ran}'
     slow = ("sh", "-c", f"{line}; sleep 20")
-    site.hooks = HookSettings(before=("sh", "-c", line), after=slow)
+    site.hooks = {
+        Hook.BEFORE: HookCommand(("sh", "-c", line), 600.0),
+        Hook.AFTER: HookCommand(slow, 600.0),
+    }
     hooked = frozenset({Hook.BEFORE, Hook.AFTER})
     site.fleet.policy = Policy(**{**vars(POLICY), "hooks": hooked})
     await site.start()
@@ -631,7 +645,7 @@ async def test_hooks_run_once_each_and_a_server_that_dies_in_one_does_not_run_it
 
 
 async def test_a_hook_before_that_fails_stops_everything(site: Site) -> None:
-    site.hooks = HookSettings(before=("false",))
+    site.hooks = {Hook.BEFORE: HookCommand(("false",), 600.0)}
     site.fleet.policy = Policy(**{**vars(POLICY), "hooks": frozenset({Hook.BEFORE})})
     await site.start()
     async with site.server():

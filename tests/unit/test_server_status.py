@@ -6,9 +6,9 @@ import pytest
 from tests.support.looks import changed, node_look
 
 from bigred_broker.messages import AppEventType, NodeState, Phase
-from bigred_server.model.clock import utc
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Change, Release, Stage
+from bigred_server.model.timestamp import utc
 from bigred_server.rollout.core.observation import Admin, Answer, NodeLook
 from bigred_server.rollout.core.phase_text import phase_text
 from bigred_server.rollout.core.target import Target

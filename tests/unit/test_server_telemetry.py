@@ -7,21 +7,21 @@ from tests.support.looks import changed, node_look
 from tests.support.views import SAYS, deployment
 
 from bigred_broker.messages import Phase
-from bigred_server.haproxy.log import LogLine, read
+from bigred_server.haproxy.log import read
 from bigred_server.judge.look import Arm, Pair, Signs, Span
 from bigred_server.judge.policy import JudgePolicy
+from bigred_server.model.log_line import LogLine
 from bigred_server.rollout.core.observation import Admin, NodeLook, Served
-from bigred_server.rollout.core.ports import FleetLook
+from bigred_server.rollout.core.ports import FleetLook, Observations
 from bigred_server.rollout.core.target import Target
-from bigred_server.rollout.loop.evaluator import Observations
-from bigred_server.telemetry.ages import Ages
-from bigred_server.telemetry.baseline import Baseline, BaselineLearner
-from bigred_server.telemetry.clients import Clients
-from bigred_server.telemetry.comparison import signs
-from bigred_server.telemetry.expectation import expected
-from bigred_server.telemetry.observer import Observer
+from bigred_server.telemetry.core.ages import Ages
+from bigred_server.telemetry.core.baseline import Baseline, BaselineLearner
+from bigred_server.telemetry.core.clients import Clients
+from bigred_server.telemetry.core.comparison import signs
+from bigred_server.telemetry.core.expectation import expected
+from bigred_server.telemetry.core.observer import Observer
+from bigred_server.telemetry.core.window import LatencySample
 from bigred_server.telemetry.probes import Pages
-from bigred_server.telemetry.window import LatencySample
 
 # --- the line ------------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ def test_a_client_that_always_fails_where_it_stays_fails_once() -> None:
 
 
 def test_clients_are_forgotten_before_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bigred_server.telemetry.clients._MOST", 100)
+    monkeypatch.setattr("bigred_server.telemetry.core.clients._MOST", 100)
     clients = Clients()
     for number in range(1000):
         clients.counts(str(number), "n1", float(number), "/shop")

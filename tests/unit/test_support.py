@@ -14,7 +14,7 @@ from tests.support.watch import Sight, overhead_s
 
 from bigred_broker.messages import Phase
 from bigred_server.demo.sample import BuildKind
-from bigred_server.journal.actions import ActionRecord
+from bigred_server.model.action_record import ActionRecord
 
 NODES = ("node1", "node2")
 GOOD = Evidence(

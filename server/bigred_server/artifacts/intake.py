@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_server.artifacts import war
+from bigred_server.artifacts.marker import MarkerSettings, MarkerSource
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import ReleaseError
 from bigred_server.journal import releases
 from bigred_server.journal.database import Database
 from bigred_server.model.release import Change, Release, Stage
-from bigred_server.settings import MarkerSettings, MarkerSource
 
 _MAX_VERSION = 100
 

@@ -10,8 +10,8 @@ from bigred_server.cli.follow import conclude, tell
 from bigred_server.cli.follow import follow as follow_events
 from bigred_server.cli.options import config_option, journal, run, settings_of
 from bigred_server.journal import actions, deployments, events
-from bigred_server.journal.actions import ActionRecord
 from bigred_server.journal.events import EventRecord
+from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.settings import Settings
 

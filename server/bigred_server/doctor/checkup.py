@@ -27,7 +27,8 @@ from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.errors import HaproxyError
 from bigred_server.fleet import managers_of
 from bigred_server.haproxy import configfile
-from bigred_server.haproxy.backend import Backend, BackendLook
+from bigred_server.haproxy.backend import Backend
+from bigred_server.haproxy.rows import BackendLook
 from bigred_server.haproxy.survey import Survey, is_local, survey
 from bigred_server.judge.policy import Mode
 from bigred_server.requests.job_preflight import job_preflight

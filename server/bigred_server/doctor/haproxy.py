@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from bigred_server.doctor.finding import Finding, Severity
-from bigred_server.haproxy.backend import BackendLook
-from bigred_server.haproxy.rows import ServerRow
+from bigred_server.haproxy.rows import BackendLook, ServerRow
 from bigred_server.haproxy.survey import Survey
 from bigred_server.rollout.core.observation import Admin
 

@@ -8,8 +8,8 @@ from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import log
 from bigred_server.haproxy.configfile import Proxy
 from bigred_server.haproxy.inquiry import inquire
-from bigred_server.haproxy.log import LogLine
 from bigred_server.haproxy.receiver import Receiver
+from bigred_server.model.log_line import LogLine
 
 CODE = "haproxy-log"
 LISTENS_S = 3.0

@@ -5,20 +5,7 @@ from dataclasses import dataclass
 
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import rows, runtime
-from bigred_server.rollout.core.observation import Admin, Counters
-
-
-@dataclass(frozen=True)
-class BackendLook:
-    """A backend seen once. A new `process` means that HAProxy was reloaded or restarted.
-
-    `queued`: requests that wait for any server at all.
-    """
-
-    process: rows.Process
-    servers: dict[str, rows.ServerRow]
-    counters: Counters
-    queued: int = 0
+from bigred_server.rollout.core.observation import Admin
 
 
 @dataclass(frozen=True)

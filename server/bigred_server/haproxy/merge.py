@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bigred_server.haproxy.backend import BackendLook
+from bigred_server.haproxy.rows import BackendLook
 from bigred_server.rollout.core.observation import Admin, Counters, Served, ServerLook
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bigred_server.errors import HaproxyAwayError, HaproxyError
-from bigred_server.haproxy.backend import Backend, BackendLook
+from bigred_server.haproxy.backend import Backend
 from bigred_server.haproxy.merge import PoolLook, merge
+from bigred_server.haproxy.rows import BackendLook
 from bigred_server.haproxy.runtime import DEADLINE_S
 from bigred_server.rollout.core.observation import Admin, ServerLook
 from bigred_server.settings import HaproxySettings

@@ -13,7 +13,8 @@ from pathlib import Path
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import inquiry
 from bigred_server.haproxy.inquiry import Arrived
-from bigred_server.haproxy.log import LENGTH, LogLine, read
+from bigred_server.haproxy.log import LENGTH, read
+from bigred_server.model.log_line import LogLine
 
 Take = Callable[[LogLine, float], None]
 

@@ -42,6 +42,19 @@ class Process:
     version: str
 
 
+@dataclass(frozen=True)
+class BackendLook:
+    """A backend seen once. A new `process` means that HAProxy was reloaded or restarted.
+
+    `queued`: requests that wait for any server at all.
+    """
+
+    process: Process
+    servers: dict[str, ServerRow]
+    counters: Counters
+    queued: int = 0
+
+
 def process(info: str) -> Process:
     """Read `show info`. Raises KeyError and ValueError on anything else."""
     said = {name: value.strip() for name, _, value in map(_parted, info.splitlines())}

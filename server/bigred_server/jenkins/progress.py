@@ -10,9 +10,9 @@ from bigred_server.jenkins import answers, sentences
 from bigred_server.jenkins.job import JenkinsJob
 from bigred_server.jenkins.run_record import RunRecord
 from bigred_server.jenkins.run_state import Away, BuildRunning, Queued, RunState
-from bigred_server.model.clock import utc
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import plain
+from bigred_server.model.timestamp import utc
 from bigred_server.rollout.loop.event_log import EventLog
 
 _TAIL_LINES = 40

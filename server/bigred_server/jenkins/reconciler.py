@@ -15,6 +15,7 @@ from bigred_server.jenkins import sentences
 from bigred_server.jenkins.decide import Ask, End, Halt, Limits, Note, Step, decide
 from bigred_server.jenkins.job import JenkinsJob
 from bigred_server.jenkins.progress import ProgressReport
+from bigred_server.jenkins.run import version
 from bigred_server.jenkins.run_record import RunRecord
 from bigred_server.jenkins.run_state import RunState
 from bigred_server.journal import deployments, events, releases
@@ -23,7 +24,6 @@ from bigred_server.journal.leadership import Leadership
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Stage
-from bigred_server.requests.job_preflight import version
 from bigred_server.rollout.loop.app_state import app_state
 from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.rounds import Rounds

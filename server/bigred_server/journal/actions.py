@@ -1,40 +1,13 @@
 """The acts in the journal: the intent is written before, the outcome after."""
 
-from dataclasses import dataclass
-from enum import StrEnum
-
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal.tables import action as table
 from bigred_server.journal.tables import deployment
+from bigred_server.model.action_record import ActionRecord, Outcome
 
 _MAX_EVIDENCE = 4000
-
-
-class Outcome(StrEnum):
-    """How an act ended. UNKNOWN: the server died meanwhile, or no answer came; look again."""
-
-    DONE = "done"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class ActionRecord:
-    """One act; times are seconds of Unix time."""
-
-    id: int
-    deployment: str
-    node: str
-    kind: str
-    digest: str
-    begun_at: float
-    ended_at: float | None
-    outcome: str | None
-    evidence: str
-    sessions: int | None = None
-    token: int = 0
 
 
 async def begin(

@@ -1,5 +1,6 @@
 """The hooks of a deployment: commands of the app's own, each run at most once a deployment."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -24,3 +25,11 @@ class HookState(StrEnum):
     FAILED = "failed"
     # The server died while it ran: nobody knows what it did, so it is not run again.
     INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class HookCommand:
+    """What a hook runs, as a list of arguments, and for how many seconds it may."""
+
+    line: tuple[str, ...]
+    limit_s: float

@@ -2,23 +2,15 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bigred_server.errors import ReleaseError
 from bigred_server.journal import builds, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.build import Build
+from bigred_server.model.pushed import Pushed
 from bigred_server.model.release import Release, Stage, named, plain
 from bigred_server.settings import AppSettings
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """A commit that is the newest of a branch now, and who pushed it."""
-
-    branch: str
-    commit: str
-    who: str
 
 
 async def submit_commits(

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from bigred_server.errors import WebhookError
 from bigred_server.model.build import is_commit
-from bigred_server.pipeline.submissions import Pushed
+from bigred_server.model.pushed import Pushed
 
 _BRANCHES = "refs/heads/"
 _MOST_WHO = 64

@@ -12,9 +12,10 @@ from bigred_server.errors import DeploymentError, ReleaseError
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.command import Command
-from bigred_server.model.deployment import DeploymentRecord, new_deployment_id
+from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage, candidate, live_of, named
 from bigred_server.requests import commands
+from bigred_server.requests.begin import begin_deployment
 
 _HISTORY = 100
 
@@ -37,17 +38,7 @@ async def start_run(db: Database, release: Release, who: str) -> DeploymentRecor
     async with db.write() as connection:
         await _refuse_while_running(connection, release.app)
         known = await releases.renew(connection, release)
-        record = DeploymentRecord(
-            id=new_deployment_id(),
-            app=known.app,
-            digest=known.digest,
-            previous=None,
-            who=who,
-            started_at=time.time(),
-            trail={},
-        )
-        await deployments.add(connection, record)
-        return record
+        return await begin_deployment(connection, known.app, known.digest, who, trail={})
 
 
 async def command(db: Database, app: str, command: Command, who: str) -> DeploymentRecord:
@@ -163,14 +154,4 @@ async def _add(
     db: AsyncConnection, store: Store, release: Release, who: str, takes_back: str | None = None
 ) -> DeploymentRecord:
     need_war(store, release)
-    record = DeploymentRecord(
-        id=new_deployment_id(),
-        app=release.app,
-        digest=release.digest,
-        previous=None,
-        who=who,
-        started_at=time.time(),
-        takes_back=takes_back,
-    )
-    await deployments.add(db, record)
-    return record
+    return await begin_deployment(db, release.app, release.digest, who, takes_back=takes_back)

@@ -1,7 +1,6 @@
 """What the gates see of an app that Jenkins deploys: its job, and the next run of it."""
 
 import contextlib
-import hashlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -9,51 +8,17 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.errors import DeploymentError, JenkinsError
-from bigred_server.jenkins import answers
 from bigred_server.jenkins.call import JenkinsCall
 from bigred_server.jenkins.job import JenkinsJob
+from bigred_server.jenkins.run import hindrance, run_of
 from bigred_server.journal.database import Database
 from bigred_server.model.deployment import DeploymentRecord
-from bigred_server.model.release import Release, Stage
+from bigred_server.model.release import Release
 from bigred_server.requests import deploy
 from bigred_server.requests.gates import GateState
 from bigred_server.requests.preflight import journaled
 from bigred_server.settings import Settings
 from bigred_server.settings.jenkins import JenkinsAppSettings
-
-
-def run_of(app: str, number: int, url: str, now: float) -> Release:
-    """Give the run that a press would start as what it is to an office: a release.
-
-    No WAR is named by its digest: a run may be another build than was announced, but never another
-    job. `now` is Unix time.
-    """
-    digest = hashlib.sha256(f"{app} {url} {number} {now}".encode()).hexdigest()
-    return Release(app, digest, version(number), "", Stage.READY, now)
-
-
-def version(number: int) -> str:
-    """Say the number of a build as a release is called."""
-    return f"build {number}"
-
-
-def hindrance(name: str, settings: JenkinsAppSettings, seen: answers.JobInfo) -> str:
-    """Say what is against starting a job, or "" if nothing is."""
-    job = settings.jenkins.job
-    if not seen.buildable:
-        return f"the job {job} is disabled in Jenkins"
-    takes = seen.parameters
-    for parameter, value in settings.jenkins.parameters.items():
-        if parameter not in takes:
-            known = ", ".join(takes) or "none"
-            return (
-                f"the job {job} takes no parameter {parameter}, which "
-                f"[apps.{name}.jenkins.parameters] gives it; it takes: {known}"
-            )
-        choices = takes[parameter].choices
-        if choices is not None and "{" not in value and value not in choices:
-            return f"the job {job} takes for {parameter} one of {', '.join(choices)}, not {value!r}"
-    return ""
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from bigred_server.errors import DeploymentError
 from bigred_server.journal import armings, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.arming import LIFE_S, Arming, new_id, refusal
-from bigred_server.model.deployment import DeploymentRecord, new_deployment_id
 from bigred_server.model.json_object import Json
 from bigred_server.model.release import Release, Stage
 from bigred_server.requests import emergency_stop, replies, sentences
+from bigred_server.requests.begin import begin_deployment
 from bigred_server.requests.gates import GateRefusal, gate
 from bigred_server.requests.preflight import Preflight, PreflightLook
 from bigred_server.requests.replies import refused
@@ -148,22 +148,19 @@ class Presses:
         """Use the arming up and make the deployment: both, or neither."""
         now = time.time()
         app = self.preflights[arming.app]
-        record = DeploymentRecord(
-            id=new_deployment_id(),
-            app=arming.app,
-            digest=release.digest,
-            previous=None,
-            who=box,
-            started_at=now,
-            not_before=now + app.countdown_s if app.countdown_s else 0.0,
-            trail=trail,
-        )
         try:
             async with db.begin_nested():
                 if not await armings.use(db, arming.id, now):
                     no = GateRefusal(Refusal.USED, sentences.PRESS_REFUSALS[Refusal.USED])
                     return refused(event, no, arming.app)
-                await deployments.add(db, record)
+                record = await begin_deployment(
+                    db,
+                    release.app,
+                    release.digest,
+                    box,
+                    countdown_s=app.countdown_s,
+                    trail=trail,
+                )
         except DeploymentError as error:
             return refused(event, GateRefusal(Refusal.RUNNING, str(error)), arming.app)
         return replies.fired(event, record, release, app.nodes, app.countdown_s)

@@ -10,7 +10,7 @@ from bigred_broker.messages import Id
 from bigred_broker.settings import Section
 from bigred_server.artifacts.marker import MarkerSettings, MarkerSource, Path_
 from bigred_server.judge.policy import JudgePolicy, SeriesPolicy
-from bigred_server.model.hook import Hook
+from bigred_server.model.hook import Hook, HookCommand
 from bigred_server.rollout.core.policy import Policy, Sessions, share
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings.build import BuildSettings, Deploy, Promote, StageSettings
@@ -52,6 +52,19 @@ class HookSettings(Section):
     after_s: Seconds = 600.0
     on_failure: Argv | None = None
     on_failure_s: Seconds = 600.0
+
+    def commands(self) -> dict[Hook, HookCommand]:
+        """Return what each configured hook runs."""
+        configured = {
+            Hook.BEFORE: (self.before, self.before_s),
+            Hook.AFTER: (self.after, self.after_s),
+            Hook.ON_FAILURE: (self.on_failure, self.on_failure_s),
+        }
+        return {
+            hook: HookCommand(line, limit_s)
+            for hook, (line, limit_s) in configured.items()
+            if line is not None
+        }
 
 
 class AppSettings(Section):

@@ -9,16 +9,15 @@ from typing import Any  # the journal keeps JSON
 import httpx2
 
 from bigred_server.fleet import managers_of
-from bigred_server.haproxy.log import LogLine
 from bigred_server.journal.database import Database
 from bigred_server.judge.look import Span
+from bigred_server.model.log_line import LogLine
 from bigred_server.rollout.core.deployment import Deployment
-from bigred_server.rollout.core.ports import FleetLook
-from bigred_server.rollout.loop.evaluator import Observations
+from bigred_server.rollout.core.ports import FleetLook, Observations
 from bigred_server.settings import Settings
 from bigred_server.telemetry.baseline_store import BaselineStore
-from bigred_server.telemetry.cohort import Cohort
-from bigred_server.telemetry.observer import Observer
+from bigred_server.telemetry.core.cohort import Cohort
+from bigred_server.telemetry.core.observer import Observer
 from bigred_server.telemetry.probes import Probes
 from bigred_server.telemetry.series import SeriesWatch
 from bigred_server.telemetry.subscriptions import Subscriptions

@@ -12,7 +12,7 @@ from bigred_server.errors import BigredError
 from bigred_server.journal import spans as journal
 from bigred_server.journal.database import Database
 from bigred_server.judge.look import Span
-from bigred_server.telemetry.ages import Ages
+from bigred_server.telemetry.core.ages import Ages
 
 log = structlog.get_logger(__name__)
 

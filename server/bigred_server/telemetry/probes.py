@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-from bigred_server.haproxy.log import LogLine
 from bigred_server.judge.look import Arm, Pair, Signs
+from bigred_server.model.log_line import LogLine
 
 _DEADLINE_S = 5.0
 _IDLE_S = 0.2

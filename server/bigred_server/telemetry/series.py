@@ -14,7 +14,7 @@ from bigred_server.journal.database import Database
 from bigred_server.judge.look import Bin
 from bigred_server.settings.series import SeriesSettings
 from bigred_server.telemetry import sources
-from bigred_server.telemetry.expectation import expected
+from bigred_server.telemetry.core.expectation import expected
 from bigred_server.telemetry.subscriptions import Subscriptions
 
 log = structlog.get_logger(__name__)

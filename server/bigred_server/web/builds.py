@@ -7,8 +7,8 @@ import structlog
 from fastapi import APIRouter, HTTPException, Query, Request
 
 from bigred_server.journal import builds
+from bigred_server.model.pushed import Pushed
 from bigred_server.pipeline import submissions, webhook
-from bigred_server.pipeline.submissions import Pushed
 from bigred_server.pipeline.webhook import Forge
 from bigred_server.web.context import ApiContext, InContext, KnownApp, OperatorCaller, ViewerCaller
 from bigred_server.web.models import BuildShown, Commits, ReleaseShown, SubmittedBuilds

@@ -12,9 +12,9 @@ from bigred_broker.messages import (
     Progress,
     ReleaseNote,
 )
-from bigred_server.model.clock import utc
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, candidate, counted, live_of
+from bigred_server.model.timestamp import utc
 from bigred_server.rollout.core import verdict_text
 from bigred_server.rollout.core.node_phase import NodePhase, node_phase
 from bigred_server.rollout.core.observation import Admin, Looks, NodeLook

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bigred_server.clock import Clock
 from bigred_server.journal.database import Database
 from bigred_server.rollout.core.policy import Policy
+from bigred_server.rollout.core.ports import Telemetry
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.rollout.loop.adoption import Adoption
-from bigred_server.rollout.loop.evaluator import Telemetry
 from bigred_server.rollout.loop.event_log import EventLog
-from bigred_server.rollout.loop.hook_runner import Hooks
+from bigred_server.rollout.loop.hook_runner import HookRunner
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class RunContext:
     strategy: Strategy
     adoption: Adoption
     events: EventLog
-    hooks: Hooks
+    hooks: HookRunner
     telemetry: Telemetry
+    clock: Clock
     wake: Callable[[], None]

@@ -1,13 +1,12 @@
 """The course of one deployment: each look leads to a decision, and the decision is carried out."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from bigred_broker.messages import AppEventType, Phase
 from bigred_server.errors import BigredError
 from bigred_server.journal import actions, deployments
-from bigred_server.journal.actions import ActionRecord
+from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core import sentences
 from bigred_server.rollout.core.action import Action, ActionKind, Busy
@@ -41,7 +40,10 @@ class DeploymentRun:
     evaluation: Evaluation | None = None
     orphans: Mapping[str, Orphan] = field(default_factory=dict)
     progress: dict[str, NodeProgress] = field(default_factory=dict)
-    phase_since_s: float = field(default_factory=time.monotonic)
+    phase_since_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.phase_since_s = self.context.clock.monotonic()
 
     async def go_on(
         self, record: DeploymentRecord, known: KnownReleases, look: FleetLook, busy: Busy
@@ -78,7 +80,7 @@ class DeploymentRun:
         return deployment_of(record, known, self.context.strategy, hooks)
 
     def _decide(self, deployment: Deployment, look: FleetLook, busy: Busy) -> Decision:
-        now_s, looks = time.monotonic(), look.nodes
+        now_s, looks = self.context.clock.monotonic(), look.nodes
         self.progress = track(self.progress, looks, wanted(deployment), now_s)
         view = View(
             deployment,
@@ -105,9 +107,9 @@ class DeploymentRun:
         self, record: DeploymentRecord, known: KnownReleases, decision: Decision
     ) -> DeploymentRecord | None:
         """Write what changed to the journal and tell it; None when a new command was in between."""
-        changed = entered(record, decision, time.time())
+        changed = entered(record, decision, self.context.clock.unix())
         if decision.phase is not record.phase:
-            self.phase_since_s = time.monotonic()
+            self.phase_since_s = self.context.clock.monotonic()
         if changed == record and not decision.finding:
             return record
         release = known[record.digest]
@@ -151,7 +153,9 @@ class DeploymentRun:
         begun = self.progress[action.node]
 
         def done(failure: str) -> None:
-            self.progress = tried(self.progress, action.node, begun, time.monotonic(), failure)
+            self.progress = tried(
+                self.progress, action.node, begun, self.context.clock.monotonic(), failure
+            )
             self.context.wake()
 
         return done

@@ -1,61 +1,22 @@
 """The jury of one deployment: it hears the witness, look by look, and says what it makes of it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol  # what the journal keeps is JSON
+from typing import Any  # what the journal keeps is JSON
 
 from bigred_broker.messages import Phase
 from bigred_server.judge import record
 from bigred_server.judge.evidence import EMPTY, Evidence, weigh, weigh_bins, weigh_spans
 from bigred_server.judge.judge import judge
 from bigred_server.judge.judgement import Judgement
-from bigred_server.judge.look import Bin, Look, Span
 from bigred_server.judge.policy import Inconclusive, JudgePolicy
 from bigred_server.model.verdict import Verdict
 from bigred_server.rollout.core import verdict_text
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.node_phase import is_proven
-from bigred_server.rollout.core.ports import FleetLook
+from bigred_server.rollout.core.ports import FleetLook, Telemetry
 from bigred_server.rollout.core.view import is_serving
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Observations:
-    """What the witness tells; `usual`: the share of errors before all this.
-
-    `is_whole`: the look has ended; else it is one that still goes on, as it is so far. `spans` are
-    the new release's, `reference` what they are held against.
-    """
-
-    look: Look
-    is_whole: bool = True
-    usual: float = 0.0
-    spans: Sequence[Span] = ()
-    reference: Sequence[Span] = ()
-    bins: Sequence[Bin] = ()
-
-
-class Telemetry(Protocol):
-    """Who sees what users get of one app."""
-
-    def rest(self, look: FleetLook, now: float) -> None:
-        """Take in a look at the fleet while no deployment runs: learn what is usual."""
-
-    def begin(self, kept: Json | None) -> Json:
-        """Freeze what is usual, or take what was frozen before; give it, to be kept."""
-
-    def see(
-        self, look: FleetLook, deployment: Deployment, now: float, *, last: bool = False
-    ) -> Observations | None:
-        """Take in a look at the fleet (Unix time); tell something about once a second.
-
-        The `last` time it tells what it has, however short the time.
-        """
-
-    def probe(self, *, wanted: bool) -> None:
-        """Send requests of its own from now on, or no longer."""
 
 
 @dataclass

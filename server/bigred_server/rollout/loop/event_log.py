@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType, JudgementNote
 from bigred_server.journal import events
 from bigred_server.journal.database import Database
-from bigred_server.model.clock import utc
 from bigred_server.model.deployment import DeploymentRecord
+from bigred_server.model.timestamp import utc
 
 log = structlog.get_logger(__name__)
 

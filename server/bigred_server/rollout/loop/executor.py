@@ -11,9 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from bigred_broker.messages import AppEventType
 from bigred_server.errors import BigredError
 from bigred_server.journal import actions
-from bigred_server.journal.actions import Outcome
 from bigred_server.journal.database import Database
 from bigred_server.journal.leadership import Leadership
+from bigred_server.model.action_record import Outcome
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.hook import Hook
 from bigred_server.rollout.core.action import Action, ActionKind

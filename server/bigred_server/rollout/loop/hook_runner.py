@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_server.errors import HookError
-from bigred_server.model.hook import Hook
-from bigred_server.settings import HookSettings
+from bigred_server.model.hook import Hook, HookCommand
 
 _TAIL = 2000
 
 
 @dataclass(frozen=True)
-class Hooks:
-    """The hooks of one app; what they print is kept in `folder`, a file a hook and deployment."""
+class HookRunner:
+    """The hooks of one app. `folder` keeps what each prints, one file per hook and deployment."""
 
-    settings: HookSettings
+    commands: Mapping[Hook, HookCommand]
     folder: Path
 
     async def run(self, hook: Hook, deployment: str, environment: Mapping[str, str]) -> str:
@@ -27,8 +26,7 @@ class Hooks:
 
         Its whole process group ends with it when its time is over, or when the server stops.
         """
-        command = getattr(self.settings, hook)
-        limit_s: float = getattr(self.settings, f"{hook}_s")
+        command, limit_s = self.commands[hook].line, self.commands[hook].limit_s
         log = self.folder / f"{deployment}-{hook}.log"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

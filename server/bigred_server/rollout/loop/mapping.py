@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from bigred_server.journal.actions import ActionRecord, Outcome
+from bigred_server.model.action_record import ActionRecord, Outcome
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.hook import Hook, HookState
 from bigred_server.model.release import Release

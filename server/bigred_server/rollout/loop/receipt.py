@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any  # a receipt is JSON
 
-from bigred_server.journal.actions import ActionRecord
+from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.core.observation import Counters

@@ -5,31 +5,30 @@ never remembers what it did to a node; after a crash it goes on from the journal
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 import structlog
 
 from bigred_broker.messages import AppState
+from bigred_server.clock import SYSTEM, Clock
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.leadership import Leadership
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import live_of
 from bigred_server.rollout.core.policy import Policy
-from bigred_server.rollout.core.ports import Fleet, FleetLook
+from bigred_server.rollout.core.ports import Fleet, FleetLook, Telemetry
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.rollout.core.view import wanted
 from bigred_server.rollout.loop.adoption import Adoption
 from bigred_server.rollout.loop.app_state import app_state, changes
 from bigred_server.rollout.loop.context import RunContext
 from bigred_server.rollout.loop.deployment_run import DeploymentRun
-from bigred_server.rollout.loop.evaluator import Telemetry
 from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.rollout.loop.executor import Executor
-from bigred_server.rollout.loop.hook_runner import Hooks
-from bigred_server.rollout.loop.maintenance import Maintenance
+from bigred_server.rollout.loop.hook_runner import HookRunner
+from bigred_server.rollout.loop.maintenance import BeginRepair, Maintenance
 from bigred_server.rollout.loop.mapping import (
     KnownReleases,
     by_digest,
@@ -62,11 +61,13 @@ class Reconciler:
     strategy: Strategy
     adoption: Adoption
     events: EventLog
-    hooks: Hooks
+    hooks: HookRunner
     telemetry: Telemetry
     lead: Leadership
     tell: Callable[[AppState], None]
     settled: Callable[[], Awaitable[None]]
+    begin_repair: BeginRepair
+    clock: Clock = SYSTEM
     _rounds: Rounds = field(init=False)
     _run: DeploymentRun | None = None
     _look: FleetLook = field(default_factory=lambda: FleetLook({}, None, None))
@@ -75,8 +76,10 @@ class Reconciler:
     _maintenance: Maintenance = field(init=False)
 
     def __post_init__(self) -> None:
-        self._rounds = Rounds(self._complain, IDLE_S)
-        self._maintenance = Maintenance(self.app, self.db, self.lead, self.policy, self.wake)
+        self._rounds = Rounds(self._complain, IDLE_S, clock=self.clock)
+        self._maintenance = Maintenance(
+            self.app, self.db, self.lead, self.policy, self.begin_repair, self.clock, self.wake
+        )
 
     def wake(self) -> None:
         """Have the loop look now instead of at its next tick."""
@@ -107,7 +110,7 @@ class Reconciler:
                 return POLL_S
             version = known[record.digest].version
             self._run = await resume(record, version, self._context(), executor)
-        countdown_s = record.not_before - time.time()
+        countdown_s = record.not_before - self.clock.unix()
         if countdown_s > 0 and record.command is None:
             await self._tell(record, known)
             return min(countdown_s, POLL_S)
@@ -134,6 +137,7 @@ class Reconciler:
             self.events,
             self.hooks,
             self.telemetry,
+            self.clock,
             self.wake,
         )
 
@@ -142,10 +146,10 @@ class Reconciler:
         if self._run is not None:
             self._run = None
             await self.settled()
-        if time.monotonic() - self._looked_at_s >= _IDLE_LOOK_S:
-            self._looked_at_s = time.monotonic()
+        if self.clock.monotonic() - self._looked_at_s >= _IDLE_LOOK_S:
+            self._looked_at_s = self.clock.monotonic()
             await self._see(known)
-            self.telemetry.rest(self._look, time.time())
+            self.telemetry.rest(self._look, self.clock.unix())
             live = live_of(known.values())
             looks = self._look.nodes
             if live is None:
@@ -165,7 +169,7 @@ class Reconciler:
                 record = next(iter(await deployments.newest(db, self.app, 1)), None)
         target = wanted(deployment_of(record, known, self.strategy)) if record else None
         state = app_state(self.app, record, list(known.values()), self._look.nodes, target)
-        for news in changes(self._told, state, time.time()):
+        for news in changes(self._told, state, self.clock.unix()):
             self.events.publish(news)
         self._told = state
         self.tell(state)

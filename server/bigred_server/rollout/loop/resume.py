@@ -1,12 +1,11 @@
 """The succession: a deployment is begun, or gone on with where an earlier server left it."""
 
-import time
 from collections.abc import Sequence
 
 from bigred_broker.messages import AppEventType, Phase
 from bigred_server.journal import actions
-from bigred_server.journal.actions import ActionRecord, Outcome
 from bigred_server.judge.policy import Mode
+from bigred_server.model.action_record import ActionRecord, Outcome
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.core.phase_text import phase_text
@@ -25,8 +24,8 @@ async def resume(
     """Begin with a deployment, or go on with one that an earlier server began."""
     async with context.db.write() as db:
         await executor.lead.fence(db)
-        await actions.end_left_open(db, record.id, time.time())
-        orphans = _orphans(await actions.of_deployment(db, record.id), context.policy.start_s)
+        await actions.end_left_open(db, record.id, context.clock.unix())
+        orphans = _orphans(await actions.of_deployment(db, record.id), context)
     if record.phase is Phase.PREPARING:
         text = phase_text(record.phase, version, 0, f"{record.who} asked for it")
         await context.events.say(record, AppEventType.PHASE, text)
@@ -38,9 +37,10 @@ async def resume(
     return DeploymentRun(record.id, context, executor, count, evaluation, orphans)
 
 
-def _orphans(done: Sequence[ActionRecord], start_s: float) -> dict[str, Orphan]:
+def _orphans(done: Sequence[ActionRecord], context: RunContext) -> dict[str, Orphan]:
     """Name what the Managers may still be about, told by a server that is no more."""
-    ago_s = time.monotonic() - time.time()
+    ago_s = context.clock.monotonic() - context.clock.unix()
+    start_s = context.policy.start_s
     return {
         action.node: Orphan(action.digest, action.begun_at + start_s + ago_s)
         for action in done

@@ -1,11 +1,9 @@
-"""A rollout without a network: a fleet in memory, and the loop over it on a clock of its own.
-
-For the tests of the decision, and for whoever wants to see what it would do.
-"""
+"""A rollout without a network: a fleet in memory, and the loop over it on a clock of its own."""
 
 from bigred_server.testing.simulation.build import SimulatedBuild
 from bigred_server.testing.simulation.fleet import SimulatedFleet
 from bigred_server.testing.simulation.hooks import SimulatedHooks
+from bigred_server.testing.simulation.loop_clock import LoopClock
 from bigred_server.testing.simulation.luck import ActionFate, Luck, RunningAction, VirtualClock
 from bigred_server.testing.simulation.node import SimulatedNode
 from bigred_server.testing.simulation.pool import SimulatedPool, SimulatedProxy
@@ -15,6 +13,7 @@ from bigred_server.testing.simulation.server import SimulatedServer
 
 __all__ = [
     "ActionFate",
+    "LoopClock",
     "Luck",
     "RunningAction",
     "SimulatedBuild",

@@ -1,14 +1,10 @@
 """What the acts of a rollout do to a simulated fleet."""
 
-from typing import TYPE_CHECKING
-
 from bigred_server.model import disk_space
 from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.observation import Admin
 from bigred_server.testing.simulation.node import SimulatedNode
-
-if TYPE_CHECKING:
-    from bigred_server.testing.simulation.fleet import SimulatedFleet
+from bigred_server.testing.simulation.world import World
 
 _STATES = {
     ActionKind.DRAIN: Admin.DRAIN,
@@ -20,7 +16,7 @@ _STATES = {
 _IN_VAIN_S = 2.0
 
 
-def do(fleet: "SimulatedFleet", action: Action) -> str:
+def do(fleet: World, action: Action) -> str:
     """Do an act; give why it failed, or ""."""
     node, now_s = fleet.nodes[action.node], fleet.clock()
     match action.kind:
@@ -56,7 +52,7 @@ def _fetch(node: SimulatedNode, action: Action) -> str:
     return ""
 
 
-def starting_s(fleet: "SimulatedFleet", action: Action) -> float:
+def starting_s(fleet: World, action: Action) -> float:
     """Say how long the app takes to start in an act that waits for it."""
     if action.kind is not ActionKind.DEPLOY:
         return 0.0

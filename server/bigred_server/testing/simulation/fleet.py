@@ -6,7 +6,7 @@ rollout must never do and did (`violations`).
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -58,6 +58,7 @@ class SimulatedFleet:
     pool: SimulatedPool
     policy: Policy
     clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random: Random = field(default_factory=lambda: Random(0))  # noqa: S311
     check_every_s: float = 1.0
     arriving: Callable[[Random], Sequence[float]] = _no_requests
@@ -81,7 +82,7 @@ class SimulatedFleet:
     async def act(self, action: Action) -> str:
         """Do one act, in the time that it lasts. Raises NodeError when it fails."""
         running = self.begin(action)
-        await asyncio.sleep(running.until_s - self.clock())
+        await self.sleep(running.until_s - self.clock())
         if failure := self.finish(running):
             raise NodeError(failure)
         return "done"

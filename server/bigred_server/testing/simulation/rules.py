@@ -1,19 +1,15 @@
 """The rules that a rollout must never break, held against what is really so when an act begins."""
 
-from typing import TYPE_CHECKING
-
 from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.observation import Admin
 from bigred_server.rollout.core.policy import OnDrainDeadline
 from bigred_server.rollout.core.target import Strategy
-
-if TYPE_CHECKING:
-    from bigred_server.testing.simulation.fleet import SimulatedFleet
+from bigred_server.testing.simulation.world import World
 
 _CLOCK_S = 1e-6
 
 
-def broken_rules(fleet: "SimulatedFleet", action: Action, *, again: bool) -> list[str]:
+def broken_rules(fleet: World, action: Action, *, again: bool) -> list[str]:
     """Name the rules that an act breaks, each in a sentence with the act."""
     broken = {
         ActionKind.FETCH: _fetched,
@@ -31,13 +27,13 @@ def broken_rules(fleet: "SimulatedFleet", action: Action, *, again: bool) -> lis
     return [f"{action.kind} {action.node}: {text}" for text in broken if not again]
 
 
-def serves(fleet: "SimulatedFleet", name: str) -> bool:
+def serves(fleet: World, name: str) -> bool:
     """Say whether any HAProxy sends a node users, and its app answers them."""
     is_up = any(server.up for server in fleet.pool.of(name))
     return is_up and fleet.nodes[name].answer(fleet.clock()).came
 
 
-def _taken(fleet: "SimulatedFleet", action: Action) -> list[str]:
+def _taken(fleet: World, action: Action) -> list[str]:
     if not serves(fleet, action.node):
         return []
     others = [name for name in fleet.nodes if name != action.node and _serves_all(fleet, name)]
@@ -50,27 +46,27 @@ def _taken(fleet: "SimulatedFleet", action: Action) -> list[str]:
     return broken
 
 
-def _serves_all(fleet: "SimulatedFleet", name: str) -> bool:
+def _serves_all(fleet: World, name: str) -> bool:
     is_up = all(server.up for server in fleet.pool.of(name))
     return is_up and fleet.nodes[name].answer(fleet.clock()).came
 
 
-def _load(fleet: "SimulatedFleet") -> int:
+def _load(fleet: World) -> int:
     names = [name for name in fleet.nodes if _serves_all(fleet, name)]
     return sum(len(server.requests) for name in names for server in fleet.pool.of(name))
 
 
-def _capacity(fleet: "SimulatedFleet", names: list[str]) -> float:
+def _capacity(fleet: World, names: list[str]) -> float:
     limits = [server.maxconn for name in names for server in fleet.pool.of(name)]
     known = [limit for limit in limits if limit is not None]
     return sum(known) * fleet.policy.headroom if len(known) == len(limits) else float("inf")
 
 
-def _fetched(fleet: "SimulatedFleet", action: Action) -> list[str]:
+def _fetched(fleet: World, action: Action) -> list[str]:
     return ["only HTTP reaches it"] if fleet.nodes[action.node].kept is None else []
 
 
-def _lacks_release(fleet: "SimulatedFleet", action: Action) -> list[str]:
+def _lacks_release(fleet: World, action: Action) -> list[str]:
     kept = fleet.nodes[action.node].kept
     return (
         ["the release is not there"]
@@ -79,7 +75,7 @@ def _lacks_release(fleet: "SimulatedFleet", action: Action) -> list[str]:
     )
 
 
-def _touched(fleet: "SimulatedFleet", action: Action) -> list[str]:
+def _touched(fleet: World, action: Action) -> list[str]:
     node = fleet.nodes[action.node]
     broken = _while_in_use(fleet, action)
     if any(server.admin is not Admin.MAINT for server in fleet.pool.of(action.node)):
@@ -93,7 +89,7 @@ def _touched(fleet: "SimulatedFleet", action: Action) -> list[str]:
     return broken
 
 
-def _while_in_use(fleet: "SimulatedFleet", action: Action) -> list[str]:
+def _while_in_use(fleet: World, action: Action) -> list[str]:
     broken = []
     for server in fleet.pool.of(action.node):
         if not server.requests or server.closed_at_s is None:
@@ -104,20 +100,20 @@ def _while_in_use(fleet: "SimulatedFleet", action: Action) -> list[str]:
     return broken
 
 
-def _cut(fleet: "SimulatedFleet", action: Action) -> list[str]:
+def _cut(fleet: World, action: Action) -> list[str]:
     if fleet.policy.on_drain_deadline is not OnDrainDeadline.CUT:
         return ["the policy does not say so"]
     return _while_in_use(fleet, action)
 
 
-def _started(fleet: "SimulatedFleet", action: Action) -> list[str]:
+def _started(fleet: World, action: Action) -> list[str]:
     node = fleet.nodes[action.node]
     if action.target.strategy is Strategy.RESTART and node.digest != action.target.digest:
         return ["the WAR in place is another one"]
     return ["nobody can"] if node.kept is None else []
 
 
-def _deployed(fleet: "SimulatedFleet", action: Action) -> list[str]:
+def _deployed(fleet: World, action: Action) -> list[str]:
     node = fleet.nodes[action.node]
     broken = _lacks_release(fleet, action)
     if action.target.strategy is Strategy.REDEPLOY:
@@ -130,7 +126,7 @@ def _deployed(fleet: "SimulatedFleet", action: Action) -> list[str]:
     return broken
 
 
-def _undeployed(fleet: "SimulatedFleet", action: Action) -> list[str]:
+def _undeployed(fleet: World, action: Action) -> list[str]:
     """A version may only go while the wanted one runs beside it, and then is what users get."""
     contexts = fleet.nodes[action.node].contexts
     if contexts is None or action.version not in contexts:
@@ -141,7 +137,7 @@ def _undeployed(fleet: "SimulatedFleet", action: Action) -> list[str]:
     return [] if wanted else [f"without {action.version} the wanted one is not there"]
 
 
-def _given_back(fleet: "SimulatedFleet", action: Action) -> list[str]:
+def _given_back(fleet: World, action: Action) -> list[str]:
     node = fleet.nodes[action.node]
     answer = node.answer(fleet.clock())
     first = node.front(fleet.clock())

@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bigred_server.haproxy.log import LogLine
-from bigred_server.telemetry.clients import Clients
-from bigred_server.telemetry.cohort import Cohort
+from bigred_server.model.log_line import LogLine
+from bigred_server.telemetry.core.clients import Clients
+from bigred_server.telemetry.core.cohort import Cohort
 
 _LATE_S = 2.0
 _MOST_CLIENTS = 20_000

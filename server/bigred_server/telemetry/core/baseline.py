@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any  # the journal keeps JSON
 
-from bigred_server.haproxy.log import LogLine
 from bigred_server.judge.evidence import CUTS
+from bigred_server.model.log_line import LogLine
 
 _KEPT = 1000
 _LEAST = 100

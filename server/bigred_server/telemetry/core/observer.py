@@ -7,23 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any  # the journal keeps JSON
 
-from bigred_server.haproxy.log import LogLine
 from bigred_server.judge.look import Arm, LogCounts, Look, Pair
 from bigred_server.judge.policy import JudgePolicy
+from bigred_server.model.log_line import LogLine
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.node_phase import is_proven
 from bigred_server.rollout.core.observation import NodeLook
-from bigred_server.rollout.core.ports import FleetLook
+from bigred_server.rollout.core.ports import FleetLook, Observations
 from bigred_server.rollout.core.view import is_serving
-from bigred_server.rollout.loop.evaluator import Observations
-from bigred_server.telemetry import comparison
-from bigred_server.telemetry.answers import Answers
-from bigred_server.telemetry.baseline import Baseline, BaselineLearner
-from bigred_server.telemetry.clients import Clients
-from bigred_server.telemetry.cohort import Cohort, CohortHistory, Membership
-from bigred_server.telemetry.comparison import NodeCounts
-from bigred_server.telemetry.counters import Counting
-from bigred_server.telemetry.window import NodeWindow, Window
+from bigred_server.telemetry.core import comparison
+from bigred_server.telemetry.core.answers import Answers
+from bigred_server.telemetry.core.baseline import Baseline, BaselineLearner
+from bigred_server.telemetry.core.clients import Clients
+from bigred_server.telemetry.core.cohort import Cohort, CohortHistory, Membership
+from bigred_server.telemetry.core.comparison import NodeCounts
+from bigred_server.telemetry.core.counters import Counting
+from bigred_server.telemetry.core.window import NodeWindow, Window
 
 _PART_S = 1.0
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bigred_server.judge.evidence import CUTS
 from bigred_server.judge.look import Arm, Pair, Signs
-from bigred_server.telemetry.baseline import Baseline
-from bigred_server.telemetry.window import LatencySample, NodeWindow
+from bigred_server.telemetry.core.baseline import Baseline
+from bigred_server.telemetry.core.window import LatencySample, NodeWindow
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from bigred_server.rollout.core.observation import Served
 from bigred_server.rollout.core.ports import FleetLook
-from bigred_server.telemetry.comparison import NodeCounts
+from bigred_server.telemetry.core.comparison import NodeCounts
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from bigred_server.telemetry.comparison import NodeCounts
+from bigred_server.telemetry.core.comparison import NodeCounts
 
 
 @dataclass

@@ -1,0 +1,40 @@
+"""The clock that a loop lives by: the system's, or one that a test advances."""
+
+import asyncio
+import contextlib
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time, and lets it pass."""
+
+    def monotonic(self) -> float:
+        """Return monotonic seconds, for deadlines and durations."""
+
+    def unix(self) -> float:
+        """Return seconds of Unix time, for people and for the journal."""
+
+    async def wait(self, event: asyncio.Event, timeout_s: float) -> None:
+        """Return once `event` is set, or after `timeout_s` seconds."""
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def monotonic(self) -> float:
+        """See Clock."""
+        return time.monotonic()
+
+    def unix(self) -> float:
+        """See Clock."""
+        return time.time()
+
+    async def wait(self, event: asyncio.Event, timeout_s: float) -> None:
+        """See Clock."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await event.wait()
+
+
+SYSTEM = SystemClock()

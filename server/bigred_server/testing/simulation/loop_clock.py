@@ -1,0 +1,48 @@
+"""A clock for a real loop over a simulated fleet: it passes only while the loop waits."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+# How often other tasks may run before the loop's wait is taken to be over.
+_TURNS = 20
+
+
+@dataclass
+class LoopClock:
+    """Time that passes as the loop goes round, however busy the machine is.
+
+    Whoever sleeps by it is woken when the loop's waits have added up to that moment.
+    """
+
+    now_s: float = 1000.0
+    _began_at: float = field(default_factory=time.time)
+    _sleepers: list[tuple[float, asyncio.Future[None]]] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        """See Clock."""
+        return self.now_s
+
+    def unix(self) -> float:
+        """See Clock."""
+        return self._began_at + self.now_s - 1000.0
+
+    async def wait(self, event: asyncio.Event, timeout_s: float) -> None:
+        """See Clock."""
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+            if event.is_set():
+                return
+        self.now_s += timeout_s
+        for until_s, sleeper in self._sleepers:
+            if until_s <= self.now_s and not sleeper.done():
+                sleeper.set_result(None)
+        self._sleepers = [one for one in self._sleepers if not one[1].done()]
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when so many seconds have passed."""
+        if seconds <= 0:
+            return
+        sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self.now_s + seconds, sleeper))
+        await sleeper
