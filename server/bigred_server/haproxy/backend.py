@@ -15,7 +15,7 @@ class Backend:
     address: str
     name: str
 
-    async def look(self) -> BackendLook:
+    async def look(self) -> rows.BackendLook:
         """Read process, servers and counters in one go. Raises HaproxyError."""
         asked = f"show info; show servers state {self.name}; show stat"
         answer = await runtime.command(self.address, asked)
@@ -30,7 +30,7 @@ class Backend:
 
     def _read(
         self, process: rows.Process, lines: list[Mapping[str, str]], table: list[Mapping[str, str]]
-    ) -> BackendLook:
+    ) -> rows.BackendLook:
         # Raises KeyError and ValueError on anything that HAProxy does not say.
         states = {fields["srv_name"]: fields for fields in lines if "srv_admin_state" in fields}
         ours = [fields for fields in table if fields["pxname"] == self.name]
@@ -45,7 +45,7 @@ class Backend:
             for fields in ours
             if fields["svname"] in states
         }
-        return BackendLook(process, servers, rows.counters(total), rows.queued(total))
+        return rows.BackendLook(process, servers, rows.counters(total), rows.queued(total))
 
     async def set_state(self, server: str, state: Admin) -> str:
         """Set a server's administrative state and read it back; give the row's status.

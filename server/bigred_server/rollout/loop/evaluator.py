@@ -1,7 +1,6 @@
 """The jury of one deployment: it hears the witness, look by look, and says what it makes of it."""
 
 from dataclasses import dataclass, replace
-from typing import Any  # what the journal keeps is JSON
 
 from bigred_broker.messages import Phase
 from bigred_server.judge import record
@@ -9,14 +8,13 @@ from bigred_server.judge.evidence import EMPTY, Evidence, weigh, weigh_bins, wei
 from bigred_server.judge.judge import judge
 from bigred_server.judge.judgement import Judgement
 from bigred_server.judge.policy import Inconclusive, JudgePolicy
+from bigred_server.model.json_object import Json
 from bigred_server.model.verdict import Verdict
 from bigred_server.rollout.core import verdict_text
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.node_phase import is_proven
 from bigred_server.rollout.core.ports import FleetLook, Telemetry
 from bigred_server.rollout.core.view import is_serving
-
-Json = dict[str, Any]
 
 
 @dataclass
