@@ -131,7 +131,7 @@ def _check(where: str, row: ServerRow) -> Finding:
 def _state(where: str, row: ServerRow) -> list[Finding]:
     code = "haproxy-state"
     if row.admin is not Admin.READY:
-        text = f"it is in {row.admin.upper()}"
+        text = f"it is in {row.admin.upper()} and gets no new users"
         fix = "set it to READY, unless somebody is working on it or a deployment is in progress"
         return [Finding(code, Severity.WARN, where, text, fix)]
     if not row.up:

@@ -51,15 +51,15 @@ def app(where: str, marker: MarkerSettings, answer: NodeAnswer, live: str | None
     """Check the app's answer; `live` is the marker of the live release, None if there is none."""
     code = "app-answer"
     if not answer.status:
-        fix = "start it; if it is running, set the node's `url` to the address of its Connector"
+        fix = "start Tomcat; if it is running, set the node's `url` to the address of its Connector"
         return [Finding(code, Severity.BAD, where, f"no answer: {answer.text}", fix)]
     if answer.status != marker.status:
         text = f"{marker.path} answers {answer.status}, not {marker.status}"
-        fix = "set the marker's `path` and `status` to what a healthy app answers"
+        fix = "repair the app, or set the marker's `path` and `status` to its healthy answer"
         return [Finding(code, Severity.BAD, where, text, fix)]
     code = "app-marker"
     if answer.marker is None:
-        text = f"{marker.path} answers {answer.status}, but the WAR is on another machine"
+        text = f"{marker.path} answers {answer.status}, but the release is in a WAR elsewhere"
         fix = f"check by hand: {marker.name} in META-INF/MANIFEST.MF of the WAR"
         return [Finding(code, Severity.UNKNOWN, where, text, fix)]
     if not answer.marker:
@@ -104,10 +104,10 @@ def manager(where: str, url: str, ours: NodeAnswer, anonymous: NodeAnswer) -> li
     if not ours.status:
         text, fix = f"{url}: {ours.text}", "start Tomcat, or correct the manager's `url`"
     elif ours.status == _UNAUTHORISED:
-        text = "it refuses our user or password (401)"
+        text = "it rejects the configured user or password (401)"
         fix = "compare `user` and the password file with conf/tomcat-users.xml"
     elif ours.status == _FORBIDDEN and anonymous.status == _UNAUTHORISED:
-        text = "our user has no permission to use it (403)"
+        text = "the configured user has no permission to use it (403)"
         fix = 'give the user the role manager-script: roles="manager-script" in tomcat-users.xml'
     elif ours.status == _FORBIDDEN:
         text = "it refuses requests from this machine (403)"

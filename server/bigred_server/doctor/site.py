@@ -34,7 +34,8 @@ def disk_space(where: str, folder: Path, war: int, copies: int) -> Finding:
         text = f"{text}: no room for a deployment"
         return Finding(code, Severity.BAD, where, text, "free some disk space")
     if free < (copies + 1) * need:
-        fix = f"free disk space for {copies} releases, or lower `keep`"
+        text = f"{text}: no room for the {copies} that `keep` asks for"
+        fix = "free some disk space, or lower `keep`"
         return Finding(code, Severity.WARN, where, text, fix)
     return Finding(code, Severity.OK, where, text)
 
@@ -67,15 +68,15 @@ def secret(where: str, path: Path) -> Finding:
     """Check a file that holds a password or a key."""
     code = "secret"
     try:
-        mode, text = path.stat().st_mode, path.read_bytes()
+        mode, content = path.stat().st_mode, path.read_bytes()
     except OSError as error:
         fix = "create it, readable only by the server's user"
         return Finding(code, Severity.BAD, where, f"{path} can't be read: {error.strerror}", fix)
-    if not text.strip():
+    if not content.strip():
         return Finding(code, Severity.BAD, where, f"{path} is empty", "write the secret to it")
     if mode & _OTHERS:
-        text_ = f"{path} is accessible to other users (mode {stat.S_IMODE(mode):o})"
-        return Finding(code, Severity.WARN, where, text_, f"chmod 600 {path}")
+        problem = f"{path} is accessible to other users (mode {stat.S_IMODE(mode):o})"
+        return Finding(code, Severity.WARN, where, problem, f"chmod 600 {path}")
     return Finding(code, Severity.OK, where, f"{path} is accessible only to its owner")
 
 

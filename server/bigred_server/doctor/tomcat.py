@@ -128,7 +128,10 @@ def _unpack(found: Service) -> RuleResult:
 
 def _servlets(found: Service) -> RuleResult:
     if found.host.get("failCtxIfServletStartFails", "false") != "true":
-        return Severity.WARN, "an app whose servlet fails to start counts as started, answering 500"
+        return (
+            Severity.WARN,
+            "an app whose servlet fails to start counts as started, and answers 500",
+        )
     return Severity.OK, "an app whose servlet fails to start does not start"
 
 

@@ -8,7 +8,7 @@ from bigred_server.errors import NodeAwayError, NodeError
 from bigred_server.tomcat.manager import Manager
 
 CODE = "tomcat-vitals"
-_FIX = "give the Manager's user the role manager-jmx in conf/tomcat-users.xml"
+_ROLE = "the role manager-jmx in conf/tomcat-users.xml"
 
 
 async def check(app: str, nodes: Iterable[str], managers: Mapping[str, Manager]) -> list[Finding]:
@@ -19,8 +19,10 @@ async def check(app: str, nodes: Iterable[str], managers: Mapping[str, Manager])
 async def _node(where: str, manager: Manager | None) -> Finding:
     unread = "the JVM's metrics can't be read"
     if manager is None:
-        text = f"{unread}, so a leak goes unnoticed: the node has no `manager` table"
-        return Finding(CODE, Severity.WARN, where, text, f"add a `manager` table; {_FIX}")
+        text = f"the node has no `manager` table: {unread}, so a leak goes unnoticed"
+        return Finding(
+            CODE, Severity.WARN, where, text, f"add the table, and give its user {_ROLE}"
+        )
     try:
         found = await manager.vitals()
     except NodeAwayError as error:
@@ -28,6 +30,6 @@ async def _node(where: str, manager: Manager | None) -> Finding:
         return Finding(CODE, Severity.UNKNOWN, where, f"{unread}: {error}", fix)
     except NodeError as error:
         text = f"{unread}, so a leak goes unnoticed: {error}"
-        return Finding(CODE, Severity.WARN, where, text, _FIX)
+        return Finding(CODE, Severity.WARN, where, text, f"give the Manager's user {_ROLE}")
     text = f"the JVM's metrics can be read: {found.threads} threads"
     return Finding(CODE, Severity.OK, where, text)
