@@ -1,23 +1,23 @@
-"""What can go wrong in a way a person can mend: each error is one sentence that says how."""
+"""The errors that a person can fix: each message is one sentence that says how."""
 
 
 class BigredError(Exception):
-    """Something was refused or did not work; nothing half-done is left behind."""
+    """Something was refused or failed; nothing is left half done."""
 
 
 class UnknownAppError(BigredError, KeyError):
-    """An app is named that the configuration does not have."""
+    """The configuration has no app with this name."""
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class ReleaseError(BigredError, ValueError):
-    """A release can't be taken in, found or used."""
+    """A release can't be accepted, found or used."""
 
 
 class UnknownReleaseError(ReleaseError):
-    """A release is named that the app does not have."""
+    """The app has no release with this name."""
 
 
 class DeploymentError(BigredError, RuntimeError):
@@ -25,7 +25,7 @@ class DeploymentError(BigredError, RuntimeError):
 
 
 class NotRunningError(BigredError, RuntimeError):
-    """The deploy server does not run, or runs already."""
+    """The deploy server is not running, or is already running."""
 
 
 class ApiError(BigredError, OSError):
@@ -33,27 +33,27 @@ class ApiError(BigredError, OSError):
 
 
 class HaproxyError(BigredError, OSError):
-    """HAProxy can't be reached, or did not do what it was asked."""
+    """HAProxy can't be reached, or did not carry out a command."""
 
 
 class HaproxyAwayError(HaproxyError):
-    """HAProxy gave no answer; it may come back."""
+    """HAProxy did not answer; it may answer later."""
 
 
 class NodeError(BigredError, OSError):
-    """A node did not do what it was asked."""
+    """A node did not carry out a command."""
 
 
 class NodeAwayError(NodeError):
-    """A node gave no answer; what it was asked to do may be done all the same."""
+    """A node did not answer; it may have carried out the command all the same."""
 
 
 class LeaseLostError(BigredError, RuntimeError):
-    """Another server leads the app by now; whatever was begun here must not go on."""
+    """Another server leads the app now; this one must not continue what it began."""
 
 
 class HookError(BigredError, RuntimeError):
-    """A hook failed, or took longer than it may."""
+    """A hook failed, or exceeded its time limit."""
 
 
 class BuildError(BigredError, RuntimeError):
@@ -61,7 +61,7 @@ class BuildError(BigredError, RuntimeError):
 
 
 class WebhookError(BigredError, ValueError):
-    """A webhook's body is not what its sender says it is."""
+    """A webhook's body is not a valid push."""
 
 
 class SeriesError(BigredError, RuntimeError):
@@ -73,8 +73,8 @@ class JournalError(BigredError, RuntimeError):
 
 
 class JenkinsError(BigredError, OSError):
-    """Jenkins did not do what it was asked."""
+    """Jenkins did not carry out a request."""
 
 
 class JenkinsAwayError(JenkinsError):
-    """Jenkins gave no answer; what it was asked to do may be done all the same."""
+    """Jenkins did not answer; it may have carried out the request all the same."""

@@ -183,7 +183,7 @@ def test_an_address_that_is_taken_is_named(site: Site) -> None:
     ("listen", "said"),
     [
         ("nowhere.invalid:80", "bigred: the HTTP API can't listen on nowhere.invalid:80: "),
-        ("127.0.0.1:99999", "bigred.toml:7: api.listen: there is no port over 65535"),
+        ("127.0.0.1:99999", "bigred.toml:7: api.listen: the port can't be greater than 65535"),
         ("127.0.0.1", "bigred.toml:7: api.listen: "),
     ],
 )

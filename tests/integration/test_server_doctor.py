@@ -57,7 +57,7 @@ class Site:
         return self.bigred("init", str(self.config), "--haproxy", self.socket, *arguments)
 
     def configure(self) -> None:
-        """Do what a person does after `init`: mend the guesses."""
+        """Do what a person does after `init`: correct the guesses."""
         assert self.init("--backend", "shop").returncode == 0
         text = self.config.read_text()
         for name in ("n1", "n2"):
@@ -156,9 +156,13 @@ def test_on_our_own_recipe_the_doctor_finds_nothing_bad(site: Site) -> None:
     code, findings = site.findings()
     assert bad(findings) == []
     assert code == 0
-    told = {(one["code"], one["level"]) for one in findings if one["level"] != "ok"}
+    found = {(one["code"], one["level"]) for one in findings if one["level"] != "ok"}
     # What the demo leaves at its default, no log, no Manager; and nothing was written.
-    assert told == {("tomcat-servlets", "warn"), ("haproxy-log", "warn"), ("tomcat-vitals", "warn")}
+    assert found == {
+        ("tomcat-servlets", "warn"),
+        ("haproxy-log", "warn"),
+        ("tomcat-vitals", "warn"),
+    }
     assert not (site.folder / "state").exists()
 
 
@@ -191,7 +195,7 @@ def test_a_second_haproxy_on_the_port_is_found(site: Site) -> None:
     with running("the second HAProxy", argv, site.folder / "second.log", ready):
         found = site.findings()[1]
     assert levels(found, "haproxy-port") == {"bad"}
-    assert [text for code, text in bad(found) if "shared by processes" in text]
+    assert [text for code, text in bad(found) if "unrelated processes share port" in text]
 
 
 def test_what_is_away_is_bad_and_what_hides_is_unknown(site: Site) -> None:
@@ -206,13 +210,13 @@ def test_what_is_away_is_bad_and_what_hides_is_unknown(site: Site) -> None:
     assert "unknown" in levels(findings, "tomcat-bind")
 
 
-def test_into_a_pipe_each_finding_is_a_line_with_its_mend(site: Site) -> None:
+def test_into_a_pipe_each_finding_is_a_line_with_its_fix(site: Site) -> None:
     site.configure()
     done = site.bigred("doctor", "--config", str(site.config))
-    *told, summary = done.stdout.splitlines()
-    assert [line.partition(":")[0] for line in told] == ["warn"] * 5
-    mends = ['write: <Host failCtxIfServletStartFails="true">'] * 2 + ['log-format "bigred1 ']
-    mends += ["role manager-jmx"] * 2
-    assert all(any(mend in line for line in told) for mend in mends)
+    *lines, summary = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["warn"] * 5
+    fixes = ['set: <Host failCtxIfServletStartFails="true">'] * 2 + ['log-format "bigred1 ']
+    fixes += ["role manager-jmx"] * 2
+    assert all(any(fix in line for line in lines) for fix in fixes)
     assert "things looked at are well" in summary
     assert "\x1b" not in done.stdout

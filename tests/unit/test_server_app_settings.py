@@ -1,4 +1,4 @@
-"""What an app's settings must not say together."""
+"""Settings of an app that contradict each other."""
 
 import pytest
 from pydantic import ValidationError
@@ -26,13 +26,13 @@ def _app(read: str, strategy: str, node: dict[str, object]) -> AppSettings:
     )
 
 
-def test_a_manifest_is_not_read_where_only_http_reaches() -> None:
-    with pytest.raises(ValidationError, match=r"nodes\.node1: marker\.read = 'manifest' reads"):
+def test_a_manifest_is_not_read_where_only_http_reaches_the_node() -> None:
+    with pytest.raises(ValidationError, match=r"nodes\.node1: marker\.read = 'manifest' needs"):
         _app("manifest", "redeploy", _FAR)
 
 
-def test_a_manifest_does_not_tell_versions_side_by_side_apart() -> None:
-    with pytest.raises(ValidationError, match="can't tell the versions"):
+def test_a_manifest_does_not_distinguish_parallel_versions() -> None:
+    with pytest.raises(ValidationError, match="can't distinguish the versions"):
         _app("manifest", "parallel", _NEAR)
 
 
@@ -44,5 +44,7 @@ def test_a_manifest_does_not_tell_versions_side_by_side_apart() -> None:
         ("body", "parallel", _FAR),
     ],
 )
-def test_what_can_be_proven_is_taken(read: str, strategy: str, node: dict[str, object]) -> None:
+def test_a_marker_that_can_be_read_is_accepted(
+    read: str, strategy: str, node: dict[str, object]
+) -> None:
     assert _app(read, strategy, node).marker.read == read

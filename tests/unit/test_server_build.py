@@ -95,7 +95,7 @@ def test_people_are_told_where_a_build_stands(changes: dict[str, object], says: 
     [
         ({"artifact": "/etc/passwd"}, "must be a path inside the checkout"),
         ({"artifact": "../x.war"}, "must be a path inside the checkout"),
-        ({"artifact": "**.war"}, "stands for whole folders"),
+        ({"artifact": "**.war"}, "must stand alone between slashes"),
         ({"repository": "--upload-pack=sh"}, "can't begin with '-'"),
         ({"environment": {"A-B": "x"}}, "environment"),
     ],

@@ -1,4 +1,4 @@
-"""The database of several servers, as the doctor sees it when it is not there."""
+"""How the doctor reports a shared database that does not answer."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from bigred_server.doctor.finding import Severity
 
 
 async def test_sqlite_has_no_clock_but_ours() -> None:
-    assert await database.clock("") == []
+    assert await database.check("") == []
 
 
 async def test_a_database_that_is_away_is_bad_and_its_password_stays_secret() -> None:
     pytest.importorskip("psycopg")
-    (found,) = await database.clock(f"postgresql://bigred:s3cret@127.0.0.1:{free_port()}/bigred")
+    (found,) = await database.check(f"postgresql://bigred:s3cret@127.0.0.1:{free_port()}/bigred")
     assert found.level is Severity.BAD
     assert found.text.startswith("it does not answer: ")
     assert "s3cret" not in found.text

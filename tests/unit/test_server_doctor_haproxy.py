@@ -1,4 +1,4 @@
-"""What the doctor makes of HAProxy: of its file, rule by rule, and of what it says of itself."""
+"""What the doctor finds in HAProxy: in its file, rule by rule, and in its Runtime API."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ def judged(
     return {finding.code: finding for finding in found}
 
 
-def test_our_own_configuration_has_nothing_to_mend() -> None:
+def test_our_own_configuration_has_nothing_to_fix() -> None:
     assert {finding.level for finding in judged(OURS).values()} == {Severity.OK}
 
 
@@ -68,7 +68,7 @@ def test_each_rule_of_the_file_is_judged(old: str, new: str, code: str, level: S
     assert old in OURS
     found = judged(OURS.replace(old, new))[code]
     assert found.level is level, found
-    assert bool(found.mend) is (level is not Severity.OK)
+    assert bool(found.fix) is (level is not Severity.OK)
 
 
 @pytest.mark.parametrize(
@@ -89,15 +89,15 @@ def test_stickiness_must_fit_the_sessions(line: str, sessions: Sessions, level: 
     assert "haproxy-sticky" not in judged(text, sessions, shared=True)
 
 
-def test_a_file_that_cannot_be_read_becomes_lines_to_look_for() -> None:
+def test_a_file_that_cannot_be_read_becomes_lines_to_check_by_hand() -> None:
     found = judged(None)
     assert {one.level for one in found.values()} == {Severity.UNKNOWN}
     assert found["haproxy-redispatch"].text == "/x can't be read"
-    assert found["haproxy-redispatch"].mend == "look by hand for: option redispatch 1"
+    assert found["haproxy-redispatch"].fix == "check by hand: option redispatch 1"
     assert set(found) == set(judged(OURS))
 
 
-# --- what it says of itself ----------------------------------------------------------------------
+# --- the Runtime API ----------------------------------------------------------------------
 
 UP = server_row(
     "node1",
@@ -141,7 +141,7 @@ def test_each_server_is_judged(row: ServerRow, code: str, level: Severity) -> No
     assert levels(row)[code] is level
 
 
-def test_a_well_server_has_nothing_to_mend() -> None:
+def test_a_healthy_server_has_nothing_to_fix() -> None:
     assert levels(UP) == {"haproxy-check": Severity.OK}
 
 
@@ -212,7 +212,7 @@ def test_only_listeners_count() -> None:
         ({}, Severity.UNKNOWN),
     ],
 )
-def test_a_second_process_on_the_port_is_told(owners: dict[str, str], level: Severity) -> None:
+def test_a_second_process_on_the_port_is_reported(owners: dict[str, str], level: Severity) -> None:
     (found,) = listeners.shared("h", listeners.listening(TABLE, {8080}), owners)
     assert found.level is level
 
@@ -226,3 +226,14 @@ def test_the_worst_comes_first() -> None:
         Severity.UNKNOWN,
         Severity.OK,
     ]
+
+
+def test_the_json_of_a_finding_keeps_its_keys() -> None:
+    found = Finding("disk", Severity.WARN, "server", "5 MB free", "free some disk space")
+    assert found.as_json() == {
+        "code": "disk",
+        "level": "warn",
+        "where": "server",
+        "text": "5 MB free",
+        "mend": "free some disk space",
+    }

@@ -33,44 +33,48 @@ backend shop
     ("text", "level", "says"),
     [
         (WHOLE, Severity.OK, f"logged to {AT}"),
-        (WHOLE.replace(FORMAT, "option httplog"), Severity.WARN, "not logged as the judge reads"),
-        (WHOLE.replace(AT, "127.0.0.1:514"), Severity.WARN, f"does not go to {AT}"),
+        (
+            WHOLE.replace(FORMAT, "option httplog"),
+            Severity.WARN,
+            "not logged in the format",
+        ),
+        (WHOLE.replace(AT, "127.0.0.1:514"), Severity.WARN, f"is not sent to {AT}"),
     ],
 )
-def test_a_missing_line_is_told_with_all_that_is_to_be_written(
+def test_a_missing_line_is_reported_with_all_the_lines_to_add(
     text: str, level: Severity, says: str
 ) -> None:
     (found,) = haproxy_log.in_file("here", proxy(parse(text), "shop"), AT)
     assert found.level is level
     assert says in found.text
     if level is not Severity.OK:
-        assert FORMAT in found.mend
-        assert f"log {AT} len 4096" in found.mend
+        assert FORMAT in found.fix
+        assert f"log {AT} len 4096" in found.fix
 
 
-def test_without_a_place_for_the_log_the_judge_is_told_to_be_half_blind() -> None:
-    (found,) = haproxy_log.wanted("server", "")
-    assert (found.level, FORMAT in found.mend) == (Severity.WARN, True)
-    assert haproxy_log.wanted("server", AT) == []
+def test_without_a_log_the_judge_is_reported_to_have_counters_only() -> None:
+    (found,) = haproxy_log.setting("server", "")
+    assert (found.level, FORMAT in found.fix) == (Severity.WARN, True)
+    assert haproxy_log.setting("server", AT) == []
     assert haproxy_log.in_file("here", None, AT) == []
 
 
-@pytest.mark.parametrize(("kept", "is_told"), [("10\n", True), ("512\n", False), ("", False)])
-def test_a_unix_socket_that_keeps_few_lines_is_told(
-    kept: str, is_told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("kept", "is_reported"), [("10\n", True), ("512\n", False), ("", False)])
+def test_a_unix_socket_that_buffers_few_lines_is_reported(
+    kept: str, is_reported: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "queue").write_text(kept)
     monkeypatch.setattr(haproxy_log, "QUEUE", tmp_path / "queue")
-    found = haproxy_log.wanted("server", "/run/bigred/log.sock")
-    assert bool(found) is is_told
-    if is_told:
+    found = haproxy_log.setting("server", "/run/bigred/log.sock")
+    assert bool(found) is is_reported
+    if is_reported:
         assert found[0].level is Severity.WARN
-        assert "keeps 10 lines" in found[0].text
-        assert "net.unix.max_dgram_qlen=512" in found[0].mend
-    assert haproxy_log.wanted("server", "127.0.0.1:5514") == []
+        assert "buffers 10 lines" in found[0].text
+        assert "net.unix.max_dgram_qlen=512" in found[0].fix
+    assert haproxy_log.setting("server", "127.0.0.1:5514") == []
 
 
-async def test_lines_that_arrive_are_told_and_silence_too(
+async def test_lines_that_arrive_are_reported_and_silence_too(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(haproxy_log, "LISTENS_S", 0.3)
@@ -81,7 +85,7 @@ async def test_lines_that_arrive_are_told_and_silence_too(
             sender.sendto(LINE, ("127.0.0.1", int(at.rpartition(":")[2])))
             await asyncio.sleep(0.01)
     (found,) = await listening
-    assert (found.level, "no line came of till" in found.text) == (Severity.WARN, True)
+    assert (found.level, "no lines received from till in" in found.text) == (Severity.WARN, True)
 
 
 @pytest.mark.parametrize("by", ["udp", "unix"])
@@ -97,16 +101,19 @@ async def test_a_server_that_listens_is_asked_and_not_disturbed(
         (found,) = await haproxy_log.arriving("log", at, ["shop"])
         assert (found.level, found.text) == (
             Severity.OK,
-            "1 lines came since the server began to listen",
+            "lines received since the server started to listen: 1",
         )
         (found,) = await haproxy_log.arriving("log", at, ["shop", "till"])
         assert found.level is Severity.WARN
-        assert "no line came of till; 1 were not as asked for" in found.text
-        # It still hears.
+        assert found.text == (
+            "no lines received from till since the server started to listen; "
+            "1 received in another format"
+        )
+        # It still receives lines.
         assert (await inquire(at, 5.0)).lines == {"shop": 1, "till": 0}
 
 
-async def test_a_stranger_at_the_address_is_told(
+async def test_a_stranger_at_the_address_is_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(haproxy_log, "LISTENS_S", 0.05)

@@ -1,4 +1,4 @@
-"""What the doctor makes of the machine: disks, clocks, secrets, known hosts and commands."""
+"""What the doctor finds on the machine: disks, clocks, secrets, known hosts and commands."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh
         (400.0, Severity.BAD),
     ],
 )
-def test_clocks_are_compared_within_what_a_date_in_seconds_tells(
+def test_clocks_are_compared_to_the_whole_second_of_a_date(
     theirs: float | None, level: Severity
 ) -> None:
     assert site.clock("n", theirs, 100.0, 101.0).level is level
@@ -51,7 +51,7 @@ def test_secrets_are_ours_alone(
         file.chmod(mode)
     found = site.secret("n", file)
     assert found.level is level
-    assert "s3cret" not in found.text + found.mend
+    assert "s3cret" not in found.text + found.fix
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_hosts_key_must_be_known(
     found = site.known_host("n", SshSettings(host="app1", port=port, known_hosts=file))
     assert found.level is level
     if level is Severity.BAD:
-        assert found.mend.startswith(
+        assert found.fix.startswith(
             "ssh-keyscan -p 2222 app1" if port != 22 else "ssh-keyscan app1"
         )
 
@@ -90,14 +90,22 @@ def test_the_disk_must_hold_the_releases(
     assert site.disk_space("n", tmp_path / "not" / "yet", size, copies).level is level
 
 
-def test_the_folder_of_the_war_must_be_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("theirs", "side"), [(30.0, "70 s behind"), (400.0, "299 s ahead of")])
+def test_a_wrong_clock_is_reported_with_its_side(theirs: float, side: str) -> None:
+    assert site.clock("n", theirs, 101.0, 101.0).text == f"its clock is {side} the server's"
+
+
+def test_the_folder_of_the_war_must_exist(tmp_path: Path) -> None:
     found = site.webapps("n", tmp_path / "webapps" / "shop.war")
-    assert (found.level, found.mend) == (Severity.BAD, "set `war` to where Tomcat finds it")
+    assert (found.level, found.text) == (
+        Severity.BAD,
+        f"the folder {tmp_path}/webapps does not exist",
+    )
     (tmp_path / "webapps").mkdir()
     assert site.webapps("n", tmp_path / "webapps" / "shop.war").level is Severity.OK
 
 
-def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_command_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     node = NodeSettings(
         url="http://127.0.0.1:1",
         war=tmp_path / "webapps" / "shop.war",
@@ -105,4 +113,4 @@ def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
         start=("no-such-program", "start"),
     )
     (found,) = site.commands("n", node)
-    assert (found.level, found.text) == (Severity.BAD, "there is no program no-such-program")
+    assert (found.level, found.text) == (Severity.BAD, "the program no-such-program does not exist")

@@ -1,4 +1,4 @@
-"""What the doctor makes of a Tomcat: its files, rule by rule, its app and its Manager."""
+"""What the doctor finds in a Tomcat: its files, rule by rule, its app and its Manager."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tests.support.jvm import SEEN
 
 from bigred_server.doctor import node, tomcat, tomcat_context, vitals
 from bigred_server.doctor.finding import Finding, Severity
-from bigred_server.doctor.node import Said
+from bigred_server.doctor.node import NodeAnswer
 from bigred_server.settings import MarkerSettings, MarkerSource
 from bigred_server.settings.node import ManagerSettings, NodeSettings, ReachBy
 from bigred_server.tomcat.manager import Manager
@@ -33,7 +33,7 @@ def judged(text: str | None, port: int = 8080) -> dict[str, Finding]:
     return {finding.code: finding for finding in found}
 
 
-def test_a_tomcat_set_up_well_has_nothing_to_mend() -> None:
+def test_a_tomcat_set_up_well_has_nothing_to_fix() -> None:
     found = judged(WELL)
     assert {finding.level for finding in found.values()} == {Severity.OK}
     assert len(found) == len(tomcat.RULES)
@@ -56,10 +56,10 @@ def test_each_rule_of_server_xml_is_judged(old: str, new: str, code: str) -> Non
     found = judged(WELL.replace(old, new))
     assert [one.code for one in found.values() if one.level is not Severity.OK] == [code]
     assert found[code].level is Severity.WARN
-    assert found[code].mend.startswith("write: <")
+    assert found[code].fix.startswith("set: <")
 
 
-def test_the_connector_is_the_one_that_the_app_is_asked_on() -> None:
+def test_the_connector_is_the_one_on_the_apps_port() -> None:
     other = WELL.replace("<Engine", '<Connector port="8443" bindOnInit="true"/><Engine', 1)
     assert judged(other)["tomcat-bind"].level is Severity.OK
     assert judged(other, 8443)["tomcat-bind"].level is Severity.WARN
@@ -67,15 +67,15 @@ def test_the_connector_is_the_one_that_the_app_is_asked_on() -> None:
     assert judged(WELL, 8009)["tomcat-port"].level is Severity.UNKNOWN
 
 
-def test_a_port_given_as_a_property_is_taken_where_it_is_the_only_one() -> None:
+def test_a_port_given_as_a_property_counts_if_it_is_the_only_one() -> None:
     assert judged(WELL.replace('"8080"', '"${port}"'), 1234)["tomcat-bind"].level is Severity.OK
 
 
-def test_what_is_no_xml_is_bad_and_what_cannot_be_read_is_unknown() -> None:
+def test_invalid_xml_is_bad_and_an_unreadable_file_is_unknown() -> None:
     assert judged("<Server>")["tomcat-xml"].level is Severity.BAD
     found = judged(None)
     assert {one.level for one in found.values()} == {Severity.UNKNOWN}
-    assert found["tomcat-bind"].mend == 'look by hand for: <Connector bindOnInit="false">'
+    assert found["tomcat-bind"].fix == 'check by hand: <Connector bindOnInit="false">'
 
 
 @pytest.mark.parametrize(
@@ -123,12 +123,12 @@ def test_sessions_are_judged_by_version_nodes_and_what_is_claimed(
     assert found[0].level is level
 
 
-def test_the_jar_scanner_is_advice_and_never_a_fault() -> None:
+def test_the_jar_scanner_is_optional_and_never_a_fault() -> None:
     plain = tomcat_context.context("n", ["<Context/>"], None, nodes=2, shared=False)[1]
-    told = "<Context><JarScanner/></Context>"
-    set_up = tomcat_context.context("n", [told], None, nodes=2, shared=False)[1]
+    limited = "<Context><JarScanner/></Context>"
+    set_up = tomcat_context.context("n", [limited], None, nodes=2, shared=False)[1]
     assert (plain.level, set_up.level) == (Severity.OK, Severity.OK)
-    assert plain.mend.startswith("advice")
+    assert plain.fix.startswith("optional: ")
 
 
 # --- the app, and the Manager --------------------------------------------------------------------
@@ -138,22 +138,22 @@ MANIFEST = MarkerSettings(path="/shop/", read=MarkerSource.MANIFEST, name="Versi
 
 
 @pytest.mark.parametrize(
-    ("marker", "said", "live", "code", "level"),
+    ("marker", "answer", "live", "code", "level"),
     [
-        (HEADER, Said(200, "", marker="1.2"), "1.2", "app-marker", Severity.OK),
-        (HEADER, Said(200, "", marker="1.2"), None, "app-marker", Severity.OK),
-        (HEADER, Said(200, "", marker="v1.2"), "1.2", "app-marker", Severity.WARN),
-        (HEADER, Said(200, "", marker=""), "1.2", "app-marker", Severity.BAD),
-        (HEADER, Said(503, "", marker="1.2"), "1.2", "app-answer", Severity.BAD),
-        (HEADER, Said(0, "ConnectError"), None, "app-answer", Severity.BAD),
-        (MANIFEST, Said(200, "", marker=None), "1.2", "app-marker", Severity.UNKNOWN),
-        (MANIFEST, Said(200, "", marker="1.2"), "1.2", "app-marker", Severity.OK),
+        (HEADER, NodeAnswer(200, "", marker="1.2"), "1.2", "app-marker", Severity.OK),
+        (HEADER, NodeAnswer(200, "", marker="1.2"), None, "app-marker", Severity.OK),
+        (HEADER, NodeAnswer(200, "", marker="v1.2"), "1.2", "app-marker", Severity.WARN),
+        (HEADER, NodeAnswer(200, "", marker=""), "1.2", "app-marker", Severity.BAD),
+        (HEADER, NodeAnswer(503, "", marker="1.2"), "1.2", "app-answer", Severity.BAD),
+        (HEADER, NodeAnswer(0, "ConnectError"), None, "app-answer", Severity.BAD),
+        (MANIFEST, NodeAnswer(200, "", marker=None), "1.2", "app-marker", Severity.UNKNOWN),
+        (MANIFEST, NodeAnswer(200, "", marker="1.2"), "1.2", "app-marker", Severity.OK),
     ],
 )
 def test_the_apps_answer_is_judged(
-    marker: MarkerSettings, said: Said, live: str | None, code: str, level: Severity
+    marker: MarkerSettings, answer: NodeAnswer, live: str | None, code: str, level: Severity
 ) -> None:
-    (found,) = node.app("n", marker, said, live)
+    (found,) = node.app("n", marker, answer, live)
     assert (found.code, found.level) == (code, level)
 
 
@@ -164,37 +164,37 @@ async def test_the_app_is_asked_for_release_and_time() -> None:
         return httpx2.Response(200, headers=headers)
 
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
-        said = await node.ask_app(http, "http://n", HEADER, None)
-    assert (said.status, said.marker, said.date_s) == (200, "1.2", 784111777.0)
+        found = await node.ask_app(http, "http://n", HEADER, None)
+    assert (found.status, found.marker, found.date_s) == (200, "1.2", 784111777.0)
 
 
-async def test_an_app_that_is_away_says_why() -> None:
+async def test_an_app_that_does_not_answer_is_reported_with_the_reason() -> None:
     def refuse(request: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("refused", request=request)
 
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(refuse)) as http:
-        said = await node.ask_app(http, "http://n", HEADER, None)
-    assert (said.status, said.text) == (0, "ConnectError: refused")
+        found = await node.ask_app(http, "http://n", HEADER, None)
+    assert (found.status, found.text) == (0, "ConnectError: refused")
 
 
 @pytest.mark.parametrize(
-    ("ours", "nobodys", "level", "told"),
+    ("ours", "anonymous", "level", "says"),
     [
         (200, 0, Severity.OK, "Apache Tomcat/10.1.60"),
         (401, 0, Severity.BAD, "password"),
-        (403, 401, Severity.BAD, "our user may not"),
-        (403, 403, Severity.BAD, "does not let this machine in"),
-        (404, 0, Severity.BAD, "there is none"),
+        (403, 401, Severity.BAD, "no permission"),
+        (403, 403, Severity.BAD, "refuses requests from this machine"),
+        (404, 0, Severity.BAD, "no Manager at"),
         (302, 0, Severity.BAD, "answers 302"),
     ],
 )
-async def test_the_managers_refusals_are_told_apart(
-    tmp_path: Path, ours: int, nobodys: int, level: Severity, told: str
+async def test_the_managers_refusals_are_distinguished(
+    tmp_path: Path, ours: int, anonymous: int, level: Severity, says: str
 ) -> None:
-    # As a real Tomcat answers: a refused role asks nobody for a password, a refused address does
-    # not even that.
+    # As a real Tomcat answers: an anonymous request gets 401 if our role was refused, and 403 if
+    # our address was.
     def answer(request: httpx2.Request) -> httpx2.Response:
-        status = ours if "authorization" in request.headers else nobodys
+        status = ours if "authorization" in request.headers else anonymous
         body = "OK - Server info\nTomcat Version: [Apache Tomcat/10.1.60]" if status == 200 else ""
         return httpx2.Response(status, text=body)
 
@@ -203,18 +203,18 @@ async def test_the_managers_refusals_are_told_apart(
     manager = ManagerSettings(user="bigred", password_file=secret)
     settings = NodeSettings(url="http://127.0.0.1:1", reach=ReachBy.MANAGER, manager=manager)
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
-        said = await node.ask_manager(http, settings)
-    (found,) = node.manager("n", settings.manager_url, *said)
+        answers = await node.ask_manager(http, settings)
+    (found,) = node.manager("n", settings.manager_url, *answers)
     assert found.level is level
-    assert told in found.text
-    assert node.version(said[0].text) == ((10, 1) if ours == 200 else None)
+    assert says in found.text
+    assert node.version(answers[0].text) == ((10, 1) if ours == 200 else None)
 
 
-def test_a_password_in_clear_on_the_network_is_told() -> None:
-    said = Said(200, "OK - Server info"), Said(0, "")
-    remote = node.manager("n", "http://192.0.2.1:8080/manager", *said)
+def test_a_password_sent_unencrypted_is_reported() -> None:
+    answers = NodeAnswer(200, "OK - Server info"), NodeAnswer(0, "")
+    remote = node.manager("n", "http://192.0.2.1:8080/manager", *answers)
     assert [one.code for one in remote] == ["tomcat-manager", "tomcat-manager-clear"]
-    assert len(node.manager("n", "https://192.0.2.1/manager", *said)) == 1
+    assert len(node.manager("n", "https://192.0.2.1/manager", *answers)) == 1
 
 
 # --- what the JVM uses ---------------------------------------------------------------------------
@@ -229,7 +229,7 @@ def test_a_password_in_clear_on_the_network_is_told() -> None:
         (None, "", Severity.UNKNOWN, "no connection"),
     ],
 )
-async def test_a_node_whose_jvm_can_not_be_read_has_no_guard_rails(
+async def test_a_node_whose_jvm_cannot_be_read_has_no_guard_rails(
     tmp_path: Path, status: int | None, text: str, level: Severity, says: str
 ) -> None:
     def reply(request: httpx2.Request) -> httpx2.Response:
@@ -240,8 +240,8 @@ async def test_a_node_whose_jvm_can_not_be_read_has_no_guard_rails(
     (tmp_path / "password").write_text("secret")
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(reply)) as http:
         call = ManagerCall(http, "http://127.0.0.1:1/manager", "bigred", tmp_path / "password")
-        found = await vitals.look("shop", ["a", "b"], {"a": Manager(call, "/shop")})
+        found = await vitals.check("shop", ["a", "b"], {"a": Manager(call, "/shop")})
     assert (found[0].where, found[0].level) == ("shop/a", level)
     assert says in found[0].text
     assert (found[1].where, found[1].level) == ("shop/b", Severity.WARN)
-    assert "has no table manager" in found[1].text
+    assert "has no `manager` table" in found[1].text

@@ -259,9 +259,9 @@ def test_what_is_against_a_run_is_said_before_anybody_presses(
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ('STAGE = "{wo}"', "there is no {wo}; there is: {app}, {deployment}, {who}"),
-        ('STAGE = "{who.name}"', "there is no {who.name}"),
-        ('STAGE = "{"', "write {{ and }} for braces"),
+        ('STAGE = "{wo}"', "unknown placeholder {wo}; available: {app}, {deployment}, {who}"),
+        ('STAGE = "{who.name}"', "unknown placeholder {who.name}"),
+        ('STAGE = "{"', "write {{ and }} for literal braces"),
         ('[apps.site.jenkins]\nurl = "x"', "bigred.toml"),
         ('[apps.site.nodes.n1]\nurl = "http://n1"', "unknown key 'apps.site.nodes'"),
         ('[apps.blog]\ndriver = "hudson"', "apps.blog: the driver must be 'tomcat' or 'jenkins'"),

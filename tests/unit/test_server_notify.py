@@ -147,5 +147,5 @@ async def test_who_can_not_be_reached_holds_nobody_up(
 
 
 def test_a_table_without_an_address_is_refused() -> None:
-    with pytest.raises(ValueError, match="nobody is told: set urls or urls_file"):
+    with pytest.raises(ValueError, match="no recipient: set urls or urls_file"):
         NotifySettings()

@@ -135,8 +135,8 @@ def test_everything_of_the_judges_policy_can_be_set() -> None:
 @pytest.mark.parametrize(
     ("told", "why"),
     [
-        ({"hold_at": 30.0, "rollback_at": 20.0}, "hold_at can't be more than rollback_at"),
-        ({"guards": {"hits": 5, "windows": 4}}, "hits can't be more than windows"),
+        ({"hold_at": 30.0, "rollback_at": 20.0}, "hold_at can't be greater than rollback_at"),
+        ({"guards": {"hits": 5, "windows": 4}}, "hits can't be greater than windows"),
         ({"mode": "rolback"}, "'off', 'watch', 'hold' or 'rollback'"),
         ({"probes": {"paths": ["shop"]}}, "path"),
     ],
@@ -173,12 +173,12 @@ running = ["running"]
         ("backend =", "back_end =", "s.toml:7: unknown key 'apps.shop.haproxy.back_end'"),
         ("stop =", "stopp =", "'apps.shop.nodes.node1.stopp'; did you mean 'stop'?"),
         ("backend =", "#backend =", "the key 'apps.shop.haproxy.backend' is missing"),
-        ('app = "shop"', 'app = "blog"', "no app 'blog' here; there is: shop"),
+        ('app = "shop"', 'app = "blog"', "no app 'blog'; available: shop"),
         ('"/shop/health"', '"shop/health"', "s.toml:9: apps.shop.marker.path"),
         ("http://127.0.0.1:8080", "127.0.0.1:8080", "s.toml:11: apps.shop.nodes.node1.url"),
         (":8080", ":8080/shop", "s.toml:11: apps.shop.nodes.node1.url"),
-        ("/srv/node1/shop.war", "shop.war", "needs a full path that ends in .war"),
-        ("/srv/node1/shop.war", "/srv/shop", "needs a full path that ends in .war"),
+        ("/srv/node1/shop.war", "shop.war", "must be an absolute path that ends in .war"),
+        ("/srv/node1/shop.war", "/srv/shop", "must be an absolute path that ends in .war"),
         ('["stop"]', "[]", "s.toml:13: apps.shop.nodes.node1.stop"),
         ('["stop"]', '"stop"', "s.toml:13: apps.shop.nodes.node1.stop"),
         ("nodes.node1]", "nodes.Node_1]", "apps.shop.nodes.Node_1"),
@@ -210,7 +210,7 @@ def test_what_is_wrong_is_told_with_its_place_and_the_nearest_key(
 
 def test_two_nodes_with_one_war_are_refused() -> None:
     second = GOOD[GOOD.index("[apps.shop.nodes.node1]") :].replace("node1]", "node2]")
-    with pytest.raises(ConfigError, match="two nodes name the same war"):
+    with pytest.raises(ConfigError, match="two nodes have the same war"):
         parse(GOOD + second, Settings, "s.toml")
 
 

@@ -3,7 +3,6 @@
 import itertools
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -28,7 +27,7 @@ from bigred_server.model.release import Release, live_of
 from bigred_server.settings import Settings
 
 _COLOURS = {Severity.BAD: "bold red", Severity.WARN: "yellow", Severity.UNKNOWN: "cyan"}
-_MEND = "dim"
+_FIX = "dim"
 
 
 @click.command("doctor")
@@ -44,7 +43,7 @@ def command(app: str | None, as_json: bool, config: Path | None) -> None:
     names = [pick_app(settings, app)] if app else list(settings.apps)
     findings = run(_examine(settings, names))
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        click.echo(json.dumps([finding.as_json() for finding in findings], indent=2))
     else:
         _print(findings)
     sys.exit(1 if any(finding.level is Severity.BAD for finding in findings) else 0)
@@ -67,8 +66,8 @@ async def _remembered(
             for name in names:
                 known[name] = _known(await releases.of_app(connection, name))
     except (BigredError, DatabaseError, click.ClickException) as error:
-        mend = "mend it first: the server does not start without its journal"
-        return known, [Finding("journal", Severity.BAD, "server", f"no journal: {error}", mend)]
+        fix = "fix this first: the server does not start without its journal"
+        return known, [Finding("journal", Severity.BAD, "server", f"no journal: {error}", fix)]
     return known, [Finding("journal", Severity.OK, "server", "the journal can be read")]
 
 
@@ -84,8 +83,8 @@ def _print(findings: list[Finding]) -> None:
     else:
         # Into a pipe or a file each goes as one line, for the programs that read them.
         for finding in told:
-            mend = f"; {finding.mend}" if finding.mend else ""
-            click.echo(f"{finding.level}: {finding.where}: {finding.text}{mend}")
+            fix = f"; {finding.fix}" if finding.fix else ""
+            click.echo(f"{finding.level}: {finding.where}: {finding.text}{fix}")
     click.echo(f"{len(findings) - len(told)} of {len(findings)} things looked at are well.")
 
 
@@ -97,7 +96,7 @@ def _print_for_people(findings: list[Finding]) -> None:
     for (level, where, text), several in alike:
         what = Text.assemble((where, "bold"), "\n", text)
         for finding in several:
-            if finding.mend:
-                what.append(f"\n→ {finding.mend}", _MEND)
+            if finding.fix:
+                what.append(f"\n→ {finding.fix}", _FIX)
         table.add_row(Text(level, _COLOURS[level]), Text("\n").join([what, Text()]))
     Console(highlight=False).print(table)

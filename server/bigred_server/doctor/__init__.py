@@ -1,1 +1,1 @@
-"""The doctor: looks at a site for the traps that cost requests, and says how to mend each."""
+"""The doctor: finds problems at a site that would lose requests, each with a fix."""

@@ -1,4 +1,4 @@
-"""The check-up: everything looked at side by side, each by its own check. It changes nothing."""
+"""The check-up: runs every check of a site and collects the findings. It changes nothing."""
 
 import asyncio
 import time
@@ -41,31 +41,31 @@ _KEEP_ALIVE_DEFAULTS = ("http-keep-alive", "http-request", "client")
 
 @dataclass(frozen=True)
 class SiteFacts:
-    """What the journal knows of an app: its live release's marker, its largest release in bytes."""
+    """What the journal knows about an app: its live marker, the bytes of its largest release."""
 
     live: str | None = None
     largest: int = 0
 
 
 async def examine(settings: Settings, known: Mapping[str, SiteFacts]) -> list[Finding]:
-    """Look at the apps named in `known`, and at what all of them share."""
+    """Check the apps named in `known`, and what all apps share."""
     log_at = settings.server.haproxy_log
     fleets = [settings.fleets[name] for name in known if name in settings.fleets]
     judged = [app for app in fleets if app.judge.mode is not Mode.OFF]
-    findings = _server(settings, max((one.largest for one in known.values()), default=0))
+    findings = _server(settings, max((facts.largest for facts in known.values()), default=0))
     async with client() as http:
-        for name, told in known.items():
+        for name, facts in known.items():
             if name in settings.fleets:
-                findings += await _app(http, name, settings, told)
+                findings += await _app(http, name, settings, facts)
     for name in known:
         if name in settings.jobs:
             async with job_preflight(settings, name) as preflight:
-                findings += await jenkins.look(preflight)
+                findings += await jenkins.check(preflight)
     if judged:
-        findings += haproxy_log.wanted("server", log_at)
+        findings += haproxy_log.setting("server", log_at)
         backends = [app.haproxy.backend for app in judged]
         findings += await haproxy_log.arriving(f"HAProxy's log at {log_at}", log_at, backends)
-    return findings + await database.clock(settings.server.database)
+    return findings + await database.check(settings.server.database)
 
 
 def _server(settings: Settings, largest: int) -> list[Finding]:
@@ -99,7 +99,7 @@ async def _app(
     findings += [finding for found in nodes for finding in found]
     if app.judge.mode is not Mode.OFF:
         managers = managers_of(http, app, settings.context_of(name))
-        findings += await vitals.look(name, app.nodes, managers)
+        findings += await vitals.check(name, app.nodes, managers)
     return findings
 
 
@@ -111,8 +111,8 @@ async def _balancer(
         seen = await survey(address)
         look = await Backend(address, app.haproxy.backend).look()
     except HaproxyError as error:
-        mend = "mend it first: while one can't be read, no node is touched"
-        return [Finding("haproxy", Severity.BAD, where, str(error), mend)], None, None
+        fix = "fix this first: while a HAProxy can't be read, no node is touched"
+        return [Finding("haproxy", Severity.BAD, where, str(error), fix)], None, None
     findings = haproxy.process(seen)
     backend = f"{where}, backend {app.haproxy.backend}"
     findings += haproxy.servers(backend, look, [app.server_of(name) for name in app.nodes])
@@ -123,7 +123,7 @@ async def _balancer(
     )
     findings += haproxy_log.in_file(backend, proxy, log_at)
     if proxy is not None and is_local(address):
-        findings += listeners.look(where, proxy.binds)
+        findings += listeners.check(where, proxy.binds)
     return findings, look, proxy
 
 
@@ -147,15 +147,15 @@ async def _node(
     local = settings.reach is ReachBy.LOCAL and settings.war is not None
     attributes = manifest(settings.war) if local and settings.war else None
     before_s = time.time()
-    said = await node.ask_app(http, settings.url, app.marker, attributes)
-    findings = node.app(where, app.marker, said, known.live)
-    if said.status:
-        findings.append(site.clock(where, said.date_s, before_s, time.time()))
+    answer = await node.ask_app(http, settings.url, app.marker, attributes)
+    findings = node.app(where, app.marker, answer, known.live)
+    if answer.status:
+        findings.append(site.clock(where, answer.date_s, before_s, time.time()))
     version = None
     if settings.manager is not None:
-        ours, nobodys = await node.ask_manager(http, settings)
+        ours, anonymous = await node.ask_manager(http, settings)
         version = node.version(ours.text)
-        findings += node.manager(f"{where}, Manager", settings.manager_url, ours, nobodys)
+        findings += node.manager(f"{where}, Manager", settings.manager_url, ours, anonymous)
         findings.append(site.secret(where, settings.manager.password_file))
     if settings.ssh is not None:
         findings.append(site.known_host(where, settings.ssh))
@@ -164,9 +164,9 @@ async def _node(
     if local:
         findings += _host(where, settings, known.largest, app.keep)
     elif settings.kept_folder is not None:
-        mend = f"look there by hand: df -h {settings.kept_folder}"
         text = "its disk is on another machine"
-        findings.append(Finding("disk", Severity.UNKNOWN, where, text, mend))
+        fix = f"check by hand there: df -h {settings.kept_folder}"
+        findings.append(Finding("disk", Severity.UNKNOWN, where, text, fix))
     findings += _tomcat(where, settings, idle_ms)
     texts = _texts(settings) if local else []
     findings += tomcat_context.context(
@@ -207,5 +207,5 @@ def _texts(settings: NodeSettings) -> list[str]:
 
 
 def _base(war: Path) -> Path:
-    # CATALINA_BASE, whose webapps the WAR lies in.
+    # CATALINA_BASE: the WAR is in its webapps.
     return war.parent.parent

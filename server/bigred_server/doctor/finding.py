@@ -1,14 +1,14 @@
-"""A finding: one thing that was looked at, how it stands, and what to do about it."""
+"""A finding: what was checked, what is wrong with it, and the fix."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How a thing stands.
+    """How serious a finding is.
 
-    OK: as it should be. WARN: a deployment works, and something rarer loses requests. BAD: a
-    deployment fails, or loses requests. UNKNOWN: it can't be seen from here; look by hand.
+    OK: as it should be. WARN: deployments work, but something less common loses requests. BAD: a
+    deployment fails or loses requests. UNKNOWN: can't be checked from here; check by hand.
     """
 
     OK = "ok"
@@ -19,16 +19,26 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """`code` names the check for programs, `where` the thing for people; `mend` says what to do."""
+    """`code` names the check for programs, `where` the place for people; `fix` says what to do."""
 
     code: str
     level: Severity
     where: str
     text: str
-    mend: str = ""
+    fix: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """Return the finding under the keys that `bigred doctor --json` promises to programs."""
+        return {
+            "code": self.code,
+            "level": self.level,
+            "where": self.where,
+            "text": self.text,
+            "mend": self.fix,
+        }
 
 
 def worst_first(findings: list[Finding]) -> list[Finding]:
-    """Sort findings: bad, then warnings, then what could not be seen, then what is well."""
+    """Sort findings by severity: bad, warnings, unknown, ok."""
     order = [Severity.BAD, Severity.WARN, Severity.UNKNOWN, Severity.OK]
     return sorted(findings, key=lambda finding: order.index(finding.level))

@@ -1,4 +1,4 @@
-"""What the Runtime API tells of a HAProxy, judged: pure, from one look."""
+"""Findings from what HAProxy's Runtime API reports. Pure: works on one observation."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,33 +12,33 @@ OLDEST = (2, 4)
 
 
 def process(seen: Survey) -> list[Finding]:
-    """Judge the process: its version, and what its socket lets us do."""
+    """Check HAProxy's version and the level of its socket."""
     where = f"HAProxy at {seen.address}"
     return [_version(where, seen.process.version), _level(where, seen.level)]
 
 
-def servers(where: str, look: BackendLook, wanted: Iterable[str]) -> list[Finding]:
-    """Judge the servers of the backend; `wanted` are those that the configuration names."""
-    wanted = list(wanted)
+def servers(where: str, look: BackendLook, configured: Iterable[str]) -> list[Finding]:
+    """Check the servers of the backend; `configured` are those that the nodes name."""
+    configured = list(configured)
     findings = [
         Finding(
             "haproxy-server-missing",
             Severity.BAD,
             where,
-            f"there is no server {name!r}; it has: {', '.join(look.servers) or 'none'}",
+            f"no server {name!r}; available: {', '.join(look.servers) or 'none'}",
             "add its server line, or set the node's `server` to the name of its line",
         )
-        for name in wanted
+        for name in configured
         if name not in look.servers
     ]
-    if strangers := [name for name in look.servers if name not in wanted]:
+    if strangers := [name for name in look.servers if name not in configured]:
         findings.append(
             Finding(
                 "haproxy-server-stranger",
                 Severity.WARN,
                 where,
-                f"servers that are no node of the app: {', '.join(strangers)}",
-                "give each a table [apps.NAME.nodes.NAME]: else they stay on the old release",
+                f"servers without a node stay on the old release: {', '.join(strangers)}",
+                "add a table [apps.NAME.nodes.NAME] for each",
             )
         )
     for name, row in look.servers.items():
@@ -49,16 +49,16 @@ def servers(where: str, look: BackendLook, wanted: Iterable[str]) -> list[Findin
                 "haproxy-maxconn",
                 Severity.WARN,
                 where,
-                f"no `maxconn` for {', '.join(unlimited)}: nobody can tell whether the others "
-                "carry the load of a node that is taken",
-                "write `maxconn N` on the server line: the requests that its Tomcat does at once",
+                f"no `maxconn` for {', '.join(unlimited)}: Bigred can't tell whether the other "
+                "nodes can carry the load of one that is out of service",
+                "set `maxconn N` on the server line: how many requests its Tomcat handles at once",
             )
         )
     return findings
 
 
 def alike(looks: Mapping[str, BackendLook]) -> list[Finding]:
-    """Judge whether several HAProxies before one app have the same servers in the same states."""
+    """Check that all HAProxies in front of an app have the same servers in the same states."""
     if len(looks) < 2:
         return []
     first, *others = looks
@@ -66,31 +66,28 @@ def alike(looks: Mapping[str, BackendLook]) -> list[Finding]:
     findings = []
     for at in others:
         if (ours := _addresses(looks[first])) != (theirs := _addresses(looks[at])):
-            odd = sorted(name for name, _ in ours ^ theirs)
-            text = f"they differ in {', '.join(dict.fromkeys(odd))}"
-            mend = "give both the same server lines: names and addresses"
-            findings.append(Finding("haproxy-alike", Severity.BAD, where, text, mend))
+            names = sorted(name for name, _ in ours ^ theirs)
+            text = f"their server lines differ: {', '.join(dict.fromkeys(names))}"
+            fix = "give them the same server lines: names and addresses"
+            findings.append(Finding("haproxy-alike", Severity.BAD, where, text, fix))
         if (old := looks[first].process.version) != (new := looks[at].process.version):
-            text, mend = f"versions {old} and {new}", "run the same version on both"
-            findings.append(Finding("haproxy-alike", Severity.WARN, where, text, mend))
-        if odd := _differing_states(looks[first], looks[at]):
-            text = f"they were told different things about {', '.join(odd)}"
-            mend = "set the state again on all of them; a deployment does so by itself"
-            findings.append(Finding("haproxy-alike", Severity.WARN, where, text, mend))
+            text, fix = f"their versions differ: {old} and {new}", "run the same version everywhere"
+            findings.append(Finding("haproxy-alike", Severity.WARN, where, text, fix))
+        if differing := _differing_states(looks[first], looks[at]):
+            text = f"their server states differ: {', '.join(differing)}"
+            fix = "set the state again on all of them; a deployment does so by itself"
+            findings.append(Finding("haproxy-alike", Severity.WARN, where, text, fix))
     return findings or [Finding("haproxy-alike", Severity.OK, where, "they have the same servers")]
 
 
 def _version(where: str, version: str) -> Finding:
+    code = "haproxy-version"
     found = re.match(r"(\d+)\.(\d+)", version)
-    known = found is not None and (int(found[1]), int(found[2])) >= OLDEST
+    if found is not None and (int(found[1]), int(found[2])) >= OLDEST:
+        return Finding(code, Severity.OK, where, f"version {version}")
     oldest = ".".join(map(str, OLDEST))
-    return Finding(
-        "haproxy-version",
-        Severity.OK if known else Severity.WARN,
-        where,
-        f"version {version}",
-        "" if known else f"nothing older than {oldest} was tried: take a newer one",
-    )
+    text = f"version {version}; Bigred is not tested with versions before {oldest}"
+    return Finding(code, Severity.WARN, where, text, f"upgrade to {oldest} or later")
 
 
 def _level(where: str, level: str) -> Finding:
@@ -100,47 +97,46 @@ def _level(where: str, level: str) -> Finding:
         "haproxy-level",
         Severity.BAD,
         where,
-        f"the socket has level {level}: no node can be taken out of service",
-        "write `level admin` on its `stats socket` line",
+        f"the socket has level {level}, so no node can be taken out of service",
+        "set `level admin` on its `stats socket` line",
     )
 
 
 def _check(where: str, row: ServerRow) -> Finding:
     code = "haproxy-check"
     if not row.checked:
-        text = "it has no check: users are sent to it dead or alive"
+        text = "no health check: it gets requests whether it works or not"
         return Finding(code, Severity.BAD, where, text, "add `check` to the server line")
     if row.look.checks_disabled:
-        text = "its check is disabled: it counts as up whatever happens"
-        mend = "`enable health BACKEND/SERVER`, unless a deployment runs; a reload keeps it so"
-        return Finding("haproxy-hushed", Severity.WARN, where, text, mend)
+        text = "its health check is disabled: it counts as up whatever happens"
+        fix = "run `enable health BACKEND/SERVER`, unless a deployment is in progress; a reload"
+        fix += " does not enable it"
+        return Finding("haproxy-hushed", Severity.WARN, where, text, fix)
     if row.look.check.startswith(("L4", "* L4")) and row.look.up:
-        text = "its check only connects: a Tomcat accepts connections seconds before its apps work"
-        return Finding(code, Severity.BAD, where, text, "write `option httpchk GET /APP/PATH`")
+        text = "its health check only connects, but Tomcat accepts that seconds before its apps "
+        text += "work"
+        return Finding(code, Severity.BAD, where, text, "set: option httpchk GET /APP/PATH")
     if row.look.admin is not Admin.MAINT and row.look.fresh is None and row.look.check:
-        text = "with `fall 1` nothing shows whether a check is newer than the last change"
-        mend = "write `fall 2` or more; until then a node waits for `blind_check_s` instead"
-        return Finding("haproxy-fall", Severity.WARN, where, text, mend)
+        text = "with `fall 1`, nothing shows whether a check ran after the last state change"
+        fix = "set `fall 2` or more; until then each node waits for `blind_check_s` instead"
+        return Finding("haproxy-fall", Severity.WARN, where, text, fix)
     if not row.look.check:
-        text = f"in {row.look.status} it shows no check"
-        return Finding(
-            code, Severity.UNKNOWN, where, text, "look for `option httpchk` and `fall 2`"
-        )
+        text = f"no health check is visible while it is {row.look.status}"
+        fix = "check by hand: `option httpchk` and `fall 2`"
+        return Finding(code, Severity.UNKNOWN, where, text, fix)
     return Finding(code, Severity.OK, where, f"{row.look.status}, {row.look.check}")
 
 
 def _state(where: str, row: ServerRow) -> list[Finding]:
-    findings = []
+    code = "haproxy-state"
     if row.look.admin is not Admin.READY:
-        text = f"it is in {row.look.admin.upper()}"
-        mend = "set it READY, unless somebody works on it or a deployment runs"
-        findings.append(Finding("haproxy-state", Severity.WARN, where, text, mend))
-    elif not row.look.up:
-        mend = "look at the node: it is skipped by a deployment while it is down"
-        findings.append(
-            Finding("haproxy-state", Severity.WARN, where, f"it is {row.look.status}", mend)
-        )
-    return findings
+        text = f"it is in {row.look.admin.upper()} and gets no new users"
+        fix = "set it to READY, unless somebody is working on it or a deployment is in progress"
+        return [Finding(code, Severity.WARN, where, text, fix)]
+    if not row.look.up:
+        text = f"it is {row.look.status}, and a deployment skips a node that is down"
+        return [Finding(code, Severity.WARN, where, text, "find out why the node is down")]
+    return []
 
 
 def _addresses(look: BackendLook) -> set[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Who listens on HAProxy's ports: a second HAProxy on a port takes a share of its users, silently.
+"""Check who listens on HAProxy's ports: a second HAProxy silently takes some of the users.
 
 Linux lets several processes of one user listen on one port (SO_REUSEPORT, which HAProxy sets).
 """
@@ -15,13 +15,13 @@ _MASTER = "PPid:"
 
 
 def ports(binds: Iterable[str]) -> set[int]:
-    """Read the TCP ports from the addresses of `bind` lines."""
+    """Return the TCP ports in the addresses of `bind` lines."""
     named = [bind.rpartition(":")[2] for bind in binds if not bind.startswith(("/", "unix@"))]
     return {int(port) for port in named if port.isdigit()}
 
 
 def listening(table: str, wanted: set[int]) -> dict[tuple[str, int], list[str]]:
-    """Read /proc/net/tcp: the inodes of the sockets that listen, by address and port."""
+    """Read /proc/net/tcp: return the inodes of listening sockets by address and port."""
     found: dict[tuple[str, int], list[str]] = defaultdict(list)
     for line in table.splitlines()[1:]:
         fields = line.split()
@@ -37,40 +37,39 @@ def shared(
     sockets: Mapping[tuple[str, int], list[str]],
     owners: Mapping[str, str],
 ) -> list[Finding]:
-    """Judge who shares a port; `owners` says whose process family an inode is, where known."""
+    """Check for shared ports; `owners` names the process family of each inode, where known."""
     code, findings = "haproxy-port", []
     for (_, port), inodes in sockets.items():
         families = {owners[inode] for inode in inodes if inode in owners}
         if len(families) > 1:
-            text = f"port {port} is shared by processes that know nothing of each other: "
+            text = f"unrelated processes share port {port}, and Bigred controls only one of them: "
             text += ", ".join(sorted(families))
-            mend = (
-                "stop all but one: we talk to one of them, and the others send users as they like"
-            )
-            findings.append(Finding(code, Severity.BAD, where, text, mend))
+            fix = "stop the others: they ignore which nodes are out of service"
+            findings.append(Finding(code, Severity.BAD, where, text, fix))
         elif len(inodes) > 1 and len(families) < 1:
-            text = f"port {port} has {len(inodes)} listeners, and whose they are can't be seen"
-            mend = f"as root: ss -ltnp 'sport = :{port}'"
-            findings.append(Finding(code, Severity.UNKNOWN, where, text, mend))
+            text = f"port {port} has {len(inodes)} listeners, but their processes can't be seen"
+            fix = f"check as root: ss -ltnp 'sport = :{port}'"
+            findings.append(Finding(code, Severity.UNKNOWN, where, text, fix))
     if not findings and sockets:
-        told = ", ".join(sorted({str(port) for _, port in sockets}))
-        findings.append(Finding(code, Severity.OK, where, f"alone on port {told}"))
+        numbers = ", ".join(sorted({str(port) for _, port in sockets}))
+        text = f"nobody else listens on port {numbers}"
+        findings.append(Finding(code, Severity.OK, where, text))
     return findings
 
 
-def look(where: str, binds: Iterable[str]) -> list[Finding]:
-    """Look at this machine's listeners on these addresses."""
+def check(where: str, binds: Iterable[str]) -> list[Finding]:
+    """Check this machine's listeners on the ports of these `bind` addresses."""
     wanted = ports(binds)
     sockets: dict[tuple[str, int], list[str]] = {}
     for name in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):
             sockets |= listening(Path("/proc/net", name).read_text(), wanted)
-    inodes = {inode for several in sockets.values() for inode in several}
+    inodes = {inode for group in sockets.values() for inode in group}
     return shared(where, sockets, _owners(inodes))
 
 
 def _owners(inodes: set[str]) -> dict[str, str]:
-    # Of a process that is not ours nothing is shown, unless we are root.
+    # The kernel hides other users' processes unless we are root.
     owners = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -83,7 +82,7 @@ def _owners(inodes: set[str]) -> dict[str, str]:
 
 
 def _family(folder: Path) -> str:
-    # HAProxy's workers are children of its master, old and new ones alike.
+    # HAProxy's workers, old and new, are children of its master.
     pid, parent = folder.name, _parent(folder)
     master = Path("/proc", parent)
     if parent != "1" and _command(master) == _command(folder):

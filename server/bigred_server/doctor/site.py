@@ -1,4 +1,4 @@
-"""The site around: disks, clocks, files of secrets, known hosts and commands."""
+"""Check the machine: disks, folders, clocks, secret files, known hosts and commands."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import asyncssh
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.settings.node import NodeSettings, SshSettings
 
-_WAR_BYTES = 100_000_000  # of a release whose size nobody knows
+_WAR_BYTES = 100_000_000  # assumed for a release of unknown size
 _MB = 1_000_000
 _CLOCK_WARN_S = 2.0
 _CLOCK_BAD_S = 60.0
@@ -18,99 +18,107 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def disk_space(where: str, folder: Path, war: int, copies: int) -> Finding:
-    """Judge whether a folder, or the nearest one above it, has room for that many releases.
+    """Check that a folder's disk has room for that many releases.
 
-    `war`: bytes of the largest release, 0 for unknown.
+    `war`: size of the largest release in bytes, 0 if unknown.
     """
-    code, here = "disk", folder
-    while not here.exists() and here != here.parent:
-        here = here.parent
+    code, here = "disk", _nearest(folder)
     try:
         free = shutil.disk_usage(here).free
     except OSError as error:
-        text = f"{folder} can't be looked at: {error.strerror}"
-        return Finding(code, Severity.UNKNOWN, where, text, "let the server read it")
+        text = f"the disk of {folder} can't be read: {error.strerror}"
+        return Finding(code, Severity.UNKNOWN, where, text, "give the server's user access to it")
     need = war or _WAR_BYTES
-    told = f"{folder}: {free // _MB} MB free, a release takes {max(1, need // _MB)} MB"
+    text = f"{folder}: {free // _MB} MB free, a release takes {max(1, need // _MB)} MB"
     if free < 2 * need:
-        return Finding(code, Severity.BAD, where, f"{told}: no deployment fits", "make room")
+        text = f"{text}: no room for a deployment"
+        return Finding(code, Severity.BAD, where, text, "free some disk space")
     if free < (copies + 1) * need:
-        mend = f"make room for {copies} releases, or set `keep` lower"
-        return Finding(code, Severity.WARN, where, told, mend)
-    return Finding(code, Severity.OK, where, told)
+        text = f"{text}: no room for the {copies} that `keep` asks for"
+        fix = "free some disk space, or lower `keep`"
+        return Finding(code, Severity.WARN, where, text, fix)
+    return Finding(code, Severity.OK, where, text)
 
 
 def writable(where: str, folder: Path) -> Finding:
-    """Judge whether we may write into a folder, or make it."""
-    here = folder
-    while not here.exists() and here != here.parent:
-        here = here.parent
-    if os.access(here, os.W_OK | os.X_OK):
-        return Finding("folder", Severity.OK, where, f"{folder} can be written")
-    mend = "let the user that the server runs as write there"
-    return Finding("folder", Severity.BAD, where, f"{folder} can't be written", mend)
+    """Check that we may write to a folder, or create it."""
+    if os.access(_nearest(folder), os.W_OK | os.X_OK):
+        return Finding("folder", Severity.OK, where, f"{folder} is writable")
+    fix = "give the server's user write access to it"
+    return Finding("folder", Severity.BAD, where, f"{folder} is not writable", fix)
+
+
+def _nearest(folder: Path) -> Path:
+    # The folder itself, or else the closest one above it that exists.
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
 
 
 def webapps(where: str, war: Path) -> Finding:
-    """Judge the folder that the WAR lies in: it must be Tomcat's, and ours to write into."""
+    """Check that Tomcat's folder for the WAR exists and that we may write to it."""
     if not war.parent.is_dir():
-        text, mend = f"there is no folder {war.parent}", "set `war` to where Tomcat finds it"
-        return Finding("folder", Severity.BAD, where, text, mend)
+        text = f"the folder {war.parent} does not exist"
+        fix = "set `war` to the path where Tomcat looks for the WAR"
+        return Finding("folder", Severity.BAD, where, text, fix)
     return writable(where, war.parent)
 
 
 def secret(where: str, path: Path) -> Finding:
-    """Judge a file that holds a password or a key."""
+    """Check a file that holds a password or a key."""
     code = "secret"
     try:
-        mode, text = path.stat().st_mode, path.read_bytes()
+        mode, content = path.stat().st_mode, path.read_bytes()
     except OSError as error:
-        mend = "write it, readable by the server's user alone"
-        return Finding(code, Severity.BAD, where, f"{path} can't be read: {error.strerror}", mend)
-    if not text.strip():
-        return Finding(code, Severity.BAD, where, f"{path} is empty", "write the secret into it")
+        fix = "create it, readable only by the server's user"
+        return Finding(code, Severity.BAD, where, f"{path} can't be read: {error.strerror}", fix)
+    if not content.strip():
+        return Finding(code, Severity.BAD, where, f"{path} is empty", "write the secret to it")
     if mode & _OTHERS:
-        text_ = f"{path} is open to others (mode {stat.S_IMODE(mode):o})"
-        return Finding(code, Severity.WARN, where, text_, f"chmod 600 {path}")
-    return Finding(code, Severity.OK, where, f"{path} is ours alone")
+        problem = f"{path} is accessible to other users (mode {stat.S_IMODE(mode):o})"
+        return Finding(code, Severity.WARN, where, problem, f"chmod 600 {path}")
+    return Finding(code, Severity.OK, where, f"{path} is accessible only to its owner")
 
 
 def known_host(where: str, ssh: SshSettings) -> Finding:
-    """Judge whether the key of a host is known, without which it is never spoken to."""
+    """Check that the key of a host is known; without it the server never connects."""
     code = "known-hosts"
     scan = f"ssh-keyscan{'' if ssh.port == 22 else f' -p {ssh.port}'} {ssh.host}"
-    mend = f"{scan} >> {ssh.known_hosts}, and compare it with the host's own"
+    fix = f"{scan} >> {ssh.known_hosts}, then compare the key with the host's own"
     try:
         known = asyncssh.read_known_hosts(str(ssh.known_hosts))
     except (OSError, ValueError) as error:
-        return Finding(code, Severity.BAD, where, f"{ssh.known_hosts} can't be read: {error}", mend)
+        return Finding(code, Severity.BAD, where, f"{ssh.known_hosts} can't be read: {error}", fix)
     if not any(known.match(ssh.host, "", None if ssh.port == 22 else ssh.port)[:2]):
-        text = f"{ssh.known_hosts} has no key of {ssh.host}"
-        return Finding(code, Severity.BAD, where, text, mend)
-    return Finding(code, Severity.OK, where, f"the key of {ssh.host} is known")
+        text = f"{ssh.known_hosts} has no key for {ssh.host}, so the server can't connect"
+        return Finding(code, Severity.BAD, where, text, fix)
+    return Finding(code, Severity.OK, where, f"the host key of {ssh.host} is known")
 
 
 def commands(where: str, node: NodeSettings) -> list[Finding]:
-    """Judge whether the programs of a node on this machine are there."""
+    """Check that the programs that a node on this machine names exist."""
     findings = []
     for name in ("stop", "start", "running"):
         argv = getattr(node, name)
         if argv and shutil.which(argv[0]) is None:
-            text, mend = f"there is no program {argv[0]}", f"mend `{name}` of the node"
-            findings.append(Finding("command", Severity.BAD, where, text, mend))
-    return findings or [Finding("command", Severity.OK, where, "stop, start and running are there")]
+            text = f"the program {argv[0]} does not exist"
+            fix = f"correct the node's `{name}`, or install the program"
+            findings.append(Finding("command", Severity.BAD, where, text, fix))
+    text = "the programs of stop, start and running exist"
+    return findings or [Finding("command", Severity.OK, where, text)]
 
 
 def clock(where: str, theirs_s: float | None, before_s: float, after_s: float) -> Finding:
-    """Judge a clock, read between two readings of ours (all seconds since 1970)."""
+    """Check a clock, read between two readings of ours (all in seconds since 1970)."""
     code = "clock"
     if theirs_s is None:
-        mend = "compare it by hand: date -u"
-        return Finding(code, Severity.UNKNOWN, where, "it does not tell its time", mend)
-    # An HTTP date is cut to whole seconds.
+        fix = "compare the clocks by hand: date -u"
+        return Finding(code, Severity.UNKNOWN, where, "it does not report its time", fix)
+    # An HTTP date is truncated to whole seconds.
     off_s = max(before_s - theirs_s - 1.0, theirs_s - after_s, 0.0)
     if off_s <= _CLOCK_WARN_S:
-        return Finding(code, Severity.OK, where, "its clock agrees with ours")
+        return Finding(code, Severity.OK, where, "its clock agrees with the server's")
     level = Severity.BAD if off_s > _CLOCK_BAD_S else Severity.WARN
-    text = f"its clock is {off_s:.0f} s {'behind' if theirs_s < before_s else 'before'} ours"
-    return Finding(code, level, where, text, "have both set by NTP: timedatectl set-ntp true")
+    side = "behind" if theirs_s < before_s else "ahead of"
+    text = f"its clock is {off_s:.0f} s {side} the server's"
+    return Finding(code, level, where, text, "synchronise both by NTP: timedatectl set-ntp true")

@@ -1,4 +1,4 @@
-"""The server's configuration file, section by section; `example.toml` says what each key means."""
+"""The server's configuration file, section by section; `example.toml` explains each key."""
 
 from importlib import resources
 from pathlib import Path
@@ -64,7 +64,7 @@ class ServerSettings(Section):
 
 
 class TokenSettings(Section):
-    """`[api.tokens.NAME]`: who may do what; only the token's SHA-256 is written here."""
+    """`[api.tokens.NAME]`: a client's role; the file holds only the token's SHA-256."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     role: Literal["viewer", "operator", "admin"] = "viewer"
@@ -79,21 +79,21 @@ class ApiSettings(Section):
 
     @field_validator("listen")
     @classmethod
-    def _is_a_port(cls, listen: str) -> str:
-        # The resolver takes it modulo 65536, and something would listen elsewhere.
+    def _has_a_valid_port(cls, listen: str) -> str:
+        # The resolver takes a port modulo 65536, so the API would listen on another one.
         if listen and int(listen.rpartition(":")[2]) > _LAST_PORT:
-            raise ValueError(f"there is no port over {_LAST_PORT}")
+            raise ValueError(f"the port can't be greater than {_LAST_PORT}")
         return listen
 
 
 class BoxSettings(Section):
-    """`[boxes.NAME]`: which app a box may fire."""
+    """`[boxes.NAME]`: the app that a box may fire."""
 
     app: Id
 
 
 def _driver(app: object) -> object:
-    """Say which of the two kinds an app is, in a file or in Python."""
+    """Return the driver of an app, given as a table of the file or as a settings object."""
     return app.get("driver", "tomcat") if isinstance(app, dict) else getattr(app, "driver", None)
 
 
@@ -108,7 +108,7 @@ AnyAppSettings = Annotated[
 
 
 class Settings(Section):
-    """The whole file. `apps` are of two kinds: `fleets` that Bigred rolls, `jobs` of Jenkins."""
+    """The whole file. `apps` holds two kinds: `fleets` that Bigred deploys, `jobs` in Jenkins."""
 
     server: ServerSettings
     broker: BrokerSettings = BrokerSettings()
@@ -131,7 +131,7 @@ class Settings(Section):
         for name, box in self.boxes.items():
             if box.app not in self.apps:
                 known = ", ".join(self.apps)
-                raise ValueError(f"boxes.{name}.app: no app {box.app!r} here; there is: {known}")
+                raise ValueError(f"boxes.{name}.app: no app {box.app!r}; available: {known}")
         return self
 
     @model_validator(mode="after")
@@ -144,27 +144,27 @@ class Settings(Section):
                 place = (node.ssh.host if node.ssh else "", folder)
                 if owners.setdefault(place, name) != name:
                     raise ValueError(
-                        f"apps {owners[place]} and {name} keep their releases in {folder}, where "
-                        "each would remove the other's; give each a `kept` of its own"
+                        f"apps {owners[place]} and {name} both keep their releases in {folder}, "
+                        "where each would remove the other's; set a different `kept` for each"
                     )
         return self
 
     def fleet_of(self, app: str) -> AppSettings:
-        """Give the settings of an app of ours. Raises DeploymentError for one that Jenkins has."""
+        """Return the settings of an app. Raise DeploymentError if Jenkins deploys it."""
         if app in self.jobs:
             raise DeploymentError(
-                f"{app} is deployed by Jenkins: it has neither nodes nor releases here"
+                f"{app} is deployed by Jenkins: Bigred has no nodes or releases of it"
             )
         return self.fleets[app]
 
     def context_of(self, app: str) -> str:
-        """Give the context path of an app of ours: the one configured, or else its name."""
+        """Return the context path of an app that Bigred deploys; the default is /NAME."""
         configured = self.fleets[app].context
         return f"/{app}" if configured is None else configured
 
 
 def load(path: Path) -> Settings:
-    """Read the configuration file. Raises ConfigError with file, line and the nearest key."""
+    """Read the configuration file. Raise ConfigError with file, line and the nearest key."""
     return config.load(path, Settings)
 
 

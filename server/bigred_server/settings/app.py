@@ -1,4 +1,4 @@
-"""`[apps.NAME]`: one app, where it stands and how it is rolled."""
+"""`[apps.NAME]`: one app, its nodes and how it is deployed."""
 
 import re
 from dataclasses import replace
@@ -22,14 +22,14 @@ from bigred_server.settings.series import SeriesSettings
 
 
 class HaproxySettings(Section):
-    """`[apps.NAME.haproxy]`: one Runtime API, or several that are told and read alike."""
+    """`[apps.NAME.haproxy]`: one Runtime API, or several commanded and read alike."""
 
     socket: str | Annotated[tuple[str, ...], Field(min_length=1)]
     backend: str
 
     @property
     def sockets(self) -> tuple[str, ...]:
-        """The Runtime API of every HAProxy before this app."""
+        """The Runtime API of every HAProxy in front of this app."""
         return (self.socket,) if isinstance(self.socket, str) else self.socket
 
 
@@ -44,7 +44,7 @@ class AdmissionSettings(Section):
 
 
 class HookSettings(Section):
-    """`[apps.NAME.hooks]`: commands on the server's machine, around a deployment."""
+    """`[apps.NAME.hooks]`: commands that the server runs on its machine around a deployment."""
 
     before: Argv | None = None
     before_s: Seconds = 600.0
@@ -106,19 +106,19 @@ class AppSettings(Section):
         return batch
 
     @model_validator(mode="after")
-    def _leaves_a_node_to_remove(self) -> "AppSettings":
+    def _min_healthy_leaves_a_node_to_update(self) -> "AppSettings":
         share(self.min_healthy, len(self.nodes))
         return self
 
     @model_validator(mode="after")
-    def _shares_no_war(self) -> "AppSettings":
+    def _nodes_have_different_wars(self) -> "AppSettings":
         places = [
             (node.ssh.host if node.ssh else "", node.ssh.port if node.ssh else 0, node.war)
             for node in self.nodes.values()
             if node.war
         ]
         if len(set(places)) < len(places):
-            raise ValueError("two nodes name the same war")
+            raise ValueError("two nodes have the same war")
         return self
 
     @model_validator(mode="after")
@@ -126,18 +126,21 @@ class AppSettings(Section):
         for name, node in self.nodes.items():
             if self.strategy is Strategy.RESTART:
                 if node.reach is ReachBy.MANAGER:
-                    raise ValueError(f"nodes.{name}: strategy = 'restart' can't do with HTTP alone")
+                    raise ValueError(
+                        f"nodes.{name}: strategy = 'restart' can't be used with reach = 'manager'"
+                    )
                 if not (node.stop and node.start and node.running):
                     raise ValueError(
                         f"nodes.{name}: strategy = 'restart' needs stop, start and running"
                     )
             elif node.manager is None:
                 raise ValueError(
-                    f"nodes.{name}: strategy = '{self.strategy}' needs the table manager"
+                    f"nodes.{name}: strategy = '{self.strategy}' needs a `manager` table"
                 )
             if self.sessions is Sessions.WAIT and node.manager is None:
                 raise ValueError(
-                    f"nodes.{name}: sessions = 'wait' needs the table manager: it counts them"
+                    f"nodes.{name}: sessions = 'wait' needs a `manager` table: the Manager counts"
+                    " the sessions"
                 )
         return self
 
@@ -147,25 +150,25 @@ class AppSettings(Section):
             return self
         if self.strategy is Strategy.PARALLEL:
             raise ValueError(
-                "marker.read = 'manifest' can't tell the versions of strategy = 'parallel' apart:"
+                "marker.read = 'manifest' can't distinguish the versions of strategy = 'parallel':"
                 " use 'header' or 'body'"
             )
         for name, node in self.nodes.items():
             if node.reach is ReachBy.MANAGER:
                 raise ValueError(
-                    f"nodes.{name}: marker.read = 'manifest' reads the node's WAR, which"
-                    " reach = 'manager' can't: use 'header' or 'body'"
+                    f"nodes.{name}: marker.read = 'manifest' needs the node's WAR, which"
+                    " reach = 'manager' can't read: use 'header' or 'body'"
                 )
         return self
 
     @model_validator(mode="after")
     def _sessions_fit_the_strategy(self) -> "AppSettings":
         if (self.sessions is Sessions.PARALLEL) != (self.strategy is Strategy.PARALLEL):
-            raise ValueError("sessions = 'parallel' and strategy = 'parallel' go together")
+            raise ValueError("sessions = 'parallel' and strategy = 'parallel' must be set together")
         return self
 
     def policy(self) -> Policy:
-        """Give the rollout's policy."""
+        """Return the rollout's policy."""
         count = len(self.nodes)
         return Policy(
             min_healthy=share(self.min_healthy, count),
@@ -183,15 +186,15 @@ class AppSettings(Section):
         )
 
     def judge_policy(self) -> JudgePolicy:
-        """Give the judge's policy, with the app's series."""
+        """Return the judge's policy, including the app's series."""
         series = {name: SeriesPolicy(one.tolerance) for name, one in self.series.items()}
         return replace(self.judge.policy(), series=series)
 
     def server_of(self, node: str) -> str:
-        """Give the name of a node's server line in HAProxy's backend."""
+        """Return the name of a node's server line in HAProxy's backend."""
         return self.nodes[node].server or node
 
 
 def batch_of(text: int | str, nodes: int) -> int:
-    """Turn `batch` into a number of nodes; a percentage is rounded down, to one at least."""
+    """Convert `batch` to a number of nodes; a percentage is rounded down, but to at least one."""
     return text if isinstance(text, int) else max(1, nodes * int(text[:-1]) // 100)

@@ -12,21 +12,21 @@ from bigred_server.settings.node import Argv
 
 
 class Vcs(StrEnum):
-    """What keeps the source."""
+    """The version control system of the source."""
 
     GIT = "git"
     HG = "hg"
 
 
 class Deploy(StrEnum):
-    """What makes a ready release live: a press, or nothing more."""
+    """When a ready release is deployed: on a press, or as soon as it is ready."""
 
     ON_PRESS = "on_press"
     WHEN_READY = "when_ready"
 
 
 class Promote(StrEnum):
-    """What makes a release ready whose tests have passed: nothing more, or a person."""
+    """How a release whose tests have passed becomes ready: by itself, or by a person."""
 
     BY_ITSELF = "by_itself"
     BY_HAND = "by_hand"
@@ -37,7 +37,7 @@ def _inside(text: str) -> str:
     if path.is_absolute() or ".." in path.parts or not text:
         raise ValueError(f"{text!r} must be a path inside the checkout")
     if any("**" in part and part != "**" for part in path.parts):
-        raise ValueError(f"{text!r}: '**' stands for whole folders, as in '**/*.war'")
+        raise ValueError(f"{text!r}: '**' must stand alone between slashes, as in '**/*.war'")
     return text
 
 
@@ -60,8 +60,8 @@ class BuildSettings(Section):
 
     @field_validator("repository", "branch")
     @classmethod
-    def _is_no_option(cls, text: str) -> str:
-        # What begins with a dash would be an option of git's or hg's.
+    def _is_not_an_option(cls, text: str) -> str:
+        # git and hg would take it for an option.
         if text.startswith("-"):
             raise ValueError(f"{text!r} can't begin with '-'")
         return text
@@ -73,7 +73,7 @@ class BuildSettings(Section):
 
 
 class StageSettings(Section):
-    """`[apps.NAME.tests.NAME]`: one test stage; they run in the order in which they stand."""
+    """`[apps.NAME.tests.NAME]`: one test stage; stages run in the order of the file."""
 
     command: Argv
     limit_s: Seconds = 600.0

@@ -11,7 +11,7 @@ Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
 
 class DeadlineSettings(Section):
-    """`[apps.NAME.deadlines]`: the policy's times, in seconds; its defaults are the policy's."""
+    """`[apps.NAME.deadlines]`: the policy's times in seconds; the policy has the defaults."""
 
     drain_s: Seconds = Policy.drain_s
     on_drain_deadline: OnDrainDeadline = Policy.on_drain_deadline
@@ -33,7 +33,7 @@ class DeadlineSettings(Section):
 
 
 class BakeSettings(Section):
-    """`[apps.NAME.bake]`: how long nodes are watched before the rollout goes on."""
+    """`[apps.NAME.bake]`: how long nodes are watched before the rollout continues."""
 
     canary_s: Seconds = Policy.canary_bake_s
     batch_s: Seconds = Policy.batch_bake_s

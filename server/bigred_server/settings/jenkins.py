@@ -19,10 +19,10 @@ def _has_known_placeholders(text: str) -> str:
     try:
         named = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
     except ValueError as error:
-        raise ValueError(f"{text!r}: {error}; write {{{{ and }}}} for braces") from error
+        raise ValueError(f"{text!r}: {error}; write {{{{ and }}}} for literal braces") from error
     for name in named:
         if name not in PLACEHOLDERS:
-            raise ValueError(f"{text!r}: there is no {{{name}}}; there is: {known}")
+            raise ValueError(f"{text!r}: unknown placeholder {{{name}}}; available: {known}")
     return text
 
 
@@ -33,7 +33,7 @@ def _is_a_path_of_names(job: str) -> str:
 
 
 class JenkinsSettings(Section):
-    """`[apps.NAME.jenkins]`: the job, who starts it, and with which parameters."""
+    """`[apps.NAME.jenkins]`: the job, the user who starts it, and its parameters."""
 
     url: Annotated[str, Field(pattern=r"^https?://[^/?#]+(/[^?#]*)?$")]
     job: Annotated[str, AfterValidator(_is_a_path_of_names)]

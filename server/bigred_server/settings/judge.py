@@ -1,4 +1,4 @@
-"""`[apps.NAME.judge]`: what the immune system may do, and when it speaks."""
+"""`[apps.NAME.judge]`: what the judge may do, and when it reaches a verdict."""
 
 from typing import Annotated
 
@@ -9,17 +9,17 @@ from bigred_server.artifacts.marker import Path_
 from bigred_server.judge.policy import GuardPolicy, Inconclusive, JudgePolicy, Mode
 from bigred_server.settings.deadlines import Seconds
 
-Times = Annotated[float, Field(gt=1, le=1000)]
+Factor = Annotated[float, Field(gt=1, le=1000)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Bar = Annotated[float, Field(gt=1, le=1e9)]
 
 
 class GuardSettings(Section):
-    """`[apps.NAME.judge.guards]`: what a node may use, beside nodes on the old release."""
+    """`[apps.NAME.judge.guards]`: what a node may use, compared with the old release."""
 
-    cpu_times: Times = GuardPolicy.cpu_times
-    heap_times: Times = GuardPolicy.heap_times
-    threads_times: Times = GuardPolicy.threads_times
+    cpu_times: Factor = GuardPolicy.cpu_times
+    heap_times: Factor = GuardPolicy.heap_times
+    threads_times: Factor = GuardPolicy.threads_times
     gc_share: Share = GuardPolicy.gc_share
     heap_share: Share = GuardPolicy.heap_share
     threads_most: Annotated[int, Field(ge=1)] = GuardPolicy.threads_most
@@ -28,14 +28,14 @@ class GuardSettings(Section):
     windows: Annotated[int, Field(ge=1, le=100)] = GuardPolicy.windows
 
     @model_validator(mode="after")
-    def _has_windows_enough(self) -> "GuardSettings":
+    def _has_enough_windows(self) -> "GuardSettings":
         if self.hits > self.windows:
-            raise ValueError("hits can't be more than windows")
+            raise ValueError("hits can't be greater than windows")
         return self
 
 
 class ProbeSettings(Section):
-    """`[apps.NAME.judge.probes]`: requests of its own, where there is too little traffic."""
+    """`[apps.NAME.judge.probes]`: the judge's own requests when there is too little traffic."""
 
     paths: tuple[Path_, ...] = ()
     learn: bool = True
@@ -43,7 +43,7 @@ class ProbeSettings(Section):
 
 
 class JudgeSettings(Section):
-    """`[apps.NAME.judge]`; its defaults are the policy's."""
+    """`[apps.NAME.judge]`; the policy has the defaults."""
 
     mode: Mode = JudgePolicy.mode
     inconclusive: Inconclusive = JudgePolicy.inconclusive
@@ -62,13 +62,13 @@ class JudgeSettings(Section):
     probes: ProbeSettings = ProbeSettings()
 
     @model_validator(mode="after")
-    def _holds_before_it_goes_back(self) -> "JudgeSettings":
+    def _holds_before_it_rolls_back(self) -> "JudgeSettings":
         if self.hold_at > self.rollback_at:
-            raise ValueError("hold_at can't be more than rollback_at")
+            raise ValueError("hold_at can't be greater than rollback_at")
         return self
 
     def policy(self) -> JudgePolicy:
-        """Give the judge's policy."""
-        told = self.model_dump(exclude={"guards", "probes"})
+        """Return the judge's policy, without the app's series."""
+        values = self.model_dump(exclude={"guards", "probes"})
         guards = GuardPolicy(**self.guards.model_dump(exclude={"every_s"}))
-        return JudgePolicy(guards=guards, **told)
+        return JudgePolicy(guards=guards, **values)

@@ -1,4 +1,4 @@
-"""`[apps.NAME.nodes.NAME]`: one Tomcat, how it is reached and what is done to it."""
+"""`[apps.NAME.nodes.NAME]`: one Tomcat, how to reach it and how to control it."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -56,39 +56,39 @@ class NodeSettings(Section):
     @classmethod
     def _is_a_war(cls, war: Path | None) -> Path | None:
         if war is not None and (not war.is_absolute() or war.suffix != ".war"):
-            raise ValueError("needs a full path that ends in .war")
+            raise ValueError("must be an absolute path that ends in .war")
         return war
 
     @field_validator("kept")
     @classmethod
     def _is_absolute(cls, kept: Path | None) -> Path | None:
         if kept is not None and not kept.is_absolute():
-            raise ValueError("needs a full path")
+            raise ValueError("must be an absolute path")
         return kept
 
     @model_validator(mode="after")
     def _has_what_its_reach_needs(self) -> "NodeSettings":
         if self.reach is ReachBy.MANAGER:
             if self.manager is None:
-                raise ValueError("reach = 'manager' needs the table manager")
+                raise ValueError("reach = 'manager' needs a `manager` table")
             if self.war or self.stop or self.start or self.running or self.ssh:
-                raise ValueError("reach = 'manager' is HTTP alone: no war, commands or ssh")
+                raise ValueError("reach = 'manager' can't have war, stop, start, running or ssh")
             return self
         if (self.reach is ReachBy.SSH) != (self.ssh is not None):
-            raise ValueError("reach = 'ssh' and the table ssh go together")
+            raise ValueError("reach = 'ssh' and an `ssh` table must be set together")
         if self.war is None:
             raise ValueError(f"reach = '{self.reach}' needs war")
         kept = self.kept_folder
         if kept and self.war.parent in (kept, *kept.parents):
-            raise ValueError("kept must not be Tomcat's own folder: it would serve what lies there")
+            raise ValueError("kept must be outside Tomcat's webapps: Tomcat serves what is in it")
         return self
 
     @property
     def kept_folder(self) -> Path | None:
-        """The folder on the node where releases are kept; None where only HTTP reaches it.
+        """The folder on the node where releases are kept; None if only HTTP reaches the node.
 
-        Beside Tomcat's folder, never in it: Tomcat serves every folder that it finds there. A
-        folder for each app: what one app no longer needs must not be looked for among another's.
+        It is next to Tomcat's webapps, never inside: Tomcat serves every folder it finds there.
+        Each app has its own, so that removing one app's old releases can't touch another's.
         """
         if self.war is None:
             return None
@@ -96,6 +96,6 @@ class NodeSettings(Section):
 
     @property
     def manager_url(self) -> str:
-        """The Manager's address, without a slash at the end."""
+        """The Manager's address, without a trailing slash."""
         configured = self.manager.url if self.manager else ""
         return configured or f"{self.url}/manager"

@@ -1,4 +1,4 @@
-"""`[apps.NAME.notify.NAME]`: who is told of what, by apprise."""
+"""`[apps.NAME.notify.NAME]`: who is notified of which events, through apprise."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +9,7 @@ from bigred_broker.settings import Section
 
 
 class When(StrEnum):
-    """What people can be told of."""
+    """An event that people can be notified of."""
 
     BUILD_FAILED = "build_failed"
     CANDIDATE = "candidate"
@@ -40,7 +40,7 @@ class NotifySettings(Section):
     events: tuple[When, ...] = USUAL
 
     @model_validator(mode="after")
-    def _tells_somebody(self) -> "NotifySettings":
+    def _has_a_recipient(self) -> "NotifySettings":
         if not self.urls and self.urls_file is None:
-            raise ValueError("nobody is told: set urls or urls_file")
+            raise ValueError("no recipient: set urls or urls_file")
         return self

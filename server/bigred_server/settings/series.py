@@ -1,4 +1,4 @@
-"""`[apps.NAME.series.NAME]`: a number that says how the business goes, and where it comes from."""
+"""`[apps.NAME.series.NAME]`: a business metric and its source."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from bigred_server.settings.node import Argv
 
 
 class SeriesSettings(Section):
-    """One series; exactly one of its sources is set."""
+    """One series, with exactly one source."""
 
     command: Argv | None = None
     sql: str = ""
