@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bigred_image import apt, board, boot, build
 from bigred_image.errors import ImageError
-from bigred_image.places import CHECKOUT
+from bigred_image.paths import CHECKOUT
 
 FOLDER = CHECKOUT / "build/image"
 _MEBIBYTE = 1 << 20

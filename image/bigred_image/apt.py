@@ -35,7 +35,7 @@ class Mirrors:
     security: str
 
     def sources(self, suite: str) -> str:
-        """Give a sources.list of a suite with its updates and backports."""
+        """Return a sources.list of a suite with its updates and backports."""
         components = "main non-free-firmware"
         return "".join(
             f"deb {uri} {name} {components}\n"

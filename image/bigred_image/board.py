@@ -42,13 +42,13 @@ def config(text: str) -> Mapping[str, str]:
 
 
 def copies(image: Path, names: Sequence[str], folder: Path) -> list[str | Path]:
-    """Give the command that copies files of the first partition into a folder."""
+    """Return the command that copies files of the first partition into a folder."""
     files = (f"::{name}" for name in names)
     return ["mcopy", "-n", "-o", "-i", f"{image}@@{BOOT_OFFSET}", *files, folder]
 
 
 def command(machine: str, start: Start, image: Path, port: int) -> list[str | Path]:
-    """Give QEMU's command line. `port` of this machine leads to the box's sshd."""
+    """Return QEMU's command line. `port` of this machine leads to the box's sshd."""
     net = f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22"
     console = ["-serial", "null"] if machine == RASPI3B else []
     return [

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from bigred_image import apt, card, layer, places, programs, root, workshop
+from bigred_image import apt, card, layer, places, programs, root, workspace
 from bigred_image.errors import ImageError
 from bigred_image.progress import say
 
@@ -28,7 +28,7 @@ def build(folder: Path, mirrors: apt.Mirrors) -> Path:
 
 def _build(folder: Path, mirrors: apt.Mirrors) -> Path:
     date = _date()
-    shop = workshop.prepare(folder, mirrors)
+    shop = workspace.prepare(folder, mirrors)
     base = root.make(shop)
     say("adding the agent")
     full = layer.add(shop, base, date)
@@ -38,7 +38,7 @@ def _build(folder: Path, mirrors: apt.Mirrors) -> Path:
 
 
 def _date() -> int:
-    """Give the date that the image bears: the commit's, or SOURCE_DATE_EPOCH where that is set."""
+    """Return the date of the image: that of the commit, or SOURCE_DATE_EPOCH if it is set."""
     if given := os.environ.get("SOURCE_DATE_EPOCH"):
         return int(given)
     if programs.answer(["git", "status", "--porcelain"], places.CHECKOUT):

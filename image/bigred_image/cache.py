@@ -9,7 +9,7 @@ _LENGTH = 16
 
 
 def key(*parts: str) -> str:
-    """Give the key of some texts; their order matters."""
+    """Return the key of some texts; their order matters."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(f"{len(part)}:{part}".encode())
@@ -17,7 +17,7 @@ def key(*parts: str) -> str:
 
 
 def files(paths: Iterable[Path], root: Path) -> str:
-    """Give the key of files by their names below `root`, modes and content."""
+    """Return the key of files by their names below `root`, modes and content."""
     parts: list[str] = []
     for path in sorted(paths):
         if path.is_symlink():

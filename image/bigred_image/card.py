@@ -6,10 +6,10 @@ from pathlib import Path
 
 from bigred_image import dates
 from bigred_image.errors import ImageError
-from bigred_image.places import CHECKOUT, IMAGE_FOLDER
+from bigred_image.paths import CHECKOUT, IMAGE_FOLDER
 from bigred_image.progress import say
 from bigred_image.tools import WORK
-from bigred_image.workshop import Workshop
+from bigred_image.workspace import Workspace
 
 NAME = "bigred.img"
 _COMPRESSION_LEVEL = "9"
@@ -20,30 +20,30 @@ _CONFIGURATION = CHECKOUT / "agent/bigred_agent/card/bigred.toml"
 _TREES = "bcm2[78]*.dtb"
 
 
-def make(workshop: Workshop, base: Path, root: Path, date: int) -> Path:
-    """Give the image. `base` has the kernel, `root` is what a box runs."""
+def make(workspace: Workspace, base: Path, root: Path, date: int) -> Path:
+    """Return the image. `base` has the kernel, `root` is what a box runs."""
     say("packing the root")
-    squash = workshop.work / "images"
+    squash = workspace.work / "images"
     squash.mkdir()
-    workshop.tools.run(
+    workspace.tools.run(
         "mksquashfs", WORK / root.name, WORK / "images/root.squashfs", "-noappend", "-no-progress",
         "-comp", "zstd", "-Xcompression-level", _COMPRESSION_LEVEL, "-mkfs-time", str(date),
     )  # fmt: skip
     say("laying out the card")
-    tree = workshop.work / "tree"
+    tree = workspace.work / "tree"
     _fill_boot(tree / "boot", base)
     # Where systemd keeps the time: a Raspberry Pi has no clock of its own.
     (tree / "data/clock").mkdir(parents=True)
     dates.set_back(tree, date, newer_than=date)
     text = datetime.datetime.fromtimestamp(date, datetime.UTC).strftime("%Y%m%d%H%M%S")
     config = (IMAGE_FOLDER / "genimage.cfg").read_text().replace("@DATE_TEXT@", text)
-    (workshop.work / "genimage.cfg").write_text(config)
-    workshop.tools.run(
+    (workspace.work / "genimage.cfg").write_text(config)
+    workspace.tools.run(
         "env", f"SOURCE_DATE_EPOCH={date}", "genimage", f"--config={WORK}/genimage.cfg",
         f"--rootpath={WORK}/tree", f"--tmppath={WORK}/genimage", f"--inputpath={WORK}/images",
         f"--outputpath={WORK}/images",
     )  # fmt: skip
-    image = workshop.folder / NAME
+    image = workspace.folder / NAME
     (squash / NAME).replace(image)
     return image
 

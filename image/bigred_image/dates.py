@@ -14,14 +14,14 @@ _MOUNTED = frozenset({"dev", "proc", "run", "sys"})
 
 
 def newest(root: Path, started: int) -> int:
-    """Give the date of the newest file that is older than the build. Seconds since 1970."""
+    """Return the date of the newest file that is older than the build. Seconds since 1970."""
     files = (path for path in _all(root, _MOUNTED) if not path.is_dir())
     dates = (int(path.lstat().st_mtime) for path in files)
     return max(date for date in dates if date < started)
 
 
 def set_back(root: Path, date: int, newer_than: int) -> None:
-    """Give a date to everything that is newer than another; nothing is mounted there any more."""
+    """Return a date to everything that is newer than another; nothing is mounted there any more."""
     for path in _all(root):
         if path.lstat().st_mtime > newer_than:
             os.utime(path, (date, date), follow_symlinks=False)

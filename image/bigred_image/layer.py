@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 from bigred_image import agent, dates, programs
-from bigred_image.places import IMAGE_FOLDER
+from bigred_image.paths import IMAGE_FOLDER
 from bigred_image.progress import say
 from bigred_image.tools import WORK
-from bigred_image.workshop import Workshop
+from bigred_image.workspace import Workspace
 
 _NAME = "root"
 # The files that any machine with a button needs, and where they go.
@@ -36,10 +36,10 @@ _PROOF = "import bigred_agent.build, gpiod, gpiozero, pyttsx3, usb.core"
 _SITE = f"/{agent.VENV}/lib"
 
 
-def add(workshop: Workshop, base: Path, date: int) -> Path:
-    """Give the whole root of the image: a copy of `base` with ours on it, all of it dated."""
-    root = workshop.work / _NAME
-    programs.run(["cp", "--archive", "--reflink=auto", base, root], workshop.log)
+def add(workspace: Workspace, base: Path, date: int) -> Path:
+    """Return the whole root of the image: a copy of `base` with ours on it, all of it dated."""
+    root = workspace.work / _NAME
+    programs.run(["cp", "--archive", "--reflink=auto", base, root], workspace.log)
     for pattern in _ELSEWHERE:
         for path in root.glob(pattern):
             _delete(path)
@@ -47,13 +47,13 @@ def add(workshop: Workshop, base: Path, date: int) -> Path:
     _lay(IMAGE_FOLDER / "root", root)
     for source, place in _PLACES.items():
         _copy(IMAGE_FOLDER / source, root / place)
-    agent.install(workshop, root, date)
+    agent.install(workspace, root, date)
     inside = WORK / _NAME
     compiled = ("--invalidation-mode=unchecked-hash", "-s", str(inside), "-p", "/")
-    workshop.tools.run("python3", "-m", "compileall", "-q", *compiled, f"{inside}{_SITE}")
-    workshop.tools.run("env", f"SOURCE_DATE_EPOCH={date}", "systemd-sysusers", f"--root={inside}")
+    workspace.tools.run("python3", "-m", "compileall", "-q", *compiled, f"{inside}{_SITE}")
+    workspace.tools.run("env", f"SOURCE_DATE_EPOCH={date}", "systemd-sysusers", f"--root={inside}")
     say("starting the agent once by emulation")
-    workshop.tools.emulate("chroot", inside, f"/{agent.VENV}/bin/python3", "-c", _PROOF)
+    workspace.tools.emulate("chroot", inside, f"/{agent.VENV}/bin/python3", "-c", _PROOF)
     for leftover in root.glob("etc/*-"):
         leftover.unlink()
     newest = max(date, dates.newest(base, int(time.time())))
@@ -67,7 +67,7 @@ def add(workshop: Workshop, base: Path, date: int) -> Path:
 
 
 def date_changes(root: Path, base: Path, date: int) -> None:
-    """Give a date to everything that is not as in the root it was copied from, times included.
+    """Return a date to everything that is not as in the root it was copied from, times included.
 
     Libraries bear the time at which they were fetched, our own files that of the checkout.
     """

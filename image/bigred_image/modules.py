@@ -39,7 +39,7 @@ def dependencies(text: str) -> Dependencies:
 
 
 def kept(wanted: Iterable[str], names: frozenset[str], modules: Dependencies) -> frozenset[str]:
-    """Give the modules that fit a pattern or have one of the names, and all that these need.
+    """Return the modules that fit a pattern or have one of the names, and all that these need.
 
     A pattern that fits none is refused.
     """
@@ -67,7 +67,7 @@ def asked_for(trees: Iterable[Path], aliases: str) -> frozenset[str]:
 
 
 def at_boot(names: Iterable[str], modules: Dependencies) -> tuple[str, ...]:
-    """Give of some modules, by name, those that the root file system may be reached through."""
+    """Return of some modules, by name, those that the root file system may be reached through."""
     paths = {name_of(path): path for path in modules}
     return tuple(
         sorted(
@@ -79,7 +79,7 @@ def at_boot(names: Iterable[str], modules: Dependencies) -> tuple[str, ...]:
 
 
 def name_of(path: str) -> str:
-    """Give a module's name as the kernel writes it: "kernel/a/snd-usb.ko.xz" is snd_usb."""
+    """Return a module's name as the kernel writes it: "kernel/a/snd-usb.ko.xz" is snd_usb."""
     return path.rsplit("/", 1)[-1].split(".ko")[0].replace("-", "_")
 
 

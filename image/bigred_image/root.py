@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bigred_image import cache, dates
 from bigred_image.errors import ImageError
-from bigred_image.places import IMAGE_FOLDER
+from bigred_image.paths import IMAGE_FOLDER
 from bigred_image.progress import say
 from bigred_image.tools import SOURCES, WORK
-from bigred_image.workshop import LEFT_OUT, SUITE, Workshop
+from bigred_image.workspace import LEFT_OUT, SUITE, Workspace
 
 ARCHITECTURE = "arm64"
 # Only for what maintainer scripts write into files; the dates of files are set by dates.py.
@@ -36,26 +36,26 @@ def packages(text: str) -> tuple[str, ...]:
     return tuple(line for line in lines if line)
 
 
-def make(workshop: Workshop) -> Path:
-    """Give the folder of the root, made now or by an earlier build. Nobody may change it."""
+def make(workspace: Workspace) -> Path:
+    """Return the folder of the root, made now or by an earlier build. Nobody may change it."""
     wanted = packages((IMAGE_FOLDER / "packages.list").read_text())
-    (workshop.work / _SOURCES_LIST).write_text(workshop.mirrors.sources(SUITE))
+    (workspace.work / _SOURCES_LIST).write_text(workspace.mirrors.sources(SUITE))
     say("asking Debian's archive for the newest packages")
-    versions = installed(workshop.tools.answer("sh", SOURCES / "hooks/simulate.sh", *wanted))
+    versions = installed(workspace.tools.answer("sh", SOURCES / "hooks/simulate.sh", *wanted))
     shaping = (path for pattern in SHAPING for path in IMAGE_FOLDER.glob(pattern))
     key = cache.key(*versions, *LEFT_OUT, cache.files(shaping, IMAGE_FOLDER))
-    kept = workshop.kept / f"root-{key}"
+    kept = workspace.kept / f"root-{key}"
     if kept.is_dir():
         say(f"the root of {len(versions)} packages is kept from an earlier build")
         return kept
     say(f"installing {len(versions)} packages by emulation (5 to 10 minutes)")
     started = int(time.time())
     fixed = (f"SOURCE_DATE_EPOCH={FIXED_DATE}", f"BUILD_STARTED={started}")
-    workshop.tools.emulate("env", *fixed, *_made(wanted))
-    made = workshop.work / "root"
+    workspace.tools.emulate("env", *fixed, *_made(wanted))
+    made = workspace.work / "root"
     newest = dates.newest(made, started)
     dates.set_back(made, newest, newer_than=newest)
-    cache.forget(workshop.kept, "root-*")
+    cache.forget(workspace.kept, "root-*")
     made.rename(kept)
     return kept
 

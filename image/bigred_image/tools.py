@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_image import programs
-from bigred_image.places import IMAGE_FOLDER
+from bigred_image.paths import IMAGE_FOLDER
 
 # Inside the tool root.
 WORK = Path("/work")
@@ -38,7 +38,7 @@ class Tools:
         return programs.answer(self.entered(command))
 
     def entered(self, command: Sequence[str | Path], *options: str) -> list[str | Path]:
-        """Give the command that runs another one inside."""
+        """Return the command that runs another one inside."""
         unshare = ["unshare", "--mount", "--propagation", "private"]
         binds = [f"{self.work}:{WORK}", f"{IMAGE_FOLDER}:{SOURCES}"]
         return [*unshare, _ENTER, *options, self.root, *binds, "--", *command]

@@ -92,16 +92,16 @@ class Server:
 
     async def listen(self) -> None:
         while True:
-            happening = await self.link.happenings.get()
-            if not isinstance(happening, Delivery):
+            received = await self.link.events.get()
+            if not isinstance(received, Delivery):
                 continue
-            happening.ack()
-            self.seen[happening.topic] = happening.payload
-            if happening.topic == TOPICS.box("red", "event"):
-                event = decode(BoxEvent, happening.payload)
+            received.ack()
+            self.seen[received.topic] = received.payload
+            if received.topic == TOPICS.box("red", "event"):
+                event = decode(BoxEvent, received.payload)
                 self.at_s[event.id] = time.monotonic()
                 self.events.put_nowait(event)
-            elif happening.topic == TOPICS.box("red", "state"):
+            elif received.topic == TOPICS.box("red", "state"):
                 self.sentences.append(self.box().voice.said)
             self._news.set()
 
@@ -253,7 +253,7 @@ async def test_from_the_lid_to_the_end_of_a_deployment(stage: Stage) -> None:
     await server.said("The first server goes ahead.")
     await server.box_is("a third", lambda box: abs(box.lights.progress - 1 / 3) < 0.01)
     server.app(Phase.ROLLING, 2)
-    await server.said("Going on.")
+    await server.said("The others follow.")
     server.app(Phase.SUCCEEDED, 3)
     await server.said("Target reached! Shop 1.4.2 is live.")
     await server.light("succeeded")
@@ -361,7 +361,7 @@ async def test_malformed_messages_are_logged_once_and_the_box_goes_on(stage: Sta
 
 
 async def test_the_socket_refuses_what_it_does_not_know_and_lives_on(stage: Stage) -> None:
-    assert (await stage.hand("launch")).startswith("error: 'launch' is unknown")
+    assert (await stage.hand("launch")).startswith("error: unknown command 'launch'")
     assert await stage.hand("open", "close") == "ok"
 
 

@@ -19,7 +19,8 @@ from bigred_broker import delays as delays_module
 from bigred_broker import link as link_module
 from bigred_broker import mosquitto
 from bigred_broker.connection import Connection, Delivery, NotConnectedError
-from bigred_broker.link import Happening, Link, LinkDown, LinkUp
+from bigred_broker.link import Link, LinkEvent
+from bigred_broker.link_status import LinkDown, LinkUp
 from bigred_broker.messages import MAX_BYTES, BoxEvent, MessageError, decode
 from bigred_broker.program import free_port, tail
 from bigred_broker.settings import BrokerSettings
@@ -29,21 +30,22 @@ STATUS = "t/box/red/status"
 EVENT = "t/box/red/event"
 REPLY = "t/box/red/reply"
 
-H = TypeVar("H", bound=Happening)
+H = TypeVar("H", bound=LinkEvent)
 
 # A process with a link of its own. It tells what happens to it, and acknowledges nothing.
 CLIENT = f"""
 import asyncio, sys
-from bigred_broker.link import Link, LinkUp
+from bigred_broker.link import Link
+from bigred_broker.link_status import LinkUp
 from bigred_broker.settings import BrokerSettings
 
 async def main(port, session_expiry_s, leave):
     link = Link(BrokerSettings(port=port), "red", "{STATUS}", ["{REPLY}"], session_expiry_s)
     task = asyncio.create_task(link.run())
     while True:
-        happening = await link.happenings.get()
-        print(type(happening).__name__, flush=True)
-        if leave and isinstance(happening, LinkUp):
+        received = await link.events.get()
+        print(type(received).__name__, flush=True)
+        if leave and isinstance(received, LinkUp):
             task.cancel()
             await asyncio.wait([task])
             return
@@ -141,11 +143,11 @@ async def happened(
     """The next thing of this kind, others passed over; fails at the deadline."""
     async with asyncio.timeout(DEADLINE_S):
         while True:
-            happening = await link.happenings.get()
-            if ack and isinstance(happening, Delivery):
-                happening.ack()
-            if isinstance(happening, kind) and where(happening):
-                return happening
+            received = await link.events.get()
+            if ack and isinstance(received, Delivery):
+                received.ack()
+            if isinstance(received, kind) and where(received):
+                return received
 
 
 async def heard(link: Link, topic: str, payload: bytes | None = None) -> Delivery:
@@ -261,7 +263,7 @@ async def test_nothing_is_delivered_but_between_link_up_and_link_down(broker: Br
         link = Link(broker.settings, "red", STATUS, ["t/kept/+", REPLY], session_expiry_s=60)
         for _ in range(3):
             async with running(link):
-                assert await asyncio.wait_for(link.happenings.get(), DEADLINE_S) == LinkUp()
+                assert await asyncio.wait_for(link.events.get(), DEADLINE_S) == LinkUp()
                 for number in range(50):
                     watcher.publish(REPLY, b"%d" % number)
                 kept = 0
@@ -270,10 +272,10 @@ async def test_nothing_is_delivered_but_between_link_up_and_link_down(broker: Br
                 assert link._connection is not None
                 link._connection.drop()
                 last = await happened(link, LinkDown)
-                assert "given up" in last.reason
-                assert await asyncio.wait_for(link.happenings.get(), DEADLINE_S) == LinkUp()
-            while not link.happenings.empty():
-                link.happenings.get_nowait()
+                assert "dropped" in last.reason
+                assert await asyncio.wait_for(link.events.get(), DEADLINE_S) == LinkUp()
+            while not link.events.empty():
+                link.events.get_nowait()
 
 
 async def retained(broker: Broker, topics: str, count: int) -> dict[str, bytes] | None:
@@ -357,7 +359,7 @@ async def test_the_same_reason_is_told_once(stopped_broker: Broker) -> None:
 
         red._open = counted  # type: ignore[method-assign]
         await until(lambda: tries >= 5)
-        assert red.happenings.empty()
+        assert red.events.empty()
 
 
 @pytest.mark.usefixtures("hurry")
@@ -396,7 +398,7 @@ async def test_a_frozen_broker_is_noticed_by_the_heartbeat_and_found_again(
 
 
 async def test_a_link_that_is_given_up_leaves_its_will(broker: Broker) -> None:
-    deliveries: asyncio.Queue[Happening] = asyncio.Queue()
+    deliveries: asyncio.Queue[LinkEvent] = asyncio.Queue()
     async with up(broker, STATUS, name="watch") as watcher:
         connection = Connection(broker.settings, "red", STATUS, 0, deliveries)
         await connection.open(DEADLINE_S)
@@ -516,7 +518,7 @@ async def test_the_largest_message_passes(broker: Broker) -> None:
 
 async def test_a_stranger_with_a_huge_packet_is_thrown_out_and_nobody_else(broker: Broker) -> None:
     async with up(broker, EVENT) as red:
-        deliveries: asyncio.Queue[Happening] = asyncio.Queue()
+        deliveries: asyncio.Queue[LinkEvent] = asyncio.Queue()
         stranger = Connection(broker.settings, "stranger", "t/stranger", 0, deliveries)
         await stranger.open(DEADLINE_S)
         with contextlib.suppress(NotConnectedError):  # when Mosquitto is quicker than publish
@@ -533,7 +535,7 @@ async def test_a_broker_without_a_limit_does_not_pass_a_huge_packet_on(
     port = stopped_broker.settings.port
     stopped_broker.start(instead=f"listener {port} 127.0.0.1\nallow_anonymous true")
     async with up(stopped_broker, EVENT) as red:
-        deliveries: asyncio.Queue[Happening] = asyncio.Queue()
+        deliveries: asyncio.Queue[LinkEvent] = asyncio.Queue()
         stranger = Connection(stopped_broker.settings, "stranger", "t/stranger", 0, deliveries)
         await stranger.open(DEADLINE_S)
         stranger.publish(EVENT, b"x" * 1_000_000)
@@ -566,7 +568,7 @@ async def test_the_heartbeat_needs_no_permission(
         red.publish("t/box/blue/event", b"not mine")
         await until(lambda: len(beats) >= 40)
         assert all(beats)
-        assert red.happenings.empty()
+        assert red.events.empty()
 
 
 async def listening(answer: bytes) -> tuple[asyncio.Server, BrokerSettings]:

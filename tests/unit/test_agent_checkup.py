@@ -12,19 +12,19 @@ NO_SOUND = Finding(SOUND_CARD, "there is no sound card", "plug one in")
 LIGHTS = Finding("lights", "no pins", "set [lights] enabled = false")
 
 
-def ill(findings: object) -> list[str]:
+def problems(findings: object) -> list[str]:
     assert isinstance(findings, list)
-    return [one.subject for one in findings if not one.is_well]
+    return [one.subject for one in findings if not one.is_ok]
 
 
 def test_what_has_come_is_well_and_the_rest_is_as_it_was(tmp_path: Path) -> None:
     file = tmp_path / "findings.json"
     checkup = Checkup([LIBRARY, NO_BUTTON, LIGHTS, NO_SOUND], file)
-    assert ill(record.load(file)) == [PRESENCE, "lights", SOUND_CARD]
-    checkup.button_is_there()
-    assert ill(record.load(file)) == ["lights", SOUND_CARD]
-    checkup.voice_is_there()
-    assert ill(record.load(file)) == ["lights"]
+    assert problems(record.load(file)) == [PRESENCE, "lights", SOUND_CARD]
+    checkup.button_found()
+    assert problems(record.load(file)) == ["lights", SOUND_CARD]
+    checkup.voice_found()
+    assert problems(record.load(file)) == ["lights"]
     assert [one.subject for one in checkup.findings] == [
         USB_LIBRARY,
         PRESENCE,
@@ -37,8 +37,8 @@ def test_what_was_well_is_not_written_again(tmp_path: Path) -> None:
     file = tmp_path / "findings.json"
     checkup = Checkup([LIBRARY, Finding(PERMISSION, "this user may open it")], file)
     file.unlink()
-    checkup.button_is_there()
-    checkup.voice_is_there()
+    checkup.button_found()
+    checkup.voice_found()
     assert not file.exists()
 
 
@@ -48,13 +48,13 @@ def test_a_file_that_can_t_be_written_any_more_keeps_nobody_from_going_on(tmp_pa
     checkup = Checkup([NO_BUTTON], folder / "findings.json")
     (folder / "findings.json").unlink()
     folder.rmdir()
-    checkup.button_is_there()
-    assert ill(list(checkup.findings)) == []
+    checkup.button_found()
+    assert problems(list(checkup.findings)) == []
 
 
 def test_a_file_that_can_t_be_written_keeps_no_box_from_starting(tmp_path: Path) -> None:
     checkup = Checkup([NO_BUTTON], tmp_path / "none" / "findings.json")
-    assert ill(list(checkup.findings)) == [PRESENCE]
+    assert problems(list(checkup.findings)) == [PRESENCE]
 
 
 def test_no_file_is_no_finding(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import usb.core
 
 from bigred_agent.buttons import dream_cheeky
 from bigred_agent.buttons.dream_cheeky import DreamCheekyButton
-from bigred_agent.buttons.fake_usb import LID_CLOSED, LID_OPEN, PRESSED, FakeUsb, frame
 from bigred_agent.buttons.reading import Reading
 from bigred_agent.errors import (
     ButtonAbsentError,
@@ -17,6 +16,7 @@ from bigred_agent.errors import (
     ButtonForbiddenError,
     UsbMissingError,
 )
+from bigred_agent.testing.fake_usb import LID_CLOSED, LID_OPEN, PRESSED, FakeUsb, frame
 from bigred_broker.messages import Lid
 
 CLOSED = Reading(Lid.CLOSED, pressed=False)
@@ -112,9 +112,9 @@ def test_garbage_and_short_frames_are_counted_and_never_a_reading(bench: Bench) 
     ("number", "kind", "sentence"),
     [
         (errno.ENODEV, ButtonAbsentError, "unplugged"),
-        (errno.EIO, ButtonError, "opened again"),
-        (errno.EPIPE, ButtonError, "opened again"),
-        (errno.EOVERFLOW, ButtonError, "opened again"),
+        (errno.EIO, ButtonError, "reopening it"),
+        (errno.EPIPE, ButtonError, "reopening it"),
+        (errno.EOVERFLOW, ButtonError, "reopening it"),
         (errno.EBUSY, ButtonBusyError, "another program"),
     ],
 )
@@ -135,7 +135,7 @@ def test_after_unplugging_it_closes_quietly_and_a_replugged_one_is_found_anew(
     with pytest.raises(ButtonAbsentError, match="unplugged"):
         bench.button.read()
     bench.button.close()
-    with pytest.raises(ButtonAbsentError, match="plug it in"):
+    with pytest.raises(ButtonAbsentError, match="plug it directly"):
         bench.button.open()
     bench.usb.replug()
     bench.button.open()

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bigred_agent.buttons.fake_usb import frame
 from bigred_agent.buttons.frames import decode
 from bigred_agent.buttons.reading import Reading
+from bigred_agent.testing.fake_usb import frame
 from bigred_broker.messages import Lid
 
 

@@ -27,8 +27,8 @@ from bigred_agent.lights.patterns import (
 from bigred_agent.lights.player import Player
 from bigred_agent.pins import choice
 from bigred_agent.pins.factory import GpiodFactory
-from bigred_agent.pins.fake_kernel import FakeKernel
 from bigred_agent.settings import LightsSettings
+from bigred_agent.testing.fake_kernel import FakeKernel
 
 DEADLINE_S = 5.0
 
@@ -194,17 +194,17 @@ def test_gpiod_lights_the_lines_and_gives_them_back_dark(kernel: FakeKernel) -> 
 
 def test_the_doctor_names_the_library_and_the_chip(kernel: FakeKernel) -> None:
     finding = hardware.lights(LightsSettings())
-    assert finding.is_well
+    assert finding.is_ok
     assert finding.seen == (
-        "an RGB LED and a bar of 5, by gpiod on /dev/gpiochip0 [pinctrl-bcm2711]"
+        "an RGB LED and a bar of 5, driven by gpiod on /dev/gpiochip0 [pinctrl-bcm2711]"
     )
 
 
 def test_the_doctor_names_who_holds_a_line(kernel: FakeKernel) -> None:
-    kernel.line(22).take("led1", gpiod.LineSettings())
+    kernel.line(22).request("led1", gpiod.LineSettings())
     finding = hardware.lights(LightsSettings())
     assert finding.seen == "the GPIO pins can't be used: GPIO22 is in use by 'led1'"
-    assert finding.mend == "free it, or choose other pins in [lights]"
+    assert finding.fix == "free it, or choose other pins in [lights]"
 
 
 def test_a_machine_without_pins_is_a_sentence_with_the_mend(
@@ -218,7 +218,7 @@ def test_a_machine_without_pins_is_a_sentence_with_the_mend(
     monkeypatch.setattr(choice, "pin_factory", no_pins)
     finding = hardware.lights(LightsSettings())
     assert finding.seen == "no GPIO pins: nothing here"
-    assert finding.mend == "buy some"
+    assert finding.fix == "buy some"
 
 
 def test_lgpio_gets_a_folder_of_its_own_where_it_may_not_write(

@@ -73,7 +73,7 @@ def test_braces_in_a_reason_are_only_text() -> None:
 
 
 def test_an_unknown_pack_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(PackError, match="there are: default, plain"):
+    with pytest.raises(PackError, match="available: default, plain"):
         load("../default")
 
 

@@ -15,8 +15,8 @@ from gpiozero.pins import local
 from bigred_agent.pins import board, header
 from bigred_agent.pins.errors import BusyError, ForbiddenError, NoHeaderError, NoLineError
 from bigred_agent.pins.factory import GpiodFactory
-from bigred_agent.pins.fake_kernel import FakeChip, FakeKernel
-from bigred_agent.pins.fake_line import FakeLine
+from bigred_agent.testing.fake_kernel import FakeChip, FakeKernel
+from bigred_agent.testing.fake_line import FakeLine
 
 DEADLINE_S = 5.0
 
@@ -235,7 +235,7 @@ def test_the_header_is_found_by_its_label_wherever_it_is(label: str) -> None:
 def test_a_foreign_chip_is_only_taken_when_it_is_named() -> None:
     lines = [FakeLine(f"GPIO{at}") for at in range(28)]
     kernel = FakeKernel(FakeChip("gpiochip0", "INTC1055:00", lines))
-    with pytest.raises(NoHeaderError, match=r"there are: /dev/gpiochip0 \[INTC1055:00\]"):
+    with pytest.raises(NoHeaderError, match=r"found: /dev/gpiochip0 \[INTC1055:00\]"):
         GpiodFactory(kernel=kernel)
     for name in ("INTC1055:00", "gpiochip0", "/dev/gpiochip0"):
         GpiodFactory(name, kernel=kernel).close()
@@ -274,13 +274,13 @@ def test_a_machine_without_chips_is_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("group", "mend"), [("gpio", "put it into the group gpio"), (None, "udev rule: SUBSYSTEM")]
+    ("group", "fix"), [("gpio", "add the user to the group gpio"), (None, "udev rule: SUBSYSTEM")]
 )
-def test_a_forbidden_chip_comes_with_the_group_to_be_in(group: str | None, mend: str) -> None:
+def test_a_forbidden_chip_comes_with_the_group_to_be_in(group: str | None, fix: str) -> None:
     kernel = FakeKernel(FakeChip(is_forbidden=True, group=group))
     with pytest.raises(ForbiddenError, match=re.escape("may not open /dev/gpiochip0")) as refusal:
         GpiodFactory(kernel=kernel)
-    assert mend in str(refusal.value)
+    assert fix in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -288,13 +288,13 @@ def test_a_forbidden_chip_comes_with_the_group_to_be_in(group: str | None, mend:
     [
         ("led0", "GPIO17 is in use by 'led0'; free it"),
         ("", "GPIO17 is in use by 'the kernel'; free it"),
-        ("bigred", "GPIO17 is in use by another bigred-agent; stop that one first"),
+        ("bigred", "GPIO17 is in use by another bigred-agent; stop it first"),
     ],
 )
 def test_a_busy_line_names_its_holder(
     kernel: FakeKernel, pins: GpiodFactory, holder: str, sentence: str
 ) -> None:
-    kernel.line(17).take(holder, gpiod.LineSettings())
+    kernel.line(17).request(holder, gpiod.LineSettings())
     with pytest.raises(BusyError, match=sentence):
         gpiozero.LED(17, pin_factory=pins)
     kernel.line(17).release()

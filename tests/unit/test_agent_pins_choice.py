@@ -13,7 +13,7 @@ from gpiozero.pins.mock import MockFactory
 
 from bigred_agent.pins import choice, kernel
 from bigred_agent.pins.factory import GpiodFactory
-from bigred_agent.pins.fake_kernel import FakeChip, FakeKernel
+from bigred_agent.testing.fake_kernel import FakeChip, FakeKernel
 
 
 @pytest.fixture(autouse=True)
@@ -150,9 +150,9 @@ def test_nothing_else_is_tried_and_both_reasons_are_told(monkeypatch: pytest.Mon
     monkeypatch.setattr(Device, "_default_pin_factory", tried)
     with pytest.raises(BadPinFactory) as refusal:
         choice.pin_factory()
-    seen, _, mend = str(refusal.value).partition("; ")
+    seen, _, fix = str(refusal.value).partition("; ")
     assert seen == "lgpio is not installed, and this user may not open /dev/gpiochip0"
-    assert mend.startswith("put it into the group gpio")
+    assert fix.startswith("add the user to the group gpio")
 
 
 @pytest.mark.parametrize("module", ["gpiod", "gpiod.line"])

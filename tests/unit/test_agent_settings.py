@@ -60,7 +60,7 @@ def _missing(model: type[BaseModel], data: object, where: str) -> list[str]:
             "armed and deploying have the same rhythm",
         ),
         ("[lights.patterns]\nparty = [['red', 1]]", "agent.toml:2: lights.patterns.party"),
-        ("[button]\nkeyboard = true", 'are for kind = "simulated" only'),
+        ("[button]\nkeyboard = true", 'require kind = "simulated"'),
         ("[button]\npoll_ms = 1", "agent.toml:2: button.poll_ms"),
     ],
 )

@@ -18,7 +18,7 @@ def test_systemd_is_told_that_the_box_is_up(
         listening.bind(address)
         listening.settimeout(DEADLINE_S)
         monkeypatch.setenv("NOTIFY_SOCKET", address)
-        supervisor.tell_ready()
+        supervisor.notify_ready()
         assert listening.recv(100) == b"READY=1"
 
 
@@ -27,7 +27,7 @@ def test_an_abstract_socket_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         listening.bind("")  # the kernel chooses an abstract name
         listening.settimeout(DEADLINE_S)
         monkeypatch.setenv("NOTIFY_SOCKET", "@" + listening.getsockname()[1:].decode())
-        supervisor.tell_ready()
+        supervisor.notify_ready()
         assert listening.recv(100) == b"READY=1"
 
 
@@ -36,4 +36,4 @@ def test_nothing_happens_where_nobody_listens(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", address)
-    supervisor.tell_ready()
+    supervisor.notify_ready()

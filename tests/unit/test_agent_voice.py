@@ -13,9 +13,9 @@ from bigred_agent.errors import VoiceError
 from bigred_agent.voice.engine import Sound, deadline_s
 from bigred_agent.voice.engines import Choice, engines
 from bigred_agent.voice.espeak_engine import synthesis
+from bigred_agent.voice.sentence_queue import MOST_SENTENCES, STALE_S, SentenceQueue
 from bigred_agent.voice.speaker import MOST_FAILURES, Speaker
 from bigred_agent.voice.text import MOST_CHARACTERS, clean
-from bigred_agent.voice.waiting import MOST_SENTENCES, STALE_S, WaitingSentences
 
 DEADLINE_S = 5.0
 
@@ -41,18 +41,18 @@ def test_no_text_gets_through_unclean(text: str) -> None:
 
 
 def test_of_too_many_sentences_the_newest_win() -> None:
-    waiting = WaitingSentences()
+    waiting = SentenceQueue()
     dropped = [waiting.put(str(number), 0.0) for number in range(MOST_SENTENCES + 2)]
     assert dropped == [False] * MOST_SENTENCES + [True] * 2
-    taken = [waiting.take(1.0) for _ in range(MOST_SENTENCES + 1)]
+    taken = [waiting.pop(1.0) for _ in range(MOST_SENTENCES + 1)]
     assert taken == ["2", "3", "4", "5", "6", None]
 
 
 def test_an_old_sentence_is_not_spoken_any_more() -> None:
-    waiting = WaitingSentences()
+    waiting = SentenceQueue()
     waiting.put("old news", 0.0)
     waiting.put("news", STALE_S)
-    assert waiting.take(STALE_S + 0.1) == "news"
+    assert waiting.pop(STALE_S + 0.1) == "news"
 
 
 def test_a_long_sentence_may_take_longer() -> None:
@@ -97,7 +97,7 @@ async def spoken(engine: FakeEngine, count: int) -> list[str]:
 async def until(speaker: Speaker, ready: Callable[[], bool]) -> None:
     """Wait for a change of the speaker's health after which something is so."""
     changed = asyncio.Event()
-    speaker.changed = lambda: changed.set() if ready() else None
+    speaker.on_change = lambda: changed.set() if ready() else None
     if not ready():
         await asyncio.wait_for(changed.wait(), DEADLINE_S)
 
@@ -151,7 +151,7 @@ async def test_after_three_failures_the_next_engine_speaks_the_same_sentence(
     broken, sound = FakeEngine("broken", failing=True), FakeEngine("sound")
     changes: list[bool] = []
     speaker = started(Speaker([broken, sound]))
-    speaker.changed = lambda: changes.append(speaker.healthy)
+    speaker.on_change = lambda: changes.append(speaker.healthy)
     for number in range(MOST_FAILURES):
         speaker.say(str(number))
     assert await spoken(sound, 1) == ["2"]
@@ -245,14 +245,14 @@ def test_the_chosen_card_is_in_the_environment_of_what_plays() -> None:
 async def test_a_sound_card_that_comes_later_is_spoken_by(
     started: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bigred_agent.voice.speaker.LOOK_S", 0.01)
+    monkeypatch.setattr("bigred_agent.voice.speaker.SEARCH_S", 0.01)
     later: list[FakeEngine] = []
-    speaker = started(Speaker([], look=lambda: [later.pop()] if later else None))
+    speaker = started(Speaker([], search=lambda: [later.pop()] if later else None))
     speaker.say("nobody hears this")
     assert not speaker.healthy
     engine = FakeEngine()
     changed = asyncio.Event()
-    speaker.changed = changed.set
+    speaker.on_change = changed.set
     later.append(engine)
     await asyncio.wait_for(changed.wait(), 5)
     assert speaker.healthy
@@ -263,10 +263,10 @@ async def test_a_sound_card_that_comes_later_is_spoken_by(
 async def test_an_engine_that_was_given_up_is_tried_again_with_another_card(
     started: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bigred_agent.voice.speaker.LOOK_S", 0.01)
+    monkeypatch.setattr("bigred_agent.voice.speaker.SEARCH_S", 0.01)
     broken, engine = FakeEngine(failing=True), FakeEngine()
     later: list[FakeEngine] = []
-    speaker = started(Speaker([broken], look=lambda: [later.pop()] if later else None))
+    speaker = started(Speaker([broken], search=lambda: [later.pop()] if later else None))
     for number in range(MOST_FAILURES):
         speaker.say(str(number))
     await until(speaker, lambda: speaker.engine is None)

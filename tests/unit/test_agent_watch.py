@@ -8,10 +8,10 @@ import pytest
 
 from bigred_agent.buttons import watch as watching
 from bigred_agent.buttons.dream_cheeky import DreamCheekyButton
-from bigred_agent.buttons.fake_usb import LID_CLOSED, LID_OPEN, FakeUsb
 from bigred_agent.buttons.reading import ButtonEvent
 from bigred_agent.buttons.simulated import SimulatedButton, UnknownCommandError
 from bigred_agent.buttons.watch import Watch
+from bigred_agent.testing.fake_usb import LID_CLOSED, LID_OPEN, FakeUsb
 from bigred_broker.messages import EventType, Lid
 
 Events = queue.Queue[ButtonEvent]
@@ -97,7 +97,7 @@ def _fail(_: SimulatedButton) -> None:
 
 
 def test_an_unknown_command_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UnknownCommandError, match="known are open, close, press"):
+    with pytest.raises(UnknownCommandError, match="use open, close, press"):
         SimulatedButton().command("launch")
 
 

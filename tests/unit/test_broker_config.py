@@ -168,7 +168,7 @@ def test_every_finding_is_told_not_only_the_first() -> None:
 
 @pytest.mark.parametrize("text", ["mode =", "[broker", "a = 1\na = 2", "x = [" * 5000])
 def test_what_is_no_toml_is_a_config_error(text: str) -> None:
-    assert findings(text)[0].startswith("x.toml: no valid TOML: ")
+    assert findings(text)[0].startswith("x.toml: not valid TOML: ")
 
 
 def test_an_unreadable_file_is_a_config_error(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_a_flood_of_senders_does_not_fill_the_memory() -> None:
     for number in range(5000):
         assert faults.count(f"box-{number}", number / 1000)
     assert faults.total == 5000
-    assert len(faults._last_told) == 1000
+    assert len(faults._last_logged) == 1000
     assert not faults.count("box-4999", 5.0)  # the newest are remembered
     assert faults.count("box-0", 5.0)  # the oldest are not
 

@@ -177,7 +177,7 @@ def test_a_box_of_another_prefix_is_another_device() -> None:
 
 def test_a_bad_name_is_refused() -> None:
     for box, app in (("Red", "shop"), ("red", "a/b"), ("a/b", "shop"), ("red", "")):
-        with pytest.raises(ValueError, match="is no id"):
+        with pytest.raises(ValueError, match="is not a valid id"):
             discovery(Topics(), box, [app], INFO)
 
 

@@ -199,7 +199,7 @@ def test_unknown_keys_are_ignored_inside_as_well() -> None:
 
 @pytest.mark.parametrize("v", [0, 2, -1, 1.5, "1", None, [1], {}])
 def test_an_unknown_v_is_refused(v: object) -> None:
-    with pytest.raises(MessageError, match=r"no BoxEvent: v:"):
+    with pytest.raises(MessageError, match=r"not a valid BoxEvent: v:"):
         decode(BoxEvent, raw(v=v))
 
 
@@ -225,7 +225,7 @@ def test_an_unknown_v_is_refused(v: object) -> None:
     ],
 )
 def test_a_wrong_value_is_refused_and_named(key: str, value: object) -> None:
-    with pytest.raises(MessageError, match=f"no BoxEvent: {key}:"):
+    with pytest.raises(MessageError, match=f"not a valid BoxEvent: {key}:"):
         decode(BoxEvent, raw(**{key: value}))
 
 
@@ -268,7 +268,7 @@ def test_what_is_no_number_is_refused(number: bytes) -> None:
 )
 @pytest.mark.parametrize("kind", [BoxEvent, BoxState, AppState, Reply])
 def test_what_is_no_message_is_a_message_error(kind: type[Message], data: bytes) -> None:
-    with pytest.raises(MessageError, match=f"no {kind.__name__}: "):
+    with pytest.raises(MessageError, match=f"not a valid {kind.__name__}: "):
         decode(kind, data)
 
 
@@ -339,12 +339,12 @@ def test_a_status_is_a_bare_word(status: Status) -> None:
 def test_every_other_status_is_a_message_error(data: bytes) -> None:
     if data in (b"online", b"offline"):
         return
-    with pytest.raises(MessageError, match="no status"):
+    with pytest.raises(MessageError, match="not a status"):
         decode_status(data)
 
 
 @pytest.mark.parametrize("data", [b"", b"Online", b"online\n", b'"online"', b"\xff", b"x" * 9999])
 def test_what_is_nearly_a_status_is_none(data: bytes) -> None:
-    with pytest.raises(MessageError, match="no status") as caught:
+    with pytest.raises(MessageError, match="not a status") as caught:
         decode_status(data)
     assert len(str(caught.value)) < 200

@@ -23,7 +23,7 @@ def test_a_name_that_is_no_id_is_refused_everywhere(name: str) -> None:
         topics.every_set,
     ]
     for make in makers:
-        with pytest.raises(ValueError, match="is no id"):
+        with pytest.raises(ValueError, match="is not a valid id"):
             make(name)
 
 

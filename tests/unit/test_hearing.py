@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.signal import resample_poly
-from tests.support import hearing
-from tests.support.hearing import RATE, Listener, Samples, words_of
+from tests.support import speech
+from tests.support.speech import RATE, Listener, Samples, words_of
 
 from bigred_agent.card.plan import VOICES
 
@@ -29,7 +29,7 @@ def said(sentence: str) -> Samples:
         check=True,
         capture_output=True,
     )
-    return hearing.rendering(done.stdout)
+    return speech.rendering(done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +48,18 @@ def wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_each_sentence_is_found_in_its_place_and_one_that_was_not_said_is_not(wav: Path) -> None:
-    heard = hearing.recording(wav)
-    found = [hearing.find(said(sentence), heard) for sentence in SENTENCES]
+    heard = speech.recording(wav)
+    found = [speech.find(said(sentence), heard) for sentence in SENTENCES]
     assert all(one.alike > 0.95 for one in found[:-1])
     assert found[-1].alike < 0.6
     assert [one.at_s for one in found[:-1]] == sorted(one.at_s for one in found[:-1])
 
 
 def test_each_sentence_is_understood(wav: Path) -> None:
-    heard = hearing.recording(wav)
+    heard = speech.recording(wav)
     listener = Listener(SENTENCES)
     for sentence in SENTENCES[:-1]:
-        sound = hearing.find(said(sentence), heard).sound
+        sound = speech.find(said(sentence), heard).sound
         assert listener.understand(sound) == words_of(sentence)
 
 
@@ -67,15 +67,15 @@ def test_a_sentence_played_by_another_clock_is_the_same_and_one_of_another_relea
     sentence = said(SENTENCES[0])
     slower = np.arange(0, len(sentence) - 1, 1 - 200e-6)
     played = np.interp(slower, np.arange(len(sentence)), sentence)
-    assert hearing.find(sentence, played).alike > 0.9
-    assert hearing.find(said(SENTENCES[0].replace("1.1.0", "1.2.0")), played).alike < 0.8
+    assert speech.find(sentence, played).alike > 0.9
+    assert speech.find(said(SENTENCES[0].replace("1.1.0", "1.2.0")), played).alike < 0.8
 
 
 def test_noise_is_no_sentence() -> None:
     noise = np.random.default_rng(2).normal(0, 1000, RATE * 3)
-    assert hearing.find(said(SENTENCES[0]), noise).alike < 0.2
-    assert hearing.find(said(SENTENCES[0]), noise[:100]).alike == 0.0
+    assert speech.find(said(SENTENCES[0]), noise).alike < 0.2
+    assert speech.find(said(SENTENCES[0]), noise[:100]).alike == 0.0
 
 
 def test_a_recording_that_is_not_there_yet_is_silence(tmp_path: Path) -> None:
-    assert len(hearing.recording(tmp_path / "none.wav")) == 0
+    assert len(speech.recording(tmp_path / "none.wav")) == 0

@@ -33,7 +33,7 @@ class Qemu:
     cable: Cable
 
     def take(self, head: str = "<IIQ") -> tuple[int, int, bytes]:
-        """Give kind, id and body of the next packet."""
+        """Return kind, id and body of the next packet."""
         kind, length, packet = struct.unpack(head, self._read(struct.calcsize(head)))
         return kind, packet, self._read(length)
 
@@ -174,14 +174,14 @@ def test_it_knows_when_the_guest_was_first_told_of_a_change(qemu: Qemu) -> None:
     qemu.hear()
     changed_at_s = qemu.button.open_lid()
     with pytest.raises(TimeoutError, match="nobody asked"):
-        qemu.button.told_at_s(0.01)
+        qemu.button.delivered_at_s(0.01)
     qemu.ask()
-    told_at_s = qemu.button.told_at_s()
-    assert told_at_s > changed_at_s
+    delivered_at_s = qemu.button.delivered_at_s()
+    assert delivered_at_s > changed_at_s
     qemu.hear()
     qemu.ask()
     qemu.hear()
-    assert qemu.button.told_at_s() == told_at_s
+    assert qemu.button.delivered_at_s() == delivered_at_s
 
 
 def test_pulled_out_it_is_gone_and_plugged_in_it_presents_itself_again(qemu: Qemu) -> None:

@@ -1,4 +1,4 @@
-"""Which engines a box tries, in which order, by which sound card."""
+"""Chooses the engines that a box tries, their order, and the sound card."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class Choice(StrEnum):
 
 
 def engines(choice: Choice, sound: Sound) -> Sequence[Engine]:
-    """Give the engines in the order in which they are tried."""
+    """Return the engines in the order in which to try them."""
     if choice is Choice.NONE:
         return ()
     if choice is Choice.PYTTSX3:
@@ -35,8 +35,8 @@ def engines(choice: Choice, sound: Sound) -> Sequence[Engine]:
 
 
 @dataclass
-class Voices:
-    """Finds the engines for the sound cards there are, anew whenever one came or went.
+class EngineFinder:
+    """Finds the engines for the available sound cards, again whenever these change.
 
     `card` is `[voice] card`: sound_card.AUTO, sound_card.ALSA, or a card's id.
     """
@@ -46,8 +46,8 @@ class Voices:
     card: str = sound_card.AUTO
     _nodes: frozenset[tuple[str, bool]] | None = None
 
-    def look(self) -> Sequence[Engine] | None:
-        """Give the engines, none when nothing could be heard; None while all is as it was."""
+    def search(self) -> Sequence[Engine] | None:
+        """Return the engines, none if there is no usable card; None if no card came or went."""
         if self.choice is Choice.NONE:
             return None
         nodes = sound_card.nodes()
@@ -55,8 +55,8 @@ class Voices:
             return None
         self._nodes = nodes
         chosen = sound_card.choose(self.card)
-        if chosen.complaint is not None:
-            log.warning("the box has no voice and goes on without", reason=chosen.complaint)
+        if chosen.problem is not None:
+            log.warning("running without a voice", reason=chosen.problem)
             return ()
-        log.info("the box speaks", card=chosen.card or "the default of ALSA")
+        log.info("sound card chosen", card=chosen.card or "the default of ALSA")
         return engines(self.choice, replace(self.sound, card=chosen.card))

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from tests.support.boxed import Box, boxed, card
-from tests.support.ear import ear
+from tests.support.mqtt_recorder import mqtt_recorder
 
+from bigred_agent.card.provisioning import NO_FILE
 from bigred_agent.card.report import Report
 from bigred_agent.card.status import STATUS
-from bigred_agent.card.take_in import NO_FILE
 from bigred_broker import mosquitto
 from bigred_broker.program import free_port, wait_until
 from bigred_image import board
@@ -35,8 +35,8 @@ def box(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     port = free_port()
     with (
         mosquitto.running(folder / "mqtt", port),
-        ear(port) as heard,
-        boxed(built, folder / "box", board.VIRT, heard) as box,
+        mqtt_recorder(port) as recorder,
+        boxed(built, folder / "box", board.VIRT, recorder) as box,
     ):
         box.guest.remove("bigred.toml")
         box.switch_on()
@@ -52,9 +52,9 @@ def written(box: Box, text: str) -> None:
     wait_until(lambda: text in status(box), WRITTEN_S, f"{text!r} in {STATUS}")
 
 
-def spoken(box: Box, trouble: str) -> None:
+def spoken(box: Box, problem: str) -> None:
     """Wait until it says so; the voice that nobody chose is espeak-ng's own."""
-    box.hears(Report(configured=False, troubles=(trouble,)).spoken(), "en", 160)
+    box.wait_for_sentence(Report(configured=False, problems=(problem,)).spoken(), "en", 160)
 
 
 def test_a_card_without_the_file_is_told(box: Box) -> None:
@@ -65,7 +65,7 @@ def test_a_card_without_the_file_is_told(box: Box) -> None:
 
 def test_a_file_that_is_no_toml_is_told(box: Box) -> None:
     box.live.run(_PUT, given="name = demo\n")
-    written(box, "no valid TOML")
+    written(box, "not valid TOML")
 
 
 def test_a_wrong_broker_is_told_and_the_box_runs(box: Box) -> None:
@@ -78,7 +78,7 @@ def test_a_wrong_broker_is_told_and_the_box_runs(box: Box) -> None:
 
 
 def test_a_file_that_is_mended_makes_the_box(box: Box) -> None:
-    port = box.ear.client.port
+    port = box.recorder.client.port
     box.live.run(_PUT, given=card(port))
     box.restart_agent()
 
@@ -87,7 +87,7 @@ def test_a_wifi_of_which_the_card_tells_is_joined(box: Box) -> None:
     box.live.run("modprobe mac80211_hwsim radios=2")
     # The other radio is the office's router: iwd makes a network of it, networkd gives addresses.
     box.live.run(f"mkdir -p {_ROUTER} && cat >{_ROUTER}/10-router.network", given=ROUTER)
-    text = card(box.ear.client.port) + WIFI
+    text = card(box.recorder.client.port) + WIFI
     box.live.run(_PUT, given=text)
     box.live.run("networkctl reload && systemctl restart iwd")
     box.live.run(f"iwctl device wlan1 set-property Mode ap && iwctl ap wlan1 start {SSID} {SECRET}")

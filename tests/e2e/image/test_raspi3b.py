@@ -20,14 +20,14 @@ def test_the_card_starts_a_raspberry_pi_that_lights_up_and_deploys(
         box.switch_on()
         box.live.cable.plug()
         box.online()
-        box.has_its_button()
-        assert "Raspberry Pi 3" in box.tell("info")["model"]
-        assert "light" in box.tell("info")["capabilities"]
+        box.wait_for_button()
+        assert "Raspberry Pi 3" in box.last("info")["model"]
+        assert "light" in box.last("info")["capabilities"]
         pin = box.live.monitor.pin
         assert box.arm(place, "1.1.0")["answer"] == "armed"
-        box.ear.until(lambda: any(map(pin, (RED, GREEN, BLUE))), ANSWER_S, "a light")
+        box.recorder.until(lambda: any(map(pin, (RED, GREEN, BLUE))), ANSWER_S, "a light")
         fired = box.push()
         assert fired["answer"] == "accepted"
         box.until_phase(Phase.SUCCEEDED, fired["deployment"])
         assert set(place.serving().values()) == {"1.1.0"}
-        box.ear.until(lambda: pin(GREEN), ANSWER_S, "green")
+        box.recorder.until(lambda: pin(GREEN), ANSWER_S, "green")

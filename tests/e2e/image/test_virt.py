@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from tests.support.boxed import ANSWER_S, Box, at_home
-from tests.support.hearing import Listener, words_of
 from tests.support.house import House
+from tests.support.speech import Listener, words_of
 
 from bigred_agent.card.settings import KEPT
 from bigred_broker.messages import Phase
@@ -62,15 +62,15 @@ def test_a_box_that_is_switched_on_is_there_with_its_button(box: Box) -> None:
     box.switch_on()
     box.live.cable.plug()
     figure(f"boot to ready: {box.online() - begun_s:.0f} s")
-    box.has_its_button()
-    assert box.tell("info")["button"] == "Dream Cheeky Big Red Button"
+    box.wait_for_button()
+    assert box.last("info")["button"] == "Dream Cheeky Big Red Button"
     box.live.wait_for_ssh()
 
 
 def test_nothing_is_to_be_mended_and_no_unit_has_failed(box: Box) -> None:
     box.simulate_pins()
-    box.ear.until(lambda: box.tell("info")["to_mend"] == [], ANSWER_S, "nothing to be mended")
-    assert set(box.tell("info")["capabilities"]) == {"lid", "light", "progress", "voice"}
+    box.recorder.until(lambda: box.last("info")["to_mend"] == [], ANSWER_S, "nothing to be mended")
+    assert set(box.last("info")["capabilities"]) == {"lid", "light", "progress", "voice"}
     assert box.live.run("systemctl --failed --no-legend --plain").strip() == ""
     since = box.statuses()
     whole = box.live.run(
@@ -81,7 +81,7 @@ def test_nothing_is_to_be_mended_and_no_unit_has_failed(box: Box) -> None:
     )
     assert "All is well." in whole, whole
     box.online(since)
-    box.has_its_button()
+    box.wait_for_button()
 
 
 def test_nobody_can_enter_and_nothing_is_written_for_ever(box: Box) -> None:
@@ -100,20 +100,20 @@ def test_lid_and_push_roll_three_tomcats_and_no_request_is_lost(
     armed = box.arm(place, "1.1.0")
     assert (armed["answer"], armed["release"]["version"]) == ("armed", "1.1.0")
     armed_is = f"System is armed! Shop 1.1.0 by {armed['release']['author']}, to three servers."
-    box.hears(armed_is)
-    box.ear.until(lambda: any(box.high(RED, GREEN, BLUE)), ANSWER_S, "a light")
+    box.wait_for_sentence(armed_is)
+    box.recorder.until(lambda: any(box.high(RED, GREEN, BLUE)), ANSWER_S, "a light")
     fired = box.push()
     assert fired["answer"] == "accepted"
-    box.hears("Firing missiles!")
+    box.wait_for_sentence("Firing missiles!")
     box.guest.button.close_lid()
     box.until_phase(Phase.SUCCEEDED, fired["deployment"])
     after = crowd.counts()
     figure(f"{after.requests - before.requests} requests, {after.failed - before.failed} failed")
     assert after.failed == before.failed
     assert set(place.serving().values()) == {"1.1.0"}
-    box.hears("Target reached! Shop 1.1.0 is live.")
-    box.ear.until(lambda: all(box.high(*BAR)), ANSWER_S, "the whole bar")
-    box.ear.until(lambda: box.high(GREEN) == [True], ANSWER_S, "green")
+    box.wait_for_sentence("Target reached! Shop 1.1.0 is live.")
+    box.recorder.until(lambda: all(box.high(*BAR)), ANSWER_S, "the whole bar")
+    box.recorder.until(lambda: box.high(GREEN) == [True], ANSWER_S, "green")
 
 
 def test_what_happens_at_the_button_is_published_at_once(box: Box) -> None:
@@ -125,9 +125,9 @@ def test_what_happens_at_the_button_is_published_at_once(box: Box) -> None:
         ):
             since = box.events()
             move()
-            told_at_s = box.guest.button.told_at_s()
-            late.append(1000 * (box.happened(kind, since) - told_at_s))
-            aged.append(box.tell("event")["age_ms"])
+            delivered_at_s = box.guest.button.delivered_at_s()
+            late.append(1000 * (box.wait_for_event(kind, since) - delivered_at_s))
+            aged.append(box.last("event")["age_ms"])
             # A contact that has just moved is let settle.
             time.sleep(0.3 + 0.01 * number)
     figure(
@@ -146,11 +146,11 @@ def test_the_agent_is_small_and_idle(box: Box) -> None:
 def test_a_button_that_is_pulled_out_and_plugged_in_again_is_told_both_times(box: Box) -> None:
     since = box.events()
     box.live.cable.unplug()
-    box.happened("button_lost", since)
-    box.hears("The red button was unplugged.")
+    box.wait_for_event("button_lost", since)
+    box.wait_for_sentence("The red button was unplugged.")
     box.live.cable.plug()
-    box.happened("button_found", since)
-    box.hears("The red button is connected.")
+    box.wait_for_event("button_found", since)
+    box.wait_for_sentence("The red button is connected.")
 
 
 def test_a_loudspeaker_that_is_plugged_in_later_is_spoken_by_and_missed_when_it_is_gone(
@@ -158,13 +158,13 @@ def test_a_loudspeaker_that_is_plugged_in_later_is_spoken_by_and_missed_when_it_
 ) -> None:
     lunch = "bigred/box/demo/set/say", '{"v": 1, "text": "Lunch is ready."}'
     box.live.plug_speaker()
-    box.speaks_by(USB_CARD)
-    box.ear.say(*lunch)
-    box.hears("Lunch is ready.", played=box.guest.speaker)
+    box.wait_for_card(USB_CARD)
+    box.recorder.publish(*lunch)
+    box.wait_for_sentence("Lunch is ready.", played=box.guest.speaker)
     box.live.unplug_speaker()
-    box.speaks_by(OWN_CARD)
-    box.ear.say(*lunch)
-    box.hears("Lunch is ready.")
+    box.wait_for_card(OWN_CARD)
+    box.recorder.publish(*lunch)
+    box.wait_for_sentence("Lunch is ready.")
 
 
 def test_a_broker_that_is_restarted_has_its_box_again(box: Box, place: House) -> None:
@@ -204,7 +204,7 @@ def test_a_power_cut_in_a_deployment_harms_nothing_and_the_box_comes_back(
     box.switch_on()
     box.live.cable.plug()
     box.online(since)
-    box.ear.until(
-        lambda: (box.tell("state") or {}).get("lid") == "closed", ANSWER_S, "the lid as it is"
+    box.recorder.until(
+        lambda: (box.last("state") or {}).get("lid") == "closed", ANSWER_S, "the lid as it is"
     )
     assert box.arm(place, "1.3.0")["answer"] == "armed"

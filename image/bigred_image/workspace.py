@@ -31,7 +31,7 @@ LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr
 
 
 @dataclass(frozen=True)
-class Workshop:
+class Workspace:
     """The folder of a build, and how its tools are called."""
 
     folder: Path
@@ -58,25 +58,25 @@ class Workshop:
         return self.folder / "build.log"
 
 
-def prepare(folder: Path, mirrors: apt.Mirrors) -> Workshop:
+def prepare(folder: Path, mirrors: apt.Mirrors) -> Workspace:
     """Make the folders, and the tool root if there is none like it yet."""
-    workshop = Workshop(folder, mirrors)
+    workspace = Workspace(folder, mirrors)
     folder.mkdir(parents=True, exist_ok=True)
-    workshop.log.write_bytes(b"")
-    shutil.rmtree(workshop.work, ignore_errors=True)
-    workshop.work.mkdir()
-    workshop.kept.mkdir(exist_ok=True)
+    workspace.log.write_bytes(b"")
+    shutil.rmtree(workspace.work, ignore_errors=True)
+    workspace.work.mkdir()
+    workspace.kept.mkdir(exist_ok=True)
     key = cache.key(SUITE, *PACKAGES, *LEFT_OUT)
     stamp = folder / "tools.key"
-    if not (stamp.exists() and stamp.read_text() == key and workshop.tools.root.is_dir()):
+    if not (stamp.exists() and stamp.read_text() == key and workspace.tools.root.is_dir()):
         say(f"making the tool root from Debian's {SUITE}")
         stamp.unlink(missing_ok=True)
-        shutil.rmtree(workshop.tools.root, ignore_errors=True)
-        sources = workshop.work / "tools.list"
+        shutil.rmtree(workspace.tools.root, ignore_errors=True)
+        sources = workspace.work / "tools.list"
         sources.write_text(f"deb {mirrors.debian} {SUITE} main\n")
-        programs.run(_made(workshop.tools.root, sources), workshop.log)
+        programs.run(_made(workspace.tools.root, sources), workspace.log)
         stamp.write_text(key)
-    return workshop
+    return workspace
 
 
 def _made(root: Path, sources: Path) -> list[str | Path]:
