@@ -1,4 +1,4 @@
-"""The card: a FAT partition the firmware starts from, the root, and a partition for what stays."""
+"""The card: a FAT partition for the firmware, the root, and a partition for persistent data."""
 
 import datetime
 import shutil
@@ -13,15 +13,15 @@ from bigred_image.workspace import Workspace
 
 NAME = "bigred.img"
 _COMPRESSION_LEVEL = "9"
-# The firmware's own files; the others are for cameras and for finding faults in it.
+# The firmware's own files; its others are for cameras and for debugging it.
 _FIRMWARE = ("bootcode.bin", "start.elf", "fixup.dat", "start4.elf", "fixup4.dat")
-# What a person fills in.
+# The configuration that people fill in.
 _CONFIGURATION = CHECKOUT / "agent/bigred_agent/card/bigred.toml"
 _TREES = "bcm2[78]*.dtb"
 
 
 def make(workspace: Workspace, base: Path, root: Path, date: int) -> Path:
-    """Return the image. `base` has the kernel, `root` is what a box runs."""
+    """Build the image and return its path. `base` has the kernel, `root` is the root of a box."""
     say("packing the root")
     squash = workspace.work / "images"
     squash.mkdir()
@@ -32,7 +32,7 @@ def make(workspace: Workspace, base: Path, root: Path, date: int) -> Path:
     say("laying out the card")
     tree = workspace.work / "tree"
     _fill_boot(tree / "boot", base)
-    # Where systemd keeps the time: a Raspberry Pi has no clock of its own.
+    # systemd stores the time there: a Raspberry Pi has no clock of its own.
     (tree / "data/clock").mkdir(parents=True)
     dates.set_back(tree, date, newer_than=date)
     text = datetime.datetime.fromtimestamp(date, datetime.UTC).strftime("%Y%m%d%H%M%S")
@@ -69,5 +69,5 @@ def _fill_boot(folder: Path, base: Path) -> None:
 def _only(folder: Path, pattern: str) -> Path:
     found = list(folder.glob(pattern))
     if len(found) != 1:
-        raise ImageError(f"{folder} has {len(found)} of {pattern}; one is wanted")
+        raise ImageError(f"{folder} has {len(found)} files named {pattern}; expected one")
     return found[0]

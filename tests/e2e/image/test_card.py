@@ -22,7 +22,7 @@ SSID, SECRET = "office", "correct-horse"
 WIFI = f'[wifi]\nssid = "{SSID}"\npassword = "{SECRET}"\ncountry = "DE"\n'
 ROUTER = f"[Match]\nName=wlan1\n[Network]\nAddress={OFFICE}1/24\nDHCPServer=yes\n"
 _ROUTER = "/run/systemd/network"
-_AGAIN = "systemctl restart bigred-first-boot bigred-complaint bigred-status"
+_AGAIN = "systemctl restart bigred-first-boot bigred-announce bigred-status"
 _PUT = (
     "mount -o remount,rw /boot/firmware && cat >/boot/firmware/bigred.toml"
     f" && mount -o remount,ro /boot/firmware && {_AGAIN}"
