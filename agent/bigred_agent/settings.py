@@ -8,8 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bigred_agent.lights.patterns import DEFAULT_PATTERNS, Colour, Pattern, Patterns, alike
 from bigred_agent.phrases import pack
-from bigred_agent.voice import sound_card
-from bigred_agent.voice.engines import Choice
+from bigred_agent.voice.choice import AUTO_CARD, EngineChoice
 from bigred_broker.logs import LogFormat
 from bigred_broker.settings import BrokerSettings, Section
 from bigred_broker.topics import ID_PATTERN
@@ -86,12 +85,12 @@ class LightsSettings(Section):
 class VoiceSettings(Section):
     """`[voice]`: the engine, and how it sounds."""
 
-    engine: Choice = Choice.AUTO
+    engine: EngineChoice = EngineChoice.AUTO
     pack: str = pack.DEFAULT_PACK
     voice: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$")] = "en"
     rate: Annotated[int, Field(ge=80, le=450)] = 160
     volume: Annotated[float, Field(ge=0, le=1)] = 1.0
-    card: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = sound_card.AUTO
+    card: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = AUTO_CARD
     muted: bool = False
 
     @field_validator("pack")

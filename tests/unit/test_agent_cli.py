@@ -15,7 +15,7 @@ from bigred_agent.doctor.finding import Finding
 from bigred_agent.settings import AgentSettings, ButtonSettings, LightsSettings, VoiceSettings
 from bigred_agent.testing.fake_usb import LID_OPEN, FakeUsb
 from bigred_agent.voice import sound_card
-from bigred_agent.voice.engines import Choice
+from bigred_agent.voice.choice import EngineChoice
 from bigred_agent.voice.sound_card import CardChoice
 from bigred_broker.connection import Connection
 
@@ -153,7 +153,7 @@ def test_a_simulated_button_needs_something_that_sets_it(
 
 def test_what_is_switched_off_needs_no_mending() -> None:
     assert hardware.lights(LightsSettings(enabled=False)).is_ok
-    assert voice.voice(VoiceSettings(engine=Choice.NONE)) == [
+    assert voice.voice(VoiceSettings(engine=EngineChoice.NONE)) == [
         Finding("voice", "switched off in the configuration")
     ]
 

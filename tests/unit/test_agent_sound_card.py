@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 
 from bigred_agent.voice import sound_card
+from bigred_agent.voice.choice import ALSA_CARD, AUTO_CARD, EngineChoice
 from bigred_agent.voice.engine import Sound
-from bigred_agent.voice.engines import Choice, EngineFinder
+from bigred_agent.voice.engines import EngineFinder
 from bigred_agent.voice.sound_card import (
-    ALSA,
-    AUTO,
     CardChoice,
     SoundCard,
     cards,
@@ -67,11 +66,11 @@ def test_nothing_is_listed_where_there_is_nothing() -> None:
 def test_a_loudspeaker_comes_before_the_socket_and_the_socket_before_a_screen(
     available: list[SoundCard], card: SoundCard
 ) -> None:
-    assert choose_from(available, AUTO) == CardChoice(card.id)
+    assert choose_from(available, AUTO_CARD) == CardChoice(card.id)
 
 
 def test_alsa_may_choose_and_so_may_people() -> None:
-    assert choose_from([SCREEN, USB], ALSA) == CardChoice("")
+    assert choose_from([SCREEN, USB], ALSA_CARD) == CardChoice("")
     assert choose_from([SCREEN, USB], "vc4hdmi0") == CardChoice("vc4hdmi0")
 
 
@@ -96,7 +95,7 @@ def test_voices_are_looked_for_again_only_when_cards_came_or_went(
     choices = [CardChoice(problem=sound_card.NO_CARD), CardChoice("Device")]
     monkeypatch.setattr(sound_card, "nodes", lambda: available[-1])
     monkeypatch.setattr(sound_card, "choose", lambda _: choices.pop(0))
-    voices = EngineFinder(Choice.ESPEAK, Sound())
+    voices = EngineFinder(EngineChoice.ESPEAK, Sound())
     assert voices.search() == ()
     assert voices.search() is None
     available.append(frozenset({("pcmC0D0p", True)}))
@@ -107,4 +106,4 @@ def test_voices_are_looked_for_again_only_when_cards_came_or_went(
 
 
 def test_a_box_that_shall_be_silent_looks_for_nothing() -> None:
-    assert EngineFinder(Choice.NONE, Sound()).search() is None
+    assert EngineFinder(EngineChoice.NONE, Sound()).search() is None

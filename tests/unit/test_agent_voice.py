@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bigred_agent.errors import VoiceError
+from bigred_agent.voice.choice import EngineChoice
 from bigred_agent.voice.engine import Sound, deadline_s
-from bigred_agent.voice.engines import Choice, engines
+from bigred_agent.voice.engines import engines
 from bigred_agent.voice.espeak_engine import synthesis
 from bigred_agent.voice.sentence_queue import MOST_SENTENCES, STALE_S, SentenceQueue
 from bigred_agent.voice.speaker import MOST_FAILURES, Speaker
@@ -225,14 +226,14 @@ def test_text_never_stands_in_the_command() -> None:
 @pytest.mark.parametrize(
     ("choice", "names"),
     [
-        (Choice.AUTO, ["pyttsx3", "espeak-ng"]),
-        (Choice.PYTTSX3, ["pyttsx3"]),
-        (Choice.ESPEAK, ["espeak-ng"]),
-        (Choice.NONE, []),
+        (EngineChoice.AUTO, ["pyttsx3", "espeak-ng"]),
+        (EngineChoice.PYTTSX3, ["pyttsx3"]),
+        (EngineChoice.ESPEAK, ["espeak-ng"]),
+        (EngineChoice.NONE, []),
     ],
 )
 def test_the_choice_says_which_engines_are_tried_in_which_order(
-    choice: Choice, names: list[str]
+    choice: EngineChoice, names: list[str]
 ) -> None:
     assert [engine.name for engine in engines(choice, Sound())] == names
 

@@ -8,7 +8,7 @@ import shutil
 from bigred_agent.doctor.finding import SOUND_CARD, Finding
 from bigred_agent.settings import VoiceSettings
 from bigred_agent.voice import sound_card
-from bigred_agent.voice.engines import Choice
+from bigred_agent.voice.choice import EngineChoice
 
 SILENT = 'or set [voice] engine = "none" for a silent box'
 _PYTTSX3 = "voice pyttsx3"
@@ -17,12 +17,12 @@ _ESPEAK = "voice espeak-ng"
 
 def voice(settings: VoiceSettings) -> list[Finding]:
     """Check everything that the configured voice needs."""
-    if settings.engine is Choice.NONE:
+    if settings.engine is EngineChoice.NONE:
         return [Finding("voice", "switched off in the configuration")]
     findings = [_card(settings.card)]
-    if settings.engine in (Choice.AUTO, Choice.PYTTSX3):
+    if settings.engine in (EngineChoice.AUTO, EngineChoice.PYTTSX3):
         findings.append(_pyttsx3())
-    if settings.engine in (Choice.AUTO, Choice.ESPEAK):
+    if settings.engine in (EngineChoice.AUTO, EngineChoice.ESPEAK):
         findings.append(_espeak())
     return findings
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import structlog
 
 from bigred_agent.voice import sound_card
+from bigred_agent.voice.choice import AUTO_CARD, EngineChoice
 from bigred_agent.voice.engine import Engine, Sound
 from bigred_agent.voice.espeak_engine import EspeakEngine
 from bigred_agent.voice.pyttsx3_engine import Pyttsx3Engine
@@ -14,22 +14,13 @@ from bigred_agent.voice.pyttsx3_engine import Pyttsx3Engine
 log = structlog.get_logger(__name__)
 
 
-class Choice(StrEnum):
-    """`[voice] engine`."""
-
-    AUTO = "auto"
-    PYTTSX3 = "pyttsx3"
-    ESPEAK = "espeak-ng"
-    NONE = "none"
-
-
-def engines(choice: Choice, sound: Sound) -> Sequence[Engine]:
+def engines(choice: EngineChoice, sound: Sound) -> Sequence[Engine]:
     """Return the engines in the order in which to try them."""
-    if choice is Choice.NONE:
+    if choice is EngineChoice.NONE:
         return ()
-    if choice is Choice.PYTTSX3:
+    if choice is EngineChoice.PYTTSX3:
         return (Pyttsx3Engine(sound),)
-    if choice is Choice.ESPEAK:
+    if choice is EngineChoice.ESPEAK:
         return (EspeakEngine(sound),)
     return (Pyttsx3Engine(sound), EspeakEngine(sound))
 
@@ -38,17 +29,17 @@ def engines(choice: Choice, sound: Sound) -> Sequence[Engine]:
 class EngineFinder:
     """Finds the engines for the available sound cards, again whenever these change.
 
-    `card` is `[voice] card`: sound_card.AUTO, sound_card.ALSA, or a card's id.
+    `card` is `[voice] card`: AUTO_CARD, ALSA_CARD, or a card's id.
     """
 
-    choice: Choice
+    choice: EngineChoice
     sound: Sound
-    card: str = sound_card.AUTO
+    card: str = AUTO_CARD
     _nodes: frozenset[tuple[str, bool]] | None = None
 
     def search(self) -> Sequence[Engine] | None:
         """Return the engines, none if there is no usable card; None if no card came or went."""
-        if self.choice is Choice.NONE:
+        if self.choice is EngineChoice.NONE:
             return None
         nodes = sound_card.nodes()
         if nodes == self._nodes:

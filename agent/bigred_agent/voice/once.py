@@ -5,8 +5,9 @@ from bigred_agent.phrases import pack as packs
 from bigred_agent.phrases.phrase import Phrase
 from bigred_agent.settings import VoiceSettings
 from bigred_agent.voice import sound_card
+from bigred_agent.voice.choice import EngineChoice
 from bigred_agent.voice.engine import Sound, deadline_s
-from bigred_agent.voice.engines import Choice, engines
+from bigred_agent.voice.engines import engines
 from bigred_agent.voice.text import clean
 
 OFF = 'the voice is switched off: [voice] engine = "none"'
@@ -18,7 +19,7 @@ async def speak_once(text: str, settings: VoiceSettings) -> None:
     Raises VoiceError if all fail.
     """
     text = clean(text) or packs.render(packs.load(settings.pack), Phrase.TEST)
-    if settings.engine is Choice.NONE:
+    if settings.engine is EngineChoice.NONE:
         raise VoiceError(OFF)
     chosen = sound_card.choose(settings.card)
     problem = chosen.problem

@@ -11,6 +11,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from bigred_agent.voice.choice import ALSA_CARD, AUTO_CARD
+
 _DEADLINE_S = 5.0
 _LISTED = re.compile(r"^card (?P<number>\d+): (?P<id>\S+) \[(?P<name>[^\]]*)\]", re.MULTILINE)
 _NODES = Path("/dev/snd")
@@ -26,9 +28,6 @@ NOT_FOUND = (
     "there is no sound card {wanted!r}, only {available}; plug it in, or set [voice] card to one "
     'of these or to "auto"'
 )
-
-AUTO = "auto"
-ALSA = "alsa"
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,8 @@ class CardChoice:
     problem: str | None = None
 
 
-def choose(wanted: str = AUTO) -> CardChoice:
-    """Choose a sound card: AUTO, ALSA, or a card's id."""
+def choose(wanted: str = AUTO_CARD) -> CardChoice:
+    """Choose a sound card: AUTO_CARD, ALSA_CARD, or a card's id."""
     try:
         listed = subprocess.run(
             ["aplay", "-l"], capture_output=True, text=True, timeout=_DEADLINE_S, check=False
@@ -86,9 +85,9 @@ def choose_from(available: list[SoundCard], wanted: str) -> CardChoice:
     """Choose one of the available cards."""
     if not available:
         return CardChoice(problem=NO_CARD)
-    if wanted == ALSA:
+    if wanted == ALSA_CARD:
         return CardChoice()
-    if wanted == AUTO:
+    if wanted == AUTO_CARD:
         return CardChoice(min(available, key=lambda card: card.rank).id)
     if wanted in (ids := [card.id for card in available]):
         return CardChoice(wanted)
