@@ -85,7 +85,7 @@ async def test_every_sentence_is_heard_once_and_to_its_end(
     assert 0.5 < lengths[0] < 3
 
 
-async def test_what_hangs_is_killed_with_all_it_started_and_the_next_sentence_is_heard(
+async def test_a_hanging_engine_is_killed_with_its_children_and_the_next_sentence_is_heard(
     heard: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(heard))
@@ -124,7 +124,7 @@ async def test_a_speaker_falls_back_to_espeak_when_pyttsx3_can_t_speak(
     assert seconds(heard / "0.wav") > 1
 
 
-async def test_espeak_tells_what_aplay_complains_about(heard: Path) -> None:
+async def test_espeak_reports_the_errors_of_aplay(heard: Path) -> None:
     (heard / "broken").touch()
     with pytest.raises(VoiceError, match="aplay failed: aplay: cannot play"):
         await EspeakEngine(Sound()).speak("Nobody hears this.", PATIENCE_S)
@@ -188,7 +188,7 @@ async def test_an_agent_that_ends_while_it_speaks_leaves_nothing_behind(
     await _so(lambda: not list(tmp_path.glob("bigred-voice-*")), "its temporary files are gone")
 
 
-def test_the_sound_card_is_seen_by_aplay_and_missed_without(
+def test_the_sound_card_is_found_through_aplay_and_missed_without_it(
     heard: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert sound_card.choose() == CardChoice("Fake")
@@ -197,9 +197,7 @@ def test_the_sound_card_is_seen_by_aplay_and_missed_without(
 
 
 @pytest.mark.parametrize("make", [Pyttsx3Engine, EspeakEngine])
-async def test_what_plays_is_told_by_which_card(
-    heard: Path, make: Callable[[Sound], Engine]
-) -> None:
+async def test_the_player_gets_the_card(heard: Path, make: Callable[[Sound], Engine]) -> None:
     engine = make(Sound(card="Fake"))
     await engine.speak("Firing missiles!", PATIENCE_S)
     await engine.close()

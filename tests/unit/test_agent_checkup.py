@@ -1,4 +1,4 @@
-"""What the doctor missed at the start is not said to be missing once it has come."""
+"""A part that was missing at the start is no longer a problem once it is found."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def problems(findings: object) -> list[str]:
     return [one.subject for one in findings if not one.is_ok]
 
 
-def test_what_has_come_is_well_and_the_rest_is_as_it_was(tmp_path: Path) -> None:
+def test_a_part_found_later_is_no_longer_a_problem(tmp_path: Path) -> None:
     file = tmp_path / "findings.json"
     checkup = Checkup([LIBRARY, NO_BUTTON, LIGHTS, NO_SOUND], file)
     assert problems(record.load(file)) == [PRESENCE, "lights", SOUND_CARD]
@@ -33,7 +33,7 @@ def test_what_has_come_is_well_and_the_rest_is_as_it_was(tmp_path: Path) -> None
     ]
 
 
-def test_what_was_well_is_not_written_again(tmp_path: Path) -> None:
+def test_findings_without_a_change_are_not_saved_again(tmp_path: Path) -> None:
     file = tmp_path / "findings.json"
     checkup = Checkup([LIBRARY, Finding(PERMISSION, "this user may open it")], file)
     file.unlink()
@@ -42,7 +42,7 @@ def test_what_was_well_is_not_written_again(tmp_path: Path) -> None:
     assert not file.exists()
 
 
-def test_a_file_that_can_t_be_written_any_more_keeps_nobody_from_going_on(tmp_path: Path) -> None:
+def test_a_file_that_can_no_longer_be_written_does_not_stop_the_box(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     checkup = Checkup([NO_BUTTON], folder / "findings.json")
@@ -52,10 +52,10 @@ def test_a_file_that_can_t_be_written_any_more_keeps_nobody_from_going_on(tmp_pa
     assert problems(list(checkup.findings)) == []
 
 
-def test_a_file_that_can_t_be_written_keeps_no_box_from_starting(tmp_path: Path) -> None:
+def test_a_file_that_can_t_be_written_does_not_prevent_the_start(tmp_path: Path) -> None:
     checkup = Checkup([NO_BUTTON], tmp_path / "none" / "findings.json")
     assert problems(list(checkup.findings)) == [PRESENCE]
 
 
-def test_no_file_is_no_finding(tmp_path: Path) -> None:
+def test_a_missing_file_has_no_findings(tmp_path: Path) -> None:
     assert record.load(tmp_path / "none.json") == []

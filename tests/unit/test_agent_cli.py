@@ -1,4 +1,4 @@
-"""The commands: their sentences, their exit codes, and never a traceback."""
+"""The commands: their messages, their exit codes, and never a traceback."""
 
 import asyncio
 import json
@@ -36,14 +36,14 @@ def test_init_writes_the_example_once(runner: CliRunner) -> None:
     assert "already exists and was not changed" in second.output
 
 
-def test_init_into_a_folder_that_is_not_there_is_a_sentence(runner: CliRunner) -> None:
+def test_init_into_a_missing_folder_fails_with_a_sentence(runner: CliRunner) -> None:
     result = runner.invoke(main, ["init", "nowhere/agent.toml"])
     assert result.exit_code == 1
     assert "can't be written" in result.output
 
 
 @pytest.mark.parametrize("verb", [["run"], ["doctor"], ["say", "hi"]])
-def test_a_wrong_file_is_told_by_line_and_nothing_starts(
+def test_an_invalid_file_is_reported_by_line_and_nothing_starts(
     runner: CliRunner, verb: list[str]
 ) -> None:
     Path("agent.toml").write_text("[box]\nnaem = 'red'\n")
@@ -61,13 +61,15 @@ def test_a_wrong_file_is_told_by_line_and_nothing_starts(
         (["--config", "missing.toml"], "can't be read"),
     ],
 )
-def test_wrong_flags_are_a_sentence(runner: CliRunner, flags: list[str], sentence: str) -> None:
+def test_invalid_flags_fail_with_a_sentence(
+    runner: CliRunner, flags: list[str], sentence: str
+) -> None:
     result = runner.invoke(main, ["run", *flags])
     assert result.exit_code == 1
     assert sentence in result.output
 
 
-def test_say_without_a_sound_card_tells_what_is_missing(
+def test_say_without_a_sound_card_reports_what_is_missing(
     runner: CliRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sound_card, "choose", lambda _: CardChoice(problem=sound_card.NO_CARD))
@@ -87,7 +89,7 @@ def test_say_with_the_voice_switched_off_says_so(runner: CliRunner) -> None:
 
 
 @pytest.mark.parametrize("findings", [[Finding("a", "there")], [Finding("a", "gone", "buy one")]])
-def test_the_doctor_ends_with_1_only_if_something_must_be_mended(
+def test_the_doctor_exits_with_1_only_if_there_is_a_problem(
     runner: CliRunner, monkeypatch: pytest.MonkeyPatch, findings: list[Finding]
 ) -> None:
     monkeypatch.setattr(report, "examine", lambda _: findings)
@@ -107,7 +109,7 @@ def usb(monkeypatch: pytest.MonkeyPatch, bus: FakeUsb) -> list[Finding]:
     return hardware.button(ButtonSettings())
 
 
-def test_a_good_button_is_read_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_good_button_is_read_and_released(monkeypatch: pytest.MonkeyPatch) -> None:
     bus = FakeUsb(level=LID_OPEN)
     findings = usb(monkeypatch, bus)
     assert all(finding.is_ok for finding in findings)
@@ -122,7 +124,7 @@ def test_a_good_button_is_read_and_given_back(monkeypatch: pytest.MonkeyPatch) -
         (FakeUsb(permitted=False), "button permission", "add the udev rule"),
     ],
 )
-def test_a_button_that_can_t_be_used_comes_with_its_mend(
+def test_a_button_that_can_t_be_used_is_reported_with_its_fix(
     monkeypatch: pytest.MonkeyPatch, bus: FakeUsb, subject: str, fix: str
 ) -> None:
     last = usb(monkeypatch, bus)[-1]
@@ -130,7 +132,7 @@ def test_a_button_that_can_t_be_used_comes_with_its_mend(
     assert fix in last.fix
 
 
-def test_a_button_that_does_not_answer_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_button_that_does_not_answer_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     bus = FakeUsb()
     bus.script.extend([b"\xff" * 8] * 10)
     assert usb(monkeypatch, bus)[-1].seen == "it does not answer"
@@ -145,25 +147,25 @@ def test_a_button_that_does_not_answer_is_found(monkeypatch: pytest.MonkeyPatch)
         (ButtonSettings(kind="simulated"), False),
     ],
 )
-def test_a_simulated_button_needs_something_that_sets_it(
+def test_a_simulated_button_needs_something_that_controls_it(
     settings: ButtonSettings, ok: bool
 ) -> None:
     assert hardware.button(settings)[0].is_ok is ok
 
 
-def test_what_is_switched_off_needs_no_mending() -> None:
+def test_a_disabled_part_is_not_a_problem() -> None:
     assert hardware.lights(LightsSettings(enabled=False)).is_ok
     assert voice.voice(VoiceSettings(engine=EngineChoice.NONE)) == [
         Finding("voice", "switched off in the configuration")
     ]
 
 
-def test_a_missing_sound_card_is_to_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_sound_card_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sound_card, "choose", lambda _: CardChoice(problem=sound_card.NO_CARD))
     assert not voice.voice(VoiceSettings())[0].is_ok
 
 
-def test_a_broker_that_is_away_is_to_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_broker_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(*_: object) -> None:
         raise ConnectionRefusedError("refused")
 

@@ -39,7 +39,7 @@ def test_each_known_frame_gives_its_levels(first: int, lid: Lid, pressed: bool) 
     ],
     ids=lambda report: report.hex() or "empty",
 )
-def test_anything_else_is_no_frame(report: bytes) -> None:
+def test_anything_else_is_not_a_frame(report: bytes) -> None:
     assert decode(report) is None
 
 

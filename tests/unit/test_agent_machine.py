@@ -1,8 +1,8 @@
-"""The box's state machine, spoken as stories; and a search for a story that ends badly."""
+"""The box's state machine in stories, and a search for a story that ends badly."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any  # a story gives whatever keys of a message matter to it
+from typing import Any  # a story sets only the keys of a message that matter to it
 
 import pytest
 from hypothesis import given, settings
@@ -43,7 +43,7 @@ OLD = ReleaseNote(digest="a" * 64, version="1.4.1")
 
 @dataclass
 class Story:
-    """A box with a clock; `heard` and `sent` hold what came of the last event."""
+    """A box with a clock; `heard` and `sent` hold the effects of the last event."""
 
     state: State = field(default_factory=lambda: State("red", connectivity_since_s=1000.0))
     now_s: float = 1000.0
@@ -66,7 +66,7 @@ class Story:
         self.events += 1
         return self.happens(ButtonEvent(event, f"e{self.events}", self.now_s, lid), after_s)
 
-    def waits(self, seconds: float) -> "Story":
+    def wait(self, seconds: float) -> "Story":
         heard: list[str] = []
         for _ in range(round(seconds * 10)):
             heard += self.happens(Tick(), 0.1).heard
@@ -114,7 +114,7 @@ def _sentence(effect: Effect) -> str:
 
 @pytest.fixture
 def box() -> Story:
-    """A box in good order: connected, the lid closed, the last deployment long over."""
+    """A box in its normal state: connected, the lid closed, the last deployment long over."""
     story = Story().happens(LinkUp()).happens(ServerStatus(Status.ONLINE)).button("button_found")
     story.state = replace(story.state, lid=Lid.CLOSED)
     return story.app(Phase.SUCCEEDED, 3, retained=True, deployment="d1", release=OLD, live=OLD)
@@ -123,34 +123,34 @@ def box() -> Story:
 # --- coming up -----------------------------------------------------------------------------------
 
 
-def test_a_box_that_comes_up_as_it_should_is_silent_and_idle(box: Story) -> None:
+def test_a_box_that_starts_normally_is_silent_and_idle(box: Story) -> None:
     assert box.spoken == []
     assert box.light == "idle"
-    assert box.waits(10).heard == []
+    assert box.wait(10).heard == []
 
 
-def test_a_box_that_finds_no_broker_says_so_once_and_shows_it_at_once() -> None:
+def test_a_box_without_a_broker_shows_it_at_once_and_announces_it_once() -> None:
     story = Story()
     assert story.light == "offline"
     story.happens(LinkDown("refused"))
-    assert story.waits(1.5).heard == []
-    assert story.waits(60).heard == ["The message broker is not responding."]
+    assert story.wait(1.5).heard == []
+    assert story.wait(60).heard == ["The message broker is not responding."]
 
 
-def test_a_button_that_is_missing_from_the_start_is_said_to_be_so() -> None:
+def test_a_button_that_is_missing_from_the_start_is_announced() -> None:
     story = Story().button("button_lost")
     assert story.heard == ["The button is not connected."]
     assert story.button("button_found").heard == ["The button is connected."]
 
 
-def test_a_retained_outcome_is_old_news(box: Story) -> None:
+def test_a_retained_outcome_is_not_announced(box: Story) -> None:
     story = Story().happens(LinkUp()).happens(ServerStatus(Status.ONLINE)).button("button_found")
     story.app(Phase.FAILED, retained=True)
     assert story.spoken == []
     assert story.light == "idle"
 
 
-def test_a_candidate_known_from_the_start_shows_in_the_light_only(box: Story) -> None:
+def test_a_candidate_known_from_the_start_only_shows_in_the_light(box: Story) -> None:
     story = Story().happens(LinkUp()).happens(ServerStatus(Status.ONLINE)).button("button_found")
     story.app(None, retained=True, candidate=NEW, deployment=None)
     assert story.spoken == []
@@ -167,7 +167,9 @@ def test_a_deployment_that_runs_already_is_shown_and_followed_to_its_end(box: St
 # --- the lid -------------------------------------------------------------------------------------
 
 
-def test_the_lid_asks_the_server_and_the_answer_says_who_what_and_how_many(box: Story) -> None:
+def test_the_lid_asks_the_server_and_the_box_announces_version_author_and_servers(
+    box: Story,
+) -> None:
     box.button("lid_open")
     assert (box.kinds, box.heard) == (["lid_open"], [])
     box.answered(Answer.ARMED, app="shop", release=NEW, nodes=4, arming="key-1", expires_in_s=60)
@@ -182,7 +184,7 @@ def test_a_release_without_author_is_announced_without_one(box: Story) -> None:
     assert box.heard == ["Ready to deploy Shop 1.4.1 to one server."]
 
 
-def test_what_is_deployed_elsewhere_is_announced_without_servers(box: Story) -> None:
+def test_a_release_deployed_elsewhere_is_announced_without_servers(box: Story) -> None:
     box.button("lid_open").answered(
         Answer.ARMED, app="site", release=OLD, arming="key-1", expires_in_s=60
     )
@@ -198,7 +200,7 @@ def test_what_is_deployed_elsewhere_is_announced_without_servers(box: Story) -> 
         ({}, "no reason given"),
     ],
 )
-def test_a_refusal_is_told_with_its_reason(
+def test_a_refusal_is_announced_with_its_reason(
     box: Story, answer: dict[str, Any], sentence: str
 ) -> None:
     box.button("lid_open").answered(Answer.REFUSED, **answer)
@@ -206,21 +208,21 @@ def test_a_refusal_is_told_with_its_reason(
     assert box.light == "idle"
 
 
-def test_an_arming_without_its_key_arms_nothing(box: Story) -> None:
+def test_an_armed_reply_without_an_arming_arms_nothing(box: Story) -> None:
     box.button("lid_open").answered(Answer.ARMED, app="shop", release=NEW, expires_in_s=60)
     assert box.heard == ["Not ready: no reason given."]
 
 
-def test_nobody_answers_the_lid_within_two_seconds(box: Story) -> None:
-    assert box.button("lid_open").waits(1.9).heard == []
-    assert box.waits(0.2).heard == ["The server did not answer."]
+def test_a_lid_without_a_reply_within_two_seconds_is_announced(box: Story) -> None:
+    assert box.button("lid_open").wait(1.9).heard == []
+    assert box.wait(0.2).heard == ["The server did not answer."]
     late = box.answered(
         Answer.ARMED, app="shop", release=NEW, nodes=4, arming="key-1", expires_in_s=60
     )
     assert (late.heard, late.light) == ([], "idle")
 
 
-def test_an_answer_to_another_event_is_ignored(box: Story) -> None:
+def test_a_reply_to_another_event_is_ignored(box: Story) -> None:
     box.button("lid_open")
     box.happens(Reply(id="somebody-elses", answer=Answer.ARMED, app="shop", arming="key-9"))
     assert (box.heard, box.light) == ([], "idle")
@@ -233,7 +235,7 @@ def test_closing_the_lid_disarms(box: Story) -> None:
     assert (box.kinds, box.heard) == ([], ["Close the lid and lift it again first."])
 
 
-def test_a_lid_closed_before_the_answer_stays_disarmed_when_the_answer_comes(box: Story) -> None:
+def test_a_lid_closed_before_the_reply_stays_disarmed_when_it_arrives(box: Story) -> None:
     box.button("lid_open")
     waiting_for = box.events
     box.button("lid_close")
@@ -245,8 +247,8 @@ def test_a_lid_closed_before_the_answer_stays_disarmed_when_the_answer_comes(box
 
 
 def test_an_arming_expires_and_says_so(box: Story) -> None:
-    assert box.armed().waits(59).heard == []
-    assert box.waits(2).heard == ["Time is up. Cancelled."]
+    assert box.armed().wait(59).heard == []
+    assert box.wait(2).heard == ["Time is up. Cancelled."]
     assert box.light == "idle"
     assert box.button("press").kinds == []
 
@@ -276,30 +278,30 @@ def test_a_refused_press_says_why_and_needs_a_new_arming(box: Story) -> None:
     assert box.button("press").kinds == []
 
 
-def test_nobody_answers_the_press(box: Story) -> None:
-    assert box.armed().button("press").waits(2.1).heard == ["The server did not answer."]
+def test_a_press_without_a_reply_is_announced(box: Story) -> None:
+    assert box.armed().button("press").wait(2.1).heard == ["The server did not answer."]
 
 
-def test_a_second_press_before_the_answer_is_not_sent(box: Story) -> None:
+def test_a_second_press_before_the_reply_is_not_sent(box: Story) -> None:
     assert box.armed().button("press").kinds == ["press"]
     assert box.button("release").kinds == ["release"]
     assert (box.button("press").kinds, box.heard) == ([], [])
 
 
-def test_a_press_before_the_answer_to_the_lid_is_not_sent(box: Story) -> None:
+def test_a_press_before_the_reply_to_the_lid_is_not_sent(box: Story) -> None:
     assert (box.button("lid_open").button("press").kinds, box.heard) == ([], [])
 
 
-def test_a_press_without_arming_is_told_to_lift_the_lid(box: Story) -> None:
+def test_after_a_press_without_an_arming_the_box_asks_to_lift_the_lid(box: Story) -> None:
     assert box.button("press").heard == ["Close the lid and lift it again first."]
     assert box.kinds == []
 
 
-def test_letting_go_of_a_press_that_was_not_sent_is_not_sent_either(box: Story) -> None:
+def test_the_release_of_an_unsent_press_is_not_sent_either(box: Story) -> None:
     assert box.button("press").button("release").kinds == []
 
 
-def test_letting_go_after_the_server_was_away_is_not_sent(box: Story) -> None:
+def test_a_release_after_an_outage_of_the_server_is_not_sent(box: Story) -> None:
     box.armed().button("press").happens(ServerStatus(Status.OFFLINE)).happens(
         ServerStatus(Status.ONLINE)
     )
@@ -310,36 +312,36 @@ def test_a_hold_without_a_deployment_is_not_sent(box: Story) -> None:
     assert box.armed().button("hold").kinds == []
 
 
-def test_the_countdown_is_spoken_on_the_beat(box: Story) -> None:
+def test_the_countdown_is_spoken_every_second(box: Story) -> None:
     assert box.fired(countdown_s=3).heard == ["Deploying."]
-    assert box.waits(0.9).heard == ["three."]
-    assert box.waits(1).heard == ["two."]
-    assert box.waits(5).heard == ["one."]
+    assert box.wait(0.9).heard == ["three."]
+    assert box.wait(1).heard == ["two."]
+    assert box.wait(5).heard == ["one."]
 
 
-def test_closing_the_lid_in_the_countdown_is_sent_and_ends_the_counting(box: Story) -> None:
-    box.fired(countdown_s=3).waits(0.5)
+def test_closing_the_lid_during_the_countdown_is_sent_and_stops_it(box: Story) -> None:
+    box.fired(countdown_s=3).wait(0.5)
     assert box.button("lid_close").kinds == ["lid_close"]
-    assert box.waits(5).heard == []
+    assert box.wait(5).heard == []
     spoken = box.app(Phase.ABORTED, reason="the lid was closed").heard
     assert spoken == ["The deployment of Shop 1.4.2 was aborted: the lid was closed."]
     assert box.light == "idle"
 
 
 def test_news_of_another_deployment_does_not_end_the_countdown(box: Story) -> None:
-    box.fired(countdown_s=3).waits(0.5)
+    box.fired(countdown_s=3).wait(0.5)
     box.app(Phase.SUCCEEDED, 3, deployment="d1", release=OLD)
     box.app(Phase.FAILED, app="web", deployment="w1")
-    box.waits(3)
+    box.wait(3)
     assert box.spoken[-3:] == ["three.", "two.", "one."]
 
 
 def test_the_end_of_the_deployment_ends_the_countdown(box: Story) -> None:
-    box.fired(countdown_s=3).waits(0.5).app(Phase.ABORTED)
-    assert box.waits(5).heard == []
+    box.fired(countdown_s=3).wait(0.5).app(Phase.ABORTED)
+    assert box.wait(5).heard == []
 
 
-def test_closing_the_lid_after_the_press_means_nothing(box: Story) -> None:
+def test_closing_the_lid_after_the_press_has_no_effect(box: Story) -> None:
     assert box.fired().button("lid_close").heard == []
     assert box.light == "deploying"
 
@@ -380,7 +382,7 @@ def test_progress_in_percent_fills_the_bar_and_is_not_spoken(box: Story) -> None
     assert light(box.state).progress == pytest.approx(0.43)
 
 
-def test_a_rollback_tells_its_reason_twice_as_it_begins_and_ends(box: Story) -> None:
+def test_a_rollback_announces_its_reason_at_its_start_and_its_end(box: Story) -> None:
     box.fired().app(Phase.CANARY)
     assert box.app(Phase.ROLLING_BACK, reason="node1 does not answer").heard == [
         "Rolling back: node1 does not answer."
@@ -401,30 +403,30 @@ def test_an_outcome_shows_for_a_minute_or_until_the_lid_opens(
 ) -> None:
     box.fired().app(phase)
     box.button("lid_close")
-    assert box.waits(55).light == pattern
-    assert box.waits(10).light == "idle"
+    assert box.wait(55).light == pattern
+    assert box.wait(10).light == "idle"
     again = box.app(Phase.PREPARING, deployment="d3").app(phase, deployment="d3")
     assert again.light == pattern
     assert again.button("lid_open").light == "idle"
 
 
-def test_a_deployment_of_somebody_else_is_announced(box: Story) -> None:
+def test_a_deployment_started_elsewhere_is_announced(box: Story) -> None:
     assert box.app(Phase.PREPARING).heard == ["Shop 1.4.2 is being deployed."]
     assert box.light == "deploying"
 
 
-def test_a_deployment_heard_of_before_its_acceptance_is_known_to_be_ours(box: Story) -> None:
+def test_a_deployment_reported_before_its_reply_is_recognised_as_ours(box: Story) -> None:
     box.armed().button("press")
     assert box.app(Phase.PREPARING).heard == []
     assert box.answered(Answer.ACCEPTED, deployment="d2").heard == ["Deploying."]
     assert box.state.accepted is None
 
 
-def test_an_accepted_deployment_nobody_hears_of_does_not_show_for_ever(box: Story) -> None:
-    assert box.fired().waits(20).light == "idle"
+def test_an_accepted_deployment_that_never_reports_does_not_show_for_ever(box: Story) -> None:
+    assert box.fired().wait(20).light == "idle"
 
 
-def test_an_app_that_is_taken_away_shows_no_more(box: Story) -> None:
+def test_a_removed_app_no_longer_shows(box: Story) -> None:
     box.app(Phase.ROLLING)
     assert box.happens(AppRemoved("shop")).light == "idle"
     assert box.happens(AppRemoved("never-heard-of")).heard == []
@@ -437,15 +439,15 @@ def test_a_new_candidate_is_announced_once(box: Story) -> None:
     assert box.light == "candidate"
 
 
-def test_a_new_candidate_is_announced_with_what_it_changes(box: Story) -> None:
+def test_a_new_candidate_is_announced_with_its_changes(box: Story) -> None:
     changes = tuple(ChangeNote(commit="c", author=author) for author in ("Ada", "Linus", "Ada"))
     waiting = NEW.model_copy(update={"changes": changes, "changed": 3})
     spoken = box.app(Phase.SUCCEEDED, 3, deployment="d1", release=OLD, candidate=waiting)
     assert spoken.heard == ["Shop 1.4.2 can be deployed, with three changes by Ada and Linus."]
 
 
-def test_pressing_while_a_deployment_runs_is_sent_and_the_stop_is_said(box: Story) -> None:
-    box.fired().app(Phase.ROLLING, 1).waits(5)
+def test_a_press_during_a_deployment_is_sent_and_the_stop_announced(box: Story) -> None:
+    box.fired().app(Phase.ROLLING, 1).wait(5)
     box.button("press")
     assert (box.kinds, box.sent[0].arming) == (["press"], None)
     assert box.answered(Answer.ACCEPTED, deployment="d2").heard == ["Stopping."]
@@ -453,8 +455,8 @@ def test_pressing_while_a_deployment_runs_is_sent_and_the_stop_is_said(box: Stor
     assert box.light == "holding"
 
 
-def test_on_hold_a_press_goes_on_and_a_hold_is_sent(box: Story) -> None:
-    box.fired().app(Phase.HOLDING, 1, reason="stopped").waits(5)
+def test_on_hold_a_press_continues_and_a_hold_is_sent(box: Story) -> None:
+    box.fired().app(Phase.HOLDING, 1, reason="stopped").wait(5)
     assert box.button("press").answered(Answer.ACCEPTED, deployment="d2").heard == []
     assert box.app(Phase.ROLLING, 1).heard == ["Continuing."]
     assert box.button("hold").kinds == ["hold"]
@@ -464,16 +466,16 @@ def test_presses_right_after_an_accepted_one_are_ignored(box: Story) -> None:
     box.fired().app(Phase.CANARY)
     for _ in range(3):
         assert (box.button("press").kinds, box.heard) == ([], [])
-    assert box.waits(5).button("press").kinds == ["press"]
+    assert box.wait(5).button("press").kinds == ["press"]
 
 
-def test_lifting_the_lid_while_one_runs_gives_the_server_s_reason(box: Story) -> None:
+def test_lifting_the_lid_during_a_deployment_announces_the_server_s_reason(box: Story) -> None:
     box.app(Phase.ROLLING)
     box.button("lid_open").answered(Answer.REFUSED, code=Refusal.RUNNING, reason="one is running")
     assert (box.heard, box.light) == (["Not ready: one is running."], "deploying")
 
 
-def test_a_reconnect_repeats_no_news_but_brings_what_was_missed(box: Story) -> None:
+def test_a_reconnect_repeats_nothing_but_announces_what_was_missed(box: Story) -> None:
     box.fired().app(Phase.ROLLING, 1)
     box.happens(LinkDown("lost")).happens(LinkUp(), 0.5).happens(ServerStatus(Status.ONLINE))
     assert box.app(Phase.ROLLING, 1, retained=True).heard == []
@@ -486,37 +488,37 @@ def test_a_reconnect_repeats_no_news_but_brings_what_was_missed(box: Story) -> N
 # --- neighbours that are away --------------------------------------------------------------------
 
 
-def test_a_server_that_is_away_has_a_light_a_sentence_and_a_way_back(box: Story) -> None:
+def test_an_absent_server_shows_is_announced_and_recovers(box: Story) -> None:
     box.happens(ServerStatus(Status.OFFLINE))
     assert (box.light, box.heard) == ("offline", [])
-    assert box.waits(30).heard == ["The deploy server is not responding."]
+    assert box.wait(30).heard == ["The deploy server is not responding."]
     assert box.happens(ServerStatus(Status.ONLINE)).heard == ["The deploy server is back."]
     assert box.light == "idle"
 
 
-def test_a_broker_that_is_away_has_a_light_a_sentence_and_a_way_back(box: Story) -> None:
+def test_an_absent_broker_shows_is_announced_and_recovers(box: Story) -> None:
     box.happens(LinkDown("lost"))
     assert box.light == "offline"
-    assert box.waits(30).heard == ["The message broker is not responding."]
+    assert box.wait(30).heard == ["The message broker is not responding."]
     assert box.happens(LinkUp()).heard == []
     assert box.happens(ServerStatus(Status.ONLINE)).heard == ["The deploy server is back."]
 
 
-def test_a_neighbour_that_is_away_for_a_moment_is_not_talked_about(box: Story) -> None:
-    box.happens(ServerStatus(Status.OFFLINE)).waits(1.5).happens(ServerStatus(Status.ONLINE))
-    assert box.waits(10).heard == []
+def test_a_short_outage_is_not_announced(box: Story) -> None:
+    box.happens(ServerStatus(Status.OFFLINE)).wait(1.5).happens(ServerStatus(Status.ONLINE))
+    assert box.wait(10).heard == []
     assert box.spoken == []
 
 
 @pytest.mark.parametrize("kind", ["lid_open", "press"])
 @pytest.mark.parametrize("away", [LinkDown("lost"), ServerStatus(Status.OFFLINE)])
-def test_what_is_done_while_away_is_said_to_be_lost_and_never_sent(
+def test_an_event_during_an_outage_is_announced_as_lost_and_never_sent(
     box: Story, kind: str, away: Event
 ) -> None:
     box.happens(away).button(kind)
     assert box.heard == ["No connection to the server. Nothing was sent."]
     assert box.sent == []
-    box.happens(LinkUp()).happens(ServerStatus(Status.ONLINE)).waits(5)
+    box.happens(LinkUp()).happens(ServerStatus(Status.ONLINE)).wait(5)
     assert box.sent == []
 
 
@@ -527,13 +529,15 @@ def test_losing_the_server_disarms(box: Story, away: Event) -> None:
     assert box.button("press").kinds == []
 
 
-def test_losing_the_server_before_its_answer_says_that_nobody_answered_at_once(box: Story) -> None:
+def test_losing_the_server_before_its_reply_announces_at_once_that_nobody_answered(
+    box: Story,
+) -> None:
     box.armed().button("press")
     assert box.happens(ServerStatus(Status.OFFLINE)).heard == ["The server did not answer."]
-    assert box.waits(1.5).heard == []
+    assert box.wait(1.5).heard == []
 
 
-def test_an_unplugged_button_has_a_light_a_sentence_and_a_way_back(box: Story) -> None:
+def test_an_unplugged_button_shows_is_announced_and_recovers(box: Story) -> None:
     box.armed().button("button_lost")
     assert (box.kinds, box.heard) == (["button_lost"], ["The button was unplugged."])
     assert box.light == "button_lost"
@@ -545,13 +549,13 @@ def test_an_unplugged_button_has_a_light_a_sentence_and_a_way_back(box: Story) -
 # --- what the server asks ------------------------------------------------------------------------
 
 
-def test_a_sentence_is_spoken_as_it_is(box: Story) -> None:
+def test_a_sentence_is_spoken_unchanged(box: Story) -> None:
     assert box.happens(SetSay(text="Lunch!")).heard == ["Lunch!"]
 
 
-def test_a_light_stays_until_the_box_has_something_else_to_show(box: Story) -> None:
+def test_a_requested_light_stays_until_the_box_has_something_else_to_show(box: Story) -> None:
     assert box.happens(SetLight(pattern="rolled-back")).light == "rolled_back"
-    assert box.waits(300).light == "rolled_back"
+    assert box.wait(300).light == "rolled_back"
     assert box.armed().light == "armed"
     assert box.button("lid_close").light == "idle"
 
@@ -560,10 +564,10 @@ def test_an_unknown_light_changes_nothing(box: Story) -> None:
     assert box.happens(SetLight(pattern="disco")).light == "idle"
 
 
-def test_a_box_shows_itself_for_a_while(box: Story) -> None:
+def test_a_box_identifies_itself_for_a_while(box: Story) -> None:
     assert box.happens(SetIdentify()).heard == ["This is the box Red."]
     assert box.light == "identify"
-    assert box.waits(11).light == "idle"
+    assert box.wait(11).light == "idle"
 
 
 # --- any story -----------------------------------------------------------------------------------
@@ -622,14 +626,14 @@ def _event(story: Story, kind: EventType) -> ButtonEvent:
 
 
 def _maybe_to_pending(story: Story, reply: Reply) -> Reply:
-    """Half of the answers are to the pending event, or most stories would never be armed."""
+    """Address half of the replies to the pending event: else most stories would never be armed."""
     pending = story.state.pending
     return reply.model_copy(update={"id": pending.id}) if pending and reply.nodes % 2 else reply
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(EVENTS, st.sampled_from([0.0, 0.1, 1.0, 30.0])), max_size=40))
-def test_no_story_sends_a_press_that_is_not_allowed_or_leaves_the_box_dark(
+def test_no_story_sends_a_forbidden_press_or_leaves_the_box_dark(
     events: list[tuple[Callable[[Story], Event], float]],
 ) -> None:
     story = Story()

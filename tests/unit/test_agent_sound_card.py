@@ -1,4 +1,4 @@
-"""Which sound card a box speaks by."""
+"""The choice of a box's sound card."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from bigred_agent.voice.sound_card import (
     nodes,
 )
 
-# What `aplay -l` writes on a Raspberry Pi 4 with a USB loudspeaker.
+# The output of `aplay -l` on a Raspberry Pi 4 with a USB loudspeaker.
 LISTED = """\
 **** List of PLAYBACK Hardware Devices ****
 card 0: vc4hdmi0 [vc4-hdmi-0], device 0: MAI PCM i2s-hifi-0 [MAI PCM i2s-hifi-0]
@@ -38,7 +38,7 @@ USB = SoundCard("Device", "USB Audio Device", "/sys/devices/platform/scb/pci/usb
 LOOPBACK = SoundCard("Loopback", "Loopback")
 
 
-def test_each_card_is_listed_once_with_the_way_to_it(tmp_path: Path) -> None:
+def test_each_card_is_listed_once_with_its_bus(tmp_path: Path) -> None:
     device = tmp_path / "devices" / "usb1" / "sound" / "card2"
     device.mkdir(parents=True)
     (tmp_path / "card2").symlink_to(device)
@@ -47,7 +47,7 @@ def test_each_card_is_listed_once_with_the_way_to_it(tmp_path: Path) -> None:
     assert available[2] == SoundCard("Device", "USB Audio Device", str(device))
 
 
-def test_nothing_is_listed_where_there_is_nothing() -> None:
+def test_a_machine_without_cards_lists_none() -> None:
     assert cards("") == []
     assert cards("aplay: device_list:274: no soundcards found...") == []
 
@@ -69,7 +69,7 @@ def test_a_loudspeaker_comes_before_the_socket_and_the_socket_before_a_screen(
     assert choose_from(available, AUTO_CARD) == CardChoice(card.id)
 
 
-def test_alsa_may_choose_and_so_may_people() -> None:
+def test_the_configuration_may_name_a_card_or_leave_it_to_alsa() -> None:
     assert choose_from([SCREEN, USB], ALSA_CARD) == CardChoice("")
     assert choose_from([SCREEN, USB], "vc4hdmi0") == CardChoice("vc4hdmi0")
 
@@ -81,14 +81,14 @@ def test_a_card_that_is_not_there_is_told_beside_those_that_are() -> None:
     assert choose_from([], "Device") == CardChoice(problem=sound_card.NO_CARD)
 
 
-def test_what_plays_and_may_be_used_is_what_changes(tmp_path: Path) -> None:
+def test_the_nodes_change_with_the_cards_and_their_permissions(tmp_path: Path) -> None:
     assert nodes(tmp_path / "none") == frozenset()
     for name in ("controlC0", "pcmC0D0p", "pcmC0D0c", "timer"):
         (tmp_path / name).touch()
     assert nodes(tmp_path) == {("pcmC0D0p", True)}
 
 
-def test_voices_are_looked_for_again_only_when_cards_came_or_went(
+def test_engines_are_searched_again_only_when_the_cards_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     available: list[frozenset[tuple[str, bool]]] = [frozenset()]
@@ -105,5 +105,5 @@ def test_voices_are_looked_for_again_only_when_cards_came_or_went(
     assert voices.search() is None
 
 
-def test_a_box_that_shall_be_silent_looks_for_nothing() -> None:
+def test_a_silent_box_searches_for_nothing() -> None:
     assert EngineFinder(EngineChoice.NONE, Sound()).search() is None

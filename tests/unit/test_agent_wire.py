@@ -1,4 +1,4 @@
-"""What is delivered to a box: understood, or counted and logged once."""
+"""Deliveries to a box are decoded, or counted and logged once."""
 
 from collections.abc import Callable
 
@@ -29,14 +29,14 @@ TOPICS = Topics()
 def decode() -> Callable[..., object]:
     decoder = Decoder(TOPICS, "red")
 
-    def hear(topic: str, payload: bytes, *, retained: bool = False) -> object:
+    def receive(topic: str, payload: bytes, *, retained: bool = False) -> object:
         meaning = decoder.decode(Delivery(topic, payload, retained, lambda: None))
         return meaning if meaning is not None else decoder.faults.total
 
-    return hear
+    return receive
 
 
-def test_a_box_listens_to_its_own_topics_the_server_and_the_state_of_all_apps() -> None:
+def test_a_box_subscribes_to_its_own_topics_the_server_and_the_states_of_all_apps() -> None:
     assert subscriptions(TOPICS, "red") == (
         "bigred/box/red/reply",
         "bigred/box/red/set/+",
@@ -60,14 +60,14 @@ def test_a_box_listens_to_its_own_topics_the_server_and_the_state_of_all_apps() 
         ),
     ],
 )
-def test_what_is_meant_for_the_box_is_understood(
+def test_a_delivery_for_the_box_is_decoded(
     decode: Callable[..., object], topic: str, payload: bytes, meaning: object
 ) -> None:
     assert decode(topic, payload) == meaning
 
 
 @pytest.mark.parametrize("retained", [False, True])
-def test_the_state_of_an_app_comes_with_its_age(
+def test_the_state_of_an_app_comes_with_its_retain_flag(
     decode: Callable[..., object], retained: bool
 ) -> None:
     state = AppState(app="shop", phase=Phase.ROLLING)
@@ -88,7 +88,7 @@ def test_the_state_of_an_app_comes_with_its_age(
         ("elsewhere/box/red/reply", b'{"id": "e1", "answer": "refused"}'),
     ],
 )
-def test_what_is_malformed_is_counted(
+def test_a_malformed_delivery_is_counted(
     decode: Callable[..., object], topic: str, payload: bytes
 ) -> None:
     assert decode(topic, payload) == 1
@@ -98,11 +98,11 @@ def test_a_retained_command_or_answer_is_refused(decode: Callable[..., object]) 
     assert decode("bigred/box/red/set/say", b'{"text": "hi"}', retained=True) == 1
 
 
-def test_an_app_that_was_taken_away_is_gone(decode: Callable[..., object]) -> None:
+def test_an_empty_state_removes_the_app(decode: Callable[..., object]) -> None:
     assert decode("bigred/app/shop/state", b"") == AppRemoved("shop")
 
 
-def test_a_box_tells_what_it_is() -> None:
+def test_a_box_describes_itself() -> None:
     info = about.info("simulated button", "en", ("lid", "voice"))
     assert info.agent
     assert info.model

@@ -1,4 +1,4 @@
-"""A card that is not filled in, or wrongly: the box says what is wrong, and writes it down."""
+"""An incomplete or invalid card: the box speaks the problem, and writes it to the card."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,22 +53,22 @@ def written(box: Box, text: str) -> None:
 
 
 def spoken(box: Box, problem: str) -> None:
-    """Wait until it says so; the voice that nobody chose is espeak-ng's own."""
+    """Wait until the box speaks it, in espeak-ng's default voice."""
     box.wait_for_sentence(Report(configured=False, problems=(problem,)).spoken(), "en", 160)
 
 
-def test_a_card_without_the_file_is_told(box: Box) -> None:
+def test_a_card_without_the_file_is_reported(box: Box) -> None:
     written(box, NO_FILE)
     spoken(box, NO_FILE)
     assert box.live.run("systemctl is-active bigred-agent || true").strip() == "inactive"
 
 
-def test_a_file_that_is_no_toml_is_told(box: Box) -> None:
+def test_a_file_that_is_not_toml_is_reported(box: Box) -> None:
     box.live.run(_PUT, given="name = demo\n")
     written(box, "not valid TOML")
 
 
-def test_a_wrong_broker_is_told_and_the_box_runs(box: Box) -> None:
+def test_a_wrong_broker_is_reported_and_the_box_runs(box: Box) -> None:
     text = card(1, "nobody.invalid")
     box.live.run(_PUT, given=text)
     box.live.run("systemctl restart bigred-agent", deadline_s=120)
@@ -77,15 +77,15 @@ def test_a_wrong_broker_is_told_and_the_box_runs(box: Box) -> None:
     assert box.live.run("systemctl is-active bigred-agent").strip() == "active"
 
 
-def test_a_file_that_is_mended_makes_the_box(box: Box) -> None:
+def test_a_corrected_file_configures_the_box(box: Box) -> None:
     port = box.recorder.client.port
     box.live.run(_PUT, given=card(port))
     box.restart_agent()
 
 
-def test_a_wifi_of_which_the_card_tells_is_joined(box: Box) -> None:
+def test_the_wifi_on_the_card_is_joined(box: Box) -> None:
     box.live.run("modprobe mac80211_hwsim radios=2")
-    # The other radio is the office's router: iwd makes a network of it, networkd gives addresses.
+    # The second radio plays the router: iwd provides its network, networkd the addresses.
     box.live.run(f"mkdir -p {_ROUTER} && cat >{_ROUTER}/10-router.network", given=ROUTER)
     text = card(box.recorder.client.port) + WIFI
     box.live.run(_PUT, given=text)

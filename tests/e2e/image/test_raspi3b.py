@@ -1,4 +1,4 @@
-"""The very card in QEMU's Raspberry Pi 3: its own card reader, USB and pins."""
+"""The same card in QEMU's Raspberry Pi 3, with its own card reader, USB and pins."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(900)
 RED, GREEN, BLUE = 17, 27, 22
 
 
-def test_the_card_starts_a_raspberry_pi_that_lights_up_and_deploys(
+def test_the_card_boots_a_raspberry_pi_that_lights_up_and_deploys(
     built: Path, tmp_path: Path
 ) -> None:
     with at_home(built, tmp_path / "box", board.RASPI3B, 2) as (place, box):
