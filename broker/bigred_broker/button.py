@@ -1,4 +1,4 @@
-"""The words for a button and its lid. Plain values: whoever reads them needs no pydantic."""
+"""The events of a button and the position of its lid. Plain values, which need no pydantic."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""Whether the link to the broker is up. Plain values: whoever reads them needs no MQTT library."""
+"""Whether the link to the broker is up. Plain values, which need no MQTT library."""
 
 from dataclasses import dataclass
 

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from bigred_image import apt, card, layer, places, programs, root, workspace
+from bigred_image import apt, card, layer, paths, programs, root, workspace
 from bigred_image.errors import ImageError
 from bigred_image.progress import say
 
@@ -41,6 +41,6 @@ def _date() -> int:
     """Return the date of the image: that of the commit, or SOURCE_DATE_EPOCH if it is set."""
     if given := os.environ.get("SOURCE_DATE_EPOCH"):
         return int(given)
-    if programs.answer(["git", "status", "--porcelain"], places.CHECKOUT):
+    if programs.answer(["git", "status", "--porcelain"], paths.CHECKOUT):
         say("the checkout has uncommitted changes; nobody else can build the same image")
-    return int(programs.answer(["git", "log", "-1", "--format=%ct"], places.CHECKOUT))
+    return int(programs.answer(["git", "log", "-1", "--format=%ct"], paths.CHECKOUT))

@@ -34,7 +34,7 @@ def redacted(text: str) -> str:
     """Return the text of a `bigred.toml` with KEPT in place of its secrets.
 
     Comments and everything else stay. If a secret is written in a way that can't be replaced
-    within its line, the whole file is written anew.
+    within its line, the whole file is rewritten.
     """
     tables = tomllib.loads(text)
     wanted = _redacted_tables(tables)

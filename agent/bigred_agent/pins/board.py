@@ -1,4 +1,4 @@
-"""The board that gpiozero is told it runs on: it maps pin names to the header."""
+"""Describes the board to gpiozero: it maps pin names to the header."""
 
 from typing import Any  # gpiozero has no types
 
