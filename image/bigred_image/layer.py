@@ -52,7 +52,7 @@ def add(workspace: Workspace, base: Path, date: int) -> Path:
     compiled = ("--invalidation-mode=unchecked-hash", "-s", str(inside), "-p", "/")
     workspace.tools.run("python3", "-m", "compileall", "-q", *compiled, f"{inside}{_SITE}")
     workspace.tools.run("env", f"SOURCE_DATE_EPOCH={date}", "systemd-sysusers", f"--root={inside}")
-    say("starting the agent once by emulation")
+    say("starting the agent once under emulation")
     workspace.tools.emulate("chroot", inside, f"/{agent.VENV}/bin/python3", "-c", _PROOF)
     for leftover in root.glob("etc/*-"):
         leftover.unlink()

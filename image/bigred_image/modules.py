@@ -47,7 +47,7 @@ def selected(wanted: Iterable[str], names: frozenset[str], modules: Dependencies
         pattern: {module for module in modules if _fits(module, pattern)} for pattern in wanted
     }
     if useless := [one for one, some in fitting.items() if not some]:
-        raise ValueError(f"modules.list: no module of this kernel is in {', '.join(useless)}")
+        raise ValueError(f"modules.list: no module of this kernel matches {', '.join(useless)}")
     found = {module for some in fitting.values() for module in some}
     found |= {module for module in modules if name_of(module) in names}
     return frozenset(found | {needed for module in found for needed in modules[module]})

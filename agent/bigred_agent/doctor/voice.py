@@ -30,7 +30,7 @@ def voice(settings: VoiceSettings) -> list[Finding]:
 def _card(wanted: str) -> Finding:
     chosen = sound_card.choose(wanted)
     if chosen.problem is None:
-        return Finding(SOUND_CARD, chosen.card or "the default of ALSA")
+        return Finding(SOUND_CARD, chosen.card or "ALSA's default")
     seen, _, fix = chosen.problem.partition("; ")
     return Finding(SOUND_CARD, seen, f"{fix}; {SILENT}")
 

@@ -49,5 +49,5 @@ class EngineFinder:
         if chosen.problem is not None:
             log.warning("running without a voice", reason=chosen.problem)
             return ()
-        log.info("sound card chosen", card=chosen.card or "the default of ALSA")
+        log.info("sound card chosen", card=chosen.card or "ALSA's default")
         return engines(self.choice, replace(self.sound, card=chosen.card))
