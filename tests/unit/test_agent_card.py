@@ -1,6 +1,7 @@
 """The card: how bigred.toml configures a machine, its errors, and where secrets go."""
 
 import itertools
+import json
 import os
 import ssl
 import tomllib
@@ -456,17 +457,34 @@ def test_a_folder_that_is_not_a_mount_point_is_left_alone(tmp_path: Path) -> Non
 
 # --- the status ----------------------------------------------------------------------------------
 
+
+@pytest.fixture
+def addresses(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The box's addresses, instead of this machine's."""
+    monkeypatch.setattr(status, "addresses", lambda: "eth0 192.0.2.7")
+    return "eth0 192.0.2.7"
+
+
+def test_the_addresses_are_listed_by_interface() -> None:
+    one = {"ifname": "eth0", "addr_info": [{"local": "192.0.2.7"}, {"local": "2001:db8::7"}]}
+    other = {"ifname": "wlan0", "addr_info": [{}]}
+    assert status.addresses_in(json.dumps([one, other])) == "eth0 192.0.2.7, eth0 2001:db8::7"
+    assert status.addresses_in("no JSON") == ""
+
+
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 OK = [Finding("button", "Dream Cheeky"), Finding("broker", "b:1883 answers")]
 
 
-def test_the_status_lists_the_findings_with_line_ends_for_every_editor() -> None:
+def test_the_status_lists_the_findings_with_line_ends_for_every_editor(addresses: str) -> None:
     text = status.text("office", Report(configured=True), OK, NOW)
     assert "Bigred box office, agent" in text
+    assert addresses in text
     assert "All is well." in text
     assert text.count("\r\n") == text.count("\n")
 
 
+@pytest.mark.usefixtures("addresses")
 def test_the_status_of_an_unconfigured_box_lists_the_problems() -> None:
     report = Report(configured=False, problems=("line 3: x", "line 5: y"))
     text = status.text("-", report, [], NOW)
@@ -475,6 +493,7 @@ def test_the_status_of_an_unconfigured_box_lists_the_problems() -> None:
     assert "And 1 more." in report.spoken()
 
 
+@pytest.mark.usefixtures("addresses")
 def test_the_status_is_written_only_if_it_changed(tmp_path: Path) -> None:
     first = status.text("office", Report(configured=True), OK, NOW)
     later = status.text("office", Report(configured=True), OK, NOW.replace(hour=13))
@@ -508,6 +527,7 @@ def test_a_damaged_store_counts_as_empty(
 # --- the commands of the services ----------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("addresses")
 def test_the_services_configure_the_box_and_write_the_status(
     folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

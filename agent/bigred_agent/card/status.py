@@ -60,8 +60,16 @@ def addresses() -> str:
             timeout=_DEADLINE_S,
             check=True,
         )
-        links = json.loads(done.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return addresses_in(done.stdout)
+
+
+def addresses_in(listed: str) -> str:
+    """Parse the JSON output of `ip address`."""
+    try:
+        links = json.loads(listed)
+    except ValueError:
         return ""
     found = [
         f"{link['ifname']} {address['local']}"
