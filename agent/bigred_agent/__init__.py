@@ -1,1 +1,1 @@
-"""The box: buttons in, lights and voice out. Knows the broker's room, never the server's."""
+"""The box: buttons in, lights and voice out. It imports the broker package, never the server's."""

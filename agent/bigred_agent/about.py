@@ -1,4 +1,4 @@
-"""What this box is: what it tells of itself in its retained info."""
+"""The box's description of itself, for its retained info."""
 
 import platform
 from collections.abc import Sequence
@@ -9,9 +9,7 @@ from bigred_agent.doctor.finding import Finding
 from bigred_broker.messages import BoxInfo
 
 _MODEL = Path("/proc/device-tree/model")
-
-
-_TOLD = 200
+_LONGEST_PROBLEM = 200
 
 
 def info(
@@ -20,11 +18,13 @@ def info(
     capabilities: tuple[str, ...],
     findings: Sequence[Finding] | None = None,
 ) -> BoxInfo:
-    """Describe this box; of what the doctor found, what is to be mended (None: it did not look)."""
-    ill = None
+    """Describe this box. `findings`: the doctor's, of which the problems are included, or None."""
+    problems = None
     if findings is not None:
-        ill = tuple(
-            f"{one.subject}: {one.seen}; {one.mend}"[:_TOLD] for one in findings if not one.is_well
+        problems = tuple(
+            f"{one.subject}: {one.seen}; {one.fix}"[:_LONGEST_PROBLEM]
+            for one in findings
+            if not one.is_ok
         )
     return BoxInfo(
         agent=metadata.version("bigred"),
@@ -33,12 +33,12 @@ def info(
         button=button,
         language=language,
         capabilities=capabilities,
-        to_mend=ill,
+        to_mend=problems,
     )
 
 
 def model() -> str:
-    """Give the machine's name: of a Raspberry Pi its model, else the kind of processor."""
+    """Return the model of a Raspberry Pi, or system and processor of another machine."""
     try:
         return _MODEL.read_text(encoding="utf-8").strip("\0 \n")
     except OSError:

@@ -1,6 +1,6 @@
-"""The box's program: hands what happens to the state machine, and does what it wants done.
+"""The box's program: passes events to the state machine and carries out its effects.
 
-Nothing is decided here. The button is watched in a thread of its own; all else lives on one loop.
+It decides nothing. The button is watched in a thread of its own; the rest runs on one loop.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from bigred_agent.doctor.checkup import Checkup
 from bigred_agent.errors import PackError
 from bigred_agent.lights.player import Player
 from bigred_agent.machine import light
-from bigred_agent.machine.deeds import Deed, Publish, Say, SayText
-from bigred_agent.machine.happenings import Happening, Tick
+from bigred_agent.machine.effects import Effect, Publish, Say, SayText
+from bigred_agent.machine.events import Event, Tick
 from bigred_agent.machine.state import Policy, State
 from bigred_agent.machine.step import step
 from bigred_agent.phrases import pack as packs
 from bigred_agent.phrases.pack import Pack, render
 from bigred_agent.voice.speaker import Speaker
-from bigred_agent.wire import Ear
+from bigred_agent.wire import Decoder
 from bigred_broker.connection import Delivery, NotConnectedError
 from bigred_broker.link import Link
 from bigred_broker.messages import (
@@ -50,7 +50,7 @@ EVENT_EXPIRY_S = 5
 class Box:
     """One box with all its parts. `run` it until cancelled.
 
-    `describe` tells what it is at the moment; `checkup` is None where the doctor did not look.
+    `describe` returns its current info; `checkup` is None if the doctor was not asked.
     """
 
     name: str
@@ -66,92 +66,92 @@ class Box:
     boot: str = field(default_factory=lambda: uuid.uuid4().hex)
     _state: State = field(init=False)
     _events: asyncio.Queue[ButtonEvent] = field(default_factory=asyncio.Queue)
-    # Whether the button and a voice were there when it last described itself.
+    # Whether the button and a voice were present in the last published info.
     _described: tuple[bool, bool] | None = None
 
     def __post_init__(self) -> None:
-        self._state = State(self.name, reach_since_s=time.monotonic())
-        self._ear = Ear(self.topics, self.name)
-        self.speaker.changed = self._tell
+        self._state = State(self.name, connectivity_since_s=time.monotonic())
+        self._decoder = Decoder(self.topics, self.name)
+        self.speaker.on_change = self._refresh
 
     async def run(self) -> None:
-        """Run all parts until cancelled; on the way out each puts its own things in order."""
+        """Run all parts until cancelled; each cleans up after itself."""
         loop = asyncio.get_running_loop()
-        # Set here, because only now there is a loop to hand events to.
-        self.watch.tell = lambda event: _hand_over(loop, self._events, event)
-        self._tell()
+        # Set here, because only now there is a loop to pass events to.
+        self.watch.on_event = lambda event: _put_on_loop(loop, self._events, event)
+        self._refresh()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.link.run())
             tasks.create_task(self.player.run())
             tasks.create_task(self.speaker.run())
-            tasks.create_task(self._hear())
+            tasks.create_task(self._receive())
             tasks.create_task(self._tick())
             async with _watched(self.watch):
-                await self._feel()
+                await self._follow_button()
 
-    async def _feel(self) -> None:
+    async def _follow_button(self) -> None:
         while True:
             event = await self._events.get()
             log.info("button", event_type=event.kind.value, lid=event.lid.value)
-            self._take(event)
+            self._step(event)
 
-    async def _hear(self) -> None:
+    async def _receive(self) -> None:
         while True:
-            happening = await self.link.happenings.get()
-            if not isinstance(happening, Delivery):
-                self._take(happening)
+            received = await self.link.events.get()
+            if not isinstance(received, Delivery):
+                self._step(received)
                 continue
             try:
-                meaning = self._ear.understand(happening)
-                if isinstance(meaning, SetConfig):
-                    self._configure(meaning)
-                elif meaning is not None:
-                    self._take(meaning)
+                message = self._decoder.decode(received)
+                if isinstance(message, SetConfig):
+                    self._configure(message)
+                elif message is not None:
+                    self._step(message)
             finally:
-                happening.ack()
+                received.ack()
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self._take(Tick())
+            self._step(Tick())
 
-    def _take(self, happening: Happening) -> None:
-        self._state, deeds = step(self._state, happening, time.monotonic(), self.policy)
-        for deed in deeds:
-            self._do(deed)
-            # Each sentence is seen by whoever follows the state, also when two come at once.
-            self._tell()
-        self._tell()
+    def _step(self, event: Event) -> None:
+        self._state, effects = step(self._state, event, time.monotonic(), self.policy)
+        for effect in effects:
+            self._carry_out(effect)
+            # Publishes every sentence to subscribers of the state, even two at once.
+            self._refresh()
+        self._refresh()
 
-    def _tell(self) -> None:
+    def _refresh(self) -> None:
         self._show()
-        self._tell_info()
-        self._tell_state()
+        self._refresh_info()
+        self._refresh_state()
 
-    def _do(self, deed: Deed) -> None:
-        match deed:
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
             case Publish():
-                self._publish(deed)
+                self._publish(effect)
             case Say(phrase, values):
                 self.speaker.say(render(self.pack, phrase, **values))
             case SayText(text):
                 self.speaker.say(text)
 
-    def _publish(self, deed: Publish) -> None:
+    def _publish(self, effect: Publish) -> None:
         event = BoxEvent(
-            event_type=deed.kind,
-            id=deed.id,
-            seq=deed.seq,
+            event_type=effect.kind,
+            id=effect.id,
+            seq=effect.seq,
             boot=self.boot,
-            age_ms=round((time.monotonic() - deed.at_s) * 1000, 3),
-            arming=deed.arming,
+            age_ms=round((time.monotonic() - effect.at_s) * 1000, 3),
+            arming=effect.arming,
         )
         topic = self.topics.box(self.name, "event")
         try:
             self.link.publish(topic, encode(event), expiry_s=EVENT_EXPIRY_S)
         except NotConnectedError as error:
-            # Lost in this very moment: the deadline of its answer tells the people.
-            log.warning("event not sent", event_type=deed.kind.value, reason=str(error))
+            # The link was lost this very moment: people hear it when the reply is overdue.
+            log.warning("event not sent", event_type=effect.kind.value, reason=str(error))
 
     def _show(self) -> None:
         shown = light.light(self._state)
@@ -166,26 +166,26 @@ class Box:
             try:
                 self.pack = packs.load(wanted.pack)
             except PackError as error:
-                log.warning("the phrase pack stays as it is", reason=str(error))
+                log.warning("phrase pack not changed", reason=str(error))
         log.info("configured", muted=self.speaker.muted, pack=wanted.pack)
 
-    def _tell_info(self) -> None:
-        """Keep the retained info true: what was missing at the start may have come since."""
+    def _refresh_info(self) -> None:
+        """Keep the retained info up to date: a part missing at the start may be there now."""
         button, voice = bool(self._state.button), self.speaker.engine is not None
         if (button, voice) == self._described:
             return
         self._described = (button, voice)
         if self.checkup is not None and button:
-            self.checkup.button_is_there()
+            self.checkup.button_found()
         if self.checkup is not None and voice:
-            self.checkup.voice_is_there()
+            self.checkup.voice_found()
         self.link.keep(self.topics.box(self.name, "info"), encode(self.describe()))
 
-    def _tell_state(self) -> None:
-        """Keep the retained state true; the link sends it only when it differs."""
+    def _refresh_state(self) -> None:
+        """Keep the retained state up to date; the link sends it only if it differs."""
         state, lamp, speaker = self._state, self.player.lamp, self.speaker
         shown = self.player.light
-        told = BoxState(
+        current = BoxState(
             lid=state.lid,
             button_connected=bool(state.button),
             lights=LightState(
@@ -198,13 +198,13 @@ class Box:
                 count=speaker.count,
             ),
         )
-        self.link.keep(self.topics.box(self.name, "state"), encode(told))
+        self.link.keep(self.topics.box(self.name, "state"), encode(current))
 
 
-def _hand_over(
+def _put_on_loop(
     loop: asyncio.AbstractEventLoop, events: "asyncio.Queue[ButtonEvent]", event: ButtonEvent
 ) -> None:
-    # A loop that is closed already has nobody left to tell.
+    # Once the loop is closed, nobody is interested any more.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(events.put_nowait, event)
 
@@ -212,7 +212,7 @@ def _hand_over(
 @contextlib.asynccontextmanager
 async def _watched(watch: Watch) -> AsyncIterator[None]:
     """Watch the button in a thread while the block runs."""
-    # A daemon: a USB call that never returns must not keep the agent from ending.
+    # A daemon: a USB call that never returns must not prevent the agent from exiting.
     thread = threading.Thread(target=watch.run, name="button", daemon=True)
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""Puts a box together from its settings."""
+"""Builds a box from its settings."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from bigred_agent.machine.state import Policy
 from bigred_agent.phrases import pack as packs
 from bigred_agent.settings import AgentSettings, ButtonSettings, LightsSettings, VoiceSettings
 from bigred_agent.voice.engine import Sound
-from bigred_agent.voice.engines import Voices
+from bigred_agent.voice.engines import EngineFinder
 from bigred_agent.voice.speaker import Speaker
 from bigred_agent.wire import subscriptions
 from bigred_broker.link import Link
@@ -41,9 +41,9 @@ async def run(
 ) -> None:
     """Run the box until SIGINT, SIGTERM or the key q. `hint` shows help to a person.
 
-    `checkup`: what the doctor found at the start, None where it did not look.
+    `checkup`: the doctor's findings at the start, None if it was not asked.
 
-    Raises AgentError when the box can't even start.
+    Raises AgentError if the box can't start at all.
     """
     button = make_button(settings.button)
     box = make_box(settings, button, checkup)
@@ -52,14 +52,14 @@ async def run(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, running.cancel)
     async with _simulation(settings.button, button, running.cancel, hint):
-        supervisor.tell_ready()
+        supervisor.notify_ready()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-    log.info("the box ends", box=settings.box.name)
+    log.info("box stopped", box=settings.box.name)
 
 
 def make_button(settings: ButtonSettings) -> Button:
-    """Give the button the settings ask for. Raises UsbMissingError without pyusb."""
+    """Return the configured button. Raises UsbMissingError without pyusb."""
     if settings.kind == "simulated":
         return SimulatedButton()
     try:
@@ -70,7 +70,7 @@ def make_button(settings: ButtonSettings) -> Button:
 
 
 def make_lamp(settings: LightsSettings) -> Lamp:
-    """Give the lights; a box without them says so once and goes on."""
+    """Return the lights; a box without them logs it once and runs without."""
     if not settings.enabled:
         return NoLamp()
     from bigred_agent.lights.gpio import GpioLamp
@@ -83,19 +83,19 @@ def make_lamp(settings: LightsSettings) -> Lamp:
             chip=settings.chip,
         )
     except LightsError as error:
-        log.warning("the box has no lights and goes on without", reason=str(error))
+        log.warning("running without lights", reason=str(error))
         return NoLamp()
 
 
 def make_speaker(settings: VoiceSettings) -> Speaker:
-    """Give the voice, silent if need be."""
+    """Return the voice, a silent one if nothing can speak."""
     sound = Sound(settings.voice, settings.rate, settings.volume)
-    voices = Voices(settings.engine, sound, settings.card)
-    return Speaker(voices.look() or (), muted=settings.muted, look=voices.look)
+    finder = EngineFinder(settings.engine, sound, settings.card)
+    return Speaker(finder.search() or (), muted=settings.muted, search=finder.search)
 
 
 def make_box(settings: AgentSettings, button: Button, checkup: Checkup | None = None) -> Box:
-    """Put all parts together. Needs a running loop."""
+    """Assemble the box. Needs a running loop."""
     name = settings.box.name
     topics = Topics(settings.broker.prefix)
     speaker = make_speaker(settings.voice)
@@ -107,7 +107,7 @@ def make_box(settings: AgentSettings, button: Button, checkup: Checkup | None = 
         findings = None if checkup is None else checkup.findings
         return about.info(button.name, pack.language, _capabilities(lamp, speaker), findings)
 
-    log.info("the box starts", box=name, broker=f"{settings.broker.host}:{settings.broker.port}")
+    log.info("box starting", box=name, broker=f"{settings.broker.host}:{settings.broker.port}")
     return Box(
         name=name,
         topics=topics,
@@ -134,7 +134,7 @@ def _capabilities(lamp: Lamp, speaker: Speaker) -> tuple[str, ...]:
         "progress": lamp.bar_length > 0,
         "voice": speaker.engine is not None,
     }
-    return tuple(name for name, there in has.items() if there)
+    return tuple(name for name, present in has.items() if present)
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""The command line `bigred-agent`. What is heavy is imported by the verb that needs it."""
+"""The command line `bigred-agent`. Each command imports its heavy modules itself."""
 
 import asyncio
 import sys
@@ -12,7 +12,7 @@ from bigred_agent.card.cli import card
 if TYPE_CHECKING:
     from bigred_agent.settings import AgentSettings
 
-CONFIG_HELP = "The configuration file; without it /etc/bigred/agent.toml if there is one."
+CONFIG_HELP = "The configuration file; by default /etc/bigred/agent.toml if it exists."
 NOT_SPOKEN = "not spoken"
 
 
@@ -33,23 +33,23 @@ def _config_option(command: click.decorators.FC) -> click.decorators.FC:
 
 @main.command()
 @_config_option
-@click.option("--name", help="The name of this box, in place of the file's.")
-@click.option("--broker", metavar="HOST:PORT", help="The broker, in place of the file's.")
+@click.option("--name", help="The name of this box; overrides the file.")
+@click.option("--broker", metavar="HOST:PORT", help="The broker; overrides the file.")
 @click.option(
     "--simulated",
     metavar="SOCKET",
     type=click.Path(path_type=Path),
-    help="Use a simulated button, set over this UNIX socket.",
+    help="Use a simulated button, controlled through this UNIX socket.",
 )
-@click.option("--keyboard", is_flag=True, help="Use a simulated button, set by the keyboard.")
-@click.option("--muted", is_flag=True, help="Keep quiet.")
+@click.option("--keyboard", is_flag=True, help="Use a simulated button, controlled by keys.")
+@click.option("--muted", is_flag=True, help="Do not speak.")
 @click.option(
     "--findings",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Let the doctor look first; what it finds is in the box's info, and in this file.",
+    help="Run the doctor first; write its findings to this file and the box's info.",
 )
-@click.option("--log", "style", type=click.Choice(["console", "json"]), help="How to log.")
+@click.option("--log", "style", type=click.Choice(["console", "json"]), help="The log format.")
 def run(
     config: Path | None,
     name: str | None,
@@ -85,12 +85,12 @@ def run(
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(config: Path | None, as_json: bool) -> None:
-    """Look for what is wrong with this box, and say how it is mended."""
+    """Find problems with this box, and how to fix them."""
     from bigred_agent.doctor import record, report
 
     findings = report.examine(_settings(config))
     click.echo(record.as_json(findings) if as_json else report.as_text(findings))
-    if not all(finding.is_well for finding in findings):
+    if not all(finding.is_ok for finding in findings):
         sys.exit(1)
 
 
@@ -118,10 +118,10 @@ def init(file: Path) -> None:
         with file.open("x", encoding="utf-8") as target:
             target.write(example())
     except FileExistsError:
-        _fail(f"{file} exists and stays as it is; give another name")
+        _fail(f"{file} already exists and was not changed; choose another name")
     except OSError as error:
         _fail(f"{file} can't be written: {error}")
-    click.echo(f"{file} is written; now: bigred-agent run --config {file}")
+    click.echo(f"wrote {file}; now run: bigred-agent run --config {file}")
 
 
 def _settings(config: Path | None) -> "AgentSettings":

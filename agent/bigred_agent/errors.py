@@ -1,24 +1,24 @@
-"""What can go wrong at a box. Every text is a sentence that says what to do about it."""
+"""The box's errors. Every text says what to do about it."""
 
 
 class AgentError(Exception):
-    """Anything the box reports about itself."""
+    """The base of the box's errors."""
 
 
 class ButtonError(AgentError):
-    """The button can't be used at the moment; it is tried again."""
+    """The button can't be used at the moment; the box retries."""
 
 
 class ButtonAbsentError(ButtonError):
-    """There is no button, or it was unplugged."""
+    """The button is not plugged in."""
 
 
 class ButtonForbiddenError(ButtonError, PermissionError):
-    """The button is there, and this user may not open it."""
+    """The agent's user may not open the button."""
 
 
 class ButtonBusyError(ButtonError):
-    """Another program holds the button."""
+    """Another program uses the button."""
 
 
 class UsbMissingError(ButtonError):
@@ -26,12 +26,12 @@ class UsbMissingError(ButtonError):
 
 
 class LightsError(AgentError):
-    """The lights can't be used; the box goes on without them."""
+    """The lights can't be used; the box runs without them."""
 
 
 class VoiceError(AgentError):
-    """A sentence was not spoken."""
+    """A sentence could not be spoken."""
 
 
 class PackError(AgentError, ValueError):
-    """A phrase pack is unknown or not complete."""
+    """A phrase pack is unknown or incomplete."""

@@ -1,4 +1,4 @@
-"""The flags of `bigred-agent run`, laid over the configuration file."""
+"""The flags of `bigred-agent run`, which override the configuration file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from bigred_broker.config import ConfigError
 
 @dataclass(frozen=True)
 class Flags:
-    """What was given on the command line; None or False was not."""
+    """The flags given on the command line; None or False means not given."""
 
     name: str | None = None
     broker: str | None = None
@@ -22,7 +22,7 @@ class Flags:
 
 
 def applied(settings: AgentSettings, flags: Flags) -> AgentSettings:
-    """Give the settings with the flags over them. Raises ConfigError naming the wrong key."""
+    """Return the settings with the flags applied. Raises ConfigError naming the invalid key."""
     values = settings.model_dump()
     if flags.name is not None:
         values["box"]["name"] = flags.name
@@ -47,10 +47,10 @@ def applied(settings: AgentSettings, flags: Flags) -> AgentSettings:
         raise ConfigError(f"{where}: {first['msg']}") from error
 
 
-def _address(text: str, usual_port: int) -> tuple[str, int]:
+def _address(text: str, default_port: int) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host:
-        return text, usual_port
+        return text, default_port
     if not port.isdigit():
-        raise ConfigError(f"--broker {text!r} is no HOST:PORT")
+        raise ConfigError(f"--broker {text!r} is not HOST:PORT")
     return host.strip("[]"), int(port)

@@ -1,4 +1,4 @@
-"""The box's configuration file. `example.toml` beside it shows every key and what it is for."""
+"""The box's configuration file. The adjacent `example.toml` explains every key."""
 
 from importlib import resources
 from pathlib import Path
@@ -8,8 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bigred_agent.lights.patterns import DEFAULT_PATTERNS, Colour, Pattern, Patterns, alike
 from bigred_agent.phrases import pack
-from bigred_agent.voice import sound_card
-from bigred_agent.voice.engines import Choice
+from bigred_agent.voice.choice import AUTO_CARD, EngineChoice
 from bigred_broker.logs import LogFormat
 from bigred_broker.settings import BrokerSettings, Section
 from bigred_broker.topics import ID_PATTERN
@@ -21,7 +20,7 @@ StepSettings = tuple[Colour, Annotated[float, Field(ge=0.02, le=60)]]
 
 
 class BoxSettings(Section):
-    """`[box]`: which box this is, and how long it waits. Seconds."""
+    """`[box]`: its name, and its time limits in seconds."""
 
     name: Annotated[str, Field(pattern=ID_PATTERN)] = "box-1"
     answer_deadline_s: Annotated[float, Field(ge=0.5, le=30)] = 2.0
@@ -31,7 +30,7 @@ class BoxSettings(Section):
 
 
 class ButtonSettings(Section):
-    """`[button]`: which button, and how its contacts are read."""
+    """`[button]`: the kind of button, and how its contacts are read."""
 
     kind: Literal["dream-cheeky", "simulated"] = "dream-cheeky"
     poll_ms: Annotated[int, Field(ge=5, le=100)] = 15
@@ -43,12 +42,12 @@ class ButtonSettings(Section):
     @model_validator(mode="after")
     def _simulated_only(self) -> Self:
         if self.kind != "simulated" and (self.socket or self.keyboard):
-            raise ValueError('socket and keyboard are for kind = "simulated" only')
+            raise ValueError('socket and keyboard require kind = "simulated"')
         return self
 
 
 class LightsSettings(Section):
-    """`[lights]`: pins by their BCM numbers, and patterns that replace the built-in ones."""
+    """`[lights]`: BCM pin numbers, and patterns that replace the built-in ones."""
 
     enabled: bool = True
     rgb_pins: tuple[Pin, Pin, Pin] = (17, 27, 22)
@@ -63,7 +62,7 @@ class LightsSettings(Section):
     def _each_pin_once(self) -> Self:
         pins = (*self.rgb_pins, *self.bar_pins)
         if twice := sorted({pin for pin in pins if pins.count(pin) > 1}):
-            raise ValueError(f"a pin can light one LED only; used twice: {twice}")
+            raise ValueError(f"a pin can drive only one LED; used twice: {twice}")
         return self
 
     @field_validator("patterns")
@@ -73,37 +72,37 @@ class LightsSettings(Section):
     ) -> dict[Pattern, tuple[StepSettings, ...]]:
         for one, other in alike({**DEFAULT_PATTERNS, **patterns}):
             raise ValueError(
-                f"{one} and {other} have the same rhythm; not everybody can tell their colours"
+                f"{one} and {other} have the same rhythm; not everybody can see the colours"
             )
         return patterns
 
     @property
     def all_patterns(self) -> Patterns:
-        """The patterns to show: the built-in ones, and those that replace them."""
+        """All patterns: the built-in ones, overridden by the configured ones."""
         return {**DEFAULT_PATTERNS, **self.patterns}
 
 
 class VoiceSettings(Section):
-    """`[voice]`: what speaks, and how."""
+    """`[voice]`: the engine, and how it sounds."""
 
-    engine: Choice = Choice.AUTO
+    engine: EngineChoice = EngineChoice.AUTO
     pack: str = pack.DEFAULT_PACK
     voice: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$")] = "en"
     rate: Annotated[int, Field(ge=80, le=450)] = 160
     volume: Annotated[float, Field(ge=0, le=1)] = 1.0
-    card: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = sound_card.AUTO
+    card: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = AUTO_CARD
     muted: bool = False
 
     @field_validator("pack")
     @classmethod
     def _pack_exists(cls, name: str) -> str:
         if name not in pack.names():
-            raise ValueError(f"no phrase pack {name!r}; there are: {', '.join(pack.names())}")
+            raise ValueError(f"no phrase pack {name!r}; available: {', '.join(pack.names())}")
         return name
 
 
 class LogSettings(Section):
-    """`[log]`: how the agent writes its log to standard error."""
+    """`[log]`: the format of the log on standard error."""
 
     style: LogFormat = "console"
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -121,5 +120,5 @@ class AgentSettings(Section):
 
 
 def example() -> str:
-    """Give the annotated example, which is what `bigred-agent init` writes."""
+    """Return the annotated example, which `bigred-agent init` writes."""
     return resources.files(__package__).joinpath("example.toml").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Deliveries of the broker become happenings of the box; what is malformed is counted.
+"""Turns the broker's deliveries into events of the box, and counts malformed ones.
 
-Retained answers and commands are refused: somebody set the flag by mistake, and each reconnect
-would repeat them (Tasmota's "ghost switching").
+Retained replies and commands are refused: somebody set the flag by mistake, and every reconnect
+would repeat them (Tasmota calls it "ghost switching").
 """
 
 import time
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from bigred_agent.machine.happenings import AppIs, AppIsGone, Happening, ServerIs
+from bigred_agent.machine.events import AppRemoved, AppUpdate, Event, ServerStatus
 from bigred_broker.connection import Delivery
 from bigred_broker.faults import Faults
 from bigred_broker.messages import (
@@ -37,7 +37,7 @@ _COMMANDS: dict[tuple[str, ...], type[Reply | SetSay | SetLight | SetIdentify | 
 
 
 def subscriptions(topics: Topics, box: str) -> tuple[str, ...]:
-    """List what a box listens to."""
+    """List the topics a box subscribes to."""
     return (
         topics.box(box, "reply"),
         topics.every_set(box),
@@ -47,15 +47,15 @@ def subscriptions(topics: Topics, box: str) -> tuple[str, ...]:
 
 
 @dataclass
-class Ear:
-    """Understands what is delivered to one box."""
+class Decoder:
+    """Decodes the deliveries to one box."""
 
     topics: Topics
     box: str
     faults: Faults = field(default_factory=Faults)
 
-    def understand(self, delivery: Delivery) -> Happening | SetConfig | None:
-        """Give what a delivery means; None when it is malformed."""
+    def decode(self, delivery: Delivery) -> Event | SetConfig | None:
+        """Return the event or configuration in a delivery; None if it is malformed."""
         try:
             return self._decode(delivery)
         except MessageError as error:
@@ -68,22 +68,22 @@ class Ear:
                 )
             return None
 
-    def _decode(self, delivery: Delivery) -> Happening | SetConfig:
+    def _decode(self, delivery: Delivery) -> Event | SetConfig:
         match self.topics.parse(delivery.topic):
             case ("server", "status"):
-                return ServerIs(decode_status(delivery.payload))
+                return ServerStatus(decode_status(delivery.payload))
             case ("app", app, "state"):
                 return self._app(delivery, app)
             case ("box", self.box, *leaf) if model := _COMMANDS.get(tuple(leaf)):
                 if delivery.retained:
-                    raise MessageError("a command or an answer must not be retained")
+                    raise MessageError("a command or reply must not be retained")
                 return decode(model, delivery.payload or b"{}")
-        raise MessageError("nothing a box understands")
+        raise MessageError("not a topic for this box")
 
-    def _app(self, delivery: Delivery, app: str) -> AppIs | AppIsGone:
+    def _app(self, delivery: Delivery, app: str) -> AppUpdate | AppRemoved:
         if not delivery.payload:
-            return AppIsGone(app)
+            return AppRemoved(app)
         state = decode(AppState, delivery.payload)
         if state.app != app:
-            raise MessageError(f"the state of app {state.app!r} under the topic of {app!r}")
-        return AppIs(state, delivery.retained)
+            raise MessageError(f"the state of app {state.app!r} on the topic of {app!r}")
+        return AppUpdate(state, delivery.retained)

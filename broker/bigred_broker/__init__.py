@@ -1,1 +1,1 @@
-"""Everything that passes between box and server: topics, messages, the link, Mosquitto."""
+"""Everything between box and server: topics, messages, the MQTT link, Mosquitto."""

@@ -1,4 +1,4 @@
-"""Reads a TOML file into a model; what is wrong is told with file, line and the nearest key."""
+"""Reads a TOML file into a model; errors name the file, the line and the nearest known key."""
 
 import difflib
 import re
@@ -21,13 +21,13 @@ _LONG_QUOTES = ('"' * 3, "'" * 3)
 
 
 class ConfigError(ValueError):
-    """A configuration file can't be used; the text has a line a finding, each with its place."""
+    """A configuration file is not valid; the text has one line per error, with its place."""
 
 
 def load(path: Path, model: type[M]) -> M:
     """Read and check a configuration file. Raises ConfigError, and nothing else."""
     try:
-        # Windows' editors put a mark in front, and an SD card's first partition is edited there.
+        # Windows editors write a byte order mark, and people edit SD cards there.
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: can't be read: {error}") from error
@@ -39,7 +39,7 @@ def parse(text: str, model: type[M], name: str) -> M:
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{name}: no valid TOML: {error}") from error
+        raise ConfigError(f"{name}: not valid TOML: {error}") from error
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -66,7 +66,7 @@ def _finding(
 
 
 def line_of(text: str, where: Location) -> int:
-    """Find the line (from 1) where a key stands, or its nearest enclosing table, or 1."""
+    """Find the line (from 1) of a key, or of its nearest enclosing table, or 1."""
     lines = _lines(text)
     for depth in range(len(where), 0, -1):
         if where[:depth] in lines:
@@ -102,7 +102,7 @@ def _path(dotted: str) -> Location:
 
 
 def _in_last_elements(path: Location, counts: dict[Location, int]) -> Location:
-    """A path as the model sees it: a table below an array belongs to the array's last element."""
+    """Return a path as the model has it: a table below an array belongs to its last element."""
     where: Location = ()
     for part in path:
         where = (*where, part)
@@ -112,7 +112,7 @@ def _in_last_elements(path: Location, counts: dict[Location, int]) -> Location:
 
 
 def as_written(model: type[BaseModel], where: Location) -> Location:
-    """Give a place as it stands in the file: pydantic's has the tags of tagged unions in it too."""
+    """Return a place as written in the file: pydantic's also contains the tags of unions."""
     current: list[object] = [model]
     written: Location = ()
     for part in where:
@@ -125,7 +125,7 @@ def as_written(model: type[BaseModel], where: Location) -> Location:
 def known_keys(model: type[BaseModel], where: Location) -> list[str]:
     """List the keys a model allows at a place, following nested models, dicts and lists.
 
-    A place as pydantic has it: behind the tag of a union only that member's keys count.
+    The place is pydantic's: after the tag of a union only the keys of that member count.
     """
     current: list[object] = [model]
     for part in where:
@@ -139,7 +139,7 @@ def _step(current: list[object], part: int | str) -> list[object]:
 
 
 def _tagged(annotation: object) -> dict[int | str, object]:
-    """Give the members of a tagged union by their tags; of anything else nothing."""
+    """Return the members of a tagged union by tag; nothing for any other annotation."""
     if get_origin(annotation) is not Annotated:
         return {}
     union, *metadata = get_args(annotation)

@@ -1,8 +1,7 @@
-"""One MQTT 5 connection over paho: from CONNECT to the moment it is lost, then thrown away.
+"""One MQTT 5 connection over paho, from CONNECT until it is lost; it is never reused.
 
-paho runs a network thread; everything it reports is handed to the asyncio loop here, and nothing
-that goes wrong in a callback can reach the thread (an exception there would kill it while
-`is_connected()` goes on saying True).
+paho runs a network thread. Its callbacks only pass what they report to the asyncio loop and never
+raise: an exception there would kill the thread while `is_connected()` still returns True.
 """
 
 import asyncio
@@ -19,16 +18,16 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from bigred_broker.line import Line
 from bigred_broker.messages import MAX_BYTES, TOPIC_AND_PROPERTIES, Status
 from bigred_broker.settings import BrokerSettings
+from bigred_broker.transport import Transport
 
 log = structlog.get_logger(__name__)
 
 KEEPALIVE_S = 15
 _QOS = 1
 _UNSPECIFIED = 0x80
-_RECEIVE_MAXIMUM = 100  # unacknowledged messages the broker may have on the way to us
+_RECEIVE_MAXIMUM = 100  # messages the broker may send us before the first is acknowledged
 
 
 class NotConnectedError(ConnectionError):
@@ -37,7 +36,7 @@ class NotConnectedError(ConnectionError):
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message that arrived. `ack` it once it is dealt with; until then the broker keeps it."""
+    """A received message. `ack` it once it is handled; until then the broker keeps it."""
 
     topic: str
     payload: bytes
@@ -46,7 +45,7 @@ class Delivery:
 
 
 class Connection:
-    """A single connection; `lost` resolves to a sentence when it ends."""
+    """A single connection; `lost` resolves to the reason when it ends."""
 
     def __init__(
         self,
@@ -68,7 +67,7 @@ class Connection:
         self._unacked: set[int] = set()
         self._all_acked = asyncio.Event()
         self.lost: asyncio.Future[str] = self._loop.create_future()
-        self._line = Line()
+        self._transport = Transport()
         self._client = self._make_client(name, status_topic)
 
     def _make_client(self, name: str, status_topic: str) -> Client:
@@ -90,7 +89,7 @@ class Connection:
                 str(tls.certificate) if tls.certificate else None,
                 str(tls.key) if tls.key else None,
             )
-        client.on_socket_open = self._line.opened
+        client.on_socket_open = self._transport.opened
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -100,7 +99,7 @@ class Connection:
         return client
 
     async def open(self, deadline_s: float) -> None:
-        """Connect and wait for the broker's consent. Raises OSError with the broker's reason."""
+        """Connect and wait for the broker to accept. Raises OSError with the broker's reason."""
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = self._session_expiry_s
         properties.ReceiveMaximum = _RECEIVE_MAXIMUM
@@ -116,25 +115,27 @@ class Connection:
                     properties=properties,
                 )
             except ValueError as error:
-                # A host that can be no name: empty, or a label of more than 63 letters.
-                raise ConnectionError(f"{self._broker.host!r} is no host: {error}") from error
+                # An invalid host name: empty, or with a label of more than 63 letters.
+                raise ConnectionError(
+                    f"{self._broker.host!r} is not a valid host name: {error}"
+                ) from error
             self._client.loop_start()
             await _first_of(self._connected, self.lost)
         if not self._connected.done():
             raise ConnectionError(self.lost.result())
         if self._connected.result().is_failure:
-            raise ConnectionError(f"the broker said: {self._connected.result()}")
+            raise ConnectionError(f"the broker refused: {self._connected.result()}")
 
     async def subscribe(
         self, topics: Sequence[str], deadline_s: float, *, as_published: bool = False
     ) -> None:
-        """Subscribe and wait for the answer. Raises OSError when one is refused.
+        """Subscribe and wait for the answer. Raises OSError if a subscription is refused.
 
-        `as_published`: live messages, too, tell whether they were sent to be retained.
+        `as_published`: live messages also report whether they were sent to be retained.
         """
         if not topics:
             return
-        # Our own retained messages come back on subscribing: others' too, and those are wanted.
+        # Subscribing returns all retained messages, ours included; those of others are needed.
         options = SubscribeOptions(qos=_QOS, retainAsPublished=as_published)
         error, mid = self._client.subscribe([(topic, options) for topic in topics])
         codes = await self._answer(error, mid, deadline_s, "the broker's answer to SUBSCRIBE")
@@ -143,9 +144,9 @@ class Connection:
                 raise ConnectionError(f"the broker refused the subscription to {topic}: {code}")
 
     def begin(self) -> None:
-        """Let deliveries through, if it was made to `hold` them until now.
+        """Pass on deliveries from now on, those held back first, if it was made to `hold` them.
 
-        A session's messages come before SUBSCRIBE is even sent, and retained ones with its answer.
+        Messages of the session come before SUBSCRIBE is even sent, retained ones with its answer.
         """
         held, self._held = self._held or [], None
         for delivery in held:
@@ -154,19 +155,19 @@ class Connection:
     def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None
     ) -> None:
-        """Hand a message to the network thread. Raises NotConnectedError when it is gone."""
+        """Pass a message to the network thread. Raises NotConnectedError if it has ended."""
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if expiry_s is not None:
             properties.MessageExpiryInterval = expiry_s
         sent = self._client.publish(topic, payload, _QOS, retain, properties)
         if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            raise NotConnectedError(f"{topic}: not sent, paho says {sent.rc.name}")
+            raise NotConnectedError(f"{topic}: not sent; paho reports {sent.rc.name}")
         self._unacked.add(sent.mid)
 
     async def answers(self, deadline_s: float) -> bool:
-        """Ask the broker for a harmless answer; say whether it came in time.
+        """Send the broker a harmless request; return whether it answered in time.
 
-        Leaving a topic that was never joined needs no permission and disturbs nobody.
+        Unsubscribing from a topic never subscribed to needs no permission and changes nothing.
         """
         error, mid = self._client.unsubscribe("$bigred/heartbeat")
         try:
@@ -176,9 +177,9 @@ class Connection:
         return True
 
     async def close(self, deadline_s: float) -> None:
-        """Wait until all that was published is acknowledged, then leave in good order.
+        """Wait until every publish is acknowledged, then disconnect cleanly.
 
-        What is not done by the deadline is left to `drop`.
+        `drop` ends whatever is left at the deadline.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline_s):
@@ -186,19 +187,19 @@ class Connection:
                     self._all_acked.clear()
                     await self._all_acked.wait()
                 self._client.disconnect()
-                # Until DISCONNECT is on its way: a process that ends now takes the thread along.
+                # Wait until DISCONNECT is sent: if the process ends now, so does the thread.
                 await asyncio.wait([self.lost])
 
     def drop(self) -> None:
-        """Forget the connection at once, with everything still queued in it.
+        """Drop the connection at once, with everything still queued in it.
 
-        Unless it was closed before, the broker hears no farewell and sends the will.
+        Unless it was closed before, the broker sees no DISCONNECT and sends the will.
         """
         if not self.lost.done():
-            self._line.cut()
-        self._lose("given up")
-        # What paho still has to tell interests nobody, and without these references the client,
-        # its thread and its sockets are gone as soon as the thread sees the end of its socket.
+            self._transport.cut()
+        self._lose("dropped")
+        # Later callbacks are of no interest, and without these references the client, its thread
+        # and its sockets are freed as soon as the thread sees the end of its socket.
         client = self._client
         client.on_connect = client.on_disconnect = client.on_message = None
         client.on_publish = client.on_subscribe = client.on_unsubscribe = None
@@ -207,7 +208,7 @@ class Connection:
         self, error: MQTTErrorCode, mid: int | None, deadline_s: float, what: str
     ) -> Sequence[ReasonCode]:
         if error != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
-            raise ConnectionError(f"{what}: not asked, paho says {error.name}")
+            raise ConnectionError(f"{what}: not requested; paho reports {error.name}")
         answer: asyncio.Future[Sequence[ReasonCode]] = self._loop.create_future()
         self._answers[mid] = answer
         try:
@@ -219,25 +220,25 @@ class Connection:
             raise ConnectionError(f"{what}: {self.lost.result()}")
         return answer.result()
 
-    # --- called on paho's thread: hand over, and never raise -------------------------------------
+    # --- called on paho's thread: pass on, and never raise ---------------------------------------
 
-    def _hand_over(self, action: Callable[[], None]) -> None:
-        # A loop that is closed already has nobody left to tell.
+    def _call_on_loop(self, action: Callable[[], None]) -> None:
+        # Once the loop is closed, nobody is interested any more.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(action)
 
     def _on_connect(
         self, _client: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, _p: Any
     ) -> None:
-        self._hand_over(lambda: self._greet(code))
+        self._call_on_loop(lambda: self._greet(code))
 
     def _on_disconnect(
         self, _client: Client, _data: Any, flags: DisconnectFlags, code: ReasonCode, _p: Any
     ) -> None:
-        # Else paho's own finding, "Unspecified error" for every socket that ended.
-        told = flags.is_disconnect_packet_from_server or code != _UNSPECIFIED
-        reason = str(code) if told else "the connection broke off"
-        self._hand_over(lambda: self._lose(reason))
+        # Otherwise the code is paho's own: "Unspecified error" for every socket that ended.
+        has_reason = flags.is_disconnect_packet_from_server or code != _UNSPECIFIED
+        reason = str(code) if has_reason else "the connection broke off"
+        self._call_on_loop(lambda: self._lose(reason))
 
     def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
         mid, qos = message.mid, message.qos
@@ -246,15 +247,15 @@ class Connection:
             client.ack(mid, qos)
 
         delivery = Delivery(message.topic, bytes(message.payload), bool(message.retain), ack)
-        self._hand_over(lambda: self._deliver(delivery))
+        self._call_on_loop(lambda: self._deliver(delivery))
 
     def _on_publish(self, _client: Client, _data: Any, mid: int, _code: Any, _p: Any) -> None:
-        self._hand_over(lambda: self._acked(mid))
+        self._call_on_loop(lambda: self._acked(mid))
 
     def _on_answer(
         self, _client: Client, _data: Any, mid: int, codes: Sequence[ReasonCode], _p: Any
     ) -> None:
-        self._hand_over(lambda: self._answered(mid, codes))
+        self._call_on_loop(lambda: self._answered(mid, codes))
 
     # --- back on the loop ------------------------------------------------------------------------
 
@@ -295,5 +296,5 @@ async def _deadline(seconds: float, what: str) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         if not deadline.expired():
-            raise  # the socket's own
-        raise ConnectionError(f"{what}: nothing within {seconds:g} s") from error
+            raise  # the socket's own timeout
+        raise ConnectionError(f"{what}: no answer within {seconds:g} s") from error

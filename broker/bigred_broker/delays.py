@@ -1,4 +1,4 @@
-"""The waits between attempts to reach the broker."""
+"""The delays between attempts to reach the broker."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -8,9 +8,9 @@ LONGEST_S = 15.0
 
 
 def delays(dice: Callable[[], float] = random.random) -> Iterator[float]:
-    """Give the waits between attempts in seconds: doubling, each spread over half to all of it.
+    """Yield the delays in seconds: doubling, each drawn from between half of it and all of it.
 
-    Spread, because a hundred boxes that lost the broker together must not come back together.
+    Random, so that a hundred boxes that lost the broker together do not come back together.
     """
     longest = _FIRST_S
     while True:

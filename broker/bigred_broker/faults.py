@@ -1,4 +1,4 @@
-"""Counts what arrives malformed: every one counted, one log line per sender and minute."""
+"""Counts malformed messages: every one is counted, and one per sender and minute is logged."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -9,19 +9,19 @@ _MOST_SENDERS = 1000
 
 @dataclass
 class Faults:
-    """The tally. Senders beyond the newest thousand are forgotten: no flood fills the memory."""
+    """The counter. It remembers the latest thousand senders, so that no flood fills the memory."""
 
     total: int = 0
-    _last_told: OrderedDict[str, float] = field(default_factory=OrderedDict)
+    _last_logged: OrderedDict[str, float] = field(default_factory=OrderedDict)
 
     def count(self, sender: str, now_s: float) -> bool:
-        """Count one fault; say whether it is to be logged, by a monotonic clock in seconds."""
+        """Count one fault at a monotonic time; return whether to log it."""
         self.total += 1
-        last = self._last_told.get(sender)
+        last = self._last_logged.get(sender)
         if last is not None and now_s - last < SILENCE_S:
             return False
-        self._last_told[sender] = now_s
-        self._last_told.move_to_end(sender)
-        if len(self._last_told) > _MOST_SENDERS:
-            self._last_told.popitem(last=False)
+        self._last_logged[sender] = now_s
+        self._last_logged.move_to_end(sender)
+        if len(self._last_logged) > _MOST_SENDERS:
+            self._last_logged.popitem(last=False)
         return True

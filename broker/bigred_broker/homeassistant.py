@@ -1,6 +1,6 @@
-"""Home Assistant: one retained message makes a box and its apps appear there, without any setup.
+"""Home Assistant discovery: one retained message adds a box and its apps, without any setup.
 
-Nothing Home Assistant is offered here can fire a deployment: that takes a hand on the button.
+Nothing offered to Home Assistant can fire a deployment: only the button can.
 """
 
 import json
@@ -21,30 +21,30 @@ from bigred_broker.topics import Topics
 
 BIRTH_TOPIC = "homeassistant/status"
 _BIRTH = Status.ONLINE.value.encode()
-_UNKNOWN = "None"  # what Home Assistant reads as "unknown"
+_UNKNOWN = "None"  # Home Assistant reads it as "unknown"
 
 Json = dict[str, object]
 
 
 def is_birth(topic: str, payload: bytes) -> bool:
-    """Say whether Home Assistant has just started: publish every `discovery` again.
+    """Return whether Home Assistant has just started, which calls for every `discovery` again.
 
-    By `Link.publish`: `Link.keep` would not send what stands already.
+    Use `Link.publish` for it: `Link.keep` would not send an unchanged message.
     """
     return topic == BIRTH_TOPIC and payload == _BIRTH
 
 
 def discovery_topic(topics: Topics, box: str) -> str:
-    """Where a box is announced, retained; an empty payload there takes it away again."""
-    topics.box(box, "status")  # refuses what is no id
+    """The topic of a box's retained announcement; an empty payload removes the box."""
+    topics.box(box, "status")  # refuses an invalid id
     return f"homeassistant/device/{box}/config"
 
 
 def discovery(topics: Topics, box: str, apps: Sequence[str], info: BoxInfo) -> tuple[str, bytes]:
-    """Give topic and payload that announce a box and the apps it may fire; to be kept.
+    """Return topic and payload, to be retained, that announce a box and the apps it may fire.
 
-    The same arguments give the same bytes, in whatever order the apps come. Raises ValueError for
-    a name that is no id, and MessageError for more apps than one message can tell of (about 20).
+    The same arguments give the same bytes, whatever the order of the apps. Raises ValueError for
+    an invalid id, and MessageError for more apps than fit into one message (about 20).
     """
     me = f"{topics.prefix}_{box}"
     components = _box_components(topics, box)
@@ -87,7 +87,7 @@ def _box_components(topics: Topics, box: str) -> dict[str, Json]:
             "device_class": "button",
             "state_topic": topics.box(box, "event"),
             "event_types": [kind.value for kind in EventType],
-            # Only what happened: ids, ages and armings are no attributes worth recording.
+            # Only the event type: ids, ages and armings are not worth recording.
             "value_template": '{"event_type": "{{ value_json.event_type }}"}',
         },
         "lid": {
@@ -124,22 +124,22 @@ def _box_components(topics: Topics, box: str) -> dict[str, Json]:
 
 
 def _app_components(topics: Topics, app: str) -> dict[str, Json]:
-    # The server tells of an app, not the box: it stays known while the box is away.
-    told: Json = {
+    # The server reports an app, not the box: it stays available while the box is offline.
+    common: Json = {
         "platform": "sensor",
         "availability_topic": topics.server_status,
         "state_topic": topics.app(app, "state"),
     }
     return {
-        f"{app}_phase": told
+        f"{app}_phase": common
         | {
             "name": f"{app} phase",
             "device_class": "enum",
             "options": [phase.value for phase in Phase],
-            # What is None is left out of a message.
+            # Fields that are None are left out of a message.
             "value_template": f"{{{{ value_json.phase | default('{_UNKNOWN}') }}}}",
         },
-        f"{app}_version": told
+        f"{app}_version": common
         | {
             "name": f"{app} version",
             "value_template": (

@@ -1,8 +1,8 @@
-"""The MQTT link, used by both sides: one live connection at a time, and never a stale message.
+"""The MQTT link of both sides: one live connection at a time, and never a stale message.
 
-Each connection is a paho client of its own. When it is lost, the client goes with everything that
-was still queued in it, so that a press made while the network was away can never arrive later.
-What is to be seen by everyone who connects (`keep`) is published again on every new connection.
+Each connection is a new paho client. When it is lost, the client is dropped with everything still
+queued in it, so that a press made during an outage can never arrive later. Retained messages
+(`keep`) are published again on every new connection.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import structlog
 
 from bigred_broker.connection import Connection, Delivery, NotConnectedError
 from bigred_broker.delays import LONGEST_S, delays
+from bigred_broker.link_status import LinkDown, LinkUp
 from bigred_broker.messages import MAX_BYTES, MessageError, Status
 from bigred_broker.settings import BrokerSettings
 
@@ -24,35 +25,22 @@ HEARTBEAT_S = 5.0
 HEARTBEAT_DEADLINE_S = 5.0
 CONNECT_DEADLINE_S = 10.0
 FAREWELL_DEADLINE_S = 1.0
-_WORD_S = 0.5
-# A link that stood so long begins anew with short waits. Longer than the longest wait: two clients
-# of one name evict each other, and would else do so twice a second for ever.
+_REASON_S = 0.5
+# After a link has lasted this long, the next delays are short again. It is longer than the longest
+# delay: two clients with one name evict each other, and would otherwise do so twice a second.
 STEADY_S = 2 * LONGEST_S
 
-
-@dataclass(frozen=True)
-class LinkUp:
-    """The link stands: subscriptions are made and what is kept was published."""
-
-
-@dataclass(frozen=True)
-class LinkDown:
-    """The link is lost; `reason` is a sentence."""
-
-    reason: str
-
-
-Happening = LinkUp | LinkDown | Delivery
+LinkEvent = LinkUp | LinkDown | Delivery
 
 
 @dataclass
 class Link:
-    """A client of the broker under `name`, telling `status_topic` whether it is there.
+    """A client of the broker under `name`, which publishes its presence on `status_topic`.
 
-    Run `run()` as a task; read `happenings`. Not for use from other threads. Deliveries come only
-    between a LinkUp and its LinkDown: what a LinkUp makes a reader forget is told again after it.
-    With `as_published` a message says that it was sent to be retained even when it comes live.
-    What is kept is published again on a new connection only where `may_tell(topic)` says so.
+    Run `run()` as a task and read `events`. Not thread-safe. Deliveries come only between a LinkUp
+    and its LinkDown, so a reader can reset on LinkUp: retained messages follow it. With
+    `as_published`, live messages also report whether they were sent to be retained. Retained
+    messages are published again on a new connection only if `may_publish(topic)` allows it.
     """
 
     broker: BrokerSettings
@@ -62,11 +50,11 @@ class Link:
     session_expiry_s: int = 0
     as_published: bool = False
     heartbeat_s: float = HEARTBEAT_S
-    may_tell: Callable[[str], bool] = lambda _topic: True
-    happenings: asyncio.Queue[Happening] = field(default_factory=asyncio.Queue)
+    may_publish: Callable[[str], bool] = lambda _topic: True
+    events: asyncio.Queue[LinkEvent] = field(default_factory=asyncio.Queue)
     _kept: dict[str, bytes] = field(default_factory=dict)
     _connection: Connection | None = None
-    _told: str = ""
+    _reported: str = ""
 
     @property
     def is_up(self) -> bool:
@@ -74,19 +62,19 @@ class Link:
         return self._connection is not None and not self._connection.lost.done()
 
     def publish(self, topic: str, payload: bytes, *, expiry_s: int | None = None) -> None:
-        """Send a message now or never (QoS 1). Raises NotConnectedError; nothing is queued.
+        """Send a message now or never (QoS 1); nothing is queued. Raises NotConnectedError.
 
-        Raises MessageError for one the broker would hang up on: over the size limit.
+        Raises MessageError over the size limit, for which the broker would disconnect us.
         """
         _check_size(topic, payload)
         if self._connection is None:
-            raise NotConnectedError(f"the broker at {self._address} is away")
+            raise NotConnectedError(f"not connected to the broker at {self._address}")
         self._connection.publish(topic, payload, expiry_s=expiry_s)
 
     def keep(self, topic: str, payload: bytes) -> None:
-        """Have a retained message stand: sent now if possible, and after every reconnect.
+        """Keep a retained message published: now if connected, and after every reconnect.
 
-        Raises MessageError when it is over the size limit.
+        Raises MessageError over the size limit.
         """
         _check_size(topic, payload)
         if self._kept.get(topic) == payload:
@@ -98,31 +86,33 @@ class Link:
                 self._connection.publish(topic, payload, retain=True)
 
     def forget(self, topic: str) -> None:
-        """Keep a message no longer; what the broker has of it stays."""
+        """Stop keeping a message; the broker's copy of it stays."""
         self._kept.pop(topic, None)
 
-    def say_online(self) -> None:
-        """Say again that we are there: somebody with the same status topic said the opposite."""
+    def announce_online(self) -> None:
+        """Publish `online` again, after another client published `offline` on our status topic."""
         if self._connection is not None:
-            # Just lost: the next connection says it anyway.
+            # Just lost: the next connection publishes it anyway.
             with contextlib.suppress(NotConnectedError):
                 self._greet(self._connection)
 
     async def run(self) -> None:
-        """Keep the link up until cancelled; then say farewell, so that no will is needed."""
-        waits = delays()
+        """Keep the link up until cancelled; then publish `offline` and disconnect."""
+        pauses = delays()
         while True:
             try:
                 connection = await self._open()
             except OSError as error:
-                self._tell_down(f"the broker at {self._address} can't be reached: {error}")
+                self._report_down(f"the broker at {self._address} can't be reached: {error}")
             else:
                 opened = time.monotonic()
                 reason = await self._serve(connection)
                 if time.monotonic() - opened >= STEADY_S:
-                    waits = delays()
-                self._tell_down(f"the broker at {self._address} is lost: {reason}")
-            await asyncio.sleep(next(waits))
+                    pauses = delays()
+                self._report_down(
+                    f"the connection to the broker at {self._address} is lost: {reason}"
+                )
+            await asyncio.sleep(next(pauses))
 
     async def _open(self) -> Connection:
         connection = Connection(
@@ -130,7 +120,7 @@ class Link:
             self.name,
             self.status_topic,
             self.session_expiry_s,
-            self.happenings,
+            self.events,
             hold=True,
         )
         try:
@@ -141,24 +131,24 @@ class Link:
         return connection
 
     async def _serve(self, connection: Connection) -> str:
-        """Use a connection until it is lost; give the reason."""
+        """Use a connection until it is lost; return the reason."""
         try:
             await connection.subscribe(
                 self.subscriptions, CONNECT_DEADLINE_S, as_published=self.as_published
             )
             self._greet(connection)
             for topic, payload in self._kept.items():
-                if self.may_tell(topic):
+                if self.may_publish(topic):
                     connection.publish(topic, payload, retain=True)
             self._connection = connection
-            self._told = ""
-            self.happenings.put_nowait(LinkUp())
+            self._reported = ""
+            self.events.put_nowait(LinkUp())
             connection.begin()
             return await self._watch(connection)
         except OSError as error:
             return str(error)
         except asyncio.CancelledError:
-            self._connection = None  # nothing comes after the farewell
+            self._connection = None  # nothing may follow the last message
             with contextlib.suppress(NotConnectedError):
                 connection.publish(self.status_topic, Status.OFFLINE.value.encode(), retain=True)
                 await connection.close(FAREWELL_DEADLINE_S)
@@ -168,12 +158,12 @@ class Link:
             connection.drop()
 
     async def _watch(self, connection: Connection) -> str:
-        """Prove again and again that answers still come; paho's own flag survives a dead thread."""
+        """Check regularly that the broker answers: paho's own flag outlives a dead thread."""
         while not connection.lost.done():
             started = time.monotonic()
             if not await connection.answers(HEARTBEAT_DEADLINE_S):
-                # Where paho saw the end first, its word of why is on its way.
-                await asyncio.wait([connection.lost], timeout=_WORD_S)
+                # If paho saw the end first, its reason is on the way.
+                await asyncio.wait([connection.lost], timeout=_REASON_S)
                 if connection.lost.done():
                     break
                 return f"no heartbeat for {HEARTBEAT_DEADLINE_S:g} s"
@@ -184,11 +174,11 @@ class Link:
     def _greet(self, connection: Connection) -> None:
         connection.publish(self.status_topic, Status.ONLINE.value.encode(), retain=True)
 
-    def _tell_down(self, reason: str) -> None:
-        if reason != self._told:
-            self._told = reason
+    def _report_down(self, reason: str) -> None:
+        if reason != self._reported:
+            self._reported = reason
             log.warning("link down", client=self.name, reason=reason)
-            self.happenings.put_nowait(LinkDown(reason))
+            self.events.put_nowait(LinkDown(reason))
 
     @property
     def _address(self) -> str:

@@ -1,4 +1,4 @@
-"""One log stream on stderr for our own and foreign records: for people, or JSON for machines."""
+"""One log stream on stderr for our own and libraries' records: for people, or as JSON."""
 
 import logging
 import sys

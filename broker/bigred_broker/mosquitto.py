@@ -1,4 +1,4 @@
-"""Mosquitto: its configuration, written from ours, and one of its own for the demo and tests."""
+"""Mosquitto: its configuration, written from ours, and a private one for the demo and tests."""
 
 import contextlib
 import subprocess
@@ -14,24 +14,25 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class ListenerError(ValueError):
-    """Mosquitto can't be configured as the `[broker]` section asks."""
+    """The `[broker]` section asks for a listener that is not written."""
 
 
 def configuration(broker: BrokerSettings, state: Path | None = None) -> str:
-    """Give mosquitto.conf for the `[broker]` section; `state` is where it may keep its database.
+    """Return mosquitto.conf for the `[broker]` section; `state` is a folder for its database.
 
-    Raises ListenerError for an address other than loopback: without certificates nobody outside
-    this machine may speak to the broker.
+    Raises ListenerError for an address other than loopback: without certificates the broker must
+    not be open to other machines.
     """
     if broker.host not in _LOOPBACK:
         raise ListenerError(
-            f"[broker] host is {broker.host!r}: an open listener is written for 127.0.0.1 only"
+            f"[broker] host is {broker.host!r}: a listener without authentication is written for "
+            "127.0.0.1 only"
         )
     lines = [
         "# Written by bigred from its [broker] section.",
         f"listener {broker.port} {broker.host}",
         "allow_anonymous true",
-        # A press and its answer are single small packets: waiting to fill one costs 40 ms.
+        # A press and its reply are single small packets: waiting to fill one costs 40 ms.
         "set_tcp_nodelay true",
         f"max_packet_size {MAX_BYTES + TOPIC_AND_PROPERTIES}",
         "max_queued_messages 1000",
@@ -47,9 +48,9 @@ def configuration(broker: BrokerSettings, state: Path | None = None) -> str:
 
 @contextlib.contextmanager
 def running(folder: Path, port: int) -> Iterator[BrokerSettings]:
-    """Run a Mosquitto of our own on a loopback port, its files in `folder`, until the block ends.
+    """Run a private Mosquitto on a loopback port, its files in `folder`, until the block ends.
 
-    Raises ProgramError when Mosquitto is missing or does not start.
+    Raises ProgramError if Mosquitto is missing or does not start.
     """
     broker = BrokerSettings(port=port)
     with started(folder, configuration(broker), port):
@@ -58,12 +59,12 @@ def running(folder: Path, port: int) -> Iterator[BrokerSettings]:
 
 @contextlib.contextmanager
 def started(folder: Path, text: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run Mosquitto with this configuration; its process, for those who want to kill it.
+    """Run Mosquitto with this configuration; yield its process, for callers that kill it.
 
-    Raises ProgramError when Mosquitto is missing, the port is taken, or it does not start.
+    Raises ProgramError if Mosquitto is missing, the port is taken, or it does not start.
     """
     if program.is_listening(port):
-        raise program.ProgramError(f"port {port} is taken; stop what listens there")
+        raise program.ProgramError(f"port {port} is taken; stop the program that listens there")
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "mosquitto.conf"
     config.write_text(text)

@@ -1,4 +1,4 @@
-"""The `[broker]` section, alike in the box's and the server's configuration file."""
+"""The `[broker]` section, the same in the configuration of the box and of the server."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +11,13 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Section(BaseModel):
-    """A section of a configuration file: immutable, and a key it does not know is an error."""
+    """A section of a configuration file: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class TlsSettings(Section):
-    """`[broker.tls]`: whom to trust, and how to show who we are. Paths of PEM files."""
+    """`[broker.tls]`: the authority to trust, and our own certificate. Paths of PEM files."""
 
     ca: Path
     certificate: Path | None = None

@@ -1,4 +1,4 @@
-"""The topics: who may say what, and where. Nothing else in Bigred builds or takes apart a topic."""
+"""The MQTT topics. Nothing else in Bigred builds or parses a topic."""
 
 import re
 from dataclasses import dataclass
@@ -15,60 +15,60 @@ AppLeaf = Literal["state", "event"]
 
 
 def is_id(text: str) -> bool:
-    """Say whether a text may name a box, an app or a node: 1 to 32 of a-z, 0-9 and the hyphen."""
+    """Return whether a text is a valid id of a box, app or node: 1 to 32 of a-z, 0-9 and "-"."""
     return _ID.fullmatch(text) is not None
 
 
 def _checked(name: str) -> str:
     if not is_id(name):
-        raise ValueError(f"{name!r} is no id: 1 to 32 letters a-z, digits or hyphens are")
+        raise ValueError(f"{name!r} is not a valid id; use 1 to 32 letters a-z, digits or hyphens")
     return name
 
 
 @dataclass(frozen=True)
 class Topics:
-    """All topics under one prefix. Raises ValueError for a name that is not an id."""
+    """All topics under one prefix. Raises ValueError for an invalid id."""
 
     prefix: str = DEFAULT_PREFIX
 
     def box(self, box: str, leaf: BoxLeaf) -> str:
-        """Where one box speaks (`reply`: is answered)."""
+        """The topic of a box; it publishes there itself, but receives `reply`."""
         return f"{self.prefix}/box/{_checked(box)}/{leaf}"
 
     def set(self, box: str, leaf: SetLeaf) -> str:
-        """Where the server asks one box to do something."""
+        """The topic of the server's commands to a box."""
         return f"{self.prefix}/box/{_checked(box)}/set/{leaf}"
 
     def app(self, app: str, leaf: AppLeaf) -> str:
-        """Where the server tells of one app."""
+        """The topic on which the server reports an app."""
         return f"{self.prefix}/app/{_checked(app)}/{leaf}"
 
     @property
     def server_status(self) -> str:
-        """Whether the server lives."""
+        """The topic of the server's presence."""
         return f"{self.prefix}/server/status"
 
     @property
     def every_box(self) -> str:
-        """The subscription that hears all boxes."""
+        """The subscription to all boxes."""
         return f"{self.prefix}/box/+/+"
 
     @property
     def every_app(self) -> str:
-        """The subscription that hears all apps."""
+        """The subscription to all apps."""
         return f"{self.prefix}/app/+/+"
 
     @property
     def every_app_state(self) -> str:
-        """The subscription that hears how all apps stand, without everything on the way."""
+        """The subscription to the states of all apps, without their events."""
         return f"{self.prefix}/app/+/state"
 
     def every_set(self, box: str) -> str:
-        """The subscription that hears all the server asks of one box."""
+        """The subscription to the server's commands to a box."""
         return f"{self.prefix}/box/{_checked(box)}/set/+"
 
     def parse(self, topic: str) -> tuple[str, ...] | None:
-        """Take a topic apart below the prefix; None when it is not ours or an id in it is bad.
+        """Split a topic below the prefix; None if it is not one of ours or has an invalid id.
 
         `bigred/box/red/event` gives ("box", "red", "event").
         """

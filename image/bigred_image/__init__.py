@@ -1,1 +1,1 @@
-"""Builds the SD card of a box, with the standard library and programs of a root of tools."""
+"""Builds the SD card of a box, with the standard library and the programs of a tool root."""

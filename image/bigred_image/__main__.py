@@ -8,27 +8,27 @@ from pathlib import Path
 
 from bigred_image import apt, board, boot, build
 from bigred_image.errors import ImageError
-from bigred_image.places import CHECKOUT
+from bigred_image.paths import CHECKOUT
 
 FOLDER = CHECKOUT / "build/image"
 _MEBIBYTE = 1 << 20
 
 
 def main() -> int:
-    """Build the image or start it; give the exit code."""
+    """Build the image or boot it; return the exit code."""
     given = _parser().parse_args()
     folder = given.folder.resolve()
     try:
         if given.verb == "boot":
             boot.boot(folder, given.machine, given.port, given.key)
-        _tell(build.build(folder, _mirrors(given)))
+        _report(build.build(folder, _mirrors(given)))
     except ImageError as error:
         sys.stderr.write(f"bigred image: {error}\n")
         return 1
     return 0
 
 
-def _tell(image: Path) -> None:
+def _report(image: Path) -> None:
     size = image.stat().st_size
     with image.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
@@ -41,14 +41,14 @@ def _parser() -> argparse.ArgumentParser:
         description="Build the SD card of a box, for Raspberry Pi 3, 4, 5 and Zero 2.",
     )
     parser.add_argument("verb", nargs="?", choices=["build", "boot"], default="build")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where it is built")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="the build folder")
     building = parser.add_argument_group("build")
-    building.add_argument("--mirror", help="Debian's address, in place of the one in apt's sources")
-    building.add_argument("--security-mirror", help="the address of its security updates")
-    booting = parser.add_argument_group("boot", "start the built image in QEMU")
+    building.add_argument("--mirror", help="Debian's address, by default the one in apt's sources")
+    building.add_argument("--security-mirror", help="the address of Debian's security updates")
+    booting = parser.add_argument_group("boot", "boot the built image in QEMU")
     booting.add_argument("--machine", choices=board.MACHINES, default=board.VIRT)
-    booting.add_argument("--port", type=int, default=2222, help="of this machine; leads to sshd")
-    booting.add_argument("--key", type=Path, help="the public key that may log in as root")
+    booting.add_argument("--port", type=int, default=2222, help="a local port, forwarded to sshd")
+    booting.add_argument("--key", type=Path, help="a public key whose owner may log in as root")
     return parser
 
 

@@ -1,7 +1,7 @@
-"""The agent with its libraries, as files for the image: a venv made without running arm64 programs.
+"""The agent with its libraries: a venv for the image, created without running arm64 programs.
 
-Libraries are the ones of requirements.txt, by their hashes. The venv sees Debian's packages, too:
-what needs the machine's own libraries (the pins) comes from there.
+The libraries are those of requirements.txt, checked by their hashes. The venv also sees Debian's
+packages, for libraries that depend on the system's own (the pins).
 """
 
 import json
@@ -13,14 +13,14 @@ from pathlib import Path
 
 from bigred_image import cache, programs
 from bigred_image.errors import ImageError
-from bigred_image.places import CHECKOUT
+from bigred_image.paths import CHECKOUT
 from bigred_image.progress import say
-from bigred_image.workshop import Workshop
+from bigred_image.workspace import Workspace
 
 PYTHON = "3.13"  # Debian 13's
 VENV = Path("opt/bigred/.venv")
 REQUIREMENTS = CHECKOUT / "requirements.txt"
-# The server stays at home: a box has neither use nor libraries for it.
+# Left out: a box has neither a use nor the libraries for the server.
 _NOT_ON_A_BOX = "bigred_server/"
 _PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 _TARGET = (
@@ -38,12 +38,12 @@ sys.exit(main())
 _PYVENV = f"home = /usr/bin\ninclude-system-site-packages = true\nversion = {PYTHON}\n"
 
 
-def install(workshop: Workshop, root: Path, date: int) -> str:
-    """Put the agent into a root; give its version. `date` is that of the commit."""
-    wheel = _wheel(workshop, date)
+def install(workspace: Workspace, root: Path, date: int) -> str:
+    """Install the agent in a root; return its version. `date` is that of the commit."""
+    wheel = _wheel(workspace, date)
     venv = root / VENV
     site = venv / f"lib/python{PYTHON}/site-packages"
-    shutil.copytree(_libraries(workshop, wheel), site)
+    shutil.copytree(_libraries(workspace, wheel), site)
     with zipfile.ZipFile(wheel) as archive:
         ours = [name for name in archive.namelist() if not name.startswith(_NOT_ON_A_BOX)]
         archive.extractall(site, ours)
@@ -57,7 +57,7 @@ def install(workshop: Workshop, root: Path, date: int) -> str:
 
 
 def lines_of(names: frozenset[str], requirements: str) -> str:
-    """Give of a requirements.txt only some projects. Raises ImageError if one is not in it."""
+    """Return the locked lines of some projects. Raises ImageError if one is missing."""
     blocks = {
         normal(block.split("==")[0]): block
         for block in re.split(r"\n(?=[A-Za-z0-9])", requirements)
@@ -71,54 +71,54 @@ def lines_of(names: frozenset[str], requirements: str) -> str:
 
 
 def normal(name: str) -> str:
-    """Give a project's name as all tools agree on it."""
+    """Return the normalised name of a project."""
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
 def forget_scripts(site: Path) -> None:
-    """Remove the libraries' commands, which name this machine's Python, and every trace of them."""
+    """Remove the libraries' commands, which name this machine's Python, and their records."""
     shutil.rmtree(site / "bin", ignore_errors=True)
     for record in site.glob("*.dist-info/RECORD"):
         lines = record.read_text().splitlines(keepends=True)
         record.write_text("".join(line for line in lines if not line.startswith("../../bin/")))
 
 
-def _wheel(workshop: Workshop, date: int) -> Path:
-    folder = workshop.work / "wheel"
+def _wheel(workspace: Workspace, date: int) -> Path:
+    folder = workspace.work / "wheel"
     programs.run(
         [*_PIP, "wheel", "--no-deps", "--no-build-isolation", f"--wheel-dir={folder}", CHECKOUT],
-        workshop.log,
+        workspace.log,
         environment={"SOURCE_DATE_EPOCH": str(date)},
     )
     return next(folder.glob("*.whl"))
 
 
-def _libraries(workshop: Workshop, wheel: Path) -> Path:
+def _libraries(workspace: Workspace, wheel: Path) -> Path:
     requirements = REQUIREMENTS.read_text()
     with zipfile.ZipFile(wheel) as archive:
         metadata = next(name for name in archive.namelist() if name.endswith("/METADATA"))
         needs = _REQUIRES.findall(archive.read(metadata).decode())
     key = cache.key(requirements, *needs, PYTHON, *_TARGET)
-    kept = workshop.kept / f"libraries-{key}"
-    if kept.is_dir():
-        return kept
+    cached = workspace.cache / f"libraries-{key}"
+    if cached.is_dir():
+        return cached
     say("fetching the agent's libraries for arm64")
-    pins = workshop.work / "pins.txt"
+    pins = workspace.work / "pins.txt"
     pins.write_text("\n".join(re.findall(r"^\S+==\S+", requirements, re.MULTILINE)))
-    report = workshop.work / "libraries.json"
-    made = workshop.work / "libraries"
+    report = workspace.work / "libraries.json"
+    made = workspace.work / "libraries"
     box = f"bigred[agent] @ {wheel.as_uri()}"
     resolve = ("install", "--dry-run", "--ignore-installed", f"--report={report}")
     programs.run(
-        [*_PIP, *resolve, f"--target={made}", *_TARGET, f"--constraint={pins}", box], workshop.log
+        [*_PIP, *resolve, f"--target={made}", *_TARGET, f"--constraint={pins}", box], workspace.log
     )
     items = json.loads(report.read_text())["install"]
     names = frozenset(normal(item["metadata"]["name"]) for item in items) - {"bigred"}
-    locked = workshop.work / "libraries.txt"
+    locked = workspace.work / "libraries.txt"
     locked.write_text(lines_of(names, requirements))
     fetch = ("install", "--no-deps", "--no-compile", "--require-hashes", f"--target={made}")
-    programs.run([*_PIP, *fetch, *_TARGET, f"--requirement={locked}"], workshop.log)
+    programs.run([*_PIP, *fetch, *_TARGET, f"--requirement={locked}"], workspace.log)
     forget_scripts(made)
-    cache.forget(workshop.kept, "libraries-*")
-    made.rename(kept)
-    return kept
+    cache.clear(workspace.cache, "libraries-*")
+    made.rename(cached)
+    return cached

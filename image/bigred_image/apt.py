@@ -1,6 +1,6 @@
-"""Where this machine gets its Debian packages from, read from its own apt sources.
+"""Finds the Debian mirrors of this machine in its own apt sources.
 
-No mirror's address is written down here: the image comes from the mirror that its builder trusts.
+No mirror is hard-coded: the image uses those that the building machine trusts.
 """
 
 import re
@@ -14,7 +14,7 @@ FOLDER = Path("/etc/apt")
 OS_RELEASE = Path("/etc/os-release")
 _CONTINUED = re.compile(r"\n[ \t]+")
 NO_MIRROR = (
-    "no Debian mirror in the apt sources of this machine; give one with --mirror URL "
+    "the apt sources of this machine have no Debian mirror; name one with --mirror URL "
     "and --security-mirror URL"
 )
 
@@ -35,7 +35,7 @@ class Mirrors:
     security: str
 
     def sources(self, suite: str) -> str:
-        """Give a sources.list of a suite with its updates and backports."""
+        """Return a sources.list for a suite with its updates and backports."""
         components = "main non-free-firmware"
         return "".join(
             f"deb {uri} {name} {components}\n"
@@ -49,7 +49,7 @@ class Mirrors:
 
 
 def mirrors(folder: Path = FOLDER, os_release: Path = OS_RELEASE) -> Mirrors:
-    """Read which mirrors this machine uses for its own suite. Raises ImageError without one."""
+    """Return the mirrors of this machine's own suite. Raises ImageError if there are none."""
     suite = _codename(os_release)
     found = list(_sources(folder))
     debian = [source.uri for source in found if source.suite == suite]

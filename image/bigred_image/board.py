@@ -1,6 +1,6 @@
-"""A board in QEMU, started from the card alone: it does what the firmware of a Raspberry Pi does.
+"""A board in QEMU that boots from the card alone, as the firmware of a Raspberry Pi does.
 
-"virt" is quick and has a sound card; "raspi3b" reads the card by the chip's own controller.
+"virt" is fast and has a sound card; "raspi3b" reads the card through the chip's own controller.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,18 @@ from pathlib import Path
 RASPI3B = "raspi3b"
 VIRT = "virt"
 MACHINES = (VIRT, RASPI3B)
-# Where the first partition begins, in bytes; genimage.cfg aligns it there.
+# The offset of the first partition in bytes; genimage.cfg aligns it there.
 BOOT_OFFSET = 1 << 20
-# What a board with a sound card has played.
+# The recording of a board with a sound card.
 SOUND = "sound.wav"
-# QEMU takes the start of the chip's watchdog for its end, and resets the machine at once.
+# QEMU takes the start of the chip's watchdog for its expiry, and resets the machine at once.
 _NO_WATCHDOG = "systemd.watchdog_sec=0"
 _MEMORY_MIB = 1024
 
 
 @dataclass(frozen=True)
 class Start:
-    """What the firmware hands to the kernel: three files, and the command line."""
+    """What the firmware passes to the kernel: three files, and the command line."""
 
     kernel: Path
     initrd: Path
@@ -30,7 +30,7 @@ class Start:
 
 
 def config(text: str) -> Mapping[str, str]:
-    """Read a config.txt without conditions: "key=value" and "initramfs FILE ADDRESS"."""
+    """Parse a config.txt without conditions: "key=value" and "initramfs FILE ADDRESS"."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         if line.startswith("initramfs "):
@@ -42,13 +42,13 @@ def config(text: str) -> Mapping[str, str]:
 
 
 def copies(image: Path, names: Sequence[str], folder: Path) -> list[str | Path]:
-    """Give the command that copies files of the first partition into a folder."""
+    """Return the command that copies files from the first partition into a folder."""
     files = (f"::{name}" for name in names)
     return ["mcopy", "-n", "-o", "-i", f"{image}@@{BOOT_OFFSET}", *files, folder]
 
 
 def command(machine: str, start: Start, image: Path, port: int) -> list[str | Path]:
-    """Give QEMU's command line. `port` of this machine leads to the box's sshd."""
+    """Return QEMU's command line. The local `port` is forwarded to the box's sshd."""
     net = f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22"
     console = ["-serial", "null"] if machine == RASPI3B else []
     return [

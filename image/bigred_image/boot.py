@@ -1,4 +1,4 @@
-"""Starts a built image in QEMU, on a copy of it, so that the image stays what it is."""
+"""Boots a copy of a built image in QEMU, so that the image itself is never changed."""
 
 import base64
 import os
@@ -12,14 +12,14 @@ from bigred_image.errors import ImageError
 from bigred_image.tools import WORK, Tools
 
 _TREE = "bcm2837-rpi-3-b.dtb"
-NO_IMAGE = "there is no {image} yet; build it by `./bigred image`"
+NO_IMAGE = "there is no {image} yet; build it with `./bigred image`"
 
 
 def prepared(folder: Path, machine: str, port: int, key: Path | None) -> list[str | Path]:
-    """Copy the image and give the command that starts it, its console on standard output.
+    """Copy the image and return the command that boots it, its console on standard output.
 
-    `key` is a public key that may log in as root at `port`, by a credential on the kernel's
-    command line: the image itself lets nobody in.
+    The owner of the public `key` may log in as root at `port`, by a credential on the kernel's
+    command line: the image itself has no keys.
     """
     image = folder / NAME
     if not image.exists():
@@ -30,7 +30,7 @@ def prepared(folder: Path, machine: str, port: int, key: Path | None) -> list[st
     tools = Tools(folder / "tools", work, folder / f"boot-{machine}.log")
     card = work / NAME
     shutil.copyfile(image, card)
-    # QEMU's card reader wants a power of two.
+    # QEMU's card reader requires a power of two.
     os.truncate(card, 1 << (card.stat().st_size - 1).bit_length())
     inside = WORK / NAME
     tools.run(*board.copies(inside, ["config.txt", "cmdline.txt", _TREE], WORK))
@@ -46,7 +46,7 @@ def prepared(folder: Path, machine: str, port: int, key: Path | None) -> list[st
 
 
 def boot(folder: Path, machine: str, port: int, key: Path | None) -> None:
-    """Become QEMU, until the box is switched off or somebody interrupts."""
+    """Replace this process with QEMU, until the box is switched off or interrupted."""
     command = [str(word) for word in prepared(folder, machine, port, key)]
     sys.stdout.flush()
     os.execvp(command[0], command)

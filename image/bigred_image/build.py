@@ -5,16 +5,16 @@ import os
 import shutil
 from pathlib import Path
 
-from bigred_image import apt, card, layer, places, programs, root, workshop
+from bigred_image import apt, card, layer, paths, programs, root, workspace
 from bigred_image.errors import ImageError
 from bigred_image.progress import say
 
-NOT_ROOT = "an image can be built by root only: it makes device files and mounts; call it by sudo"
-TAKEN = "another build is at work in {folder}; wait for it, or give another --folder"
+NOT_ROOT = "only root can build an image, which needs device files and mounts; use sudo"
+BUSY = "another build is running in {folder}; wait for it, or choose another --folder"
 
 
 def build(folder: Path, mirrors: apt.Mirrors) -> Path:
-    """Build the image in a folder and give its path. Raises ImageError."""
+    """Build the image in a folder and return its path. Raises ImageError."""
     if os.geteuid() != 0:
         raise ImageError(NOT_ROOT)
     folder.mkdir(parents=True, exist_ok=True)
@@ -22,25 +22,25 @@ def build(folder: Path, mirrors: apt.Mirrors) -> Path:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise ImageError(TAKEN.format(folder=folder)) from error
+            raise ImageError(BUSY.format(folder=folder)) from error
         return _build(folder, mirrors)
 
 
 def _build(folder: Path, mirrors: apt.Mirrors) -> Path:
     date = _date()
-    shop = workshop.prepare(folder, mirrors)
-    base = root.make(shop)
+    space = workspace.prepare(folder, mirrors)
+    base = root.make(space)
     say("adding the agent")
-    full = layer.add(shop, base, date)
-    image = card.make(shop, base, full, date)
-    shutil.rmtree(shop.work)
+    full = layer.add(space, base, date)
+    image = card.make(space, base, full, date)
+    shutil.rmtree(space.work)
     return image
 
 
 def _date() -> int:
-    """Give the date that the image bears: the commit's, or SOURCE_DATE_EPOCH where that is set."""
+    """Return the date of the image: that of the commit, or SOURCE_DATE_EPOCH if it is set."""
     if given := os.environ.get("SOURCE_DATE_EPOCH"):
         return int(given)
-    if programs.answer(["git", "status", "--porcelain"], places.CHECKOUT):
-        say("the checkout has changes that are in no commit; nobody else can build the same image")
-    return int(programs.answer(["git", "log", "-1", "--format=%ct"], places.CHECKOUT))
+    if programs.answer(["git", "status", "--porcelain"], paths.CHECKOUT):
+        say("the checkout has uncommitted changes; nobody else can build the same image")
+    return int(programs.answer(["git", "log", "-1", "--format=%ct"], paths.CHECKOUT))

@@ -1,4 +1,4 @@
-"""Names for what a later build can use again: whoever has the same key has the same content."""
+"""Keys for results that a later build can reuse: the same key means the same content."""
 
 import hashlib
 import shutil
@@ -9,7 +9,7 @@ _LENGTH = 16
 
 
 def key(*parts: str) -> str:
-    """Give the key of some texts; their order matters."""
+    """Return the key of some texts, in this order."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(f"{len(part)}:{part}".encode())
@@ -17,7 +17,7 @@ def key(*parts: str) -> str:
 
 
 def files(paths: Iterable[Path], root: Path) -> str:
-    """Give the key of files by their names below `root`, modes and content."""
+    """Return the key of some files: their names below `root`, modes and contents."""
     parts: list[str] = []
     for path in sorted(paths):
         if path.is_symlink():
@@ -29,7 +29,7 @@ def files(paths: Iterable[Path], root: Path) -> str:
     return key(*parts)
 
 
-def forget(folder: Path, pattern: str) -> None:
-    """Delete what earlier builds kept, before its successor takes its place."""
+def clear(folder: Path, pattern: str) -> None:
+    """Delete the results of earlier builds, before a new one replaces them."""
     for old in folder.glob(pattern):
         shutil.rmtree(old)

@@ -1,4 +1,4 @@
-"""The card: a FAT partition the firmware starts from, the root, and a partition for what stays."""
+"""The card: a FAT partition for the firmware, the root, and a partition for persistent data."""
 
 import datetime
 import shutil
@@ -6,44 +6,44 @@ from pathlib import Path
 
 from bigred_image import dates
 from bigred_image.errors import ImageError
-from bigred_image.places import CHECKOUT, IMAGE_FOLDER
+from bigred_image.paths import CHECKOUT, IMAGE_FOLDER
 from bigred_image.progress import say
 from bigred_image.tools import WORK
-from bigred_image.workshop import Workshop
+from bigred_image.workspace import Workspace
 
 NAME = "bigred.img"
 _COMPRESSION_LEVEL = "9"
-# The firmware's own files; the others are for cameras and for finding faults in it.
+# The firmware's own files; its others are for cameras and for debugging it.
 _FIRMWARE = ("bootcode.bin", "start.elf", "fixup.dat", "start4.elf", "fixup4.dat")
-# What a person fills in.
+# The configuration that people fill in.
 _CONFIGURATION = CHECKOUT / "agent/bigred_agent/card/bigred.toml"
 _TREES = "bcm2[78]*.dtb"
 
 
-def make(workshop: Workshop, base: Path, root: Path, date: int) -> Path:
-    """Give the image. `base` has the kernel, `root` is what a box runs."""
+def make(workspace: Workspace, base: Path, root: Path, date: int) -> Path:
+    """Build the image and return its path. `base` has the kernel, `root` is the root of a box."""
     say("packing the root")
-    squash = workshop.work / "images"
+    squash = workspace.work / "images"
     squash.mkdir()
-    workshop.tools.run(
+    workspace.tools.run(
         "mksquashfs", WORK / root.name, WORK / "images/root.squashfs", "-noappend", "-no-progress",
         "-comp", "zstd", "-Xcompression-level", _COMPRESSION_LEVEL, "-mkfs-time", str(date),
     )  # fmt: skip
     say("laying out the card")
-    tree = workshop.work / "tree"
+    tree = workspace.work / "tree"
     _fill_boot(tree / "boot", base)
-    # Where systemd keeps the time: a Raspberry Pi has no clock of its own.
+    # systemd stores the time there: a Raspberry Pi has no clock of its own.
     (tree / "data/clock").mkdir(parents=True)
     dates.set_back(tree, date, newer_than=date)
     text = datetime.datetime.fromtimestamp(date, datetime.UTC).strftime("%Y%m%d%H%M%S")
     config = (IMAGE_FOLDER / "genimage.cfg").read_text().replace("@DATE_TEXT@", text)
-    (workshop.work / "genimage.cfg").write_text(config)
-    workshop.tools.run(
+    (workspace.work / "genimage.cfg").write_text(config)
+    workspace.tools.run(
         "env", f"SOURCE_DATE_EPOCH={date}", "genimage", f"--config={WORK}/genimage.cfg",
         f"--rootpath={WORK}/tree", f"--tmppath={WORK}/genimage", f"--inputpath={WORK}/images",
         f"--outputpath={WORK}/images",
     )  # fmt: skip
-    image = workshop.folder / NAME
+    image = workspace.folder / NAME
     (squash / NAME).replace(image)
     return image
 
@@ -69,5 +69,5 @@ def _fill_boot(folder: Path, base: Path) -> None:
 def _only(folder: Path, pattern: str) -> Path:
     found = list(folder.glob(pattern))
     if len(found) != 1:
-        raise ImageError(f"{folder} has {len(found)} of {pattern}; one is wanted")
+        raise ImageError(f"{folder} has {len(found)} files named {pattern}; expected one")
     return found[0]

@@ -1,7 +1,7 @@
-"""Gives every file of a root a date that is the same in every build.
+"""Sets the date of every file in a root, so that it is the same in every build.
 
-What came in a package has its package's date. What the build itself made is newer than anything in
-a package and gets the date of the newest.
+Files from packages keep their dates. Files created by the build are newer than any of them, and
+get the date of the newest.
 """
 
 import os
@@ -9,19 +9,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-# While a root is made, the kernel's own file systems are mounted there.
+# During the build, the kernel's own file systems are mounted there.
 _MOUNTED = frozenset({"dev", "proc", "run", "sys"})
 
 
 def newest(root: Path, started: int) -> int:
-    """Give the date of the newest file that is older than the build. Seconds since 1970."""
+    """Return the date of the newest file older than the build, in seconds since 1970."""
     files = (path for path in _all(root, _MOUNTED) if not path.is_dir())
     dates = (int(path.lstat().st_mtime) for path in files)
     return max(date for date in dates if date < started)
 
 
 def set_back(root: Path, date: int, newer_than: int) -> None:
-    """Give a date to everything that is newer than another; nothing is mounted there any more."""
+    """Set the date of everything newer than another date; nothing may be mounted there."""
     for path in _all(root):
         if path.lstat().st_mtime > newer_than:
             os.utime(path, (date, date), follow_symlinks=False)

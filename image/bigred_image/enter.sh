@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs a command inside the tool root. Called in a mount namespace of its own, as
+# Runs a command inside the tool root. Call it in a new mount namespace, as
 #   enter.sh [--arm64] TOOL_ROOT [SOURCE:TARGET ...] -- COMMAND [ARGUMENT ...]
-# pivot_root, not chroot: what runs inside has to make roots itself.
+# pivot_root, not chroot: the commands inside create roots themselves.
 set -eu
 arm64=
 [ "$1" != --arm64 ] || { arm64=yes; shift; }
@@ -25,9 +25,9 @@ shift
 binfmt=proc/sys/fs/binfmt_misc
 name=bigred-$$
 if [ "$arm64" ]; then
-  # The source's name is how mmdebstrap looks for the mount.
+  # mmdebstrap looks for the mount by this source name.
   mount -t binfmt_misc binfmt_misc "$root/$binfmt"
-  # F: the interpreter is opened now, so that it is found from inside any other root.
+  # F: the interpreter is opened now, so that it works inside any other root.
   printf '%s' ":$name:M::"'\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:'"$root/usr/bin/qemu-aarch64:FPC" \
     >"$root/$binfmt/register"
 fi
@@ -41,7 +41,7 @@ set -- env -i HOME=/root PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 TMPDIR=/work \
   PYTHONDONTWRITEBYTECODE=1 "$@"
 [ "$arm64" ] || exec "$@"
 
-# How arm64 programs run is a matter of the whole machine, so it is left as it was.
+# The handler for arm64 programs is global to the machine, so it must be removed again.
 trap 'echo -1 >/$binfmt/$name' EXIT
 trap 'exit 1' HUP INT TERM
 "$@"

@@ -1,5 +1,5 @@
-"""What can go wrong while an image is made."""
+"""Errors of the build."""
 
 
 class ImageError(Exception):
-    """The image can't be built; the sentence says what was tried, seen, and what to do."""
+    """The image can't be built; the text says what was tried, what was seen, and what to do."""

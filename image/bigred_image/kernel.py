@@ -1,11 +1,11 @@
-"""Leaves in a root the kernel modules a box needs, and names those its boards need at boot."""
+"""Prunes a root's kernel modules to those a box needs, and lists those needed at boot."""
 
 import sys
 from pathlib import Path
 
 from bigred_image import modules
 
-# Debian installs the device trees beside the kernel; these are the boards of this image.
+# Debian installs the device trees next to the kernel; these are the boards of this image.
 TREES = "bcm2[78]*.dtb"
 
 
@@ -15,7 +15,7 @@ def main(root: Path, kernel: str, wanted: Path) -> None:
     found = modules.dependencies((folder / "modules.dep").read_text())
     trees = sorted((root / f"usr/lib/linux-image-{kernel}/broadcom").glob(TREES))
     names = modules.asked_for(trees, (folder / "modules.alias").read_text())
-    unwanted = set(found) - modules.kept(modules.patterns(wanted.read_text()), names, found)
+    unwanted = set(found) - modules.selected(modules.patterns(wanted.read_text()), names, found)
     for module in unwanted:
         (folder / module).unlink()
     at_boot = modules.at_boot(names, found)

@@ -1,4 +1,4 @@
-"""What lies on top of Debian's root: our settings, the agent, and its user."""
+"""Adds our settings, the agent and its user to Debian's root."""
 
 import os
 import shutil
@@ -6,19 +6,19 @@ import time
 from pathlib import Path
 
 from bigred_image import agent, dates, programs
-from bigred_image.places import IMAGE_FOLDER
+from bigred_image.paths import IMAGE_FOLDER
 from bigred_image.progress import say
 from bigred_image.tools import WORK
-from bigred_image.workshop import Workshop
+from bigred_image.workspace import Workspace
 
 _NAME = "root"
-# The files that any machine with a button needs, and where they go.
+# The files that any machine with a button needs, and their targets.
 _PLACES = {
     "sysusers/bigred-agent.conf": "usr/lib/sysusers.d/bigred-agent.conf",
     "udev/70-bigred-button.rules": "etc/udev/rules.d/70-bigred-button.rules",
     "systemd/bigred-agent.service": "etc/systemd/system/bigred-agent.service",
 }
-# What starts a board is on the first partition.
+# The files that boot a board are on the first partition.
 _ELSEWHERE = (
     "boot/*",
     "initrd.img*",
@@ -28,18 +28,18 @@ _ELSEWHERE = (
     "usr/lib/modules/*/vmlinuz",
     "usr/lib/raspi-firmware",
 )
-# Files whose date says something. A box without a clock starts at that of the first, so that no
-# certificate is from its future; the others tell systemd that it has nothing to bring up to date.
+# Files whose date matters. A box without a clock starts at the date of the first, so that no
+# certificate is from its future; the others tell systemd that nothing needs an update.
 _MARKS = ("usr/lib/clock-epoch", "etc/.updated", "var/.updated")
-# What the agent needs is there and made for the boards' processor.
+# Proves that the agent's libraries are present and built for the boards' processor.
 _PROOF = "import bigred_agent.build, gpiod, gpiozero, pyttsx3, usb.core"
 _SITE = f"/{agent.VENV}/lib"
 
 
-def add(workshop: Workshop, base: Path, date: int) -> Path:
-    """Give the whole root of the image: a copy of `base` with ours on it, all of it dated."""
-    root = workshop.work / _NAME
-    programs.run(["cp", "--archive", "--reflink=auto", base, root], workshop.log)
+def add(workspace: Workspace, base: Path, date: int) -> Path:
+    """Return the complete root of the image: a copy of `base` with our files, all dates set."""
+    root = workspace.work / _NAME
+    programs.run(["cp", "--archive", "--reflink=auto", base, root], workspace.log)
     for pattern in _ELSEWHERE:
         for path in root.glob(pattern):
             _delete(path)
@@ -47,13 +47,13 @@ def add(workshop: Workshop, base: Path, date: int) -> Path:
     _lay(IMAGE_FOLDER / "root", root)
     for source, place in _PLACES.items():
         _copy(IMAGE_FOLDER / source, root / place)
-    agent.install(workshop, root, date)
+    agent.install(workspace, root, date)
     inside = WORK / _NAME
     compiled = ("--invalidation-mode=unchecked-hash", "-s", str(inside), "-p", "/")
-    workshop.tools.run("python3", "-m", "compileall", "-q", *compiled, f"{inside}{_SITE}")
-    workshop.tools.run("env", f"SOURCE_DATE_EPOCH={date}", "systemd-sysusers", f"--root={inside}")
-    say("starting the agent once by emulation")
-    workshop.tools.emulate("chroot", inside, f"/{agent.VENV}/bin/python3", "-c", _PROOF)
+    workspace.tools.run("python3", "-m", "compileall", "-q", *compiled, f"{inside}{_SITE}")
+    workspace.tools.run("env", f"SOURCE_DATE_EPOCH={date}", "systemd-sysusers", f"--root={inside}")
+    say("starting the agent once under emulation")
+    workspace.tools.emulate("chroot", inside, f"/{agent.VENV}/bin/python3", "-c", _PROOF)
     for leftover in root.glob("etc/*-"):
         leftover.unlink()
     newest = max(date, dates.newest(base, int(time.time())))
@@ -67,9 +67,9 @@ def add(workshop: Workshop, base: Path, date: int) -> Path:
 
 
 def date_changes(root: Path, base: Path, date: int) -> None:
-    """Give a date to everything that is not as in the root it was copied from, times included.
+    """Set the date of everything that differs from the root it was copied from, even in time.
 
-    Libraries bear the time at which they were fetched, our own files that of the checkout.
+    Otherwise libraries have the time of their download, our own files that of the checkout.
     """
     for path in (root, *root.rglob("*")):
         before = base / path.relative_to(root)
@@ -94,7 +94,7 @@ def _lay(source: Path, target: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file for root; whoever builds, with whatever umask, the modes are the same."""
+    """Copy a file for root, with the same mode whatever the builder's umask."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     if source.is_symlink():

@@ -1,6 +1,6 @@
-"""Which kernel modules a box needs: those of a list with all they depend on, and those of a board.
+"""Selects the kernel modules of a box: those of a list, those of the boards, and dependencies.
 
-Runs inside the tool root, while the root of the image is made.
+Runs inside the tool root, while the root of the image is built.
 """
 
 import re
@@ -10,9 +10,9 @@ from pathlib import Path
 
 _OPEN_FIRMWARE = "of:N*T*C"
 _COMPRESSED = (".xz", ".zst", ".gz")
-# In a flattened device tree the strings of one property stand one after another, each ended by NUL.
+# In a flattened device tree the strings of a property follow one another, each ended by NUL.
 _COMPATIBLE = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.+-]*,[A-Za-z0-9_.+-]+(?=\0)")
-# What the root file system is not reached through.
+# The root file system is never reached through these.
 _NOT_AT_BOOT = (
     "sound/",
     "net/",
@@ -27,36 +27,36 @@ Dependencies = Mapping[str, tuple[str, ...]]
 
 
 def patterns(text: str) -> tuple[str, ...]:
-    """Read modules.list: one folder or file a line, "#" begins a comment."""
+    """Parse modules.list: one folder or file per line, "#" begins a comment."""
     lines = (line.split("#")[0].strip() for line in text.splitlines())
     return tuple(line for line in lines if line)
 
 
 def dependencies(text: str) -> Dependencies:
-    """Read a modules.dep: each module with all modules it needs, paths as depmod wrote them."""
+    """Parse a modules.dep: each module with all modules it needs, paths as depmod wrote them."""
     pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line)
     return {module: tuple(needed.split()) for module, needed in pairs}
 
 
-def kept(wanted: Iterable[str], names: frozenset[str], modules: Dependencies) -> frozenset[str]:
-    """Give the modules that fit a pattern or have one of the names, and all that these need.
+def selected(wanted: Iterable[str], names: frozenset[str], modules: Dependencies) -> frozenset[str]:
+    """Return the modules that match a pattern or a name, with their dependencies.
 
-    A pattern that fits none is refused.
+    Raises ValueError for a pattern that matches none.
     """
     fitting = {
         pattern: {module for module in modules if _fits(module, pattern)} for pattern in wanted
     }
     if useless := [one for one, some in fitting.items() if not some]:
-        raise ValueError(f"modules.list: no module of this kernel is in {', '.join(useless)}")
+        raise ValueError(f"modules.list: no module of this kernel matches {', '.join(useless)}")
     found = {module for some in fitting.values() for module in some}
     found |= {module for module in modules if name_of(module) in names}
     return frozenset(found | {needed for module in found for needed in modules[module]})
 
 
 def asked_for(trees: Iterable[Path], aliases: str) -> frozenset[str]:
-    """Name the modules that the devices in some flattened device trees ask for.
+    """Return the names of the modules for the devices in some flattened device trees.
 
-    `aliases` is a modules.alias, where a module says what it is for, as "of:N*T*Cbrcm,bcm2835-i2c".
+    `aliases` is a modules.alias, with a module's devices as in "of:N*T*Cbrcm,bcm2835-i2c".
     """
     asked = {match.decode() for tree in trees for match in _COMPATIBLE.findall(tree.read_bytes())}
     return frozenset(
@@ -67,7 +67,7 @@ def asked_for(trees: Iterable[Path], aliases: str) -> frozenset[str]:
 
 
 def at_boot(names: Iterable[str], modules: Dependencies) -> tuple[str, ...]:
-    """Give of some modules, by name, those that the root file system may be reached through."""
+    """Return the names of those modules through which the root file system may be reached."""
     paths = {name_of(path): path for path in modules}
     return tuple(
         sorted(
@@ -79,7 +79,7 @@ def at_boot(names: Iterable[str], modules: Dependencies) -> tuple[str, ...]:
 
 
 def name_of(path: str) -> str:
-    """Give a module's name as the kernel writes it: "kernel/a/snd-usb.ko.xz" is snd_usb."""
+    """Return a module's name as the kernel has it: "kernel/a/snd-usb.ko.xz" is snd_usb."""
     return path.rsplit("/", 1)[-1].split(".ko")[0].replace("-", "_")
 
 

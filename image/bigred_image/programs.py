@@ -1,4 +1,4 @@
-"""Runs other programs. What they print goes to a log; a person sees it when one of them fails."""
+"""Runs other programs. Their output goes to a log, whose end is shown if one of them fails."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> None:
-    """Run a program to its end, its output added to a log. Raises ImageError when it fails."""
+    """Run a program to its end and append its output to a log. Raises ImageError if it fails."""
     with log.open("ab") as output:
         try:
             done = subprocess.run(
@@ -33,12 +33,12 @@ def run(
             raise ImageError(f"{command[0]} is not installed") from error
     if done.returncode:
         lines = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
-        told = "\n".join(f"    {line}" for line in lines)
-        raise ImageError(f"{command[0]} failed ({done.returncode}); {log} ends with\n{told}")
+        end = "\n".join(f"    {line}" for line in lines)
+        raise ImageError(f"{command[0]} failed ({done.returncode}); {log} ends with\n{end}")
 
 
 def answer(command: Sequence[str | Path], folder: Path | None = None) -> str:
-    """Run a program and give what it prints. Raises ImageError when it fails."""
+    """Run a program and return its output. Raises ImageError if it fails."""
     words = [str(word) for word in command]
     try:
         done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=folder)

@@ -1,7 +1,7 @@
-"""The root of the image without Bigred: Debian's packages, set up once and kept.
+"""The root of the image without Bigred: Debian's packages, set up once and cached.
 
-It is made by running arm64 programs by emulation, which takes minutes; so it is kept under a key
-of everything it is made of: the very versions of all packages, and our own files that shape it.
+Setting it up runs arm64 programs under emulation, which takes minutes. So it is cached under a key
+of all its inputs: the exact versions of all packages, and our own files that shape it.
 """
 
 import time
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from bigred_image import cache, dates
 from bigred_image.errors import ImageError
-from bigred_image.places import IMAGE_FOLDER
+from bigred_image.paths import IMAGE_FOLDER
 from bigred_image.progress import say
 from bigred_image.tools import SOURCES, WORK
-from bigred_image.workshop import LEFT_OUT, SUITE, Workshop
+from bigred_image.workspace import LEFT_OUT, SUITE, Workspace
 
 ARCHITECTURE = "arm64"
-# Only for what maintainer scripts write into files; the dates of files are set by dates.py.
+# Only for dates that maintainer scripts write into files; dates.py sets the dates of files.
 FIXED_DATE = "1754697600"
 # Our own files that shape the root.
 SHAPING = (
@@ -26,46 +26,46 @@ SHAPING = (
     *(f"bigred_image/{name}.py" for name in ("dates", "kernel", "modules")),
 )
 _SOURCES_LIST = "sources.list"
-# Debian's copyright files have to come with its packages.
-_KEPT_DOCUMENTS = "/usr/share/doc/*/copyright"
+# Debian's packages must come with their copyright files.
+_INCLUDED_DOCUMENTS = "/usr/share/doc/*/copyright"
 
 
 def packages(text: str) -> tuple[str, ...]:
-    """Read packages.list: one package a line, "#" begins a comment."""
+    """Parse packages.list: one package per line, "#" begins a comment."""
     lines = (line.split("#")[0].strip() for line in text.splitlines())
     return tuple(line for line in lines if line)
 
 
-def make(workshop: Workshop) -> Path:
-    """Give the folder of the root, made now or by an earlier build. Nobody may change it."""
+def make(workspace: Workspace) -> Path:
+    """Return the folder of the root, built now or cached by an earlier build. Never change it."""
     wanted = packages((IMAGE_FOLDER / "packages.list").read_text())
-    (workshop.work / _SOURCES_LIST).write_text(workshop.mirrors.sources(SUITE))
-    say("asking Debian's archive for the newest packages")
-    versions = installed(workshop.tools.answer("sh", SOURCES / "hooks/simulate.sh", *wanted))
+    (workspace.work / _SOURCES_LIST).write_text(workspace.mirrors.sources(SUITE))
+    say("querying Debian's archive for the latest packages")
+    versions = installed(workspace.tools.answer("sh", SOURCES / "hooks/simulate.sh", *wanted))
     shaping = (path for pattern in SHAPING for path in IMAGE_FOLDER.glob(pattern))
     key = cache.key(*versions, *LEFT_OUT, cache.files(shaping, IMAGE_FOLDER))
-    kept = workshop.kept / f"root-{key}"
-    if kept.is_dir():
-        say(f"the root of {len(versions)} packages is kept from an earlier build")
-        return kept
-    say(f"installing {len(versions)} packages by emulation (5 to 10 minutes)")
+    cached = workspace.cache / f"root-{key}"
+    if cached.is_dir():
+        say(f"reusing the root of {len(versions)} packages from an earlier build")
+        return cached
+    say(f"installing {len(versions)} packages under emulation (5 to 10 minutes)")
     started = int(time.time())
     fixed = (f"SOURCE_DATE_EPOCH={FIXED_DATE}", f"BUILD_STARTED={started}")
-    workshop.tools.emulate("env", *fixed, *_made(wanted))
-    made = workshop.work / "root"
+    workspace.tools.emulate("env", *fixed, *_made(wanted))
+    made = workspace.work / "root"
     newest = dates.newest(made, started)
     dates.set_back(made, newest, newer_than=newest)
-    cache.forget(workshop.kept, "root-*")
-    made.rename(kept)
-    return kept
+    cache.clear(workspace.cache, "root-*")
+    made.rename(cached)
+    return cached
 
 
 def installed(simulation: str) -> tuple[str, ...]:
-    """Read from apt's simulation which packages, in which versions, will be installed."""
+    """Parse apt's simulation: the packages to install, with their versions."""
     lines = (line.split() for line in simulation.splitlines())
     found = sorted(f"{words[1]} {words[2].lstrip('(')}" for words in lines if words[:1] == ["Inst"])
     if not found:
-        raise ImageError("apt names no package for the root; see packages.list")
+        raise ImageError("apt would install no package for the root; check packages.list")
     return tuple(found)
 
 
@@ -78,7 +78,7 @@ def _made(wanted: tuple[str, ...]) -> list[str | Path]:
         f"--architectures={ARCHITECTURE}",
         '--aptopt=APT::Install-Recommends "false"',
         *(f"--dpkgopt=path-exclude={path}" for path in LEFT_OUT),
-        f"--dpkgopt=path-include={_KEPT_DOCUMENTS}",
+        f"--dpkgopt=path-include={_INCLUDED_DOCUMENTS}",
         f"--include={','.join(wanted)}",
         f"--essential-hook={SOURCES}/hooks/essential.sh",
         f"--customize-hook={SOURCES}/hooks/customize.sh",

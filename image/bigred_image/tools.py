@@ -1,7 +1,7 @@
 """The tool root, in which every tool is Debian 13's.
 
-So an image does not depend on what is installed on the machine that builds it; that needs
-mmdebstrap alone, and root.
+So an image does not depend on the versions installed on the building machine, which needs only
+mmdebstrap, and root.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_image import programs
-from bigred_image.places import IMAGE_FOLDER
+from bigred_image.paths import IMAGE_FOLDER
 
 # Inside the tool root.
 WORK = Path("/work")
@@ -19,26 +19,26 @@ _ENTER = IMAGE_FOLDER / "bigred_image/enter.sh"
 
 @dataclass(frozen=True)
 class Tools:
-    """How commands run inside a tool root, where the folder `work` is /work."""
+    """Runs commands inside a tool root, where the folder `work` is /work."""
 
     root: Path
     work: Path
     log: Path
 
     def run(self, *command: str | Path) -> None:
-        """Run a command. Raises ImageError when it fails."""
+        """Run a command. Raises ImageError if it fails."""
         programs.run(self.entered(command), self.log)
 
     def emulate(self, *command: str | Path) -> None:
-        """Run a command that runs arm64 programs. Raises ImageError when it fails."""
+        """Run a command that runs arm64 programs. Raises ImageError if it fails."""
         programs.run(self.entered(command, "--arm64"), self.log)
 
     def answer(self, *command: str | Path) -> str:
-        """Run a command and give what it prints. Raises ImageError when it fails."""
+        """Run a command and return its output. Raises ImageError if it fails."""
         return programs.answer(self.entered(command))
 
     def entered(self, command: Sequence[str | Path], *options: str) -> list[str | Path]:
-        """Give the command that runs another one inside."""
+        """Return the command that runs another one inside."""
         unshare = ["unshare", "--mount", "--propagation", "private"]
         binds = [f"{self.work}:{WORK}", f"{IMAGE_FOLDER}:{SOURCES}"]
         return [*unshare, _ENTER, *options, self.root, *binds, "--", *command]

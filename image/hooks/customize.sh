@@ -1,12 +1,12 @@
 #!/bin/sh
-# After the packages of the list are installed: kernel modules, initrd, services, and nothing left
-# that differs from one build to the next.
+# Runs after the listed packages are installed: kernel modules, initrd, services, and the removal of
+# everything that differs from one build to the next.
 set -eu
 root=$1
-# What runs inside has no /work.
+# There is no /work inside the new root.
 unset TMPDIR
 image=$(dirname -- "$(dirname -- "$0")")
-# The date of the newest file of all packages is the date of the root, and of what is made here.
+# The root, and every file created here, gets the date of the newest file in any package.
 SOURCE_DATE_EPOCH=$(PYTHONPATH=$image python3 -m bigred_image.dates "$root" "$BUILD_STARTED")
 export SOURCE_DATE_EPOCH
 
@@ -27,7 +27,7 @@ echo "kernel $kernel: initrd"
 rm -f "$root"/boot/initrd.img-*
 chroot "$root" update-initramfs -c -k "$kernel"
 
-# Nobody can log in but with a key.
+# Only a key allows to log in.
 chroot "$root" usermod --lock root
 chroot "$root" systemctl --quiet enable systemd-networkd systemd-resolved systemd-timesyncd iwd \
   avahi-daemon ssh
@@ -35,7 +35,7 @@ chroot "$root" systemctl --quiet disable ssh.socket systemd-networkd-wait-online
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap
 chroot "$root" systemctl --quiet mask serial-getty@.service getty.target
 
-# The packages' lists and the log of apt are mmdebstrap's to delete. The mirror is the builder's own.
+# mmdebstrap itself deletes the package lists and apt's log. The mirror is the builder's own.
 rm -rf "$root"/etc/ssh/ssh_host_*_key* "$root"/var/lib/dbus/machine-id "$root"/var/log/* \
   "$root"/var/cache/ldconfig/* "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old \
   "$root"/etc/*- "$root"/boot/firmware/* "$root"/etc/apt/sources.list \

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Before the packages of the list are installed: what is slow by emulation waits, to be done once.
+# Runs before the listed packages are installed: defers what is slow under emulation until the end.
 set -eu
 root=$1
-unset TMPDIR # of the tool root; inside of the other there is none
+unset TMPDIR # it is the tool root's, and does not exist in the new root
 
 for program in update-initramfs depmod update-ca-certificates; do
   chroot "$root" dpkg-divert --quiet --local --rename --divert "/usr/sbin/$program.real" \

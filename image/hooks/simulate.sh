@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints which packages, in which versions, an arm64 root of the packages named here is made of.
-# It asks the archive with an apt of its own, which knows no other sources and no installed package.
+# Prints the packages and versions of an arm64 root with the packages given as arguments.
+# It uses a separate apt configuration, without the machine's sources and installed packages.
 set -eu
 apt=/work/apt
 mkdir -p $apt/lists/partial $apt/archives/partial $apt/parts

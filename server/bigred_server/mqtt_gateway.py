@@ -15,7 +15,8 @@ import structlog
 from bigred_broker import homeassistant
 from bigred_broker.connection import Delivery, NotConnectedError
 from bigred_broker.faults import Faults
-from bigred_broker.link import Link, LinkUp
+from bigred_broker.link import Link
+from bigred_broker.link_status import LinkUp
 from bigred_broker.messages import (
     AppEvent,
     AppState,
@@ -54,7 +55,7 @@ class MqttGateway:
             session_expiry_s=_SESSION_EXPIRY_S,
             # A press that was sent to be retained is none, also when it comes live.
             as_published=True,
-            may_tell=lambda topic: self._leads_app(self._kept[topic]),
+            may_publish=lambda topic: self._leads_app(self._kept[topic]),
         )
         self._faults = Faults()
         self._infos: dict[str, BoxInfo] = {}
@@ -68,7 +69,7 @@ class MqttGateway:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._link.run())
             while True:
-                happening = await self._link.happenings.get()
+                happening = await self._link.events.get()
                 if isinstance(happening, Delivery):
                     tasks.create_task(self._receive(happening, presses))
                 elif isinstance(happening, LinkUp):
@@ -135,7 +136,7 @@ class MqttGateway:
                 self._announce(box)
             case ("server", "status") if delivery.payload == Status.OFFLINE.value.encode():
                 # Another server left or died, or what it said so comes late: one lives.
-                self._link.say_online()
+                self._link.announce_online()
             case _:
                 return
 

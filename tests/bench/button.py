@@ -135,9 +135,9 @@ def measure(live: Running, moves: int) -> tuple[list[float], list[float], float]
             time.sleep(random.uniform(*HAND_S))
             move, seen = hand[number % len(hand)]
             moved_at_s = move()
-            told_at_s = button.told_at_s()
-            told.append(told_at_s - moved_at_s)
-            read.append(expect(ear, seen, DEADLINE_S) - told_at_s)
+            delivered_at_s = button.delivered_at_s()
+            told.append(delivered_at_s - moved_at_s)
+            read.append(expect(ear, seen, DEADLINE_S) - delivered_at_s)
     return told, read, float(output[0])
 
 

@@ -1,4 +1,4 @@
-"""The real agent on a real Mosquitto; the test plays the hand at the button, and the server."""
+"""The real agent on a real Mosquitto; the test operates the button and plays the server."""
 
 import asyncio
 import contextlib
@@ -49,7 +49,7 @@ NEW = ReleaseNote(digest="b" * 64, version="1.4.2", author="Ada")
 CONFIG = """
 [box]
 name = "red"
-answer_deadline_s = {patience_s}
+answer_deadline_s = {answer_deadline_s}
 settle_s = 0.2
 [broker]
 port = {port}
@@ -65,7 +65,7 @@ M = TypeVar("M", bound=Message)
 
 
 class Broker:
-    """A Mosquitto that can be stopped and started again, on the same port, remembering nothing."""
+    """A Mosquitto that can be stopped and restarted on the same port, without any memory."""
 
     def __init__(self, folder: Path) -> None:
         self.settings = BrokerSettings(port=free_port())
@@ -81,7 +81,7 @@ class Broker:
 
 @dataclass
 class Server:
-    """Plays the deploy server; remembers what the box sent."""
+    """Plays the deploy server; records what the box sends."""
 
     link: Link
     events: "asyncio.Queue[BoxEvent]" = field(default_factory=asyncio.Queue)
@@ -92,16 +92,16 @@ class Server:
 
     async def listen(self) -> None:
         while True:
-            happening = await self.link.happenings.get()
-            if not isinstance(happening, Delivery):
+            received = await self.link.events.get()
+            if not isinstance(received, Delivery):
                 continue
-            happening.ack()
-            self.seen[happening.topic] = happening.payload
-            if happening.topic == TOPICS.box("red", "event"):
-                event = decode(BoxEvent, happening.payload)
+            received.ack()
+            self.seen[received.topic] = received.payload
+            if received.topic == TOPICS.box("red", "event"):
+                event = decode(BoxEvent, received.payload)
                 self.at_s[event.id] = time.monotonic()
                 self.events.put_nowait(event)
-            elif happening.topic == TOPICS.box("red", "state"):
+            elif received.topic == TOPICS.box("red", "state"):
                 self.sentences.append(self.box().voice.said)
             self._news.set()
 
@@ -131,8 +131,8 @@ class Server:
     async def light(self, pattern: str) -> BoxState:
         return await self.box_is(f"light {pattern}", lambda box: box.lights.pattern == pattern)
 
-    async def said(self, text: str) -> None:
-        await self.until(lambda: text in self.sentences, f"said {text!r}")
+    async def announced(self, text: str) -> None:
+        await self.until(lambda: text in self.sentences, f"announced {text!r}")
 
     async def status(self, word: str) -> None:
         topic = TOPICS.box("red", "status")
@@ -155,8 +155,8 @@ class Server:
         )
 
 
-class Finger:
-    """Sets the simulated button over its socket."""
+class ButtonSocket:
+    """Controls the simulated button through its socket."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -174,11 +174,11 @@ class Finger:
 
 @dataclass
 class Stage:
-    """All that plays together."""
+    """The agent, its broker, and the server and button that the test plays."""
 
     broker: Broker
     server: Server
-    hand: Finger
+    button: ButtonSocket
     agent: Process
     log: Path
 
@@ -203,18 +203,18 @@ async def server(broker: Broker) -> AsyncIterator[Server]:
 
 
 @pytest.fixture
-def patience_s() -> float:
-    """How long the box waits for an answer: longer than a busy machine keeps one back."""
+def answer_deadline_s() -> float:
+    """The box's answer deadline: longer than any delay of a busy machine."""
     return 30.0
 
 
 @pytest.fixture
 async def stage(
-    broker: Broker, server: Server, tmp_path: Path, patience_s: float
+    broker: Broker, server: Server, tmp_path: Path, answer_deadline_s: float
 ) -> AsyncIterator[Stage]:
     socket, config, log = tmp_path / "b.sock", tmp_path / "agent.toml", tmp_path / "agent.log"
     config.write_text(
-        CONFIG.format(port=broker.settings.port, socket=socket, patience_s=patience_s)
+        CONFIG.format(port=broker.settings.port, socket=socket, answer_deadline_s=answer_deadline_s)
     )
     with log.open("wb") as output:
         agent = await asyncio.create_subprocess_exec(
@@ -222,7 +222,7 @@ async def stage(
             stdout=output, stderr=output, start_new_session=True,
             env={**os.environ, "GPIOZERO_PIN_FACTORY": "mock"},
         )  # fmt: skip
-    stage = Stage(broker, server, Finger(socket), agent, log)
+    stage = Stage(broker, server, ButtonSocket(socket), agent, log)
     try:
         await server.box_is("a button", lambda box: box.button_connected)
         await server.light("idle")
@@ -236,98 +236,100 @@ async def stage(
 
 
 async def test_from_the_lid_to_the_end_of_a_deployment(stage: Stage) -> None:
-    server, hand = stage.server, stage.hand
-    assert await hand("open") == "ok"
+    server, button = stage.server, stage.button
+    assert await button("open") == "ok"
     server.arm(await server.event("lid_open"))
     await server.light("armed")
-    await server.said("System is armed! Shop 1.4.2 by Ada, to three servers.")
-    await hand("press")
+    await server.announced("System is armed! Shop 1.4.2 by Ada, to three servers.")
+    await button("press")
     press = await server.event("press")
     assert press.arming == "key-1"
     server.reply(press, Answer.ACCEPTED, deployment="d2")
-    await server.said("Firing missiles!")
+    await server.announced("Firing missiles!")
     await server.light("deploying")
     assert (await server.event("release")).seq == press.seq + 1
     server.app(Phase.CANARY, 1)
-    await server.said("Node one of three done.")
-    await server.said("The first server goes ahead.")
+    await server.announced("Node one of three done.")
+    await server.announced("The first server goes ahead.")
     await server.box_is("a third", lambda box: abs(box.lights.progress - 1 / 3) < 0.01)
     server.app(Phase.ROLLING, 2)
-    await server.said("Going on.")
+    await server.announced("The others follow.")
     server.app(Phase.SUCCEEDED, 3)
-    await server.said("Target reached! Shop 1.4.2 is live.")
+    await server.announced("Target reached! Shop 1.4.2 is live.")
     await server.light("succeeded")
-    await hand("close")
+    await button("close")
     assert (await server.event("lid_close")).event_type.value == "lid_close"
 
 
-async def test_a_rollback_is_spoken_with_its_reason(stage: Stage) -> None:
-    server, hand = stage.server, stage.hand
-    await hand("open")
+async def test_a_rollback_is_announced_with_its_reason(stage: Stage) -> None:
+    server, button = stage.server, stage.button
+    await button("open")
     server.arm(await server.event("lid_open"))
     await server.light("armed")
-    await hand("press")
+    await button("press")
     server.reply(await server.event("press"), Answer.ACCEPTED, deployment="d2")
     await server.light("deploying")
     server.app(Phase.ROLLING_BACK)
-    await server.said("Missiles coming back: why.")
+    await server.announced("Missiles coming back: why.")
     server.app(Phase.ROLLED_BACK)
-    await server.said("Shop 1.4.2 was rolled back: why.")
+    await server.announced("Shop 1.4.2 was rolled back: why.")
     await server.light("rolled_back")
 
 
-@pytest.mark.parametrize("patience_s", [0.5])
-async def test_a_server_that_does_not_answer_is_said_to_be_silent(stage: Stage) -> None:
-    await stage.hand("open")
+@pytest.mark.parametrize("answer_deadline_s", [0.5])
+async def test_a_server_that_does_not_reply_is_announced(stage: Stage) -> None:
+    await stage.button("open")
     await stage.server.event("lid_open")
-    await stage.server.said("Nobody answered.")
-    await stage.hand("press")
-    await stage.server.said("Not armed. Close the lid and lift it again first.")
+    await stage.server.announced("Nobody answered.")
+    await stage.button("press")
+    await stage.server.announced("Not armed. Close the lid and lift it again first.")
     assert stage.server.events.empty()
 
 
 async def test_closing_the_lid_disarms(stage: Stage) -> None:
-    await stage.hand("open")
+    await stage.button("open")
     stage.server.arm(await stage.server.event("lid_open"))
     await stage.server.light("armed")
-    await stage.hand("close")
-    await stage.server.said("System disarmed.")
+    await stage.button("close")
+    await stage.server.announced("System disarmed.")
     await stage.server.event("lid_close")
 
 
-async def test_an_unplugged_button_is_told_and_found_again(stage: Stage) -> None:
-    server, hand = stage.server, stage.hand
-    await hand("unplug")
+async def test_an_unplugged_button_is_reported_and_found_again(stage: Stage) -> None:
+    server, button = stage.server, stage.button
+    await button("unplug")
     await server.event("button_lost")
-    await server.said("The red button was unplugged.")
+    await server.announced("The red button was unplugged.")
     assert (await server.light("button_lost")).lid.value == "unknown"
-    await hand("open", "plug")
+    await button("open", "plug")
     await server.event("button_found")
-    await server.said("The red button is connected.")
-    # The lid was open already: it must be seen closed before anything counts.
-    await hand("press", "close", "open")
+    await server.announced("The red button is connected.")
+    # The lid was open at the start: it must be seen closed before a press counts.
+    await button("press", "close", "open")
     await server.event("lid_close")
     await server.event("lid_open")
 
 
-async def test_a_broker_that_is_gone_loses_what_is_done_and_repeats_nothing(stage: Stage) -> None:
-    server, hand = stage.server, stage.hand
-    await hand("open")
+async def test_events_during_an_outage_of_the_broker_are_lost_and_never_repeated(
+    stage: Stage,
+) -> None:
+    server, button = stage.server, stage.button
+    await button("open")
     server.arm(await server.event("lid_open"))
     await server.light("armed")
     stage.broker.stop()
     await _logged(stage, "Connection lost. System disarmed.")
     await _logged(stage, "Contact with headquarters lost.")
-    await hand("press")
+    await button("press")
     await _logged(stage, "No connection to the server. Nothing was sent.")
     server.seen.clear()
     stage.broker.start()
-    await server.said("Contact with headquarters restored.")
+    await server.announced("Contact with headquarters restored.")
     await server.light("idle")
     assert decode(BoxInfo, server.seen[TOPICS.box("red", "info")]).button == "simulated button"
     assert server.seen[TOPICS.box("red", "status")] == b"online"
-    # The lid still stands open, but the arming is void, and the press made meanwhile is forgotten.
-    await hand("close", "open")
+    # The lid is still open, but the arming is void, and the press during the outage is dropped.
+    await button("close", "open")
     await server.event("lid_close")
     await server.event("lid_open")
 
@@ -339,30 +341,30 @@ async def test_the_server_may_speak_light_identify_mute_and_change_the_pack(stag
         server.link.publish(f"bigred/box/red/set/{leaf}", encode(message))
 
     ask(SetSay(text="Lunch\x07!"), "say")
-    await server.said("Lunch !")
+    await server.announced("Lunch !")
     ask(SetLight(pattern="rolled-back"), "light")
     await server.light("rolled_back")
     ask(SetIdentify(), "identify")
     await server.light("identify")
-    await server.said("Here I am. My name is Red.")
+    await server.announced("Here I am. My name is Red.")
     ask(SetConfig(pack="plain", muted=True), "config")
     ask(SetIdentify(), "identify")
-    await server.said("This is the box Red.")
+    await server.announced("This is the box Red.")
 
 
-async def test_malformed_messages_are_logged_once_and_the_box_goes_on(stage: Stage) -> None:
+async def test_malformed_messages_are_logged_once_and_the_box_runs_on(stage: Stage) -> None:
     server = stage.server
     for payload in (b"", b"{", b'{"v": 2}', b"\xff" * 100, b"[" * 10_000):
         server.link.publish(TOPICS.box("red", "reply"), payload)
         server.link.publish(TOPICS.app("shop", "state"), payload)
     server.link.publish("bigred/box/red/set/say", b'{"text": "still here"}')
-    await server.said("still here")
+    await server.announced("still here")
     assert stage.log.read_text().count("malformed message") == 2
 
 
-async def test_the_socket_refuses_what_it_does_not_know_and_lives_on(stage: Stage) -> None:
-    assert (await stage.hand("launch")).startswith("error: 'launch' is unknown")
-    assert await stage.hand("open", "close") == "ok"
+async def test_the_socket_refuses_unknown_commands_and_stays_open(stage: Stage) -> None:
+    assert (await stage.button("launch")).startswith("error: unknown command 'launch'")
+    assert await stage.button("open", "close") == "ok"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -379,7 +381,7 @@ async def test_a_killed_box_is_offline_by_its_will(stage: Stage) -> None:
     await stage.server.status("offline")
 
 
-async def test_a_second_agent_in_a_folder_that_does_not_exist_is_one_sentence(
+async def test_a_socket_in_a_missing_folder_fails_with_one_sentence(
     stage: Stage, tmp_path: Path
 ) -> None:
     agent = await asyncio.create_subprocess_exec(
@@ -387,13 +389,15 @@ async def test_a_second_agent_in_a_folder_that_does_not_exist_is_one_sentence(
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(DEADLINE_S):
-        _, complaint = await agent.communicate()
+        _, errors = await agent.communicate()
     assert agent.returncode == 1
-    assert "choose another path" in complaint.decode()
-    assert "Traceback" not in complaint.decode()
+    assert "choose another path" in errors.decode()
+    assert "Traceback" not in errors.decode()
 
 
-async def test_the_doctor_finds_broker_and_server_and_disturbs_nobody(stage: Stage) -> None:
+async def test_the_doctor_finds_broker_and_server_without_disturbing_the_agent(
+    stage: Stage,
+) -> None:
     doctor = await asyncio.create_subprocess_exec(
         AGENT, "doctor", "--config", stage.log.with_name("agent.toml"),
         stdout=asyncio.subprocess.PIPE, env={**os.environ, "GPIOZERO_PIN_FACTORY": "mock"},
@@ -411,22 +415,22 @@ async def test_an_event_leaves_the_box_within_a_poll_and_five_milliseconds(
 ) -> None:
     whole_ms, inside_ms = [], []
     for word, kind in [("open", "lid_open"), ("close", "lid_close")] * 20:
-        # People pause, and not in step with the polling.
+        # Pauses as of people, not in step with the polling.
         await asyncio.sleep(0.1 + random.random() * 0.03)
         sent_s = time.monotonic()
-        await stage.hand(word)
+        await stage.button(word)
         event = await stage.server.event(kind)
         whole_ms.append((stage.server.at_s[event.id] - sent_s) * 1000)
         inside_ms.append(event.age_ms)
     whole, inside = statistics.median(whole_ms), statistics.median(inside_ms)
-    print(f"hand to server {whole:.1f} ms, reading to publish {inside:.2f} ms (medians)")  # noqa: T201
-    record_property("hand_to_server_ms", whole)
+    print(f"button to server {whole:.1f} ms, reading to publish {inside:.2f} ms (medians)")  # noqa: T201
+    record_property("button_to_server_ms", whole)
     assert whole <= 25
     assert inside <= 5
 
 
 async def _logged(stage: Stage, text: str) -> None:
-    """Wait for a sentence in the agent's own log: with the broker away nothing else tells."""
+    """Wait for a sentence in the agent's own log, the only evidence without a broker."""
     end = time.monotonic() + DEADLINE_S
     while text not in stage.log.read_text():
         assert time.monotonic() < end, f"not logged: {text}"

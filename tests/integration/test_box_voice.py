@@ -1,4 +1,4 @@
-"""The voice through the real pyttsx3 and espeak-ng; an `aplay` of ours keeps what it would play."""
+"""The voice with the real pyttsx3 and espeak-ng; a fake `aplay` keeps the files it gets."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ from bigred_agent.voice.engine import Engine, Sound
 from bigred_agent.voice.espeak_engine import EspeakEngine
 from bigred_agent.voice.once import speak_once
 from bigred_agent.voice.pyttsx3_engine import Pyttsx3Engine
-from bigred_agent.voice.sound_card import Chosen
+from bigred_agent.voice.sound_card import CardChoice
 from bigred_agent.voice.speaker import Speaker
 from bigred_broker import program
 
@@ -42,7 +42,7 @@ cp "$file" "$HEARD/.part" && mv "$HEARD/.part" "$HEARD/$n.wav"
 
 @pytest.fixture
 def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of what was played: 0.wav, 1.wav and so on."""
+    """The folder of the played files: 0.wav, 1.wav and so on."""
     programs, heard = tmp_path / "bin", tmp_path / "heard"
     programs.mkdir()
     heard.mkdir()
@@ -55,7 +55,7 @@ def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def seconds(file: Path) -> float:
-    """How long a recording is; it fails when it holds only silence."""
+    """Return the length of a recording; fail if it is silent."""
     with wave.open(str(file)) as recording:
         frames = recording.readframes(recording.getnframes())
         assert any(frames), "silence"
@@ -85,13 +85,13 @@ async def test_every_sentence_is_heard_once_and_to_its_end(
     assert 0.5 < lengths[0] < 3
 
 
-async def test_what_hangs_is_killed_with_all_it_started_and_the_next_sentence_is_heard(
+async def test_a_hanging_engine_is_killed_with_its_children_and_the_next_sentence_is_heard(
     heard: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(heard))
     engine = Pyttsx3Engine(Sound())
     (heard / "hangs").touch()
-    with pytest.raises(VoiceError, match="pyttsx3 hangs"):
+    with pytest.raises(VoiceError, match="pyttsx3 was not done"):
         await engine.speak("This hangs.", 3.0)
     assert (heard / "hanging").exists()
     assert not _running(heard, "sleep", "300")
@@ -107,12 +107,12 @@ async def test_a_speaker_falls_back_to_espeak_when_pyttsx3_can_t_speak(
     heard: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Pyttsx3Engine(Sound(voice="no-such-voice"))
-    # A Python that can't import the package at all stands for every way to break it.
+    # A Python that can't even start stands for every kind of failure.
     monkeypatch.setattr(sys, "executable", "/bin/false")
     speaker = Speaker([broken, EspeakEngine(Sound())])
     task = asyncio.create_task(speaker.run())
     healthy = asyncio.Event()
-    speaker.changed = lambda: healthy.set() if speaker.healthy else None
+    speaker.on_change = lambda: healthy.set() if speaker.healthy else None
     for text in ("Lost.", "Lost, too.", "Heard by the other engine."):
         speaker.say(text)
     await asyncio.wait_for(healthy.wait(), DEADLINE_S)
@@ -124,7 +124,7 @@ async def test_a_speaker_falls_back_to_espeak_when_pyttsx3_can_t_speak(
     assert seconds(heard / "0.wav") > 1
 
 
-async def test_espeak_tells_what_aplay_complains_about(heard: Path) -> None:
+async def test_espeak_reports_the_errors_of_aplay(heard: Path) -> None:
     (heard / "broken").touch()
     with pytest.raises(VoiceError, match="aplay failed: aplay: cannot play"):
         await EspeakEngine(Sound()).speak("Nobody hears this.", PATIENCE_S)
@@ -132,7 +132,7 @@ async def test_espeak_tells_what_aplay_complains_about(heard: Path) -> None:
 
 async def test_espeak_that_hangs_is_killed(heard: Path) -> None:
     (heard / "hangs").touch()
-    with pytest.raises(VoiceError, match="espeak-ng hangs"):
+    with pytest.raises(VoiceError, match="espeak-ng was not done"):
         await EspeakEngine(Sound()).speak("This hangs.", 1.0)
     assert not _running(heard, "sleep", "300")
 
@@ -177,7 +177,7 @@ async def test_an_agent_that_ends_while_it_speaks_leaves_nothing_behind(
         AGENT, "run", "--broker", f"127.0.0.1:{program.free_port()}",
         "--simulated", tmp_path / "b.sock", stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
-    # No broker is there: it says so, and its aplay hangs.
+    # There is no broker, which the box announces, and its aplay hangs.
     await _so((heard / "hanging").exists, "the agent speaks")
     assert _running(heard, "sleep", "300")
     agent.send_signal(number)
@@ -188,18 +188,16 @@ async def test_an_agent_that_ends_while_it_speaks_leaves_nothing_behind(
     await _so(lambda: not list(tmp_path.glob("bigred-voice-*")), "its temporary files are gone")
 
 
-def test_the_sound_card_is_seen_by_aplay_and_missed_without(
+def test_the_sound_card_is_found_through_aplay_and_missed_without_it(
     heard: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sound_card.choose() == Chosen("Fake")
+    assert sound_card.choose() == CardChoice("Fake")
     monkeypatch.setenv("PATH", str(heard))
-    assert sound_card.choose() == Chosen(complaint=sound_card.NO_PLAYER)
+    assert sound_card.choose() == CardChoice(problem=sound_card.NO_PLAYER)
 
 
 @pytest.mark.parametrize("make", [Pyttsx3Engine, EspeakEngine])
-async def test_what_plays_is_told_by_which_card(
-    heard: Path, make: Callable[[Sound], Engine]
-) -> None:
+async def test_the_player_gets_the_card(heard: Path, make: Callable[[Sound], Engine]) -> None:
     engine = make(Sound(card="Fake"))
     await engine.speak("Firing missiles!", PATIENCE_S)
     await engine.close()
@@ -213,10 +211,10 @@ def _peak(file: Path) -> int:
 
 
 def _running(heard: Path, *argv: str) -> bool:
-    """Whether a process with these first arguments runs under our folder of fakes."""
+    """Return whether a process with these first arguments uses our fake aplay."""
     wanted, ours = "\0".join(argv).encode() + b"\0", f"HEARD={heard}\0".encode()
     for process in Path("/proc").glob("[0-9]*"):
-        # A process that ends while it is looked at does not run.
+        # A process that ends in the meantime is not running.
         with contextlib.suppress(OSError):
             named = (process / "cmdline").read_bytes().startswith(wanted)
             if named and ours in (process / "environ").read_bytes():

@@ -31,7 +31,7 @@ def broker(tmp_path: Path) -> Iterator[BrokerSettings]:
 
 @pytest.fixture
 def no_collector() -> Iterator[None]:
-    """Whatever is freed is freed because nobody refers to it, not by the collector's grace."""
+    """Objects are freed only because no references are left, not by the garbage collector."""
     gc.collect()
     gc.disable()
     try:
@@ -76,14 +76,14 @@ async def opened_and(settings: BrokerSettings, end: str) -> None:
 async def test_fifty_connections_leave_no_thread_and_no_socket(
     broker: BrokerSettings, end: str
 ) -> None:
-    await opened_and(broker, end)  # the executor's own threads and files exist from now on
+    await opened_and(broker, end)  # from now on the executor's own threads and files exist
     await until(lambda: not network_threads())
     before, threads = open_files(), threading.active_count()
     for _ in range(50):
         await opened_and(broker, end)
     await until(lambda: not network_threads())
     await until(lambda: open_files() <= before)
-    # At most the executor's, which are few and reused.
+    # At most the executor's threads, which are few and reused.
     assert threading.active_count() <= threads + 2 * (os.cpu_count() or 1) + 8
 
 
@@ -118,7 +118,7 @@ async def test_a_server_that_never_answers_leaves_nothing() -> None:
         before = open_files()
         for _ in range(10):
             connection = make(settings)
-            with pytest.raises(ConnectionError, match=r"CONNECT: nothing within 0\.05 s"):
+            with pytest.raises(ConnectionError, match=r"CONNECT: no answer within 0\.05 s"):
                 await connection.open(0.05)
             connection.drop()
             del connection
@@ -129,7 +129,7 @@ async def test_a_server_that_never_answers_leaves_nothing() -> None:
 async def test_a_connection_given_up_while_dialling_never_reaches_the_broker(
     broker: BrokerSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # It would evict the one that was made meanwhile, of the same name.
+    # It would evict a newer connection with the same name.
     may_dial, original = threading.Event(), Client._create_socket_connection
     dialled: list[bool] = []
 
@@ -150,7 +150,7 @@ async def test_a_connection_given_up_while_dialling_never_reaches_the_broker(
     monkeypatch.setattr(Client, "_create_socket_connection", slow)
     monkeypatch.setattr(Client, "connect", connect)
     late = make(broker)
-    with pytest.raises(ConnectionError, match="nothing within"):
+    with pytest.raises(ConnectionError, match="no answer within"):
         await late.open(0.1)
     late.drop()
     current = make(broker)
@@ -204,7 +204,7 @@ async def test_closing_a_lost_connection_does_not_wait_for_the_deadline(
 ) -> None:
     connection = make(broker)
     await connection.open(DEADLINE_S)
-    with contextlib.suppress(NotConnectedError):  # when Mosquitto is quicker than publish
+    with contextlib.suppress(NotConnectedError):  # if Mosquitto is faster than publish
         connection.publish("t/event", b"never acknowledged" * 2000)  # over its limit
     assert await asyncio.wait_for(connection.lost, DEADLINE_S) == "Packet too large"
     started = time.monotonic()

@@ -19,7 +19,8 @@ from bigred_broker import delays as delays_module
 from bigred_broker import link as link_module
 from bigred_broker import mosquitto
 from bigred_broker.connection import Connection, Delivery, NotConnectedError
-from bigred_broker.link import Happening, Link, LinkDown, LinkUp
+from bigred_broker.link import Link, LinkEvent
+from bigred_broker.link_status import LinkDown, LinkUp
 from bigred_broker.messages import MAX_BYTES, BoxEvent, MessageError, decode
 from bigred_broker.program import free_port, tail
 from bigred_broker.settings import BrokerSettings
@@ -29,21 +30,22 @@ STATUS = "t/box/red/status"
 EVENT = "t/box/red/event"
 REPLY = "t/box/red/reply"
 
-H = TypeVar("H", bound=Happening)
+H = TypeVar("H", bound=LinkEvent)
 
-# A process with a link of its own. It tells what happens to it, and acknowledges nothing.
+# A process with its own link. It prints its events, and acknowledges nothing.
 CLIENT = f"""
 import asyncio, sys
-from bigred_broker.link import Link, LinkUp
+from bigred_broker.link import Link
+from bigred_broker.link_status import LinkUp
 from bigred_broker.settings import BrokerSettings
 
 async def main(port, session_expiry_s, leave):
     link = Link(BrokerSettings(port=port), "red", "{STATUS}", ["{REPLY}"], session_expiry_s)
     task = asyncio.create_task(link.run())
     while True:
-        happening = await link.happenings.get()
-        print(type(happening).__name__, flush=True)
-        if leave and isinstance(happening, LinkUp):
+        received = await link.events.get()
+        print(type(received).__name__, flush=True)
+        if leave and isinstance(received, LinkUp):
             task.cancel()
             await asyncio.wait([task])
             return
@@ -53,7 +55,7 @@ asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "leave"))
 
 
 class Broker:
-    """A Mosquitto that can be killed and started again, on the same port, remembering nothing."""
+    """A Mosquitto that can be killed and restarted on the same port, without any memory."""
 
     def __init__(self, folder: Path) -> None:
         self.settings = BrokerSettings(port=free_port())
@@ -99,20 +101,20 @@ def broker(stopped_broker: Broker) -> Broker:
 
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short waits, for tests that lose the broker."""
+    """Short delays, for tests that lose the broker."""
     monkeypatch.setattr(link_module, "delays", lambda: itertools.repeat(0.05))
 
 
 @pytest.fixture
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short deadlines, for tests of what gives no answer: a busy machine may miss them, too."""
+    """Short deadlines, for tests without an answer: even a good answer may miss them."""
     monkeypatch.setattr(link_module, "HEARTBEAT_DEADLINE_S", 1.0)
     monkeypatch.setattr(link_module, "CONNECT_DEADLINE_S", 1.0)
 
 
 @pytest.fixture
 def peace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time for a farewell, for tests that need it whole."""
+    """A long deadline for the farewell, for tests that need it to complete."""
     monkeypatch.setattr(link_module, "FAREWELL_DEADLINE_S", DEADLINE_S)
 
 
@@ -138,14 +140,14 @@ async def up(broker: Broker, *topics: str, name: str = "red", **more: Any) -> As
 async def happened(
     link: Link, kind: type[H], where: Callable[[H], bool] = lambda _: True, ack: bool = True
 ) -> H:
-    """The next thing of this kind, others passed over; fails at the deadline."""
+    """Return the next event of this kind, skipping others; fail at the deadline."""
     async with asyncio.timeout(DEADLINE_S):
         while True:
-            happening = await link.happenings.get()
-            if ack and isinstance(happening, Delivery):
-                happening.ack()
-            if isinstance(happening, kind) and where(happening):
-                return happening
+            received = await link.events.get()
+            if ack and isinstance(received, Delivery):
+                received.ack()
+            if isinstance(received, kind) and where(received):
+                return received
 
 
 async def heard(link: Link, topic: str, payload: bytes | None = None) -> Delivery:
@@ -194,7 +196,7 @@ async def says(child: "subprocess.Popen[bytes]", word: str) -> None:
 # --- there and gone ------------------------------------------------------------------------------
 
 
-async def test_a_link_that_is_up_says_so_and_hears_what_it_subscribed_to(broker: Broker) -> None:
+async def test_a_link_that_is_up_reports_it_and_receives_its_subscriptions(broker: Broker) -> None:
     async with up(broker, "t/#", name="watch") as watcher, up(broker, REPLY) as red:
         assert red.is_up
         await heard(watcher, STATUS, b"online")
@@ -205,14 +207,14 @@ async def test_a_link_that_is_up_says_so_and_hears_what_it_subscribed_to(broker:
         await heard(watcher, EVENT, b"press")
 
 
-async def test_who_comes_later_hears_that_the_box_is_there(broker: Broker) -> None:
+async def test_a_later_client_learns_that_the_box_is_online(broker: Broker) -> None:
     async with up(broker, STATUS) as red:
         await heard(red, STATUS, b"online")  # the broker has it
         async with up(broker, STATUS, name="late") as late:
             assert (await heard(late, STATUS, b"online")).retained
 
 
-async def test_a_killed_process_is_told_offline_by_its_will(broker: Broker) -> None:
+async def test_a_killed_process_is_reported_offline_by_its_will(broker: Broker) -> None:
     async with up(broker, STATUS, name="watch") as watcher:
         with process(broker) as child:
             await says(child, "LinkUp")
@@ -232,7 +234,7 @@ async def test_a_link_that_ends_says_farewell_once_and_needs_no_will(broker: Bro
         assert (await heard(watcher, STATUS)).payload == b"the end"
 
 
-async def test_a_process_that_ends_at_once_still_leaves_in_good_order(broker: Broker) -> None:
+async def test_a_process_that_exits_at_once_still_disconnects_cleanly(broker: Broker) -> None:
     with process(broker, leave=True) as child:
         assert await asyncio.to_thread(child.wait, DEADLINE_S) == 0
         await until(lambda: broker.logged("Client red "))
@@ -254,14 +256,14 @@ async def test_a_link_ends_quickly_when_its_broker_is_frozen(broker: Broker) -> 
 
 
 @pytest.mark.usefixtures("hurry")
-async def test_nothing_is_delivered_but_between_link_up_and_link_down(broker: Broker) -> None:
+async def test_deliveries_come_only_between_link_up_and_link_down(broker: Broker) -> None:
     async with up(broker, name="watch") as watcher:
         for number in range(50):
             watcher.keep(f"t/kept/{number}", b"x" * 100)
         link = Link(broker.settings, "red", STATUS, ["t/kept/+", REPLY], session_expiry_s=60)
         for _ in range(3):
             async with running(link):
-                assert await asyncio.wait_for(link.happenings.get(), DEADLINE_S) == LinkUp()
+                assert await asyncio.wait_for(link.events.get(), DEADLINE_S) == LinkUp()
                 for number in range(50):
                     watcher.publish(REPLY, b"%d" % number)
                 kept = 0
@@ -270,14 +272,14 @@ async def test_nothing_is_delivered_but_between_link_up_and_link_down(broker: Br
                 assert link._connection is not None
                 link._connection.drop()
                 last = await happened(link, LinkDown)
-                assert "given up" in last.reason
-                assert await asyncio.wait_for(link.happenings.get(), DEADLINE_S) == LinkUp()
-            while not link.happenings.empty():
-                link.happenings.get_nowait()
+                assert "dropped" in last.reason
+                assert await asyncio.wait_for(link.events.get(), DEADLINE_S) == LinkUp()
+            while not link.events.empty():
+                link.events.get_nowait()
 
 
 async def retained(broker: Broker, topics: str, count: int) -> dict[str, bytes] | None:
-    """Give what a newcomer is told of topics; None when some of it came live instead."""
+    """Return the retained messages a new client gets; None if some of them came live instead."""
     async with up(broker, topics, name="newcomer") as newcomer:
         found = [await happened(newcomer, Delivery) for _ in range(count)]
     if not all(delivery.retained for delivery in found):
@@ -289,7 +291,7 @@ async def retained(broker: Broker, topics: str, count: int) -> dict[str, bytes] 
 
 
 @pytest.mark.usefixtures("hurry")
-async def test_what_is_kept_stands_again_after_a_broker_that_forgot_everything(
+async def test_retained_messages_are_restored_after_a_broker_that_lost_everything(
     broker: Broker,
 ) -> None:
     async with up(broker) as red:
@@ -303,7 +305,7 @@ async def test_what_is_kept_stands_again_after_a_broker_that_forgot_everything(
         await happened(red, LinkUp)
         async with asyncio.timeout(DEADLINE_S):
             while (found := await retained(broker, "t/box/red/+", 3)) is None:
-                """What was sent a moment ago came live: it stands for the next newcomer."""
+                """A message sent a moment ago came live; the next client gets it retained."""
     assert found == {
         STATUS: b"online",
         "t/box/red/state": b"two",
@@ -317,7 +319,7 @@ async def test_a_press_while_the_broker_is_away_is_refused_and_never_arrives(
 ) -> None:
     async with up(broker, EVENT) as red:
         broker.send(signal.SIGKILL)
-        # Also in the moments before the loss is noticed: lost is allowed, late is not.
+        # Even before the loss is noticed: messages may be lost, but never late.
         with pytest.raises(NotConnectedError):  # noqa: PT012
             async with asyncio.timeout(DEADLINE_S):
                 for number in itertools.count():
@@ -357,7 +359,7 @@ async def test_the_same_reason_is_told_once(stopped_broker: Broker) -> None:
 
         red._open = counted  # type: ignore[method-assign]
         await until(lambda: tries >= 5)
-        assert red.happenings.empty()
+        assert red.events.empty()
 
 
 @pytest.mark.usefixtures("hurry")
@@ -385,7 +387,7 @@ async def test_a_frozen_broker_is_noticed_by_the_heartbeat_and_found_again(
         assert time.monotonic() - started < 5
         broker.send(signal.SIGCONT)
         await happened(red, LinkUp)
-        # The wills of what was given up meanwhile never stand after the link is back.
+        # The wills of connections dropped in the meantime never remain once the link is back.
         await heard(red, STATUS, b"online")
         async with up(broker, STATUS, name="late") as late:
             late.publish(STATUS, b"now")
@@ -396,7 +398,7 @@ async def test_a_frozen_broker_is_noticed_by_the_heartbeat_and_found_again(
 
 
 async def test_a_link_that_is_given_up_leaves_its_will(broker: Broker) -> None:
-    deliveries: asyncio.Queue[Happening] = asyncio.Queue()
+    deliveries: asyncio.Queue[LinkEvent] = asyncio.Queue()
     async with up(broker, STATUS, name="watch") as watcher:
         connection = Connection(broker.settings, "red", STATUS, 0, deliveries)
         await connection.open(DEADLINE_S)
@@ -408,7 +410,7 @@ async def test_a_link_that_is_given_up_leaves_its_will(broker: Broker) -> None:
 async def test_who_loses_its_name_to_another_is_told_so_in_words(broker: Broker) -> None:
     async with up(broker) as red, up(broker):
         down = await happened(red, LinkDown)
-        # Mosquitto says nothing on a takeover before 2.0.12; later ones say what it is.
+        # Before 2.0.12, Mosquitto gives no reason for a takeover; later versions do.
         assert "the connection broke off" in down.reason or "Session taken over" in down.reason
 
 
@@ -418,16 +420,16 @@ async def test_two_links_of_one_name_back_off_instead_of_storming(
     monkeypatch.setattr(delays_module, "_FIRST_S", 0.05)
     links = [Link(broker.settings, "red", STATUS, []) for _ in range(2)]
     async with running(links[0]), running(links[1]):
-        await asyncio.sleep(2.0)  # what is counted is what they do in it
+        await asyncio.sleep(2.0)  # the time during which evictions are counted
         ups = broker.log.read_text().count("as red")
-        # Doubling from 50 ms they meet about 12 times in 2 s; without, 100 times.
+        # With delays doubling from 50 ms they meet about 12 times in 2 s; without, 100 times.
         assert ups <= 20
         await until(lambda: broker.log.read_text().count("as red") >= 4)
 
 
 @pytest.mark.parametrize("host", ["a" * 64, "nobody..invalid", "\x00"])
 @pytest.mark.usefixtures("hurry")
-async def test_a_host_that_can_be_none_is_told_and_does_not_end_the_link(host: str) -> None:
+async def test_an_invalid_host_is_reported_and_does_not_end_the_link(host: str) -> None:
     async with running(Link(BrokerSettings(host=host), "red", STATUS, [])) as red:
         assert "can't be reached" in (await happened(red, LinkDown)).reason
 
@@ -435,7 +437,7 @@ async def test_a_host_that_can_be_none_is_told_and_does_not_end_the_link(host: s
 # --- strangers and faults ------------------------------------------------------------------------
 
 
-async def test_a_failing_consumer_does_not_take_the_link_along(broker: Broker) -> None:
+async def test_a_failing_consumer_does_not_end_the_link(broker: Broker) -> None:
     async def consume(link: Link) -> None:
         await heard(link, REPLY)
         raise ValueError("the consumer's own fault")
@@ -450,7 +452,7 @@ async def test_a_failing_consumer_does_not_take_the_link_along(broker: Broker) -
 
 
 @pytest.mark.parametrize("callback", ["_on_message", "_on_publish"])
-async def test_a_failing_callback_does_not_take_the_link_along(
+async def test_a_failing_callback_does_not_end_the_link(
     broker: Broker, monkeypatch: pytest.MonkeyPatch, callback: str
 ) -> None:
     original = getattr(Connection, callback)
@@ -483,7 +485,7 @@ async def test_a_dead_network_thread_is_noticed_and_replaced(
 
     def deadly(self: Connection, client: Any, data: Any, message: Any) -> None:
         if message.payload == b"die":
-            raise SystemExit  # ends a thread without a word, past paho's `except Exception`
+            raise SystemExit  # ends a thread silently, past paho's `except Exception`
         original(self, client, data, message)
 
     monkeypatch.setattr(Connection, "_on_message", deadly)
@@ -495,7 +497,7 @@ async def test_a_dead_network_thread_is_noticed_and_replaced(
         await heard(red, REPLY, b"live")
 
 
-async def test_a_malformed_payload_arrives_as_it_is_and_harms_nobody(broker: Broker) -> None:
+async def test_a_malformed_payload_arrives_unchanged_and_does_no_harm(broker: Broker) -> None:
     async with up(broker, EVENT) as red:
         for payload in (b"", b"\xff\x00", b"{", b"[" * 9000):
             red.publish(EVENT, payload)
@@ -514,12 +516,14 @@ async def test_the_largest_message_passes(broker: Broker) -> None:
         assert red.is_up
 
 
-async def test_a_stranger_with_a_huge_packet_is_thrown_out_and_nobody_else(broker: Broker) -> None:
+async def test_a_stranger_with_a_huge_packet_is_disconnected_and_nobody_else(
+    broker: Broker,
+) -> None:
     async with up(broker, EVENT) as red:
-        deliveries: asyncio.Queue[Happening] = asyncio.Queue()
+        deliveries: asyncio.Queue[LinkEvent] = asyncio.Queue()
         stranger = Connection(broker.settings, "stranger", "t/stranger", 0, deliveries)
         await stranger.open(DEADLINE_S)
-        with contextlib.suppress(NotConnectedError):  # when Mosquitto is quicker than publish
+        with contextlib.suppress(NotConnectedError):  # if Mosquitto is faster than publish
             stranger.publish(EVENT, b"x" * 100_000)
         await asyncio.wait_for(stranger.lost, DEADLINE_S)
         stranger.drop()
@@ -533,7 +537,7 @@ async def test_a_broker_without_a_limit_does_not_pass_a_huge_packet_on(
     port = stopped_broker.settings.port
     stopped_broker.start(instead=f"listener {port} 127.0.0.1\nallow_anonymous true")
     async with up(stopped_broker, EVENT) as red:
-        deliveries: asyncio.Queue[Happening] = asyncio.Queue()
+        deliveries: asyncio.Queue[LinkEvent] = asyncio.Queue()
         stranger = Connection(stopped_broker.settings, "stranger", "t/stranger", 0, deliveries)
         await stranger.open(DEADLINE_S)
         stranger.publish(EVENT, b"x" * 1_000_000)
@@ -548,7 +552,7 @@ async def test_the_heartbeat_needs_no_permission(
 ) -> None:
     rules = tmp_path / "acl"
     rules.write_text(f"topic write {STATUS}\ntopic write {EVENT}\ntopic read {REPLY}\n")
-    # Started by root it would become a user who may not read our folder.
+    # Started by root, it would switch to a user who may not read our folder.
     stopped_broker.start(f"acl_file {rules}", "user root")
     beats = []
     original = Connection.answers
@@ -562,11 +566,11 @@ async def test_the_heartbeat_needs_no_permission(
         await until(lambda: len(beats) >= 20)
         assert all(beats)
         assert red.is_up
-        # And a topic that is not ours to write costs the message, not the link.
+        # Publishing to a forbidden topic loses the message, not the link.
         red.publish("t/box/blue/event", b"not mine")
         await until(lambda: len(beats) >= 40)
         assert all(beats)
-        assert red.happenings.empty()
+        assert red.events.empty()
 
 
 async def listening(answer: bytes) -> tuple[asyncio.Server, BrokerSettings]:
@@ -585,7 +589,7 @@ async def listening(answer: bytes) -> tuple[asyncio.Server, BrokerSettings]:
     "answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x20\x03\x00\x87\x00"]
 )
 @pytest.mark.usefixtures("hurry")
-async def test_what_is_no_broker_or_refuses_us_is_told_and_tried_again(
+async def test_a_server_that_is_no_broker_or_refuses_us_is_reported_and_retried(
     answer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not answer.startswith(b"\x20"):
@@ -604,7 +608,9 @@ async def test_what_is_no_broker_or_refuses_us_is_told_and_tried_again(
 
 
 @pytest.mark.usefixtures("peace")
-async def test_what_a_dead_process_did_not_acknowledge_is_delivered_again(broker: Broker) -> None:
+async def test_messages_a_dead_process_did_not_acknowledge_are_delivered_again(
+    broker: Broker,
+) -> None:
     async with up(broker, name="watch") as watcher:
         with process(broker, session_expiry_s=60) as child:
             await says(child, "LinkUp")
@@ -616,7 +622,7 @@ async def test_what_a_dead_process_did_not_acknowledge_is_delivered_again(broker
             await heard(red, REPLY, b"important")
             watcher.publish(REPLY, b"next")
             await heard(red, REPLY, b"next")
-        # Acknowledged by now: it does not come a third time.
+        # It is acknowledged now, so it does not come a third time.
         async with up(broker, REPLY, session_expiry_s=60) as red:
             watcher.publish(REPLY, b"last")
             assert (await heard(red, REPLY)).payload == b"last"
@@ -628,19 +634,19 @@ async def test_a_message_past_its_expiry_is_not_delivered(broker: Broker) -> Non
             pass
         watcher.publish(REPLY, b"stale", expiry_s=1)
         watcher.publish(REPLY, b"good for long", expiry_s=60)
-        await asyncio.sleep(2.1)  # this is what is tested; Mosquitto counts whole seconds
+        await asyncio.sleep(2.1)  # the wait is the test; Mosquitto counts whole seconds
         async with up(broker, REPLY, session_expiry_s=60) as red:
             assert (await heard(red, REPLY)).payload == b"good for long"
 
 
-async def test_a_link_without_a_session_never_hears_what_was_said_while_it_was_away(
+async def test_a_link_without_a_session_never_receives_messages_sent_during_its_absence(
     broker: Broker,
 ) -> None:
     async with up(broker, REPLY, name="watch") as watcher:
         async with up(broker, REPLY):
             pass
         watcher.publish(REPLY, b"said to nobody")
-        await heard(watcher, REPLY, b"said to nobody")  # the broker has had it
+        await heard(watcher, REPLY, b"said to nobody")  # it has reached the broker
         async with up(broker, REPLY) as red:
             watcher.publish(REPLY, b"said to red")
             assert (await heard(red, REPLY)).payload == b"said to red"

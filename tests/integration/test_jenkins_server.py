@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any  # messages are JSON
 
 import pytest
-from tests.support.ear import Ear, ear
+from tests.support.mqtt_recorder import Recorder, mqtt_recorder
 
 from bigred_broker import mosquitto, program
 from bigred_broker.program import free_port, wait_until
@@ -43,7 +43,7 @@ class Office:
 
     folder: Path
     jenkins: FakeJenkins
-    ear: Ear
+    recorder: Recorder
 
     def bigred(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -60,19 +60,19 @@ class Office:
         """Have the box publish an event; give the answer."""
         told = {"v": 1, "event_type": kind, "id": f"e-{number}", "seq": number, "boot": "b-1"}
         body = json.dumps({**told, "age_ms": 1.0, **({"arming": arming} if arming else {})})
-        self.ear.say("bigred/box/office/event", body)
+        self.recorder.publish("bigred/box/office/event", body)
         self.until(lambda: bool(self.replies(number)), f"an answer to {kind}")
         return self.replies(number)[0]
 
     def replies(self, number: int) -> list[dict[str, Any]]:
-        replies = self.ear.of("bigred/box/office/reply")
+        replies = self.recorder.of("bigred/box/office/reply")
         return [one.body for one in replies if one.body["id"] == f"e-{number}"]
 
     def states(self) -> list[dict[str, Any]]:
-        return [one.body for one in self.ear.of("bigred/app/site/state")]
+        return [one.body for one in self.recorder.of("bigred/app/site/state")]
 
     def until(self, is_so: Callable[[], bool], what: str) -> None:
-        self.ear.until(is_so, DEADLINE_S, what)
+        self.recorder.until(is_so, DEADLINE_S, what)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     with ExitStack() as stack:
         stack.enter_context(mosquitto.running(tmp_path / "mqtt", port))
         url = stack.enter_context(jenkins.serving())
-        office = Office(tmp_path, jenkins, stack.enter_context(ear(port)))
+        office = Office(tmp_path, jenkins, stack.enter_context(mqtt_recorder(port)))
         text = CONFIG.format(folder=tmp_path, port=port, url=url)
         (tmp_path / "bigred.toml").write_text(text)
         yield office
@@ -101,7 +101,7 @@ def running(office: Office) -> Iterator[Office]:
     command = [str(BIGRED), "server", "--config", str(office.folder / "bigred.toml")]
     with program.running("the server", command, log, said):
         status = "bigred/server/status"
-        office.until(lambda: office.ear.last(status) == "online", "the server at the broker")
+        office.until(lambda: office.recorder.last(status) == "online", "the server at the broker")
         yield office
 
 
@@ -120,7 +120,7 @@ def test_a_press_at_a_box_runs_the_job_and_everybody_follows_it(running: Office)
     running.until(lambda: running.states()[-1].get("phase") == "succeeded", "that it is live")
     live = running.states()[-1]
     assert (live["live"]["version"], live["who"]) == ("build 57", "office")
-    told = [one.body for one in running.ear.of("bigred/app/site/event")]
+    told = [one.body for one in running.recorder.of("bigred/app/site/event")]
     console = [event["text"] for event in told if event["event_type"] == "console"]
     assert "\n".join(console).split("\n") == ["copying", "restarting"]
 

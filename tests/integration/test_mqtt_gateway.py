@@ -88,7 +88,7 @@ class Rig:
 
     async def listen(self) -> None:
         while True:
-            happening = await self.ear.happenings.get()
+            happening = await self.ear.events.get()
             if isinstance(happening, Delivery):
                 happening.ack()
                 self.heard.append((happening.topic, happening.payload))

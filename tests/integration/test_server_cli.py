@@ -218,7 +218,7 @@ def test_a_value_that_cannot_be_is_told_with_its_line(gateway: Gateway) -> None:
 
 def test_a_file_that_is_no_toml_is_refused(gateway: Gateway) -> None:
     gateway.config.write_text("[server\n")
-    assert gateway.refused("status").startswith("bigred.toml: no valid TOML")
+    assert gateway.refused("status").startswith("bigred.toml: not valid TOML")
 
 
 def test_without_a_configuration_the_way_to_one_is_told(gateway: Gateway) -> None:

@@ -173,7 +173,7 @@ class Operator:
 
     async def listen(self) -> None:
         while True:
-            happening = await self.link.happenings.get()
+            happening = await self.link.events.get()
             if isinstance(happening, Delivery):
                 happening.ack()
                 self._hear(happening)

@@ -100,7 +100,7 @@ class Box:
 
     async def listen(self) -> None:
         while True:
-            happening = await self.link.happenings.get()
+            happening = await self.link.events.get()
             if isinstance(happening, Delivery):
                 happening.ack()
                 self.heard.append((time.monotonic(), happening.topic, happening.payload))

@@ -1,4 +1,4 @@
-"""A box made from the card, next to a rig that it deploys to: power, button, pins and voice."""
+"""A box that starts from the card, and a site that it deploys to: power, button, pins, voice."""
 
 import base64
 import contextlib
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any  # messages are JSON
 
 from tests.support import speech
-from tests.support.ear import Ear, ear
 from tests.support.guest import Guest, Running, guest
+from tests.support.mqtt_recorder import Recorder, mqtt_recorder
 from tests.support.rig import Rig, rig
 from tests.support.speech import Found
 
@@ -21,13 +21,13 @@ from bigred_broker.program import wait_until
 from bigred_server.demo import config
 from bigred_server.demo.options import DemoOptions
 
-# QEMU's user network: the machine that it runs on.
+# The host, in QEMU's user network.
 OUTSIDE = "10.0.2.2"
 ONLINE_S = 420.0
 ANSWER_S = 60.0
 DEPLOYED_S = 300.0
 SPOKEN_S = 90.0
-# What is alike to this degree is the same sentence.
+# From this score on it is the same sentence.
 ALIKE = 0.8
 LATELY_S = 60.0
 _LISTEN_S = 1.0
@@ -47,10 +47,10 @@ echo /sys/devices/platform/$(cat $bank/dev_name)/$(cat $bank/bank0/chip_name)
 
 @dataclass
 class Box:
-    """One box, on or off."""
+    """One box, switched on or off."""
 
     guest: Guest
-    ear: Ear
+    recorder: Recorder
     name: str = config.BOX
     pins: str = ""
     recordings: dict[str, Found] = field(default_factory=dict)
@@ -64,99 +64,99 @@ class Box:
         return self._live
 
     def switch_on(self) -> None:
-        """Give it power."""
+        """Switch it on."""
         self._live = self._stack.enter_context(self.guest.power())
 
     def cut(self) -> None:
-        """Pull the plug."""
+        """Cut the power."""
         self._live = None
         self._stack.close()
 
-    def tell(self, leaf: str) -> Any:
-        """Give what it told last: its info, state, event or status."""
-        return self.ear.last(f"bigred/box/{self.name}/{leaf}")
+    def last(self, leaf: str) -> Any:
+        """Return its last info, state, event or status."""
+        return self.recorder.last(f"bigred/box/{self.name}/{leaf}")
 
     def online(self, since: int = 0) -> float:
-        """Wait until it says that it is there, again after `since` messages; give when it did."""
+        """Wait until it is online, after `since` status messages; return when it was."""
         topic = f"bigred/box/{self.name}/status"
 
         def said() -> list[float]:
-            return [one.at_s for one in self.ear.of(topic)[since:] if one.body == "online"]
+            return [one.at_s for one in self.recorder.of(topic)[since:] if one.body == "online"]
 
-        self.ear.until(lambda: bool(said()), ONLINE_S, "the box is online")
+        self.recorder.until(lambda: bool(said()), ONLINE_S, "the box is online")
         return said()[0]
 
     def statuses(self) -> int:
-        """Count what it said of its being there."""
-        return len(self.ear.of(f"bigred/box/{self.name}/status"))
+        """Count its status messages."""
+        return len(self.recorder.of(f"bigred/box/{self.name}/status"))
 
-    def happened(self, kind: str, since: int) -> float:
-        """Wait until it tells of something after `since` events; give when it was heard."""
+    def wait_for_event(self, kind: str, since: int) -> float:
+        """Wait for an event after the first `since` ones; return when it arrived."""
         topic = f"bigred/box/{self.name}/event"
 
         def found() -> list[float]:
-            later = self.ear.of(topic)[since:]
+            later = self.recorder.of(topic)[since:]
             return [one.at_s for one in later if one.body["event_type"] == kind]
 
-        self.ear.until(lambda: bool(found()), ANSWER_S, f"the box tells {kind}")
+        self.recorder.until(lambda: bool(found()), ANSWER_S, f"the box tells {kind}")
         return found()[0]
 
-    def has_its_button(self) -> None:
-        """Wait until it says that its button is connected."""
-        self.ear.until(
-            lambda: (self.tell("state") or {}).get("button_connected") is True,
+    def wait_for_button(self) -> None:
+        """Wait until its button is connected."""
+        self.recorder.until(
+            lambda: (self.last("state") or {}).get("button_connected") is True,
             ANSWER_S,
             "the button",
         )
 
     def app(self) -> dict[str, Any]:
-        """Give how the app stands that it fires."""
-        state: dict[str, Any] = self.ear.last(f"bigred/app/{config.APP}/state") or {}
+        """Return the state of its app."""
+        state: dict[str, Any] = self.recorder.last(f"bigred/app/{config.APP}/state") or {}
         return state
 
     def until_phase(self, phase: Phase, deployment: str) -> None:
-        """Wait until a deployment stands there."""
-        self.ear.until(
+        """Wait until a deployment has reached a phase."""
+        self.recorder.until(
             lambda: (self.app().get("phase"), self.app().get("deployment")) == (phase, deployment),
             DEPLOYED_S,
             f"the deployment is {phase}",
         )
 
     def arm(self, place: Rig, version: str) -> dict[str, Any]:
-        """Hand a release in, and lift the lid when it waits; give the answer."""
+        """Submit a release, and lift the lid when it is the candidate; return the reply."""
         place.submit(version)
-        self.ear.until(lambda: bool(self.app().get("candidate")), ANSWER_S, "the candidate")
+        self.recorder.until(lambda: bool(self.app().get("candidate")), ANSWER_S, "the candidate")
         return self._answered(self.guest.button.open_lid)
 
     def push(self) -> dict[str, Any]:
-        """Push the knob and let it go; give the answer."""
+        """Push the knob and release it; return the reply."""
 
         def down_and_up() -> None:
             self.guest.button.press()
-            self.guest.button.told_at_s()
+            self.guest.button.delivered_at_s()
             self.guest.button.release()
 
         return self._answered(down_and_up)
 
     def _answered(self, do: Callable[[], object]) -> dict[str, Any]:
         replies = f"bigred/box/{self.name}/reply"
-        before = len(self.ear.of(replies))
+        before = len(self.recorder.of(replies))
         do()
-        self.ear.until(lambda: len(self.ear.of(replies)) > before, ANSWER_S, "an answer")
-        answer: dict[str, Any] = self.ear.of(replies)[before].body
+        self.recorder.until(lambda: len(self.recorder.of(replies)) > before, ANSWER_S, "an answer")
+        answer: dict[str, Any] = self.recorder.of(replies)[before].body
         return answer
 
     def events(self) -> int:
-        """Count what it told of happening."""
-        return len(self.ear.of(f"bigred/box/{self.name}/event"))
+        """Count its events."""
+        return len(self.recorder.of(f"bigred/box/{self.name}/event"))
 
     def simulate_pins(self) -> None:
-        """Have pins where the machine has none, and an agent that finds them."""
+        """Simulate pins on a machine without any, and restart the agent so that it finds them."""
         self.pins = self.live.run(_PINS).strip()
         self.restart_agent()
 
     def restart_agent(self) -> None:
-        """Restart the agent, and wait until it is back."""
+        """Restart the agent, and wait until it is online."""
         since = self.statuses()
         self.live.run("systemctl restart bigred-agent", deadline_s=120)
         self.online(since)
@@ -167,11 +167,11 @@ class Box:
         return [word == "1" for word in self.live.run(f"cat {files}").split()]
 
     def agent_kib(self) -> int:
-        """Give the memory that the agent holds, without its voice."""
+        """Return the agent's memory, without its voice."""
         return int(self._of_agent("grep VmRSS /proc/$pid/status").split()[1])
 
     def agent_cpu(self, seconds: float) -> float:
-        """Give which share of one processor the agent takes."""
+        """Return the agent's share of one processor."""
         before = self._agent_ticks()
         begun_s = time.monotonic()
         self.live.run(f"sleep {seconds}", deadline_s=seconds + 60)
@@ -179,22 +179,22 @@ class Box:
         return (self._agent_ticks() - before) / _CLOCK_TICKS / took_s
 
     def said(self) -> list[str]:
-        """Give the sentences that it was to say, as its state told them."""
-        told = [one.body["voice"] for one in self.ear.of(f"bigred/box/{self.name}/state")]
+        """Return the sentences it was asked to say, according to its state."""
+        told = [one.body["voice"] for one in self.recorder.of(f"bigred/box/{self.name}/state")]
         by_count = {voice["count"]: voice["said"] for voice in told if voice.get("said")}
         return [by_count[count] for count in sorted(by_count)]
 
-    def speaks_by(self, card: str) -> None:
+    def wait_for_card(self, card: str) -> None:
         """Wait until it has chosen a sound card."""
-        chosen = "journalctl -u bigred-agent -o cat | grep -F 'the box speaks' | tail -n 1"
+        chosen = "journalctl -u bigred-agent -o cat | grep -F 'sound card chosen' | tail -n 1"
         wait_until(lambda: f"card={card}" in self.live.run(chosen), ANSWER_S, f"card {card}")
 
-    def hears(
+    def wait_for_sentence(
         self, sentence: str, voice: str = "", pace: int = 0, played: Path | None = None
     ) -> Found:
-        """Wait until a sentence was played by its sound card, by its own rendering of it.
+        """Wait until its sound card has played a sentence, as rendered by the box itself.
 
-        `played` is the recording, if it is not that of the card it always has.
+        `played` is the recording, by default that of its permanent card.
         """
         if not voice:
             voice, pace = VOICES["en"]
@@ -220,7 +220,7 @@ class Box:
 
 
 def card(port: int, host: str = OUTSIDE, name: str = config.BOX) -> str:
-    """Give a bigred.toml for a broker of this machine."""
+    """Return a bigred.toml for a broker on the host."""
     return (
         f'name = "{name}"\n[broker]\nhost = "{host}"\nport = {port}\n'
         'username = "demo"\npassword = "of the broker"\n'
@@ -229,19 +229,19 @@ def card(port: int, host: str = OUTSIDE, name: str = config.BOX) -> str:
 
 @contextlib.contextmanager
 def at_home(built: Path, folder: Path, machine: str, nodes: int) -> Iterator[tuple[Rig, Box]]:
-    """Set up a rig with its Tomcats, and a box, switched off, whose card names its broker."""
+    """Run a site with its Tomcats; yield it with a switched-off box configured for its broker."""
     with rig(nodes, DemoOptions()) as place:
         port = place.testbed.broker.port
-        with ear(port) as heard, boxed(built, folder, machine, heard) as box:
+        with mqtt_recorder(port) as recorder, boxed(built, folder, machine, recorder) as box:
             box.guest.write("bigred.toml", card(port))
             yield place, box
 
 
 @contextlib.contextmanager
-def boxed(built: Path, folder: Path, machine: str, ear: Ear) -> Iterator[Box]:
-    """Have a box of a fresh card, switched off; no power is left on when the block ends."""
+def boxed(built: Path, folder: Path, machine: str, recorder: Recorder) -> Iterator[Box]:
+    """Yield a switched-off box with a new card; its power is cut when the block ends."""
     with guest(built, folder, machine) as made:
-        box = Box(made, ear)
+        box = Box(made, recorder)
         try:
             yield box
         finally:

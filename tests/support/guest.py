@@ -1,4 +1,4 @@
-"""A box in QEMU: the built card in an emulated board, with a virtual button to plug in.
+"""A box in QEMU: the built card in an emulated board, with a virtual button.
 
     with guest(built, folder, board.VIRT) as box:
         box.write("bigred.toml", "...")
@@ -8,8 +8,8 @@
             live.run("cat /proc/uptime")
             live.cut()
 
-`built` is the folder in which `./bigred image` has built. The card is a copy and keeps what
-happens to it over a power cut; the image itself stays what it is, and nothing of QEMU is left.
+`built` is the folder in which `./bigred image` has built. The card is a copy, which survives power
+cuts; the image itself is never changed, and nothing of QEMU is left afterwards.
 """
 
 import contextlib
@@ -30,38 +30,38 @@ from bigred_image import board, boot
 from bigred_image.card import NAME
 from bigred_image.tools import WORK, Tools
 
-# A loaded machine without KVM; idle it takes a minute or two.
+# For a busy machine without KVM; an idle one takes a minute or two.
 BOOT_DEADLINE_S = 600.0
 COMMAND_DEADLINE_S = 60.0
 _TRY_S = 10.0
 _POLL_S = 0.2
 _PAUSE_S = 1.0
-# The way to the connection is short where it is used, for it has room for 107 bytes.
+# A relative path, because a UNIX socket's path has at most 107 bytes.
 _SSH, _SSH_LOG, _ROOT = "ssh", "ssh.log", "root@127.0.0.1"
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-# What systemd draws anew many times a second while somebody waits.
+# systemd redraws this line many times a second.
 _WAITING = re.compile(r".*Job \S+ running \(.*")
 _TAIL_LINES = 15
 _CONTROL, _BUTTON, _SPEAKER = "qmp", "red", "speaker"
 _MORE = [
     *("-qmp", f"unix:{WORK / _CONTROL},server=on,wait=off"),
     *("-chardev", f"socket,id=red,path={WORK / _BUTTON},server=on,wait=off"),
-    # QEMU finds the bus itself, and puts a hub on it where a board has but one socket.
+    # QEMU finds the bus itself, and adds a hub if a board has only one socket.
     *("-device", "usb-redir,chardev=red"),
-    # What a loudspeaker plays that is plugged in later.
+    # The output of a loudspeaker that is plugged in later.
     *("-audiodev", f"wav,id={_SPEAKER},path={WORK / _SPEAKER}.wav"),
 ]
 
 
 class GuestError(RuntimeError):
-    """The guest did not do what it was to do; the end of its console is told."""
+    """The guest did not do what was expected; the text has the end of its console."""
 
 
 @dataclass(frozen=True)
 class Guest:
-    """A box that is switched off: its card, and how it is started.
+    """A box that is switched off: its card, and the command that starts it.
 
-    `folder` is the machine's own, and what its files are in; `port` leads to its sshd.
+    `folder` is for its files alone; `port` leads to its sshd.
     """
 
     folder: Path
@@ -74,47 +74,47 @@ class Guest:
 
     @property
     def console(self) -> Path:
-        """What all its starts have written to the console."""
+        """The console output of all its starts."""
         return self.folder / "console.log"
 
     @property
     def sound(self) -> Path:
-        """What it has played since it was last started; only "virt" can be heard."""
+        """The sound since its last start; only on "virt"."""
         return self.folder / board.SOUND
 
     @property
     def speaker(self) -> Path:
-        """What its USB loudspeaker has played since it was last started."""
+        """The sound of its USB loudspeaker since its last start."""
         return self.folder / f"{_SPEAKER}.wav"
 
     def write(self, name: str, text: str) -> None:
-        """Put a file on the card's first partition; only while it is switched off."""
+        """Write a file to the card's first partition; only while it is switched off."""
         (self.folder / "put").write_text(text)
         self.tools.run("mcopy", "-n", "-o", "-i", self._boot, WORK / "put", f"::{name}")
 
     def read(self, name: str) -> str:
-        """Give a file of it, without the blanks around. Raises ImageError when there is none."""
+        """Return a file from there, stripped. Raises ImageError if there is none."""
         return self.tools.answer("mtype", "-i", self._boot, f"::{name}")
 
     def remove(self, name: str) -> None:
-        """Remove a file of the card's first partition; only while it is switched off."""
+        """Remove a file from there; only while it is switched off."""
         self.tools.run("mdel", "-i", self._boot, f"::{name}")
 
     @contextlib.contextmanager
     def power(self) -> Iterator["Running"]:
-        """Switch it on, the button beside it on its cable, until the block ends: a power cut."""
+        """Switch it on, with the button ready to plug in; the end of the block cuts the power."""
         with contextlib.ExitStack() as stack:
             begun = self.console.stat().st_size if self.console.exists() else 0
             output = stack.enter_context(self.console.open("ab"))
             child = subprocess.Popen(
-                # It shall not live on, for hours, when the tests are killed.
+                # It must not outlive tests that are killed.
                 ["setpriv", "--pdeathsig", "KILL", *self.command, *_MORE],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
-            # Asked to end, QEMU completes the sound it has written.
+            # On SIGTERM, QEMU completes its recording.
             stack.callback(stop, child)
             try:
                 talk = stack.enter_context(monitor(self.folder / _CONTROL))
@@ -141,13 +141,13 @@ class Running:
 
     @property
     def said(self) -> str:
-        """What it has written to the console since it was switched on, without colours."""
+        """Its console output since it was switched on, without colours."""
         with self.guest.console.open("rb") as console:
             console.seek(self._begun)
             return _COLOURS.sub("", console.read().decode(errors="replace"))
 
     def wait_for(self, text: str, deadline_s: float = BOOT_DEADLINE_S) -> str:
-        """Give the first whole line of the console that has the text, once it is there."""
+        """Wait for a complete line on the console that contains the text; return it."""
         end = time.monotonic() + deadline_s
         while True:
             ended = self.qemu.poll() is not None
@@ -156,31 +156,31 @@ class Running:
                 if text in line and line.endswith("\n"):
                     return line.strip()
             if ended or time.monotonic() > end:
-                why = "QEMU ended" if ended else f"not so after {deadline_s:g} s"
+                why = "QEMU ended" if ended else f"not after {deadline_s:g} s"
                 raise GuestError(f'"{text}" on the console: {why}:\n{self._end}')
             time.sleep(_POLL_S)
 
     def wait_for_ssh(self, deadline_s: float = BOOT_DEADLINE_S) -> None:
-        """Return when root is let in, and keep that connection for `run`."""
+        """Wait until root can log in, and keep the connection for `run`."""
         end = time.monotonic() + deadline_s
         master: subprocess.Popen[bytes] | None = None
         while self._ssh("-O", "check").returncode:
             if self.qemu.poll() is not None or time.monotonic() > end:
-                told = f"{tail(self.guest.folder / _SSH_LOG, 2)}\n{self._end}"
-                raise GuestError(f"root is not let in after {deadline_s:g} s:\n{told}")
+                output = f"{tail(self.guest.folder / _SSH_LOG, 2)}\n{self._end}"
+                raise GuestError(f"root can't log in after {deadline_s:g} s:\n{output}")
             if master is None or master.poll() is not None:
                 master = self._log_in()
             time.sleep(_PAUSE_S)
 
     def run(self, command: str, given: str = "", deadline_s: float = COMMAND_DEADLINE_S) -> str:
-        """Run a shell's command as root, `given` on its input, and give what it prints.
+        """Run a shell command as root, `given` on its input, and return its output.
 
-        Raises GuestError when it fails, subprocess.TimeoutExpired when it takes too long.
+        Raises GuestError if it fails, subprocess.TimeoutExpired if it takes too long.
         """
         done = self._ssh(command, given=given, deadline_s=deadline_s)
         if done.returncode:
-            told = f"{done.stdout}{done.stderr}".strip()
-            raise GuestError(f"{command}: exit code {done.returncode}:\n{told}")
+            output = f"{done.stdout}{done.stderr}".strip()
+            raise GuestError(f"{command}: exit code {done.returncode}:\n{output}")
         return done.stdout
 
     def plug_speaker(self) -> None:
@@ -190,11 +190,11 @@ class Running:
         )
 
     def unplug_speaker(self) -> None:
-        """Pull it out again."""
+        """Unplug it."""
         self.monitor.ask("device_del", id=_SPEAKER)
 
     def cut(self) -> None:
-        """Cut the power: nothing that the guest holds in memory comes to the card any more."""
+        """Cut the power: nothing in the guest's memory reaches the card any more."""
         self.qemu.kill()
         self.qemu.wait()
 
@@ -206,7 +206,7 @@ class Running:
     def _log_in(self) -> subprocess.Popen[bytes]:
         options = [
             *("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_TRY_S:.0f}"),
-            # A card that was never started has no key yet.
+            # A card has no host key before its first start.
             *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
             *("-i", str(self.guest.key), "-p", str(self.guest.port)),
         ]
@@ -225,7 +225,7 @@ class Running:
     def _ssh(
         self, *words: str, given: str = "", deadline_s: float = COMMAND_DEADLINE_S
     ) -> "subprocess.CompletedProcess[str]":
-        """Use the connection there is; without one it fails at once."""
+        """Use the existing connection; without one it fails at once."""
         return subprocess.run(
             ["ssh", "-F", "none", "-o", "ProxyCommand=false", "-S", _SSH, _ROOT, *words],
             input=given,
@@ -239,7 +239,7 @@ class Running:
 
 @contextlib.contextmanager
 def guest(built: Path, folder: Path, machine: str) -> Iterator[Guest]:
-    """Make a box of its own in a new folder; its card is deleted when the block ends."""
+    """Create a box in a new folder; its card is deleted when the block ends."""
     folder.mkdir(parents=True)
     for name in (NAME, "tools"):
         (folder / name).symlink_to((built / name).resolve())

@@ -1,8 +1,8 @@
-"""Hears what a box said: finds each sentence in what its sound card played, and understands it.
+"""Finds a box's sentences in a recording of its sound card, and recognises their words.
 
-Which sentence it was is told by the correlation with espeak-ng's own rendering, in which the same
-sentence scores 0.9 and more, one that differs in a digit 0.7, and any other about a half; whether
-a listener would understand it by a recogniser that knows the box's sentences and no others.
+A sentence is found by correlation with espeak-ng's own rendering: the same sentence scores 0.9 and
+more, one that differs in a digit 0.7, and any other about 0.5. Whether a listener would understand
+it is decided by a recogniser that knows only the box's sentences.
 """
 
 import re
@@ -17,12 +17,12 @@ from scipy.ndimage import maximum_filter1d
 from scipy.signal import correlate, resample_poly
 
 RATE = 22_050
-"""What espeak-ng renders at, in samples per second."""
+"""The sample rate of espeak-ng's output."""
 _HEADER = 44
 _RECOGNISED_AT = 16_000
 _PAUSE_S = 0.25
-# Played by an emulated card a sentence shifts by some samples a second: measured, 0.77 for the
-# whole of a long one that was played, and 0.90 by such pieces.
+# On an emulated card a sentence drifts by some samples per second. Measured for a long one: 0.77 as
+# a whole, and 0.90 in such pieces.
 _PIECE_S = 0.4
 _DRIFT_S = 0.005
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -32,7 +32,7 @@ Samples = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Found:
-    """Where in a recording a sentence was found best, in seconds, and how alike: 1 is the same."""
+    """The best match for a sentence: its position in seconds, and its score; 1 is identical."""
 
     at_s: float
     alike: float
@@ -40,9 +40,9 @@ class Found:
 
 
 def recording(wav: Path, last_s: float = 3600.0) -> Samples:
-    """Read the end of what QEMU recorded, be it that it still records.
+    """Read the end of QEMU's recording, even while it goes on.
 
-    It writes 44,100 pairs of samples a second, while something plays.
+    QEMU writes 44,100 pairs of samples per second while something plays.
     """
     raw = wav.read_bytes()[_HEADER:] if wav.exists() else b""
     raw = raw[-int(last_s * 2 * RATE) * 4 :]
@@ -51,7 +51,7 @@ def recording(wav: Path, last_s: float = 3600.0) -> Samples:
 
 
 def rendering(wav: bytes) -> Samples:
-    """Read what espeak-ng wrote to its standard output, without the silence around it."""
+    """Read espeak-ng's standard output, without the silence around the speech."""
     raw = wav[_HEADER:]
     samples = np.frombuffer(raw[: len(raw) // 2 * 2], dtype="<i2").astype(float)
     loud = np.flatnonzero(np.abs(samples) > np.abs(samples).max() / 50)
@@ -77,7 +77,7 @@ def find(sentence: Samples, heard: Samples) -> Found:
 
 
 def _alike(piece: Samples, heard: Samples) -> Samples:
-    """Give how alike the recording is to a piece, from each sample on: 1 is the same."""
+    """Return the score of a piece at each sample of the recording; 1 is identical."""
     count = len(piece)
     products = correlate(heard, piece, mode="valid", method="fft")
     squares = np.concatenate([[0.0], np.cumsum(heard**2)])
@@ -86,7 +86,7 @@ def _alike(piece: Samples, heard: Samples) -> Samples:
 
 
 class Listener:
-    """Understands the sentences that it is told of, and no others."""
+    """Recognises the given sentences, and no others."""
 
     def __init__(self, sentences: Iterable[str]) -> None:
         words = " | ".join(sorted({words_of(one) for one in sentences}))
@@ -95,7 +95,7 @@ class Listener:
         self._decoder.activate_search("box")
 
     def understand(self, sound: Samples) -> str:
-        """Give the sentence it takes a sound for, as words; "" for none."""
+        """Return the words of the recognised sentence; "" for none."""
         loudest = max(float(np.abs(sound).max()), 1.0)
         samples = resample_poly(sound / loudest * 20_000, 320, 441).astype("<i2")
         pause = np.zeros(int(_PAUSE_S * _RECOGNISED_AT), dtype="<i2")
@@ -108,7 +108,7 @@ class Listener:
 
 
 def words_of(sentence: str) -> str:
-    """Write a sentence as the words that are spoken: "1.4.2" is "one point four point two"."""
+    """Return a sentence as spoken words: "1.4.2" is "one point four point two"."""
     plain = re.sub(r"(?<=\d)\.(?=\d)", " point ", sentence.lower())
     plain = re.sub(r"\d", lambda digit: f" {_DIGITS[int(digit[0])]} ", plain)
     return " ".join(re.sub(r"[^a-z ]", " ", plain).split())

@@ -1,8 +1,8 @@
-"""A USB device that is no thing but a program: QEMU's guest sees it as if it were plugged in.
+"""Connects a USB device that is a program to QEMU, whose guest sees it as plugged in.
 
-Speaks the usbredir protocol (version 0.7, as of its usb-redirection-protocol.md) to QEMU's
-`-chardev socket,id=red,path=S,server=on,wait=off -device usb-redir,chardev=red`. Only what a HID
-device without an OUT endpoint needs: control transfers and one interrupt IN endpoint.
+Implements the usbredir protocol (version 0.7, see its usb-redirection-protocol.md) for QEMU's
+`-chardev socket,id=red,path=S,server=on,wait=off -device usb-redir,chardev=red`, as far as a HID
+device without an OUT endpoint needs it: control transfers and one interrupt IN endpoint.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ DEADLINE_S = 10.0
 
 
 class Kind(IntEnum):
-    """What a packet is, by the protocol's numbers."""
+    """The kinds of packets, by the protocol's numbers."""
 
     HELLO = 0
     DEVICE_CONNECT = 1
@@ -42,7 +42,7 @@ class Kind(IntEnum):
 
 
 class Capability(IntEnum):
-    """What both sides must be able to do: QEMU's xhci refuses devices without the last three."""
+    """The capabilities both sides need: QEMU's xhci refuses devices without the last three."""
 
     CONNECT_DEVICE_VERSION = 1
     EP_INFO_MAX_PACKET_SIZE = 4
@@ -51,7 +51,7 @@ class Capability(IntEnum):
 
 
 class Status(IntEnum):
-    """How a transfer ended."""
+    """The result of a transfer."""
 
     SUCCESS = 0
     INVALID = 2
@@ -59,7 +59,7 @@ class Status(IntEnum):
 
 
 CAPABILITIES = sum(1 << capability for capability in Capability)
-HELLO_HEADER = struct.Struct("<III")  # kind, length, id: before both know of 64 bits
+HELLO_HEADER = struct.Struct("<III")  # kind, length, id, before 64-bit ids are agreed
 HEADER = struct.Struct("<IIQ")
 CONTROL = struct.Struct("<BBBBHHH")  # endpoint, request, type, status, value, index, length
 INTERRUPT = struct.Struct("<BBH")  # endpoint, status, length
@@ -71,12 +71,12 @@ _IN = 0x80
 
 
 class UsbredirError(RuntimeError):
-    """QEMU does not speak the protocol as this side does."""
+    """QEMU's version of the protocol does not match."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What QEMU wants to know of a low-speed device with one interface and one endpoint."""
+    """The description of a low-speed device with one interface and one endpoint."""
 
     vendor: int
     product: int
@@ -99,23 +99,23 @@ class Setup:
 
 
 class Device(Protocol):
-    """What is plugged in."""
+    """A device to plug in."""
 
     identity: Identity
 
     def control(self, setup: Setup, data: bytes) -> bytes | None:
-        """Carry a transfer out and give what the guest reads; None stalls."""
+        """Carry out a transfer and return what the guest reads; None stalls."""
 
     def report(self) -> bytes | None:
-        """Give what the interrupt endpoint has to say, once; None when it has nothing."""
+        """Return the pending report of the interrupt endpoint, once; None if there is none."""
 
     def left(self) -> None:
-        """Learn that it was plugged in anew: all it wanted to say is forgotten."""
+        """Drop everything pending, because it was plugged in again."""
 
 
 @dataclass
 class Cable:
-    """Leads from a device to QEMU; `serve` carries what goes through until QEMU hangs up."""
+    """Connects a device to QEMU; `serve` handles packets until QEMU disconnects."""
 
     line: socket.socket
     device: Device
@@ -123,11 +123,11 @@ class Cable:
     _plugged: bool = False
     _listening: bool = False
     _configuration: int = 0
-    # The thread that serves and whoever plugs in and out both send.
+    # Both the serving thread and the callers of plug and unplug send.
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def serve(self) -> None:
-        """Speak with QEMU until it hangs up. Raises UsbredirError."""
+        """Handle QEMU's packets until it disconnects. Raises UsbredirError."""
         hello = HELLO.pack(VERSION, CAPABILITIES)
         with self.line.makefile("rb") as stream, contextlib.suppress(ConnectionError, EOFError):
             self.line.sendall(HELLO_HEADER.pack(Kind.HELLO, len(hello), 0) + hello)
@@ -139,14 +139,14 @@ class Cable:
                     self._handle(kind, packet, body)
 
     def plug(self) -> None:
-        """Plug the device in; before QEMU has greeted it waits for that."""
+        """Plug the device in; this takes effect after QEMU's hello."""
         with self._lock:
             if not self._plugged:
                 self._plugged = True
                 self._announce()
 
     def unplug(self) -> None:
-        """Pull the device out."""
+        """Unplug the device."""
         with self._lock:
             if self._plugged:
                 self._plugged = self._listening = False
@@ -179,7 +179,7 @@ class Cable:
 
     def _handle(self, kind: int, packet: int, body: bytes) -> None:
         if not self._plugged:
-            return  # It was asked before QEMU saw that it is gone.
+            return  # Sent before QEMU saw the disconnect.
         match kind:
             case Kind.CONTROL_PACKET:
                 self._control(packet, body)
@@ -197,8 +197,8 @@ class Cable:
                 status = bytes([Status.SUCCESS if known else Status.INVALID, body[0]])
                 self._send(Kind.INTERRUPT_RECEIVING_STATUS, status, packet)
             case _:
-                pass  # Of the others none wants an answer: all is done by the time of a cancel.
-        self._tell()
+                pass  # The others need no answer: by the time of a cancel, everything is done.
+        self._send_reports()
 
     def _control(self, packet: int, body: bytes) -> None:
         endpoint, request, kind, _, value, index, length = CONTROL.unpack_from(body)
@@ -210,7 +210,7 @@ class Cable:
         head = CONTROL.pack(endpoint, request, kind, status, value, index, count)
         self._send(Kind.CONTROL_PACKET, head + data, packet)
 
-    def _tell(self) -> None:
+    def _send_reports(self) -> None:
         while self._listening and (report := self.device.report()) is not None:
             head = INTERRUPT.pack(self.device.identity.endpoint, Status.SUCCESS, len(report))
             self._send(Kind.INTERRUPT_PACKET, head + report)
@@ -252,14 +252,14 @@ def _endpoint_info(it: Identity) -> bytes:
 
 @contextlib.contextmanager
 def cable(line: socket.socket, device: Device) -> Iterator[Cable]:
-    """Serve a connected line beside the caller until the block ends; then hang up."""
+    """Serve a connected socket in a thread until the block ends; then disconnect."""
     laid = Cable(line, device)
     serving = threading.Thread(target=laid.serve, name="usbredir", daemon=True)
     serving.start()
     try:
         yield laid
     finally:
-        # Closing alone does not wake whoever waits in recv().
+        # Closing alone does not wake a thread in recv().
         with contextlib.suppress(OSError):
             line.shutdown(socket.SHUT_RDWR)
         serving.join(DEADLINE_S)

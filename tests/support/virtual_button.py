@@ -1,13 +1,13 @@
-"""A virtual Dream Cheeky Big Red Button (1d34:000d), for a QEMU guest to have plugged in.
+"""A virtual Dream Cheeky Big Red Button (1d34:000d) for a guest in QEMU.
 
     python -m tests.support.virtual_button SOCKET
 
-puts it on the socket of QEMU's usb-redir (see `usbredir`) and does what it reads from standard
-input, a word a line: plug, unplug, lid_open, lid_close, press, release, quit.
+connects it to the socket of QEMU's usb-redir (see `usbredir`) and reads commands from standard
+input, one word per line: plug, unplug, lid_open, lid_close, press, release, quit.
 
-Like the real one it says nothing until asked by a SET_REPORT whose last byte is 0x02, and then
-tells levels, not events. Sources: fidian/bonkers (lsusb of the real one); the report descriptor's
-bytes are a guess, for only their meaning is known: eight bytes in, eight out, without report ids.
+Like the real one it answers only to a SET_REPORT whose last byte is 0x02, and then with levels,
+not events. Sources: fidian/bonkers (lsusb of the real one); the bytes of the report descriptor are
+a guess, since only their meaning is known: eight bytes in, eight out, without report ids.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _LAST, _ASKED = 0x03, 0x02
 
 _HID, _HID_DESCRIPTOR, _REPORT_DESCRIPTOR = 3, 0x21, 0x22
 _REPORT = bytes.fromhex(
-    "0600ff 0901 a101"  # a collection of the vendor's own
+    "0600ff 0901 a101"  # a vendor-defined collection
     "0901 1500 26ff00 7508 9508 8102"  # input: eight times eight bits
     "0901 1500 26ff00 7508 9508 9102"  # output: the same
     "c0"
@@ -52,11 +52,11 @@ _CONFIGURATION = (
 _STRINGS = ("Dream Link", "DL100B Dream Cheeky Generic Controller")
 _LANGUAGES = struct.pack("<BBH", 4, 3, 0x0409)
 
-# (bmRequestType, bRequest) of what it answers.
+# (bmRequestType, bRequest) of the requests it answers.
 _GET_DESCRIPTOR, _GET_INTERFACE_DESCRIPTOR, _SET_REPORT = (0x80, 6), (0x81, 6), (0x21, 9)
 _GET_STATUS = {(0x80, 0), (0x81, 0), (0x82, 0)}
-# Nothing to read, and nothing comes of them: set or clear a feature, set the idle rate.
-_TAKEN = {(0x00, 1), (0x02, 1), (0x00, 3), (0x21, 0x0A)}
+# Accepted without any effect: set or clear a feature, set the idle rate.
+_ACCEPTED = {(0x00, 1), (0x02, 1), (0x00, 3), (0x21, 0x0A)}
 
 
 def _string(text: str) -> bytes:
@@ -74,7 +74,7 @@ _DESCRIPTORS = {
 
 @dataclass
 class VirtualButton:
-    """The device, whose lid and knob are moved by program; times are monotonic seconds."""
+    """The device, with a lid and a knob moved by a program; times are monotonic seconds."""
 
     identity: Identity = IDENTITY
     asked: int = 0
@@ -82,41 +82,41 @@ class VirtualButton:
     _pressed: bool = False
     _waiting: bytes | None = None
     _changed_at_s: float = field(default_factory=time.monotonic)
-    _told_at_s: float | None = None
-    _news: threading.Condition = field(default_factory=threading.Condition)
+    _delivered_at_s: float | None = None
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @property
     def frame(self) -> bytes:
-        """What it would say now."""
+        """Its current answer."""
         level = _ALWAYS | _LID_OPEN * self._lid_open | _BUTTON_UP * (not self._pressed)
         return bytes([level, 0, 0, 0, 0, 0, 0, _LAST])
 
     def open_lid(self) -> float:
-        """Open the lid; give when."""
+        """Open the lid; return when."""
         return self._move(lid_open=True)
 
     def close_lid(self) -> float:
-        """Close the lid; give when."""
+        """Close the lid; return when."""
         return self._move(lid_open=False)
 
     def press(self) -> float:
-        """Push the knob and keep it down, even below the lid; give when."""
+        """Push the knob and keep it down, even under the lid; return when."""
         return self._move(pressed=True)
 
     def release(self) -> float:
-        """Let the knob go; give when."""
+        """Let the knob go; return when."""
         return self._move(pressed=False)
 
-    def told_at_s(self, deadline_s: float = DEADLINE_S) -> float:
-        """Wait until the guest was told how it stands now; give when it first was.
+    def delivered_at_s(self, deadline_s: float = DEADLINE_S) -> float:
+        """Wait until the guest has read the current levels; return when it first did.
 
-        Raises TimeoutError when nobody has asked it by the deadline.
+        Raises TimeoutError if nobody has asked by the deadline.
         """
-        with self._news:
-            if not self._news.wait_for(lambda: self._told_at_s is not None, deadline_s):
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._delivered_at_s is not None, deadline_s):
                 raise TimeoutError(f"nobody asked the button for {deadline_s:g} s")
-            assert self._told_at_s is not None
-            return self._told_at_s
+            assert self._delivered_at_s is not None
+            return self._delivered_at_s
 
     def control(self, setup: Setup, data: bytes) -> bytes | None:
         """Answer a control transfer; None stalls."""
@@ -130,46 +130,46 @@ class VirtualButton:
             return bytes(2)
         if asked == _SET_REPORT and len(data) == _REPORT_BYTES:
             if data[-1] == _ASKED:
-                with self._news:
+                with self._changed:
                     self.asked += 1
                     self._waiting = self.frame
             return b""
-        return b"" if asked in _TAKEN else None
+        return b"" if asked in _ACCEPTED else None
 
     def report(self) -> bytes | None:
-        """Give what it was asked for, once."""
-        with self._news:
+        """Return the requested answer, once."""
+        with self._changed:
             frame, self._waiting = self._waiting, None
-            if frame == self.frame and self._told_at_s is None:
-                self._told_at_s = time.monotonic()
-                self._news.notify_all()
+            if frame == self.frame and self._delivered_at_s is None:
+                self._delivered_at_s = time.monotonic()
+                self._changed.notify_all()
             return frame
 
     def left(self) -> None:
-        """Forget what it was asked: it is plugged in anew."""
-        with self._news:
-            self._waiting = self._told_at_s = None
+        """Drop a pending request, because it was plugged in again."""
+        with self._changed:
+            self._waiting = self._delivered_at_s = None
 
     def _move(self, *, lid_open: bool | None = None, pressed: bool | None = None) -> float:
-        with self._news:
+        with self._changed:
             before = self.frame
             self._lid_open = self._lid_open if lid_open is None else lid_open
             self._pressed = self._pressed if pressed is None else pressed
             if self.frame != before:
                 self._changed_at_s = time.monotonic()
-                self._told_at_s = None
+                self._delivered_at_s = None
             return self._changed_at_s
 
 
 @contextlib.contextmanager
 def on_socket(button: VirtualButton, path: Path, deadline_s: float = DEADLINE_S) -> Iterator[Cable]:
-    """Lay the cable from the button to QEMU's socket, not plugged in yet, until the block ends."""
+    """Connect the button to QEMU's socket until the block ends; it is not plugged in yet."""
     with contextlib.closing(connect(path, deadline_s)) as line, cable(line, button) as laid:
         yield laid
 
 
 def main() -> None:
-    """Do what standard input says."""
+    """Carry out the commands on standard input."""
     button = VirtualButton()
     with on_socket(button, Path(sys.argv[1])) as laid:
         verbs: dict[str, Callable[[], object]] = {

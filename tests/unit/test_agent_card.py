@@ -1,6 +1,7 @@
-"""The card: what bigred.toml makes of a machine, what is wrong with it, and where secrets go."""
+"""The card: how bigred.toml configures a machine, its errors, and where secrets go."""
 
 import itertools
+import json
 import os
 import ssl
 import tomllib
@@ -18,9 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bigred_agent.card import cli as card_cli
-from bigred_agent.card import plan, safe, secrets, status, take_in
+from bigred_agent.card import contents, durable, plan, provisioning, secrets, status
 from bigred_agent.card import report as report_module
-from bigred_agent.card.keeping import Keeping
+from bigred_agent.card.provisioning import Folders
 from bigred_agent.card.report import Report
 from bigred_agent.card.settings import (
     FILE,
@@ -30,7 +31,7 @@ from bigred_agent.card.settings import (
     WifiSettings,
     example,
 )
-from bigred_agent.card.take_in import Places
+from bigred_agent.card.store import CardStore
 from bigred_agent.cli import main
 from bigred_agent.doctor.finding import Finding
 from bigred_agent.settings import AgentSettings
@@ -55,92 +56,92 @@ SECRET, ANOTHER = "s3cret # no comment", "another"
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    for name in ("card", "kept", "root"):
+def folders(tmp_path: Path) -> Folders:
+    for name in ("card", "store", "root"):
         (tmp_path / name).mkdir()
-    return Places(tmp_path / "card", tmp_path / "kept", tmp_path / "root")
+    return Folders(tmp_path / "card", tmp_path / "store", tmp_path / "root")
 
 
-def write(places: Places, text: str) -> None:
-    (places.card / FILE).write_text(text, encoding="utf-8")
+def write(folders: Folders, text: str) -> None:
+    (folders.card / FILE).write_text(text, encoding="utf-8")
 
 
-def card(places: Places) -> str:
-    return (places.card / FILE).read_bytes().decode()
+def card(folders: Folders) -> str:
+    return (folders.card / FILE).read_bytes().decode()
 
 
-def agent(places: Places) -> AgentSettings:
-    file = places.root / plan.CONFIG
+def agent(folders: Folders) -> AgentSettings:
+    file = folders.root / plan.CONFIG
     return parse(file.read_text(), AgentSettings, str(file))
 
 
 # --- a good card ---------------------------------------------------------------------------------
 
 
-def test_a_good_card_makes_the_box(places: Places) -> None:
-    write(places, GOOD)
-    assert take_in.take_in(places).configured
-    settings = agent(places)
+def test_a_good_card_configures_the_box(folders: Folders) -> None:
+    write(folders, GOOD)
+    assert provisioning.provision(folders).configured
+    settings = agent(folders)
     assert settings.box.name == "office"
     assert (settings.broker.host, settings.broker.port) == ("broker.local", 1883)
     assert settings.broker.password == SECRET
     assert settings.broker.tls is None
-    assert (places.root / "etc/hostname").read_text() == "office\n"
-    network = places.root / "var/lib/iwd/=42c3bc726f.psk"
+    assert (folders.root / "etc/hostname").read_text() == "office\n"
+    network = folders.root / "var/lib/iwd/=42c3bc726f.psk"
     assert network.read_text() == "[Security]\nPassphrase=over the air\n"
-    assert "Country=DE" in (places.root / "etc/iwd/main.conf").read_text()
-    assert not (places.root / "root/.ssh").exists()
+    assert "Country=DE" in (folders.root / "etc/iwd/main.conf").read_text()
+    assert not (folders.root / "root/.ssh").exists()
 
 
-def test_the_agent_reaches_its_configuration_whatever_the_umask(places: Places) -> None:
-    write(places, GOOD.replace("[broker]", 'ssh_key = "ssh-rsa AAAA"\n[broker]', 1))
+def test_the_agent_can_read_its_configuration_whatever_the_umask(folders: Folders) -> None:
+    write(folders, GOOD.replace("[broker]", 'ssh_key = "ssh-rsa AAAA"\n[broker]', 1))
     before = os.umask(0o077)
     try:
-        take_in.take_in(places)
+        provisioning.provision(folders)
     finally:
         os.umask(before)
-    assert (places.root / plan.CONFIG).parent.stat().st_mode & 0o777 == 0o755
-    assert (places.root / plan.CONFIG).stat().st_mode & 0o777 == 0o640
+    assert (folders.root / plan.CONFIG).parent.stat().st_mode & 0o777 == 0o755
+    assert (folders.root / plan.CONFIG).stat().st_mode & 0o777 == 0o640
     for folder in ("root/.ssh", "var/lib/iwd"):
-        assert (places.root / folder).stat().st_mode & 0o777 == 0o700
+        assert (folders.root / folder).stat().st_mode & 0o777 == 0o700
 
 
-def test_the_secrets_leave_the_card_and_all_else_stays(places: Places) -> None:
-    write(places, GOOD.replace("\n", "\r\n"))
-    report = take_in.take_in(places)
-    assert report.notes == ("the secrets were taken off the card and are kept in the box",)
-    text = card(places)
+def test_the_secrets_leave_the_card_and_everything_else_stays(folders: Folders) -> None:
+    write(folders, GOOD.replace("\n", "\r\n"))
+    report = provisioning.provision(folders)
+    assert report.notes == ("the secrets were moved from the card into the box",)
+    text = card(folders)
     assert "s3cret" not in text
     assert "over the air" not in text
     assert f'password = "{KEPT}"  # the broker\'s\r\n' in text
     assert "# our box\r\n" in text
-    assert [path.name for path in places.card.iterdir()] == [FILE]
+    assert [path.name for path in folders.card.iterdir()] == [FILE]
 
 
-def test_the_box_is_the_same_at_the_next_start(places: Places) -> None:
-    write(places, GOOD)
-    take_in.take_in(places)
-    before = agent(places)
-    bare = card(places)
-    report = take_in.take_in(places)
-    assert (report.configured, report.troubles, report.notes) == (True, (), ())
-    assert agent(places) == before
-    assert card(places) == bare
+def test_the_box_is_the_same_at_the_next_start(folders: Folders) -> None:
+    write(folders, GOOD)
+    provisioning.provision(folders)
+    before = agent(folders)
+    redacted = card(folders)
+    report = provisioning.provision(folders)
+    assert (report.configured, report.problems, report.notes) == (True, (), ())
+    assert agent(folders) == before
+    assert card(folders) == redacted
 
 
-def test_a_new_password_on_the_card_replaces_the_kept_one(places: Places) -> None:
-    write(places, GOOD)
-    take_in.take_in(places)
-    write(places, card(places).replace(f'"{KEPT}"  #', '"another"  #'))
-    take_in.take_in(places)
-    assert agent(places).broker.password == ANOTHER
-    assert "another" not in card(places)
+def test_a_new_password_on_the_card_replaces_the_stored_one(folders: Folders) -> None:
+    write(folders, GOOD)
+    provisioning.provision(folders)
+    write(folders, card(folders).replace(f'"{KEPT}"  #', '"another"  #'))
+    provisioning.provision(folders)
+    assert agent(folders).broker.password == ANOTHER
+    assert "another" not in card(folders)
 
 
-def test_what_is_kept_is_for_root_alone(places: Places) -> None:
-    write(places, GOOD)
-    take_in.take_in(places)
-    for path in (*places.kept.iterdir(), places.root / plan.CONFIG):
+def test_only_root_can_read_the_stored_files(folders: Folders) -> None:
+    write(folders, GOOD)
+    provisioning.provision(folders)
+    for path in (*folders.store.iterdir(), folders.root / plan.CONFIG):
         assert path.stat().st_mode & 0o007 == 0, path
 
 
@@ -153,23 +154,23 @@ def test_what_is_kept_is_for_root_alone(places: Places) -> None:
         '[wifi]\npassword="over the air"#x\ncountry="DE"\nssid="x"',
     ],
 )
-def test_a_secret_leaves_the_card_however_it_is_written(places: Places, line: str) -> None:
+def test_a_secret_leaves_the_card_however_it_is_written(folders: Folders, line: str) -> None:
     text = f'name = "office"\n{line}\n[broker]\nhost = "b"\n'
     if line.startswith("wifi ="):
         text = f'{line}\nname = "office"\n[broker]\nhost = "b"\n'
-    write(places, text)
-    assert take_in.take_in(places).configured
-    assert "over the air" not in card(places)
-    told = tomllib.loads(card(places))
-    assert told["wifi"] == {"ssid": "x", "password": KEPT, "country": "DE"}
-    assert take_in.take_in(places).notes == ()
+    write(folders, text)
+    assert provisioning.provision(folders).configured
+    assert "over the air" not in card(folders)
+    tables = tomllib.loads(card(folders))
+    assert tables["wifi"] == {"ssid": "x", "password": KEPT, "country": "DE"}
+    assert provisioning.provision(folders).notes == ()
 
 
-def test_a_power_cut_before_the_card_is_bare_loses_nothing(
-    places: Places, monkeypatch: pytest.MonkeyPatch
+def test_a_power_cut_before_the_card_is_redacted_loses_nothing(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(places, GOOD)
-    whole = safe.write
+    write(folders, GOOD)
+    whole = durable.write
     for survived in itertools.count():
         left = iter(range(survived))
 
@@ -178,26 +179,26 @@ def test_a_power_cut_before_the_card_is_bare_loses_nothing(
                 raise KeyboardInterrupt
             whole(file, content, mode)
 
-        monkeypatch.setattr(safe, "write", cut)
+        monkeypatch.setattr(durable, "write", cut)
         try:
-            take_in.take_in(places)
+            provisioning.provision(folders)
             break
         except KeyboardInterrupt:
-            monkeypatch.setattr(safe, "write", whole)
-            take_in.take_in(places)
-            assert agent(places).broker.password == SECRET
-            write(places, GOOD)
+            monkeypatch.setattr(durable, "write", whole)
+            provisioning.provision(folders)
+            assert agent(folders).broker.password == SECRET
+            write(folders, GOOD)
     assert survived >= 5
 
 
-def test_nothing_leaves_a_card_that_the_box_can_not_keep(places: Places) -> None:
-    write(places, GOOD)
-    places.kept.rmdir()
-    places.kept.write_text("a file")
-    report = take_in.take_in(places)
+def test_the_secrets_stay_on_the_card_if_the_box_can_not_store_them(folders: Folders) -> None:
+    write(folders, GOOD)
+    folders.store.rmdir()
+    folders.store.write_text("a file")
+    report = provisioning.provision(folders)
     assert report.configured
-    assert "can't keep" in report.notes[0]
-    assert card(places) == GOOD
+    assert "can't store" in report.notes[0]
+    assert card(folders) == GOOD
 
 
 # --- TLS -----------------------------------------------------------------------------------------
@@ -231,53 +232,57 @@ key = "office.key"
 NAMES = {"ca": "our-ca.pem", "certificate": "office.crt", "key": "office.key"}
 
 
-def test_certificates_beside_the_file_are_taken_in_and_the_key_leaves_the_card(
-    places: Places, pems: dict[str, str]
+def test_certificates_on_the_card_are_used_and_the_key_leaves_the_card(
+    folders: Folders, pems: dict[str, str]
 ) -> None:
-    write(places, TLS)
+    write(folders, TLS)
     for key, name in NAMES.items():
-        (places.card / name).write_text(pems[key])
-    assert take_in.take_in(places).configured
-    broker = agent(places).broker
+        (folders.card / name).write_text(pems[key])
+    assert provisioning.provision(folders).configured
+    broker = agent(folders).broker
     assert broker.port == 8883
     assert broker.tls is not None
     assert broker.tls.key == Path("/etc/bigred/key.pem")
-    assert (places.root / "etc/bigred/key.pem").read_text() == pems["key"]
-    assert sorted(path.name for path in places.card.iterdir()) == [FILE, "office.crt", "our-ca.pem"]
-    (places.root / "etc/bigred/key.pem").unlink()
-    assert take_in.take_in(places).configured
-    assert (places.root / "etc/bigred/key.pem").read_text() == pems["key"]
+    assert (folders.root / "etc/bigred/key.pem").read_text() == pems["key"]
+    assert sorted(path.name for path in folders.card.iterdir()) == [
+        FILE,
+        "office.crt",
+        "our-ca.pem",
+    ]
+    (folders.root / "etc/bigred/key.pem").unlink()
+    assert provisioning.provision(folders).configured
+    assert (folders.root / "etc/bigred/key.pem").read_text() == pems["key"]
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
         ({"ca": None}, "broker.ca: there is no our-ca.pem on the card"),
-        ({"ca": "hello"}, "broker.ca is no certificate in PEM"),
-        ({"key": "hello"}, "don't go together"),
+        ({"ca": "hello"}, "broker.ca is not a certificate in PEM format"),
+        ({"key": "hello"}, "do not belong together"),
         ({"key": None, "ca": None}, "broker.ca: there is no our-ca.pem on the card"),
     ],
 )
-def test_a_wrong_certificate_is_told(
-    places: Places, pems: dict[str, str], change: dict[str, str | None], why: str
+def test_an_invalid_certificate_is_reported(
+    folders: Folders, pems: dict[str, str], change: dict[str, str | None], why: str
 ) -> None:
-    write(places, TLS)
+    write(folders, TLS)
     for key, name in NAMES.items():
         if (text := {**pems, **change}[key]) is not None:
-            (places.card / name).write_text(text)
-    report = take_in.take_in(places)
+            (folders.card / name).write_text(text)
+    report = provisioning.provision(folders)
     assert not report.configured
-    assert why in report.troubles[0]
-    assert not (places.root / plan.CONFIG).exists()
+    assert why in report.problems[0]
+    assert not (folders.root / plan.CONFIG).exists()
 
 
-def test_a_key_of_another_certificate_is_told(pems: dict[str, str]) -> None:
+def test_a_key_of_another_certificate_is_reported(pems: dict[str, str]) -> None:
     other = ssl.DER_cert_to_PEM_cert(b"no certificate at all")
-    assert take_in.pem_troubles({**pems, "certificate": other})
-    assert take_in.pem_troubles(pems) == []
+    assert contents.pem_problems({**pems, "certificate": other})
+    assert contents.pem_problems(pems) == []
 
 
-# --- a wrong card --------------------------------------------------------------------------------
+# --- an invalid card -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -285,66 +290,68 @@ def test_a_key_of_another_certificate_is_told(pems: dict[str, str]) -> None:
     [
         ("", "the key 'name' is missing"),
         (example(), "broker.host: is empty; fill it in"),
-        ("name = office", "no valid TOML"),
+        ("name = office", "not valid TOML"),
         (GOOD.replace('"office"\n[', '"The Office"\n['), "line 2: name"),
         (GOOD.replace("ssid", "sid"), "unknown key 'wifi.sid'; did you mean 'ssid'"),
         (GOOD.replace("over the air", "short"), "8 to 63 characters"),
         (GOOD.replace('"DE"', '"Germany"'), "line 10: wifi.country"),
-        (GOOD.replace("broker.local", "http://b:1"), "is no name or address of a machine"),
-        (GOOD.replace("[wifi]", 'key = "x"\n[wifi]'), "certificate and key go together"),
-        (GOOD.replace("[broker]", 'ssh_key = "x"\n[broker]'), "this is no public key of SSH"),
+        (GOOD.replace("broker.local", "http://b:1"), "is not a host name or address"),
+        (GOOD.replace("[wifi]", 'key = "x"\n[wifi]'), "certificate and key must be set together"),
+        (GOOD.replace("[broker]", 'ssh_key = "x"\n[broker]'), "this is not a public SSH key"),
         (
             GOOD.replace("[broker]", 'ssh_key = "-----BEGIN OPENSSH PRIVATE KEY-----"\n[broker]'),
             "this is a private key",
         ),
-        (GOOD.replace("[broker]", 'language = "fr"\n[broker]'), "not otherwise"),
-        (GOOD.replace('"s3cret # no comment"', f'"{KEPT}"'), "this box keeps none"),
+        (GOOD.replace("[broker]", 'language = "fr"\n[broker]'), "exist only in 'en'"),
+        (GOOD.replace('"s3cret # no comment"', f'"{KEPT}"'), "this box has none stored"),
         ("x" * 100_000, "too long"),
     ],
 )
-def test_a_wrong_entry_is_told_with_its_line_and_makes_no_box(
-    places: Places, text: str, why: str
+def test_an_invalid_entry_is_reported_with_its_line_and_leaves_the_box_unconfigured(
+    folders: Folders, text: str, why: str
 ) -> None:
-    write(places, text)
-    report = take_in.take_in(places)
+    write(folders, text)
+    report = provisioning.provision(folders)
     assert not report.configured
-    assert why in "\n".join(report.troubles)
-    assert not any(one.startswith(("line  ", FILE + ":")) for one in report.troubles)
-    assert not (places.root / plan.CONFIG).exists()
-    assert card(places) == text
+    assert why in "\n".join(report.problems)
+    assert not any(one.startswith(("line  ", FILE + ":")) for one in report.problems)
+    assert not (folders.root / plan.CONFIG).exists()
+    assert card(folders) == text
     assert report.spoken().startswith("I am not configured: ")
     assert report.spoken().endswith("See bigred-status.txt on my card.")
 
 
-def test_a_card_without_the_file_is_told(places: Places) -> None:
-    report = take_in.take_in(places)
-    assert (report.configured, report.troubles) == (False, (take_in.NO_FILE,))
+def test_a_card_without_the_file_is_reported(folders: Folders) -> None:
+    report = provisioning.provision(folders)
+    assert (report.configured, report.problems) == (False, (provisioning.NO_FILE,))
 
 
 @pytest.mark.parametrize("damage", ["name = office", ""])
-def test_a_box_that_was_told_before_goes_on_as_it_was(places: Places, damage: str) -> None:
-    write(places, GOOD)
-    take_in.take_in(places)
-    (places.root / plan.CONFIG).unlink()
+def test_a_configured_box_falls_back_to_its_previous_configuration(
+    folders: Folders, damage: str
+) -> None:
+    write(folders, GOOD)
+    provisioning.provision(folders)
+    (folders.root / plan.CONFIG).unlink()
     if damage:
-        write(places, damage)
+        write(folders, damage)
     else:
-        (places.card / FILE).unlink()
-    report = take_in.take_in(places)
+        (folders.card / FILE).unlink()
+    report = provisioning.provision(folders)
     assert report.configured
-    assert report.troubles
+    assert report.problems
     assert report.spoken().startswith("My configuration has a mistake: ")
-    assert agent(places).broker.password == SECRET
+    assert agent(folders).broker.password == SECRET
 
 
-def test_a_byte_order_mark_and_the_line_ends_of_windows_are_no_mistake(places: Places) -> None:
-    (places.card / FILE).write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
-    assert take_in.take_in(places).configured
+def test_a_byte_order_mark_and_windows_line_ends_are_accepted(folders: Folders) -> None:
+    (folders.card / FILE).write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert provisioning.provision(folders).configured
 
 
-def test_what_is_no_text_is_told(places: Places) -> None:
-    (places.card / FILE).write_bytes(b"\xff\xfe\x00n")
-    assert "can't be read" in take_in.take_in(places).troubles[0]
+def test_a_file_that_is_not_text_is_reported(folders: Folders) -> None:
+    (folders.card / FILE).write_bytes(b"\xff\xfe\x00n")
+    assert "can't be read" in provisioning.provision(folders).problems[0]
 
 
 # --- the files of a box --------------------------------------------------------------------------
@@ -359,33 +366,33 @@ def test_what_is_no_text_is_told(places: Places) -> None:
         ("Guests", "", "Guests.open", ""),
     ],
 )
-def test_a_network_is_written_as_iwd_wants_it(
+def test_a_network_is_written_in_the_format_of_iwd(
     ssid: str, password: str, name: str, content: str
 ) -> None:
-    wanted = plan.wifi(WifiSettings(ssid=ssid, password=password, country="DE"))
-    assert (wanted.path.name, wanted.content) == (name, content)
-    assert wanted.mode == 0o600
+    planned = plan.wifi(WifiSettings(ssid=ssid, password=password, country="DE"))
+    assert (planned.path.name, planned.content) == (name, content)
+    assert planned.mode == 0o600
 
 
-def test_a_hidden_network_is_asked_for() -> None:
-    told = {"ssid": "x", "password": "12345678", "country": "DE", "hidden": True}
-    wanted = plan.wifi(WifiSettings.model_validate(told))
-    assert wanted.content.endswith("[Settings]\nHidden=true\n")
+def test_a_hidden_network_is_marked_as_hidden() -> None:
+    tables = {"ssid": "x", "password": "12345678", "country": "DE", "hidden": True}
+    planned = plan.wifi(WifiSettings.model_validate(tables))
+    assert planned.content.endswith("[Settings]\nHidden=true\n")
 
 
-def test_a_key_of_ssh_lets_its_owner_in(places: Places) -> None:
+def test_the_owner_of_an_ssh_key_may_log_in(folders: Folders) -> None:
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 ada@example"
-    write(places, GOOD.replace("[broker]", f'ssh_key = "{key}"\n[broker]', 1))
-    assert take_in.take_in(places).configured
-    file = places.root / "root/.ssh/authorized_keys"
+    write(folders, GOOD.replace("[broker]", f'ssh_key = "{key}"\n[broker]', 1))
+    assert provisioning.provision(folders).configured
+    file = folders.root / "root/.ssh/authorized_keys"
     assert file.read_text() == f"{key}\n"
     assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_lights_with_their_patterns_reach_the_agent() -> None:
     steps = [["white", 0.1], ["off", 0.1], ["blue", 0.3], ["off", 2.0]]
-    told = {**tomllib.loads(GOOD), "lights": {"bar_pins": [5], "patterns": {"idle": steps}}}
-    settings = CardSettings.model_validate(told)
+    tables = {**tomllib.loads(GOOD), "lights": {"bar_pins": [5], "patterns": {"idle": steps}}}
+    settings = CardSettings.model_validate(tables)
     read = parse(plan.agent_toml(settings), AgentSettings, "agent.toml")
     assert read.lights == settings.lights
 
@@ -399,88 +406,106 @@ KEYS = st.from_regex(r"\A[a-z_]{1,8}\Z")
 @given(
     st.dictionaries(KEYS, st.one_of(VALUES, st.dictionaries(KEYS, VALUES, max_size=4)), max_size=5)
 )
-def test_tables_are_read_as_they_were_written(tables: dict[str, object]) -> None:
+def test_written_tables_read_back_the_same(tables: dict[str, object]) -> None:
     assert tomllib.loads(secrets.toml(tables)) == tables
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=8, max_size=63))
 def test_any_password_leaves_the_card(password: str) -> None:
     text = GOOD.replace("'over the air'", secrets.toml({"x": password}).strip()[4:])
-    bare = secrets.without(text)
-    told = tomllib.loads(bare)
-    assert (told["wifi"]["password"], told["broker"]["password"]) == (KEPT, KEPT)
-    assert "# our box" in bare
+    redacted = secrets.redacted(text)
+    tables = tomllib.loads(redacted)
+    assert (tables["wifi"]["password"], tables["broker"]["password"]) == (KEPT, KEPT)
+    assert "# our box" in redacted
 
 
-def test_the_file_that_comes_with_the_card_shows_every_key() -> None:
+def test_the_annotated_file_shows_every_key() -> None:
     shown = "\n".join(
         line[1:] if line[:1] == "#" and line[1:2] not in (" ", "") else line
         for line in example().splitlines()
     )
-    told = tomllib.loads(shown)
+    tables = tomllib.loads(shown)
     models: dict[str, type[Section]] = {
         "": CardSettings,
         "wifi": WifiSettings,
         "broker": CardBrokerSettings,
     }
     for table, model in models.items():
-        here = told[table] if table else told
-        assert set(model.model_fields) == set(here), table
+        section = tables[table] if table else tables
+        assert set(model.model_fields) == set(section), table
 
 
-# --- files that are whole ------------------------------------------------------------------------
+# --- durable files -------------------------------------------------------------------------------
 
 
-def test_a_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+def test_a_file_is_replaced_completely_and_leaves_no_temporary_file(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.write_text("old")
     file.chmod(0o644)
-    safe.write(file, "new", 0o600)
+    durable.write(file, "new", 0o600)
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("new", 0o600)
     assert list(tmp_path.iterdir()) == [file]
-    safe.remove(file)
-    safe.remove(file)
+    durable.remove(file)
+    durable.remove(file)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_no_mount_is_written_as_it_is(tmp_path: Path) -> None:
-    with safe.writable(tmp_path):
+def test_a_folder_that_is_not_a_mount_point_is_left_alone(tmp_path: Path) -> None:
+    with durable.writable(tmp_path):
         (tmp_path / "x").write_text("x")
 
 
 # --- the status ----------------------------------------------------------------------------------
 
+
+@pytest.fixture
+def addresses(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The box's addresses, instead of this machine's."""
+    monkeypatch.setattr(status, "addresses", lambda: "eth0 192.0.2.7")
+    return "eth0 192.0.2.7"
+
+
+def test_the_addresses_are_listed_by_interface() -> None:
+    one = {"ifname": "eth0", "addr_info": [{"local": "192.0.2.7"}, {"local": "2001:db8::7"}]}
+    other = {"ifname": "wlan0", "addr_info": [{}]}
+    assert status.addresses_in(json.dumps([one, other])) == "eth0 192.0.2.7, eth0 2001:db8::7"
+    assert status.addresses_in("no JSON") == ""
+
+
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
-WELL = [Finding("button", "Dream Cheeky"), Finding("broker", "b:1883 answers")]
+OK = [Finding("button", "Dream Cheeky"), Finding("broker", "b:1883 answers")]
 
 
-def test_the_status_says_what_was_found_with_the_line_ends_of_every_laptop() -> None:
-    told = status.text("office", Report(configured=True), WELL, NOW)
-    assert "Bigred box office, agent" in told
-    assert "All is well." in told
-    assert told.count("\r\n") == told.count("\n")
+def test_the_status_lists_the_findings_with_line_ends_for_every_editor(addresses: str) -> None:
+    text = status.text("office", Report(configured=True), OK, NOW)
+    assert "Bigred box office, agent" in text
+    assert addresses in text
+    assert "All is well." in text
+    assert text.count("\r\n") == text.count("\n")
 
 
-def test_the_status_of_a_box_that_is_not_configured_says_what_to_mend() -> None:
-    report = Report(configured=False, troubles=("line 3: x", "line 5: y"))
-    told = status.text("-", report, [], NOW)
-    assert "bigred.toml must be mended:\r\n  - line 3: x\r\n  - line 5: y" in told
-    assert "is not configured" in told
+@pytest.mark.usefixtures("addresses")
+def test_the_status_of_an_unconfigured_box_lists_the_problems() -> None:
+    report = Report(configured=False, problems=("line 3: x", "line 5: y"))
+    text = status.text("-", report, [], NOW)
+    assert "Problems in bigred.toml:\r\n  - line 3: x\r\n  - line 5: y" in text
+    assert "is not configured" in text
     assert "And 1 more." in report.spoken()
 
 
-def test_the_status_is_written_only_when_it_says_something_else(tmp_path: Path) -> None:
-    first = status.text("office", Report(configured=True), WELL, NOW)
-    later = status.text("office", Report(configured=True), WELL, NOW.replace(hour=13))
+@pytest.mark.usefixtures("addresses")
+def test_the_status_is_written_only_if_it_changed(tmp_path: Path) -> None:
+    first = status.text("office", Report(configured=True), OK, NOW)
+    later = status.text("office", Report(configured=True), OK, NOW.replace(hour=13))
     assert status.write(tmp_path, first)
     assert not status.write(tmp_path, later)
-    ill = [Finding("broker", "no answer", "start it")]
-    assert status.write(tmp_path, status.text("office", Report(configured=True), ill, NOW))
+    problem = [Finding("broker", "no answer", "start it")]
+    assert status.write(tmp_path, status.text("office", Report(configured=True), problem, NOW))
     assert b"-> start it" in (tmp_path / status.STATUS).read_bytes()
 
 
-def test_a_report_is_read_as_it_was_saved_and_without_one_all_is_well(tmp_path: Path) -> None:
-    report = Report(configured=False, troubles=("a",), notes=("b",))
+def test_a_saved_report_loads_the_same_and_a_missing_one_has_no_problems(tmp_path: Path) -> None:
+    report = Report(configured=False, problems=("a",), notes=("b",))
     before = os.umask(0o077)
     report.save(tmp_path / "run" / "card.json")
     os.umask(before)
@@ -490,33 +515,36 @@ def test_a_report_is_read_as_it_was_saved_and_without_one_all_is_well(tmp_path: 
     assert Report(configured=True).spoken() == ""
 
 
-def test_what_is_kept_can_not_be_read_from_a_broken_disk_and_that_is_no_crash(
+def test_a_damaged_store_counts_as_empty(
     tmp_path: Path,
 ) -> None:
     (tmp_path / FILE).write_bytes(b"\xff\x00")
-    keeping = Keeping(tmp_path)
-    assert (keeping.told(), keeping.pem("ca")) == ({}, None)
-    assert not Keeping(Path("/nowhere/box")).lasts
+    store = CardStore(tmp_path)
+    assert (store.tables(), store.pem("ca")) == ({}, None)
+    assert not CardStore(Path("/nowhere/box")).is_persistent
 
 
-# --- the verbs that the services call ------------------------------------------------------------
+# --- the commands of the services ----------------------------------------------------------------
 
 
-def test_the_services_take_the_card_in_and_write_the_status(
-    places: Places, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.usefixtures("addresses")
+def test_the_services_configure_the_box_and_write_the_status(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(report_module, "REPORT", tmp_path / "card.json")
-    write(places, "name = office")
-    options = ["--card", str(places.card)]
-    taken = CliRunner().invoke(main, ["card", "take-in", *options, "--keep", str(places.kept)])
-    assert taken.exit_code == 0
-    assert "no valid TOML" in taken.output
+    write(folders, "name = office")
+    options = ["--card", str(folders.card)]
+    provisioned = CliRunner().invoke(
+        main, ["card", "provision", *options, "--store", str(folders.store)]
+    )
+    assert provisioned.exit_code == 0
+    assert "not valid TOML" in provisioned.output
     written = CliRunner().invoke(main, ["card", "status", *options])
     assert written.exit_code == 0
-    assert "no valid TOML" in (places.card / status.STATUS).read_text()
+    assert "not valid TOML" in (folders.card / status.STATUS).read_text()
 
 
-def test_a_complaint_is_spoken_some_times_and_not_where_all_is_well(
+def test_a_problem_is_spoken_five_times_and_nothing_without_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     said: list[str] = []
@@ -527,8 +555,8 @@ def test_a_complaint_is_spoken_some_times_and_not_where_all_is_well(
     monkeypatch.setattr(report_module, "REPORT", tmp_path / "card.json")
     monkeypatch.setattr(once, "speak_once", speak)
     monkeypatch.setattr(card_cli, "EVERY_S", 0.0)
-    assert CliRunner().invoke(main, ["card", "complain"]).exit_code == 0
+    assert CliRunner().invoke(main, ["card", "announce"]).exit_code == 0
     assert said == []
-    Report(configured=False, troubles=("line 3: x",)).save(tmp_path / "card.json")
-    assert CliRunner().invoke(main, ["card", "complain"]).exit_code == 0
+    Report(configured=False, problems=("line 3: x",)).save(tmp_path / "card.json")
+    assert CliRunner().invoke(main, ["card", "announce"]).exit_code == 0
     assert said == ["I am not configured: line 3: x. See bigred-status.txt on my card."] * 5

@@ -1,4 +1,4 @@
-"""What the doctor missed at the start is not said to be missing once it has come."""
+"""A part that was missing at the start is no longer a problem once it is found."""
 
 from pathlib import Path
 
@@ -12,19 +12,19 @@ NO_SOUND = Finding(SOUND_CARD, "there is no sound card", "plug one in")
 LIGHTS = Finding("lights", "no pins", "set [lights] enabled = false")
 
 
-def ill(findings: object) -> list[str]:
+def problems(findings: object) -> list[str]:
     assert isinstance(findings, list)
-    return [one.subject for one in findings if not one.is_well]
+    return [one.subject for one in findings if not one.is_ok]
 
 
-def test_what_has_come_is_well_and_the_rest_is_as_it_was(tmp_path: Path) -> None:
+def test_a_part_found_later_is_no_longer_a_problem(tmp_path: Path) -> None:
     file = tmp_path / "findings.json"
     checkup = Checkup([LIBRARY, NO_BUTTON, LIGHTS, NO_SOUND], file)
-    assert ill(record.load(file)) == [PRESENCE, "lights", SOUND_CARD]
-    checkup.button_is_there()
-    assert ill(record.load(file)) == ["lights", SOUND_CARD]
-    checkup.voice_is_there()
-    assert ill(record.load(file)) == ["lights"]
+    assert problems(record.load(file)) == [PRESENCE, "lights", SOUND_CARD]
+    checkup.button_found()
+    assert problems(record.load(file)) == ["lights", SOUND_CARD]
+    checkup.voice_found()
+    assert problems(record.load(file)) == ["lights"]
     assert [one.subject for one in checkup.findings] == [
         USB_LIBRARY,
         PRESENCE,
@@ -33,29 +33,29 @@ def test_what_has_come_is_well_and_the_rest_is_as_it_was(tmp_path: Path) -> None
     ]
 
 
-def test_what_was_well_is_not_written_again(tmp_path: Path) -> None:
+def test_findings_without_a_change_are_not_saved_again(tmp_path: Path) -> None:
     file = tmp_path / "findings.json"
     checkup = Checkup([LIBRARY, Finding(PERMISSION, "this user may open it")], file)
     file.unlink()
-    checkup.button_is_there()
-    checkup.voice_is_there()
+    checkup.button_found()
+    checkup.voice_found()
     assert not file.exists()
 
 
-def test_a_file_that_can_t_be_written_any_more_keeps_nobody_from_going_on(tmp_path: Path) -> None:
+def test_a_file_that_can_no_longer_be_written_does_not_stop_the_box(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     checkup = Checkup([NO_BUTTON], folder / "findings.json")
     (folder / "findings.json").unlink()
     folder.rmdir()
-    checkup.button_is_there()
-    assert ill(list(checkup.findings)) == []
+    checkup.button_found()
+    assert problems(list(checkup.findings)) == []
 
 
-def test_a_file_that_can_t_be_written_keeps_no_box_from_starting(tmp_path: Path) -> None:
+def test_a_file_that_can_t_be_written_does_not_prevent_the_start(tmp_path: Path) -> None:
     checkup = Checkup([NO_BUTTON], tmp_path / "none" / "findings.json")
-    assert ill(list(checkup.findings)) == [PRESENCE]
+    assert problems(list(checkup.findings)) == [PRESENCE]
 
 
-def test_no_file_is_no_finding(tmp_path: Path) -> None:
+def test_a_missing_file_has_no_findings(tmp_path: Path) -> None:
     assert record.load(tmp_path / "none.json") == []

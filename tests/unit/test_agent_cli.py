@@ -1,6 +1,7 @@
-"""The commands: their sentences, their exit codes, and never a traceback."""
+"""The commands: their messages, their exit codes, and never a traceback."""
 
 import asyncio
+import ctypes.util
 import json
 from pathlib import Path
 
@@ -9,14 +10,14 @@ from click.testing import CliRunner
 
 from bigred_agent import build
 from bigred_agent.buttons.dream_cheeky import DreamCheekyButton
-from bigred_agent.buttons.fake_usb import LID_OPEN, FakeUsb
 from bigred_agent.cli import main
 from bigred_agent.doctor import hardware, network, report, voice
 from bigred_agent.doctor.finding import Finding
 from bigred_agent.settings import AgentSettings, ButtonSettings, LightsSettings, VoiceSettings
+from bigred_agent.testing.fake_usb import LID_OPEN, FakeUsb
 from bigred_agent.voice import sound_card
-from bigred_agent.voice.engines import Choice
-from bigred_agent.voice.sound_card import Chosen
+from bigred_agent.voice.choice import EngineChoice
+from bigred_agent.voice.sound_card import CardChoice
 from bigred_broker.connection import Connection
 
 
@@ -33,17 +34,17 @@ def test_init_writes_the_example_once(runner: CliRunner) -> None:
     assert "[voice]" in Path("agent.toml").read_text()
     second = runner.invoke(main, ["init"])
     assert second.exit_code == 1
-    assert "exists and stays as it is" in second.output
+    assert "already exists and was not changed" in second.output
 
 
-def test_init_into_a_folder_that_is_not_there_is_a_sentence(runner: CliRunner) -> None:
+def test_init_into_a_missing_folder_fails_with_a_sentence(runner: CliRunner) -> None:
     result = runner.invoke(main, ["init", "nowhere/agent.toml"])
     assert result.exit_code == 1
     assert "can't be written" in result.output
 
 
 @pytest.mark.parametrize("verb", [["run"], ["doctor"], ["say", "hi"]])
-def test_a_wrong_file_is_told_by_line_and_nothing_starts(
+def test_an_invalid_file_is_reported_by_line_and_nothing_starts(
     runner: CliRunner, verb: list[str]
 ) -> None:
     Path("agent.toml").write_text("[box]\nnaem = 'red'\n")
@@ -57,20 +58,22 @@ def test_a_wrong_file_is_told_by_line_and_nothing_starts(
     ("flags", "sentence"),
     [
         (["--name", "Red Box"], "box.name"),
-        (["--broker", "pi:red"], "no HOST:PORT"),
+        (["--broker", "pi:red"], "not HOST:PORT"),
         (["--config", "missing.toml"], "can't be read"),
     ],
 )
-def test_wrong_flags_are_a_sentence(runner: CliRunner, flags: list[str], sentence: str) -> None:
+def test_invalid_flags_fail_with_a_sentence(
+    runner: CliRunner, flags: list[str], sentence: str
+) -> None:
     result = runner.invoke(main, ["run", *flags])
     assert result.exit_code == 1
     assert sentence in result.output
 
 
-def test_say_without_a_sound_card_tells_what_is_missing(
+def test_say_without_a_sound_card_reports_what_is_missing(
     runner: CliRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sound_card, "choose", lambda _: Chosen(complaint=sound_card.NO_CARD))
+    monkeypatch.setattr(sound_card, "choose", lambda _: CardChoice(problem=sound_card.NO_CARD))
     result = runner.invoke(main, ["say", "hello"])
     assert result.exit_code == 1
     assert "not spoken: there is no sound card" in result.output
@@ -87,17 +90,17 @@ def test_say_with_the_voice_switched_off_says_so(runner: CliRunner) -> None:
 
 
 @pytest.mark.parametrize("findings", [[Finding("a", "there")], [Finding("a", "gone", "buy one")]])
-def test_the_doctor_ends_with_1_only_if_something_must_be_mended(
+def test_the_doctor_exits_with_1_only_if_there_is_a_problem(
     runner: CliRunner, monkeypatch: pytest.MonkeyPatch, findings: list[Finding]
 ) -> None:
     monkeypatch.setattr(report, "examine", lambda _: findings)
-    well = not findings[0].mend
+    ok = not findings[0].fix
     text = runner.invoke(main, ["doctor"])
-    assert text.exit_code == (0 if well else 1)
-    assert ("All is well." if well else "-> buy one") in text.output
+    assert text.exit_code == (0 if ok else 1)
+    assert ("All is well." if ok else "-> buy one") in text.output
     machine = runner.invoke(main, ["doctor", "--json"])
     assert machine.exit_code == text.exit_code
-    assert json.loads(machine.output)["ok"] is well
+    assert json.loads(machine.output)["ok"] is ok
 
 
 def usb(monkeypatch: pytest.MonkeyPatch, bus: FakeUsb) -> list[Finding]:
@@ -107,37 +110,37 @@ def usb(monkeypatch: pytest.MonkeyPatch, bus: FakeUsb) -> list[Finding]:
     return hardware.button(ButtonSettings())
 
 
-def test_a_good_button_is_read_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_good_button_is_read_and_released(monkeypatch: pytest.MonkeyPatch) -> None:
     bus = FakeUsb(level=LID_OPEN)
     findings = usb(monkeypatch, bus)
-    assert all(finding.is_well for finding in findings)
+    assert all(finding.is_ok for finding in findings)
     assert findings[-1].seen == "the lid is open, the button is not pressed"
     assert bus.kernel_driver
 
 
 @pytest.mark.parametrize(
-    ("bus", "subject", "mend"),
+    ("bus", "subject", "fix"),
     [
-        (FakeUsb(plugged=False), "button", "plug it into the box itself"),
+        (FakeUsb(plugged=False), "button", "plug it directly into the box"),
         (FakeUsb(permitted=False), "button permission", "add the udev rule"),
     ],
 )
-def test_a_button_that_can_t_be_used_comes_with_its_mend(
-    monkeypatch: pytest.MonkeyPatch, bus: FakeUsb, subject: str, mend: str
+def test_a_button_that_can_t_be_used_is_reported_with_its_fix(
+    monkeypatch: pytest.MonkeyPatch, bus: FakeUsb, subject: str, fix: str
 ) -> None:
     last = usb(monkeypatch, bus)[-1]
     assert last.subject == subject
-    assert mend in last.mend
+    assert fix in last.fix
 
 
-def test_a_button_that_does_not_answer_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_button_that_does_not_answer_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     bus = FakeUsb()
     bus.script.extend([b"\xff" * 8] * 10)
     assert usb(monkeypatch, bus)[-1].seen == "it does not answer"
 
 
 @pytest.mark.parametrize(
-    ("settings", "well"),
+    ("settings", "ok"),
     [
         (ButtonSettings(kind="simulated", keyboard=True), True),
         (ButtonSettings(kind="simulated", socket=Path("/tmp/b.sock")), True),  # noqa: S108
@@ -145,29 +148,30 @@ def test_a_button_that_does_not_answer_is_found(monkeypatch: pytest.MonkeyPatch)
         (ButtonSettings(kind="simulated"), False),
     ],
 )
-def test_a_simulated_button_needs_something_that_sets_it(
-    settings: ButtonSettings, well: bool
+def test_a_simulated_button_needs_something_that_controls_it(
+    settings: ButtonSettings, ok: bool
 ) -> None:
-    assert hardware.button(settings)[0].is_well is well
+    assert hardware.button(settings)[0].is_ok is ok
 
 
-def test_what_is_switched_off_needs_no_mending() -> None:
-    assert hardware.lights(LightsSettings(enabled=False)).is_well
-    assert voice.voice(VoiceSettings(engine=Choice.NONE)) == [
+def test_a_disabled_part_is_not_a_problem() -> None:
+    assert hardware.lights(LightsSettings(enabled=False)).is_ok
+    assert voice.voice(VoiceSettings(engine=EngineChoice.NONE)) == [
         Finding("voice", "switched off in the configuration")
     ]
 
 
-def test_a_missing_sound_card_is_to_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound_card, "choose", lambda _: Chosen(complaint=sound_card.NO_CARD))
-    assert not voice.voice(VoiceSettings())[0].is_well
+def test_a_missing_sound_card_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound_card, "choose", lambda _: CardChoice(problem=sound_card.NO_CARD))
+    monkeypatch.setattr(ctypes.util, "find_library", lambda _: "libespeak-ng.so.1")
+    assert not voice.voice(VoiceSettings())[0].is_ok
 
 
-def test_a_broker_that_is_away_is_to_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_broker_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(*_: object) -> None:
         raise ConnectionRefusedError("refused")
 
     monkeypatch.setattr(Connection, "open", refuse)
     findings = asyncio.run(network.network(AgentSettings().broker))
     assert [finding.subject for finding in findings] == ["broker"]
-    assert "start the broker at 127.0.0.1:1883" in findings[0].mend
+    assert "start the broker at 127.0.0.1:1883" in findings[0].fix

@@ -1,4 +1,4 @@
-"""The real driver through the real pyusb, on a fake libusb that speaks the real transfers."""
+"""The real driver with the real pyusb, on a fake libusb that accepts the real transfers."""
 
 import errno
 from dataclasses import dataclass, field
@@ -8,7 +8,6 @@ import usb.core
 
 from bigred_agent.buttons import dream_cheeky
 from bigred_agent.buttons.dream_cheeky import DreamCheekyButton
-from bigred_agent.buttons.fake_usb import LID_CLOSED, LID_OPEN, PRESSED, FakeUsb, frame
 from bigred_agent.buttons.reading import Reading
 from bigred_agent.errors import (
     ButtonAbsentError,
@@ -17,6 +16,7 @@ from bigred_agent.errors import (
     ButtonForbiddenError,
     UsbMissingError,
 )
+from bigred_agent.testing.fake_usb import LID_CLOSED, LID_OPEN, PRESSED, FakeUsb, frame
 from bigred_broker.messages import Lid
 
 CLOSED = Reading(Lid.CLOSED, pressed=False)
@@ -25,7 +25,7 @@ OPEN = Reading(Lid.OPEN, pressed=False)
 
 @dataclass
 class Bench:
-    """A driver on a fake bus, with a clock turned by hand."""
+    """A driver on a fake bus, with a clock set by the test."""
 
     usb: FakeUsb = field(default_factory=FakeUsb)
     now_s: float = 100.0
@@ -45,7 +45,7 @@ def test_it_is_found_detached_claimed_and_read_in_this_order(bench: Bench) -> No
     assert bench.usb.calls == ["open", "detach 0", "claim 0"]
 
 
-def test_a_configuration_that_is_set_is_left_alone_and_a_missing_one_is_set(bench: Bench) -> None:
+def test_an_existing_configuration_is_left_alone_and_a_missing_one_is_set(bench: Bench) -> None:
     bench.usb.configured = False
     bench.button.open()
     assert bench.usb.calls == ["open", "detach 0", "set_configuration 1", "claim 0"]
@@ -61,7 +61,7 @@ def test_the_reference_run_comes_through_pyusb_level_by_level(bench: Bench) -> N
     assert seen == [CLOSED, OPEN, Reading(Lid.OPEN, pressed=True), OPEN, CLOSED]
 
 
-def test_closing_releases_it_and_gives_it_back_to_the_kernel(bench: Bench) -> None:
+def test_closing_releases_it_and_reattaches_the_kernel_driver(bench: Bench) -> None:
     bench.button.open()
     bench.usb.calls.clear()
     bench.button.close()
@@ -83,7 +83,7 @@ def test_a_platform_without_kernel_drivers_works(bench: Bench) -> None:
     assert bench.button.read() == CLOSED
 
 
-def test_single_timeouts_are_no_news_and_the_next_answer_counts(bench: Bench) -> None:
+def test_single_timeouts_are_ignored_and_the_next_answer_counts(bench: Bench) -> None:
     bench.button.open()
     bench.usb.script.extend([errno.ETIMEDOUT, errno.ETIMEDOUT, frame(LID_OPEN)])
     assert [bench.button.read() for _ in range(3)] == [None, None, OPEN]
@@ -112,9 +112,9 @@ def test_garbage_and_short_frames_are_counted_and_never_a_reading(bench: Bench) 
     ("number", "kind", "sentence"),
     [
         (errno.ENODEV, ButtonAbsentError, "unplugged"),
-        (errno.EIO, ButtonError, "opened again"),
-        (errno.EPIPE, ButtonError, "opened again"),
-        (errno.EOVERFLOW, ButtonError, "opened again"),
+        (errno.EIO, ButtonError, "reopening it"),
+        (errno.EPIPE, ButtonError, "reopening it"),
+        (errno.EOVERFLOW, ButtonError, "reopening it"),
         (errno.EBUSY, ButtonBusyError, "another program"),
     ],
 )
@@ -127,7 +127,7 @@ def test_any_other_usb_error_ends_the_reading_with_a_sentence(
         bench.button.read()
 
 
-def test_after_unplugging_it_closes_quietly_and_a_replugged_one_is_found_anew(
+def test_after_unplugging_it_closes_quietly_and_a_replugged_one_is_found_again(
     bench: Bench,
 ) -> None:
     bench.button.open()
@@ -135,7 +135,7 @@ def test_after_unplugging_it_closes_quietly_and_a_replugged_one_is_found_anew(
     with pytest.raises(ButtonAbsentError, match="unplugged"):
         bench.button.read()
     bench.button.close()
-    with pytest.raises(ButtonAbsentError, match="plug it in"):
+    with pytest.raises(ButtonAbsentError, match="plug it directly"):
         bench.button.open()
     bench.usb.replug()
     bench.button.open()
@@ -151,14 +151,14 @@ def test_a_button_replugged_between_two_readings_is_noticed_by_its_new_address(
         bench.button.read()
 
 
-def test_without_permission_the_sentence_brings_the_udev_rule(bench: Bench) -> None:
+def test_without_permission_the_error_contains_the_udev_rule(bench: Bench) -> None:
     bench.usb.permitted = False
     with pytest.raises(ButtonForbiddenError, match=r'ATTR\{idVendor\}=="1d34"'):
         bench.button.open()
     bench.button.close()
 
 
-def test_without_libusb_the_sentence_names_the_package(
+def test_without_libusb_the_error_names_the_package(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def find(**_: object) -> None:
@@ -169,7 +169,7 @@ def test_without_libusb_the_sentence_names_the_package(
         bench.button.open()
 
 
-def test_closing_what_was_never_open_and_reading_what_is_closed_are_no_crash(bench: Bench) -> None:
+def test_closing_and_reading_a_closed_button_do_not_crash(bench: Bench) -> None:
     bench.button.close()
     with pytest.raises(ButtonAbsentError):
         bench.button.read()

@@ -1,4 +1,4 @@
-"""Levels become events: told as runs of frames, one each 15 ms."""
+"""Levels become events: sequences of frames, one every 15 ms."""
 
 from collections.abc import Sequence
 
@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bigred_agent.buttons.edges import Edges, Timing, advance, lost
-from bigred_agent.buttons.fake_usb import frame
 from bigred_agent.buttons.frames import decode
 from bigred_agent.buttons.reading import Reading
+from bigred_agent.testing.fake_usb import frame
 from bigred_broker.messages import EventType, Lid
 
 POLL_S = 0.015
 TIMING = Timing()
-STAND = 6  # frames: longer than the refractory time
+LASTING = 6  # frames: longer than the refractory time
 
 
 def events(frames: Sequence[int], timing: Timing = TIMING) -> list[str]:
-    """Give what a run of frames tells, without the finding of the button."""
+    """Return the events of a sequence of frames, without the first one, the button found."""
     return [kind for _, kind in timed_events(frames, timing)][1:]
 
 
@@ -33,7 +33,7 @@ def timed_events(frames: Sequence[int], timing: Timing = TIMING) -> list[tuple[i
     return told
 
 
-def standing(*levels: int, frames: int = STAND) -> list[int]:
+def standing(*levels: int, frames: int = LASTING) -> list[int]:
     return [level for level in levels for _ in range(frames)]
 
 
@@ -42,12 +42,12 @@ def test_the_reference_run_gives_every_event_once() -> None:
     assert events(run) == ["lid_open", "press", "release", "lid_close"]
 
 
-def test_the_first_frame_after_connecting_only_tells_that_the_button_is_there() -> None:
+def test_the_first_frame_after_connecting_only_reports_the_button_as_found() -> None:
     assert timed_events([0x15]) == [(0, "button_found")]
 
 
-def test_a_change_counts_at_its_very_first_frame() -> None:
-    assert (STAND, "lid_open") in timed_events(standing(0x15, 0x17))
+def test_a_change_counts_at_its_first_frame() -> None:
+    assert (LASTING, "lid_open") in timed_events(standing(0x15, 0x17))
 
 
 @pytest.mark.parametrize(
@@ -120,19 +120,19 @@ def test_runs_of_frames(name: str, frames: list[int], expected: list[str]) -> No
     assert events(frames) == expected, name
 
 
-def test_three_seconds_of_pressing_are_one_hold() -> None:
+def test_three_seconds_of_pressing_are_a_single_hold() -> None:
     frames = [*standing(0x15, 0x17), *standing(0x16, frames=500), *standing(0x17)]
     assert events(frames) == ["lid_open", "press", "hold", "release"]
     times = {kind: at * POLL_S for at, kind in timed_events(frames)}
     assert times["hold"] - times["press"] == pytest.approx(3.0, abs=POLL_S)
 
 
-def test_each_press_can_be_held_anew() -> None:
+def test_every_press_can_become_a_hold() -> None:
     press = [*standing(0x16, frames=250), *standing(0x17)]
     assert events([*standing(0x15, 0x17), *press, *press]).count("hold") == 2
 
 
-def test_losing_a_button_is_told_once_and_forgets_the_closed_lid() -> None:
+def test_losing_a_button_is_reported_once_and_forgets_the_closed_lid() -> None:
     edges, _ = advance(Edges(), _reading(0x15), 0.0, TIMING)
     edges, kinds = lost(edges)
     assert kinds == (EventType.BUTTON_LOST,)
@@ -142,7 +142,7 @@ def test_losing_a_button_is_told_once_and_forgets_the_closed_lid() -> None:
 
 
 @given(st.lists(st.sampled_from([0x14, 0x15, 0x16, 0x17, 0x00]), max_size=400))
-def test_no_run_of_frames_presses_without_an_open_lid_that_was_closed_before(
+def test_no_sequence_of_frames_presses_unless_the_lid_was_closed_before_it_opened(
     frames: list[int],
 ) -> None:
     edges = Edges()

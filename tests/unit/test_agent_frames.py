@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bigred_agent.buttons.fake_usb import frame
 from bigred_agent.buttons.frames import decode
 from bigred_agent.buttons.reading import Reading
+from bigred_agent.testing.fake_usb import frame
 from bigred_broker.messages import Lid
 
 
@@ -39,7 +39,7 @@ def test_each_known_frame_gives_its_levels(first: int, lid: Lid, pressed: bool) 
     ],
     ids=lambda report: report.hex() or "empty",
 )
-def test_anything_else_is_no_frame(report: bytes) -> None:
+def test_anything_else_is_not_a_frame(report: bytes) -> None:
     assert decode(report) is None
 
 

@@ -1,4 +1,4 @@
-"""Patterns anybody can tell apart, a player that touches the lamp only for a change, and pins."""
+"""Patterns that anybody can tell apart, a player that sets the lamp only on a change, and pins."""
 
 import asyncio
 import itertools
@@ -27,8 +27,8 @@ from bigred_agent.lights.patterns import (
 from bigred_agent.lights.player import Player
 from bigred_agent.pins import choice
 from bigred_agent.pins.factory import GpiodFactory
-from bigred_agent.pins.fake_kernel import FakeKernel
 from bigred_agent.settings import LightsSettings
+from bigred_agent.testing.fake_kernel import FakeKernel
 
 DEADLINE_S = 5.0
 
@@ -38,13 +38,13 @@ def test_every_pattern_has_steps() -> None:
     assert all(steps for steps in DEFAULT_PATTERNS.values())
 
 
-def test_no_two_rhythms_are_equal() -> None:
+def test_no_two_patterns_have_the_same_rhythm() -> None:
     assert alike(DEFAULT_PATTERNS) == []
 
 
 def test_rhythms_differ_enough_to_be_seen() -> None:
-    # Without colours: another number of blinks, or one of them at least twice as fast, or lit for
-    # a clearly other share of the time.
+    # Without colours, they differ in the number of blinks, in speed by a factor of two, or clearly
+    # in the share of time that they are lit.
     for one, other in itertools.combinations(Pattern, 2):
         first, second = (_look(rhythm(DEFAULT_PATTERNS[pattern])) for pattern in (one, other))
         blinks, period_s, share = (abs(a - b) for a, b in zip(first, second, strict=True))
@@ -74,7 +74,7 @@ def test_the_bar_is_full_only_when_all_is_done(progress: float, length: int, lit
 
 @dataclass
 class RecordingLamp:
-    """Notes what it is told."""
+    """Records its calls."""
 
     is_real: bool = True
     bar_length: int = 4
@@ -122,7 +122,7 @@ async def test_a_new_pattern_shows_at_once_and_progress_only_touches_the_bar() -
     assert lamp.told[:4] == [Colour.RED, 1, 2, Colour.BLUE]
 
 
-def test_a_box_without_lamp_lights_nothing_and_says_so() -> None:
+def test_a_box_without_lights_reports_that_it_has_none() -> None:
     lamp = NoLamp()
     lamp.colour(Colour.RED)
     lamp.bar(())
@@ -162,7 +162,7 @@ def test_common_anode_leds_are_lit_by_a_low_pin(mock_pins: Any) -> None:
     lamp.close()
 
 
-def test_a_pin_in_use_is_a_sentence(mock_pins: Any) -> None:
+def test_a_pin_in_use_is_reported_with_a_sentence(mock_pins: Any) -> None:
     first = gpio.GpioLamp((17, 27, 22), (), active_high=True)
     with pytest.raises(LightsError, match=r"can't be used: .*; choose other pins"):
         gpio.GpioLamp((17, 27, 22), (), active_high=True)
@@ -182,7 +182,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKernel]:
     factory.close()
 
 
-def test_gpiod_lights_the_lines_and_gives_them_back_dark(kernel: FakeKernel) -> None:
+def test_gpiod_lights_the_lines_and_releases_them_dark(kernel: FakeKernel) -> None:
     lamp = gpio.GpioLamp((17, 27, 22), (5, 6), active_high=True)
     lamp.colour(Colour.YELLOW)
     lamp.bar((True, False))
@@ -194,20 +194,20 @@ def test_gpiod_lights_the_lines_and_gives_them_back_dark(kernel: FakeKernel) -> 
 
 def test_the_doctor_names_the_library_and_the_chip(kernel: FakeKernel) -> None:
     finding = hardware.lights(LightsSettings())
-    assert finding.is_well
+    assert finding.is_ok
     assert finding.seen == (
-        "an RGB LED and a bar of 5, by gpiod on /dev/gpiochip0 [pinctrl-bcm2711]"
+        "an RGB LED and a bar of 5, driven by gpiod on /dev/gpiochip0 [pinctrl-bcm2711]"
     )
 
 
-def test_the_doctor_names_who_holds_a_line(kernel: FakeKernel) -> None:
-    kernel.line(22).take("led1", gpiod.LineSettings())
+def test_the_doctor_names_the_consumer_of_a_line(kernel: FakeKernel) -> None:
+    kernel.line(22).request("led1", gpiod.LineSettings())
     finding = hardware.lights(LightsSettings())
     assert finding.seen == "the GPIO pins can't be used: GPIO22 is in use by 'led1'"
-    assert finding.mend == "free it, or choose other pins in [lights]"
+    assert finding.fix == "free it, or choose other pins in [lights]"
 
 
-def test_a_machine_without_pins_is_a_sentence_with_the_mend(
+def test_a_machine_without_pins_is_reported_with_the_fix(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import gpiozero
@@ -218,10 +218,10 @@ def test_a_machine_without_pins_is_a_sentence_with_the_mend(
     monkeypatch.setattr(choice, "pin_factory", no_pins)
     finding = hardware.lights(LightsSettings())
     assert finding.seen == "no GPIO pins: nothing here"
-    assert finding.mend == "buy some"
+    assert finding.fix == "buy some"
 
 
-def test_lgpio_gets_a_folder_of_its_own_where_it_may_not_write(
+def test_lgpio_gets_another_folder_if_it_may_not_write_to_the_current_one(
     mock_pins: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LG_WD", raising=False)

@@ -1,4 +1,4 @@
-"""The packs say the same things, and a filled phrase sounds right."""
+"""The packs have the same phrases, and a phrase sounds right when filled in."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from bigred_agent.phrases.spoken import spoken_name
 DEFAULT = load("default")
 
 
-def test_the_ancestor_and_a_plain_speaker_are_there() -> None:
+def test_there_are_a_default_and_a_plain_pack() -> None:
     assert names() == ["default", "plain"]
 
 
@@ -23,7 +23,7 @@ def test_every_pack_has_every_phrase_with_the_same_placeholders(name: str) -> No
         assert placeholders(pack.phrases[phrase]) == wanted, phrase
 
 
-def test_the_default_pack_speaks_as_its_ancestor_did() -> None:
+def test_the_default_pack_has_the_traditional_phrases() -> None:
     said = render(
         DEFAULT, Phrase.ARMED, app="Shop", version="1.4.2", author="Ada", servers=Servers(4)
     )
@@ -63,17 +63,17 @@ def test_a_reason_with_a_full_stop_gets_no_second_one() -> None:
     assert said == "Not armed: deploy freeze until Monday."
 
 
-def test_a_missing_reason_is_said_to_be_missing_and_a_missing_version_leaves_no_gap() -> None:
+def test_a_missing_reason_is_replaced_and_a_missing_version_leaves_no_gap() -> None:
     assert render(DEFAULT, Phrase.NOT_ARMED, reason="") == "Not armed: no reason given."
     assert render(DEFAULT, Phrase.CANDIDATE, app="Shop", version="") == "Shop is ready for launch."
 
 
-def test_braces_in_a_reason_are_only_text() -> None:
+def test_braces_in_a_reason_are_plain_text() -> None:
     assert render(DEFAULT, Phrase.REFUSED, reason="{app} {0}") == "Launch refused: {app} {0}."
 
 
 def test_an_unknown_pack_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(PackError, match="there are: default, plain"):
+    with pytest.raises(PackError, match="available: default, plain"):
         load("../default")
 
 

@@ -1,4 +1,4 @@
-"""Pins on gpiod: gpiozero's own devices on a kernel that is as picky as the real one."""
+"""Pins on gpiod: gpiozero's own devices on a fake kernel that is as strict as the real one."""
 
 import grp
 import queue
@@ -15,8 +15,8 @@ from gpiozero.pins import local
 from bigred_agent.pins import board, header
 from bigred_agent.pins.errors import BusyError, ForbiddenError, NoHeaderError, NoLineError
 from bigred_agent.pins.factory import GpiodFactory
-from bigred_agent.pins.fake_kernel import FakeChip, FakeKernel
-from bigred_agent.pins.fake_line import FakeLine
+from bigred_agent.testing.fake_kernel import FakeChip, FakeKernel
+from bigred_agent.testing.fake_line import FakeLine
 
 DEADLINE_S = 5.0
 
@@ -36,7 +36,7 @@ def pins(kernel: FakeKernel) -> Iterator[GpiodFactory]:
 # --- outputs -------------------------------------------------------------------------------------
 
 
-def test_an_led_is_switched_and_shows_who_holds_it(kernel: FakeKernel, pins: GpiodFactory) -> None:
+def test_an_led_is_switched_and_shows_its_consumer(kernel: FakeKernel, pins: GpiodFactory) -> None:
     with gpiozero.LED(17, pin_factory=pins) as led:
         assert not kernel.line(17).level
         led.on()
@@ -47,7 +47,7 @@ def test_an_led_is_switched_and_shows_who_holds_it(kernel: FakeKernel, pins: Gpi
         assert not kernel.line(17).level
 
 
-def test_a_closed_led_is_dark_and_anybody_s(kernel: FakeKernel, pins: GpiodFactory) -> None:
+def test_a_closed_led_is_dark_and_free(kernel: FakeKernel, pins: GpiodFactory) -> None:
     led = gpiozero.LED(17, pin_factory=pins)
     led.on()
     led.close()
@@ -74,7 +74,7 @@ def test_a_common_anode_led_never_blinks_at_the_start(
         assert levels == [True]
 
 
-def test_there_is_no_pwm_and_it_says_so(pins: GpiodFactory) -> None:
+def test_pwm_is_refused(pins: GpiodFactory) -> None:
     with pytest.raises(gpiozero.PinPWMUnsupported):
         gpiozero.PWMLED(17, pin_factory=pins)
 
@@ -93,7 +93,7 @@ def test_an_input_can_t_be_set(pins: GpiodFactory) -> None:
         ("bounce", -1, gpiozero.PinInvalidBounce),
     ],
 )
-def test_nonsense_is_refused_in_gpiozero_s_words(
+def test_invalid_settings_raise_gpiozero_s_errors(
     pins: GpiodFactory, attribute: str, value: object, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
@@ -116,7 +116,7 @@ def test_a_button_is_pulled_up_and_pressed(kernel: FakeKernel, pins: GpiodFactor
     assert (line.consumer, line.settings.edge_detection) == (None, Edge.NONE)
 
 
-def test_edges_come_in_order_and_only_those_asked_for(
+def test_edges_come_in_order_and_only_those_requested(
     kernel: FakeKernel, pins: GpiodFactory
 ) -> None:
     seen: queue.Queue[tuple[float, int]] = queue.Queue()
@@ -141,7 +141,7 @@ def test_edges_come_in_order_and_only_those_asked_for(
     pin.close()
 
 
-def test_a_callback_may_close_its_own_button_and_a_failing_one_stops_nobody(
+def test_a_callback_may_close_its_own_button_and_a_failing_one_stops_no_other(
     kernel: FakeKernel, pins: GpiodFactory
 ) -> None:
     told: queue.Queue[str] = queue.Queue()
@@ -165,7 +165,7 @@ def test_a_callback_may_close_its_own_button_and_a_failing_one_stops_nobody(
     first.close()
 
 
-def test_a_line_that_can_t_be_read_any_more_is_left_alone(
+def test_a_line_that_can_no_longer_be_read_is_dropped(
     kernel: FakeKernel, pins: GpiodFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = FakeLine.read
@@ -211,7 +211,7 @@ def test_an_output_has_neither_pull_nor_edges(pins: GpiodFactory) -> None:
     pin.close()
 
 
-def test_looking_at_a_pin_changes_nothing(kernel: FakeKernel, pins: GpiodFactory) -> None:
+def test_reading_a_pin_s_settings_changes_nothing(kernel: FakeKernel, pins: GpiodFactory) -> None:
     kernel.line(17).configure(gpiod.LineSettings(direction=Direction.OUTPUT))
     kernel.line(17).level = True
     assert (pins.pin(17).function, pins.pin(17).state) == ("output", True)
@@ -232,10 +232,10 @@ def test_the_header_is_found_by_its_label_wherever_it_is(label: str) -> None:
     assert kernel.open(Path("/dev/gpiochip4")).openings == 1  # ours: the factory's is closed
 
 
-def test_a_foreign_chip_is_only_taken_when_it_is_named() -> None:
+def test_another_chip_is_only_used_when_it_is_named() -> None:
     lines = [FakeLine(f"GPIO{at}") for at in range(28)]
     kernel = FakeKernel(FakeChip("gpiochip0", "INTC1055:00", lines))
-    with pytest.raises(NoHeaderError, match=r"there are: /dev/gpiochip0 \[INTC1055:00\]"):
+    with pytest.raises(NoHeaderError, match=r"found: /dev/gpiochip0 \[INTC1055:00\]"):
         GpiodFactory(kernel=kernel)
     for name in ("INTC1055:00", "gpiochip0", "/dev/gpiochip0"):
         GpiodFactory(name, kernel=kernel).close()
@@ -243,7 +243,7 @@ def test_a_foreign_chip_is_only_taken_when_it_is_named() -> None:
         GpiodFactory("sim", kernel=kernel)
 
 
-def test_lines_are_found_by_name_where_they_are_named() -> None:
+def test_named_lines_are_found_by_name() -> None:
     lines = [FakeLine(), FakeLine("LED"), FakeLine("GPIO17")]
     kernel = FakeKernel(FakeChip("gpiochip0", "sim", lines))
     factory = GpiodFactory("sim", kernel=kernel)
@@ -255,7 +255,7 @@ def test_lines_are_found_by_name_where_they_are_named() -> None:
     factory.close()
 
 
-def test_without_names_the_number_counts() -> None:
+def test_unnamed_lines_are_found_by_number() -> None:
     kernel = FakeKernel(FakeChip("gpiochip0", "sim", [FakeLine() for _ in range(18)]))
     factory = GpiodFactory("sim", kernel=kernel)
     with gpiozero.LED(17, pin_factory=factory) as led:
@@ -266,7 +266,7 @@ def test_without_names_the_number_counts() -> None:
     factory.close()
 
 
-def test_a_machine_without_chips_is_a_sentence() -> None:
+def test_a_machine_without_chips_is_reported_with_a_sentence() -> None:
     kernel = FakeKernel()
     kernel.chips = list[Path]  # type: ignore[method-assign]
     with pytest.raises(NoHeaderError, match="no GPIO chip; set"):
@@ -274,13 +274,13 @@ def test_a_machine_without_chips_is_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("group", "mend"), [("gpio", "put it into the group gpio"), (None, "udev rule: SUBSYSTEM")]
+    ("group", "fix"), [("gpio", "add the user to the group gpio"), (None, "udev rule: SUBSYSTEM")]
 )
-def test_a_forbidden_chip_comes_with_the_group_to_be_in(group: str | None, mend: str) -> None:
+def test_a_forbidden_chip_is_reported_with_the_required_group(group: str | None, fix: str) -> None:
     kernel = FakeKernel(FakeChip(is_forbidden=True, group=group))
     with pytest.raises(ForbiddenError, match=re.escape("may not open /dev/gpiochip0")) as refusal:
         GpiodFactory(kernel=kernel)
-    assert mend in str(refusal.value)
+    assert fix in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -288,13 +288,13 @@ def test_a_forbidden_chip_comes_with_the_group_to_be_in(group: str | None, mend:
     [
         ("led0", "GPIO17 is in use by 'led0'; free it"),
         ("", "GPIO17 is in use by 'the kernel'; free it"),
-        ("bigred", "GPIO17 is in use by another bigred-agent; stop that one first"),
+        ("bigred", "GPIO17 is in use by another bigred-agent; stop it first"),
     ],
 )
-def test_a_busy_line_names_its_holder(
+def test_a_busy_line_is_reported_with_its_consumer(
     kernel: FakeKernel, pins: GpiodFactory, holder: str, sentence: str
 ) -> None:
-    kernel.line(17).take(holder, gpiod.LineSettings())
+    kernel.line(17).request(holder, gpiod.LineSettings())
     with pytest.raises(BusyError, match=sentence):
         gpiozero.LED(17, pin_factory=pins)
     kernel.line(17).release()
@@ -316,7 +316,7 @@ def _text() -> int:
 
 
 @pytest.mark.parametrize("revision", [_no_revision, _zero, _text])
-def test_a_board_without_revision_has_the_forty_pins_and_no_name(
+def test_a_board_without_a_revision_has_forty_pins_and_no_name(
     monkeypatch: pytest.MonkeyPatch, revision: Callable[[], int]
 ) -> None:
     monkeypatch.setattr(board, "get_pi_revision", revision)
@@ -347,5 +347,5 @@ def test_the_real_kernel_lists_opens_and_names_the_group(tmp_path: Path) -> None
 
 
 def test_the_local_pins_of_gpiozero_are_shared(pins: GpiodFactory) -> None:
-    # gpiozero keeps the pins of all local factories in one place, so that no two fight over one.
+    # gpiozero keeps the pins of all local factories in one place, so that no two share a pin.
     assert pins.pins is local.LocalPiFactory.pins

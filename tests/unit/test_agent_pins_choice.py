@@ -1,10 +1,9 @@
-"""Which pin library is taken: the one asked for, lgpio, or gpiod; never another by accident."""
+"""The choice of the pin library: the requested one, lgpio, or gpiod; never another by accident."""
 
 import sys
 from collections.abc import Iterator
 from importlib import metadata
 from types import ModuleType
-from typing import Any  # gpiozero has no types
 
 import gpiozero
 import pytest
@@ -13,7 +12,7 @@ from gpiozero.pins.mock import MockFactory
 
 from bigred_agent.pins import choice, kernel
 from bigred_agent.pins.factory import GpiodFactory
-from bigred_agent.pins.fake_kernel import FakeChip, FakeKernel
+from bigred_agent.testing.fake_kernel import FakeChip, FakeKernel
 
 
 @pytest.fixture(autouse=True)
@@ -27,14 +26,14 @@ def nothing_chosen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def a_machine(monkeypatch: pytest.MonkeyPatch, *chips: FakeChip) -> None:
-    # The factory asks for the kernel where it was imported from.
+    # The factory uses the name that it imported itself.
     fake = FakeKernel(*chips)
     monkeypatch.setattr(kernel, "RealKernel", lambda: fake)
     monkeypatch.setattr("bigred_agent.pins.factory.RealKernel", lambda: fake)
 
 
 class FakeLgpioError(Exception):
-    """What lgpio raises."""
+    """Stands for lgpio's error."""
 
 
 def with_lgpio(
@@ -66,13 +65,13 @@ def test_without_lgpio_it_is_gpiod(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choice.pin_factory() is Device.pin_factory
 
 
-def test_lgpio_is_taken_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lgpio_is_used_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     a_machine(monkeypatch)
     with_lgpio(monkeypatch)
     assert chosen() == "lgpio"
 
 
-def test_lgpio_on_a_machine_without_gpiod_is_taken_at_its_word(
+def test_lgpio_is_trusted_on_a_machine_without_gpiod(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     a_machine(monkeypatch)
@@ -82,7 +81,7 @@ def test_lgpio_on_a_machine_without_gpiod_is_taken_at_its_word(
     assert chosen() == "lgpio"
 
 
-def test_lgpio_that_takes_a_wrong_chip_by_its_number_is_not_taken(
+def test_lgpio_is_not_used_if_it_picks_the_wrong_chip(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = FakeChip("gpiochip0", "gpio-brcmstb@107d508500")
@@ -99,9 +98,7 @@ def test_lgpio_that_takes_a_wrong_chip_by_its_number_is_not_taken(
         gpiozero.PinUnknownPi("unable to locate Pi revision"),
     ],
 )
-def test_gpiod_steps_in_where_lgpio_fails(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
+def test_gpiod_is_used_where_lgpio_fails(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     a_machine(monkeypatch)
     with_lgpio(monkeypatch, error=error)
     assert chosen().startswith("gpiod")
@@ -114,34 +111,36 @@ def test_a_named_chip_is_gpiod_s(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["mock", "Mock"])
-def test_what_the_environment_names_wins(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_environment_overrides_the_choice(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     a_machine(monkeypatch)
     with_lgpio(monkeypatch)
     monkeypatch.setenv(choice.VARIABLE, name)
     assert chosen("sim") == "mock"
 
 
-def test_the_environment_may_name_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_may_name_our_factory(monkeypatch: pytest.MonkeyPatch) -> None:
     a_machine(monkeypatch)
     with_lgpio(monkeypatch)
     monkeypatch.setenv(choice.VARIABLE, choice.NAME)
     assert chosen().startswith("gpiod")
 
 
-def test_what_is_named_and_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_factory_is_reported_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     a_machine(monkeypatch)
     monkeypatch.setenv(choice.VARIABLE, "abacus")
     with pytest.raises(BadPinFactory, match=r"GPIOZERO_PIN_FACTORY=abacus .*; unset it"):
         choice.pin_factory()
 
 
-def test_what_was_chosen_before_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_earlier_choice_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     mock = MockFactory()
     monkeypatch.setattr(Device, "pin_factory", mock)
     assert choice.pin_factory("sim") is mock
 
 
-def test_nothing_else_is_tried_and_both_reasons_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_else_is_tried_and_both_reasons_are_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     a_machine(monkeypatch, FakeChip(is_forbidden=True))
 
     def tried(*_: object) -> None:
@@ -150,13 +149,13 @@ def test_nothing_else_is_tried_and_both_reasons_are_told(monkeypatch: pytest.Mon
     monkeypatch.setattr(Device, "_default_pin_factory", tried)
     with pytest.raises(BadPinFactory) as refusal:
         choice.pin_factory()
-    seen, _, mend = str(refusal.value).partition("; ")
+    seen, _, fix = str(refusal.value).partition("; ")
     assert seen == "lgpio is not installed, and this user may not open /dev/gpiochip0"
-    assert mend.startswith("put it into the group gpio")
+    assert fix.startswith("add the user to the group gpio")
 
 
 @pytest.mark.parametrize("module", ["gpiod", "gpiod.line"])
-def test_without_gpiod_or_with_its_first_version_it_is_told(
+def test_a_missing_or_outdated_gpiod_is_reported(
     monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
     for ours in ("factory", "kernel"):
@@ -166,6 +165,6 @@ def test_without_gpiod_or_with_its_first_version_it_is_told(
         choice.pin_factory()
 
 
-def test_gpiozero_finds_ours_by_its_entry_point() -> None:
-    points: Any = metadata.entry_points(group="gpiozero_pin_factories", name=choice.NAME)
-    assert [point.load() for point in points] in ([GpiodFactory], [])  # [] when not installed
+def test_gpiozero_finds_our_factory_by_its_entry_point() -> None:
+    (found,) = metadata.entry_points(group="gpiozero_pin_factories", name=choice.NAME)
+    assert found.load() is GpiodFactory

@@ -1,4 +1,4 @@
-"""The example is the schema: complete, with the defaults, and wrong files are told by line."""
+"""The example shows every key with its default, and invalid files are reported by line."""
 
 import re
 import tomllib
@@ -60,17 +60,17 @@ def _missing(model: type[BaseModel], data: object, where: str) -> list[str]:
             "armed and deploying have the same rhythm",
         ),
         ("[lights.patterns]\nparty = [['red', 1]]", "agent.toml:2: lights.patterns.party"),
-        ("[button]\nkeyboard = true", 'are for kind = "simulated" only'),
+        ("[button]\nkeyboard = true", 'require kind = "simulated"'),
         ("[button]\npoll_ms = 1", "agent.toml:2: button.poll_ms"),
     ],
 )
-def test_a_wrong_file_is_refused_with_its_line(text: str, sentence: str) -> None:
+def test_an_invalid_file_is_refused_with_its_line(text: str, sentence: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(text, AgentSettings, "agent.toml")
     assert sentence in str(caught.value)
 
 
-def test_flags_lie_over_the_file() -> None:
+def test_flags_override_the_file() -> None:
     flags = Flags("red", "pi.local:1884", Path("/tmp/b"), muted=True, log_style="json")  # noqa: S108
     settings = applied(AgentSettings(), flags)
     assert settings.box.name == "red"
@@ -80,7 +80,7 @@ def test_flags_lie_over_the_file() -> None:
     assert settings.log.style == "json"
 
 
-def test_no_flags_change_nothing_and_a_bare_host_keeps_the_port() -> None:
+def test_without_flags_nothing_changes_and_a_bare_host_keeps_the_port() -> None:
     assert applied(AgentSettings(), Flags()) == AgentSettings()
     assert applied(AgentSettings(), Flags(broker="pi")).broker.port == 1883
 
@@ -88,6 +88,6 @@ def test_no_flags_change_nothing_and_a_bare_host_keeps_the_port() -> None:
 @pytest.mark.parametrize(
     "flags", [Flags(name="Red Box"), Flags(broker="pi:x"), Flags(broker="pi:99999")]
 )
-def test_a_wrong_flag_is_a_config_error(flags: Flags) -> None:
+def test_an_invalid_flag_is_a_config_error(flags: Flags) -> None:
     with pytest.raises(ConfigError):
         applied(AgentSettings(), flags)

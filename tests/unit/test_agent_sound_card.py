@@ -1,15 +1,22 @@
-"""Which sound card a box speaks by."""
+"""The choice of a box's sound card."""
 
 from pathlib import Path
 
 import pytest
 
 from bigred_agent.voice import sound_card
+from bigred_agent.voice.choice import ALSA_CARD, AUTO_CARD, EngineChoice
 from bigred_agent.voice.engine import Sound
-from bigred_agent.voice.engines import Choice, Voices
-from bigred_agent.voice.sound_card import ALSA, AUTO, Chosen, SoundCard, cards, chosen, nodes
+from bigred_agent.voice.engines import EngineFinder
+from bigred_agent.voice.sound_card import (
+    CardChoice,
+    SoundCard,
+    cards,
+    choose_from,
+    nodes,
+)
 
-# What `aplay -l` writes on a Raspberry Pi 4 with a USB loudspeaker.
+# The output of `aplay -l` on a Raspberry Pi 4 with a USB loudspeaker.
 LISTED = """\
 **** List of PLAYBACK Hardware Devices ****
 card 0: vc4hdmi0 [vc4-hdmi-0], device 0: MAI PCM i2s-hifi-0 [MAI PCM i2s-hifi-0]
@@ -31,22 +38,22 @@ USB = SoundCard("Device", "USB Audio Device", "/sys/devices/platform/scb/pci/usb
 LOOPBACK = SoundCard("Loopback", "Loopback")
 
 
-def test_each_card_is_listed_once_with_the_way_to_it(tmp_path: Path) -> None:
+def test_each_card_is_listed_once_with_its_bus(tmp_path: Path) -> None:
     device = tmp_path / "devices" / "usb1" / "sound" / "card2"
     device.mkdir(parents=True)
     (tmp_path / "card2").symlink_to(device)
-    there = cards(LISTED, tmp_path)
-    assert [card.id for card in there] == ["vc4hdmi0", "Headphones", "Device"]
-    assert there[2] == SoundCard("Device", "USB Audio Device", str(device))
+    available = cards(LISTED, tmp_path)
+    assert [card.id for card in available] == ["vc4hdmi0", "Headphones", "Device"]
+    assert available[2] == SoundCard("Device", "USB Audio Device", str(device))
 
 
-def test_nothing_is_listed_where_there_is_nothing() -> None:
+def test_a_machine_without_cards_lists_none() -> None:
     assert cards("") == []
     assert cards("aplay: device_list:274: no soundcards found...") == []
 
 
 @pytest.mark.parametrize(
-    ("there", "card"),
+    ("available", "card"),
     [
         ([SCREEN], SCREEN),
         ([SCREEN, SOCKET], SOCKET),
@@ -57,46 +64,46 @@ def test_nothing_is_listed_where_there_is_nothing() -> None:
     ],
 )
 def test_a_loudspeaker_comes_before_the_socket_and_the_socket_before_a_screen(
-    there: list[SoundCard], card: SoundCard
+    available: list[SoundCard], card: SoundCard
 ) -> None:
-    assert chosen(there, AUTO) == Chosen(card.id)
+    assert choose_from(available, AUTO_CARD) == CardChoice(card.id)
 
 
-def test_alsa_may_choose_and_so_may_people() -> None:
-    assert chosen([SCREEN, USB], ALSA) == Chosen("")
-    assert chosen([SCREEN, USB], "vc4hdmi0") == Chosen("vc4hdmi0")
+def test_the_configuration_may_name_a_card_or_leave_it_to_alsa() -> None:
+    assert choose_from([SCREEN, USB], ALSA_CARD) == CardChoice("")
+    assert choose_from([SCREEN, USB], "vc4hdmi0") == CardChoice("vc4hdmi0")
 
 
 def test_a_card_that_is_not_there_is_told_beside_those_that_are() -> None:
-    complaint = chosen([SCREEN, SOCKET], "Device").complaint
-    assert complaint is not None
-    assert "no sound card 'Device' but vc4hdmi0, Headphones" in complaint
-    assert chosen([], "Device") == Chosen(complaint=sound_card.NO_CARD)
+    problem = choose_from([SCREEN, SOCKET], "Device").problem
+    assert problem is not None
+    assert "no sound card 'Device', only vc4hdmi0, Headphones" in problem
+    assert choose_from([], "Device") == CardChoice(problem=sound_card.NO_CARD)
 
 
-def test_what_plays_and_may_be_used_is_what_changes(tmp_path: Path) -> None:
+def test_the_nodes_change_with_the_cards_and_their_permissions(tmp_path: Path) -> None:
     assert nodes(tmp_path / "none") == frozenset()
     for name in ("controlC0", "pcmC0D0p", "pcmC0D0c", "timer"):
         (tmp_path / name).touch()
     assert nodes(tmp_path) == {("pcmC0D0p", True)}
 
 
-def test_voices_are_looked_for_again_only_when_cards_came_or_went(
+def test_engines_are_searched_again_only_when_the_cards_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    there: list[frozenset[tuple[str, bool]]] = [frozenset()]
-    choices = [Chosen(complaint=sound_card.NO_CARD), Chosen("Device")]
-    monkeypatch.setattr(sound_card, "nodes", lambda: there[-1])
+    available: list[frozenset[tuple[str, bool]]] = [frozenset()]
+    choices = [CardChoice(problem=sound_card.NO_CARD), CardChoice("Device")]
+    monkeypatch.setattr(sound_card, "nodes", lambda: available[-1])
     monkeypatch.setattr(sound_card, "choose", lambda _: choices.pop(0))
-    voices = Voices(Choice.ESPEAK, Sound())
-    assert voices.look() == ()
-    assert voices.look() is None
-    there.append(frozenset({("pcmC0D0p", True)}))
-    found = voices.look()
+    voices = EngineFinder(EngineChoice.ESPEAK, Sound())
+    assert voices.search() == ()
+    assert voices.search() is None
+    available.append(frozenset({("pcmC0D0p", True)}))
+    found = voices.search()
     assert found is not None
     assert [engine.name for engine in found] == ["espeak-ng"]
-    assert voices.look() is None
+    assert voices.search() is None
 
 
-def test_a_box_that_shall_be_silent_looks_for_nothing() -> None:
-    assert Voices(Choice.NONE, Sound()).look() is None
+def test_a_silent_box_searches_for_nothing() -> None:
+    assert EngineFinder(EngineChoice.NONE, Sound()).search() is None

@@ -1,4 +1,4 @@
-"""systemd is told when the box is up."""
+"""systemd is notified when the box is ready."""
 
 import socket
 from pathlib import Path
@@ -10,7 +10,7 @@ from bigred_agent import supervisor
 DEADLINE_S = 5.0
 
 
-def test_systemd_is_told_that_the_box_is_up(
+def test_systemd_is_notified_that_the_box_is_ready(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = str(tmp_path / "notify")
@@ -18,7 +18,7 @@ def test_systemd_is_told_that_the_box_is_up(
         listening.bind(address)
         listening.settimeout(DEADLINE_S)
         monkeypatch.setenv("NOTIFY_SOCKET", address)
-        supervisor.tell_ready()
+        supervisor.notify_ready()
         assert listening.recv(100) == b"READY=1"
 
 
@@ -27,13 +27,11 @@ def test_an_abstract_socket_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         listening.bind("")  # the kernel chooses an abstract name
         listening.settimeout(DEADLINE_S)
         monkeypatch.setenv("NOTIFY_SOCKET", "@" + listening.getsockname()[1:].decode())
-        supervisor.tell_ready()
+        supervisor.notify_ready()
         assert listening.recv(100) == b"READY=1"
 
 
 @pytest.mark.parametrize("address", ["", "/nowhere/notify"])
-def test_nothing_happens_where_nobody_listens(
-    monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
+def test_nothing_happens_without_a_listener(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", address)
-    supervisor.tell_ready()
+    supervisor.notify_ready()

@@ -1,4 +1,4 @@
-"""The voice without any process: what is queued, dropped, given up, and never waited for."""
+"""The voice without any process: the queue, the replacement of engines, and no blocking."""
 
 import asyncio
 import time
@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bigred_agent.errors import VoiceError
+from bigred_agent.voice.choice import EngineChoice
 from bigred_agent.voice.engine import Sound, deadline_s
-from bigred_agent.voice.engines import Choice, engines
+from bigred_agent.voice.engines import engines
 from bigred_agent.voice.espeak_engine import synthesis
+from bigred_agent.voice.sentence_queue import MOST_SENTENCES, STALE_S, SentenceQueue
 from bigred_agent.voice.speaker import MOST_FAILURES, Speaker
 from bigred_agent.voice.text import MOST_CHARACTERS, clean
-from bigred_agent.voice.waiting import MOST_SENTENCES, STALE_S, WaitingSentences
 
 DEADLINE_S = 5.0
 
@@ -26,33 +27,33 @@ def test_text_is_one_line_without_control_characters() -> None:
     assert clean("  a\x00b\x1b[31m\n\nc\t d\u202e ") == "a b [31m c d"
 
 
-def test_text_that_is_too_long_ends_at_a_word() -> None:
+def test_an_overlong_text_is_cut_after_a_word() -> None:
     cut = clean("word " * 100)
     assert len(cut) <= MOST_CHARACTERS
     assert cut.endswith("word")
 
 
 @given(st.text(max_size=1000))
-def test_no_text_gets_through_unclean(text: str) -> None:
+def test_every_text_is_cleaned(text: str) -> None:
     cleaned = clean(text)
     assert len(cleaned) <= MOST_CHARACTERS
     assert cleaned.isprintable()
     assert clean(cleaned) == cleaned
 
 
-def test_of_too_many_sentences_the_newest_win() -> None:
-    waiting = WaitingSentences()
+def test_a_full_queue_keeps_the_newest_sentences() -> None:
+    waiting = SentenceQueue()
     dropped = [waiting.put(str(number), 0.0) for number in range(MOST_SENTENCES + 2)]
     assert dropped == [False] * MOST_SENTENCES + [True] * 2
-    taken = [waiting.take(1.0) for _ in range(MOST_SENTENCES + 1)]
+    taken = [waiting.pop(1.0) for _ in range(MOST_SENTENCES + 1)]
     assert taken == ["2", "3", "4", "5", "6", None]
 
 
-def test_an_old_sentence_is_not_spoken_any_more() -> None:
-    waiting = WaitingSentences()
+def test_a_stale_sentence_is_not_spoken() -> None:
+    waiting = SentenceQueue()
     waiting.put("old news", 0.0)
     waiting.put("news", STALE_S)
-    assert waiting.take(STALE_S + 0.1) == "news"
+    assert waiting.pop(STALE_S + 0.1) == "news"
 
 
 def test_a_long_sentence_may_take_longer() -> None:
@@ -62,7 +63,7 @@ def test_a_long_sentence_may_take_longer() -> None:
 
 @dataclass
 class FakeEngine:
-    """Speaks into a queue; fails or waits as it is told."""
+    """Speaks into a queue; fails or waits on demand."""
 
     name: str = "fake"
     failing: bool = False
@@ -95,9 +96,9 @@ async def spoken(engine: FakeEngine, count: int) -> list[str]:
 
 
 async def until(speaker: Speaker, ready: Callable[[], bool]) -> None:
-    """Wait for a change of the speaker's health after which something is so."""
+    """Wait for a change of the speaker after which a condition holds."""
     changed = asyncio.Event()
-    speaker.changed = lambda: changed.set() if ready() else None
+    speaker.on_change = lambda: changed.set() if ready() else None
     if not ready():
         await asyncio.wait_for(changed.wait(), DEADLINE_S)
 
@@ -132,7 +133,7 @@ async def test_an_engine_is_ready_before_there_is_anything_to_say(started: Start
     assert engine.tried == 0
 
 
-async def test_say_never_waits_for_an_engine_that_hangs(started: Start) -> None:
+async def test_say_never_blocks_on_an_engine_that_hangs(started: Start) -> None:
     engine = FakeEngine(busy=asyncio.Event())
     speaker = started(Speaker([engine]))
     started_s = time.monotonic()
@@ -151,7 +152,7 @@ async def test_after_three_failures_the_next_engine_speaks_the_same_sentence(
     broken, sound = FakeEngine("broken", failing=True), FakeEngine("sound")
     changes: list[bool] = []
     speaker = started(Speaker([broken, sound]))
-    speaker.changed = lambda: changes.append(speaker.healthy)
+    speaker.on_change = lambda: changes.append(speaker.healthy)
     for number in range(MOST_FAILURES):
         speaker.say(str(number))
     assert await spoken(sound, 1) == ["2"]
@@ -161,7 +162,7 @@ async def test_after_three_failures_the_next_engine_speaks_the_same_sentence(
     assert changes == [False, True]
 
 
-async def test_after_the_last_engine_there_is_silence_and_no_harm(started: Start) -> None:
+async def test_after_the_last_engine_the_box_stays_silent_and_runs_on(started: Start) -> None:
     broken = FakeEngine(failing=True)
     speaker = started(Speaker([broken]))
     for number in range(MOST_FAILURES):
@@ -185,7 +186,7 @@ async def test_a_full_disk_is_a_failure_like_any_other(started: Start) -> None:
     assert speaker.engine is engine
 
 
-async def test_one_success_forgives_the_failures_before(started: Start) -> None:
+async def test_a_success_resets_the_count_of_failures(started: Start) -> None:
     engine = FakeEngine(failing=True)
     speaker = started(Speaker([engine]))
     speaker.say("lost")
@@ -196,7 +197,7 @@ async def test_one_success_forgives_the_failures_before(started: Start) -> None:
     assert speaker.healthy
 
 
-async def test_a_muted_speaker_remembers_what_it_was_to_say(started: Start) -> None:
+async def test_a_muted_speaker_reports_what_it_was_asked_to_say(started: Start) -> None:
     engine = FakeEngine()
     speaker = started(Speaker([engine], muted=True))
     speaker.say("psst")
@@ -216,7 +217,7 @@ async def test_at_the_end_every_engine_is_closed() -> None:
     assert engine.closed
 
 
-def test_text_never_stands_in_the_command() -> None:
+def test_the_text_is_never_part_of_the_command() -> None:
     command = synthesis(Sound("en", 160, 0.5), "/tmp/x.wav")  # noqa: S108
     assert "--stdin" in command
     assert command[command.index("-a") + 1] == "50"
@@ -225,34 +226,34 @@ def test_text_never_stands_in_the_command() -> None:
 @pytest.mark.parametrize(
     ("choice", "names"),
     [
-        (Choice.AUTO, ["pyttsx3", "espeak-ng"]),
-        (Choice.PYTTSX3, ["pyttsx3"]),
-        (Choice.ESPEAK, ["espeak-ng"]),
-        (Choice.NONE, []),
+        (EngineChoice.AUTO, ["pyttsx3", "espeak-ng"]),
+        (EngineChoice.PYTTSX3, ["pyttsx3"]),
+        (EngineChoice.ESPEAK, ["espeak-ng"]),
+        (EngineChoice.NONE, []),
     ],
 )
-def test_the_choice_says_which_engines_are_tried_in_which_order(
-    choice: Choice, names: list[str]
+def test_the_choice_determines_the_engines_and_their_order(
+    choice: EngineChoice, names: list[str]
 ) -> None:
     assert [engine.name for engine in engines(choice, Sound())] == names
 
 
-def test_the_chosen_card_is_in_the_environment_of_what_plays() -> None:
+def test_the_chosen_card_is_in_the_environment_of_the_player() -> None:
     assert Sound(card="Device").environment["ALSA_CARD"] == "Device"
     assert "ALSA_CARD" not in Sound().environment
 
 
-async def test_a_sound_card_that_comes_later_is_spoken_by(
+async def test_a_sound_card_that_appears_later_is_used(
     started: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bigred_agent.voice.speaker.LOOK_S", 0.01)
+    monkeypatch.setattr("bigred_agent.voice.speaker.SEARCH_S", 0.01)
     later: list[FakeEngine] = []
-    speaker = started(Speaker([], look=lambda: [later.pop()] if later else None))
+    speaker = started(Speaker([], search=lambda: [later.pop()] if later else None))
     speaker.say("nobody hears this")
     assert not speaker.healthy
     engine = FakeEngine()
     changed = asyncio.Event()
-    speaker.changed = changed.set
+    speaker.on_change = changed.set
     later.append(engine)
     await asyncio.wait_for(changed.wait(), 5)
     assert speaker.healthy
@@ -260,13 +261,13 @@ async def test_a_sound_card_that_comes_later_is_spoken_by(
     assert await spoken(engine, 1) == ["heard"]
 
 
-async def test_an_engine_that_was_given_up_is_tried_again_with_another_card(
+async def test_a_replaced_engine_is_tried_again_with_another_card(
     started: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bigred_agent.voice.speaker.LOOK_S", 0.01)
+    monkeypatch.setattr("bigred_agent.voice.speaker.SEARCH_S", 0.01)
     broken, engine = FakeEngine(failing=True), FakeEngine()
     later: list[FakeEngine] = []
-    speaker = started(Speaker([broken], look=lambda: [later.pop()] if later else None))
+    speaker = started(Speaker([broken], search=lambda: [later.pop()] if later else None))
     for number in range(MOST_FAILURES):
         speaker.say(str(number))
     await until(speaker, lambda: speaker.engine is None)

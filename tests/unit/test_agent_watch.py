@@ -8,10 +8,10 @@ import pytest
 
 from bigred_agent.buttons import watch as watching
 from bigred_agent.buttons.dream_cheeky import DreamCheekyButton
-from bigred_agent.buttons.fake_usb import LID_CLOSED, LID_OPEN, FakeUsb
 from bigred_agent.buttons.reading import ButtonEvent
 from bigred_agent.buttons.simulated import SimulatedButton, UnknownCommandError
 from bigred_agent.buttons.watch import Watch
+from bigred_agent.testing.fake_usb import LID_CLOSED, LID_OPEN, FakeUsb
 from bigred_broker.messages import EventType, Lid
 
 Events = queue.Queue[ButtonEvent]
@@ -41,7 +41,7 @@ def kinds(events: Events, count: int) -> list[str]:
     return [events.get(timeout=DEADLINE_S).kind.value for _ in range(count)]
 
 
-def test_a_whole_visit_is_told_even_when_the_commands_come_all_at_once(
+def test_every_event_is_reported_even_if_the_commands_come_all_at_once(
     simulated: SimulatedButton, events: Events
 ) -> None:
     for word in ("open", "press", "press", "close"):
@@ -51,7 +51,7 @@ def test_a_whole_visit_is_told_even_when_the_commands_come_all_at_once(
     ]  # fmt: skip
 
 
-def test_each_event_has_an_id_of_its_own_and_the_lid_as_it_stands(
+def test_each_event_has_its_own_id_and_the_position_of_the_lid(
     simulated: SimulatedButton, events: Events
 ) -> None:
     simulated.command("open")
@@ -61,7 +61,7 @@ def test_each_event_has_an_id_of_its_own_and_the_lid_as_it_stands(
     assert found.at_s < opened.at_s
 
 
-def test_an_unplugged_button_is_told_once_with_the_reason_and_found_again(
+def test_an_unplugged_button_is_reported_once_with_the_reason_and_found_again(
     simulated: SimulatedButton, events: Events
 ) -> None:
     simulated.command("unplug")
@@ -73,7 +73,7 @@ def test_an_unplugged_button_is_told_once_with_the_reason_and_found_again(
     assert kinds(events, 1) == ["button_found"]
 
 
-def test_a_driver_that_fails_in_a_way_of_its_own_is_opened_again(
+def test_a_driver_with_an_unexpected_failure_is_reopened(
     events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     button = SimulatedButton()
@@ -97,7 +97,7 @@ def _fail(_: SimulatedButton) -> None:
 
 
 def test_an_unknown_command_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UnknownCommandError, match="known are open, close, press"):
+    with pytest.raises(UnknownCommandError, match="use open, close, press"):
         SimulatedButton().command("launch")
 
 

@@ -1,12 +1,12 @@
-"""What is delivered to a box: understood, or counted and logged once."""
+"""Deliveries to a box are decoded, or counted and logged once."""
 
 from collections.abc import Callable
 
 import pytest
 
 from bigred_agent import about
-from bigred_agent.machine.happenings import AppIs, AppIsGone, ServerIs
-from bigred_agent.wire import Ear, subscriptions
+from bigred_agent.machine.events import AppRemoved, AppUpdate, ServerStatus
+from bigred_agent.wire import Decoder, subscriptions
 from bigred_broker.connection import Delivery
 from bigred_broker.messages import (
     Answer,
@@ -26,17 +26,17 @@ TOPICS = Topics()
 
 
 @pytest.fixture
-def hears() -> Callable[..., object]:
-    ear = Ear(TOPICS, "red")
+def decode() -> Callable[..., object]:
+    decoder = Decoder(TOPICS, "red")
 
-    def hear(topic: str, payload: bytes, *, retained: bool = False) -> object:
-        meaning = ear.understand(Delivery(topic, payload, retained, lambda: None))
-        return meaning if meaning is not None else ear.faults.total
+    def receive(topic: str, payload: bytes, *, retained: bool = False) -> object:
+        meaning = decoder.decode(Delivery(topic, payload, retained, lambda: None))
+        return meaning if meaning is not None else decoder.faults.total
 
-    return hear
+    return receive
 
 
-def test_a_box_listens_to_its_own_topics_the_server_and_the_state_of_all_apps() -> None:
+def test_a_box_subscribes_to_its_own_topics_the_server_and_the_states_of_all_apps() -> None:
     assert subscriptions(TOPICS, "red") == (
         "bigred/box/red/reply",
         "bigred/box/red/set/+",
@@ -48,7 +48,7 @@ def test_a_box_listens_to_its_own_topics_the_server_and_the_state_of_all_apps() 
 @pytest.mark.parametrize(
     ("topic", "payload", "meaning"),
     [
-        ("bigred/server/status", b"online", ServerIs(Status.ONLINE)),
+        ("bigred/server/status", b"online", ServerStatus(Status.ONLINE)),
         ("bigred/box/red/set/say", b'{"text": "hi"}', SetSay(text="hi")),
         ("bigred/box/red/set/light", b'{"pattern": "armed"}', SetLight(pattern="armed")),
         ("bigred/box/red/set/identify", b"", SetIdentify()),
@@ -60,19 +60,19 @@ def test_a_box_listens_to_its_own_topics_the_server_and_the_state_of_all_apps() 
         ),
     ],
 )
-def test_what_is_meant_for_the_box_is_understood(
-    hears: Callable[..., object], topic: str, payload: bytes, meaning: object
+def test_a_delivery_for_the_box_is_decoded(
+    decode: Callable[..., object], topic: str, payload: bytes, meaning: object
 ) -> None:
-    assert hears(topic, payload) == meaning
+    assert decode(topic, payload) == meaning
 
 
 @pytest.mark.parametrize("retained", [False, True])
-def test_the_state_of_an_app_comes_with_its_age(
-    hears: Callable[..., object], retained: bool
+def test_the_state_of_an_app_comes_with_its_retain_flag(
+    decode: Callable[..., object], retained: bool
 ) -> None:
     state = AppState(app="shop", phase=Phase.ROLLING)
-    heard = hears("bigred/app/shop/state", encode(state), retained=retained)
-    assert heard == AppIs(state, retained)
+    heard = decode("bigred/app/shop/state", encode(state), retained=retained)
+    assert heard == AppUpdate(state, retained)
 
 
 @pytest.mark.parametrize(
@@ -88,21 +88,21 @@ def test_the_state_of_an_app_comes_with_its_age(
         ("elsewhere/box/red/reply", b'{"id": "e1", "answer": "refused"}'),
     ],
 )
-def test_what_is_malformed_is_counted(
-    hears: Callable[..., object], topic: str, payload: bytes
+def test_a_malformed_delivery_is_counted(
+    decode: Callable[..., object], topic: str, payload: bytes
 ) -> None:
-    assert hears(topic, payload) == 1
+    assert decode(topic, payload) == 1
 
 
-def test_a_retained_command_or_answer_is_refused(hears: Callable[..., object]) -> None:
-    assert hears("bigred/box/red/set/say", b'{"text": "hi"}', retained=True) == 1
+def test_a_retained_command_or_answer_is_refused(decode: Callable[..., object]) -> None:
+    assert decode("bigred/box/red/set/say", b'{"text": "hi"}', retained=True) == 1
 
 
-def test_an_app_that_was_taken_away_is_gone(hears: Callable[..., object]) -> None:
-    assert hears("bigred/app/shop/state", b"") == AppIsGone("shop")
+def test_an_empty_state_removes_the_app(decode: Callable[..., object]) -> None:
+    assert decode("bigred/app/shop/state", b"") == AppRemoved("shop")
 
 
-def test_a_box_tells_what_it_is() -> None:
+def test_a_box_describes_itself() -> None:
     info = about.info("simulated button", "en", ("lid", "voice"))
     assert info.agent
     assert info.model

@@ -1,4 +1,4 @@
-"""What is wrong in a configuration file is told with its line and the nearest key."""
+"""Errors in a configuration file are reported with their line and the nearest key."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_an_empty_file_is_all_defaults() -> None:
     assert config.parse("", Config, "x.toml") == Config()
 
 
-def test_a_mark_from_windows_in_front_is_no_error(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_bytes(b'\xef\xbb\xbfmode = "hold"\r\n')
     assert config.load(path, Config).mode == "hold"
@@ -133,42 +133,44 @@ def test_a_mark_from_windows_in_front_is_no_error(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_unknown_key_is_told_with_its_line_and_the_nearest_key(text: str, finding: str) -> None:
+def test_an_unknown_key_is_reported_with_its_line_and_the_nearest_key(
+    text: str, finding: str
+) -> None:
     assert findings(text) == [finding]
 
 
-def test_a_wrong_type_is_told_with_its_line() -> None:
+def test_a_wrong_type_is_reported_with_its_line() -> None:
     [finding] = findings("mode = 'hold'\n[broker]\nport = 'high'")
     assert finding.startswith("x.toml:3: broker.port: ")
 
 
-def test_a_wrong_word_is_told_with_those_allowed() -> None:
+def test_an_invalid_choice_is_reported_with_those_allowed() -> None:
     [finding] = findings("mode = 'stop'")
     assert finding.startswith("x.toml:1: mode: ")
     assert "'watch'" in finding
     assert "'hold'" in finding
 
 
-def test_a_missing_key_is_told_with_the_line_of_its_table() -> None:
+def test_a_missing_key_is_reported_with_the_line_of_its_table() -> None:
     assert findings("mode = 'hold'\n\n[apps.shop.haproxy]\nbackend = 'b'") == [
         "x.toml:3: the key 'apps.shop.haproxy.socket' is missing"
     ]
 
 
-def test_a_missing_key_of_an_inline_table_is_told_with_its_line() -> None:
+def test_a_missing_key_of_an_inline_table_is_reported_with_its_line() -> None:
     assert findings("[apps.shop]\nhaproxy = { backend = 'b' }") == [
         "x.toml:2: the key 'apps.shop.haproxy.socket' is missing"
     ]
 
 
-def test_every_finding_is_told_not_only_the_first() -> None:
+def test_every_error_is_reported_not_only_the_first() -> None:
     found = findings("mod = 1\n[broker]\nport = 0\n[[stages]]\n")
     assert [finding.split(": ")[0] for finding in found] == ["x.toml:3", "x.toml:4", "x.toml:1"]
 
 
 @pytest.mark.parametrize("text", ["mode =", "[broker", "a = 1\na = 2", "x = [" * 5000])
-def test_what_is_no_toml_is_a_config_error(text: str) -> None:
-    assert findings(text)[0].startswith("x.toml: no valid TOML: ")
+def test_invalid_toml_is_a_config_error(text: str) -> None:
+    assert findings(text)[0].startswith("x.toml: not valid TOML: ")
 
 
 def test_an_unreadable_file_is_a_config_error(tmp_path: Path) -> None:
@@ -184,7 +186,7 @@ def test_an_empty_host_is_refused() -> None:
 
 
 @given(st.text())
-def test_no_text_at_all_gives_anything_but_a_config_error(text: str) -> None:
+def test_any_text_gives_a_model_or_a_config_error(text: str) -> None:
     try:
         config.parse(text, Config, "x.toml")
     except ConfigError:

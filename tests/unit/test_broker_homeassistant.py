@@ -1,4 +1,4 @@
-"""What Home Assistant is told about a box is valid, stable, and can fire nothing."""
+"""The announcement of a box to Home Assistant is valid and stable, and can fire nothing."""
 
 import itertools
 import json
@@ -53,7 +53,7 @@ def reaches(model: type[BaseModel], path: list[str]) -> bool:
     return True
 
 
-def test_a_box_is_announced_with_all_that_is_mandatory() -> None:
+def test_a_box_is_announced_with_all_mandatory_fields() -> None:
     topic, payload = discovery(Topics(), "red", ["shop"], INFO)
     told = json.loads(payload)
     assert topic == discovery_topic(Topics(), "red") == "homeassistant/device/red/config"
@@ -67,21 +67,21 @@ def test_a_box_is_announced_with_all_that_is_mandatory() -> None:
     assert all({"platform", "unique_id"} <= set(part) for part in told["cmps"].values())
 
 
-def test_all_of_a_box_is_away_when_the_box_is() -> None:
+def test_everything_of_a_box_is_unavailable_when_the_box_is_offline() -> None:
     told = announced()
     assert told["availability_topic"] == "bigred/box/red/status"
     assert (told["payload_available"], told["payload_not_available"]) == ("online", "offline")
     assert not any("availability_topic" in part for part in told["cmps"].values())
 
 
-def test_an_app_is_away_when_the_server_is() -> None:
+def test_an_app_is_unavailable_when_the_server_is_offline() -> None:
     parts = announced("shop")["cmps"]
     assert {parts[key]["availability_topic"] for key in ("shop_phase", "shop_version")} == {
         "bigred/server/status"
     }
 
 
-def test_every_event_of_the_button_is_declared_and_only_its_kind_is_told() -> None:
+def test_every_event_of_the_button_is_declared_and_only_its_type_is_published() -> None:
     event = announced()["cmps"]["event"]
     assert event["platform"] == "event"
     assert event["state_topic"] == "bigred/box/red/event"
@@ -103,14 +103,14 @@ def test_a_lost_button_is_a_lost_connection() -> None:
     assert (button["platform"], button["device_class"]) == ("binary_sensor", "connectivity")
 
 
-def test_phases_are_those_that_exist() -> None:
+def test_the_options_are_the_existing_phases() -> None:
     phase = announced("shop")["cmps"]["shop_phase"]
     assert (phase["platform"], phase["device_class"]) == ("sensor", "enum")
     assert phase["options"] == [one.value for one in Phase]
     assert phase["state_topic"] == "bigred/app/shop/state"
 
 
-def test_the_only_thing_home_assistant_can_do_is_to_find_the_box() -> None:
+def test_home_assistant_can_only_make_the_box_identify_itself() -> None:
     told = announced("shop", "blog")
     commands = {
         key: part for key, part in told["cmps"].items() if any("command" in name for name in part)
@@ -128,7 +128,7 @@ def test_the_only_thing_home_assistant_can_do_is_to_find_the_box() -> None:
 
 
 @given(ids, st.lists(ids, max_size=8, unique=True), st.sampled_from(["bigred", "Lab_1-x"]))
-def test_ids_are_those_home_assistant_takes_and_nobody_shares_one(
+def test_ids_are_valid_for_home_assistant_and_unique(
     box: str, apps: list[str], prefix: str
 ) -> None:
     topic, payload = discovery(Topics(prefix), box, apps, INFO)
@@ -140,7 +140,7 @@ def test_ids_are_those_home_assistant_takes_and_nobody_shares_one(
     assert len(payload) <= MAX_BYTES
 
 
-def test_every_key_a_template_reads_is_in_the_message_it_reads() -> None:
+def test_every_key_in_a_template_exists_in_its_message() -> None:
     kinds: dict[str, type[Message]] = {
         "bigred/box/red/state": BoxState,
         "bigred/box/red/event": BoxEvent,
@@ -154,7 +154,7 @@ def test_every_key_a_template_reads_is_in_the_message_it_reads() -> None:
     assert read >= 6
 
 
-def test_what_may_be_left_out_of_a_message_is_asked_for_first() -> None:
+def test_a_template_checks_for_optional_keys() -> None:
     parts = announced("shop")["cmps"]
     assert "default('None')" in parts["shop_phase"]["value_template"]
     assert "value_json.live is defined" in parts["shop_version"]["value_template"]
@@ -175,9 +175,9 @@ def test_a_box_of_another_prefix_is_another_device() -> None:
     assert "bigred/" not in json.dumps(other)
 
 
-def test_a_bad_name_is_refused() -> None:
+def test_an_invalid_name_is_refused() -> None:
     for box, app in (("Red", "shop"), ("red", "a/b"), ("a/b", "shop"), ("red", "")):
-        with pytest.raises(ValueError, match="is no id"):
+        with pytest.raises(ValueError, match="is not a valid id"):
             discovery(Topics(), box, [app], INFO)
 
 
@@ -187,7 +187,7 @@ def test_ten_apps_fit_and_more_than_fit_are_refused() -> None:
         discovery(Topics(), "red", [f"app-{i}" for i in range(100)], INFO)
 
 
-def test_home_assistants_birth_is_known_from_its_death() -> None:
+def test_home_assistants_birth_is_told_apart_from_its_death() -> None:
     assert BIRTH_TOPIC == "homeassistant/status"
     assert is_birth(BIRTH_TOPIC, b"online")
     assert not is_birth(BIRTH_TOPIC, b"offline")

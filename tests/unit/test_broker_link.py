@@ -1,4 +1,4 @@
-"""How long the link waits, and what it refuses without a broker."""
+"""The delays of the link, and what it refuses without a broker."""
 
 import itertools
 import random
@@ -12,11 +12,11 @@ from bigred_broker.messages import MAX_BYTES, MessageError
 from bigred_broker.settings import BrokerSettings
 
 
-def test_the_waits_double_up_to_fifteen_seconds() -> None:
+def test_the_delays_double_up_to_fifteen_seconds() -> None:
     assert list(itertools.islice(delays(lambda: 1.0), 8)) == [0.5, 1, 2, 4, 8, 15, 15, 15]
 
 
-def test_each_wait_is_spread_over_half_to_all_of_it() -> None:
+def test_each_delay_is_between_half_of_it_and_all_of_it() -> None:
     least = itertools.islice(delays(lambda: 0.0), 8)
     most = itertools.islice(delays(lambda: 1.0), 8)
     for low, high in zip(least, most, strict=True):
@@ -27,18 +27,20 @@ def test_each_wait_is_spread_over_half_to_all_of_it() -> None:
     assert max(seconds) - min(seconds) > 0.2
 
 
-def test_a_link_is_steady_only_after_longer_than_the_longest_wait() -> None:
+def test_a_link_is_steady_only_after_more_than_the_longest_delay() -> None:
     assert max(itertools.islice(delays(lambda: 1.0), 20)) < STEADY_S
 
 
 async def test_nothing_is_sent_or_queued_without_a_broker() -> None:
     link = Link(BrokerSettings(), "red", "bigred/box/red/status", [])
     assert not link.is_up
-    with pytest.raises(NotConnectedError, match=r"127\.0\.0\.1:1883 is away"):
+    with pytest.raises(
+        NotConnectedError, match=r"not connected to the broker at 127\.0\.0\.1:1883"
+    ):
         link.publish("bigred/box/red/event", b"{}")
 
 
-async def test_what_the_broker_would_hang_up_on_is_refused_before() -> None:
+async def test_a_message_the_broker_would_reject_is_refused_beforehand() -> None:
     link = Link(BrokerSettings(), "red", "bigred/box/red/status", [])
     with pytest.raises(MessageError, match=f"limit of {MAX_BYTES}"):
         link.publish("bigred/box/red/event", b"x" * (MAX_BYTES + 1))

@@ -1,4 +1,4 @@
-"""Every message survives the wire; everything else is a MessageError and nothing worse."""
+"""Every message survives encoding; everything else is a MessageError and nothing worse."""
 
 import json
 
@@ -80,7 +80,7 @@ infos = st.builds(
     language=texts,
     capabilities=st.lists(texts, max_size=4).map(tuple),
 )
-# Those with many optional parts: as plain data, the way another program would send them.
+# Messages with many optional parts, as plain data, the way another program would send them.
 replies = st.fixed_dictionaries(
     {"id": ids, "answer": st.sampled_from(["armed", "accepted", "refused"])},
     optional={
@@ -199,7 +199,7 @@ def test_unknown_keys_are_ignored_inside_as_well() -> None:
 
 @pytest.mark.parametrize("v", [0, 2, -1, 1.5, "1", None, [1], {}])
 def test_an_unknown_v_is_refused(v: object) -> None:
-    with pytest.raises(MessageError, match=r"no BoxEvent: v:"):
+    with pytest.raises(MessageError, match=r"not a valid BoxEvent: v:"):
         decode(BoxEvent, raw(v=v))
 
 
@@ -224,8 +224,8 @@ def test_an_unknown_v_is_refused(v: object) -> None:
         ("arming", "x" * 33),
     ],
 )
-def test_a_wrong_value_is_refused_and_named(key: str, value: object) -> None:
-    with pytest.raises(MessageError, match=f"no BoxEvent: {key}:"):
+def test_an_invalid_value_is_refused_and_named(key: str, value: object) -> None:
+    with pytest.raises(MessageError, match=f"not a valid BoxEvent: {key}:"):
         decode(BoxEvent, raw(**{key: value}))
 
 
@@ -236,7 +236,7 @@ def test_only_true_and_false_are_booleans(text: object) -> None:
 
 
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
-def test_what_is_no_number_is_refused(number: bytes) -> None:
+def test_a_value_that_is_not_a_number_is_refused(number: bytes) -> None:
     with pytest.raises(MessageError):
         decode(BoxEvent, raw().replace(b"3.5", number))
     reply = b'{"id":"a","answer":"armed","expires_in_s":' + number + b"}"
@@ -267,8 +267,8 @@ def test_what_is_no_number_is_refused(number: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", [BoxEvent, BoxState, AppState, Reply])
-def test_what_is_no_message_is_a_message_error(kind: type[Message], data: bytes) -> None:
-    with pytest.raises(MessageError, match=f"no {kind.__name__}: "):
+def test_an_invalid_message_is_a_message_error(kind: type[Message], data: bytes) -> None:
+    with pytest.raises(MessageError, match=f"not a valid {kind.__name__}: "):
         decode(kind, data)
 
 
@@ -309,13 +309,13 @@ def test_random_values_under_known_keys_give_a_message_error_and_nothing_else(
     assert decode(kind, encode(message)) == message
 
 
-def test_the_error_does_not_carry_the_whole_message() -> None:
+def test_the_error_does_not_contain_the_whole_message() -> None:
     with pytest.raises(MessageError) as caught:
         decode(BoxEvent, raw(id="X" * 10_000))
     assert len(str(caught.value)) < 200
 
 
-def test_a_message_over_the_limit_is_neither_written_nor_read() -> None:
+def test_a_message_over_the_limit_is_neither_encoded_nor_decoded() -> None:
     notes = [NodeNote(name=f"n{i}", state=NodeState.DOWN, release="r" * 400) for i in range(40)]
     with pytest.raises(MessageError, match=f"limit of {MAX_BYTES}"):
         encode(AppState(app="shop", nodes=tuple(notes)))
@@ -339,12 +339,12 @@ def test_a_status_is_a_bare_word(status: Status) -> None:
 def test_every_other_status_is_a_message_error(data: bytes) -> None:
     if data in (b"online", b"offline"):
         return
-    with pytest.raises(MessageError, match="no status"):
+    with pytest.raises(MessageError, match="not a status"):
         decode_status(data)
 
 
 @pytest.mark.parametrize("data", [b"", b"Online", b"online\n", b'"online"', b"\xff", b"x" * 9999])
-def test_what_is_nearly_a_status_is_none(data: bytes) -> None:
-    with pytest.raises(MessageError, match="no status") as caught:
+def test_an_almost_valid_status_is_a_message_error(data: bytes) -> None:
+    with pytest.raises(MessageError, match="not a status") as caught:
         decode_status(data)
     assert len(str(caught.value)) < 200

@@ -1,4 +1,4 @@
-"""Mosquitto's configuration says what ours says, and opens nothing to the world."""
+"""Mosquitto's configuration follows ours, and opens nothing to other machines."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def test_a_packet_may_be_larger_than_a_message_but_not_by_much() -> None:
     assert MAX_BYTES < int(limit.split()[1]) <= 2 * MAX_BYTES
 
 
-def test_it_keeps_a_database_only_where_it_is_told_to() -> None:
+def test_it_keeps_a_database_only_if_configured() -> None:
     without = lines(BrokerSettings())
     assert "persistence false" in without
     assert not any(line.startswith("persistence_location") for line in without)
@@ -38,5 +38,5 @@ def test_it_keeps_a_database_only_where_it_is_told_to() -> None:
     assert "persistence_location /var/lib/x/" in kept
 
 
-def test_small_packets_go_at_once() -> None:
+def test_small_packets_are_sent_at_once() -> None:
     assert "set_tcp_nodelay true" in lines(BrokerSettings())

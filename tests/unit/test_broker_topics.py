@@ -1,4 +1,4 @@
-"""Topics are built from checked ids, and taken apart the same way."""
+"""Topics are built from checked ids, and parsed the same way."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ BAD_IDS = ["", "Red", "a/b", "+", "#", "a b", "a\n", "a" * 33, "røed", "a_b", "
 
 
 @pytest.mark.parametrize("name", BAD_IDS)
-def test_a_name_that_is_no_id_is_refused_everywhere(name: str) -> None:
+def test_an_invalid_id_is_refused_everywhere(name: str) -> None:
     topics = Topics()
     assert not is_id(name)
     makers: list[Callable[[str], str]] = [
@@ -23,12 +23,12 @@ def test_a_name_that_is_no_id_is_refused_everywhere(name: str) -> None:
         topics.every_set,
     ]
     for make in makers:
-        with pytest.raises(ValueError, match="is no id"):
+        with pytest.raises(ValueError, match="is not a valid id"):
             make(name)
 
 
 @given(IDS, IDS)
-def test_what_was_built_is_taken_apart_again(box: str, app: str) -> None:
+def test_a_built_topic_is_parsed_again(box: str, app: str) -> None:
     topics = Topics()
     assert topics.parse(topics.box(box, "event")) == ("box", box, "event")
     assert topics.parse(topics.set(box, "say")) == ("box", box, "set", "say")
@@ -52,12 +52,12 @@ def test_what_was_built_is_taken_apart_again(box: str, app: str) -> None:
         "homeassistant/status",
     ],
 )
-def test_a_foreign_topic_is_none_of_ours(topic: str) -> None:
+def test_a_foreign_topic_is_not_parsed(topic: str) -> None:
     assert Topics().parse(topic) is None
 
 
 @given(st.text())
-def test_no_topic_at_all_breaks_the_parser(topic: str) -> None:
+def test_no_topic_breaks_the_parser(topic: str) -> None:
     Topics().parse(topic)
     Topics().parse(f"bigred/{topic}")
     Topics().parse(f"bigred/box/{topic}")

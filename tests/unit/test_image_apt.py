@@ -1,4 +1,4 @@
-"""The builder of the image reads the machine's own apt sources."""
+"""The image builder reads the machine's own apt sources."""
 
 from pathlib import Path
 
@@ -56,12 +56,12 @@ def test_both_mirrors_are_read_from_either_form(tmp_path: Path, name: str, sourc
     assert mirrors(*machine(tmp_path, name, sources)) == EXPECTED
 
 
-def test_a_machine_that_is_not_debian_needs_the_mirrors_told(tmp_path: Path) -> None:
+def test_a_machine_that_is_not_debian_must_be_given_the_mirrors(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="--mirror"):
         mirrors(*machine(tmp_path, "sources.list", ONE_LINE, "ID=ubuntu"))
 
 
-def test_a_machine_without_security_updates_needs_the_mirrors_told(tmp_path: Path) -> None:
+def test_a_machine_without_security_updates_must_be_given_the_mirrors(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="--security-mirror"):
         mirrors(*machine(tmp_path, "sources.list", "deb http://near.example bookworm main\n"))
 

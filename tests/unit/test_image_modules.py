@@ -1,10 +1,10 @@
-"""Which kernel modules a box keeps."""
+"""The selection of a box's kernel modules."""
 
 from pathlib import Path
 
 import pytest
 
-from bigred_image.modules import asked_for, at_boot, dependencies, kept, patterns
+from bigred_image.modules import asked_for, at_boot, dependencies, patterns, selected
 
 DEP = """\
 kernel/drivers/mmc/host/bcm2835.ko.xz:
@@ -33,27 +33,27 @@ def tree(folder: Path, *compatible: str) -> Path:
     return path
 
 
-def test_a_folder_brings_all_its_modules_need() -> None:
-    assert kept(["drivers/gpu/drm/vc4"], frozenset(), MODULES) == {
+def test_a_folder_includes_the_dependencies_of_its_modules() -> None:
+    assert selected(["drivers/gpu/drm/vc4"], frozenset(), MODULES) == {
         "kernel/drivers/gpu/drm/vc4/vc4.ko.xz",
         "kernel/drivers/gpu/drm/drm.ko.xz",
     }
 
 
 def test_a_single_module_may_be_named_as_a_file() -> None:
-    assert kept(["fs/ext4/ext4.ko"], frozenset(), MODULES) == {"kernel/fs/ext4/ext4.ko.xz"}
+    assert selected(["fs/ext4/ext4.ko"], frozenset(), MODULES) == {"kernel/fs/ext4/ext4.ko.xz"}
 
 
-def test_what_the_boards_ask_for_is_kept_with_all_it_needs() -> None:
-    assert kept([], frozenset({"sdhci_iproc"}), MODULES) == {
+def test_the_modules_of_the_boards_are_selected_with_their_dependencies() -> None:
+    assert selected([], frozenset({"sdhci_iproc"}), MODULES) == {
         "kernel/drivers/mmc/host/sdhci-iproc.ko.xz",
         "kernel/drivers/mmc/host/sdhci.ko.xz",
     }
 
 
-def test_lines_that_fit_no_module_are_refused_all_at_once() -> None:
+def test_lines_that_match_no_module_are_refused_all_at_once() -> None:
     with pytest.raises(ValueError, match=r"fs/exta, fs/extb"):
-        kept(["fs/exta", "fs/ext4", "fs/extb"], frozenset(), MODULES)
+        selected(["fs/exta", "fs/ext4", "fs/extb"], frozenset(), MODULES)
 
 
 def test_a_device_tree_names_the_modules_of_its_board(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_device_tree_names_the_modules_of_its_board(tmp_path: Path) -> None:
     assert asked_for([board], ALIASES) == {"bcm2835", "sdhci_iproc", "vc4"}
 
 
-def test_pictures_are_not_needed_to_reach_the_root() -> None:
+def test_graphics_are_not_needed_to_reach_the_root() -> None:
     names = {"vc4", "sdhci_iproc", "bcm2835", "built_into_the_kernel"}
     assert at_boot(names, MODULES) == ("bcm2835", "sdhci_iproc")
 

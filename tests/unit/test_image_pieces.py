@@ -1,4 +1,4 @@
-"""The pure pieces of the builder of the image."""
+"""The functions of the image builder that need no tools."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ pydantic-core==2.50.4 \\
 """
 
 
-def test_of_the_locked_libraries_only_the_named_ones_are_taken() -> None:
+def test_only_the_named_libraries_are_taken_from_the_lock() -> None:
     taken = agent.lines_of(frozenset({"pydantic-core"}), REQUIREMENTS)
     assert taken == "pydantic-core==2.50.4 \\\n    --hash=sha256:cc\n"
 
@@ -37,7 +37,7 @@ def test_an_archive_without_packages_is_refused() -> None:
         root.installed("Reading package lists...\n")
 
 
-def test_the_key_of_files_knows_name_content_mode_and_link(tmp_path: Path) -> None:
+def test_the_key_of_files_covers_names_contents_modes_and_links(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_text("1")
     keys = [cache.files([file], tmp_path)]
@@ -82,7 +82,7 @@ def test_each_machine_starts_the_kernel_with_the_cards_own_arguments(machine: st
     assert any("/card" in str(word) for word in command)
 
 
-def test_what_is_not_as_in_the_base_has_the_date_of_the_commit(tmp_path: Path) -> None:
+def test_everything_that_differs_from_the_base_gets_the_date_of_the_commit(tmp_path: Path) -> None:
     base = tmp_path / "base"
     top = tmp_path / "root"
     for folder in (base, top):
@@ -99,7 +99,7 @@ def test_what_is_not_as_in_the_base_has_the_date_of_the_commit(tmp_path: Path) -
     assert found == {"kept": 1000, "changed": 3000, "new": 3000, "link": 3000}
 
 
-def test_the_commands_of_libraries_leave_no_trace_of_the_machine_that_builds(
+def test_the_commands_of_libraries_leave_no_trace_of_the_building_machine(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "bin").mkdir()

@@ -1,1 +1,1 @@
-"""Buttons in: levels from the hardware, events from the levels."""
+"""Buttons: levels read from the hardware, and events derived from them."""

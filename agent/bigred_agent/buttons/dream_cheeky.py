@@ -1,9 +1,9 @@
 """The Dream Cheeky Big Red Button (1d34:000d) over pyusb.
 
-It has no OUT endpoint and says nothing until asked: a SET_REPORT on endpoint 0, then a read of
-endpoint 0x81. Single reads that time out are normal; two seconds without a valid answer, or any
-other USB error, mean that it is gone. Sources: fidian/bonkers, elbeanio/dream_cheeky_big_red_button
-and pyusb's FAQ (which also says why the configuration is only set when there is none).
+It has no OUT endpoint and must be polled: a SET_REPORT on endpoint 0, then a read of endpoint
+0x81. Single timeouts are normal; two seconds without a valid answer, or any other USB error, mean
+that it is gone. Sources: fidian/bonkers, elbeanio/dream_cheeky_big_red_button and pyusb's FAQ
+(which also explains why the configuration is set only if there is none).
 """
 
 import contextlib
@@ -39,14 +39,14 @@ SILENCE_S = 2.0
 
 NAME = "Dream Cheeky Big Red Button"
 NO_LIBRARY = "no USB library is installed; install the package libusb-1.0-0"
-ABSENT = f"no {NAME} ({VENDOR:04x}:{PRODUCT:04x}) is plugged in; plug it into the box itself"
+ABSENT = f"no {NAME} ({VENDOR:04x}:{PRODUCT:04x}) is plugged in; plug it directly into the box"
 FORBIDDEN = (
     f"the {NAME} is plugged in, but this user may not open it; add the udev rule "
     f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{VENDOR:04x}", ATTR{{idProduct}}=="{PRODUCT:04x}", '
-    'GROUP="bigred", MODE="0660" with the agent\'s own system group, then plug it in again'
+    'GROUP="bigred", MODE="0660" with the agent\'s own system group, then replug the button'
 )
-BUSY = f"another program holds the {NAME}; stop it (is a second agent running?)"
-SILENT = f"the {NAME} has given no valid answer for {SILENCE_S:g} s; it is opened again"
+BUSY = f"another program is using the {NAME}; stop it (is a second agent running?)"
+SILENT = f"the {NAME} has given no valid answer for {SILENCE_S:g} s; reopening it"
 
 
 @dataclass
@@ -64,7 +64,7 @@ class DreamCheekyButton:
     def open(self) -> None:
         """Find, detach the kernel's driver, configure if needed, claim. Raises ButtonError."""
         try:
-            # A new object each time: one found before a replug has the old bus address.
+            # A new object each time: an old one has the bus address from before a replug.
             self._device = usb.core.find(idVendor=VENDOR, idProduct=PRODUCT, backend=self.backend)
         except usb.core.NoBackendError as error:
             raise UsbMissingError(NO_LIBRARY) from error
@@ -79,7 +79,7 @@ class DreamCheekyButton:
         self._valid_at_s = self.clock()
 
     def read(self) -> Reading | None:
-        """Ask once and give the levels, or None when the answer was late or garbage."""
+        """Poll once; return the levels, or None if the answer was late or garbage."""
         if self._device is None:
             raise ButtonAbsentError(ABSENT)
         reading = None
@@ -98,7 +98,7 @@ class DreamCheekyButton:
         return reading
 
     def close(self) -> None:
-        """Release and give the device back to the kernel's driver."""
+        """Release the device and reattach the kernel's driver."""
         device, self._device = self._device, None
         if device is None:
             return
@@ -115,7 +115,7 @@ class DreamCheekyButton:
                 usb.util.dispose_resources(device)
 
     def _detach(self) -> None:
-        # Where libusb knows no kernel drivers it says so: then none is in the way.
+        # Where libusb has no concept of kernel drivers, none is in the way.
         with contextlib.suppress(NotImplementedError):
             if self._device.is_kernel_driver_active(INTERFACE):
                 self._device.detach_kernel_driver(INTERFACE)
@@ -127,7 +127,7 @@ class DreamCheekyButton:
         except usb.core.USBError as error:
             if error.errno is not None:
                 raise
-            # pyusb's own "Configuration not set". Setting one that is set would reset the device.
+            # pyusb's own "Configuration not set". Setting it again would reset the device.
             self._device.set_configuration()
 
 
@@ -146,4 +146,4 @@ def _sentence(error: Any) -> ButtonError:
         return ButtonBusyError(BUSY)
     if error.errno == errno.ENODEV:
         return ButtonAbsentError(f"the {NAME} was unplugged")
-    return ButtonError(f"the {NAME} failed and is opened again: {error}")
+    return ButtonError(f"the {NAME} failed ({error}); reopening it")

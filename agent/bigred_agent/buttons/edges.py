@@ -1,23 +1,22 @@
-"""Levels become events: pure, debounced, and never a press that nobody meant.
+"""Turns levels into events: pure, debounced, and never an unintended press.
 
-A change counts at its first frame; whatever follows on the same contact within the refractory time
-is bouncing and held back, and if it still stands afterwards it counts then. A press counts only if
-the lid was seen closed since the button was connected, was open already before this frame, and the
-button was up before: a button that is stuck, held while it is plugged in, or crushed by the lid
-fires nothing.
+A change counts at its first frame. Changes of the same contact within the refractory time count
+as bouncing; if one still stands afterwards, it counts then. A press counts only if the lid has
+been seen closed since the button was connected, was open before this frame, and the button was up
+before: a button that is stuck, held while plugged in, or crushed by the lid fires nothing.
 """
 
 from dataclasses import dataclass, replace
 
 from bigred_agent.buttons.reading import Reading
-from bigred_broker.messages import EventType, Lid
+from bigred_broker.button import EventType, Lid
 
 _NEVER_S = float("-inf")
 
 
 @dataclass(frozen=True)
 class Timing:
-    """How long contacts bounce, and from when on a press is a hold."""
+    """How long contacts may bounce, and after how long a press becomes a hold."""
 
     refractory_s: float = 0.06
     hold_s: float = 3.0
@@ -25,25 +24,25 @@ class Timing:
 
 @dataclass(frozen=True)
 class Edges:
-    """What is known of a connected button. A fresh value is one that has shown nothing yet.
+    """The state of a connected button. A new value stands for one that was not read yet.
 
-    `pressed` is the contact itself; `announced_s` the time of the press that was told of it.
+    `pressed` is the contact itself; `announced_s` the time of its reported press.
     """
 
     lid: Lid = Lid.UNKNOWN
     pressed: bool = False
     closed_seen: bool = False
     announced_s: float | None = None
-    hold_told: bool = False
+    hold_announced: bool = False
     lid_quiet_until_s: float = _NEVER_S
     button_quiet_until_s: float = _NEVER_S
 
 
-Outcome = tuple[Edges, tuple[EventType, ...]]
+Advance = tuple[Edges, tuple[EventType, ...]]
 
 
-def advance(edges: Edges, reading: Reading, now_s: float, timing: Timing) -> Outcome:
-    """Take one reading in; give what is known now, and the events in their order."""
+def advance(edges: Edges, reading: Reading, now_s: float, timing: Timing) -> Advance:
+    """Process one reading; return the new state and the events in order."""
     if edges.lid is Lid.UNKNOWN:
         first = Edges(reading.lid, reading.pressed, closed_seen=reading.lid is Lid.CLOSED)
         return first, (EventType.BUTTON_FOUND,)
@@ -52,20 +51,20 @@ def advance(edges: Edges, reading: Reading, now_s: float, timing: Timing) -> Out
     is_open = was_open and reading.lid is Lid.OPEN
     edges, button_events = _button(edges, reading, now_s, timing, may_press=is_open)
     if EventType.LID_CLOSE in lid_events and edges.announced_s is not None:
-        # Slammed on the pressed button, which may stay down below it (0x14): it is let go for us.
-        edges, button_events = _let_go(edges), (EventType.RELEASE,)
-    # What the button did comes first: its release belongs before the closing of the lid.
+        # Slammed on the pressed button, which may stay down under it (0x14): counts as released.
+        edges, button_events = _released(edges), (EventType.RELEASE,)
+    # Events of the button come first: its release belongs before the closing of the lid.
     return edges, (*button_events, *lid_events)
 
 
-def lost(edges: Edges) -> Outcome:
-    """The button is gone: all that was known of it is void."""
+def lost(edges: Edges) -> Advance:
+    """Reset the state of a button that is gone."""
     if edges.lid is Lid.UNKNOWN:
         return Edges(), ()
     return Edges(), (EventType.BUTTON_LOST,)
 
 
-def _lid(edges: Edges, reading: Reading, now_s: float, timing: Timing) -> Outcome:
+def _lid(edges: Edges, reading: Reading, now_s: float, timing: Timing) -> Advance:
     if reading.lid is edges.lid or now_s < edges.lid_quiet_until_s:
         return edges, ()
     edges = replace(
@@ -81,7 +80,7 @@ def _lid(edges: Edges, reading: Reading, now_s: float, timing: Timing) -> Outcom
 
 def _button(
     edges: Edges, reading: Reading, now_s: float, timing: Timing, *, may_press: bool
-) -> Outcome:
+) -> Advance:
     if reading.pressed is edges.pressed or now_s < edges.button_quiet_until_s:
         return _held(edges, now_s, timing)
     edges = replace(
@@ -90,19 +89,19 @@ def _button(
     if not reading.pressed:
         if edges.announced_s is None:
             return edges, ()
-        return _let_go(edges), (EventType.RELEASE,)
+        return _released(edges), (EventType.RELEASE,)
     if may_press and edges.closed_seen:
-        return replace(edges, announced_s=now_s, hold_told=False), (EventType.PRESS,)
+        return replace(edges, announced_s=now_s, hold_announced=False), (EventType.PRESS,)
     return edges, ()
 
 
-def _held(edges: Edges, now_s: float, timing: Timing) -> Outcome:
-    if edges.announced_s is None or edges.hold_told:
+def _held(edges: Edges, now_s: float, timing: Timing) -> Advance:
+    if edges.announced_s is None or edges.hold_announced:
         return edges, ()
     if now_s - edges.announced_s < timing.hold_s:
         return edges, ()
-    return replace(edges, hold_told=True), (EventType.HOLD,)
+    return replace(edges, hold_announced=True), (EventType.HOLD,)
 
 
-def _let_go(edges: Edges) -> Edges:
-    return replace(edges, announced_s=None, hold_told=False)
+def _released(edges: Edges) -> Edges:
+    return replace(edges, announced_s=None, hold_announced=False)

@@ -1,12 +1,12 @@
-"""The Dream Cheeky button's eight-byte answer, taken apart.
+"""Decodes the Dream Cheeky button's eight-byte answer.
 
 Source: the tables of fidian/bonkers (doc/big-red-button) and of two Go drivers, which agree:
 bit 0 of the first byte is the released button, bit 1 the open lid, the other bits are 0x14, and
-the last byte is 0x03 in every true frame.
+the last byte is 0x03 in every valid frame.
 """
 
 from bigred_agent.buttons.reading import Reading
-from bigred_broker.messages import Lid
+from bigred_broker.button import Lid
 
 FRAME_BYTES = 8
 _KNOWN = range(0x14, 0x18)
@@ -16,7 +16,7 @@ _LID_OPEN = 0x02
 
 
 def decode(report: bytes) -> Reading | None:
-    """Give the levels of a frame; None when it is not one (and says nothing about the button)."""
+    """Return the levels in a frame; None if it is not a valid frame."""
     if len(report) != FRAME_BYTES or report[-1] != _LAST or report[0] not in _KNOWN:
         return None
     return Reading(

@@ -1,4 +1,4 @@
-"""The simulated button on the keyboard of a terminal."""
+"""Controls the simulated button with the keys of a terminal."""
 
 import asyncio
 import contextlib
@@ -19,9 +19,9 @@ _COMMANDS = {"o": "open", "c": "close", " ": "press"}
 
 @contextlib.contextmanager
 def listening(button: SimulatedButton, leave: Callable[[], object]) -> Iterator[None]:
-    """Have keys set the button while the block runs; `q` calls `leave`.
+    """Let keys control the button while the block runs; `q` calls `leave`.
 
-    Raises ButtonError when standard input is no terminal. Puts the terminal back as it was.
+    Raises ButtonError if standard input is not a terminal. Restores the terminal's settings.
     """
     if not sys.stdin.isatty():
         raise ButtonError(NO_TERMINAL)

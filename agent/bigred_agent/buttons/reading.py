@@ -1,14 +1,14 @@
-"""What a button shows at one moment, and the protocol all kinds of buttons speak."""
+"""The readings and events of a button, and the protocol of all kinds of buttons."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from bigred_broker.messages import EventType, Lid
+from bigred_broker.button import EventType, Lid
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The levels at one moment. `lid` is OPEN or CLOSED, never UNKNOWN."""
+    """The levels of both contacts. `lid` is OPEN or CLOSED, never UNKNOWN."""
 
     lid: Lid
     pressed: bool
@@ -16,10 +16,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class ButtonEvent:
-    """Something happened at the button.
+    """An event of the button.
 
-    `id` is unique, made here at the switch. `at_s` is the monotonic clock at the reading that
-    showed it. `lid` is how the lid stands now. `reason` is a sentence, for BUTTON_LOST only.
+    `id` is unique. `at_s` is the monotonic time of the reading that showed it. `lid` is the
+    current position of the lid. `reason` is a sentence, for BUTTON_LOST only.
     """
 
     kind: EventType
@@ -30,17 +30,17 @@ class ButtonEvent:
 
 
 class Button(Protocol):
-    """One kind of button. Used by a single thread; every call returns within 0.5 s."""
+    """A kind of button. Used by a single thread; every call returns within 0.5 s."""
 
     @property
     def name(self) -> str:
-        """What it is, for people."""
+        """Its name, for people."""
 
     def open(self) -> None:
-        """Get hold of it. Raises ButtonError with a sentence when that can't be."""
+        """Open it. Raises ButtonError with a sentence if that fails."""
 
     def read(self) -> Reading | None:
-        """Ask for the levels; None is no news. Raises ButtonError when it is gone."""
+        """Read the levels; None if there is no valid answer. Raises ButtonError if it is gone."""
 
     def close(self) -> None:
-        """Give it back. Never raises; closing what is not open is fine."""
+        """Close it. Never raises, even if it is not open."""

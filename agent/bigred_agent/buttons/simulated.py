@@ -1,7 +1,7 @@
-"""A button that is set by hand: over a socket, by the keyboard, by a test.
+"""A simulated button: controlled through a socket, by the keyboard, or by a test.
 
-It is polled like a real one, so what is measured with it is honest. Each level of a contact stands
-long enough to outlast the debouncing, also when the commands come faster than anybody could act.
+It is polled like a real one, so measurements with it are realistic. Each level of a contact lasts
+longer than the refractory time, even if commands come faster than anybody could press.
 """
 
 import threading
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 
 from bigred_agent.buttons.reading import Reading
 from bigred_agent.errors import ButtonAbsentError, ButtonError
-from bigred_broker.messages import Lid
+from bigred_broker.button import Lid
 
 NAME = "simulated button"
 UNPLUGGED = "the simulated button is unplugged"
 COMMANDS = ("open", "close", "press", "down", "up", "unplug", "plug")
-_STAND_POLLS = 5  # at 15 ms longer than the refractory time of 60 ms
+_LEVEL_POLLS = 5  # at 15 ms each, longer than the refractory time of 60 ms
 
 _LEVELS: dict[str, tuple[tuple[str, Lid | bool], ...]] = {
     "open": (("lid", Lid.OPEN),),
@@ -27,7 +27,7 @@ _LEVELS: dict[str, tuple[tuple[str, Lid | bool], ...]] = {
 
 
 class UnknownCommandError(ButtonError, ValueError):
-    """A simulated button was told something it does not know."""
+    """A simulated button received an unknown command."""
 
 
 @dataclass
@@ -39,14 +39,14 @@ class SimulatedButton:
     _plugged: bool = True
     _ahead: deque[tuple[str, Lid | bool]] = field(default_factory=deque)
     _polls: int = 0
-    # From which reading on each contact may change again; the other one need not wait for it.
+    # The poll from which each contact may change again; the contacts are independent.
     _free_at: dict[str, int] = field(default_factory=lambda: {"lid": 0, "pressed": 0})
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def command(self, word: str) -> None:
-        """Do one of COMMANDS. Raises UnknownCommandError for anything else."""
+        """Carry out one of COMMANDS. Raises UnknownCommandError for anything else."""
         if word not in COMMANDS:
-            raise UnknownCommandError(f"{word!r} is unknown; known are {', '.join(COMMANDS)}")
+            raise UnknownCommandError(f"unknown command {word!r}; use {', '.join(COMMANDS)}")
         with self._lock:
             if word in ("plug", "unplug"):
                 self._plugged = word == "plug"
@@ -63,14 +63,14 @@ class SimulatedButton:
             raise ButtonAbsentError(UNPLUGGED)
 
     def read(self) -> Reading:
-        """Give the levels; the next ones come up when the last have stood long enough."""
+        """Return the levels; a queued one follows when the previous one has lasted long enough."""
         with self._lock:
             if not self._plugged:
                 raise ButtonAbsentError(UNPLUGGED)
             self._polls += 1
             if self._ahead and self._polls >= self._free_at[self._ahead[0][0]]:
                 name, level = self._ahead.popleft()
-                self._free_at[name] = self._polls + _STAND_POLLS
+                self._free_at[name] = self._polls + _LEVEL_POLLS
                 if name == "lid" and isinstance(level, Lid):
                     self._reading = replace(self._reading, lid=level)
                 else:
@@ -78,4 +78,4 @@ class SimulatedButton:
             return self._reading
 
     def close(self) -> None:
-        """Do nothing: nobody else wants it."""
+        """Do nothing: there is no device to release."""

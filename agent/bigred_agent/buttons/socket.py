@@ -1,10 +1,10 @@
-"""The simulated button's UNIX socket: one command a line, one answer a line.
+"""The simulated button's UNIX socket: one command per line, one answer per line.
 
     open | close | press | down | up | unplug | plug   ->   ok
     anything else                                      ->   error: SENTENCE
 
-`press` is `down` and, long enough after to be seen, `up`. `ok` says that the command was taken; the
-button shows it at its next reading. Only this user may connect.
+`press` is `down` and, long enough afterwards, `up`. `ok` means that the command was accepted; the
+button shows it at its next reading. Only the same user may connect.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _LONGEST_LINE = 200
 
 @contextlib.asynccontextmanager
 async def serving(button: SimulatedButton, path: Path) -> AsyncIterator[None]:
-    """Answer on a socket at `path` while the block runs. Raises ButtonError when it can't be."""
+    """Serve a socket at `path` while the block runs. Raises ButtonError if it can't be created."""
     mask = os.umask(0o077)
     try:
         _unlink(path)
@@ -30,8 +30,8 @@ async def serving(button: SimulatedButton, path: Path) -> AsyncIterator[None]:
         )
     except OSError as error:
         raise ButtonError(
-            f"the simulated button's socket {path} can't be made: {error}; choose another path "
-            "(at most 107 bytes, in a folder that exists)"
+            f"the simulated button's socket {path} can't be created: {error}; choose another path "
+            "(at most 107 bytes, in an existing folder)"
         ) from error
     finally:
         os.umask(mask)
@@ -49,7 +49,7 @@ def _unlink(path: Path) -> None:
 async def _converse(
     button: SimulatedButton, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    # A line too long (ValueError) or a caller that hangs up ends the conversation, no more.
+    # An overlong line (ValueError) or a client that disconnects ends only this conversation.
     with contextlib.suppress(ConnectionError, ValueError, asyncio.CancelledError):
         while line := await reader.readline():
             writer.write(f"{_answer(button, line)}\n".encode())

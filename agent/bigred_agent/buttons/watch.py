@@ -1,7 +1,7 @@
-"""The button's loop: blocking, in a thread of its own, for ever.
+"""The button's loop, which blocks a thread of its own.
 
-Opens the button, reads it at a steady period, hands events out, and when it is gone opens it again
-with a growing pause. It must never raise into its thread and never stop before it is asked to.
+It opens the button, polls it at a steady rate and reports events; if the button goes away, it
+reopens it after growing pauses. It must never raise, and never stop before `stop` is called.
 """
 
 import threading
@@ -15,29 +15,29 @@ import structlog
 from bigred_agent.buttons import edges
 from bigred_agent.buttons.reading import Button, ButtonEvent
 from bigred_agent.errors import ButtonError
-from bigred_broker.messages import EventType
+from bigred_broker.button import EventType
 
 log = structlog.get_logger(__name__)
 
 POLL_S = 0.015
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 2.0
-DRIVER_FAILED = "the button's driver failed; it is opened again (see the log)"
+DRIVER_FAILED = "the button's driver failed; reopening it (see the log)"
 
-Tell = Callable[[ButtonEvent], None]
+EventHandler = Callable[[ButtonEvent], None]
 
 
 @dataclass
 class Watch:
-    """Watches one button and tells its events. `tell` is called on the watching thread."""
+    """Watches one button. Calls `on_event` on the watching thread."""
 
     button: Button
-    tell: Tell
+    on_event: EventHandler
     timing: edges.Timing = field(default_factory=edges.Timing)
     poll_s: float = POLL_S
     _edges: edges.Edges = field(default_factory=edges.Edges)
     _stopped: threading.Event = field(default_factory=threading.Event)
-    _told: str | None = None
+    _reported: str | None = None
 
     def run(self) -> None:
         """Watch until `stop` is called."""
@@ -47,13 +47,13 @@ class Watch:
                 self.button.open()
                 self._read_on()
             except ButtonError as error:
-                # A button that had answered is tried again soon; one that is away, less and less.
+                # A button that had answered is retried soon; an absent one ever less often.
                 found = self._edges != edges.Edges()
                 pause_s = FIRST_PAUSE_S if found else min(pause_s * 2, LONGEST_PAUSE_S)
                 self._lost(str(error))
             except Exception:
-                # The thread's outermost edge: a library that fails in a way of its own must not
-                # leave a box that can't feel.
+                # The thread's outermost edge: an unexpected failure in a library must not leave
+                # a box without its button.
                 log.exception("the button's driver failed", button=self.button.name)
                 self._lost(DRIVER_FAILED)
             finally:
@@ -61,7 +61,7 @@ class Watch:
             self._stopped.wait(pause_s)
 
     def stop(self) -> None:
-        """Ask the loop to end; it does within a reading's time. Callable from any thread."""
+        """Ask the loop to end, which it does after the current reading. Thread-safe."""
         self._stopped.set()
 
     def _read_on(self) -> None:
@@ -73,21 +73,21 @@ class Watch:
                 self._edges, kinds = edges.advance(self._edges, reading, now_s, self.timing)
                 for kind in kinds:
                     self._event(kind, now_s)
-            # A steady beat; after a slow answer the beat starts anew rather than being caught up.
+            # A steady rate; after a slow answer it restarts instead of catching up.
             due_s = max(due_s + self.poll_s, now_s)
             self._stopped.wait(due_s - now_s)
 
     def _event(self, kind: EventType, at_s: float, reason: str = "") -> None:
         if kind is EventType.BUTTON_FOUND:
-            self._told = None
+            self._reported = None
             log.info("button found", button=self.button.name)
-        self.tell(ButtonEvent(kind, uuid.uuid4().hex, at_s, self._edges.lid, reason))
+        self.on_event(ButtonEvent(kind, uuid.uuid4().hex, at_s, self._edges.lid, reason))
 
     def _lost(self, reason: str) -> None:
         self._edges, kinds = edges.lost(self._edges)
-        if reason != self._told:
-            log.warning("button away", button=self.button.name, reason=reason)
-        # A button that is missing from the start is told once, too.
-        if kinds or self._told is None:
+        if reason != self._reported:
+            log.warning("button lost", button=self.button.name, reason=reason)
+        # A button that is missing from the start is reported once, too.
+        if kinds or self._reported is None:
             self._event(EventType.BUTTON_LOST, time.monotonic(), reason)
-        self._told = reason
+        self._reported = reason

@@ -1,1 +1,1 @@
-"""The card's first partition, which any laptop can read: what stands there makes the box."""
+"""Configures a box from the first partition of its card, which any laptop can edit."""

@@ -1,4 +1,4 @@
-"""The verbs by which a box that is made from the card starts: its services call them."""
+"""The commands for the services of a box that starts from the card."""
 
 import asyncio
 import sys
@@ -9,9 +9,9 @@ import click
 
 TIMES = 5
 EVERY_S = 60.0
-# The network may come some seconds after the box.
-PATIENCE_S = 60.0
-_AGAIN_S = 3.0
+# The network may come up some seconds after the box.
+NETWORK_DEADLINE_S = 60.0
+_RETRY_S = 3.0
 _folder = click.Path(path_type=Path, file_okay=False)
 card_option = click.option(
     "--card", type=_folder, default=Path("/boot/firmware"), help="The card's first partition."
@@ -20,26 +20,26 @@ card_option = click.option(
 
 @click.group("card")
 def card() -> None:
-    """Make this machine what bigred.toml on its card says (for its services)."""
+    """Configure this machine from bigred.toml on its card (for its services)."""
 
 
-@card.command("take-in")
+@card.command()
 @card_option
-@click.option("--keep", type=_folder, default=Path("/data/box"), help="What the box keeps.")
-def take_in(card: Path, keep: Path) -> None:
-    """Read bigred.toml and configure the box, its network and its agent."""
-    from bigred_agent.card import take_in as taking
+@click.option("--store", type=_folder, default=Path("/data/box"), help="The box's own copy.")
+def provision(card: Path, store: Path) -> None:
+    """Configure the box, its network and its agent from bigred.toml."""
+    from bigred_agent.card import provisioning
     from bigred_agent.card.report import REPORT
 
-    report = taking.take_in(taking.Places(card, keep))
+    report = provisioning.provision(provisioning.Folders(card, store))
     report.save(REPORT)
-    for line in (*report.troubles, *report.notes):
+    for line in (*report.problems, *report.notes):
         click.echo(line)
 
 
-@card.command("complain")
-def complain() -> None:
-    """Say what is wrong with bigred.toml, some times."""
+@card.command()
+def announce() -> None:
+    """Speak what is wrong with bigred.toml, five times in five minutes."""
     from bigred_agent.card.report import REPORT, Report
     from bigred_agent.errors import AgentError
     from bigred_agent.settings import VoiceSettings
@@ -57,10 +57,10 @@ def complain() -> None:
 
 @card.command("status")
 @card_option
-@click.option("--findings", type=click.Path(path_type=Path), help="What the doctor saved.")
+@click.option("--findings", type=click.Path(path_type=Path), help="The doctor's saved findings.")
 def status(card: Path, findings: Path | None) -> None:
-    """Write bigred-status.txt, and the same to the console."""
-    from bigred_agent.card import status as standing
+    """Write bigred-status.txt to the card, and print it."""
+    from bigred_agent.card import status as status_file
     from bigred_agent.card.report import REPORT, Report
     from bigred_agent.doctor import record
     from bigred_agent.doctor.finding import Finding
@@ -70,21 +70,21 @@ def status(card: Path, findings: Path | None) -> None:
 
     report = Report.load(REPORT)
     found: list[Finding] = []
-    name = "without a name"
+    name = "(no name)"
     if report.configured and SYSTEM_FILE.exists():
         settings = load(SYSTEM_FILE, AgentSettings)
         name = settings.box.name
-        until_s = time.monotonic() + PATIENCE_S
+        until_s = time.monotonic() + NETWORK_DEADLINE_S
         while True:
             reached = asyncio.run(network(settings.broker))
-            if all(one.is_well for one in reached) or time.monotonic() > until_s:
+            if all(one.is_ok for one in reached) or time.monotonic() > until_s:
                 break
-            time.sleep(_AGAIN_S)
+            time.sleep(_RETRY_S)
         found = [*(record.load(findings) if findings else []), *reached]
-    told = standing.text(name, report, found, standing.now())
-    click.echo(told)
+    text = status_file.text(name, report, found, status_file.now())
+    click.echo(text)
     try:
-        standing.write(card, told)
+        status_file.write(card, text)
     except OSError as error:
         click.echo(f"the status can't be written to the card: {error}", err=True)
         sys.exit(1)

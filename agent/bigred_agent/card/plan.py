@@ -1,4 +1,4 @@
-"""What is to be written where, so that a machine becomes the box that the card describes. Pure."""
+"""The files to write so that a machine becomes the box that the card describes. Pure."""
 
 import string
 from collections.abc import Mapping
@@ -12,17 +12,17 @@ CONFIG = PurePosixPath("etc/bigred/agent.toml")
 _PEMS = PurePosixPath("etc/bigred")
 _IWD = PurePosixPath("var/lib/iwd")
 _IWD_MAIN = PurePosixPath("etc/iwd/main.conf")
-# The voice and the pace of each language: of ten voices at three paces the only one in which a
-# recogniser (pocketsphinx, told all sentences) understood each of 17 sentences every time. In
-# espeak-ng's own English at 160 words a minute it understood 6 of 21.
+# The voice and rate of each language. Of ten voices at three rates, this was the only one in which
+# a recogniser (pocketsphinx, given all sentences) understood each of 17 sentences every time. With
+# espeak-ng's default English voice at 160 words per minute it understood 6 of 21.
 VOICES = {"en": ("en-us+klatt4", 150)}
-# iwd.network(5): a name of nothing but these is the file's name; any other is written in hex.
+# iwd.network(5): a name of only these characters is the file's name; others are written in hex.
 _PLAIN_SSID = frozenset(string.ascii_letters + string.digits + "-_ ")
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A file to be written: its path below the root, its permissions, and its group."""
+class PlannedFile:
+    """A file to write: its path below the root, its permissions, and its group."""
 
     path: PurePosixPath
     content: str
@@ -32,30 +32,30 @@ class Wanted:
 
 def files(
     settings: CardSettings, pems: Mapping[str, str], iwd_main: str, group: str
-) -> list[Wanted]:
+) -> list[PlannedFile]:
     """List the files of a box.
 
-    `pems`: the texts of ca, certificate and key, of those that are named; `iwd_main`: iwd's
-    configuration as it is; `group`: the agent's.
+    `pems`: the texts of ca, certificate and key, if configured; `iwd_main`: the current
+    configuration of iwd; `group`: the agent's.
     """
-    wanted = [
-        Wanted(CONFIG, agent_toml(settings), 0o640, group),
-        *(Wanted(_PEMS / f"{key}.pem", text, 0o640, group) for key, text in pems.items()),
-        Wanted(PurePosixPath("etc/hostname"), f"{settings.name}\n", 0o644),
+    planned = [
+        PlannedFile(CONFIG, agent_toml(settings), 0o640, group),
+        *(PlannedFile(_PEMS / f"{key}.pem", text, 0o640, group) for key, text in pems.items()),
+        PlannedFile(PurePosixPath("etc/hostname"), f"{settings.name}\n", 0o644),
     ]
     if settings.ssh_key:
         keys = PurePosixPath("root/.ssh/authorized_keys")
-        wanted.append(Wanted(keys, f"{settings.ssh_key}\n"))
+        planned.append(PlannedFile(keys, f"{settings.ssh_key}\n"))
     if settings.wifi is not None:
-        wanted.append(wifi(settings.wifi))
-        wanted.append(Wanted(_IWD_MAIN, _with_country(iwd_main, settings.wifi.country)))
-    return wanted
+        planned.append(wifi(settings.wifi))
+        planned.append(PlannedFile(_IWD_MAIN, _with_country(iwd_main, settings.wifi.country)))
+    return planned
 
 
 def agent_toml(settings: CardSettings) -> str:
-    """Write the agent's own configuration."""
+    """Return the agent's configuration file."""
     voice, rate = VOICES[settings.language]
-    broker = settings.of_broker().model_dump(exclude={"tls"})
+    broker = settings.agent_broker().model_dump(exclude={"tls"})
     tables: dict[str, object] = {
         "box": {"name": settings.name},
         "broker": broker,
@@ -77,19 +77,19 @@ def agent_toml(settings: CardSettings) -> str:
     return text
 
 
-def wifi(settings: WifiSettings) -> Wanted:
-    """Write a network as iwd wants it."""
+def wifi(settings: WifiSettings) -> PlannedFile:
+    """Return the file that describes a network to iwd."""
     ssid = settings.ssid
     plain = set(ssid) <= _PLAIN_SSID
     name = ssid if plain else f"={ssid.encode().hex()}"
     hidden = "[Settings]\nHidden=true\n" if settings.hidden else ""
     if not settings.password:
-        return Wanted(_IWD / f"{name}.open", hidden)
+        return PlannedFile(_IWD / f"{name}.open", hidden)
     password = settings.password.replace("\\", "\\\\")
     if password.startswith(" "):
-        # Blanks before a value are none of it, for iwd.
+        # iwd strips blanks before a value.
         password = f"\\s{password[1:]}"
-    return Wanted(_IWD / f"{name}.psk", f"[Security]\nPassphrase={password}\n{hidden}")
+    return PlannedFile(_IWD / f"{name}.psk", f"[Security]\nPassphrase={password}\n{hidden}")
 
 
 def _with_country(main: str, country: str) -> str:

@@ -1,4 +1,4 @@
-"""What is secret in `bigred.toml`, and the file without it. Pure."""
+"""The secrets in `bigred.toml`, and the file without them. Pure."""
 
 import copy
 import json
@@ -10,37 +10,37 @@ from typing import Any  # TOML's values
 from bigred_agent.card.settings import KEPT
 from bigred_broker.config import line_of
 
-PLACES = (("wifi", "password"), ("broker", "password"))
+SECRETS = (("wifi", "password"), ("broker", "password"))
 Table = Mapping[str, Any]
 
 
-def completed(told: Table, kept: Table) -> tuple[dict[str, Any], list[str]]:
-    """Give what the card tells with what the box keeps in place of KEPT, and what is missing."""
-    whole = copy.deepcopy(dict(told))
+def complete(tables: Table, stored: Table) -> tuple[dict[str, Any], list[str]]:
+    """Return the tables with stored secrets in place of KEPT, and errors for missing ones."""
+    whole = copy.deepcopy(dict(tables))
     missing = []
-    for table, key in PLACES:
-        here = whole.get(table)
-        if not isinstance(here, dict) or here.get(key) != KEPT:
+    for table, key in SECRETS:
+        section = whole.get(table)
+        if not isinstance(section, dict) or section.get(key) != KEPT:
             continue
-        before = kept.get(table, {}).get(key, "")
-        if before:
-            here[key] = before
+        secret = stored.get(table, {}).get(key, "")
+        if secret:
+            section[key] = secret
         else:
-            missing.append(f"{table}.{key}: this box keeps none; write it here again")
+            missing.append(f"{table}.{key}: this box has none stored; write it here again")
     return whole, missing
 
 
-def without(text: str) -> str:
-    """Give the text of a `bigred.toml` with KEPT in place of its secrets.
+def redacted(text: str) -> str:
+    """Return the text of a `bigred.toml` with KEPT in place of its secrets.
 
-    Comments and all else stay. Where a secret is written in a way that can't be replaced in its
-    line, the file is written anew.
+    Comments and everything else stay. If a secret is written in a way that can't be replaced
+    within its line, the whole file is rewritten.
     """
-    told = tomllib.loads(text)
-    wanted = _blanked(told)
+    tables = tomllib.loads(text)
+    wanted = _redacted_tables(tables)
     lines = text.splitlines(keepends=True)
-    for table, key in PLACES:
-        if told.get(table, {}).get(key) in (None, "", KEPT):
+    for table, key in SECRETS:
+        if tables.get(table, {}).get(key) in (None, "", KEPT):
             continue
         number = line_of(text, (table, key)) - 1
         lines[number] = re.sub(
@@ -56,7 +56,7 @@ def without(text: str) -> str:
 
 
 def toml(tables: Table) -> str:
-    """Write tables of plain values as TOML."""
+    """Return tables of plain values as TOML."""
     plain = [f"{key} = {_value(value)}" for key, value in tables.items() if not _is_table(value)]
     parts = ["\n".join(plain)]
     for name, table in tables.items():
@@ -73,13 +73,13 @@ def _is_table(value: object) -> bool:
 def _value(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
-    # TOML's strings, numbers and booleans are written as JSON's, but for one character.
+    # TOML writes strings, numbers and booleans as JSON does, except for one character.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _blanked(told: Table) -> dict[str, Any]:
-    blanked = copy.deepcopy(dict(told))
-    for table, key in PLACES:
-        if blanked.get(table, {}).get(key):
-            blanked[table][key] = KEPT
-    return blanked
+def _redacted_tables(tables: Table) -> dict[str, Any]:
+    copied = copy.deepcopy(dict(tables))
+    for table, key in SECRETS:
+        if copied.get(table, {}).get(key):
+            copied[table][key] = KEPT
+    return copied

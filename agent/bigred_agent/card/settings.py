@@ -1,4 +1,4 @@
-"""`bigred.toml`, the one file by which a box is made; the annotated one beside this shows all."""
+"""`bigred.toml`, which configures a whole box; the adjacent annotated file shows every key."""
 
 import re
 from importlib import resources
@@ -14,21 +14,21 @@ from bigred_broker.topics import DEFAULT_PREFIX, ID_PATTERN
 
 FILE = "bigred.toml"
 KEPT = "kept in the box"
-"""What stands on the card in place of a secret that was taken into the box."""
+"""The placeholder on the card for a secret that was moved into the box."""
 
 _TLS_PORT = 8883
 _PORT = 1883
 _SSH_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-\S+|sk-\S+) [A-Za-z0-9+/=]+( [^\n\r]*)?")
 
 
-def _is_a_name_of_a_file(name: str) -> str:
+def _is_file_name(name: str) -> str:
     if name and (PurePath(name).name != name or name.startswith(".")):
-        raise ValueError(f"{name!r} must be a file on the card, beside {FILE}")
+        raise ValueError(f"{name!r} must be a file on the card, next to {FILE}")
     return name
 
 
-CardFile = Annotated[str, AfterValidator(_is_a_name_of_a_file)]
-_FILLED_IN = "is empty; fill it in"
+CardFile = Annotated[str, AfterValidator(_is_file_name)]
+_EMPTY = "is empty; fill it in"
 
 
 class WifiSettings(Section):
@@ -41,25 +41,25 @@ class WifiSettings(Section):
 
     @field_validator("ssid")
     @classmethod
-    def _is_a_name(cls, ssid: str) -> str:
+    def _is_valid_ssid(cls, ssid: str) -> str:
         if not ssid:
-            raise ValueError(_FILLED_IN)
+            raise ValueError(_EMPTY)
         if len(ssid.encode()) > 32 or not ssid.isprintable():  # IEEE 802.11
-            raise ValueError("the name of a network has at most 32 bytes, all to be seen")
+            raise ValueError("the name of a network has at most 32 bytes, all printable")
         return ssid
 
     @field_validator("password")
     @classmethod
-    def _is_a_passphrase(cls, password: str) -> str:
+    def _is_passphrase(cls, password: str) -> str:
         if password and password != KEPT and not 8 <= len(password) <= 63:
-            raise ValueError("the password of a Wi-Fi has 8 to 63 characters")
+            raise ValueError("a Wi-Fi password has 8 to 63 characters")
         if not all(" " <= char <= "~" for char in password):
-            raise ValueError("the password of a Wi-Fi has letters without accents, figures, signs")
+            raise ValueError("a Wi-Fi password has only ASCII letters, digits and punctuation")
         return password
 
 
 class CardBrokerSettings(Section):
-    """`[broker]`: as in the agent's own file, but for the names of files on the card."""
+    """`[broker]`: as in the agent's own file, except that files are named on the card."""
 
     host: str
     port: Port | None = None
@@ -74,28 +74,28 @@ class CardBrokerSettings(Section):
     @classmethod
     def _is_filled_in(cls, host: str) -> str:
         if not host:
-            raise ValueError(_FILLED_IN)
+            raise ValueError(_EMPTY)
         if not re.fullmatch(r"[A-Za-z0-9._:-]{1,253}", host):
-            raise ValueError(f"{host!r} is no name or address of a machine; the port is a key here")
+            raise ValueError(f"{host!r} is not a host name or address; set the port separately")
         return host
 
     @model_validator(mode="after")
-    def _is_whole(self) -> Self:
+    def _is_complete(self) -> Self:
         if bool(self.certificate) != bool(self.key):
-            raise ValueError("certificate and key go together")
+            raise ValueError("certificate and key must be set together")
         if self.certificate and not self.ca:
-            raise ValueError("a certificate needs a `ca`: without one there is no TLS")
+            raise ValueError("a certificate needs a `ca`, which enables TLS")
         return self
 
     @property
     def files(self) -> dict[str, str]:
-        """The files on the card that it names, by their keys here."""
+        """The named files on the card, by key."""
         named = {"ca": self.ca, "certificate": self.certificate, "key": self.key}
         return {key: name for key, name in named.items() if name}
 
     @property
-    def the_port(self) -> int:
-        """The port: the one given, or the usual one."""
+    def actual_port(self) -> int:
+        """The configured port, or the default one."""
         return self.port or (_TLS_PORT if self.ca else _PORT)
 
 
@@ -113,28 +113,28 @@ class CardSettings(Section):
 
     @field_validator("ssh_key")
     @classmethod
-    def _is_a_public_key(cls, key: str) -> str:
+    def _is_public_key(cls, key: str) -> str:
         if "PRIVATE KEY" in key:
             raise ValueError("this is a private key; put the public one here (the .pub file)")
         if key and not _SSH_KEY.fullmatch(key.strip()):
-            raise ValueError("this is no public key of SSH, as in 'ssh-ed25519 AAAA... name'")
+            raise ValueError("this is not a public SSH key such as 'ssh-ed25519 AAAA... name'")
         return key.strip()
 
     @model_validator(mode="after")
-    def _can_be_spoken(self) -> Self:
+    def _language_has_phrases(self) -> Self:
         if self.phrases not in pack.names():
-            raise ValueError(f"no phrases {self.phrases!r}; there are: {', '.join(pack.names())}")
+            raise ValueError(f"no phrases {self.phrases!r}; available: {', '.join(pack.names())}")
         spoken = pack.load(self.phrases).language
         if self.language != spoken:
-            raise ValueError(f"the phrases {self.phrases!r} are in {spoken!r}, not otherwise")
+            raise ValueError(f"the phrases {self.phrases!r} exist only in {spoken!r}")
         return self
 
-    def of_broker(self) -> BrokerSettings:
-        """Give what the agent's own file says of the broker, but for TLS."""
+    def agent_broker(self) -> BrokerSettings:
+        """Return the `[broker]` section of the agent's own file, without TLS."""
         same = self.broker.model_dump(include={"host", "prefix", "username", "password"})
-        return BrokerSettings(**same, port=self.broker.the_port)
+        return BrokerSettings(**same, port=self.broker.actual_port)
 
 
 def example() -> str:
-    """Give the file as it comes with the card."""
+    """Return the annotated file on a new card."""
     return resources.files(__package__).joinpath(FILE).read_text(encoding="utf-8")

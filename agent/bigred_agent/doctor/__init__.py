@@ -1,1 +1,1 @@
-"""What is wrong with this box, and how it is mended."""
+"""Finds problems with this box, and how to fix them."""

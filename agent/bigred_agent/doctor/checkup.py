@@ -1,4 +1,4 @@
-"""What the doctor found when the box started, kept up with what came since."""
+"""The doctor's findings at the start of the box, updated when a missing part appears."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from bigred_agent.doctor.finding import BUTTON, PRESENCE, SOUND_CARD, Finding
 
 log = structlog.get_logger(__name__)
 
-_BUTTON_CAME = Finding(PRESENCE, "it came after the box had started")
-_SOUND_CAME = Finding(SOUND_CARD, "it came after the box had started")
+_BUTTON_CAME = Finding(PRESENCE, "found after the start")
+_SOUND_CAME = Finding(SOUND_CARD, "found after the start")
 
 
 @dataclass
 class Checkup:
-    """The findings of a start; `file` is where they are kept for others, as JSON, if it can be."""
+    """The findings; `file` is where they are saved as JSON for other programs, if possible."""
 
     findings: Sequence[Finding]
     file: Path
@@ -25,26 +25,26 @@ class Checkup:
     def __post_init__(self) -> None:
         self._save()
 
-    def button_is_there(self) -> None:
-        """Take note that the button answers."""
-        self._mended(BUTTON, _BUTTON_CAME)
+    def button_found(self) -> None:
+        """Record that the button answers now."""
+        self._resolve(BUTTON, _BUTTON_CAME)
 
-    def voice_is_there(self) -> None:
-        """Take note that there is something to be heard from."""
-        self._mended((SOUND_CARD,), _SOUND_CAME)
+    def voice_found(self) -> None:
+        """Record that there is a sound card now."""
+        self._resolve((SOUND_CARD,), _SOUND_CAME)
 
-    def _mended(self, subjects: Collection[str], came: Finding) -> None:
-        ill = [one for one in self.findings if one.subject in subjects and not one.is_well]
-        if not ill:
+    def _resolve(self, subjects: Collection[str], resolved: Finding) -> None:
+        problems = [one for one in self.findings if one.subject in subjects and not one.is_ok]
+        if not problems:
             return
-        at = self.findings.index(ill[0])
-        kept = [one for one in self.findings if one not in ill]
-        self.findings = [*kept[:at], came, *kept[at:]]
+        at = self.findings.index(problems[0])
+        others = [one for one in self.findings if one not in problems]
+        self.findings = [*others[:at], resolved, *others[at:]]
         self._save()
 
     def _save(self) -> None:
-        # Nothing that only tells how the box is keeps it from being one.
+        # A report that can't be saved must not prevent the box from running.
         try:
             record.save(self.file, self.findings)
         except OSError as error:
-            log.warning("what the doctor found is not kept", file=str(self.file), reason=str(error))
+            log.warning("findings not saved", file=str(self.file), reason=str(error))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-# Subjects. What is looked at of the button, step by step:
+# Subjects. Those of the button, in the order of the checks:
 USB_LIBRARY = "USB library"
 PRESENCE = "button"
 PERMISSION = "button permission"
@@ -13,16 +13,16 @@ SOUND_CARD = "sound card"
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, what was seen, and how to mend it ("" when it is well).
+    """What was checked, what was seen, and how to fix it ("" if it is all right).
 
-    What the configuration asks for and is not there must be mended; the rest is well.
+    A part that is configured but missing is a problem; one that is not configured is not.
     """
 
     subject: str
     seen: str
-    mend: str = ""
+    fix: str = ""
 
     @property
-    def is_well(self) -> bool:
-        """Whether nothing is to be mended."""
-        return not self.mend
+    def is_ok(self) -> bool:
+        """Whether there is nothing to fix."""
+        return not self.fix

@@ -1,4 +1,4 @@
-"""The doctor looks at the button and the lights. Run it while the agent does not hold them."""
+"""Checks the button and the lights. Run it while no agent uses them."""
 
 from bigred_agent.build import make_button
 from bigred_agent.doctor.finding import ANSWER, PERMISSION, PRESENCE, USB_LIBRARY, Finding
@@ -16,11 +16,11 @@ from bigred_agent.settings import ButtonSettings, LightsSettings
 _SIMULATED = "simulated button"
 _READS = 5  # single reads that time out are normal
 
-NO_ANSWER = "plug it into the box itself or a powered hub; it wants 500 mA"
+NO_ANSWER = "plug it directly into the box or into a powered hub; it needs 500 mA"
 
 
 def button(settings: ButtonSettings) -> list[Finding]:
-    """Look for the button, step by step, as far as one gets."""
+    """Check the button step by step, up to the first problem."""
     if settings.kind == "simulated":
         return [_simulated(settings)]
     try:
@@ -44,7 +44,7 @@ def button(settings: ButtonSettings) -> list[Finding]:
 
 
 def lights(settings: LightsSettings) -> Finding:
-    """Try the pins, and tell which library drives them."""
+    """Try the pins; name the library that drives them."""
     subject = "lights"
     if not settings.enabled:
         return Finding(subject, "switched off in the configuration")
@@ -58,28 +58,28 @@ def lights(settings: LightsSettings) -> Finding:
             chip=settings.chip,
         )
     except LightsError as error:
-        seen, _, mend = str(error).partition("; ")
-        return Finding(subject, seen, mend)
+        seen, _, fix = str(error).partition("; ")
+        return Finding(subject, seen, fix)
     lamp.close()
-    return Finding(subject, f"an RGB LED and a bar of {lamp.bar_length}, by {lamp.library}")
+    return Finding(subject, f"an RGB LED and a bar of {lamp.bar_length}, driven by {lamp.library}")
 
 
 def _simulated(settings: ButtonSettings) -> Finding:
     if settings.socket is None:
         if settings.keyboard:
-            return Finding(_SIMULATED, "set by the keyboard")
+            return Finding(_SIMULATED, "controlled by the keyboard")
         return Finding(
             _SIMULATED,
-            "nothing sets it",
-            "set [button] socket or keyboard, or kind to dream-cheeky",
+            "nothing controls it",
+            'set [button] socket or keyboard, or kind = "dream-cheeky"',
         )
     if not settings.socket.parent.is_dir():
         return Finding(
             _SIMULATED,
             f"the folder {settings.socket.parent} does not exist",
-            "make the folder, or choose another [button] socket",
+            "create the folder, or choose another [button] socket",
         )
-    return Finding(_SIMULATED, f"set by the socket {settings.socket}")
+    return Finding(_SIMULATED, f"controlled through the socket {settings.socket}")
 
 
 def _opened(name: str) -> list[Finding]:
@@ -91,13 +91,13 @@ def _opened(name: str) -> list[Finding]:
 
 
 def _closed(error: ButtonError) -> list[Finding]:
-    seen, _, mend = str(error).partition("; ")
-    mend = mend or "unplug it and plug it in again"
+    seen, _, fix = str(error).partition("; ")
+    fix = fix or "unplug it and plug it in again"
     library = Finding(USB_LIBRARY, "installed")
     match error:
         case UsbMissingError():
-            return [Finding(USB_LIBRARY, seen, mend)]
+            return [Finding(USB_LIBRARY, seen, fix)]
         case ButtonForbiddenError():
-            return [library, Finding(PERMISSION, seen, mend)]
+            return [library, Finding(PERMISSION, seen, fix)]
         case ButtonAbsentError() | ButtonBusyError() | AgentError():
-            return [library, Finding(PRESENCE, seen, mend)]
+            return [library, Finding(PRESENCE, seen, fix)]

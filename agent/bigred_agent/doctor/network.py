@@ -1,4 +1,4 @@
-"""The doctor looks at the broker and the server, without disturbing an agent that runs."""
+"""Checks the broker and the server, without disturbing a running agent."""
 
 import asyncio
 import uuid
@@ -14,11 +14,11 @@ _SERVER = "server"
 DEADLINE_S = 5.0
 STATUS_DEADLINE_S = 3.0
 
-START_SERVER = "start the deploy server, or look at its [broker] section: host, port and prefix"
+START_SERVER = "start the deploy server, or check host, port and prefix in its [broker] section"
 
 
 async def network(broker: BrokerSettings) -> list[Finding]:
-    """Connect under a name of the doctor's own, and read the server's retained status."""
+    """Connect under a separate name, and read the server's retained status."""
     address = f"{broker.host}:{broker.port}"
     name = f"doctor-{uuid.uuid4().hex[:12]}"
     topics = Topics(broker.prefix)
@@ -30,8 +30,8 @@ async def network(broker: BrokerSettings) -> list[Finding]:
         server = await _server(deliveries)
         await connection.close(STATUS_DEADLINE_S)
     except OSError as error:
-        mend = f"start the broker at {address}, or correct [broker] host and port"
-        return [Finding(_BROKER, f"{address} can't be used: {error}", mend)]
+        fix = f"start the broker at {address}, or correct [broker] host and port"
+        return [Finding(_BROKER, f"{address} can't be used: {error}", fix)]
     finally:
         connection.drop()
     return [Finding(_BROKER, f"{address} answers"), server]
@@ -42,7 +42,7 @@ async def _server(deliveries: "asyncio.Queue[Delivery]") -> Finding:
         delivery = await asyncio.wait_for(deliveries.get(), STATUS_DEADLINE_S)
         status = decode_status(delivery.payload)
     except TimeoutError:
-        return Finding(_SERVER, "no server was ever seen at this broker", START_SERVER)
+        return Finding(_SERVER, "no server has ever used this broker", START_SERVER)
     except MessageError as error:
         return Finding(_SERVER, f"its status is malformed: {error}", START_SERVER)
     if status is Status.ONLINE:

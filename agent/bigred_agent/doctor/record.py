@@ -1,4 +1,4 @@
-"""Findings as JSON: printed, kept in a file, and read again."""
+"""Findings as JSON: for printing, and in a file."""
 
 import json
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from bigred_agent.doctor.finding import Finding
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    """Give findings for programs."""
+    """Return findings as JSON, for programs."""
     rows = [
         {
             "subject": finding.subject,
-            "ok": finding.is_well,
+            "ok": finding.is_ok,
             "seen": finding.seen,
-            "mend": finding.mend,
+            "mend": finding.fix,
         }
         for finding in findings
     ]
@@ -22,14 +22,14 @@ def as_json(findings: Sequence[Finding]) -> str:
 
 
 def save(file: Path, findings: Sequence[Finding]) -> None:
-    """Keep findings in a file, for `load`; whoever reads it meanwhile sees the old ones."""
+    """Save findings for `load`, replacing the file in one step."""
     new = file.with_name(f".{file.name}.new")
     new.write_text(as_json(findings), encoding="utf-8")
     new.replace(file)
 
 
 def load(file: Path) -> list[Finding]:
-    """Read findings that were written as JSON; none where there are none to be read."""
+    """Load saved findings; none if the file is missing or invalid."""
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))["findings"]
         return [Finding(row["subject"], row["seen"], row["mend"]) for row in rows]

@@ -1,4 +1,4 @@
-"""The doctor's rounds, and its report for people."""
+"""Runs the doctor's checks, and formats its report for people."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,24 +11,24 @@ from bigred_agent.settings import AgentSettings
 
 
 def examine(settings: AgentSettings) -> list[Finding]:
-    """Look at everything a box needs. Takes some seconds."""
+    """Check everything a box needs. Takes some seconds."""
     return [*hardware(settings), *asyncio.run(network(settings.broker))]
 
 
 def hardware(settings: AgentSettings) -> list[Finding]:
-    """Look at what is in and at the box, while no agent holds it."""
+    """Check the box's hardware, while no agent uses it."""
     return [*button(settings.button), lights(settings.lights), *voice(settings.voice)]
 
 
 def as_text(findings: Sequence[Finding]) -> str:
-    """Give a line a finding, its mend below it."""
+    """Return one line per finding, followed by its fix."""
     width = max(len(finding.subject) for finding in findings)
     lines: list[str] = []
     for finding in findings:
-        mark = "ok  " if finding.is_well else "MEND"
+        mark = "ok " if finding.is_ok else "FIX"
         lines.append(f"{mark}  {finding.subject:<{width}}  {finding.seen}")
-        if not finding.is_well:
-            lines.append(f"{'':6}{'':<{width}}  -> {finding.mend}")
-    wrong = sum(not finding.is_well for finding in findings)
-    lines.append("All is well." if not wrong else f"To be mended: {wrong}.")
+        if not finding.is_ok:
+            lines.append(f"{'':5}{'':<{width}}  -> {finding.fix}")
+    problems = sum(not finding.is_ok for finding in findings)
+    lines.append(f"Problems: {problems}." if problems else "All is well.")
     return "\n".join(lines)

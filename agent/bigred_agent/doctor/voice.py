@@ -1,4 +1,4 @@
-"""The doctor looks at the sound card and the engines."""
+"""Checks the sound card and the speech engines."""
 
 import ctypes
 import ctypes.util
@@ -8,31 +8,31 @@ import shutil
 from bigred_agent.doctor.finding import SOUND_CARD, Finding
 from bigred_agent.settings import VoiceSettings
 from bigred_agent.voice import sound_card
-from bigred_agent.voice.engines import Choice
+from bigred_agent.voice.choice import EngineChoice
 
-SILENT = 'or set [voice] engine = "none" for a box that keeps quiet'
+SILENT = 'or set [voice] engine = "none" for a silent box'
 _PYTTSX3 = "voice pyttsx3"
 _ESPEAK = "voice espeak-ng"
 
 
 def voice(settings: VoiceSettings) -> list[Finding]:
-    """Look at all the configured voice needs."""
-    if settings.engine is Choice.NONE:
+    """Check everything that the configured voice needs."""
+    if settings.engine is EngineChoice.NONE:
         return [Finding("voice", "switched off in the configuration")]
     findings = [_card(settings.card)]
-    if settings.engine in (Choice.AUTO, Choice.PYTTSX3):
+    if settings.engine in (EngineChoice.AUTO, EngineChoice.PYTTSX3):
         findings.append(_pyttsx3())
-    if settings.engine in (Choice.AUTO, Choice.ESPEAK):
+    if settings.engine in (EngineChoice.AUTO, EngineChoice.ESPEAK):
         findings.append(_espeak())
     return findings
 
 
 def _card(wanted: str) -> Finding:
     chosen = sound_card.choose(wanted)
-    if chosen.complaint is None:
-        return Finding(SOUND_CARD, chosen.card or "the default of ALSA")
-    seen, _, mend = chosen.complaint.partition("; ")
-    return Finding(SOUND_CARD, seen, f"{mend}; {SILENT}")
+    if chosen.problem is None:
+        return Finding(SOUND_CARD, chosen.card or "ALSA's default")
+    seen, _, fix = chosen.problem.partition("; ")
+    return Finding(SOUND_CARD, seen, f"{fix}; {SILENT}")
 
 
 def _pyttsx3() -> Finding:
@@ -42,7 +42,7 @@ def _pyttsx3() -> Finding:
         )
     if ctypes.util.find_library("espeak-ng") is None:
         return Finding(
-            _PYTTSX3, "its library espeak-ng is missing", "install the package libespeak-ng1"
+            _PYTTSX3, "the library espeak-ng is missing", "install the package libespeak-ng1"
         )
     return Finding(_PYTTSX3, "installed")
 

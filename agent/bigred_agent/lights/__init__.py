@@ -1,1 +1,1 @@
-"""Lights out: patterns as plain values, one player, and the pins."""
+"""Lights: patterns as plain values, a player, and the pins."""

@@ -1,8 +1,9 @@
-"""The lights on a Raspberry Pi's pins, over gpiozero; `pins/choice.py` says by which library.
+"""The lights on a Raspberry Pi's pins, over gpiozero; `pins/choice.py` chooses the library.
 
-The pins go back to inputs when the agent ends: a dark light is a dead agent. lgpio makes a named
-pipe in the working folder when it is imported and fails where it may not write (gpiozero #1106);
-LG_WD tells it another place. No light needs PWM, which the kernel's own interface lacks.
+The pins become inputs again when the agent ends: dark lights mean that it is not running. On
+import, lgpio creates a named pipe in the working folder and fails if it may not write there
+(gpiozero #1106); LG_WD sets another folder. No light needs PWM, which the kernel's own interface
+lacks.
 """
 
 import os
@@ -16,13 +17,13 @@ from bigred_agent.errors import LightsError
 from bigred_agent.lights.patterns import Colour
 
 MISSING = "the lights need the Python package gpiozero; install bigred with its extra 'agent'"
-MEND = "choose other pins in [lights], or set enabled = false"
+FIX = "choose other pins in [lights], or set enabled = false"
 
 
 class GpioLamp:
-    """A Lamp on BCM pin numbers. `chip` names another GPIO chip than a Raspberry Pi's header.
+    """A Lamp on BCM pin numbers. `chip` names a GPIO chip other than a Raspberry Pi's header.
 
-    Raises LightsError, with the mend behind a semicolon, when there are no such pins here.
+    Raises LightsError, with the fix after a semicolon, if this machine lacks the pins.
     """
 
     is_real = True
@@ -35,10 +36,10 @@ class GpioLamp:
         active_high: bool,
         chip: str | None = None,
     ) -> None:
-        _give_lgpio_a_folder()
+        _set_lgpio_folder()
         try:
             with warnings.catch_warnings():
-                # gpiozero warns of a pin library that is not the best; the doctor names it.
+                # gpiozero warns about a second-best pin library; the doctor reports it.
                 warnings.simplefilter("ignore")
                 self.library = _choose(chip)
                 self._rgb, self._bar = _make(rgb, bar, active_high)
@@ -56,7 +57,7 @@ class GpioLamp:
             self._bar.value = lit
 
     def close(self) -> None:
-        """Give the pins back; they go dark."""
+        """Release the pins; the lights go dark."""
         self._rgb.close()
         if self._bar is not None:
             self._bar.close()
@@ -86,10 +87,10 @@ def _make(rgb: tuple[int, int, int], bar: Sequence[int], active_high: bool) -> t
             led.close()
             raise
     except (gpiozero.GPIOZeroError, OSError) as error:
-        seen, _, mend = str(error).partition("; ")
-        raise LightsError(f"the GPIO pins can't be used: {seen}; {mend or MEND}") from error
+        seen, _, fix = str(error).partition("; ")
+        raise LightsError(f"the GPIO pins can't be used: {seen}; {fix or FIX}") from error
 
 
-def _give_lgpio_a_folder() -> None:
+def _set_lgpio_folder() -> None:
     if not os.access(Path.cwd(), os.W_OK):
         os.environ.setdefault("LG_WD", tempfile.gettempdir())

@@ -1,4 +1,4 @@
-"""What can be lit: a protocol, and the lamp of a box that has none."""
+"""The protocol of a box's lights, and the implementation for a box without any."""
 
 from typing import Protocol
 
@@ -10,33 +10,33 @@ class Lamp(Protocol):
 
     @property
     def is_real(self) -> bool:
-        """Whether anything is lit at all."""
+        """Whether there are any lights."""
 
     @property
     def bar_length(self) -> int:
-        """How many LEDs the progress bar has."""
+        """The number of LEDs in the progress bar."""
 
     def colour(self, colour: Colour) -> None:
-        """Light the RGB LED."""
+        """Set the RGB LED."""
 
     def bar(self, lit: tuple[bool, ...]) -> None:
-        """Light the progress bar, one value an LED."""
+        """Set the progress bar, one value per LED."""
 
     def close(self) -> None:
         """Go dark."""
 
 
 class NoLamp:
-    """Lights nothing."""
+    """A Lamp without any lights."""
 
     is_real = False
     bar_length = 0
 
     def colour(self, colour: Colour) -> None:
-        """Light nothing."""
+        """Do nothing."""
 
     def bar(self, lit: tuple[bool, ...]) -> None:
-        """Light nothing."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Stay dark."""
+        """Do nothing."""

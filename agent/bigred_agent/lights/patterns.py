@@ -1,7 +1,7 @@
-"""What the lights show, as plain values: a colour and a rhythm for each pattern.
+"""The light patterns as plain values: colours and a rhythm for each.
 
-Rhythms differ by themselves, so that nobody needs to see colours. Everything is plain on and off:
-software PWM flickers on a busy Pi (gpiozero #641).
+Rhythms alone tell the patterns apart, so nobody needs to see colours. LEDs are only switched on
+and off: software PWM flickers on a busy Pi (gpiozero #641).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Colour(StrEnum):
-    """The eight colours of an RGB LED that is only switched."""
+    """The eight colours of an RGB LED without dimming."""
 
     OFF = "off"
     RED = "red"
@@ -40,7 +40,7 @@ _CHANNELS: dict["Colour", tuple[bool, bool, bool]] = {
 
 
 class Pattern(StrEnum):
-    """The names of the patterns; what the box's retained state tells."""
+    """The names of the patterns, as in the box's retained state."""
 
     OFFLINE = "offline"
     IDLE = "idle"
@@ -62,14 +62,14 @@ Patterns = Mapping[Pattern, Steps]
 
 @dataclass(frozen=True)
 class Light:
-    """A pattern, and how much of the progress bar is lit, from 0 to 1."""
+    """A pattern, and the lit share of the progress bar, from 0 to 1."""
 
     pattern: Pattern
     progress: float = 0.0
 
 
 def blinks(colour: Colour, times: int, lit_s: float, pause_s: float) -> tuple[Step, ...]:
-    """Give a group of equal blinks, followed by a pause."""
+    """Return a group of equal blinks followed by a pause."""
     pair: tuple[Step, ...] = ((colour, lit_s), (Colour.OFF, lit_s))
     return pair * (times - 1) + ((colour, lit_s), (Colour.OFF, pause_s))
 
@@ -90,7 +90,7 @@ DEFAULT_PATTERNS: Patterns = {
 
 
 def rhythm(steps: Steps) -> tuple[tuple[bool, float], ...]:
-    """Give what remains of a pattern without its colours: lit or not, and how long."""
+    """Return a pattern without its colours: lit or not, and for how long."""
     merged: list[tuple[bool, float]] = []
     for colour, seconds in steps:
         lit = colour is not Colour.OFF
@@ -103,7 +103,7 @@ def rhythm(steps: Steps) -> tuple[tuple[bool, float], ...]:
 
 
 def alike(patterns: Patterns) -> list[tuple[Pattern, Pattern]]:
-    """List the pairs of patterns that only their colours tell apart."""
+    """List the pairs of patterns that differ only in their colours."""
     names = sorted(patterns)
     return [
         (one, other)
@@ -114,6 +114,6 @@ def alike(patterns: Patterns) -> list[tuple[Pattern, Pattern]]:
 
 
 def bar(progress: float, length: int) -> tuple[bool, ...]:
-    """Give which LEDs of a progress bar are lit; the last one only when all is done."""
+    """Return which LEDs of a progress bar are lit; the last one only at 1."""
     lit = int(min(max(progress, 0.0), 1.0) * length + 1e-9)
     return tuple(at < lit for at in range(length))

@@ -1,4 +1,4 @@
-"""Plays a pattern on the lamp, step by step, until another is to be shown."""
+"""Plays a pattern on the lamp, step by step, until another one is shown."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from bigred_agent.lights.patterns import Colour, Light, Pattern, Patterns, bar
 
 @dataclass
 class Player:
-    """Run `run()` as a task; call `show` whenever what is to be seen may have changed."""
+    """Run `run()` as a task; call `show` whenever the light may have changed."""
 
     lamp: Lamp
     patterns: Patterns
@@ -20,7 +20,7 @@ class Player:
     _colour: Colour | None = None
 
     def show(self, light: Light) -> None:
-        """Show this from now on. The same as before changes nothing, and costs nothing."""
+        """Show this from now on. Repeating the same light costs nothing."""
         if light == self.light:
             return
         if light.progress != self.light.progress:
@@ -45,6 +45,6 @@ class Player:
                 self._colour = colour
                 self.lamp.colour(colour)
             with contextlib.suppress(TimeoutError):
-                # A light that stands still needs no clock.
+                # A steady light needs no timer.
                 await asyncio.wait_for(self._changed.wait(), seconds if len(steps) > 1 else None)
                 return

@@ -1,1 +1,1 @@
-"""The box's own state machine: pure. (state, what happened, now) gives (state, what to do)."""
+"""The box's state machine. Pure: it takes (state, event, now) and returns (state, effects)."""

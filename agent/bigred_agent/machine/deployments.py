@@ -1,22 +1,21 @@
-"""What is heard of the apps: news is spoken once, old news not at all.
+"""Announces what happens to the apps: each news once, and nothing that is old.
 
-A state that only repeats what is known (a reconnect, a server that started again) says nothing; one
-seen for the first time says nothing either, unless it is about a press of ours.
+A state that only repeats what is known (after a reconnect or a restart of the server) is not
+announced; neither is the first state of an app, unless it is about a press of this box.
 """
 
 from dataclasses import replace
 
 from bigred_agent.machine import light
-from bigred_agent.machine.deeds import Deed, Deeds, Say
-from bigred_agent.machine.happenings import AppIs
-from bigred_agent.machine.state import Known, News, Policy, State
+from bigred_agent.machine.effects import Effect, Say
+from bigred_agent.machine.events import AppUpdate
+from bigred_agent.machine.state import Policy, RecentOutcome, State, TrackedApp
+from bigred_agent.machine.transition import Transition
 from bigred_agent.phrases.phrase import Changes, Phrase, Value
 from bigred_agent.phrases.spoken import release_values
 from bigred_broker.messages import AppState, Phase
 
-Outcome = tuple[State, Deeds]
-
-# PREPARING is silent: whoever pressed has just heard that it was accepted.
+# PREPARING is silent: the box has just announced that the press was accepted.
 _PHASES = {
     Phase.CANARY: Phrase.CANARY,
     Phase.ROLLING: Phrase.ROLLING,
@@ -40,46 +39,46 @@ _NODES = "nodes"
 _COUNTING = {Phase.CANARY, Phase.ROLLING, Phase.BAKING}
 
 
-def handle(state: State, news: AppIs, now_s: float, policy: Policy) -> Outcome:
-    """Take in where an app stands."""
-    app = news.app
+def handle(state: State, update: AppUpdate, now_s: float, policy: Policy) -> Transition:
+    """Handle the state of an app."""
+    app = update.app
     known = state.apps.get(app.app)
     before = known.state if known else None
     same = before is not None and before.deployment == app.deployment
-    ours = _is_ours(state, news, same=same)
-    live = before is not None and not news.retained
-    told_done = known.told_done if known and same else 0
+    ours = _is_ours(state, update, same=same)
+    live = before is not None and not update.retained
+    announced_done = known.announced_done if known and same else 0
 
-    deeds: list[Deed] = []
+    effects: list[Effect] = []
     if ours or same or live:
-        deeds += _progress(app, told_done)
+        effects += _progress(app, announced_done)
     moved = not same or before is None or before.phase is not app.phase
-    worth_telling = ours or _is_followed(before, same) or (live and not same)
-    if app.phase is not None and moved and worth_telling:
-        deeds += _phase(app, app.phase, expected=ours or same)
+    is_news = ours or _is_followed(before, same) or (live and not same)
+    if app.phase is not None and moved and is_news:
+        effects += _phase(app, app.phase, expected=ours or same)
         state = _show(state, app.phase, now_s, policy)
     if live and _new_candidate(before, app):
-        deeds.append(_candidate(app))
+        effects.append(_candidate(app))
 
     state = _no_longer_awaited(state, app)
     done = app.progress.done if app.progress else 0
-    apps = {**state.apps, app.app: Known(app, max(told_done, done))}
-    return replace(state, apps=apps), tuple(deeds)
+    apps = {**state.apps, app.app: TrackedApp(app, max(announced_done, done))}
+    return replace(state, apps=apps), tuple(effects)
 
 
 def forget(state: State, app: str) -> State:
-    """Take in that an app is no more."""
+    """Drop an app that was removed."""
     return replace(state, apps={name: known for name, known in state.apps.items() if name != app})
 
 
-def _is_ours(state: State, news: AppIs, *, same: bool) -> bool:
-    """Whether it tells of a press of this box, be it that its answer is still on the way."""
-    if state.accepted is not None and state.accepted.deployment == news.app.deployment:
+def _is_ours(state: State, update: AppUpdate, *, same: bool) -> bool:
+    """Whether it is about a press of this box, even if the reply is still on its way."""
+    if state.accepted is not None and state.accepted.deployment == update.app.deployment:
         return True
-    fired = state.waiting.arming if state.waiting else None
-    if fired is None or fired.app != news.app.app:
+    fired = state.pending.arming if state.pending else None
+    if fired is None or fired.app != update.app.app:
         return False
-    return not same and not news.retained and news.app.deployment is not None
+    return not same and not update.retained and update.app.deployment is not None
 
 
 def _no_longer_awaited(state: State, app: AppState) -> State:
@@ -95,34 +94,34 @@ def _is_followed(before: AppState | None, same: bool) -> bool:
     return same and before is not None and before.phase is not None and not before.phase.is_outcome
 
 
-def _phase(app: AppState, phase: Phase, *, expected: bool) -> list[Deed]:
+def _phase(app: AppState, phase: Phase, *, expected: bool) -> list[Effect]:
     values: dict[str, Value] = release_values(app.app, app.release)
     values.pop("author")
-    deeds: list[Deed] = []
+    effects: list[Effect] = []
     if not expected and not phase.is_outcome:
-        # Somebody else's: another box, a terminal. Everybody is to know.
-        deeds.append(Say(Phrase.STARTED, values))
+        # Started elsewhere, by another box or a terminal: everybody should know.
+        effects.append(Say(Phrase.STARTED, values))
     phrase = _PHASES.get(phase)
     if phrase is None:
-        return deeds
+        return effects
     filled: dict[str, Value] = dict(values) if phase in _WITH_RELEASE else {}
     if phase in _WITH_REASON:
         filled["reason"] = app.reason
-    return [*deeds, Say(phrase, filled)]
+    return [*effects, Say(phrase, filled)]
 
 
 def _show(state: State, phase: Phase, now_s: float, policy: Policy) -> State:
     pattern = light.outcome(phase)
     if pattern is None:
-        return replace(state, news=None)
-    return replace(state, news=News(pattern, now_s + policy.outcome_light_s))
+        return replace(state, recent_outcome=None)
+    return replace(state, recent_outcome=RecentOutcome(pattern, now_s + policy.outcome_light_s))
 
 
-def _progress(app: AppState, told_done: int) -> list[Deed]:
-    if app.progress is None or app.phase not in _COUNTING or app.progress.done <= told_done:
+def _progress(app: AppState, announced_done: int) -> list[Effect]:
+    if app.progress is None or app.phase not in _COUNTING or app.progress.done <= announced_done:
         return []
     if app.progress.unit != _NODES:
-        # A hundred percent spoken one by one: the lights show it.
+        # Percent are shown by the lights; spoken, they would be a hundred sentences.
         return []
     return [Say(Phrase.PROGRESS, {"done": app.progress.done, "total": app.progress.total})]
 

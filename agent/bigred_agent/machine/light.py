@@ -1,7 +1,7 @@
-"""The light follows from the state: never stored, so it can't be wrong for long."""
+"""The light is computed from the state and never stored, so it can't stay wrong."""
 
 from bigred_agent.lights.patterns import Light, Pattern
-from bigred_agent.machine.state import Reach, State
+from bigred_agent.machine.state import Connectivity, State
 from bigred_broker.messages import Phase
 
 _OUTCOMES = {
@@ -12,7 +12,7 @@ _OUTCOMES = {
 
 
 def light(state: State) -> Light:
-    """Give what is to be seen; the most urgent wins."""
+    """Return what the lights show; the most urgent wins."""
     if state.identify_until_s is not None:
         return Light(Pattern.IDENTIFY, progress(state))
     if state.override is not None:
@@ -21,8 +21,8 @@ def light(state: State) -> Light:
 
 
 def base(state: State) -> Pattern:
-    """Give what the box shows by itself."""
-    if state.reach is not Reach.SERVER:
+    """Return the pattern of the box itself, with no request from outside."""
+    if state.connectivity is not Connectivity.SERVER:
         return Pattern.OFFLINE
     if state.is_deploying:
         return _deploying(state.running.phase if state.running else None)
@@ -30,24 +30,28 @@ def base(state: State) -> Pattern:
         return Pattern.ARMED
     if not state.button:
         return Pattern.BUTTON_LOST
-    if state.news is not None:
-        return state.news.pattern
+    if state.recent_outcome is not None:
+        return state.recent_outcome.pattern
     if any(known.state.candidate is not None for known in state.apps.values()):
         return Pattern.CANDIDATE
     return Pattern.IDLE
 
 
 def outcome(phase: Phase) -> Pattern | None:
-    """Give the pattern an outcome is shown by; None for one that leaves all as it was."""
+    """Return the pattern for an outcome; None if it does not change the lights."""
     return _OUTCOMES.get(phase)
 
 
 def progress(state: State) -> float:
-    """Give how much of the running deployment is done, from 0 to 1."""
+    """Return how much of the running deployment is done, from 0 to 1."""
     running = state.running
     if running is not None and running.progress is not None and running.progress.total:
         return min(1.0, running.progress.done / running.progress.total)
-    if not state.is_deploying and state.news and state.news.pattern is Pattern.SUCCEEDED:
+    if (
+        not state.is_deploying
+        and state.recent_outcome
+        and state.recent_outcome.pattern is Pattern.SUCCEEDED
+    ):
         return 1.0
     return 0.0
 

@@ -1,6 +1,6 @@
-"""What a box knows. Immutable: each step makes a new one.
+"""The state of a box. Immutable: each step makes a new one.
 
-All times are of the monotonic clock, in seconds.
+All times are monotonic, in seconds.
 """
 
 from collections.abc import Mapping
@@ -13,30 +13,30 @@ from bigred_broker.messages import AppState, EventType, Lid, Phase, Status
 
 @dataclass(frozen=True)
 class Policy:
-    """Every wait of the box, in seconds."""
+    """Every time limit of the box, in seconds."""
 
     answer_deadline_s: float = 2.0
     outcome_light_s: float = 60.0
-    # A neighbour that is away for a moment, as in a restart, is not talked about.
+    # A short outage, such as a restart, is not announced.
     settle_s: float = 2.0
     identify_s: float = 10.0
-    # After an accepted press others are ignored: a button bounces, and so do people.
+    # After an accepted press further ones are ignored: buttons bounce, and so do people.
     quiet_after_press_s: float = 5.0
-    # An accepted press shows as a deployment; if none is heard of within this, it does no more.
+    # An accepted press shows as a deployment until its first state arrives, or this has passed.
     first_state_deadline_s: float = 15.0
 
 
-class Reach(StrEnum):
-    """How far the box can be heard."""
+class Connectivity(StrEnum):
+    """How far the box gets: nowhere, to the broker, or to the server."""
 
-    NOWHERE = "nowhere"
+    NONE = "none"
     BROKER = "broker"
     SERVER = "server"
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """An event whose answer is awaited. `arming` is what a press carried."""
+class Pending:
+    """An event that awaits its reply. `arming` is the arming that a press carried."""
 
     kind: EventType
     id: str
@@ -46,7 +46,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Arming:
-    """The server's permission to fire once."""
+    """The server's one-time permission to fire."""
 
     id: str
     app: str
@@ -55,7 +55,7 @@ class Arming:
 
 @dataclass(frozen=True)
 class Accepted:
-    """A press of ours that was accepted and whose deployment was not heard of yet."""
+    """An accepted press of this box whose deployment has not reported its state yet."""
 
     deployment: str
     until_s: float
@@ -63,7 +63,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Countdown:
-    """The seconds before a deployment that are still to be spoken: `left` next, at `due_s`."""
+    """The countdown to a deployment: the number `left` is spoken next, at `due_s`."""
 
     deployment: str | None
     left: int
@@ -71,16 +71,16 @@ class Countdown:
 
 
 @dataclass(frozen=True)
-class Known:
-    """An app as last heard of. `told_done`: the highest count of finished nodes spoken of."""
+class TrackedApp:
+    """The last known state of an app. `announced_done`: the highest node count announced."""
 
     state: AppState
-    told_done: int = 0
+    announced_done: int = 0
 
 
 @dataclass(frozen=True)
-class News:
-    """An outcome that still shows in the lights."""
+class RecentOutcome:
+    """An outcome that the lights still show."""
 
     pattern: Pattern
     until_s: float
@@ -88,7 +88,7 @@ class News:
 
 @dataclass(frozen=True)
 class Override:
-    """A pattern somebody asked for, until what the box would show by itself changes from `base`."""
+    """A requested pattern; it shows until the box's own pattern changes from `base`."""
 
     pattern: Pattern
     base: Pattern
@@ -96,45 +96,45 @@ class Override:
 
 @dataclass(frozen=True)
 class State:
-    """All a box knows. `button` is None until its watcher has told anything."""
+    """The whole state of a box. `button` is None until the button was found or missed."""
 
     box: str
     link_up: bool = False
     server: Status | None = None
-    reach: Reach = Reach.NOWHERE
-    reach_since_s: float = 0.0
-    # What people believe: nothing is said about a box that comes up as it should.
-    reach_told: Reach = Reach.SERVER
+    connectivity: Connectivity = Connectivity.NONE
+    connectivity_since_s: float = 0.0
+    # What people assume: a box that starts normally announces nothing.
+    announced_connectivity: Connectivity = Connectivity.SERVER
     button: bool | None = None
     button_missed: bool = False
     lid: Lid = Lid.UNKNOWN
     seq: int = 0
-    # Whether the last press was published, and not yet that it was let go.
-    press_told: bool = False
-    waiting: Waiting | None = None
+    # Whether the last press was published, and its release not yet.
+    press_published: bool = False
+    pending: Pending | None = None
     arming: Arming | None = None
     accepted: Accepted | None = None
     fired_s: float | None = None
     countdown: Countdown | None = None
-    apps: Mapping[str, Known] = field(default_factory=dict)
-    news: News | None = None
+    apps: Mapping[str, TrackedApp] = field(default_factory=dict)
+    recent_outcome: RecentOutcome | None = None
     override: Override | None = None
     identify_until_s: float | None = None
 
     @property
     def connected(self) -> bool:
-        """Whether an event would be heard by the server now."""
+        """Whether an event would reach the server now."""
         return self.link_up and self.server is Status.ONLINE
 
     @property
     def is_armed(self) -> bool:
-        """Whether the next press fires, or one has just asked to."""
-        asked = self.waiting is not None and self.waiting.arming is not None
-        return self.arming is not None or asked
+        """Whether the next press fires, or an armed press awaits its reply."""
+        fired = self.pending is not None and self.pending.arming is not None
+        return self.arming is not None or fired
 
     @property
     def running(self) -> AppState | None:
-        """The deployment that runs, if any; one on hold before the others."""
+        """The running deployment, if any; one on hold comes first."""
         running = [
             known.state
             for known in self.apps.values()
@@ -145,5 +145,5 @@ class State:
 
     @property
     def is_deploying(self) -> bool:
-        """Whether a deployment runs, or one of ours was accepted a moment ago."""
+        """Whether a deployment runs, or a press of this box was accepted a moment ago."""
         return self.running is not None or self.accepted is not None

@@ -1,79 +1,78 @@
-"""The state machine's single entry: one happening in, a new state and the deeds out."""
+"""The entry point of the state machine: one event in, a new state and its effects out."""
 
 from dataclasses import replace
 
 from bigred_agent.buttons.reading import ButtonEvent
 from bigred_agent.lights.patterns import Pattern
-from bigred_agent.machine import answers, deployments, hand, light, reach
-from bigred_agent.machine.deeds import Deed, Deeds, Say, SayText
-from bigred_agent.machine.happenings import AppIs, AppIsGone, Happening, ServerIs, Tick
+from bigred_agent.machine import button, connectivity, deployments, light, replies
+from bigred_agent.machine.effects import Effect, Say, SayText
+from bigred_agent.machine.events import AppRemoved, AppUpdate, Event, ServerStatus, Tick
 from bigred_agent.machine.state import Override, Policy, State
+from bigred_agent.machine.transition import Transition
 from bigred_agent.phrases.phrase import Phrase
 from bigred_agent.phrases.spoken import spoken_name
-from bigred_broker.link import LinkDown, LinkUp
+from bigred_broker.link_status import LinkDown, LinkUp
 from bigred_broker.messages import Reply, SetIdentify, SetLight, SetSay
 
-Outcome = tuple[State, Deeds]
 
-
-def step(state: State, happening: Happening, now_s: float, policy: Policy) -> Outcome:
-    """Take in one happening. Deadlines that have passed are dealt with first. Never raises."""
+def step(state: State, event: Event, now_s: float, policy: Policy) -> Transition:
+    """Handle one event, after the deadlines that have passed. Never raises."""
     state, overdue = _deadlines(state, now_s, policy)
-    state, deeds = _dispatch(state, happening, now_s, policy)
-    state, told = reach.settle(state, now_s, policy)
+    state, effects = _dispatch(state, event, now_s, policy)
+    state, announced = connectivity.settle(state, now_s, policy)
     if state.override is not None and light.base(state) is not state.override.base:
         state = replace(state, override=None)
-    return state, (*overdue, *deeds, *told)
+    return state, (*overdue, *effects, *announced)
 
 
-def _dispatch(state: State, happening: Happening, now_s: float, policy: Policy) -> Outcome:
-    match happening:
+def _dispatch(state: State, event: Event, now_s: float, policy: Policy) -> Transition:
+    match event:
         case Tick():
             return state, ()
-        case LinkUp() | LinkDown() | ServerIs():
-            return reach.handle(state, happening)
+        case LinkUp() | LinkDown() | ServerStatus():
+            return connectivity.handle(state, event)
         case ButtonEvent():
-            return hand.handle(state, happening, now_s, policy)
+            return button.handle(state, event, now_s, policy)
         case Reply():
-            return answers.handle(state, happening, now_s, policy)
-        case AppIs():
-            return deployments.handle(state, happening, now_s, policy)
-        case AppIsGone(app):
+            return replies.handle(state, event, now_s, policy)
+        case AppUpdate():
+            return deployments.handle(state, event, now_s, policy)
+        case AppRemoved(app):
             return deployments.forget(state, app), ()
         case SetSay():
-            return state, (SayText(happening.text),)
+            return state, (SayText(event.text),)
         case SetLight():
-            return _set_light(state, happening), ()
+            return _set_light(state, event), ()
         case SetIdentify():
             state = replace(state, identify_until_s=now_s + policy.identify_s)
             return state, (Say(Phrase.IDENTIFY, {"box": spoken_name(state.box)}),)
 
 
 def _set_light(state: State, wanted: SetLight) -> State:
-    # An id on the wire has hyphens where a pattern's name has underscores.
+    # Ids on the wire have hyphens where names of patterns have underscores.
     name = wanted.pattern.replace("-", "_")
     if name not in set(Pattern):
         return state
     return replace(state, override=Override(Pattern(name), light.base(state)))
 
 
-def _deadlines(state: State, now_s: float, policy: Policy) -> Outcome:
-    deeds: list[Deed] = []
-    waiting = state.waiting
-    if waiting is not None and now_s - waiting.sent_s >= policy.answer_deadline_s:
-        state = replace(state, waiting=None)
-        deeds.append(Say(Phrase.NOBODY_ANSWERED))
+def _deadlines(state: State, now_s: float, policy: Policy) -> Transition:
+    effects: list[Effect] = []
+    pending = state.pending
+    if pending is not None and now_s - pending.sent_s >= policy.answer_deadline_s:
+        state = replace(state, pending=None)
+        effects.append(Say(Phrase.NOBODY_ANSWERED))
     if state.arming is not None and now_s >= state.arming.expires_s:
         state = replace(state, arming=None)
-        deeds.append(Say(Phrase.DISARMED_EXPIRED))
+        effects.append(Say(Phrase.DISARMED_EXPIRED))
     if state.accepted is not None and now_s >= state.accepted.until_s:
         state = replace(state, accepted=None)
-    if state.news is not None and now_s >= state.news.until_s:
-        state = replace(state, news=None)
+    if state.recent_outcome is not None and now_s >= state.recent_outcome.until_s:
+        state = replace(state, recent_outcome=None)
     if state.identify_until_s is not None and now_s >= state.identify_until_s:
         state = replace(state, identify_until_s=None)
     if (countdown := state.countdown) is not None and now_s >= countdown.due_s:
         following = replace(countdown, left=countdown.left - 1, due_s=countdown.due_s + 1.0)
         state = replace(state, countdown=following if following.left else None)
-        deeds.append(Say(Phrase.COUNT, {"number": countdown.left}))
-    return state, tuple(deeds)
+        effects.append(Say(Phrase.COUNT, {"number": countdown.left}))
+    return state, tuple(effects)

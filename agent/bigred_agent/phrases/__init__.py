@@ -1,1 +1,1 @@
-"""What the box says: packs of phrases, and how they are filled in."""
+"""What the box says: packs of phrases, and how their placeholders are filled in."""

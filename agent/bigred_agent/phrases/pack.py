@@ -1,4 +1,4 @@
-"""Phrase packs: TOML files in this folder, and the pure function that fills a phrase in."""
+"""Phrase packs: TOML files in this folder, and the function that fills in a phrase."""
 
 import string
 import tomllib
@@ -15,7 +15,7 @@ _NAMED = 2
 
 
 class Pack(BaseModel):
-    """One way to speak. `numbers` are the words from zero to twenty."""
+    """A set of phrases. `numbers` are the words from zero to twenty."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,36 +33,36 @@ class Pack(BaseModel):
 
 
 def names() -> list[str]:
-    """List the packs there are."""
+    """List the available packs."""
     files = resources.files(__package__).iterdir()
     return sorted(file.name[: -len(".toml")] for file in files if file.name.endswith(".toml"))
 
 
 def load(name: str) -> Pack:
-    """Read a pack by its name. Raises PackError when there is none, or it is not complete."""
+    """Read a pack by its name. Raises PackError if it does not exist or is incomplete."""
     if name not in names():
-        raise PackError(f"there is no phrase pack {name!r}; there are: {', '.join(names())}")
+        raise PackError(f"there is no phrase pack {name!r}; available: {', '.join(names())}")
     text = resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
     try:
         pack = Pack.model_validate(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise PackError(f"the phrase pack {name!r} is wrong: {error}") from error
+        raise PackError(f"the phrase pack {name!r} is not valid: {error}") from error
     if missing := set(Phrase) - pack.phrases.keys():
         raise PackError(f"the phrase pack {name!r} lacks {', '.join(sorted(missing))}")
     return pack
 
 
 def placeholders(template: str) -> frozenset[str]:
-    """Give the names of what a phrase is filled with."""
+    """Return the names of a phrase's placeholders."""
     return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
 
 
 def render(pack: Pack, phrase: Phrase, **values: Value) -> str:
-    """Give the sentence. Numbers up to twenty become words; a missing reason is said to be so."""
+    """Fill in a phrase. Numbers up to twenty become words; an empty reason is replaced."""
     spoken = {name: _spoken(pack, value) for name, value in values.items()}
     if "reason" in spoken:
         spoken["reason"] = spoken["reason"] or pack.no_reason
-    # What is not known leaves no gap.
+    # An empty value leaves no gap.
     return " ".join(pack.phrases[phrase].format(**spoken).split())
 
 
@@ -74,7 +74,7 @@ def _spoken(pack: Pack, value: Value) -> str:
         return _changes(pack, value)
     if isinstance(value, int):
         return _number(pack, value)
-    # The phrase brings its own full stop.
+    # The phrase has its own full stop.
     return value.strip().rstrip(".")
 
 
@@ -85,8 +85,8 @@ def _changes(pack: Pack, value: Changes) -> str:
     if not names:
         return changes
     *most, last = names
-    told = pack.names_and.format(names=", ".join(most), last=last) if most else last
-    return pack.changes_by.format(changes=changes, names=told)
+    joined = pack.names_and.format(names=", ".join(most), last=last) if most else last
+    return pack.changes_by.format(changes=changes, names=joined)
 
 
 def _number(pack: Pack, number: int) -> str:

@@ -1,11 +1,11 @@
-"""The names of all phrases. What they sound like stands in the packs beside this file."""
+"""The names of all phrases. Their words are in the packs in this folder."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Phrase(StrEnum):
-    """Everything the box may say by itself; each has a line in every pack."""
+    """Everything the box says by itself; every pack has a line for each."""
 
     ARMED = "armed"
     ARMED_NO_AUTHOR = "armed_no_author"
@@ -46,14 +46,14 @@ class Phrase(StrEnum):
 
 @dataclass(frozen=True)
 class Servers:
-    """A number of servers; each pack counts them in its own language."""
+    """A number of servers; each pack words it in its own language."""
 
     count: int
 
 
 @dataclass(frozen=True)
 class Changes:
-    """How many commits, and by whom; each pack says it in its own language."""
+    """A number of commits and their authors; each pack words it in its own language."""
 
     count: int
     authors: tuple[str, ...]

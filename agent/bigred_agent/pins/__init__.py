@@ -1,1 +1,1 @@
-"""GPIO pins for gpiozero over gpiod, the kernel's own interface: a pin factory, and its choice."""
+"""A gpiozero pin factory over gpiod, the kernel's own interface, and when it is chosen."""

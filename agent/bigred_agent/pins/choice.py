@@ -1,4 +1,4 @@
-"""Which pin library gpiozero uses on this machine."""
+"""Chooses the pin library that gpiozero uses on this machine."""
 
 import os
 from pathlib import Path
@@ -17,14 +17,14 @@ NO_GPIOD = (
 
 
 def pin_factory(chip: str | None = None) -> Any:
-    """Give the pin factory of this process, and choose it the first time.
+    """Return the pin factory of this process; the first call chooses it.
 
-    What GPIOZERO_PIN_FACTORY names is taken, else lgpio, else gpiod; `chip` is for gpiod alone,
-    as lgpio knows no chip but one. gpiozero itself would go on to RPi.GPIO, pigpio and "native"
-    and only warn. They are taken when they are asked for, not by accident: RPi.GPIO and native
-    write to the processor's registers behind the kernel's back, take lines that others hold, and
-    can't drive a Pi 5; pigpio's pins may be another machine's. Raises gpiozero's BadPinFactory
-    with the mend behind a semicolon.
+    That is the one named by GPIOZERO_PIN_FACTORY, else lgpio, else gpiod; `chip` is for gpiod
+    only, since lgpio supports a single chip. gpiozero itself would fall back to RPi.GPIO, pigpio
+    and "native" with a mere warning. Here they must be requested: RPi.GPIO and native write to the
+    processor's registers behind the kernel's back, use lines that others hold, and can't drive a
+    Pi 5; pigpio's pins may be those of another machine. Raises gpiozero's BadPinFactory with the
+    fix after a semicolon.
     """
     if Device.pin_factory is None:
         Device.pin_factory = _choose(os.environ.get(VARIABLE, ""), chip)
@@ -32,7 +32,7 @@ def pin_factory(chip: str | None = None) -> Any:
 
 
 def describe(factory: Any) -> str:
-    """Name a factory as people know it."""
+    """Return a factory's name, for people."""
     if str(factory).startswith("gpiod"):
         return str(factory)
     return type(factory).__module__.rpartition(".")[2]
@@ -54,7 +54,7 @@ def _choose(name: str, chip: str | None) -> Any:
 
 def _named(name: str) -> Any:
     try:
-        return Device._default_pin_factory()  # the one gpiozero finds by the variable
+        return Device._default_pin_factory()  # gpiozero reads the variable itself
     # RPi.GPIO raises RuntimeErrors.
     except (GPIOZeroError, ImportError, OSError, RuntimeError) as error:
         raise BadPinFactory(f"{VARIABLE}={name} can't be used: {error}; unset it") from error
@@ -66,7 +66,7 @@ def _lgpio() -> Any:
         from gpiozero.pins.lgpio import LGPIOFactory
     except ImportError as error:
         raise BadPinFactory(NO_LGPIO) from error
-    except OSError as error:  # it can't make its pipe
+    except OSError as error:  # it can't create its pipe
         raise BadPinFactory(f"lgpio can't be used ({error})") from error
     try:
         factory = LGPIOFactory()
@@ -74,17 +74,17 @@ def _lgpio() -> Any:
         raise BadPinFactory(f"lgpio can't be used ({error})") from error
     if _is_elsewhere(factory.chip):
         factory.close()
-        raise BadPinFactory(f"lgpio takes gpiochip{factory.chip}, which is not the header")
+        raise BadPinFactory(f"lgpio uses gpiochip{factory.chip}, which is not the header")
     return factory
 
 
 def _is_elsewhere(number: int) -> bool:
-    """Whether the header is known to be another chip than the one lgpio took by its number."""
+    """Return whether the header is known to be a chip other than the one lgpio uses."""
     try:
         from bigred_agent.pins import header, kernel
 
         found = header.find(kernel.RealKernel())
-    except ImportError:  # no gpiod; or BadPinFactory, which is one: nothing better is known
+    except ImportError:  # no gpiod, or BadPinFactory, which is an ImportError: trust lgpio
         return False
     found.chip.close()
     return found.path != Path(f"/dev/gpiochip{number}").resolve()

@@ -1,4 +1,4 @@
-"""Reads the edges of all watched lines, in one thread that starts with the first of them."""
+"""Reads the edges of all watched lines in one thread, which starts with the first of them."""
 
 import os
 from collections.abc import Callable
@@ -12,32 +12,32 @@ from bigred_agent.pins.kernel import Lines
 
 log = structlog.get_logger(__name__)
 
-Tell = Callable[[gpiod.EdgeEvent], None]
+EdgeHandler = Callable[[gpiod.EdgeEvent], None]
 
 
 class EdgeReader:
-    """Tells edges as they come. `tell` runs on the reader's thread, as gpiozero's callbacks do."""
+    """Reports edges as they come. Handlers run on its thread, as gpiozero's callbacks do."""
 
     def __init__(self) -> None:
-        self._watched: dict[int, tuple[Lines, Tell]] = {}
+        self._watched: dict[int, tuple[Lines, EdgeHandler]] = {}
         self._selector = DefaultSelector()
         self._asleep, self._waker = os.pipe()
         self._selector.register(self._asleep, EVENT_READ)
         self._thread: Thread | None = None
-        # Held while reading, never while telling: a callback may stop or close its own pin.
+        # Held while reading, never during a handler: a callback may stop or close its own pin.
         self._lock = Lock()
 
-    def watch(self, lines: Lines, tell: Tell) -> None:
-        """Tell the edges of these lines from now on."""
+    def watch(self, lines: Lines, on_edge: EdgeHandler) -> None:
+        """Report the edges of these lines from now on."""
         with self._lock:
-            self._watched[lines.fd] = (lines, tell)
+            self._watched[lines.fd] = (lines, on_edge)
             self._selector.register(lines.fd, EVENT_READ)
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="bigred-edges", daemon=True)
                 self._thread.start()
 
     def forget(self, lines: Lines) -> None:
-        """Read these lines no more; afterwards they may be released."""
+        """Stop reading these lines; afterwards they may be released."""
         with self._lock:
             self._forget(lines.fd)
 
@@ -48,7 +48,7 @@ class EdgeReader:
                 self._forget(fd)
             thread, self._thread = self._thread, None
         if thread is None:
-            self._let_go()
+            self._close_files()
             return
         os.write(self._waker, b"!")
         if thread is not current_thread():
@@ -62,12 +62,12 @@ class EdgeReader:
         while True:
             ready = [key.fd for key, _ in self._selector.select()]
             if self._asleep in ready:
-                self._let_go()
+                self._close_files()
                 return
             for fd in ready:
                 self._read(fd)
 
-    def _let_go(self) -> None:
+    def _close_files(self) -> None:
         self._selector.close()
         os.close(self._asleep)
         os.close(self._waker)
@@ -76,15 +76,15 @@ class EdgeReader:
         with self._lock:
             if fd not in self._watched:
                 return
-            lines, tell = self._watched[fd]
+            lines, on_edge = self._watched[fd]
             try:
                 events = lines.read_edge_events()
             except OSError as error:
                 self._forget(fd)
-                log.warning("the edges of a pin can't be read any more", reason=str(error))
+                log.warning("the edges of a pin can no longer be read", reason=str(error))
                 return
         for event in events:
             try:
-                tell(event)
+                on_edge(event)
             except Exception:
-                log.exception("what a pin's edge calls has failed")
+                log.exception("the callback for a pin's edge failed")

@@ -1,4 +1,4 @@
-"""The pin factory. gpiozero finds it as GPIOZERO_PIN_FACTORY=bigred-gpiod, too."""
+"""The pin factory. gpiozero also finds it by GPIOZERO_PIN_FACTORY=bigred-gpiod."""
 
 from typing import Any  # gpiozero has no types
 
@@ -12,7 +12,7 @@ from bigred_agent.pins.pin import GpiodPin
 
 
 class GpiodFactory(LocalPiFactory):  # type: ignore[misc]  # gpiozero has no types
-    """Pins of a Pi's header, or of the chip with this label, name or path.
+    """Pins of a Pi's header, or of the chip with the given label, name or path.
 
     Raises gpiozero's BadPinFactory: NoHeaderError, ForbiddenError.
     """
@@ -29,7 +29,7 @@ class GpiodFactory(LocalPiFactory):  # type: ignore[misc]  # gpiozero has no typ
         return f"gpiod on {self.header.path} [{self.header.label}]"
 
     def close(self) -> None:
-        """Give all lines back, and the chip."""
+        """Release all lines and the chip."""
         super().close()
         if self._is_open:
             self._is_open = False

@@ -8,7 +8,8 @@ from pathlib import Path
 from bigred_agent.pins import errors
 from bigred_agent.pins.kernel import Chip, Kernel
 
-# By label, never by number: a Pi 5's header is gpiochip4, gpiochip0 or another, by its kernel.
+# By label, never by number: a Pi 5's header is gpiochip4, gpiochip0 or another, depending on the
+# kernel.
 PI_LABELS = frozenset({
     "pinctrl-bcm2835",  # Pi 1 to 3, Zero, Zero 2
     "pinctrl-bcm2711",  # Pi 4, 400
@@ -19,18 +20,18 @@ _NAME = re.compile(r"GPIO(\d+)")
 
 @dataclass(frozen=True)
 class Header:
-    """An open chip, and where on it the pins are."""
+    """An open chip, and the lines of its pins."""
 
     chip: Chip
     path: Path
     label: str
     num_lines: int
-    # Offsets of lines named GPIO17 and so on. Empty where the offset is the pin's number: on a
-    # Pi, whose kernels name the lines in many ways, and on chips that have no such names.
+    # Offsets of lines named GPIO17 and so on. Empty if the offset is the pin's number: on a Pi,
+    # whose kernels name the lines in various ways, and on chips without such names.
     named: Mapping[int, int] = field(default_factory=dict)
 
     def offset(self, number: int) -> int:
-        """Give the line of a BCM pin number. Raises NoLineError."""
+        """Return the offset of a BCM pin number. Raises NoLineError."""
         at = self.named.get(number) if self.named else number
         if at is None or at >= self.num_lines:
             raise errors.NoLineError(errors.NO_LINE.format(path=self.path, pin=f"GPIO{number}"))
@@ -38,10 +39,10 @@ class Header:
 
 
 def find(kernel: Kernel, wanted: str | None = None) -> Header:
-    """Open the chip of this label, name or path; without one, the chip of a Pi's header.
+    """Open the chip with this label, name or path; by default that of a Pi's header.
 
-    A chip nobody named is never taken for what its lines are called: on another machine GPIO17
-    can be anything. Raises NoHeaderError and ForbiddenError.
+    A chip is never chosen by the names of its lines: on another machine GPIO17 can be anything.
+    Raises NoHeaderError and ForbiddenError.
     """
     seen: list[str] = []
     forbidden: list[Path] = []
@@ -51,7 +52,7 @@ def find(kernel: Kernel, wanted: str | None = None) -> Header:
         except PermissionError:
             forbidden.append(path)
             continue
-        except OSError:  # unplugged meanwhile
+        except OSError:  # unplugged in the meantime
             continue
         info = chip.get_info()
         if wanted in {info.label, info.name, str(path)} or (not wanted and info.label in PI_LABELS):

@@ -1,6 +1,6 @@
-"""What the pins need of the kernel: its GPIO chips, as libgpiod 2 shows them.
+"""What the pins need from the kernel: its GPIO chips, as libgpiod 2 presents them.
 
-The protocols list every effect there is; `fake_kernel.py` has the same without hardware.
+The protocols list every effect; `testing/fake_kernel.py` implements them without hardware.
 """
 
 import grp
@@ -17,11 +17,11 @@ Config = dict[Iterable[int | str] | int | str, gpiod.LineSettings | None]
 
 
 class Lines(Protocol):
-    """Lines that are ours until they are released; of `gpiod.LineRequest` what is used."""
+    """Lines that are ours until released; the part of `gpiod.LineRequest` in use."""
 
     @property
     def fd(self) -> int:
-        """What becomes readable with an edge."""
+        """The file descriptor that becomes readable with an edge."""
 
     def get_value(self, line: int | str) -> Value:
         """Read a level."""
@@ -30,29 +30,29 @@ class Lines(Protocol):
         """Set an output's level."""
 
     def reconfigure_lines(self, config: Config) -> None:
-        """Change direction, bias, edges or debouncing without giving the line away."""
+        """Change direction, bias, edges or debouncing without releasing the line."""
 
     def read_edge_events(self, max_events: int | None = None) -> list[gpiod.EdgeEvent]:
-        """Read the edges there are; wait for one if there is none."""
+        """Read the pending edges; wait for one if there are none."""
 
     def release(self) -> None:
-        """Give the lines back. The kernel leaves them as they are."""
+        """Release the lines. The kernel leaves them as they are."""
 
 
 class Chip(Protocol):
-    """An open GPIO chip; of `gpiod.Chip` what is used."""
+    """An open GPIO chip; the part of `gpiod.Chip` in use."""
 
     def get_info(self) -> gpiod.ChipInfo:
-        """Tell its name, label and number of lines."""
+        """Return its name, label and number of lines."""
 
     def get_line_info(self, line: int | str) -> LineInfo:
-        """Tell what a line is set to, and who holds it."""
+        """Return the settings and the consumer of a line."""
 
     def request_lines(self, config: Config, consumer: str | None = None) -> Lines:
-        """Take lines. Raises OSError EBUSY when somebody holds one of them."""
+        """Request lines. Raises OSError EBUSY if one of them is in use."""
 
     def close(self) -> None:
-        """Close the chip; requested lines stay."""
+        """Close the chip; requested lines stay requested."""
 
 
 class Kernel(Protocol):
@@ -65,14 +65,14 @@ class Kernel(Protocol):
         """Open a chip. Raises PermissionError and other OSErrors."""
 
     def group(self, path: Path) -> str | None:
-        """Name the group that may open a chip; None when only root may."""
+        """Return the group that may open a chip; None if only root may."""
 
 
 class RealKernel:
     """The kernel this runs on."""
 
     def chips(self) -> list[Path]:
-        """List the chips, without the second names that older systems have as links."""
+        """List the chips, without the symbolic links of older systems."""
         return sorted({path.resolve() for path in Path("/dev").glob("gpiochip*")})
 
     def open(self, path: Path) -> Chip:
@@ -80,7 +80,7 @@ class RealKernel:
         return gpiod.Chip(str(path))
 
     def group(self, path: Path) -> str | None:
-        """Name the group a chip's device file belongs to."""
+        """Return the group of a chip's device file."""
         status = path.stat()
         if status.st_gid == 0 or not status.st_mode & stat.S_IWGRP:
             return None

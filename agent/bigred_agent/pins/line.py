@@ -1,4 +1,4 @@
-"""A line of a GPIO chip: ours from the first use until it is released."""
+"""A line of a GPIO chip, requested at its first use and held until released."""
 
 import contextlib
 import errno
@@ -15,7 +15,7 @@ _FLOATING = gpiod.LineSettings(direction=Direction.INPUT, bias=Bias.DISABLED)
 
 
 class Line:
-    """A line by its offset; `name` is for the errors. All calls raise BusyError and OSError."""
+    """A line by its offset; `name` is for error texts. All calls raise BusyError and OSError."""
 
     def __init__(self, chip: Chip, offset: int, name: str) -> None:
         self._chip = chip
@@ -25,12 +25,12 @@ class Line:
 
     @property
     def info(self) -> LineInfo:
-        """What the line is set to. Takes nothing."""
+        """The settings of the line. Does not request it."""
         return self._chip.get_line_info(self._offset)
 
     @property
     def requested(self) -> Lines:
-        """The line as the kernel gave it to us; taken as it is if need be."""
+        """The kernel's request, made with unchanged settings if there is none yet."""
         return self._lines or self.configure(gpiod.LineSettings())
 
     @property
@@ -43,7 +43,7 @@ class Line:
         self.requested.set_value(self._offset, value(high))
 
     def configure(self, settings: gpiod.LineSettings) -> Lines:
-        """Set the line, in one step with taking it."""
+        """Set the line, in one step with requesting it."""
         if self._lines is not None:
             self._lines.reconfigure_lines({self._offset: settings})
             return self._lines
@@ -56,11 +56,11 @@ class Line:
         return self._lines
 
     def release(self) -> None:
-        """Make it an input that floats, and give it back: the kernel would leave a light lit."""
+        """Make it a floating input, then release it: the kernel would leave a light lit."""
         lines, self._lines = self._lines, None
         if lines is None:
             return
-        with contextlib.suppress(OSError):  # a chip that was unplugged
+        with contextlib.suppress(OSError):  # the chip was unplugged
             lines.reconfigure_lines({self._offset: _FLOATING})
         lines.release()
 
@@ -72,5 +72,5 @@ class Line:
 
 
 def value(high: bool) -> Value:
-    """Give gpiod's word for a level."""
+    """Return gpiod's value for a level."""
     return Value.ACTIVE if high else Value.INACTIVE

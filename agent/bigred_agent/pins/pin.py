@@ -1,4 +1,4 @@
-"""A pin, as gpiozero speaks of it, on a line of a GPIO chip."""
+"""A gpiozero pin on a line of a GPIO chip."""
 
 from datetime import timedelta
 from typing import Any  # gpiozero has no types
@@ -15,7 +15,7 @@ _EDGES = {"none": Edge.NONE, "rising": Edge.RISING, "falling": Edge.FALLING, "bo
 
 
 class GpiodPin(LocalPiPin):  # type: ignore[misc]  # gpiozero has no types
-    """Output, or input with pull and edges. There is no PWM: the kernel's interface has none."""
+    """An output, or an input with pull and edges. No PWM: the kernel's interface has none."""
 
     def __init__(self, factory: Any, info: Any) -> None:
         super().__init__(factory, info)
@@ -27,12 +27,12 @@ class GpiodPin(LocalPiPin):  # type: ignore[misc]  # gpiozero has no types
         self._watching = False
 
     def close(self) -> None:
-        """Give the line back, as an input."""
+        """Release the line, as an input."""
         self.when_changed = None
         self._line.release()
 
     def output_with_state(self, state: float) -> None:
-        """Become an output that has this level from its first moment."""
+        """Become an output with this level from the first moment."""
         self._stop_watching()
         level = value(bool(state))
         self._line.configure(
@@ -40,7 +40,7 @@ class GpiodPin(LocalPiPin):  # type: ignore[misc]  # gpiozero has no types
         )
 
     def input_with_pull(self, pull: str) -> None:
-        """Become an input that is pulled from its first moment."""
+        """Become an input with this pull from the first moment."""
         if pull not in _PULLS:
             raise gpiozero.PinInvalidPull(f"invalid pull {pull!r} for pin {self!r}")
         if self.info.pull not in ("", pull):
@@ -102,7 +102,7 @@ class GpiodPin(LocalPiPin):  # type: ignore[misc]  # gpiozero has no types
             raise gpiozero.PinEdgeDetectUnsupported(f"{self!r} is an output and has no edges")
         self._watching = True
         self._set_input()
-        self._factory.edges.watch(self._line.requested, self._tell)
+        self._factory.edges.watch(self._line.requested, self._on_edge)
 
     def _disable_event_detect(self) -> None:
         if self._watching:
@@ -126,9 +126,9 @@ class GpiodPin(LocalPiPin):  # type: ignore[misc]  # gpiozero has no types
             )
         )
 
-    def _tell(self, event: gpiod.EdgeEvent) -> None:
-        # The kernel stamps by the clock of the factory's ticks. The pin may have been told to
-        # stop since the edge was read.
+    def _on_edge(self, event: gpiod.EdgeEvent) -> None:
+        # The kernel's timestamps use the clock of the factory's ticks. The callback may have been
+        # removed since the edge was read.
         if self.when_changed is not None:
             rose = event.event_type is gpiod.EdgeEvent.Type.RISING_EDGE
             self._call_when_changed(event.timestamp_ns / 1e9, int(rose))

@@ -1,1 +1,1 @@
-"""Voice out: a bounded queue, engines that can be killed, and silence as the last resort."""
+"""Voice: a bounded queue, engines that can be killed, and silence as the last resort."""

@@ -1,7 +1,7 @@
-"""Speaks through pyttsx3, in a process of its own that may hang or crash.
+"""Speaks through pyttsx3, in a separate process because it may hang or crash.
 
-Started by pyttsx3_engine.py: one JSON string a line comes in on standard input, one JSON object a
-line goes out. One engine, one thread, one `say` for each `runAndWait`, and then the wait for
+Started by pyttsx3_engine.py. It reads one JSON string per line from standard input and writes one
+JSON object per line. One engine, one thread, one `say` per `runAndWait`, then a wait for
 `finished-utterance`: anything else makes pyttsx3 2.99 drop sentences, repeat them, hang or crash
 (pyttsx3 #402, #419, #126; measured). Never import this from the agent itself.
 """
@@ -18,12 +18,12 @@ from typing import TextIO
 
 from bigred_agent.voice.engine import Sound
 
-# The callback that tells the end still has two statements to run on espeak's own thread.
+# The callback that reports the end still has two statements to run on espeak's own thread.
 _CALLBACK_S = 0.03
 
 
 def main() -> None:
-    """Answer until standard input ends; `argv` holds voice, rate, volume and our own folder."""
+    """Answer until standard input ends. `argv`: voice, rate, volume and our temporary folder."""
     answers = _own_stdout()
     sound = Sound(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
     try:
@@ -57,17 +57,17 @@ def _speak_all(answers: TextIO, sound: Sound) -> None:
 def _read(texts: "SimpleQueue[str]") -> None:
     for line in sys.stdin:
         texts.put(json.loads(line))
-    # The agent is gone, and can't clear away what it made for us.
+    # The agent is gone and can't remove the folder it created for us.
     shutil.rmtree(sys.argv[4], ignore_errors=True)
-    # The main thread may hang in a C library, or in an aplay that hangs: nothing less would end
-    # them. The agent starts this process as the leader of a group of its own.
+    # The main thread may hang in a C library, or wait for an aplay that hangs: only SIGKILL ends
+    # them. The agent starts this process as the leader of its own process group.
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(0)
 
 
 def _own_stdout() -> TextIO:
-    """Keep standard output for the answers: pyttsx3 and aplay print to it as they like."""
+    """Reserve standard output for answers: pyttsx3 and aplay print to descriptor 1 at will."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return answers

@@ -1,4 +1,4 @@
-"""What speaks: a protocol, and how it is to sound."""
+"""The protocol of a speech engine, and the settings of its sound."""
 
 import os
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from typing import Protocol
 from bigred_agent.voice import sound_card
 
 SLACK_S = 10.0
-_SECONDS_PER_CHARACTER = 0.12  # slow speech; the slack covers a sound card that wakes up
+_SECONDS_PER_CHARACTER = 0.12  # slow speech; the slack covers a sound card that is waking up
 
 
 @dataclass(frozen=True)
 class Sound:
-    """How it sounds, and where.
+    """How speech sounds, and on which card.
 
-    `voice` is a name of espeak-ng's, `rate` words a minute, `volume` 0 to 1, `card` a sound card's
-    id, "" for the one that ALSA takes.
+    `voice` is one of espeak-ng's, `rate` in words per minute, `volume` from 0 to 1, `card` a sound
+    card's id, "" for ALSA's default.
     """
 
     voice: str = "en"
@@ -25,7 +25,7 @@ class Sound:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment in which whatever plays it is started."""
+        """The environment for the programs that play it."""
         return {**os.environ, sound_card.VARIABLE: self.card} if self.card else dict(os.environ)
 
 
@@ -34,18 +34,18 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is, for people."""
+        """Its name, for people."""
 
     async def prepare(self) -> None:
-        """Have all started that the first sentence would wait for. Raises VoiceError."""
+        """Start whatever the first sentence would have to wait for. Raises VoiceError."""
 
     async def speak(self, text: str, deadline_s: float) -> None:
-        """Speak a clean text to its end. Raises VoiceError, at the latest after the deadline."""
+        """Speak a cleaned text to its end. Raises VoiceError, at the deadline at the latest."""
 
     async def close(self) -> None:
-        """End every process of it."""
+        """End all its processes."""
 
 
 def deadline_s(text: str) -> float:
-    """Give how long speaking a text may take at most."""
+    """Return the longest time that speaking a text may take."""
     return len(text) * _SECONDS_PER_CHARACTER + SLACK_S

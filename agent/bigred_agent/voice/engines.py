@@ -1,12 +1,12 @@
-"""Which engines a box tries, in which order, by which sound card."""
+"""Chooses the engines that a box tries, their order, and the sound card."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import structlog
 
 from bigred_agent.voice import sound_card
+from bigred_agent.voice.choice import AUTO_CARD, EngineChoice
 from bigred_agent.voice.engine import Engine, Sound
 from bigred_agent.voice.espeak_engine import EspeakEngine
 from bigred_agent.voice.pyttsx3_engine import Pyttsx3Engine
@@ -14,49 +14,40 @@ from bigred_agent.voice.pyttsx3_engine import Pyttsx3Engine
 log = structlog.get_logger(__name__)
 
 
-class Choice(StrEnum):
-    """`[voice] engine`."""
-
-    AUTO = "auto"
-    PYTTSX3 = "pyttsx3"
-    ESPEAK = "espeak-ng"
-    NONE = "none"
-
-
-def engines(choice: Choice, sound: Sound) -> Sequence[Engine]:
-    """Give the engines in the order in which they are tried."""
-    if choice is Choice.NONE:
+def engines(choice: EngineChoice, sound: Sound) -> Sequence[Engine]:
+    """Return the engines in the order in which to try them."""
+    if choice is EngineChoice.NONE:
         return ()
-    if choice is Choice.PYTTSX3:
+    if choice is EngineChoice.PYTTSX3:
         return (Pyttsx3Engine(sound),)
-    if choice is Choice.ESPEAK:
+    if choice is EngineChoice.ESPEAK:
         return (EspeakEngine(sound),)
     return (Pyttsx3Engine(sound), EspeakEngine(sound))
 
 
 @dataclass
-class Voices:
-    """Finds the engines for the sound cards there are, anew whenever one came or went.
+class EngineFinder:
+    """Finds the engines for the available sound cards, again whenever these change.
 
-    `card` is `[voice] card`: sound_card.AUTO, sound_card.ALSA, or a card's id.
+    `card` is `[voice] card`: AUTO_CARD, ALSA_CARD, or a card's id.
     """
 
-    choice: Choice
+    choice: EngineChoice
     sound: Sound
-    card: str = sound_card.AUTO
+    card: str = AUTO_CARD
     _nodes: frozenset[tuple[str, bool]] | None = None
 
-    def look(self) -> Sequence[Engine] | None:
-        """Give the engines, none when nothing could be heard; None while all is as it was."""
-        if self.choice is Choice.NONE:
+    def search(self) -> Sequence[Engine] | None:
+        """Return the engines, none if there is no usable card; None if no card came or went."""
+        if self.choice is EngineChoice.NONE:
             return None
         nodes = sound_card.nodes()
         if nodes == self._nodes:
             return None
         self._nodes = nodes
         chosen = sound_card.choose(self.card)
-        if chosen.complaint is not None:
-            log.warning("the box has no voice and goes on without", reason=chosen.complaint)
+        if chosen.problem is not None:
+            log.warning("running without a voice", reason=chosen.problem)
             return ()
-        log.info("the box speaks", card=chosen.card or "the default of ALSA")
+        log.info("sound card chosen", card=chosen.card or "ALSA's default")
         return engines(self.choice, replace(self.sound, card=chosen.card))

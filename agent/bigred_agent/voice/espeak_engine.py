@@ -1,4 +1,4 @@
-"""Speaks by the commands espeak-ng and aplay: no shell, and the text only on standard input."""
+"""Speaks with the commands espeak-ng and aplay: no shell, and the text only on standard input."""
 
 import asyncio
 import contextlib
@@ -18,14 +18,14 @@ _ESPEAK_FULL = 100  # its amplitude goes to 200, which distorts
 
 @dataclass
 class EspeakEngine:
-    """An Engine. A process for each sentence, so nothing can be left over from the last."""
+    """An Engine. It starts new processes for each sentence, so no state can be left over."""
 
     sound: Sound
     name: str = "espeak-ng"
     _running: Process | None = None
 
     async def prepare(self) -> None:
-        """Do nothing: each sentence has a process of its own."""
+        """Do nothing: each sentence starts its own processes."""
 
     async def speak(self, text: str, deadline_s: float) -> None:
         """Write a WAV file and play it."""
@@ -36,10 +36,10 @@ class EspeakEngine:
                     await self._run(synthesis(self.sound, wav), text)
                     await self._run(("aplay", "-q", wav), "")
             except TimeoutError as error:
-                raise VoiceError(f"espeak-ng hangs: not done within {deadline_s:.0f} s") from error
+                raise VoiceError(f"espeak-ng was not done within {deadline_s:.0f} s") from error
 
     async def close(self) -> None:
-        """Kill what is running."""
+        """Kill the running process."""
         if self._running is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._running.pid, signal.SIGKILL)
@@ -57,18 +57,18 @@ class EspeakEngine:
         except OSError as error:
             raise VoiceError(f"{argv[0]} can't be started: {error}") from error
         try:
-            _, complaint = await self._running.communicate(text.encode())
+            _, errors = await self._running.communicate(text.encode())
         except asyncio.CancelledError:
             await self.close()
             await self._running.wait()
             raise
         if self._running.returncode:
-            last = complaint.decode(errors="replace").strip().splitlines()[-1:]
+            last = errors.decode(errors="replace").strip().splitlines()[-1:]
             raise VoiceError(f"{argv[0]} failed: {' '.join(last)}")
 
 
 def synthesis(sound: Sound, wav: str) -> tuple[str, ...]:
-    """Give the command that writes what it reads to a WAV file."""
+    """Return the command that speaks its standard input to a WAV file."""
     amplitude = str(round(sound.volume * _ESPEAK_FULL))
     return (
         "espeak-ng", "--stdin", "-v", sound.voice, "-s", str(sound.rate), "-a", amplitude, "-w", wav

@@ -1,4 +1,4 @@
-"""Speaks by pyttsx3, kept in a child process that is killed when it overruns."""
+"""Speaks with pyttsx3 in a child process, which is killed if it takes too long."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ START_DEADLINE_S = 15.0
 
 @dataclass
 class Pyttsx3Engine:
-    """An Engine. The child is started before the first sentence, and again after each failure."""
+    """An Engine. The child starts before the first sentence, and again after each failure."""
 
     sound: Sound
     name: str = "pyttsx3"
@@ -34,7 +34,7 @@ class Pyttsx3Engine:
             raise
 
     async def speak(self, text: str, deadline_s: float) -> None:
-        """Have the child speak; kill it, and whatever it started, when it fails or is late."""
+        """Speak through the child; kill it and its children if it fails or is late."""
         try:
             child = await self._started()
             await _ask(child, text)
@@ -44,7 +44,7 @@ class Pyttsx3Engine:
             raise
 
     async def close(self) -> None:
-        """Kill the child; there is no polite way that could not hang."""
+        """Kill the child: anything gentler could hang."""
         await self._kill()
 
     async def _started(self) -> Process:
@@ -55,7 +55,7 @@ class Pyttsx3Engine:
 
     async def _start(self) -> Process:
         sound = self.sound
-        # pyttsx3 leaves its WAV behind when it is killed: so it goes with the folder.
+        # A killed pyttsx3 leaves its WAV file behind; it is removed with the folder.
         self._folder = tempfile.TemporaryDirectory(prefix="bigred-voice-")
         return await asyncio.create_subprocess_exec(
             sys.executable,
@@ -98,7 +98,7 @@ async def _expect(child: Process, word: str, deadline_s: float) -> None:
     try:
         line = await asyncio.wait_for(child.stdout.readline(), deadline_s)
     except TimeoutError as error:
-        raise VoiceError(f"pyttsx3 hangs: not {word} within {deadline_s:.0f} s") from error
+        raise VoiceError(f"pyttsx3 was not {word} within {deadline_s:.0f} s") from error
     if not line:
         raise VoiceError("pyttsx3 crashed")
     answer = json.loads(line)

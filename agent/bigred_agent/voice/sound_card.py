@@ -1,8 +1,8 @@
-"""Which sound cards this machine plays by, and which of them a box speaks with.
+"""Finds the machine's sound cards, and chooses the one that a box speaks through.
 
-pyttsx3 would never tell that there is none, and plays by whatever ALSA takes for the default: the
-first card, which on a Raspberry Pi is a screen. The card is named in the environment (ALSA_CARD,
-alsa-lib's alsa.conf).
+pyttsx3 does not report a missing card, and uses ALSA's default, the first card, which on a
+Raspberry Pi is a screen. The card is passed in the environment (ALSA_CARD, see alsa-lib's
+alsa.conf).
 """
 
 import os
@@ -10,6 +10,8 @@ import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from bigred_agent.voice.choice import ALSA_CARD, AUTO_CARD
 
 _DEADLINE_S = 5.0
 _LISTED = re.compile(r"^card (?P<number>\d+): (?P<id>\S+) \[(?P<name>[^\]]*)\]", re.MULTILINE)
@@ -19,21 +21,18 @@ VARIABLE = "ALSA_CARD"
 
 NO_PLAYER = "aplay is not installed; install the package alsa-utils"
 NO_CARD = (
-    "there is no sound card; a Pi 5 or Zero has no jack and needs USB, HDMI or Bluetooth audio, "
-    "and the agent's user must be in the group audio"
+    "there is no sound card; plug one in (a Pi 5 or Zero has no headphone socket and needs USB, "
+    "HDMI or Bluetooth audio), and put the agent's user into the group audio"
 )
-NOT_THERE = (
-    "there is no sound card {wanted!r} but {there}; plug it in, or set [voice] card to one of them "
-    'or to "auto"'
+NOT_FOUND = (
+    "there is no sound card {wanted!r}, only {available}; plug it in, or set [voice] card to one "
+    'of these or to "auto"'
 )
-
-AUTO = "auto"
-ALSA = "alsa"
 
 
 @dataclass(frozen=True)
 class SoundCard:
-    """One that plays. `id` is ALSA's short name of it, `bus` the kernel's path to the device."""
+    """A playback device. `id` is ALSA's short name, `bus` the kernel's path to the device."""
 
     id: str
     name: str
@@ -41,9 +40,9 @@ class SoundCard:
 
     @property
     def rank(self) -> int:
-        """Where it stands in the order of choice.
+        """Its rank in the choice, lowest first.
 
-        A loudspeaker that somebody plugged in is meant to be heard; a screen may have none.
+        A loudspeaker that was plugged in is meant to be used; a screen may not have one.
         """
         if "/usb" in self.bus:
             return 0
@@ -53,28 +52,28 @@ class SoundCard:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The card to speak with, "" for ALSA's own default; or what keeps the box from speaking."""
+class CardChoice:
+    """The card to use, "" for ALSA's default; or the problem that prevents speaking."""
 
     card: str = ""
-    complaint: str | None = None
+    problem: str | None = None
 
 
-def choose(wanted: str = AUTO) -> Chosen:
-    """Choose a sound card: AUTO, ALSA, or a card's id."""
+def choose(wanted: str = AUTO_CARD) -> CardChoice:
+    """Choose a sound card: AUTO_CARD, ALSA_CARD, or a card's id."""
     try:
         listed = subprocess.run(
             ["aplay", "-l"], capture_output=True, text=True, timeout=_DEADLINE_S, check=False
         )
     except FileNotFoundError:
-        return Chosen(complaint=NO_PLAYER)
+        return CardChoice(problem=NO_PLAYER)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Chosen(complaint=f"aplay does not answer: {error}")
-    return chosen(cards(listed.stdout), wanted)
+        return CardChoice(problem=f"aplay does not answer: {error}")
+    return choose_from(cards(listed.stdout), wanted)
 
 
 def cards(listed: str, folder: Path = _CARDS) -> list[SoundCard]:
-    """Read what `aplay -l` lists: each card once, in ALSA's order."""
+    """Parse the output of `aplay -l`: each card once, in ALSA's order."""
     found: dict[str, SoundCard] = {}
     for one in _LISTED.finditer(listed):
         bus = str((folder / f"card{one['number']}").resolve())
@@ -82,21 +81,21 @@ def cards(listed: str, folder: Path = _CARDS) -> list[SoundCard]:
     return list(found.values())
 
 
-def chosen(there: list[SoundCard], wanted: str) -> Chosen:
-    """Choose among the cards there are. Pure."""
-    if not there:
-        return Chosen(complaint=NO_CARD)
-    if wanted == ALSA:
-        return Chosen()
-    if wanted == AUTO:
-        return Chosen(min(there, key=lambda card: card.rank).id)
-    if wanted in (ids := [card.id for card in there]):
-        return Chosen(wanted)
-    return Chosen(complaint=NOT_THERE.format(wanted=wanted, there=", ".join(ids)))
+def choose_from(available: list[SoundCard], wanted: str) -> CardChoice:
+    """Choose one of the available cards."""
+    if not available:
+        return CardChoice(problem=NO_CARD)
+    if wanted == ALSA_CARD:
+        return CardChoice()
+    if wanted == AUTO_CARD:
+        return CardChoice(min(available, key=lambda card: card.rank).id)
+    if wanted in (ids := [card.id for card in available]):
+        return CardChoice(wanted)
+    return CardChoice(problem=NOT_FOUND.format(wanted=wanted, available=", ".join(ids)))
 
 
 def nodes(folder: Path = _NODES) -> frozenset[tuple[str, bool]]:
-    """Give what changes when a card comes or goes: what plays, and whether this user may use it."""
+    """Return the playback devices, and whether this user may use them; changes with the cards."""
     return frozenset(
         (node.name, os.access(node, os.R_OK | os.W_OK)) for node in folder.glob("pcm*p")
     )

@@ -1,4 +1,4 @@
-"""Text as it may reach a speech engine: short, on one line, without control characters."""
+"""Cleans a text for a speech engine: short, on one line, without control characters."""
 
 import unicodedata
 
@@ -6,7 +6,7 @@ MOST_CHARACTERS = 300
 
 
 def clean(text: str) -> str:
-    """Drop what can't be spoken and cut what is too long, at a word's end if there is one."""
+    """Drop characters that can't be spoken; cut an overlong text, after a word if possible."""
     printable = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in text)
     line = " ".join(printable.split())
     if len(line) <= MOST_CHARACTERS:

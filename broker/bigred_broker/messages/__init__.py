@@ -1,9 +1,10 @@
-"""The messages: what passes between box and server, as the table in the README says.
+"""The messages between box and server, as the README's table lists them.
 
 One JSON object per topic, numbers as numbers, `"v": 1`. Unknown keys are ignored, so that a newer
-sender can say more; an unknown `v` is refused. `encode` and `decode` are the only way in and out.
+sender can add some; an unknown `v` is refused. All messages pass through `encode` and `decode`.
 """
 
+from bigred_broker.button import EventType, Lid
 from bigred_broker.messages.app import (
     MOST_TEXT,
     OUTCOMES,
@@ -23,8 +24,6 @@ from bigred_broker.messages.box import (
     BoxEvent,
     BoxInfo,
     BoxState,
-    EventType,
-    Lid,
     LightState,
     VoiceState,
 )
@@ -36,7 +35,7 @@ from bigred_broker.messages.codec import (
     decode_status,
     encode,
 )
-from bigred_broker.messages.order import SetConfig, SetIdentify, SetLight, SetSay
+from bigred_broker.messages.command import SetConfig, SetIdentify, SetLight, SetSay
 from bigred_broker.messages.reply import Answer, Refusal, Reply
 
 __all__ = [

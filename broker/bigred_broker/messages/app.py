@@ -1,4 +1,4 @@
-"""What the server tells of an app: where it stands, and what happens to it."""
+"""What the server reports about an app: its state and its events."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from bigred_broker.messages.base import Amount, Count, Digest, Id, Message, Text
 
 MOST_TEXT = 2000
-"""As many characters as the text of an event may have."""
+"""The most characters in the text of an event."""
 
 
 class Phase(StrEnum):
-    """Where a deployment stands; the last four are outcomes."""
+    """The phase of a deployment; the last four are outcomes."""
 
     PREPARING = "preparing"
     CANARY = "canary"
@@ -35,7 +35,7 @@ OUTCOMES = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.ABORTED, Phase.F
 
 
 class ChangeNote(BaseModel):
-    """A commit as people speak of it."""
+    """A commit, for people."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -45,10 +45,10 @@ class ChangeNote(BaseModel):
 
 
 class ReleaseNote(BaseModel):
-    """A release as people speak of it.
+    """A release, for people.
 
-    `changes`: the commits that it has and the live one has not, where that is known; of many only
-    the newest, and `changed` counts them all.
+    `changes`: the commits it adds to the live release, if known; only the newest are listed, but
+    `changed` counts all.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -62,7 +62,7 @@ class ReleaseNote(BaseModel):
 
 
 class NodeState(StrEnum):
-    """What a node does at the moment, in one word."""
+    """What a node is doing, in one word."""
 
     SERVING = "serving"
     DRAINING = "draining"
@@ -76,7 +76,7 @@ class NodeState(StrEnum):
 
 
 class NodeNote(BaseModel):
-    """One node as people speak of it."""
+    """One node, for people."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -86,9 +86,9 @@ class NodeNote(BaseModel):
 
 
 class Progress(BaseModel):
-    """How many of the nodes in scope are on the wanted release.
+    """How many of the nodes in scope run the wanted release.
 
-    `unit`: what is counted, `percent` where no nodes are.
+    `unit`: what is counted; `percent` if the deployment has no nodes.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -99,11 +99,11 @@ class Progress(BaseModel):
 
 
 class JudgementNote(BaseModel):
-    """What the judge says after a look, and the numbers it goes by.
+    """The judge's verdict after a look, and the numbers behind it.
 
-    `evidence`: how much speaks against the new release beside the old one, as odds against chance;
-    `absolute`: against there being nothing wrong at all. `requests` and `failed` are the new
-    release's, `requests_old` and `failed_old` the old one's at the same time.
+    `evidence`: the odds against chance that the new release is worse than the old one;
+    `absolute`: that anything is wrong at all. `requests` and `failed` count the new release's
+    requests, `requests_old` and `failed_old` the old one's over the same time.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -120,9 +120,9 @@ class JudgementNote(BaseModel):
 
 
 class AppState(Message):
-    """`app/<app>/state`, retained: where an app stands. `phase` is None before any deployment.
+    """`app/<app>/state`, retained: the state of an app. `phase` is None before any deployment.
 
-    `verdict` is the judge's word in a running deployment, `judgement` what stands behind it.
+    `verdict` is the judge's verdict on a running deployment, `judgement` the numbers behind it.
     """
 
     app: Id
@@ -141,9 +141,9 @@ class AppState(Message):
 
 
 class AppEventType(StrEnum):
-    """What can happen to an app.
+    """The events of an app.
 
-    BUILD: a commit that was handed in came a stage further. CONSOLE: what Jenkins printed last.
+    BUILD: a submitted commit reached its next stage. CONSOLE: the latest output of Jenkins.
     """
 
     PHASE = "phase"
@@ -159,7 +159,7 @@ class AppEventType(StrEnum):
 class AppEvent(Message):
     """`app/<app>/event`, never retained: everything as it happens.
 
-    `judgement` goes with a VERDICT: one comes with every look of the judge.
+    `judgement` comes with a VERDICT, which follows every look of the judge.
     """
 
     event_type: AppEventType

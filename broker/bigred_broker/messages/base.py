@@ -1,4 +1,4 @@
-"""What all messages share: the version, the kinds of values, and who is there."""
+"""What all messages share: the version, the types of values, and presence."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -11,21 +11,21 @@ VERSION: Literal[1] = 1
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Text = Annotated[str, Field(max_length=500)]
-# Whole numbers that JavaScript and every database can hold, and amounts that are numbers.
+# Whole numbers that JavaScript and every database can hold, and finite amounts.
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Status(StrEnum):
-    """Whether a box or the server is there. Sent bare, not as JSON: what Home Assistant expects."""
+    """Whether a box or the server is online. A bare word, not JSON, as Home Assistant expects."""
 
     ONLINE = "online"
     OFFLINE = "offline"
 
 
 class Message(BaseModel):
-    """What every message has."""
+    """The base of every message."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -1,17 +1,17 @@
-"""What a box tells: what it is, how it stands, and what happened there just now."""
+"""What a box reports: what it is, its state, and its events."""
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bigred_broker.button import EventType, Lid
 from bigred_broker.messages.base import Amount, Count, Id, Message, Text
 
 
 class BoxInfo(Message):
     """`box/<box>/info`, retained: what this box is.
 
-    `to_mend`: what its doctor found ill when it started; None where it did not look.
+    `to_mend`: the problems its doctor found at the start; None if the doctor was not asked.
     """
 
     agent: Text
@@ -21,14 +21,6 @@ class BoxInfo(Message):
     language: Text = ""
     capabilities: tuple[Text, ...] = ()
     to_mend: tuple[Text, ...] | None = None
-
-
-class Lid(StrEnum):
-    """How the lid stands; unknown while no button is connected or none was seen yet."""
-
-    OPEN = "open"
-    CLOSED = "closed"
-    UNKNOWN = "unknown"
 
 
 class LightState(BaseModel):
@@ -42,7 +34,7 @@ class LightState(BaseModel):
 
 
 class VoiceState(BaseModel):
-    """The voice of a box: which engine speaks ("" for none), and the last thing it was to say."""
+    """The voice of a box: its engine ("" for none), and the last sentence it was asked to say."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -53,7 +45,7 @@ class VoiceState(BaseModel):
 
 
 class BoxState(Message):
-    """`box/<box>/state`, retained: how this box stands."""
+    """`box/<box>/state`, retained: the state of this box."""
 
     lid: Lid
     button_connected: bool
@@ -61,23 +53,11 @@ class BoxState(Message):
     voice: VoiceState
 
 
-class EventType(StrEnum):
-    """What can happen at a box."""
-
-    LID_OPEN = "lid_open"
-    LID_CLOSE = "lid_close"
-    PRESS = "press"
-    HOLD = "hold"
-    RELEASE = "release"
-    BUTTON_LOST = "button_lost"
-    BUTTON_FOUND = "button_found"
-
-
 class BoxEvent(Message):
     """`box/<box>/event`, never retained, expires: something happened at the box just now.
 
-    `id` is made at the switch and unique; a repeat is answered as the first was. `age_ms` is how
-    long ago it happened, by the box's monotonic clock. A press carries the `arming` it answers.
+    `id` is unique; a repeated event gets the same reply. `age_ms` is how long ago it happened, by
+    the box's monotonic clock. A press carries the `arming` it answers.
     """
 
     event_type: EventType

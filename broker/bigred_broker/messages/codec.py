@@ -1,4 +1,4 @@
-"""From a message to its bytes and back: the only way in and out."""
+"""Encodes messages to bytes and decodes them."""
 
 from typing import TypeVar
 
@@ -7,18 +7,18 @@ from pydantic import ValidationError
 from bigred_broker.messages.base import Message, Status
 
 MAX_BYTES = 16 * 1024
-TOPIC_AND_PROPERTIES = 4 * 1024  # what a packet may have beside its payload
+TOPIC_AND_PROPERTIES = 4 * 1024  # allowance of a packet on top of its payload
 
 
 class MessageError(ValueError):
-    """What arrived is not a message of the expected kind; the text says why."""
+    """The bytes are not a message of the expected kind; the text says why."""
 
 
 M = TypeVar("M", bound=Message)
 
 
 def encode(message: Message) -> bytes:
-    """Give the bytes of a message. Raises MessageError when they are over the size limit."""
+    """Return the bytes of a message. Raises MessageError over the size limit."""
     data = message.model_dump_json(exclude_none=True).encode()
     if len(data) > MAX_BYTES:
         raise MessageError(
@@ -28,22 +28,22 @@ def encode(message: Message) -> bytes:
 
 
 def decode(model: type[M], data: bytes) -> M:
-    """Read a message of the given kind. Raises MessageError, and nothing else, when it is none."""
+    """Read a message of the given kind. Raises MessageError, and nothing else."""
     if len(data) > MAX_BYTES:
         raise MessageError(f"{len(data)} bytes are over the limit of {MAX_BYTES}")
     try:
-        # Strictly: a number in quotes is no number, and "yes" is not true.
+        # Strictly: a quoted number is not a number, and "yes" is not true.
         return model.model_validate_json(data, strict=True)
     except (ValidationError, RecursionError) as error:
-        raise MessageError(f"no {model.__name__}: {_brief(error)}") from error
+        raise MessageError(f"not a valid {model.__name__}: {_brief(error)}") from error
 
 
 def decode_status(data: bytes) -> Status:
-    """Read a bare `online` or `offline`. Raises MessageError when it is neither."""
+    """Read a bare `online` or `offline`. Raises MessageError for anything else."""
     try:
         return Status(data.decode("ascii"))
     except ValueError as error:
-        raise MessageError(f"no status: {data[:40]!r}") from error
+        raise MessageError(f"not a status: {data[:40]!r}") from error
 
 
 def _brief(error: ValidationError | RecursionError) -> str:

@@ -1,4 +1,4 @@
-"""What the server answers to an event of a box."""
+"""The server's reply to an event of a box."""
 
 from enum import StrEnum
 
@@ -7,7 +7,7 @@ from bigred_broker.messages.base import Amount, Count, Id, Message, Text
 
 
 class Answer(StrEnum):
-    """What a box can be told about an event of its own."""
+    """The kinds of replies."""
 
     ARMED = "armed"
     ACCEPTED = "accepted"
@@ -15,7 +15,7 @@ class Answer(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why the server says no. The sentence beside it is for people; this is for programs."""
+    """Why the server refuses, for programs; the `reason` is for people."""
 
     NO_CANDIDATE = "no_candidate"
     RUNNING = "running"
@@ -29,10 +29,10 @@ class Refusal(StrEnum):
 
 
 class Reply(Message):
-    """`box/<box>/reply`, never retained, expires: the answer to the event `id`.
+    """`box/<box>/reply`, never retained, expires: the reply to the event `id`.
 
-    `command` is what an accepted press into a running deployment asked of it: `hold`, `continue`
-    or `rollback`; None when it was the second of two presses and changed nothing.
+    `command` is the effect of a press accepted during a deployment: `hold`, `continue` or
+    `rollback`; None if it was the second of two presses and changed nothing.
     """
 
     id: Id

@@ -48,7 +48,7 @@ class Subscriber:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(link.run())
             while True:
-                happening = await link.happenings.get()
+                happening = await link.events.get()
                 if isinstance(happening, Delivery):
                     await self._hear(topics, happening)
                     happening.ack()

@@ -37,7 +37,7 @@ class Subscriptions:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(link.run())
             while True:
-                happening = await link.happenings.get()
+                happening = await link.events.get()
                 if isinstance(happening, Delivery):
                     self.take(happening.topic, happening.payload)
                     happening.ack()

@@ -1,4 +1,4 @@
-"""The built card, as these tests find it: `./bigred test --image` builds it before."""
+"""The built card, which `./bigred test --image` builds before these tests."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""The boards that can't be started here: for all that a box needs of them the card has a driver.
+"""For boards that can't be emulated: the card has a driver for every device that a box needs.
 
-What a board has is told by its device tree, which devices behind PCI and SDIO tell themselves; what
-the kernel on the card knows, by the aliases of its modules and of what is built into it.
+The devices of a board are in its device tree, and those behind PCI and SDIO are listed here; the
+drivers of the kernel on the card are known from the aliases of its modules and of built-in ones.
 """
 
 import struct
@@ -23,19 +23,19 @@ _TABLE, _ENTRY, _ROOT = 446, 16, 1
 _MODULES = "usr/lib/modules"
 _RP1 = "pci:v00001DE4d00000001sv*"
 _XHCI = "pci:v00001106d00003483sv00001106sd00003483bc0Csc03i30"  # VIA VL805
-_WIFI = "sdio:c*v02D0dA9A6*"  # BCM43430; the others of the boards are its siblings
+_WIFI = "sdio:c*v02D0dA9A6*"  # BCM43430; the other boards have similar ones
 ALIKE = ("raspberrypi,bcm2835-firmware", "brcm,bcm2835-mbox", "brcm,bcm2835-pm-wdt")
 
-# By board: what the device tree must have, and what a bus behind it tells.
+# By board: the devices its device tree must have, and those on a bus behind them.
 NEEDED = {
     "bcm2711-rpi-4-b": (
         (
             *ALIKE,
             "brcm,bcm2711-emmc2",  # the card
-            "brcm,bcm2711-pcie",  # the way to its USB
+            "brcm,bcm2711-pcie",  # leads to its USB
             "brcm,bcm2711-gpio",
-            "brcm,bcm2711-genet-v5",  # the network by cable
-            "brcm,bcm2835-sdhci",  # the way to its Wi-Fi
+            "brcm,bcm2711-genet-v5",  # wired network
+            "brcm,bcm2835-sdhci",  # leads to its Wi-Fi
             "brcm,bcm2711-cprman",
             "brcm,bcm2711-rng200",
         ),
@@ -46,7 +46,7 @@ NEEDED = {
             "raspberrypi,bcm2835-firmware",
             "brcm,bcm2835-pm-wdt",
             "brcm,bcm2712-sdhci",
-            "brcm,bcm2712-pcie",  # the way to RP1, and by it to all plugs
+            "brcm,bcm2712-pcie",  # leads to RP1 and through it to all connectors
             "brcm,bcm2712-mip",  # its interrupts
             "raspberrypi,rp1-clocks",
             "raspberrypi,rp1-gpio",
@@ -69,14 +69,14 @@ NEEDED = {
 
 @dataclass(frozen=True)
 class Card:
-    """The opened card: its device trees, and what its kernel has drivers for."""
+    """The unpacked card: its device trees, and the devices its kernel has drivers for."""
 
     trees: Path
     aliases: tuple[tuple[str, str], ...]
     files: frozenset[str]
 
     def drives(self, device: str) -> bool:
-        """Say whether a driver of the kernel, or one of its modules that is there, is for it."""
+        """Return whether a built-in driver or a module on the card is for this device."""
         return any(
             (fnmatchcase(device, alias) or fnmatchcase(alias, device))
             and (module == "" or module in self.files)
@@ -113,7 +113,7 @@ def opened(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_every_device_that_a_box_needs_has_its_driver_on_the_card(opened: Card, name: str) -> None:
+def test_every_device_that_a_box_needs_has_a_driver_on_the_card(opened: Card, name: str) -> None:
     devices, behind = NEEDED[name]
     tree = (opened.trees / f"{name}.dtb").read_bytes()
     assert [one for one in devices if one.encode() + b"\0" not in tree] == []
@@ -121,6 +121,6 @@ def test_every_device_that_a_box_needs_has_its_driver_on_the_card(opened: Card, 
     assert [one for one in behind if not opened.drives(one)] == []
 
 
-def test_what_no_kernel_has_is_not_taken_for_driven(opened: Card) -> None:
+def test_an_unknown_device_has_no_driver(opened: Card) -> None:
     assert not opened.drives("of:N*T*Cbrcm,bcm9999-usb")
     assert not opened.drives("pci:v00009999d00009999sv*")

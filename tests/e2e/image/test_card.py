@@ -1,15 +1,15 @@
-"""A card that is not filled in, or wrongly: the box says what is wrong, and writes it down."""
+"""An incomplete or invalid card: the box speaks the problem, and writes it to the card."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.support.boxed import Box, boxed, card
-from tests.support.ear import ear
+from tests.support.mqtt_recorder import mqtt_recorder
 
+from bigred_agent.card.provisioning import NO_FILE
 from bigred_agent.card.report import Report
 from bigred_agent.card.status import STATUS
-from bigred_agent.card.take_in import NO_FILE
 from bigred_broker import mosquitto
 from bigred_broker.program import free_port, wait_until
 from bigred_image import board
@@ -22,7 +22,7 @@ SSID, SECRET = "office", "correct-horse"
 WIFI = f'[wifi]\nssid = "{SSID}"\npassword = "{SECRET}"\ncountry = "DE"\n'
 ROUTER = f"[Match]\nName=wlan1\n[Network]\nAddress={OFFICE}1/24\nDHCPServer=yes\n"
 _ROUTER = "/run/systemd/network"
-_AGAIN = "systemctl restart bigred-first-boot bigred-complaint bigred-status"
+_AGAIN = "systemctl restart bigred-first-boot bigred-announce bigred-status"
 _PUT = (
     "mount -o remount,rw /boot/firmware && cat >/boot/firmware/bigred.toml"
     f" && mount -o remount,ro /boot/firmware && {_AGAIN}"
@@ -35,8 +35,8 @@ def box(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     port = free_port()
     with (
         mosquitto.running(folder / "mqtt", port),
-        ear(port) as heard,
-        boxed(built, folder / "box", board.VIRT, heard) as box,
+        mqtt_recorder(port) as recorder,
+        boxed(built, folder / "box", board.VIRT, recorder) as box,
     ):
         box.guest.remove("bigred.toml")
         box.switch_on()
@@ -52,23 +52,23 @@ def written(box: Box, text: str) -> None:
     wait_until(lambda: text in status(box), WRITTEN_S, f"{text!r} in {STATUS}")
 
 
-def spoken(box: Box, trouble: str) -> None:
-    """Wait until it says so; the voice that nobody chose is espeak-ng's own."""
-    box.hears(Report(configured=False, troubles=(trouble,)).spoken(), "en", 160)
+def spoken(box: Box, problem: str) -> None:
+    """Wait until the box speaks it, in espeak-ng's default voice."""
+    box.wait_for_sentence(Report(configured=False, problems=(problem,)).spoken(), "en", 160)
 
 
-def test_a_card_without_the_file_is_told(box: Box) -> None:
+def test_a_card_without_the_file_is_reported(box: Box) -> None:
     written(box, NO_FILE)
     spoken(box, NO_FILE)
     assert box.live.run("systemctl is-active bigred-agent || true").strip() == "inactive"
 
 
-def test_a_file_that_is_no_toml_is_told(box: Box) -> None:
+def test_a_file_that_is_not_toml_is_reported(box: Box) -> None:
     box.live.run(_PUT, given="name = demo\n")
-    written(box, "no valid TOML")
+    written(box, "not valid TOML")
 
 
-def test_a_wrong_broker_is_told_and_the_box_runs(box: Box) -> None:
+def test_a_wrong_broker_is_reported_and_the_box_runs(box: Box) -> None:
     text = card(1, "nobody.invalid")
     box.live.run(_PUT, given=text)
     box.live.run("systemctl restart bigred-agent", deadline_s=120)
@@ -77,17 +77,17 @@ def test_a_wrong_broker_is_told_and_the_box_runs(box: Box) -> None:
     assert box.live.run("systemctl is-active bigred-agent").strip() == "active"
 
 
-def test_a_file_that_is_mended_makes_the_box(box: Box) -> None:
-    port = box.ear.client.port
+def test_a_corrected_file_configures_the_box(box: Box) -> None:
+    port = box.recorder.client.port
     box.live.run(_PUT, given=card(port))
     box.restart_agent()
 
 
-def test_a_wifi_of_which_the_card_tells_is_joined(box: Box) -> None:
+def test_the_wifi_on_the_card_is_joined(box: Box) -> None:
     box.live.run("modprobe mac80211_hwsim radios=2")
-    # The other radio is the office's router: iwd makes a network of it, networkd gives addresses.
+    # The second radio plays the router: iwd provides its network, networkd the addresses.
     box.live.run(f"mkdir -p {_ROUTER} && cat >{_ROUTER}/10-router.network", given=ROUTER)
-    text = card(box.ear.client.port) + WIFI
+    text = card(box.recorder.client.port) + WIFI
     box.live.run(_PUT, given=text)
     box.live.run("networkctl reload && systemctl restart iwd")
     box.live.run(f"iwctl device wlan1 set-property Mode ap && iwctl ap wlan1 start {SSID} {SECRET}")

@@ -1,4 +1,4 @@
-"""The very card in QEMU's Raspberry Pi 3: its own card reader, USB and pins."""
+"""The same card in QEMU's Raspberry Pi 3, with its own card reader, USB and pins."""
 
 from pathlib import Path
 
@@ -13,21 +13,21 @@ pytestmark = pytest.mark.timeout(900)
 RED, GREEN, BLUE = 17, 27, 22
 
 
-def test_the_card_starts_a_raspberry_pi_that_lights_up_and_deploys(
+def test_the_card_boots_a_raspberry_pi_that_lights_up_and_deploys(
     built: Path, tmp_path: Path
 ) -> None:
     with at_home(built, tmp_path / "box", board.RASPI3B, 2) as (place, box):
         box.switch_on()
         box.live.cable.plug()
         box.online()
-        box.has_its_button()
-        assert "Raspberry Pi 3" in box.tell("info")["model"]
-        assert "light" in box.tell("info")["capabilities"]
+        box.wait_for_button()
+        assert "Raspberry Pi 3" in box.last("info")["model"]
+        assert "light" in box.last("info")["capabilities"]
         pin = box.live.monitor.pin
         assert box.arm(place, "1.1.0")["answer"] == "armed"
-        box.ear.until(lambda: any(map(pin, (RED, GREEN, BLUE))), ANSWER_S, "a light")
+        box.recorder.until(lambda: any(map(pin, (RED, GREEN, BLUE))), ANSWER_S, "a light")
         fired = box.push()
         assert fired["answer"] == "accepted"
         box.until_phase(Phase.SUCCEEDED, fired["deployment"])
         assert set(place.serving().values()) == {"1.1.0"}
-        box.ear.until(lambda: pin(GREEN), ANSWER_S, "green")
+        box.recorder.until(lambda: pin(GREEN), ANSWER_S, "green")

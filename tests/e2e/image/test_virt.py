@@ -1,7 +1,7 @@
 """The card in QEMU's "virt": the box finds its button, speaks, lights up, and deploys under load.
 
-Everything outside is real: Mosquitto, the server, three Tomcats behind HAProxy, their users. In
-the order in which they stand, on one box that is switched on once and cut off once.
+Everything outside is real: Mosquitto, the server, three Tomcats behind HAProxy, their users. The
+tests run in this order, on one box that is switched on once and loses its power once.
 """
 
 import statistics
@@ -27,7 +27,7 @@ RED, GREEN, BLUE = 17, 27, 22
 OWN_CARD, USB_CARD = "SoundCard", "Audio"
 BAR = (5, 6, 13, 19, 26)
 TOGGLES = 20
-# An emulated processor beside three Tomcats and their users; a real one is many times as fast.
+# An emulated processor next to three Tomcats and their users; a real one is many times faster.
 LATE_MS = 150
 
 
@@ -57,20 +57,20 @@ def figure(text: str) -> None:
     sys.stderr.write(f"\n  {text}\n")
 
 
-def test_a_box_that_is_switched_on_is_there_with_its_button(box: Box) -> None:
+def test_a_box_that_is_switched_on_comes_online_with_its_button(box: Box) -> None:
     begun_s = time.monotonic()
     box.switch_on()
     box.live.cable.plug()
     figure(f"boot to ready: {box.online() - begun_s:.0f} s")
-    box.has_its_button()
-    assert box.tell("info")["button"] == "Dream Cheeky Big Red Button"
+    box.wait_for_button()
+    assert box.last("info")["button"] == "Dream Cheeky Big Red Button"
     box.live.wait_for_ssh()
 
 
-def test_nothing_is_to_be_mended_and_no_unit_has_failed(box: Box) -> None:
+def test_there_are_no_problems_and_no_unit_has_failed(box: Box) -> None:
     box.simulate_pins()
-    box.ear.until(lambda: box.tell("info")["to_mend"] == [], ANSWER_S, "nothing to be mended")
-    assert set(box.tell("info")["capabilities"]) == {"lid", "light", "progress", "voice"}
+    box.recorder.until(lambda: box.last("info")["to_mend"] == [], ANSWER_S, "no problems")
+    assert set(box.last("info")["capabilities"]) == {"lid", "light", "progress", "voice"}
     assert box.live.run("systemctl --failed --no-legend --plain").strip() == ""
     since = box.statuses()
     whole = box.live.run(
@@ -81,13 +81,13 @@ def test_nothing_is_to_be_mended_and_no_unit_has_failed(box: Box) -> None:
     )
     assert "All is well." in whole, whole
     box.online(since)
-    box.has_its_button()
+    box.wait_for_button()
 
 
-def test_nobody_can_enter_and_nothing_is_written_for_ever(box: Box) -> None:
+def test_nobody_can_log_in_and_the_root_is_read_only(box: Box) -> None:
     assert box.live.run("awk -F: '$2 !~ /^[!*]/' /etc/shadow").strip() == ""
     listening = box.live.run("ss -Hltn | awk '{print $4}'").split()
-    # sshd is there by the key of this test alone; resolved answers this machine itself.
+    # sshd runs only because of this test's key; resolved serves the box itself.
     assert {one.rpartition(":")[2] for one in listening} <= {"22", "53"}, listening
     assert "bigred" in box.live.run("stat -c %G /dev/bus/usb/*/* | sort -u")
     assert "squashfs" in box.live.run("cat /proc/mounts")
@@ -100,23 +100,23 @@ def test_lid_and_push_roll_three_tomcats_and_no_request_is_lost(
     armed = box.arm(place, "1.1.0")
     assert (armed["answer"], armed["release"]["version"]) == ("armed", "1.1.0")
     armed_is = f"System is armed! Shop 1.1.0 by {armed['release']['author']}, to three servers."
-    box.hears(armed_is)
-    box.ear.until(lambda: any(box.high(RED, GREEN, BLUE)), ANSWER_S, "a light")
+    box.wait_for_sentence(armed_is)
+    box.recorder.until(lambda: any(box.high(RED, GREEN, BLUE)), ANSWER_S, "a light")
     fired = box.push()
     assert fired["answer"] == "accepted"
-    box.hears("Firing missiles!")
+    box.wait_for_sentence("Firing missiles!")
     box.guest.button.close_lid()
     box.until_phase(Phase.SUCCEEDED, fired["deployment"])
     after = load.counts()
     figure(f"{after.requests - before.requests} requests, {after.failed - before.failed} failed")
     assert after.failed == before.failed
     assert set(place.serving().values()) == {"1.1.0"}
-    box.hears("Target reached! Shop 1.1.0 is live.")
-    box.ear.until(lambda: all(box.high(*BAR)), ANSWER_S, "the whole bar")
-    box.ear.until(lambda: box.high(GREEN) == [True], ANSWER_S, "green")
+    box.wait_for_sentence("Target reached! Shop 1.1.0 is live.")
+    box.recorder.until(lambda: all(box.high(*BAR)), ANSWER_S, "the whole bar")
+    box.recorder.until(lambda: box.high(GREEN) == [True], ANSWER_S, "green")
 
 
-def test_what_happens_at_the_button_is_published_at_once(box: Box) -> None:
+def test_an_event_of_the_button_is_published_at_once(box: Box) -> None:
     late, aged = [], []
     for number in range(TOGGLES):
         for move, kind in (
@@ -125,10 +125,10 @@ def test_what_happens_at_the_button_is_published_at_once(box: Box) -> None:
         ):
             since = box.events()
             move()
-            told_at_s = box.guest.button.told_at_s()
-            late.append(1000 * (box.happened(kind, since) - told_at_s))
-            aged.append(box.tell("event")["age_ms"])
-            # A contact that has just moved is let settle.
+            delivered_at_s = box.guest.button.delivered_at_s()
+            late.append(1000 * (box.wait_for_event(kind, since) - delivered_at_s))
+            aged.append(box.last("event")["age_ms"])
+            # Longer than a contact may bounce.
             time.sleep(0.3 + 0.01 * number)
     figure(
         f"report to heard outside: median {statistics.median(late):.0f} ms, most {max(late):.0f};"
@@ -143,37 +143,37 @@ def test_the_agent_is_small_and_idle(box: Box) -> None:
     assert kib <= 60 * 1024
 
 
-def test_a_button_that_is_pulled_out_and_plugged_in_again_is_told_both_times(box: Box) -> None:
+def test_unplugging_and_replugging_the_button_is_announced(box: Box) -> None:
     since = box.events()
     box.live.cable.unplug()
-    box.happened("button_lost", since)
-    box.hears("The red button was unplugged.")
+    box.wait_for_event("button_lost", since)
+    box.wait_for_sentence("The red button was unplugged.")
     box.live.cable.plug()
-    box.happened("button_found", since)
-    box.hears("The red button is connected.")
+    box.wait_for_event("button_found", since)
+    box.wait_for_sentence("The red button is connected.")
 
 
-def test_a_loudspeaker_that_is_plugged_in_later_is_spoken_by_and_missed_when_it_is_gone(
+def test_a_loudspeaker_is_used_while_it_is_plugged_in(
     box: Box,
 ) -> None:
     lunch = "bigred/box/demo/set/say", '{"v": 1, "text": "Lunch is ready."}'
     box.live.plug_speaker()
-    box.speaks_by(USB_CARD)
-    box.ear.say(*lunch)
-    box.hears("Lunch is ready.", played=box.guest.speaker)
+    box.wait_for_card(USB_CARD)
+    box.recorder.publish(*lunch)
+    box.wait_for_sentence("Lunch is ready.", played=box.guest.speaker)
     box.live.unplug_speaker()
-    box.speaks_by(OWN_CARD)
-    box.ear.say(*lunch)
-    box.hears("Lunch is ready.")
+    box.wait_for_card(OWN_CARD)
+    box.recorder.publish(*lunch)
+    box.wait_for_sentence("Lunch is ready.")
 
 
-def test_a_broker_that_is_restarted_has_its_box_again(box: Box, place: Rig) -> None:
+def test_the_box_returns_to_a_restarted_broker(box: Box, place: Rig) -> None:
     since = box.statuses()
     place.restart_broker()
     box.online(since)
 
 
-def test_all_that_was_heard_is_understood(box: Box) -> None:
+def test_every_recorded_sentence_is_understood(box: Box) -> None:
     listener = Listener([*box.said(), *box.recordings])
     misheard = {}
     for sentence, found in box.recordings.items():
@@ -186,7 +186,7 @@ def test_all_that_was_heard_is_understood(box: Box) -> None:
     assert misheard == {}
 
 
-def test_a_power_cut_in_a_deployment_harms_nothing_and_the_box_comes_back(
+def test_a_power_cut_during_a_deployment_does_no_harm_and_the_box_comes_back(
     box: Box, place: Rig, load: Load
 ) -> None:
     before = load.counts()
@@ -204,7 +204,7 @@ def test_a_power_cut_in_a_deployment_harms_nothing_and_the_box_comes_back(
     box.switch_on()
     box.live.cable.plug()
     box.online(since)
-    box.ear.until(
-        lambda: (box.tell("state") or {}).get("lid") == "closed", ANSWER_S, "the lid as it is"
+    box.recorder.until(
+        lambda: (box.last("state") or {}).get("lid") == "closed", ANSWER_S, "the lid as it is"
     )
     assert box.arm(place, "1.3.0")["answer"] == "armed"

@@ -1,33 +1,32 @@
-"""What the server answers to an event of ours. An answer nobody waits for is ignored."""
+"""Handles the server's replies to this box's events. A reply that is not awaited is ignored."""
 
 import math
 from dataclasses import replace
 
-from bigred_agent.machine.deeds import Deeds, Say
-from bigred_agent.machine.state import Accepted, Arming, Countdown, Policy, State, Waiting
+from bigred_agent.machine.effects import Say
+from bigred_agent.machine.state import Accepted, Arming, Countdown, Pending, Policy, State
+from bigred_agent.machine.transition import Transition
 from bigred_agent.phrases.phrase import Phrase, Servers
 from bigred_agent.phrases.spoken import release_values
 from bigred_broker.messages import Answer, EventType, Phase, Reply
 
-Outcome = tuple[State, Deeds]
 
-
-def handle(state: State, reply: Reply, now_s: float, policy: Policy) -> Outcome:
-    """Take in one answer."""
-    waiting = state.waiting
-    if waiting is None or waiting.id != reply.id:
+def handle(state: State, reply: Reply, now_s: float, policy: Policy) -> Transition:
+    """Handle one reply."""
+    pending = state.pending
+    if pending is None or pending.id != reply.id:
         return state, ()
-    state = replace(state, waiting=None)
-    if waiting.kind is EventType.LID_OPEN:
-        return _to_the_lid(state, waiting, reply)
-    return _to_the_press(state, waiting, reply, now_s, policy)
+    state = replace(state, pending=None)
+    if pending.kind is EventType.LID_OPEN:
+        return _lid_reply(state, pending, reply)
+    return _press_reply(state, pending, reply, now_s, policy)
 
 
-def _to_the_lid(state: State, waiting: Waiting, reply: Reply) -> Outcome:
+def _lid_reply(state: State, pending: Pending, reply: Reply) -> Transition:
     if reply.answer is not Answer.ARMED or reply.arming is None or reply.app is None:
         return state, (Say(Phrase.NOT_ARMED, {"reason": _reason(reply)}),)
-    # Counted from the question, so that ours is never the arming that lives longer.
-    expires_s = waiting.sent_s + reply.expires_in_s
+    # Counted from the request, so that the box never outlives the server's own deadline.
+    expires_s = pending.sent_s + reply.expires_in_s
     state = replace(state, arming=Arming(reply.arming, reply.app, expires_s))
     values = release_values(reply.app, reply.release)
     phrase = Phrase.ARMED
@@ -35,19 +34,19 @@ def _to_the_lid(state: State, waiting: Waiting, reply: Reply) -> Outcome:
         phrase = Phrase.ARMED_NO_AUTHOR
         values.pop("author")
     if not reply.nodes:
-        # Deployed elsewhere: to which servers is not known here.
+        # Deployed by another system: its servers are not known here.
         values.pop("author", None)
         return state, (Say(Phrase.ARMED_ELSEWHERE, values),)
     return state, (Say(phrase, {**values, "servers": Servers(reply.nodes)}),)
 
 
-def _to_the_press(
-    state: State, waiting: Waiting, reply: Reply, now_s: float, policy: Policy
-) -> Outcome:
+def _press_reply(
+    state: State, pending: Pending, reply: Reply, now_s: float, policy: Policy
+) -> Transition:
     if reply.answer is not Answer.ACCEPTED:
         return state, (Say(Phrase.REFUSED, {"reason": _reason(reply)}),)
-    if waiting.arming is None:
-        # A press into a running deployment: on hold it goes on, and the next phase says so.
+    if pending.arming is None:
+        # A press during a deployment. On hold it continues, which the next phase announces.
         on_hold = state.running is not None and state.running.phase is Phase.HOLDING
         return state, () if on_hold else (Say(Phrase.STOP_ASKED),)
     state = replace(state, fired_s=now_s)
@@ -55,7 +54,7 @@ def _to_the_press(
         until_s = now_s + reply.countdown_s + policy.first_state_deadline_s
         state = replace(state, accepted=Accepted(reply.deployment, until_s))
     if (seconds := math.floor(reply.countdown_s)) > 0:
-        # "Firing missiles!" is spoken first; the numbers follow on the beat.
+        # "Firing missiles!" is spoken first; the numbers follow on the second.
         first_s = now_s + reply.countdown_s - seconds
         state = replace(state, countdown=Countdown(reply.deployment, seconds, first_s))
     return state, (Say(Phrase.ACCEPTED),)

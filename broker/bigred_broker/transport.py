@@ -1,4 +1,4 @@
-"""The line under a connection: its socket, which can be cut at once and for good."""
+"""The socket of a connection, which can be cut at once and for good."""
 
 import contextlib
 import socket
@@ -10,25 +10,25 @@ from paho.mqtt.client import Client
 
 
 @dataclass
-class Line:
-    """The socket under a client. Once cut nothing leaves by it, even if paho opens it only then.
+class Transport:
+    """The socket of a client. Once cut, it sends nothing, even if paho opens it only afterwards.
 
-    It knows no client: a dropped one is freed at once, with its sockets, and not by the collector.
+    It holds no reference to the client, so that a dropped one is freed at once with its sockets.
     """
 
     _socket: socket.socket | None = None
     _is_cut: bool = False
 
     def opened(self, _client: Client, _data: Any, opened: Any) -> None:
-        """Take note of the socket; called on the thread that connects."""
-        # Two small packets in a row, an event and a state: the second must not wait for an ACK.
+        """Remember the socket; called on the connecting thread."""
+        # Events and states are small packets in a row: the second must not wait for an ACK.
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = opened
         if self._is_cut:
             self._shut(opened)
 
     def cut(self) -> None:
-        """Shut the socket without a farewell: the broker sends the will."""
+        """Shut the socket without a DISCONNECT, so that the broker sends the will."""
         self._is_cut = True
         if self._socket is not None:
             self._shut(self._socket)
@@ -36,7 +36,7 @@ class Line:
     @staticmethod
     def _shut(opened: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            # On close the kernel forgets what it could not send yet, instead of trying for minutes.
+            # On close the kernel discards unsent data instead of trying for minutes.
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             # Below TLS, whose state belongs to paho's thread.
             socket.socket.shutdown(opened, socket.SHUT_RDWR)

@@ -1,7 +1,7 @@
-"""A Dream Cheeky button behind a fake libusb: a pyusb backend, for tests and for newcomers.
+"""A Dream Cheeky button on a fake libusb: a pyusb backend, for tests and newcomers.
 
-It takes the real transfers and is as picky as the real device: the interface must be free of the
-kernel's driver and claimed, and it answers a read only after a proper SET_REPORT.
+It accepts the real transfers and is as strict as the real device: the interface must be detached
+from the kernel's driver and claimed, and it answers a read only after a correct SET_REPORT.
 
     fake = FakeUsb()
     usb.core.find(idVendor=0x1D34, idProduct=0x000D, backend=fake)
@@ -44,22 +44,22 @@ _ENDPOINT = SimpleNamespace(
 
 
 def frame(first: int, last: int = 0x03) -> bytes:
-    """Give the eight bytes the device answers with."""
+    """Return the eight bytes of an answer."""
     return bytes([first, 0, 0, 0, 0, 0, 0, last])
 
 
 def usb_error(number: int) -> usb.core.USBError:
-    """Give the error pyusb raises for an errno; ETIMEDOUT has a class of its own."""
+    """Return the error pyusb raises for an errno; ETIMEDOUT has its own class."""
     kind = usb.core.USBTimeoutError if number == errno.ETIMEDOUT else usb.core.USBError
     return kind(errno.errorcode[number], None, number)
 
 
 @dataclass
 class FakeUsb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no types
-    """The bus with at most one button on it. Change its fields to make things happen.
+    """A bus with at most one button. Set its fields to make things happen.
 
-    `script` holds what the next reads give: frames, or errnos to fail with; after it `level` is
-    answered. `calls` lists what was asked of the device, in order.
+    `script` holds the results of the next reads: frames, or errnos to fail with; after it, reads
+    return `level`. `calls` lists the calls to the device in order.
     """
 
     level: int = LID_CLOSED
@@ -75,7 +75,7 @@ class FakeUsb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no types
     _asked: bool = False
 
     def replug(self) -> None:
-        """Unplug and plug in again: a new address, and the kernel's driver is back on it."""
+        """Unplug and plug in again: it gets a new address and the kernel's driver."""
         self.plugged = True
         self.kernel_driver = True
         self._claimed = self._asked = False
@@ -87,11 +87,11 @@ class FakeUsb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no types
             yield self.address
 
     def get_device_descriptor(self, dev: int) -> SimpleNamespace:
-        """Give what lsusb shows of the real one."""
+        """Return the real device's descriptor, as lsusb shows it."""
         return SimpleNamespace(**vars(_DEVICE), address=dev)
 
     def get_configuration_descriptor(self, _dev: int, config: int) -> SimpleNamespace:
-        """Give the only configuration. Raises IndexError for another, as pyusb wants it."""
+        """Return the only configuration. Raises IndexError for another, as pyusb expects."""
         if config:
             raise IndexError(config)
         return _CONFIGURATION
@@ -99,7 +99,7 @@ class FakeUsb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no types
     def get_interface_descriptor(
         self, _dev: int, intf: int, alt: int, _config: int
     ) -> SimpleNamespace:
-        """Give the only interface. Raises IndexError for another."""
+        """Return the only interface. Raises IndexError for another."""
         if intf or alt:
             raise IndexError(intf)
         return _INTERFACE
@@ -107,13 +107,13 @@ class FakeUsb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no types
     def get_endpoint_descriptor(
         self, _dev: int, ep: int, _intf: int, _alt: int, _config: int
     ) -> SimpleNamespace:
-        """Give the only endpoint. Raises IndexError for another."""
+        """Return the only endpoint. Raises IndexError for another."""
         if ep:
             raise IndexError(ep)
         return _ENDPOINT
 
     def open_device(self, dev: int) -> int:
-        """Open it; EACCES without permission, ENODEV when it is gone."""
+        """Open it; EACCES without permission, ENODEV if it is unplugged."""
         self._there(dev)
         if not self.permitted:
             raise usb_error(errno.EACCES)
@@ -125,7 +125,7 @@ class FakeUsb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no types
         self.calls.append("close")
 
     def get_configuration(self, dev_handle: int) -> int:
-        """Give 1 when configured, else 0."""
+        """Return 1 if configured, else 0."""
         self._there(dev_handle)
         return int(self.configured)
 
@@ -150,20 +150,20 @@ class FakeUsb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no types
         self._claimed = False
 
     def is_kernel_driver_active(self, dev_handle: int, _intf: int) -> bool:
-        """Say whether the kernel has it; NotImplementedError where libusb can't tell."""
+        """Return whether the kernel's driver has it; NotImplementedError if libusb can't tell."""
         self._there(dev_handle)
         if not self.knows_kernel_drivers:
             raise NotImplementedError("Operation not supported or unimplemented on this platform")
         return self.kernel_driver
 
     def detach_kernel_driver(self, dev_handle: int, intf: int) -> None:
-        """Take it from the kernel."""
+        """Detach the kernel's driver."""
         self._there(dev_handle)
         self.calls.append(f"detach {intf}")
         self.kernel_driver = False
 
     def attach_kernel_driver(self, dev_handle: int, intf: int) -> None:
-        """Give it back to the kernel."""
+        """Reattach the kernel's driver."""
         self._there(dev_handle)
         self.calls.append(f"attach {intf}")
         self.kernel_driver = True
@@ -178,7 +178,7 @@ class FakeUsb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no types
         data: "array[int]",
         _timeout: int,
     ) -> int:
-        """Take the request; EPIPE (a stall) for any other than the one the button knows."""
+        """Accept the button's only request; EPIPE (a stall) for any other."""
         self._ready(dev_handle)
         setup = (bmRequestType, bRequest, wValue, wIndex)
         if setup != (0x21, 0x09, 0x0200, 0) or len(data) != 8 or data[7] != 0x02:
@@ -189,7 +189,7 @@ class FakeUsb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no types
     def intr_read(
         self, dev_handle: int, ep: int, _intf: int, buff: "array[int]", _timeout: int
     ) -> int:
-        """Answer the request; time out, without really waiting, when there was none."""
+        """Answer the request; time out, without waiting, if there was none."""
         self._ready(dev_handle)
         if ep != 0x81 or not self._asked:
             raise usb_error(errno.ETIMEDOUT)

@@ -1,4 +1,4 @@
-"""Where the sources of the image are."""
+"""The folders of the image's sources."""
 
 from pathlib import Path
 

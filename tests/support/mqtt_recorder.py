@@ -1,4 +1,4 @@
-"""An ear at the broker: all that passes there, with the time at which it came."""
+"""Records every message at a broker, with the time of its arrival."""
 
 import contextlib
 import json
@@ -13,8 +13,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A message: topic, JSON or text, when it came (monotonic seconds), and whether it was kept."""
+class Recorded:
+    """A message: topic, JSON or text, time of arrival (monotonic seconds), and its retain flag."""
 
     topic: str
     body: Any
@@ -23,63 +23,63 @@ class Heard:
 
 
 @dataclass
-class Ear:
-    """All that was heard, the oldest first."""
+class Recorder:
+    """All messages so far, the oldest first."""
 
     client: mqtt.Client
-    heard: list[Heard] = field(default_factory=list)
+    messages: list[Recorded] = field(default_factory=list)
     _news: threading.Condition = field(default_factory=threading.Condition)
 
-    def of(self, topic: str) -> list[Heard]:
-        """Give what was heard at a topic."""
+    def of(self, topic: str) -> list[Recorded]:
+        """Return the messages on a topic."""
         with self._news:
-            return [one for one in self.heard if one.topic == topic]
+            return [one for one in self.messages if one.topic == topic]
 
     def last(self, topic: str) -> Any:
-        """Give what was heard last at a topic; None where nothing was."""
+        """Return the body of the last message on a topic; None if there is none."""
         found = self.of(topic)
         return found[-1].body if found else None
 
     def until(self, is_so: Callable[[], bool], deadline_s: float, what: str) -> None:
-        """Wait until it is so, looking whenever something is heard."""
+        """Wait until a condition holds, checking it after every message."""
         end = time.monotonic() + deadline_s
         with self._news:
             while not is_so():
                 left_s = end - time.monotonic()
                 if left_s <= 0:
-                    lately = [(one.topic, one.body) for one in self.heard[-5:]]
-                    raise AssertionError(f"{what}: not so after {deadline_s:g} s; heard: {lately}")
+                    lately = [(one.topic, one.body) for one in self.messages[-5:]]
+                    raise AssertionError(f"{what}: not after {deadline_s:g} s; last: {lately}")
                 self._news.wait(min(left_s, 1.0))
 
-    def say(self, topic: str, text: str) -> None:
-        """Publish something, as a box or a server would."""
+    def publish(self, topic: str, text: str) -> None:
+        """Publish a message, as a box or a server would."""
         self.client.publish(topic, text, qos=1)
 
-    def hear(self, message: mqtt.MQTTMessage) -> None:
-        """Take in a message."""
+    def record(self, message: mqtt.MQTTMessage) -> None:
+        """Record a message."""
         text = message.payload.decode(errors="replace")
         body = json.loads(text) if text.startswith("{") else text
         with self._news:
-            self.heard.append(Heard(message.topic, body, time.monotonic(), message.retain))
+            self.messages.append(Recorded(message.topic, body, time.monotonic(), message.retain))
             self._news.notify_all()
 
 
 @contextlib.contextmanager
-def ear(port: int) -> Iterator[Ear]:
-    """Listen to everything at a broker of this machine until the block ends, also a new one."""
+def mqtt_recorder(port: int) -> Iterator[Recorder]:
+    """Record everything at a local broker until the block ends, even across its restarts."""
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-    made = Ear(client)
+    recorder = Recorder(client)
     client.reconnect_delay_set(1, 1)
 
     def subscribe(client: mqtt.Client, *_: object) -> None:
         client.subscribe("bigred/#", qos=1)
 
     client.on_connect = subscribe
-    client.on_message = lambda _client, _data, message: made.hear(message)
+    client.on_message = lambda _client, _data, message: recorder.record(message)
     client.connect("127.0.0.1", port)
     client.loop_start()
     try:
-        yield made
+        yield recorder
     finally:
         client.disconnect()
         client.loop_stop()

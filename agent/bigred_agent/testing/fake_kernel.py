@@ -1,12 +1,12 @@
-"""GPIO chips without hardware, as picky as the kernel's: for tests and for newcomers.
+"""GPIO chips without hardware, as strict as the kernel's, for tests and newcomers.
 
     kernel = FakeKernel()
     factory = GpiodFactory(kernel=kernel)
     LED(17, pin_factory=factory).on()
     assert kernel.line(17).level
 
-Values are gpiod's own classes. A line that is taken twice is EBUSY, one that is an input can't be
-set (EPERM), edges of an output are EINVAL, and a released line stays as it was.
+Values are gpiod's own classes. Requesting a line twice is EBUSY, setting an input EPERM, asking an
+output for edges EINVAL, and a released line keeps its level.
 """
 
 import errno
@@ -17,15 +17,15 @@ import gpiod
 from gpiod.line import Bias
 from gpiod.line_info import LineInfo
 
-from bigred_agent.pins.fake_line import FakeLine, FakeLines, kernel_error
 from bigred_agent.pins.kernel import Config
+from bigred_agent.testing.fake_line import FakeLine, FakeLines, kernel_error
 
 PI_4 = "pinctrl-bcm2711"
 
 
 @dataclass
 class FakeChip:
-    """A chip, and every opening of it."""
+    """A chip, and how often it is open."""
 
     name: str = "gpiochip0"
     label: str = PI_4
@@ -35,11 +35,11 @@ class FakeChip:
     openings: int = 0
 
     def get_info(self) -> gpiod.ChipInfo:
-        """Tell what it is."""
+        """Return its name, label and number of lines."""
         return gpiod.ChipInfo(self.name, self.label, len(self.lines))
 
     def get_line_info(self, line: int | str) -> LineInfo:
-        """Tell how a line is set."""
+        """Return the settings of a line."""
         at = int(line)
         one = self.lines[at]
         set_ = one.settings
@@ -51,20 +51,20 @@ class FakeChip:
         )  # fmt: skip
 
     def request_lines(self, config: Config, consumer: str | None = None) -> FakeLines:
-        """Take one line."""
+        """Request one line."""
         ((at, settings),) = config.items()
         if not isinstance(at, int):
-            raise TypeError("this fake takes one line, by its offset")
+            raise TypeError("this fake requests a single line, by its offset")
         line = self.lines[at]
-        return FakeLines(line, line.take(consumer or "?", settings or gpiod.LineSettings()))
+        return FakeLines(line, line.request(consumer or "?", settings or gpiod.LineSettings()))
 
     def close(self) -> None:
-        """Close one opening."""
+        """Close it once."""
         self.openings -= 1
 
 
 class FakeKernel:
-    """A machine with these chips; without any named, a Pi 4's."""
+    """A machine with these chips, by default those of a Pi 4."""
 
     def __init__(self, *chips: FakeChip) -> None:
         self._chips = {Path("/dev") / chip.name: chip for chip in chips or (FakeChip(),)}
@@ -82,9 +82,9 @@ class FakeKernel:
         return chip
 
     def group(self, path: Path) -> str | None:
-        """Name the group that may open a chip."""
+        """Return the group that may open a chip."""
         return self._chips[path].group
 
     def line(self, offset: int) -> FakeLine:
-        """Give a line of the first chip."""
+        """Return a line of the first chip."""
         return self._chips[self.chips()[0]].lines[offset]

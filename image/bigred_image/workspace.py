@@ -1,4 +1,4 @@
-"""Where an image is made: the folders, and how the tool root comes to be."""
+"""The folders of a build, and the tool root in them."""
 
 import shutil
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ SUITE = "trixie"
 PACKAGES = (
     "mmdebstrap",
     "arch-test",
-    "qemu-user",  # runs arm64 programs while the root is made
+    "qemu-user",  # runs arm64 programs while the root is built
     "qemu-system-arm",  # boots the image
     "genimage",
     "mtools",
@@ -31,52 +31,52 @@ LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """The folder of a build, and how its tools are called."""
+class Workspace:
+    """The folder of a build, and its tools."""
 
     folder: Path
     mirrors: apt.Mirrors
 
     @property
     def tools(self) -> Tools:
-        """The tool root; inside it the folder of work is /work."""
+        """The tool root; inside it the work folder is /work."""
         return Tools(self.folder / "tools", self.work, self.log)
 
     @property
     def work(self) -> Path:
-        """What is in the making."""
+        """Temporary files of the current build."""
         return self.folder / "work"
 
     @property
-    def kept(self) -> Path:
-        """What a later build can use again. It may be deleted at any time."""
+    def cache(self) -> Path:
+        """Results that a later build can reuse. It may be deleted at any time."""
         return self.folder / "cache"
 
     @property
     def log(self) -> Path:
-        """What the tools printed."""
+        """The output of the tools."""
         return self.folder / "build.log"
 
 
-def prepare(folder: Path, mirrors: apt.Mirrors) -> Workshop:
-    """Make the folders, and the tool root if there is none like it yet."""
-    workshop = Workshop(folder, mirrors)
+def prepare(folder: Path, mirrors: apt.Mirrors) -> Workspace:
+    """Create the folders, and the tool root unless an up-to-date one exists."""
+    workspace = Workspace(folder, mirrors)
     folder.mkdir(parents=True, exist_ok=True)
-    workshop.log.write_bytes(b"")
-    shutil.rmtree(workshop.work, ignore_errors=True)
-    workshop.work.mkdir()
-    workshop.kept.mkdir(exist_ok=True)
+    workspace.log.write_bytes(b"")
+    shutil.rmtree(workspace.work, ignore_errors=True)
+    workspace.work.mkdir()
+    workspace.cache.mkdir(exist_ok=True)
     key = cache.key(SUITE, *PACKAGES, *LEFT_OUT)
     stamp = folder / "tools.key"
-    if not (stamp.exists() and stamp.read_text() == key and workshop.tools.root.is_dir()):
-        say(f"making the tool root from Debian's {SUITE}")
+    if not (stamp.exists() and stamp.read_text() == key and workspace.tools.root.is_dir()):
+        say(f"building the tool root from Debian's {SUITE}")
         stamp.unlink(missing_ok=True)
-        shutil.rmtree(workshop.tools.root, ignore_errors=True)
-        sources = workshop.work / "tools.list"
+        shutil.rmtree(workspace.tools.root, ignore_errors=True)
+        sources = workspace.work / "tools.list"
         sources.write_text(f"deb {mirrors.debian} {SUITE} main\n")
-        programs.run(_made(workshop.tools.root, sources), workshop.log)
+        programs.run(_made(workspace.tools.root, sources), workspace.log)
         stamp.write_text(key)
-    return workshop
+    return workspace
 
 
 def _made(root: Path, sources: Path) -> list[str | Path]:

@@ -1,4 +1,4 @@
-"""Files that are whole after a power cut at any moment, on ext4 and on FAT."""
+"""Writes files that are complete after a power cut at any moment, on ext4 and on FAT."""
 
 import contextlib
 import os
@@ -10,11 +10,11 @@ _DEADLINE_S = 30.0
 
 
 def write(file: Path, content: str, mode: int = 0o600) -> None:
-    """Write a file anew: after a power cut it is the old one, or the new one, and whole."""
+    """Replace a file: after a power cut it is either the old one or the new one, and complete."""
     new = file.with_name(f".{file.name}.new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as target:
-        # An older file may have been there with other permissions; FAT knows none.
+        # A leftover file may have other permissions; FAT has none.
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, mode)
         target.write(content)
@@ -25,13 +25,13 @@ def write(file: Path, content: str, mode: int = 0o600) -> None:
 
 
 def remove(file: Path) -> None:
-    """Remove a file, if it is there."""
+    """Remove a file, if it exists."""
     file.unlink(missing_ok=True)
     sync(file.parent)
 
 
 def sync(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
+    """Flush a folder's directory entries to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -41,9 +41,9 @@ def sync(folder: Path) -> None:
 
 @contextlib.contextmanager
 def writable(mount: Path) -> Iterator[None]:
-    """Have a file system that is mounted read-only be writable for the length of the block.
+    """Remount a read-only file system as writable for the duration of the block.
 
-    Raises OSError when it can't be; a folder that is no mount point is as it is.
+    Raises OSError if that fails. A folder that is not a mount point is left alone.
     """
     if not mount.is_mount():
         yield
@@ -64,4 +64,4 @@ def _remount(mount: Path, how: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise OSError(f"{mount} can't be mounted {how}: {done.stderr.strip()}")
+        raise OSError(f"{mount} can't be remounted {how}: {done.stderr.strip()}")

@@ -1,4 +1,4 @@
-"""A GPIO line without hardware, as picky as the kernel's."""
+"""A GPIO line without hardware, as strict as the kernel's."""
 
 import errno
 import os
@@ -14,20 +14,20 @@ Type = gpiod.EdgeEvent.Type
 
 
 def kernel_error(number: int) -> OSError:
-    """Give the error Python raises for an errno: of its subclass, where there is one."""
+    """Return the error Python raises for an errno, in its subclass if there is one."""
     return OSError(number, os.strerror(number))
 
 
 @dataclass
 class FakeLine:
-    """One line: what it is set to, its level, and who holds it."""
+    """A line: its settings, its level, and its consumer."""
 
     name: str = ""
     settings: gpiod.LineSettings = field(
         default_factory=lambda: gpiod.LineSettings(direction=Direction.INPUT)
     )
     level: bool = False
-    consumer: str | None = None  # None: nobody holds it; "": somebody who gave no name
+    consumer: str | None = None  # None: not requested; "": by a consumer without a name
     events: list[gpiod.EdgeEvent] = field(default_factory=list)
     _ends: tuple[int, int] | None = None
 
@@ -44,8 +44,8 @@ class FakeLine:
         elif new.bias in (Bias.PULL_UP, Bias.PULL_DOWN):
             self.level = new.bias is Bias.PULL_UP
 
-    def take(self, consumer: str, new: gpiod.LineSettings) -> int:
-        """Become somebody's; give the file descriptor of the edges."""
+    def request(self, consumer: str, new: gpiod.LineSettings) -> int:
+        """Assign the line to a consumer; return the file descriptor of its edges."""
         if self.consumer is not None:
             raise kernel_error(errno.EBUSY)
         self.configure(new)
@@ -65,14 +65,14 @@ class FakeLine:
             os.write(self._ends[1], b"!")
 
     def read(self) -> list[gpiod.EdgeEvent]:
-        """Give the edges there are; wait for the first."""
+        """Return the pending edges; wait for the first."""
         if self._ends:
             os.read(self._ends[0], 4096)
         events, self.events = self.events, []
         return events
 
     def release(self) -> None:
-        """Be nobody's; the level stays."""
+        """Free the line; its level stays."""
         for end in self._ends or ():
             os.close(end)
         self.consumer, self._ends = None, None
@@ -107,11 +107,11 @@ class FakeLines:
             self._held.configure(settings or gpiod.LineSettings())
 
     def read_edge_events(self, max_events: int | None = None) -> list[gpiod.EdgeEvent]:
-        """Give the edges there are."""
+        """Return the pending edges."""
         return self._held.read()
 
     def release(self) -> None:
-        """Give the line back."""
+        """Free the line."""
         if self._line is not None:
             self._line.release()
             self._line = None

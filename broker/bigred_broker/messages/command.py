@@ -1,4 +1,4 @@
-"""What the server asks of a box."""
+"""The server's commands to a box."""
 
 from bigred_broker.messages.base import Id, Message, Text
 
@@ -10,17 +10,17 @@ class SetSay(Message):
 
 
 class SetLight(Message):
-    """`box/<box>/set/light`: show this pattern until the next change of state."""
+    """`box/<box>/set/light`: show this pattern until the box's own pattern changes."""
 
     pattern: Id
 
 
 class SetIdentify(Message):
-    """`box/<box>/set/identify`: blink and speak, so that people find you."""
+    """`box/<box>/set/identify`: blink and speak, so that people find the box."""
 
 
 class SetConfig(Message):
-    """`box/<box>/set/config`: change how the box speaks; what is left out stays as it is."""
+    """`box/<box>/set/config`: change how the box speaks; omitted fields stay unchanged."""
 
     pack: Id | None = None
     muted: bool | None = None

@@ -1,10 +1,10 @@
-"""What the state machine wants done. The lights are no deed: they follow from the state."""
+"""The effects a box can have. The lights are not among them: they follow from the state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bigred_agent.phrases.phrase import Phrase, Value
-from bigred_broker.messages import EventType
+from bigred_broker.button import EventType
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Publish:
 
 @dataclass(frozen=True)
 class Say:
-    """Speak a phrase of the box's own."""
+    """Speak one of the box's own phrases."""
 
     phrase: Phrase
     values: Mapping[str, Value] = field(default_factory=dict)
@@ -28,10 +28,10 @@ class Say:
 
 @dataclass(frozen=True)
 class SayText:
-    """Speak a sentence somebody sent."""
+    """Speak a sentence sent to the box."""
 
     text: str
 
 
-Deed = Publish | Say | SayText
-Deeds = tuple[Deed, ...]
+Effect = Publish | Say | SayText
+Effects = tuple[Effect, ...]

@@ -1,46 +1,46 @@
-"""Everything that can happen to a box: the inputs of its state machine."""
+"""The inputs of the state machine."""
 
 from dataclasses import dataclass
 
 from bigred_agent.buttons.reading import ButtonEvent
-from bigred_broker.link import LinkDown, LinkUp
+from bigred_broker.link_status import LinkDown, LinkUp
 from bigred_broker.messages import AppState, Reply, SetIdentify, SetLight, SetSay, Status
 
 
 @dataclass(frozen=True)
 class Tick:
-    """Time passed; several times a second, so that no deadline is kept late."""
+    """Time has passed. It comes several times a second, so that deadlines are kept on time."""
 
 
 @dataclass(frozen=True)
-class ServerIs:
-    """What the server's retained status says."""
+class ServerStatus:
+    """The server's retained status."""
 
     status: Status
 
 
 @dataclass(frozen=True)
-class AppIs:
-    """Where an app stands. `retained`: the broker had kept it, so it may be old news."""
+class AppUpdate:
+    """The state of an app. `retained`: the broker had stored it, so it may be old news."""
 
     app: AppState
     retained: bool
 
 
 @dataclass(frozen=True)
-class AppIsGone:
-    """An app was taken away."""
+class AppRemoved:
+    """An app was removed."""
 
     app: str
 
 
-Happening = (
+Event = (
     Tick
     | LinkUp
     | LinkDown
-    | ServerIs
-    | AppIs
-    | AppIsGone
+    | ServerStatus
+    | AppUpdate
+    | AppRemoved
     | ButtonEvent
     | Reply
     | SetSay

@@ -1,0 +1,1 @@
+"""Fake hardware for tests and newcomers, strict as the real one. The product never imports it."""
