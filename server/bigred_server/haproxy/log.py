@@ -1,4 +1,4 @@
-"""HAProxy's log as values: the line that we ask it for, and its strict reader. Pure.
+"""HAProxy's log as values: the log format we ask for, and its strict parser. Pure.
 
 Source of the variables: HAProxy's configuration manual, 8.2.4 Custom log format and 8.5 Session
 state at disconnection.
@@ -7,10 +7,10 @@ state at disconnection.
 import re
 from dataclasses import dataclass
 
-# What must stand in the frontend. The client is a hash: neither address nor cookie leave HAProxy.
-# The path is last: it is the client's own, and HAProxy lets no blank or line break through.
+# The frontend must have this format. The client is a hash: no address or cookie leaves HAProxy.
+# The path is last, because the client chose it; HAProxy lets no blank or line break through.
 FORMAT = "bigred1 %Ts %ms %b %s %ST %Tr %Ta %tsc %rc %[var(txn.bigred),xxh32] %HM %HP"
-# A client is a session where there is one, else an address.
+# The client is the session if there is one, else the address.
 LINES = (
     "http-request set-var(txn.bigred) src",
     "http-request set-var(txn.bigred) req.cook({cookie}) if {{ req.cook({cookie}) -m found }}",
@@ -19,7 +19,7 @@ LINES = (
 LENGTH = 4096
 _FIELDS = 13
 _MOST_GROUP = 60
-# A part of a path that names one thing among many: with a digit in it, or long.
+# A path segment that names one thing of many: it has a digit, or it is long.
 _NAME = re.compile(r"[^/]*[0-9][^/]*|[^/]{25,}")
 
 
@@ -27,8 +27,8 @@ _NAME = re.compile(r"[^/]*[0-9][^/]*|[^/]{25,}")
 class LogLine:
     """One request.
 
-    `came`: Unix time of its coming, `at` of its end. `took_ms`: the server's own time until its
-    answer's header, -1 when there was none. `state`: how it ended, in HAProxy's letters.
+    `came`: Unix time of its arrival, `at`: of its end. `took_ms`: the server's own time until the
+    response header, -1 if there was no response. `state`: HAProxy's letters for how it ended.
     """
 
     came: float
@@ -45,9 +45,9 @@ class LogLine:
 
     @property
     def failed(self) -> bool:
-        """Whether the server is to blame: it answered 5xx, or broke off.
+        """Whether the server is to blame: it answered 5xx or broke off the connection.
 
-        A client that goes away (C) is no error of anybody's; without an answer there is no status.
+        A client that disconnects (C) is nobody's error; without a response there is no status.
         """
         if self.state[:1] == "C" and self.status < 500:
             return False
@@ -55,13 +55,13 @@ class LogLine:
 
     @property
     def group(self) -> str:
-        """The path's group: its first two parts, names and numbers taken out."""
+        """The path's group: its first two segments, with names and numbers replaced by "*"."""
         parts = [_NAME.sub("*", part) for part in self.path.split("?", 1)[0].split("/")[1:3]]
         return ("/" + "/".join(parts))[:_MOST_GROUP]
 
 
 def read(datagram: bytes) -> LogLine | None:
-    """Read one datagram of syslog; None for a line that is none of ours."""
+    """Parse one syslog datagram; return None if the line is not in our format."""
     text = datagram.decode("utf-8", "replace")
     begin = text.find("bigred1 ")
     fields = text[begin:].rstrip("\n").split(" ") if begin >= 0 else []
