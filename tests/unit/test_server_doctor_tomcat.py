@@ -225,7 +225,7 @@ def test_a_password_in_clear_on_the_network_is_told() -> None:
     [
         (200, SEEN, Severity.OK, "can be read: "),
         (403, "", Severity.WARN, "role manager-jmx"),
-        (200, "OK - but no beans\n", Severity.WARN, "is it a JVM's?"),
+        (200, "OK - but no beans\n", Severity.WARN, "is this Tomcat's Manager?"),
         (None, "", Severity.UNKNOWN, "no connection"),
     ],
 )
