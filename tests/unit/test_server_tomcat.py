@@ -487,7 +487,9 @@ async def test_a_release_for_which_there_is_no_room_is_refused_before_a_byte_is_
     here = node(tmp_path)
     digest = make_war(tmp_path / "new.war")
     monkeypatch.setattr(disk_space, "SPARE_BYTES", 1 << 60)
-    said = r"MiB free; .* MiB are needed: .* to keep the release, .* to spare; free some space there"
+    said = (
+        r"MiB free; .* MiB are needed: .* to keep the release, .* to spare; free some space there"
+    )
     with pytest.raises(NodeError, match=said):
         await here.fetch(tmp_path / "new.war", digest, frozenset())
     assert names_in(kept_folder(here)) == []
