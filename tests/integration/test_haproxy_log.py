@@ -88,7 +88,7 @@ def listening_log(tmp_path: Path) -> Make:
         with _node() as node:
             backend = BackendConfig("shop", (("n1", node),), "/health", logs=(address,))
             heard = Heard(HaproxyInstance(tmp_path / "ha", free_port(), backend), Receiver(address))
-            heard.receiver.takers["shop"] = heard.take
+            heard.receiver.handlers["shop"] = heard.take
             with heard.receiver.listening(), heard.haproxy.run():
                 yield heard
 

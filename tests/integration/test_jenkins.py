@@ -214,7 +214,7 @@ async def test_a_press_runs_the_job_with_its_parameters_and_tells_how_it_goes(
         build.since, build.estimated_ms = time.time() - 30, 60_000
         build.stages, build.console = STAGES, "Started by user bigred\nmvn package\ndone\n"
         await site.until(
-            lambda: any("stage Deploy began" in one.text for one in site.events), "the stage"
+            lambda: any("stage Deploy started" in one.text for one in site.events), "the stage"
         )
         await site.until(
             lambda: (
@@ -349,7 +349,9 @@ async def test_an_abort_stops_the_build_ever_harder(tmp_path: Path) -> None:
         await site.command(Command.ABORT)
         assert (await site.ended(deployment)).phase is Phase.ABORTED
         assert build.stops == ["stop", "term", "kill"]
-        assert any("told to term it, for ada" in text for text in await site.told(deployment))
+        assert any(
+            "asked Jenkins to terminate it for ada" in text for text in await site.told(deployment)
+        )
 
 
 async def test_nothing_but_an_abort_is_possible_and_a_press_into_it_is_one(
@@ -414,7 +416,7 @@ async def test_another_server_goes_on_where_one_was_killed(tmp_path: Path) -> No
         site.jenkins.finish(57, "SUCCESS")
         assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
         told = await site.told(deployment)
-        assert sum("stage Build is done" in text for text in told) == 1
+        assert sum("stage Build finished" in text for text in told) == 1
         assert len(site.jenkins.items) == 1
 
 
@@ -492,10 +494,10 @@ async def test_of_a_console_of_many_megabytes_only_the_end_is_read(tmp_path: Pat
 @pytest.mark.parametrize(
     ("jenkins", "parameters", "why"),
     [
-        (FakeJenkins(token="another"), "", "does not hold the API token of the user bigred"),  # noqa: S106
+        (FakeJenkins(token="another"), "", "does not contain the API token of the user bigred"),  # noqa: S106
         (FakeJenkins(buildable=False), "", "the job deploy-site is disabled"),
         (FakeJenkins(), TAKES, "takes no parameter STAGE"),
-        (FakeJenkins(breaks=99), "", "Jenkins is starting, stopping, or in trouble"),
+        (FakeJenkins(breaks=99), "", "Jenkins is starting, stopping or broken"),
     ],
 )
 async def test_what_is_against_a_run_is_said_when_the_lid_opens_and_at_the_terminal(

@@ -137,9 +137,9 @@ def test_a_terminal_runs_the_job_follows_it_and_shows_what_became_of_it(running:
     jenkins.begin(next(iter(jenkins.items)), stages=stages, console="no space left\n")
     jenkins.finish(57, "FAILURE")
     followed = running.bigred("show", "--follow", deployment)
-    assert "Jenkins runs build 57" in followed.stdout
+    assert "Jenkins started build 57" in followed.stdout
     assert "site build 57: failed in" in followed.stdout
-    assert "Jenkins says FAILURE" in followed.stdout
+    assert "Jenkins reports FAILURE" in followed.stdout
     assert "no space left" in followed.stdout
     assert "stage Deploy failed" in followed.stdout
     history = running.bigred("history").stdout

@@ -171,7 +171,7 @@ async def test_a_deployment_that_timed_out_is_waited_out_by_the_next(
 ) -> None:
     await put(node, wars.make("1"))
     slow, fast = wars.make("2", start_ms=3000), wars.make("3")
-    with pytest.raises(NodeAwayError, match=r"deploy gave no answer in 0\.\d+ s; it may still"):
+    with pytest.raises(NodeAwayError, match=r"deploy did not answer within 0\.\d+ s; it may still"):
         await put(node, slow, deadline_s=0.5)
     look = await node.look(answers=False)
     assert (look.digest, look.running) == (UNKNOWN_DIGEST, True)
@@ -267,7 +267,7 @@ async def test_undeploying_the_newest_turns_users_back_and_waits_for_their_reque
     await gone
     seen = {status for other in others for status in await other}
     assert seen == {200}
-    assert await parallel.undeploy(second, 20) == f"/lab##{second} is not there"
+    assert await parallel.undeploy(second, 20) == f"/lab##{second} is not deployed"
 
 
 async def _ask_often(app: App) -> set[int]:
@@ -296,7 +296,7 @@ async def test_a_version_that_timed_out_is_found_done_by_the_next_try(
     # It waited for the start, or came when that was just done; and never began it again.
     assert seen in (
         f"OK - Started application at context path [/lab##{version}]",
-        f"/lab##{version} is there already",
+        f"/lab##{version} is already deployed",
     )
     assert await app.get() == (200, "1")
 
@@ -343,7 +343,7 @@ async def test_a_failure_in_another_language_is_a_failure(
     speaks = httpx2.AsyncClient(event_hooks={"request": [_in_spanish]})
     async with speaks:
         call = ManagerCall(speaks, manager.call.url, USER.name, manager.call.password_file)
-        with pytest.raises(NodeError, match=r"says: FALLO - No existe contexto .*/nothing"):
+        with pytest.raises(NodeError, match=r"answers: FALLO - No existe contexto .*/nothing"):
             await call("undeploy", {"path": "/nothing"}, 5)
 
 

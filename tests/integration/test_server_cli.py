@@ -284,7 +284,7 @@ def test_status_without_haproxy_or_server_says_both(gateway: Gateway) -> None:
 def test_a_haproxy_socket_without_admin_level_is_refused(gateway: Gateway, level: str) -> None:
     with haproxy(gateway, level):
         said = gateway.refused("server")
-    assert f"gives level '{level}'" in said
+    assert f"grants level '{level}'" in said
     assert "write 'level admin' on its 'stats socket' line" in said
     assert gateway.contents() == {}
 
@@ -293,14 +293,14 @@ def test_a_backend_that_haproxy_does_not_have_is_named(gateway: Gateway) -> None
     gateway.write(('backend = "shop"', 'backend = "shpo"'))
     with haproxy(gateway):
         said = gateway.refused("server")
-    assert said.endswith("has no backend 'shpo'; it has: shop")
+    assert said.endswith("has no backend 'shpo'; available: shop")
     assert gateway.contents() == {}
 
 
 def test_a_server_line_that_the_backend_does_not_have_is_named(gateway: Gateway) -> None:
     with haproxy(gateway, server="web1"):
         said = gateway.refused("server")
-    assert "has no server 'node1'; it has: web1" in said
+    assert "has no server 'node1'; available: web1" in said
     assert gateway.contents() == {}
 
 

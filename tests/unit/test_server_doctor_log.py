@@ -96,8 +96,8 @@ async def test_a_server_that_listens_is_asked_and_not_disturbed(
     at = f"127.0.0.1:{free_port()}" if by == "udp" else str(tmp_path / "log.sock")
     server = Receiver(at, {"shop": lambda _line, _came: None, "till": lambda _line, _came: None})
     with server.listening():
-        server.take(LINE, 1000.0)
-        server.take(b"haproxy says something else", 1000.0)
+        server.receive(LINE, 1000.0)
+        server.receive(b"haproxy says something else", 1000.0)
         (found,) = await haproxy_log.arriving("log", at, ["shop"])
         assert (found.level, found.text) == (
             Severity.OK,
@@ -122,4 +122,4 @@ async def test_a_stranger_at_the_address_is_reported(
         taken.bind(("127.0.0.1", int(at.rpartition(":")[2])))
         (found,) = await haproxy_log.arriving("log", at, ["shop"])
     assert found.level is Severity.BAD
-    assert "does not tell what arrived" in found.text
+    assert "does not report what arrived" in found.text

@@ -225,7 +225,7 @@ def test_a_password_sent_unencrypted_is_reported() -> None:
     [
         (200, SEEN, Severity.OK, "can be read: "),
         (403, "", Severity.WARN, "role manager-jmx"),
-        (200, "OK - but no beans\n", Severity.WARN, "is it a JVM's?"),
+        (200, "OK - but no beans\n", Severity.WARN, "is this Tomcat's Manager?"),
         (None, "", Severity.UNKNOWN, "no connection"),
     ],
 )

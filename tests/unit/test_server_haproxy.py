@@ -149,7 +149,7 @@ async def test_an_order_that_is_not_followed_is_an_error(
     fake: FakeHaproxy, backend: Backend
 ) -> None:
     fake.deaf = True
-    with pytest.raises(HaproxyError, match="was told shop/node1 is maint and shows ready"):
+    with pytest.raises(HaproxyError, match="accepted state maint for shop/node1 but shows ready"):
         await backend.set_state("node1", Admin.MAINT)
 
 
@@ -167,14 +167,14 @@ async def test_a_socket_of_level_operator_is_told_how_to_be_mended(
     for refused in (backend.set_state("node1", Admin.MAINT), backend.cut("node1")):
         with pytest.raises(HaproxyError, match="write 'level admin' on its 'stats socket' line"):
             await refused
-    with pytest.raises(HaproxyError, match="gives level 'operator': write 'level admin'"):
+    with pytest.raises(HaproxyError, match="grants level 'operator'; write 'level admin'"):
         await backend.check(["node1"])
     assert fake.servers["node1"].state == "ready"
 
 
 async def test_a_server_that_is_not_there_is_named_with_those_that_are(backend: Backend) -> None:
     await backend.check(["node1", "node2"])
-    with pytest.raises(HaproxyError, match="no server 'node3'; it has: node1, node2"):
+    with pytest.raises(HaproxyError, match="no server 'node3'; available: node1, node2"):
         await backend.check(["node1", "node3"])
     with pytest.raises(HaproxyError, match=r"refuses .*: No such server"):
         await backend.set_state("node3", Admin.MAINT)

@@ -52,9 +52,9 @@ def over(result: str) -> BuildRunning:
 
 
 def step(
-    trail: RunRecord, seen: RunState | None, later_s: float = 0.0, *, abort: bool = False
+    run: RunRecord, seen: RunState | None, later_s: float = 0.0, *, abort: bool = False
 ) -> Step:
-    return decide(trail, seen, LIMITS, NOW + later_s, abort=abort)
+    return decide(run, seen, LIMITS, NOW + later_s, abort=abort)
 
 
 # --- from the press to the build -----------------------------------------------------------------
@@ -93,14 +93,14 @@ def test_an_item_waits_in_the_queue_until_it_is_a_build() -> None:
 
 def test_an_item_that_somebody_takes_from_the_queue_is_aborted() -> None:
     ended = step(QUEUED, Withdrawn())
-    assert ended == End(Phase.ABORTED, "it was taken from Jenkins's queue there")
+    assert ended == End(Phase.ABORTED, "it was removed from the queue in Jenkins")
 
 
 def test_an_item_that_waits_too_long_is_taken_from_the_queue_and_has_failed() -> None:
     halted = step(QUEUED, Queued(1203), 101)
     assert isinstance(halted, Halt)
-    assert halted.trail.why
-    ended = decide(halted.trail, Withdrawn(), LIMITS, NOW + 102, abort=False)
+    assert halted.run.why
+    ended = decide(halted.run, Withdrawn(), LIMITS, NOW + 102, abort=False)
     assert isinstance(ended, End)
     assert (ended.phase, "100 s" in ended.reason) == (Phase.FAILED, True)
 
@@ -135,11 +135,11 @@ def test_a_build_that_is_quicker_than_those_who_abort_it_is_live() -> None:
 
 
 def test_a_build_is_stopped_ever_harder_and_given_up_in_the_end() -> None:
-    trail, now, seen = BUILT, NOW, []
-    while isinstance(found := decide(trail, GOING, LIMITS, now, abort=True), Halt | KeepWaiting):
+    run, now, seen = BUILT, NOW, []
+    while isinstance(found := decide(run, GOING, LIMITS, now, abort=True), Halt | KeepWaiting):
         if isinstance(found, Halt):
             seen.append((found.how, now - NOW))
-            trail = found.trail
+            run = found.run
         now += 1
     assert seen == [(Stop.STOP, 0), (Stop.TERM, STOP_S), (Stop.KILL, 2 * STOP_S)]
     assert isinstance(found, End)
@@ -150,7 +150,7 @@ def test_a_build_that_takes_too_long_is_stopped_and_has_failed() -> None:
     assert step(BUILT, GOING, 1000) == KeepWaiting()
     halted = step(BUILT, GOING, 1001)
     assert isinstance(halted, Halt)
-    ended = decide(halted.trail, over("ABORTED"), LIMITS, NOW + 1002, abort=False)
+    ended = decide(halted.run, over("ABORTED"), LIMITS, NOW + 1002, abort=False)
     assert ended == End(Phase.FAILED, "it took more than 1000 s and was stopped")
 
 
@@ -158,44 +158,44 @@ def test_an_aborted_build_has_no_reason_of_ours_beside_the_persons() -> None:
     assert step(replace(BUILT, stop=Stop.STOP), over("ABORTED"), abort=True) == End(Phase.ABORTED)
 
 
-@pytest.mark.parametrize("trail", [QUEUED, BUILT])
-def test_what_jenkins_lost_has_failed(trail: RunRecord) -> None:
-    ended = step(trail, Lost())
+@pytest.mark.parametrize("run", [QUEUED, BUILT])
+def test_what_jenkins_lost_has_failed(run: RunRecord) -> None:
+    ended = step(run, Lost())
     assert isinstance(ended, End)
     assert ended.phase is Phase.FAILED
 
 
-@pytest.mark.parametrize("trail", [ASKED, QUEUED, BUILT])
-def test_a_jenkins_that_is_away_is_waited_for_but_not_for_ever(trail: RunRecord) -> None:
-    longest_s = LIMITS.build_s + GIVE_UP_S + (0 if trail.build else LIMITS.queue_s)
-    assert step(trail, Away("no answer"), longest_s) == KeepWaiting()
-    ended = step(trail, Away("no answer"), longest_s + 1)
+@pytest.mark.parametrize("run", [ASKED, QUEUED, BUILT])
+def test_a_jenkins_that_is_away_is_waited_for_but_not_for_ever(run: RunRecord) -> None:
+    longest_s = LIMITS.build_s + GIVE_UP_S + (0 if run.build else LIMITS.queue_s)
+    assert step(run, Away("no answer"), longest_s) == KeepWaiting()
+    ended = step(run, Away("no answer"), longest_s + 1)
     assert isinstance(ended, End)
     assert ended.phase is Phase.FAILED
     assert "not known" in ended.reason
 
 
-def test_every_look_at_every_trail_has_a_step_and_only_news_changes_the_trail() -> None:
-    trails = [FRESH, ASKED, QUEUED, BUILT, replace(BUILT, stop=Stop.KILL, stopped_at=NOW)]
+def test_every_look_at_every_run_has_a_step_and_only_news_changes_the_run() -> None:
+    runs = [FRESH, ASKED, QUEUED, BUILT, replace(BUILT, stop=Stop.KILL, stopped_at=NOW)]
     looks: list[RunState | None] = [None, Lost(), Away("x"), Withdrawn(), Started(57), Queued(1203)]
     looks += [GOING, *(over(result) for result in ("SUCCESS", "FAILURE", "ABORTED"))]
-    for trail, seen, abort in itertools.product(trails, looks, [False, True]):
-        if trail.build and isinstance(seen, Started | Queued):
+    for run, seen, abort in itertools.product(runs, looks, [False, True]):
+        if run.build and isinstance(seen, Started | Queued):
             # Of a build that is known nobody asks the queue.
             continue
         for later_s in (0.0, 50.0, 5_000.0):
-            found = step(trail, seen, later_s, abort=abort)
+            found = step(run, seen, later_s, abort=abort)
             if isinstance(found, End):
                 assert found.phase.is_outcome
             if isinstance(found, Note):
-                assert found.trail != trail
+                assert found.run != run
             if isinstance(found, Ask):
-                assert trail == FRESH
+                assert run == FRESH
 
 
-@pytest.mark.parametrize("trail", [FRESH, ASKED, BUILT, replace(BUILT, stop=Stop.TERM, why="x")])
-def test_a_trail_is_read_as_it_was_written_and_more_is_left(trail: RunRecord) -> None:
-    assert RunRecord.of({**trail.to_json(), "newer": 1}) == trail
+@pytest.mark.parametrize("run", [FRESH, ASKED, BUILT, replace(BUILT, stop=Stop.TERM, why="x")])
+def test_a_run_is_read_as_it_was_written_and_unknown_keys_are_ignored(run: RunRecord) -> None:
+    assert RunRecord.of({**run.to_json(), "newer": 1}) == run
 
 
 # --- what may be asked of it ---------------------------------------------------------------------

@@ -183,9 +183,9 @@ async def test_the_root_context_is_a_slash(reach: Reach, war: Path) -> None:
     [
         (401, "give the user 'bigred' the password in "),
         (403, "allow this server's address in manager/META-INF/context.xml (RemoteCIDRValve)"),
-        (404, "there is no Manager; install it (Debian: tomcat10-admin) or set its url"),
-        (302, "it sends us to https://elsewhere/, where the password does not go"),
-        (503, "that is no Manager's answer; see Tomcat's log"),
+        (404, "no Manager there; install it (Debian: tomcat10-admin) or set its url"),
+        (302, "it redirects to https://elsewhere/, where the password is not sent"),
+        (503, "that is not a Manager's answer; see Tomcat's log"),
     ],
 )
 async def test_each_status_has_its_mend(reach: Reach, status: int, mend: str) -> None:
@@ -237,7 +237,7 @@ async def test_a_failure_is_one_in_every_language(
 ) -> None:
     async with reach(tomcat(language=language, breaks="no room")) as found:
         said = await failure(found.deploy(war, "", 5))
-    assert said.endswith(f"/manager/text/deploy says: {line}")
+    assert said.endswith(f"/manager/text/deploy answers: {line}")
 
 
 # --- when nobody knows ---------------------------------------------------------------------------
@@ -247,7 +247,7 @@ async def test_no_answer_is_neither_success_nor_failure(reach: Reach, war: Path)
     fake = tomcat(hangs=frozenset({"deploy"}))
     async with reach(fake) as found:
         with pytest.raises(
-            NodeAwayError, match=r"gave no answer in 0\.\d+ s; it may still be done"
+            NodeAwayError, match=r"did not answer within 0\.\d+ s; it may still take effect"
         ):
             await found.deploy(war, "", 0.3)
         assert await found.versions() == (Version(""),)
@@ -257,7 +257,7 @@ async def test_an_answer_that_drips_ends_at_the_deadline(reach: Reach) -> None:
     fake = tomcat()
     fake.drip_s = 0.05
     async with reach(fake) as found:
-        with pytest.raises(NodeAwayError, match="may still be done"):
+        with pytest.raises(NodeAwayError, match="may still take effect"):
             await found.versions(0.3)
 
 
@@ -265,7 +265,7 @@ async def test_a_connection_that_breaks_off_tells_nothing(reach: Reach) -> None:
     fake = tomcat()
     fake.closes = True
     async with reach(fake) as found:
-        with pytest.raises(NodeAwayError, match=r"broke off: .*; it may still be done"):
+        with pytest.raises(NodeAwayError, match=r"was cut off: .*; it may still take effect"):
             await found.versions()
 
 
@@ -281,7 +281,7 @@ async def test_a_tomcat_that_stays_busy_is_given_up_at_the_deadline(
 ) -> None:
     async with reach(tomcat(busy=1000, contexts={"/shop": True})) as found:
         said = await failure(found.undeploy("", 1.2))
-    assert "is already being serviced, still after 1.2 s; see what keeps Tomcat busy" in said
+    assert "is already being serviced, still after 1.2 s; check what keeps Tomcat busy" in said
 
 
 # --- versions ------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ async def test_a_tomcat_that_stays_busy_is_given_up_at_the_deadline(
 async def test_a_version_that_runs_already_is_not_sent_again(reach: Reach, war: Path) -> None:
     fake = tomcat(contexts={f"/shop##{FIRST}": True})
     async with reach(fake) as found:
-        assert await found.deploy(war, FIRST, 5) == f"/shop##{FIRST} is there already"
+        assert await found.deploy(war, FIRST, 5) == f"/shop##{FIRST} is already deployed"
     assert fake.asked == ["/manager/text/list"]
 
 
@@ -336,9 +336,9 @@ async def test_an_app_that_does_not_start_stays_to_be_seen(reach: Reach, war: Pa
 async def test_taking_away_what_is_gone_does_nothing(reach: Reach) -> None:
     fake = tomcat(contexts={"/shop": True})
     async with reach(fake) as found:
-        assert await found.undeploy(FIRST, 5) == f"/shop##{FIRST} is not there"
+        assert await found.undeploy(FIRST, 5) == f"/shop##{FIRST} is not deployed"
         assert await found.undeploy("", 5) == "OK - Undeployed application at context path [/shop]"
-        assert await found.undeploy("", 5) == "/shop is not there"
+        assert await found.undeploy("", 5) == "/shop is not deployed"
 
 
 async def test_only_the_apps_own_leaks_are_counted(reach: Reach) -> None:
@@ -430,7 +430,7 @@ async def test_what_was_deployed_is_remembered_while_it_runs(reach: Reach, war: 
 async def test_what_is_seen_stopped_once_is_not_remembered(
     reach: Reach, war: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bigred_server.tomcat.contexts._KEEPS_S", 0)
+    monkeypatch.setattr("bigred_server.tomcat.contexts._CACHE_S", 0)
     fake = tomcat()
     assert fake.manager
     async with reach(fake) as found:
@@ -445,7 +445,7 @@ async def test_what_is_seen_stopped_once_is_not_remembered(
 async def test_a_list_of_before_a_moment_that_matters_is_forgotten(
     reach: Reach, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bigred_server.tomcat.contexts._KEEPS_S", 60)
+    monkeypatch.setattr("bigred_server.tomcat.contexts._CACHE_S", 60)
     fake = tomcat(contexts={"/shop": True})
     assert fake.manager
     async with reach(fake) as found:
@@ -460,7 +460,7 @@ async def test_a_list_of_before_a_moment_that_matters_is_forgotten(
 async def test_the_list_is_asked_once_a_second_and_after_each_act(
     reach: Reach, war: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bigred_server.tomcat.contexts._KEEPS_S", 60)
+    monkeypatch.setattr("bigred_server.tomcat.contexts._CACHE_S", 60)
     fake = tomcat()
     async with reach(fake) as found:
         node = Node(None, found, Strategy.PARALLEL)

@@ -254,7 +254,7 @@ async def test_an_order_ends_in_two_seconds_though_one_says_nothing(two: Balance
 
 async def test_one_that_does_not_follow_is_named_and_who_did(two: Balancers) -> None:
     two.fakes[0].deaf = True
-    with pytest.raises(HaproxyError, match=r"1\.sock was told .* shows ready \(done at .*2\.sock"):
+    with pytest.raises(HaproxyError, match=r"1\.sock accepted .* shows ready \(done at .*2\.sock"):
         await two.pool.set_state("node1", Admin.MAINT)
     assert (await two.pool.look()).server("node1").admin is Admin.MIXED
 
@@ -263,7 +263,7 @@ async def test_one_that_denies_us_the_level_is_found_before_anything_is_told(
     two: Balancers,
 ) -> None:
     two.fakes[1].level = "operator"
-    with pytest.raises(HaproxyError, match=r"2\.sock gives level 'operator'"):
+    with pytest.raises(HaproxyError, match=r"2\.sock grants level 'operator'"):
         await two.pool.check(["node1"])
     two.fakes[1].level = "admin"
     await two.pool.check(["node1", "node2"])

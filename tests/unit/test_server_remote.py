@@ -47,7 +47,7 @@ def test_what_comes_in_time_is_done_and_what_comes_late_is_not(tmp_path: Path) -
     now_ms = int(time.time() * 1000)
     order = ("command_of", "5", "800", "touch", str(tmp_path / "done"))
     late = tell(*order, until_ms=now_ms - 1000)
-    assert late[:2] == (1, "this came too late and was not done")
+    assert late[:2] == (1, "this call came too late and was not run")
     assert not (tmp_path / "done").exists()
     code, text, there_ms = tell(*order, until_ms=now_ms + 60_000)
     assert (code, text) == (0, "")
@@ -70,7 +70,7 @@ def test_what_is_kept_goes_only_when_nobody_wants_it() -> None:
     kept = frozenset({"a", "b", "c"})
     assert paths.surplus(kept, "a", frozenset({"b", "x"})) == ["c"]
     names = ["0" * 64 + ".war", "0" * 64 + ".war.part", "shop.war", "A" * 64 + ".war"]
-    assert paths.kept_of(names) == {"0" * 64}
+    assert paths.kept_digests(names) == {"0" * 64}
 
 
 def app(war: str, **node: object) -> dict[str, object]:

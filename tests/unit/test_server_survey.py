@@ -37,7 +37,7 @@ async def test_the_file_of_a_haproxy_that_is_not_here_is_never_taken_for_ours(
 async def test_what_is_no_haproxy_is_an_error(tmp_path: Path, garbage: bytes) -> None:
     fake = FakeHaproxy({}, garbage=garbage)
     async with fake.listen(str(tmp_path / "admin.sock")) as at:
-        with pytest.raises(HaproxyError, match="no HAProxy that we know"):
+        with pytest.raises(HaproxyError, match="an answer we can't read"):
             await survey(at)
 
 

@@ -1,1 +1,1 @@
-"""The neighbour HAProxy: sends the users to the nodes, and tells how the nodes are."""
+"""The HAProxy adapter: it routes users to the nodes and reports the state of each node."""

@@ -1,4 +1,4 @@
-"""One backend of one HAProxy: looked at as a whole, told one thing at a time."""
+"""One backend of one HAProxy: read as a whole, changed by one command at a time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,35 +10,36 @@ from bigred_server.rollout.core.observation import Admin
 
 @dataclass(frozen=True)
 class Backend:
-    """The backend `name` behind the Runtime API at `address`."""
+    """The backend `name` of the HAProxy whose Runtime API is at `address`."""
 
     address: str
     name: str
 
     async def look(self) -> rows.BackendLook:
-        """Read process, servers and counters in one go. Raises HaproxyError."""
-        asked = f"show info; show servers state {self.name}; show stat"
-        answer = await runtime.command(self.address, asked)
+        """Read process, servers and counters in one request. Raise HaproxyError on failure."""
+        commands = f"show info; show servers state {self.name}; show stat"
+        answer = await runtime.command(self.address, commands)
         try:
             info, states, stat = answer.strip().split("\n\n")
             return self._read(rows.process(info), rows.server_states(states), rows.stat(stat))
         except (KeyError, ValueError) as error:
             raise HaproxyError(
-                f"what answers at {self.address} is no HAProxy that we know: {answer[:80]!r} "
-                f"({type(error).__name__}: {error})"
+                f"HAProxy at {self.address} sent an answer we can't read: {answer[:80]!r} "
+                f"({type(error).__name__}: {error}); is this its 'stats socket'?"
             ) from error
 
     def _read(
         self, process: rows.Process, lines: list[Mapping[str, str]], table: list[Mapping[str, str]]
     ) -> rows.BackendLook:
-        # Raises KeyError and ValueError on anything that HAProxy does not say.
+        # Raises KeyError or ValueError if this is not what HAProxy prints.
         states = {fields["srv_name"]: fields for fields in lines if "srv_admin_state" in fields}
         ours = [fields for fields in table if fields["pxname"] == self.name]
         total = next((fields for fields in ours if fields["svname"] == "BACKEND"), None)
         if total is None:
-            there = ", ".join(f["pxname"] for f in table if f["svname"] == "BACKEND")
+            known = ", ".join(f["pxname"] for f in table if f["svname"] == "BACKEND")
             raise HaproxyError(
-                f"HAProxy at {self.address} has no backend {self.name!r}; it has: {there or 'none'}"
+                f"HAProxy at {self.address} has no backend {self.name!r}; "
+                f"available: {known or 'none'}"
             )
         servers = {
             fields["svname"]: rows.row(fields, states[fields["svname"]])
@@ -48,28 +49,28 @@ class Backend:
         return rows.BackendLook(process, servers, rows.counters(total), rows.queued(total))
 
     async def set_state(self, server: str, state: Admin) -> str:
-        """Set a server's administrative state and read it back; give the row's status.
+        """Set a server's administrative state, read it back and return the server's status.
 
-        Raises HaproxyError when HAProxy refuses, or does not do it.
+        Raise HaproxyError if HAProxy refuses or the state does not change.
         """
         await runtime.set_command(self.address, f"set server {self.name}/{server} state {state}")
         seen = await self.row(server)
         if seen.look.admin is not state:
             raise HaproxyError(
-                f"HAProxy at {self.address} was told {self.name}/{server} is {state} and shows "
-                f"{seen.look.admin}"
+                f"HAProxy at {self.address} accepted state {state} for {self.name}/{server} "
+                f"but shows {seen.look.admin}"
             )
         return seen.look.status
 
     async def disable_checks(self, server: str) -> str:
-        """Stop HAProxy's checks of a server, so that it stays as it is; give the row's status.
+        """Disable HAProxy's checks of a server, so its health stays as it is; return its status.
 
-        A server without a check needs none to be stopped. Raises HaproxyError as `set_state`.
+        Do nothing if the server has no check. Raise HaproxyError as `set_state` does.
         """
         return await self._check(server, "disable", checks_disabled=True)
 
     async def enable_checks(self, server: str) -> str:
-        """Have HAProxy check a server again; until its next check it stays as it is."""
+        """Enable HAProxy's checks of a server again; return its status."""
         return await self._check(server, "enable", checks_disabled=False)
 
     async def _check(self, server: str, verb: str, *, checks_disabled: bool) -> str:
@@ -80,32 +81,32 @@ class Backend:
         if seen.look.checks_disabled is not checks_disabled:
             raise HaproxyError(
                 f"HAProxy at {self.address} was told to {verb} the check of {self.name}/{server} "
-                f"and still shows it {'on' if checks_disabled else 'off'}"
+                f"but shows it still {'on' if checks_disabled else 'off'}"
             )
         return seen.look.status
 
     async def row(self, server: str) -> rows.ServerRow:
-        """Look at one server. Raises HaproxyError when it is not there."""
+        """Return one server's row. Raise HaproxyError if the backend has no such server."""
         return self._known(server, (await self.look()).servers)
 
     def _known(self, server: str, known: Mapping[str, rows.ServerRow]) -> rows.ServerRow:
         if server not in known:
             raise HaproxyError(
                 f"HAProxy at {self.address}: backend {self.name!r} has no server {server!r}; "
-                f"it has: {', '.join(known) or 'none'}"
+                f"available: {', '.join(known) or 'none'}"
             )
         return known[server]
 
     async def cut(self, server: str) -> None:
-        """End the sessions that are still open on a server."""
+        """Close the sessions that are still open on a server."""
         await runtime.set_command(self.address, f"shutdown sessions server {self.name}/{server}")
 
     async def check(self, servers: list[str]) -> None:
-        """Raise HaproxyError when we lack the rights, or a server is not in the backend."""
+        """Raise HaproxyError if we lack admin rights or the backend lacks one of the servers."""
         level = await runtime.command(self.address, "show cli level")
         if level.strip() != "admin":
             raise HaproxyError(
-                f"HAProxy at {self.address} gives level {level.strip()!r}: write 'level admin' on "
+                f"HAProxy at {self.address} grants level {level.strip()!r}; write 'level admin' on "
                 "its 'stats socket' line"
             )
         known = (await self.look()).servers

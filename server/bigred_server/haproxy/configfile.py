@@ -1,7 +1,7 @@
-"""HAProxy's own configuration file, read as far as a rollout depends on it: pure.
+"""HAProxy's own configuration file, parsed as far as a rollout depends on it: pure.
 
-What the Runtime API does not tell stands here: retries, cookies, timeouts. The file is only ever
-read, never written.
+It has what the Runtime API does not report: retries, cookies, timeouts. Bigred reads the file and
+never writes it.
 """
 
 import itertools
@@ -21,7 +21,7 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Section:
-    """A section with its lines, each as words; `base`: the defaults that it names with `from`."""
+    """A section and its lines, split into words; `base`: the defaults it names with `from`."""
 
     kind: str
     name: str = ""
@@ -31,9 +31,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Proxy:
-    """A backend with all that its defaults give it; a later line overrules an earlier one.
+    """A backend with the lines its defaults give it; a later line overrides an earlier one.
 
-    `front`: the lines of those who send requests to it. `world`: those of `global`.
+    `front`: the lines of the frontends that route to it. `world`: the lines of `global`. `binds`:
+    the addresses those frontends listen on.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Proxy:
     binds: tuple[str, ...] = field(default=())
 
     def option(self, name: str) -> Words | None:
-        """Give the words after an option, () for none; None where it is not set, or unset again."""
+        """Return an option's arguments, () for none; None if it is not set or was unset again."""
         found: Words | None = None
         for line in self.lines:
             if line[:2] == ("option", name):
@@ -53,39 +54,39 @@ class Proxy:
         return found
 
     def last(self, *start: str) -> Words | None:
-        """Give the rest of the last line that starts so, or None."""
+        """Return the rest of the last line that starts with these words, or None."""
         rests = [line[len(start) :] for line in self.lines if line[: len(start)] == start]
         return rests[-1] if rests else None
 
     def all(self, *start: str) -> list[Words]:
-        """Give the rest of every line that starts so, those of the frontends too."""
+        """Return the rest of every line that starts with these words, including the frontends'."""
         lines = (*self.front, *self.lines)
         return [line[len(start) :] for line in lines if line[: len(start)] == start]
 
     def timeout_ms(self, name: str) -> float | None:
-        """Give a timeout in milliseconds, None where it is not set."""
+        """Return a timeout in milliseconds, None if it is not set."""
         rest = self.last("timeout", name)
         return duration_ms(rest[0]) if rest else None
 
     @property
     def servers(self) -> dict[str, Words]:
-        """Each server's keywords, those of `default-server` first."""
+        """The keywords of each server, preceded by those of `default-server`."""
         common = tuple(word for rest in self.all("default-server") for word in rest)
         named = self.all("server") + self.all("server-template")
         return {rest[0]: (*common, *rest[2:]) for rest in named if len(rest) > 1}
 
     @property
     def check_path(self) -> str:
-        """What `option httpchk` or `http-check send` asks for; "" where neither says it."""
+        """The path that `http-check send` or `option httpchk` requests; "" if neither names one."""
         sent = self.last("http-check", "send") or ()
         if path := word_after(sent, "uri"):
             return path
-        asked = self.option("httpchk") or ()
-        return next((word for word in asked if word.startswith("/")), "")
+        words = self.option("httpchk") or ()
+        return next((word for word in words if word.startswith("/")), "")
 
 
 def parse(text: str) -> list[Section]:
-    """Read the sections of a file, or of several in their order."""
+    """Parse the sections of one configuration file, or of several concatenated in order."""
     sections: list[Section] = []
     lines: list[Words] = []
     for words in _words(text):
@@ -99,11 +100,11 @@ def parse(text: str) -> list[Section]:
 
 
 def proxy(sections: Sequence[Section], name: str) -> Proxy | None:
-    """Find a backend by its name; None where the file has none."""
-    for place, section in enumerate(sections):
+    """Return the backend with this name, None if there is none."""
+    for index, section in enumerate(sections):
         if section.kind in ("backend", "listen") and section.name == name:
-            inherited = _defaults(sections[:place], section.base)
-            fronts = [one for one in sections if _leads_to(one, section)]
+            inherited = _defaults(sections[:index], section.base)
+            fronts = [one for one in sections if _routes_to(one, section)]
             return Proxy(
                 name=name,
                 lines=(*inherited, *section.lines),
@@ -121,13 +122,13 @@ def proxy(sections: Sequence[Section], name: str) -> Proxy | None:
 
 
 def word_after(words: Words, key: str) -> str:
-    """Give the last word that follows a keyword, "" where it is not there."""
+    """Return the word after the last occurrence of a keyword, "" if it does not occur."""
     found = [after for word, after in itertools.pairwise(words) if word == key]
     return found[-1] if found else ""
 
 
 def duration_ms(text: str) -> float | None:
-    """Read one of HAProxy's times, in milliseconds where it has no unit; None where it is none."""
+    """Parse a HAProxy duration (milliseconds if it has no unit); None if it is not a duration."""
     matched = re.fullmatch(r"(\d+)(us|ms|s|m|h|d|)", text)
     return int(matched[1]) * _MS[matched[2]] if matched else None
 
@@ -136,7 +137,8 @@ def _words(text: str) -> Iterator[Words]:
     for line in text.splitlines():
         try:
             words = shlex.split(line, comments=True)
-        except ValueError:  # a quote that HAProxy would refuse too, or its own way of quoting
+        except ValueError:
+            # An open quote, which HAProxy refuses too, or quoting that shlex does not know.
             words = line.split()
         if words:
             yield tuple(words)
@@ -152,16 +154,16 @@ def _with(section: Section, lines: Sequence[Words]) -> Section:
 
 
 def _defaults(before: Sequence[Section], name: str) -> tuple[Words, ...]:
-    # Those that are named, or else the last ones above; they may stand on others in their turn.
-    for place in range(len(before) - 1, -1, -1):
-        section = before[place]
+    # The named defaults, or else the nearest above; these may inherit from others in turn.
+    for index in range(len(before) - 1, -1, -1):
+        section = before[index]
         if section.kind == "defaults" and (not name or section.name == name):
-            inherited = _defaults(before[:place], section.base) if section.base else ()
+            inherited = _defaults(before[:index], section.base) if section.base else ()
             return (*inherited, *section.lines)
     return ()
 
 
-def _leads_to(section: Section, backend: Section) -> bool:
+def _routes_to(section: Section, backend: Section) -> bool:
     if section is backend:
         return backend.kind == "listen"
     if section.kind not in ("frontend", "listen"):

@@ -1,4 +1,4 @@
-"""The configuration of the private HAProxy: the settings that lost no request when measured."""
+"""The configuration of the private HAProxy: settings that lost no requests when measured."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +8,12 @@ from bigred_server.haproxy import log
 
 @dataclass(frozen=True)
 class BackendConfig:
-    """A row of nodes: its name, its `servers` as (name, port on 127.0.0.1), and how they are asked.
+    """A backend: its name, its `servers` as (name, port on 127.0.0.1), and how they are checked.
 
-    `check_path` must answer 200; it is asked every `check_inter_ms`, and every `check_fast_ms`
-    while a node changes. With `sticky_cookie` a user stays on the node that first served them. A
-    node takes up to `maxconn` requests at once; the others queue. Requests are logged to `logs`,
-    addresses as HAProxy's `log` line has them.
+    `check_path` must answer 200; it is requested every `check_inter_ms`, and every `check_fast_ms`
+    while a node changes state. With `sticky_cookie` users stay on the node that first served them.
+    A node gets at most `maxconn` requests at once; the rest queue. Requests are logged to `logs`,
+    addresses in the form of HAProxy's `log` line.
     """
 
     name: str
@@ -27,12 +27,12 @@ class BackendConfig:
 
 
 def configuration(port: int, backend: BackendConfig, admin_socket: Path, state_file: Path) -> str:
-    """Give the text of a haproxy.cfg that serves `backend` on 127.0.0.1:`port`.
+    """Return the text of a haproxy.cfg that serves `backend` on 127.0.0.1:`port`.
 
-    Pure. Why the settings: a GET that meets a dead or dying node is answered by another node; a
-    POST that a node may have seen is never sent again; a reload neither closes idle connections nor
-    forgets which node is in maintenance. Idle connections to a node are soon given up
-    (pool-purge-delay), for a stopping Tomcat waits for each of them as for a request.
+    Pure. Why these settings: a GET that hits a dead or dying node is retried on another node; a
+    POST that a node may have received is never sent again; a reload neither closes idle connections
+    nor forgets which nodes are in maintenance. Idle connections to a node are closed soon
+    (pool-purge-delay), because a stopping Tomcat waits for each of them as it does for a request.
     """
     sticky = backend.sticky_cookie
     check = f"check maxconn {backend.maxconn}" if backend.maxconn else "check"

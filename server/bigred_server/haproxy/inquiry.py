@@ -1,6 +1,6 @@
-"""Asking a receiver that runs elsewhere what has arrived: for the doctor beside a running server.
+"""Asks a log receiver in another process what has arrived: for `doctor` alongside a running server.
 
-The question is one datagram to the receiver's own address, the answer one back.
+The question is one datagram to the receiver's own address; the answer is one datagram back.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ _LENGTH = 16_384
 
 @dataclass(frozen=True)
 class Arrived:
-    """What came since a receiver began to listen.
+    """The numbers of log lines that arrived since a receiver began to listen.
 
-    `lines`: by HAProxy's backend, of those that are wanted. `foreign`: those that are not ours,
-    `unwanted`: those of other backends.
+    `lines`: per HAProxy backend with a handler. `foreign`: not in our log format. `unwanted`: of
+    other backends.
     """
 
     lines: Mapping[str, int] = field(default_factory=dict)
@@ -35,10 +35,10 @@ class Arrived:
 _READER = TypeAdapter(Arrived)
 
 
-def place(address: str) -> tuple[socket.AddressFamily, Any]:
-    """Give an address ("host:port" for UDP, or a path) as the socket module wants it.
+def socket_address(address: str) -> tuple[socket.AddressFamily, Any]:
+    """Convert "host:port" (UDP) or a path to the socket module's form of an address.
 
-    Raises OSError and ValueError for one that is none.
+    Raise OSError or ValueError if it is not an address.
     """
     if address.startswith("/"):
         return socket.AF_UNIX, address
@@ -48,37 +48,37 @@ def place(address: str) -> tuple[socket.AddressFamily, Any]:
 
 
 def answer(arrived: Arrived) -> bytes:
-    """Write the answer to the question."""
+    """Return the answer to the question as JSON."""
     return _READER.dump_json(arrived)
 
 
 async def inquire(address: str, deadline_s: float) -> Arrived:
-    """Ask the receiver at an address. Raises HaproxyError when nobody answers as one."""
+    """Ask the receiver at an address. Raise HaproxyError if no receiver answers in time."""
     with tempfile.TemporaryDirectory(prefix="bigred-") as folder:
         try:
             async with asyncio.timeout(deadline_s):
-                return _READER.validate_json(await _asked(address, Path(folder) / "answer.sock"))
+                return _READER.validate_json(await _ask(address, Path(folder) / "answer.sock"))
         except (OSError, ValueError, TimeoutError) as error:
             raise HaproxyError(
-                f"what listens at {address} does not tell what arrived: "
+                f"the receiver at {address} does not report what arrived: "
                 f"{type(error).__name__} {error}".rstrip()
             ) from error
 
 
-async def _asked(address: str, ours: Path) -> bytes:
+async def _ask(address: str, reply_path: Path) -> bytes:
     loop = asyncio.get_running_loop()
-    family, at = place(address)
-    with socket.socket(family, socket.SOCK_DGRAM) as line:
-        line.setblocking(False)
+    family, at = socket_address(address)
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
         if address.startswith("/"):
-            _bind(line, ours)
-        await loop.sock_connect(line, at)
-        await loop.sock_sendall(line, QUESTION)
-        return await loop.sock_recv(line, _LENGTH)
+            _bind(sock, reply_path)
+        await loop.sock_connect(sock, at)
+        await loop.sock_sendall(sock, QUESTION)
+        return await loop.sock_recv(sock, _LENGTH)
 
 
-def _bind(line: socket.socket, ours: Path) -> None:
-    """Have an address that can be answered to, by a server that is another user as well."""
-    line.bind(str(ours))
-    ours.parent.chmod(0o711)
-    ours.chmod(0o666)
+def _bind(sock: socket.socket, reply_path: Path) -> None:
+    """Bind a reply address that a server running as another user can send to."""
+    sock.bind(str(reply_path))
+    reply_path.parent.chmod(0o711)
+    reply_path.chmod(0o666)

@@ -1,4 +1,4 @@
-"""A private HAProxy for the demo and the tests: run, reloaded, and surely gone afterwards.
+"""A private HAProxy for the demo and the tests: runs it, reloads it and ends it for certain.
 
 A site's own HAProxy is never started, stopped or reloaded from here.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from bigred_broker.program import ProgramError, find_program, is_listening, running, wait_until
 from bigred_server.haproxy.configuration import BackendConfig, configuration
 
-# HAProxy adds a suffix before it moves its socket into place; the kernel allows 107 bytes.
+# HAProxy binds its socket under a longer name, then renames it; the kernel allows 107 bytes.
 _LONGEST_SOCKET_PATH = 90
 
 
@@ -34,35 +34,33 @@ class HaproxyInstance:
 
     @property
     def log(self) -> Path:
-        """What HAProxy says about itself and the nodes' changes; requests are not in it."""
+        """The file of HAProxy's messages about itself and the nodes' changes; no requests."""
         return self.folder / "haproxy.log"
 
     @contextlib.contextmanager
     def run(self) -> Iterator[None]:
-        """Serve until the block ends. Raises ProgramError when the port is taken, or not ready."""
+        """Serve until the block ends. Raise ProgramError if the port is taken or HAProxy fails."""
         if is_listening(self.port):
-            # A second HAProxy would start without a word and share the first one's users.
-            raise ProgramError(f"port {self.port} is taken; stop what listens there")
+            # A second HAProxy would start without a warning and share the first one's requests.
+            raise ProgramError(f"port {self.port} is taken; stop the program that listens on it")
         if len(os.fsencode(self.admin_socket)) > _LONGEST_SOCKET_PATH:
-            raise ProgramError(
-                f"{self.admin_socket} is too long for a socket; use a shorter folder"
-            )
+            raise ProgramError(f"{self.admin_socket} is too long for a socket; use a shorter path")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._state_file.write_text("1\n")  # the format's version, and no states
-        argv = [self._written(), "-W", "-f", str(self._config), "-p", str(self._pid_file)]
+        argv = [self._write_config(), "-W", "-f", str(self._config), "-p", str(self._pid_file)]
         with running("haproxy", argv, self.log, lambda: self._worker() is not None):
             yield
 
     def reload(self, deadline_s: float = 10.0) -> None:
-        """Let a new process serve that knows the nodes' states; the old one ends its requests.
+        """Reload: a new process takes over the nodes' states; the old one finishes its requests.
 
-        Raises ProgramError when the configuration is refused, or the new process does not answer
-        before the deadline.
+        Raise ProgramError if HAProxy refuses the configuration, or if the new process does not
+        answer before the deadline.
         """
         old = self._worker()
         if old is None:
             raise ProgramError(f"no HAProxy answers at {self.admin_socket}")
-        self._written()
+        self._write_config()
         self._state_file.write_text(self._ask("show servers state"))
         os.kill(int(self._pid_file.read_text()), signal.SIGUSR2)
         wait_until(lambda: self._worker() not in (None, old), deadline_s, "HAProxy has reloaded")
@@ -79,8 +77,8 @@ class HaproxyInstance:
     def _state_file(self) -> Path:
         return self.folder.resolve() / "servers.state"
 
-    def _written(self) -> str:
-        # Writes the configuration, lets HAProxy itself judge it, and gives HAProxy's path.
+    def _write_config(self) -> str:
+        # Writes the configuration, has HAProxy check it, and returns the path of HAProxy's program.
         program = find_program("haproxy", "haproxy")
         text = configuration(self.port, self.backend, self.admin_socket, self._state_file)
         self._config.write_text(text)
@@ -96,7 +94,7 @@ class HaproxyInstance:
         return program
 
     def _worker(self) -> str | None:
-        # The number of the process that serves, or None while nobody answers.
+        # The line with the pid of the serving process, None while HAProxy does not answer.
         try:
             info = self._ask("show info")
         except OSError:
@@ -104,9 +102,9 @@ class HaproxyInstance:
         return next((line for line in info.splitlines() if line.startswith("Pid:")), None)
 
     def _ask(self, command: str) -> str:
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(5.0)
-            line.connect(str(self.admin_socket))
-            line.sendall(f"{command}\n".encode())
-            with line.makefile("rb") as answer:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(5.0)
+            sock.connect(str(self.admin_socket))
+            sock.sendall(f"{command}\n".encode())
+            with sock.makefile("rb") as answer:
                 return answer.read().decode()

@@ -1,4 +1,4 @@
-"""HAProxy's log as values: the line that we ask it for, and its strict reader. Pure.
+"""HAProxy's log as values: the log format we ask for, and its strict parser. Pure.
 
 Source of the variables: HAProxy's configuration manual, 8.2.4 Custom log format and 8.5 Session
 state at disconnection.
@@ -6,10 +6,10 @@ state at disconnection.
 
 from bigred_server.model.log_line import LogLine
 
-# What must stand in the frontend. The client is a hash: neither address nor cookie leave HAProxy.
-# The path is last: it is the client's own, and HAProxy lets no blank or line break through.
+# The frontend must have this format. The client is a hash: no address or cookie leaves HAProxy.
+# The path is last, because the client chose it; HAProxy lets no blank or line break through.
 FORMAT = "bigred1 %Ts %ms %b %s %ST %Tr %Ta %tsc %rc %[var(txn.bigred),xxh32] %HM %HP"
-# A client is a session where there is one, else an address.
+# The client is the session if there is one, else the address.
 LINES = (
     "http-request set-var(txn.bigred) src",
     "http-request set-var(txn.bigred) req.cook({cookie}) if {{ req.cook({cookie}) -m found }}",
@@ -20,7 +20,7 @@ _FIELDS = 13
 
 
 def read(datagram: bytes) -> LogLine | None:
-    """Read one datagram of syslog; None for a line that is none of ours."""
+    """Parse one syslog datagram; return None if the line is not in our format."""
     text = datagram.decode("utf-8", "replace")
     begin = text.find("bigred1 ")
     fields = text[begin:].rstrip("\n").split(" ") if begin >= 0 else []

@@ -44,9 +44,9 @@ class Process:
 
 @dataclass(frozen=True)
 class BackendLook:
-    """A backend seen once. A new `process` means that HAProxy was reloaded or restarted.
+    """One observation of a backend. A new `process` means HAProxy was reloaded or restarted.
 
-    `queued`: requests that wait for any server at all.
+    `queued`: requests waiting for any of the servers.
     """
 
     process: Process

@@ -1,6 +1,6 @@
-"""HAProxy's Runtime API: one command a connection, over a UNIX socket or TCP.
+"""HAProxy's Runtime API: one command per connection, over a UNIX socket or TCP.
 
-It answers failures in plain words and success with silence, so what is asked is always read back.
+It reports failure in plain words and success with an empty answer, so callers read changes back.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from bigred_server.errors import HaproxyAwayError, HaproxyError
 DEADLINE_S = 2.0
 _HIGHEST_PORT = 65535
 
-# Words with which HAProxy refuses (2.4 to 3.x); it has no status code.
+# Words in HAProxy's refusals (2.4 to 3.x); it has no status codes.
 _REFUSALS = (
     "Permission denied",
     "No such",
@@ -28,7 +28,7 @@ _REFUSALS = (
 
 
 async def command(address: str, text: str, deadline_s: float = DEADLINE_S) -> str:
-    """Send one command; give the answer. Raises HaproxyError when there is none in time."""
+    """Send one command and return the answer. Raise HaproxyError if none comes in time."""
     try:
         async with asyncio.timeout(deadline_s):
             reader, writer = await _connect(address)
@@ -47,18 +47,18 @@ async def command(address: str, text: str, deadline_s: float = DEADLINE_S) -> st
 
 
 async def set_command(address: str, text: str, deadline_s: float = DEADLINE_S) -> None:
-    """Send a command that changes something. Raises HaproxyError when HAProxy refuses."""
+    """Send a command that changes something. Raise HaproxyError if HAProxy refuses it."""
     answer = (await command(address, text, deadline_s)).strip()
     if "Permission denied" in answer:
         raise HaproxyError(
-            f"HAProxy at {address} denies {text!r}: write 'level admin' on its 'stats socket' line"
+            f"HAProxy at {address} denies {text!r}; write 'level admin' on its 'stats socket' line"
         )
     if any(word in answer for word in _REFUSALS):
         raise HaproxyError(f"HAProxy at {address} refuses {text!r}: {answer}")
 
 
 async def _connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    # `read()` must give the whole answer of a large fleet.
+    # The limit must fit the whole answer of a large fleet.
     if address.startswith("/"):
         return await asyncio.open_unix_connection(address, limit=1 << 24)
     host, _, port = address.rpartition(":")

@@ -1,4 +1,4 @@
-"""What a HAProxy has, asked before anything is configured: its backends, and its own file."""
+"""What a HAProxy has, read before Bigred is configured: its backends and configuration file."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from bigred_server.haproxy import rows, runtime
 
 @dataclass(frozen=True)
 class SurveyedServer:
-    """A server line: its name, and "host:port" or "" where it has none; `tls`: spoken to by TLS."""
+    """A server line: its name, its "host:port" ("" if it has none), and whether it uses TLS."""
 
     name: str
     address: str
@@ -19,10 +19,9 @@ class SurveyedServer:
 
 @dataclass(frozen=True)
 class Survey:
-    """A HAProxy seen as a whole.
+    """One HAProxy as a whole.
 
-    `config`: the text of its configuration, None where it can't be read, and then `unread` says
-    why.
+    `config`: the text of its configuration; None if it can't be read, and then `unread` says why.
     """
 
     address: str
@@ -34,7 +33,7 @@ class Survey:
 
 
 async def survey(address: str) -> Survey:
-    """Ask a HAProxy for all that it has. Raises HaproxyError."""
+    """Read everything a HAProxy has. Raise HaproxyError on failure."""
     level = (await runtime.command(address, "show cli level")).strip()
     answer = await runtime.command(address, "show info; show backend; show servers state")
     try:
@@ -43,14 +42,15 @@ async def survey(address: str) -> Survey:
         backends = _backends(names, states)
     except (KeyError, ValueError) as error:
         raise HaproxyError(
-            f"what answers at {address} is no HAProxy that we know: {answer[:80]!r}"
+            f"HAProxy at {address} sent an answer we can't read: {answer[:80]!r}; "
+            "is this its 'stats socket'?"
         ) from error
     config, unread = await _config(address, process)
     return Survey(address, process, level, backends, config, unread)
 
 
 def is_local(address: str) -> bool:
-    """Say whether a Runtime API, "host:port" or a path, is on this machine."""
+    """Return whether a Runtime API address ("host:port" or a path) is on this machine."""
     if address.startswith("/"):
         return True
     host = address.rpartition(":")[0].strip("[]") or "127.0.0.1"
@@ -61,7 +61,7 @@ def is_local(address: str) -> bool:
 
 
 def _backends(names: str, states: str) -> dict[str, tuple[SurveyedServer, ...]]:
-    there = [line.strip() for line in names.splitlines() if line and not line.startswith("#")]
+    found = [line.strip() for line in names.splitlines() if line and not line.startswith("#")]
     lines = rows.server_states(states)
     return {
         name: tuple(
@@ -69,21 +69,22 @@ def _backends(names: str, states: str) -> dict[str, tuple[SurveyedServer, ...]]:
             for line in lines
             if line["be_name"] == name
         )
-        for name in there
+        for name in found
     }
 
 
 async def _config(address: str, process: rows.Process) -> tuple[str | None, str]:
-    # In a container it would name a file of its own that only looks like one of ours.
+    # In a container the path names a file of the container, though one of ours may match it.
     if not is_local(address) or not _is_here(process):
         return None, f"HAProxy at {address} is on another machine or in a container"
-    said = (await runtime.command(address, "show env HAPROXY_CFGFILES")).strip()
-    paths = [path for path in said.partition("=")[2].split(";") if path]
+    answer = (await runtime.command(address, "show env HAPROXY_CFGFILES")).strip()
+    paths = [path for path in answer.partition("=")[2].split(";") if path]
     if not paths:
         return None, f"HAProxy at {address} does not say where its configuration is"
     try:
-        # What it was started with may be relative to where it was started.
-        return "\n".join(_at(process, path).read_text("utf-8", "replace") for path in paths), ""
+        # A path may be relative to the directory that HAProxy was started in.
+        texts = [_absolute(process, path).read_text("utf-8", "replace") for path in paths]
+        return "\n".join(texts), ""
     except OSError as error:
         return None, f"{error.filename} can't be read: {error.strerror}"
 
@@ -95,7 +96,7 @@ def _is_here(process: rows.Process) -> bool:
         return False
 
 
-def _at(process: rows.Process, path: str) -> Path:
+def _absolute(process: rows.Process, path: str) -> Path:
     if path.startswith("/"):
         return Path(path)
     return Path(f"/proc/{process.pid}/cwd").readlink() / path

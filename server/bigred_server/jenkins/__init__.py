@@ -1,1 +1,1 @@
-"""Apps whose deployments are runs of a Jenkins job."""
+"""The Jenkins adapter: apps whose deployments are runs of a Jenkins job."""

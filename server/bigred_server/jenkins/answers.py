@@ -1,10 +1,10 @@
-"""What Jenkins's remote API answers, as far as we read it (`.../api/json?tree=...`)."""
+"""The answers of Jenkins's remote API, as far as we read them (`.../api/json?tree=...`)."""
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-# What is asked for, as the parameter `tree`.
+# What we request, as values of the parameter `tree`.
 JOB = "buildable,nextBuildNumber,property[parameterDefinitions[name,choices]]"
 ITEM = "why,cancelled,executable[number]"
 BUILD = "number,building,result,timestamp,duration,estimatedDuration"
@@ -18,25 +18,25 @@ class _Answer(BaseModel):
 
 
 class ParameterValue(_Answer):
-    """A parameter as a build got it; the value of a secret one is not told."""
+    """A parameter of a build; Jenkins does not report the value of a secret one."""
 
     name: str
     value: str | int | float | bool | None = None
 
     @property
     def text(self) -> str:
-        """The value as one writes it in a form."""
+        """The value as it is written in a form."""
         return str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
 
 
 class BuildCause(_Answer):
-    """Why there is a build: somebody asked for it."""
+    """Why a build exists: the user who requested it."""
 
     user: str = Field(default="", alias="userId")
 
 
 class BuildAction(_Answer):
-    """Something that is known of a build or an item of the queue."""
+    """Something that Jenkins knows about a build or a queue item."""
 
     parameters: tuple[ParameterValue, ...] = ()
     causes: tuple[BuildCause, ...] = ()
@@ -50,7 +50,7 @@ class ParameterDefinition(_Answer):
 
 
 class Property(_Answer):
-    """A property of a job: here only the parameters it takes."""
+    """A property of a job: we read only the parameters it takes."""
 
     parameter_definitions: tuple[ParameterDefinition, ...] = Field(
         default=(), alias="parameterDefinitions"
@@ -58,7 +58,7 @@ class Property(_Answer):
 
 
 class JobInfo(_Answer):
-    """A job. A disabled one is not `buildable`."""
+    """A job. A disabled job is not `buildable`."""
 
     buildable: bool = False
     next_number: int = Field(default=1, alias="nextBuildNumber")
@@ -66,18 +66,18 @@ class JobInfo(_Answer):
 
     @property
     def parameters(self) -> dict[str, ParameterDefinition]:
-        """The parameters it takes, by name."""
+        """The parameters that the job takes, by name."""
         return {one.name: one for each in self.properties for one in each.parameter_definitions}
 
 
 class Executable(_Answer):
-    """The build that an item of the queue has become."""
+    """The build that a queue item has become."""
 
     number: int
 
 
 class Item(_Answer):
-    """An item of the queue: it waits (`why`), was cancelled, or became a build (`executable`)."""
+    """A queue item: it waits (`why`), was cancelled, or became a build (`executable`)."""
 
     why: str | None = None
     cancelled: bool = False
@@ -85,7 +85,7 @@ class Item(_Answer):
 
 
 class BuildInfo(_Answer):
-    """A build. `result` is None while it runs; times are milliseconds, `timestamp` of Unix time."""
+    """A build. `result` is None while it runs; times are in ms, `timestamp` in ms of Unix time."""
 
     number: int
     building: bool = False
@@ -96,12 +96,12 @@ class BuildInfo(_Answer):
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended: the result alone may be said before the last steps are done."""
+        """Whether the build has ended: it may have a result before its last steps are done."""
         return not self.building and self.result is not None
 
 
 class BuildStage(_Answer):
-    """A stage of a Pipeline, as the plugin Pipeline: Stage View tells it."""
+    """A stage of a Pipeline, as the plugin "Pipeline: Stage View" reports it."""
 
     name: str
     status: str
@@ -109,19 +109,19 @@ class BuildStage(_Answer):
 
 
 class Stages(_Answer):
-    """The stages of a build, in their order; parallel ones stand side by side."""
+    """The stages of a build, in order; parallel stages are in the same list."""
 
     stages: tuple[BuildStage, ...] = ()
 
 
 class Task(_Answer):
-    """What an item of the queue is to be a build of."""
+    """The job that a queue item is for."""
 
     url: str = ""
 
 
 class FoundItem(_Answer):
-    """An item of the queue, by which one of ours can be known."""
+    """A queue item, with what we need to recognize one of ours."""
 
     id: int
     task: Task = Task()
@@ -130,13 +130,13 @@ class FoundItem(_Answer):
 
 
 class Queue(_Answer):
-    """All that waits."""
+    """The queue."""
 
     items: tuple[FoundItem, ...] = ()
 
 
 class FoundBuild(_Answer):
-    """A build, by which one of ours can be known."""
+    """A build, with what we need to recognize one of ours."""
 
     number: int
     queue_id: int = Field(default=-1, alias="queueId")
@@ -151,7 +151,7 @@ class Builds(_Answer):
 
 
 class Crumb(_Answer):
-    """What a POST must carry where the request is not made with an API token."""
+    """The header that a POST must have if it is not made with an API token."""
 
     field: str = Field(alias="crumbRequestField")
     crumb: str

@@ -1,4 +1,4 @@
-"""One call of Jenkins's remote API: HTTP with an API token, and a sentence for all that goes wrong.
+"""One call of Jenkins's remote API: HTTP with an API token, and a sentence for every failure.
 
 https://www.jenkins.io/doc/book/using/remote-access-api/
 """
@@ -19,15 +19,15 @@ from bigred_server.jenkins.answers import Crumb
 from bigred_server.settings.jenkins import JenkinsSettings
 
 DEADLINE_S = 10.0
-_MOST = 4 << 20
-_TOLD = 200
+_MAX_BYTES = 4 << 20
+_MAX_REASON = 200
 
 M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Answered:
-    """An answer: the body no longer than was asked for, the rest is not read."""
+class JenkinsAnswer:
+    """An answer; its body is cut at the number of bytes asked for."""
 
     status: int
     headers: httpx2.Headers
@@ -36,7 +36,7 @@ class Answered:
 
 @dataclass
 class JenkinsCall:
-    """Calls one Jenkins as one user. Its session's cookie is kept: a crumb is good in it alone."""
+    """Calls one Jenkins as one user. It keeps the session's cookie: a crumb is valid only in it."""
 
     settings: JenkinsSettings
     _http: httpx2.AsyncClient | None = None
@@ -44,50 +44,52 @@ class JenkinsCall:
 
     @property
     def root(self) -> str:
-        """Jenkins's address, without a slash at its end."""
+        """Jenkins's address, without a trailing slash."""
         return self.settings.url.rstrip("/")
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         if self._http is not None:
             await self._http.aclose()
             self._http = None
 
     async def read(self, path: str, model: type[M], tree: str = "") -> M | None:
-        """Read a page of JSON; None where there is none. Raises JenkinsError."""
-        answered = await self.get(path, {"tree": tree} if tree else {})
-        if answered.status == HTTPStatus.NOT_FOUND:
+        """Read a page of JSON; return None if it does not exist. Raise JenkinsError on failure."""
+        answer = await self.get(path, {"tree": tree} if tree else {})
+        if answer.status == HTTPStatus.NOT_FOUND:
             return None
         try:
-            return model.model_validate_json(answered.body)
+            return model.model_validate_json(answer.body)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"]))
             raise JenkinsError(
-                f"{self.root}{path} is not what Jenkins answers ({where or 'it'}: {first['msg']}); "
-                "see whether the url is Jenkins's own"
+                f"{self.root}{path} is not an answer of Jenkins ({where or 'it'}: {first['msg']}); "
+                "check that the url is Jenkins's own"
             ) from error
 
-    async def get(self, path: str, query: Mapping[str, str | int], most: int = _MOST) -> Answered:
-        """Get a page, of which `most` bytes; there may be none (404). Raises JenkinsError."""
-        answered = await self._ask("GET", path, dict(query), None, {}, most)
-        if answered.status != HTTPStatus.NOT_FOUND:
-            self._check(path, answered)
-        return answered
+    async def get(
+        self, path: str, query: Mapping[str, str | int], limit: int = _MAX_BYTES
+    ) -> JenkinsAnswer:
+        """Get at most `limit` bytes of a page, which may be missing (404). Raise JenkinsError."""
+        answer = await self._ask("GET", path, dict(query), None, {}, limit)
+        if answer.status != HTTPStatus.NOT_FOUND:
+            self._check(path, answer)
+        return answer
 
-    async def post(self, path: str, form: Mapping[str, str]) -> Answered:
-        """Post a form; with a crumb where Jenkins wants one. Raises JenkinsError."""
-        answered = await self._post(path, form)
-        if answered.status == HTTPStatus.FORBIDDEN and b"crumb" in answered.body.lower():
-            # None, or one whose session is over: a new one, once.
+    async def post(self, path: str, form: Mapping[str, str]) -> JenkinsAnswer:
+        """Post a form, with a crumb if Jenkins wants one. Raise JenkinsError on failure."""
+        answer = await self._post(path, form)
+        if answer.status == HTTPStatus.FORBIDDEN and b"crumb" in answer.body.lower():
+            # There is no crumb, or its session has expired: get a new one, once.
             self._crumb = await self.read("/crumbIssuer/api/json", Crumb)
-            answered = await self._post(path, form)
-        self._check(path, answered)
-        return answered
+            answer = await self._post(path, form)
+        self._check(path, answer)
+        return answer
 
-    async def _post(self, path: str, form: Mapping[str, str]) -> Answered:
+    async def _post(self, path: str, form: Mapping[str, str]) -> JenkinsAnswer:
         headers = {self._crumb.field: self._crumb.crumb} if self._crumb else {}
-        return await self._ask("POST", path, {}, dict(form), headers, _MOST)
+        return await self._ask("POST", path, {}, dict(form), headers, _MAX_BYTES)
 
     async def _ask(
         self,
@@ -96,13 +98,13 @@ class JenkinsCall:
         query: dict[str, str | int],
         form: dict[str, str] | None,
         headers: Mapping[str, str],
-        most: int,
-    ) -> Answered:
+        limit: int,
+    ) -> JenkinsAnswer:
         auth = httpx2.BasicAuth(self.settings.user, self._token())
         body = bytearray()
         try:
             async with (
-                # The client's own time-outs are for each byte anew.
+                # The client's own time-out restarts with every byte.
                 asyncio.timeout(DEADLINE_S),
                 self._client().stream(
                     method, self.root + path, params=query, data=form, headers=headers, auth=auth
@@ -110,12 +112,12 @@ class JenkinsCall:
             ):
                 async for chunk in response.aiter_bytes():
                     body += chunk
-                    if len(body) >= most:
+                    if len(body) >= limit:
                         break
         except (httpx2.RequestError, TimeoutError) as error:
-            told = f"{type(error).__name__} {error}".strip()
-            raise JenkinsAwayError(f"no answer from Jenkins at {self.root}: {told}") from error
-        return Answered(response.status_code, response.headers, bytes(body[:most]))
+            reason = f"{type(error).__name__} {error}".strip()
+            raise JenkinsAwayError(f"no answer from Jenkins at {self.root}: {reason}") from error
+        return JenkinsAnswer(response.status_code, response.headers, bytes(body[:limit]))
 
     def _client(self) -> httpx2.AsyncClient:
         if self._http is None:
@@ -140,23 +142,23 @@ class JenkinsCall:
             token = file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise JenkinsError(
-                f"Jenkins's API token can't be read: {error}; make one in Jenkins under the user "
-                f"{self.settings.user}, Security, and put it, alone, into that file"
+                f"Jenkins's API token can't be read: {error}; create one in Jenkins under the user "
+                f"{self.settings.user}, Security, and put only the token into that file"
             ) from error
         if not token:
             raise JenkinsError(f"{file} is empty; put the API token of {self.settings.user} there")
         return token
 
-    def _check(self, path: str, answered: Answered) -> None:
-        status, user = answered.status, self.settings.user
+    def _check(self, path: str, answer: JenkinsAnswer) -> None:
+        status, user = answer.status, self.settings.user
         if status < HTTPStatus.BAD_REQUEST:
             return
         where = f"{self.root}{path} answers {status}"
         match status:
             case HTTPStatus.UNAUTHORIZED:
                 raise JenkinsError(
-                    f"{where}: {self.settings.token_file} does not hold the API token of the user "
-                    f"{user}"
+                    f"{where}: {self.settings.token_file} does not contain the API token of the "
+                    f"user {user}"
                 )
             case HTTPStatus.FORBIDDEN:
                 raise JenkinsError(
@@ -164,15 +166,15 @@ class JenkinsCall:
                     "Job/Cancel on the job in Jenkins"
                 )
             case HTTPStatus.NOT_FOUND:
-                raise JenkinsError(f"{where}: there is none, or {user} has no Job/Read on it")
+                raise JenkinsError(f"{where}: it does not exist, or {user} has no Job/Read on it")
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise JenkinsAwayError(f"{where}: Jenkins is starting, stopping, or in trouble")
-        raise JenkinsError(f"{where}: {_said(answered) or 'it gives no reason'}")
+            raise JenkinsAwayError(f"{where}: Jenkins is starting, stopping or broken")
+        raise JenkinsError(f"{where}: {_reason(answer) or 'no reason given'}")
 
 
-def _said(answered: Answered) -> str:
-    # An error page of HTML says nothing worth repeating; its header may.
-    if reason := answered.headers.get("x-error"):
-        return str(reason)[:_TOLD]
-    text = answered.body.decode("utf-8", "replace").strip()
-    return "" if text.startswith("<") else " ".join(text.split())[:_TOLD]
+def _reason(answer: JenkinsAnswer) -> str:
+    # An HTML error page has nothing worth repeating; its header may.
+    if reason := answer.headers.get("x-error"):
+        return str(reason)[:_MAX_REASON]
+    text = answer.body.decode("utf-8", "replace").strip()
+    return "" if text.startswith("<") else " ".join(text.split())[:_MAX_REASON]

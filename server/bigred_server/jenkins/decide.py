@@ -7,18 +7,18 @@ from bigred_server.jenkins.answers import BuildInfo
 from bigred_server.jenkins.run_record import RunRecord, Stop
 from bigred_server.jenkins.run_state import Away, BuildRunning, Queued, RunState, Started, Withdrawn
 
-# Jenkins shows what it was asked for at once; only one that never heard of it shows nothing.
+# Jenkins shows a request at once; if it shows nothing by then, it never got the request.
 FIND_S = 15.0
-# A build is given so long to stop before it is stopped harder.
+# How long a build may take to stop before it is stopped harder.
 STOP_S = 30.0
-# Nobody waits for a build that nothing stops.
+# How long to wait for a build that can't be stopped, or for a Jenkins that does not answer.
 GIVE_UP_S = 120.0
 _HARDER = {None: Stop.STOP, Stop.STOP: Stop.TERM, Stop.TERM: Stop.KILL, Stop.KILL: Stop.KILL}
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a run may wait in the queue, and how long it may take, in seconds.
+    """How long a run may wait in the queue, and how long its build may take, in seconds.
 
     `unstable`: whether an unstable build is a success.
     """
@@ -35,30 +35,30 @@ class KeepWaiting:
 
 @dataclass(frozen=True)
 class Ask:
-    """Ask Jenkins for the run; `trail` is to be in the journal before."""
+    """Ask Jenkins to start the run; write `run` to the journal before."""
 
-    trail: RunRecord
+    run: RunRecord
 
 
 @dataclass(frozen=True)
 class Note:
-    """Something new is known of where it is."""
+    """Write to the journal what is newly known about the run."""
 
-    trail: RunRecord
+    run: RunRecord
     phase: Phase
 
 
 @dataclass(frozen=True)
 class Halt:
-    """Have it stopped, in this way; `trail` is to be in the journal before."""
+    """Stop the run, in this way; write `run` to the journal before."""
 
-    trail: RunRecord
+    run: RunRecord
     how: Stop
 
 
 @dataclass(frozen=True)
 class End:
-    """It is over."""
+    """End the deployment: the run is over."""
 
     phase: Phase
     reason: str = ""
@@ -68,99 +68,97 @@ Step = KeepWaiting | Ask | Note | Halt | End
 
 
 def decide(
-    trail: RunRecord, seen: RunState | None, limits: Limits, now: float, *, abort: bool
+    run: RunRecord, seen: RunState | None, limits: Limits, now: float, *, abort: bool
 ) -> Step:
-    """Give the one next step; `now` is Unix time, `abort` whether a person asked for that.
+    """Return the next step; `now` is Unix time, `abort` whether a person asked to abort.
 
-    `seen` is None before anything was asked for.
+    `seen` is None before Jenkins was asked for the run.
     """
-    if trail.asked_at is None:
+    if run.asked_at is None:
         if abort:
-            return End(Phase.ABORTED, "it was aborted before Jenkins was asked")
-        return Ask(replace(trail, asked_at=now))
+            return End(Phase.ABORTED, "it was aborted before it was requested from Jenkins")
+        return Ask(replace(run, asked_at=now))
     match seen:
         case Queued(item):
-            if trail.item is None:
-                return Note(replace(trail, item=item), Phase.PREPARING)
-            waited_s = now - trail.asked_at
+            if run.item is None:
+                return Note(replace(run, item=item), Phase.PREPARING)
+            waited_s = now - run.asked_at
             why = f"it waited in Jenkins's queue for more than {limits.queue_s:g} s"
-            return _or_halt(trail, why if waited_s > limits.queue_s else "", now, abort=abort)
+            return _or_halt(run, why if waited_s > limits.queue_s else "", now, abort=abort)
         case Started(number):
-            return Note(replace(trail, build=number, began_at=now), Phase.ROLLING)
+            return Note(replace(run, build=number, began_at=now), Phase.ROLLING)
         case Withdrawn():
-            return _ended_by_us(trail, abort=abort) or End(
-                Phase.ABORTED, "it was taken from Jenkins's queue there"
+            return _ended_by_us(run, abort=abort) or End(
+                Phase.ABORTED, "it was removed from the queue in Jenkins"
             )
         case BuildRunning(build):
-            return _of_build(trail, build, limits, now, abort=abort)
+            return _of_build(run, build, limits, now, abort=abort)
         case Away():
-            return _while_away(trail, limits, now)
+            return _while_away(run, limits, now)
         case _:
-            return _of_lost(trail, now)
+            return _of_lost(run, now)
 
 
-def _of_build(
-    trail: RunRecord, build: BuildInfo, limits: Limits, now: float, *, abort: bool
-) -> Step:
+def _of_build(run: RunRecord, build: BuildInfo, limits: Limits, now: float, *, abort: bool) -> Step:
     if build.is_over:
-        return _over(trail, build, limits, abort=abort)
-    took_s = now - (trail.began_at or now)
+        return _over(run, build, limits, abort=abort)
+    took_s = now - (run.began_at or now)
     why = f"it took more than {limits.build_s:g} s" if took_s > limits.build_s else ""
-    return _or_halt(trail, why, now, abort=abort)
+    return _or_halt(run, why, now, abort=abort)
 
 
-def _over(trail: RunRecord, build: BuildInfo, limits: Limits, *, abort: bool) -> End:
+def _over(run: RunRecord, build: BuildInfo, limits: Limits, *, abort: bool) -> End:
     match build.result:
         case "SUCCESS":
-            # Also where it was quicker than those who wanted to stop it.
+            # Also if it finished before it could be stopped.
             return End(Phase.SUCCEEDED)
         case "UNSTABLE" if limits.unstable:
-            return End(Phase.SUCCEEDED, "Jenkins calls it unstable")
+            return End(Phase.SUCCEEDED, "Jenkins reports it as unstable")
         case "ABORTED":
-            return _ended_by_us(trail, abort=abort) or End(
-                Phase.ABORTED, "it was aborted in Jenkins"
-            )
-    return End(Phase.FAILED, f"Jenkins says {build.result}")
+            return _ended_by_us(run, abort=abort) or End(Phase.ABORTED, "it was aborted in Jenkins")
+    return End(Phase.FAILED, f"Jenkins reports {build.result}")
 
 
-def _or_halt(trail: RunRecord, why: str, now: float, *, abort: bool) -> Step:
-    """Stop it where that is wanted, ever harder; else wait."""
-    if not (abort or why or trail.why):
+def _or_halt(run: RunRecord, why: str, now: float, *, abort: bool) -> Step:
+    """Stop the run if it should be stopped, ever harder; otherwise keep waiting."""
+    if not (abort or why or run.why):
         return KeepWaiting()
-    if trail.stopped_at is not None and now - trail.stopped_at < STOP_S:
+    if run.stopped_at is not None and now - run.stopped_at < STOP_S:
         return KeepWaiting()
-    if trail.stop is Stop.KILL:
-        if now - (trail.stopped_at or now) < GIVE_UP_S:
+    if run.stop is Stop.KILL:
+        if now - (run.stopped_at or now) < GIVE_UP_S:
             return KeepWaiting()
-        return End(Phase.FAILED, "nothing stops it: stop it in Jenkins by hand")
-    how = _HARDER[trail.stop]
-    return Halt(replace(trail, stop=how, stopped_at=now, why=trail.why or why), how)
+        return End(Phase.FAILED, "it does not stop: stop it in Jenkins by hand")
+    how = _HARDER[run.stop]
+    return Halt(replace(run, stop=how, stopped_at=now, why=run.why or why), how)
 
 
-def _ended_by_us(trail: RunRecord, *, abort: bool) -> End | None:
-    if trail.why:
-        return End(Phase.FAILED, f"{trail.why} and was stopped")
-    return End(Phase.ABORTED) if abort and trail.stop else None
+def _ended_by_us(run: RunRecord, *, abort: bool) -> End | None:
+    if run.why:
+        return End(Phase.FAILED, f"{run.why} and was stopped")
+    return End(Phase.ABORTED) if abort and run.stop else None
 
 
-def _while_away(trail: RunRecord, limits: Limits, now: float) -> Step:
-    """A Jenkins that is away may come back; nobody waits for longer than the run may take."""
-    begun = trail.began_at or trail.asked_at or now
-    longest_s = limits.build_s + (0 if trail.began_at else limits.queue_s)
+def _while_away(run: RunRecord, limits: Limits, now: float) -> Step:
+    """Wait for Jenkins to come back, but not much longer than the run may take."""
+    begun = run.began_at or run.asked_at or now
+    longest_s = limits.build_s + (0 if run.began_at else limits.queue_s)
     if now - begun <= longest_s + GIVE_UP_S:
         return KeepWaiting()
-    return End(Phase.FAILED, "Jenkins is away, and how it ended is not known: look there")
+    return End(
+        Phase.FAILED, "Jenkins does not answer, so its outcome is not known: check it in Jenkins"
+    )
 
 
-def _of_lost(trail: RunRecord, now: float) -> Step:
-    if trail.build is not None:
-        return End(Phase.FAILED, "the build is not in Jenkins any more: it was deleted there")
-    if trail.item is not None:
-        return End(Phase.FAILED, "neither Jenkins's queue nor its builds have it any more")
-    if now - (trail.asked_at or now) < FIND_S:
+def _of_lost(run: RunRecord, now: float) -> Step:
+    if run.build is not None:
+        return End(Phase.FAILED, "the build was deleted in Jenkins")
+    if run.item is not None:
+        return End(Phase.FAILED, "it is no longer in Jenkins's queue or among its builds")
+    if now - (run.asked_at or now) < FIND_S:
         return KeepWaiting()
     return End(
         Phase.FAILED,
-        "Jenkins gave no answer when it was asked for it, and has it neither in its queue nor "
-        "among its builds: fire again",
+        "Jenkins did not answer the request and has no such item in its queue or among its "
+        "builds: fire again",
     )

@@ -1,4 +1,4 @@
-"""One job of Jenkins: looked at, started, followed through the queue to its result, stopped."""
+"""One job of Jenkins: reads it, starts it, follows its runs and stops them."""
 
 import re
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ from bigred_server.jenkins.run_state import (
 )
 
 _ITEM = re.compile(r"/queue/item/(\d+)/?$")
-# Jenkins's clock and ours may differ by so much.
+# How far Jenkins's clock and ours may differ.
 _SKEW_MS = 60_000
 _TAIL = 1 << 16
 
 
 @dataclass(frozen=True)
 class Console:
-    """What the console printed since `start`, or the end of it, and where it goes on."""
+    """Console output, and the offset at which the next output begins."""
 
     text: str
     end: int
@@ -36,105 +36,106 @@ class Console:
 
 @dataclass(frozen=True)
 class JenkinsJob:
-    """A job by its full name, as in "folder/deploy-shop"."""
+    """A job with its full name, such as "folder/deploy-shop"."""
 
     call: JenkinsCall
 
     @property
     def name(self) -> str:
-        """Its full name."""
+        """The job's full name."""
         return self.call.settings.job
 
     @property
     def path(self) -> str:
-        """Its path below Jenkins's root."""
+        """The job's path below Jenkins's root."""
         return "".join(f"/job/{quote(part, safe='')}" for part in self.name.split("/"))
 
     @property
     def url(self) -> str:
-        """Where people see it."""
+        """The job's page for people."""
         return f"{self.call.root}{self.path}/"
 
     def build_url(self, number: int) -> str:
-        """Say where people see one of its builds."""
+        """Return the page of one of its builds for people."""
         return f"{self.url}{number}/"
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self.call.close()
 
     async def look(self) -> answers.JobInfo:
-        """Look at the job. Raises JenkinsError."""
+        """Read the job. Raise JenkinsError on failure."""
         found = await self.call.read(f"{self.path}/api/json", answers.JobInfo, answers.JOB)
         if found is None:
             raise JenkinsError(
                 f"Jenkins at {self.call.root} has no job {self.name!r}, or its user "
-                f"{self.call.settings.user} has no permission Job/Read on it"
+                f"{self.call.settings.user} has no Job/Read permission on it"
             )
         return found
 
     async def start(self, parameters: Mapping[str, str]) -> int | None:
-        """Have it built; give the item of the queue, None where Jenkins did not say which.
+        """Request a build; return its queue item, None if Jenkins did not name one.
 
-        Raises JenkinsError: where no answer came, JenkinsAwayError, and it may be in the queue.
+        Raise JenkinsError on failure: JenkinsAwayError if no answer came, and then the build may be
+        in the queue.
         """
         takes = (await self.look()).parameters
         verb = "buildWithParameters" if takes else "build"
-        answered = await self.call.post(f"{self.path}/{verb}", parameters if takes else {})
-        # Its root may have another name to itself than to us.
-        found = _ITEM.search(answered.headers.get("location", ""))
+        answer = await self.call.post(f"{self.path}/{verb}", parameters if takes else {})
+        # Jenkins may know itself by another root than we do.
+        found = _ITEM.search(answer.headers.get("location", ""))
         return int(found[1]) if found else None
 
-    async def see(self, trail: RunRecord, parameters: Mapping[str, str]) -> RunState | None:
-        """See where a run of ours is, None before it was asked for.
+    async def see(self, run: RunRecord, parameters: Mapping[str, str]) -> RunState | None:
+        """Return the state of a run of ours, None before it was requested.
 
-        Where neither item nor build is known it is found by its parameters. An answer that does
-        not come, or that says no, is seen as that: it may be better at the next look.
+        Find it by its parameters if neither queue item nor build is known. If Jenkins does not
+        answer, or refuses, return Away: the next look may succeed.
         """
         try:
-            if trail.build is not None:
-                return await self._see_build(trail.build)
-            if trail.item is not None:
-                return await self._see_item(trail.item)
-            if trail.asked_at is not None:
-                return await self._find(parameters, trail.asked_at)
+            if run.build is not None:
+                return await self._see_build(run.build)
+            if run.item is not None:
+                return await self._see_item(run.item)
+            if run.asked_at is not None:
+                return await self._find(parameters, run.asked_at)
         except JenkinsError as error:
             return Away(str(error))
         return None
 
-    async def stop(self, trail: RunRecord, how: Stop) -> None:
-        """Have the run end: taken from the queue, or stopped. Raises JenkinsError."""
-        if trail.build is not None:
-            await self.call.post(f"{self.path}/{trail.build}/{how}", {})
-        elif trail.item is not None:
-            await self.call.post("/queue/cancelItem", {"id": str(trail.item)})
+    async def stop(self, run: RunRecord, how: Stop) -> None:
+        """End the run: cancel its queue item or stop its build. Raise JenkinsError on failure."""
+        if run.build is not None:
+            await self.call.post(f"{self.path}/{run.build}/{how}", {})
+        elif run.item is not None:
+            await self.call.post("/queue/cancelItem", {"id": str(run.item)})
 
     async def stages(self, number: int) -> tuple[answers.BuildStage, ...]:
-        """Give the stages of a build; none where it is no Pipeline. Raises JenkinsError."""
+        """Return a build's stages, none if it is not a Pipeline. Raise JenkinsError on failure."""
         found = await self.call.read(f"{self.path}/{number}/wfapi/describe", answers.Stages)
         return found.stages if found else ()
 
     async def console(self, number: int, start: int) -> Console:
-        """Give what the console has printed from `start`, of much only the end.
+        """Return the console output from the offset `start`; if it is long, only its end.
 
-        Raises JenkinsError.
+        Raise JenkinsError on failure.
         """
         path = f"{self.path}/{number}/logText/progressiveText"
         text, end = "", start
-        # The first answer tells how much there is, the second, if need be, gives the end of it.
+        # The first answer has the size of the output; a second one, if needed, has its end.
         for _ in range(2):
-            answered = await self.call.get(path, {"start": start}, _TAIL)
-            if answered.status == HTTPStatus.NOT_FOUND:
+            answer = await self.call.get(path, {"start": start}, _TAIL)
+            if answer.status == HTTPStatus.NOT_FOUND:
                 break
-            text = answered.body.decode("utf-8", "replace")
-            end = int(answered.headers.get("x-text-size", end))
+            text = answer.body.decode("utf-8", "replace")
+            end = int(answer.headers.get("x-text-size", end))
             if end - start <= _TAIL:
                 break
             start = end - _TAIL
         return Console(text, end)
 
     async def _find(self, parameters: Mapping[str, str], since: float) -> RunState:
-        """Find what was asked for since a moment (Unix time) with these parameters."""
+        """Find a run requested since a moment (Unix time) with these parameters."""
         earliest = since * 1000 - _SKEW_MS
         queue = await self.call.read("/queue/api/json", answers.Queue, answers.QUEUE)
         for item in queue.items if queue else ():
@@ -176,7 +177,7 @@ class JenkinsJob:
         if not any(cause.user == self.call.settings.user for cause in causes):
             return False
         given = {one.name: one for action in found.actions for one in action.parameters}
-        # A secret one's value is not told.
+        # Jenkins does not report the value of a secret parameter.
         return all(
             name in given and (given[name].value is None or given[name].text == value)
             for name, value in parameters.items()

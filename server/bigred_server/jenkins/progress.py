@@ -1,4 +1,4 @@
-"""Relays what can be heard of a run: what it waits for, its stages, its progress, its console."""
+"""Reports a run in Jenkins: what it waits for, its stages, its progress, its console."""
 
 import time
 from dataclasses import dataclass, field
@@ -21,52 +21,52 @@ _UNDER_WAY = 99
 
 @dataclass
 class ProgressReport:
-    """What can be heard of one deployment; what was `told` of it already is not told again.
+    """Reports one deployment. Texts in `reported` are not reported again.
 
-    `progress` in percent of the time that such builds usually take, None where Jenkins has no idea.
-    `tail`: the last lines of the console.
+    `progress`: in percent of the time that Jenkins expects, None if it has no estimate. `tail`: the
+    last lines of the console.
     """
 
     deployment: str
     job: JenkinsJob
     events: EventLog
-    told: set[str]
+    reported: set[str]
     progress: Progress | None = None
     tail: list[str] = field(default_factory=list)
     _why: str = ""
     _away: bool = False
     _stages: dict[str, str] = field(default_factory=dict)
     _durations: dict[str, int] = field(default_factory=dict)
-    _heard: int = 0
+    _console_end: int = 0
     _rest: str = ""
 
-    async def hear(self, record: DeploymentRecord, seen: RunState | None) -> None:
-        """Tell what is new. What can't be heard of a run now may be heard at the next look."""
+    async def update(self, record: DeploymentRecord, seen: RunState | None) -> None:
+        """Report what is new. What can't be read now may be readable at the next look."""
         match seen:
             case Away(reason):
                 if not self._away:
                     self._away = True
-                    await self._say(record, sentences.away(reason))
+                    await self._report(record, sentences.away(reason))
                 return
             case Queued(_, why):
                 if why and _kind(why) != _kind(self._why):
                     self._why = why
-                    await self._say_once(record, sentences.waiting(plain(why)))
+                    await self._report_once(record, sentences.waiting(plain(why)))
             case BuildRunning(build):
                 self.progress = _progress(build)
                 try:
-                    await self._hear_stages(record, build)
-                    await self._hear_console(record, build)
+                    await self._report_stages(record, build)
+                    await self._report_console(record, build)
                 except JenkinsError:
-                    # The build itself was seen a moment ago: nothing depends on these.
+                    # The build itself has just been read; nothing depends on stages and console.
                     return
         if self._away:
             self._away = False
-            await self._say(record, sentences.BACK)
+            await self._report(record, sentences.BACK)
 
     async def receipt(self, record: DeploymentRecord, seen: RunState | None) -> dict[str, Any]:
-        """Write the end of it in figures."""
-        trail = RunRecord.of(record.trail or {})
+        """Return the receipt of the ended deployment."""
+        run = RunRecord.of(record.trail or {})
         build = seen.build if isinstance(seen, BuildRunning) else None
         return {
             "deployment": record.id,
@@ -77,8 +77,8 @@ class ProgressReport:
             "seconds": round((record.ended_at or time.time()) - record.started_at, 3),
             "jenkins": {
                 "job": self.job.name,
-                "build": trail.build,
-                "url": self.job.build_url(trail.build) if trail.build else self.job.url,
+                "build": run.build,
+                "url": self.job.build_url(run.build) if run.build else self.job.url,
                 "result": build.result if build else None,
                 "build_s": build.duration / 1000 if build else None,
                 "stages": [
@@ -89,7 +89,7 @@ class ProgressReport:
             },
         }
 
-    async def _hear_stages(self, record: DeploymentRecord, build: answers.BuildInfo) -> None:
+    async def _report_stages(self, record: DeploymentRecord, build: answers.BuildInfo) -> None:
         for stage in await self.job.stages(build.number):
             self._durations[stage.name] = stage.milliseconds
             if self._stages.get(stage.name) == stage.status:
@@ -102,19 +102,19 @@ class ProgressReport:
                 self.job.build_url(build.number),
             )
             if text:
-                await self._say_once(record, text)
+                await self._report_once(record, text)
 
-    async def _hear_console(self, record: DeploymentRecord, build: answers.BuildInfo) -> None:
-        heard = await self.job.console(build.number, self._heard)
-        self._heard = heard.end
-        *lines, self._rest = (self._rest + heard.text).split("\n")
+    async def _report_console(self, record: DeploymentRecord, build: answers.BuildInfo) -> None:
+        console = await self.job.console(build.number, self._console_end)
+        self._console_end = console.end
+        *lines, self._rest = (self._rest + console.text).split("\n")
         if build.is_over and self._rest:
             lines, self._rest = [*lines, self._rest], ""
         lines = [line for line in map(plain, lines) if line]
         if not lines:
             return
         self.tail = [*self.tail, *lines][-_TAIL_LINES:]
-        # To those who follow live; the journal gets the end of it with the receipt.
+        # Published only; the journal gets the end of the console with the receipt.
         text = "\n".join(lines[-_TAIL_LINES:])[-MOST_TEXT:]
         self.events.publish(
             AppEvent(
@@ -127,17 +127,17 @@ class ProgressReport:
             )
         )
 
-    async def _say_once(self, record: DeploymentRecord, text: str) -> None:
-        if text not in self.told:
-            self.told.add(text)
-            await self._say(record, text)
+    async def _report_once(self, record: DeploymentRecord, text: str) -> None:
+        if text not in self.reported:
+            self.reported.add(text)
+            await self._report(record, text)
 
-    async def _say(self, record: DeploymentRecord, text: str) -> None:
+    async def _report(self, record: DeploymentRecord, text: str) -> None:
         await self.events.say(record, AppEventType.FINDING, text)
 
 
 def _kind(why: str) -> str:
-    """Leave the figures out of what is waited for: they count down with every look."""
+    """Strip the digits of a reason for waiting: they count down with every look."""
     return "".join(char for char in why if not char.isdigit() and char not in ".,")
 
 

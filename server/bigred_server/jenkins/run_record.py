@@ -1,4 +1,4 @@
-"""The trail of a run: what the journal keeps of it, so that any server can go on following it."""
+"""What the journal keeps of a run in Jenkins, so that any server can continue to follow it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any  # the journal keeps it as JSON
 
 
 class Stop(StrEnum):
-    """How a build is stopped, ever harder; those after the first are for Pipelines alone."""
+    """How a build is stopped, ever harder; all but the first work only for Pipelines."""
 
     STOP = "stop"
     TERM = "term"
@@ -18,9 +18,9 @@ class Stop(StrEnum):
 class RunRecord:
     """Where a run is in Jenkins; times are seconds of Unix time.
 
-    `asked_at`: when Jenkins was to be asked for it, written before it was asked. `item`: in the
-    queue. `build`: its number. `began_at`: when the build began. `stop`: how it was stopped last,
-    `stopped_at` when, `why` it was if not for a command.
+    `asked_at`: when Jenkins was asked for it, written before that. `item`: its queue item. `build`:
+    its number. `began_at`: when the build began. `stop`: how it was last stopped, `stopped_at`:
+    when, `why`: the reason, "" for a command.
     """
 
     asked_at: float | None = None
@@ -33,11 +33,11 @@ class RunRecord:
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> "RunRecord":
-        """Read what the journal kept; what a newer Bigred wrote besides is left."""
+        """Read it from the journal; ignore keys that a newer Bigred added."""
         known = {name: kept[name] for name in cls.__dataclass_fields__ if name in kept}
         stop = known.get("stop")
         return cls(**{**known, "stop": Stop(stop) if stop else None})
 
     def to_json(self) -> dict[str, Any]:
-        """Give what the journal keeps."""
+        """Return it as the journal keeps it."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""What can be seen of a run in Jenkins: one of these, at any look."""
+"""The state of a run in Jenkins at one look: one of these."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from bigred_server.jenkins.answers import BuildInfo
 
 @dataclass(frozen=True)
 class Queued:
-    """It waits in the queue as `item`, and Jenkins says `why`."""
+    """It waits in the queue as `item`; `why` is Jenkins's reason."""
 
     item: int
     why: str = ""
@@ -15,7 +15,7 @@ class Queued:
 
 @dataclass(frozen=True)
 class Withdrawn:
-    """It was taken from the queue before it became a build."""
+    """It was removed from the queue before it became a build."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Started:
 
 @dataclass(frozen=True)
 class BuildRunning:
-    """The build, under way or over."""
+    """The build, in progress or over."""
 
     build: BuildInfo
 
 
 @dataclass(frozen=True)
 class Lost:
-    """Jenkins answers and knows nothing of it."""
+    """Jenkins answers, but knows nothing of it."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 _MOST_GROUP = 60
-# A part of a path that names one thing among many: with a digit in it, or long.
+# A path segment that names one thing of many: it has a digit, or it is long.
 _NAME = re.compile(r"[^/]*[0-9][^/]*|[^/]{25,}")
 
 
@@ -12,8 +12,8 @@ _NAME = re.compile(r"[^/]*[0-9][^/]*|[^/]{25,}")
 class LogLine:
     """One request.
 
-    `came`: Unix time of its coming, `at` of its end. `took_ms`: the server's own time until its
-    answer's header, -1 when there was none. `state`: how it ended, in HAProxy's letters.
+    `came`: Unix time of its arrival, `at`: of its end. `took_ms`: the server's own time until the
+    response header, -1 if there was no response. `state`: HAProxy's letters for how it ended.
     """
 
     came: float
@@ -30,9 +30,9 @@ class LogLine:
 
     @property
     def failed(self) -> bool:
-        """Whether the server is to blame: it answered 5xx, or broke off.
+        """Whether the server is to blame: it answered 5xx or broke off the connection.
 
-        A client that goes away (C) is no error of anybody's; without an answer there is no status.
+        A client that disconnects (C) is nobody's error; without a response there is no status.
         """
         if self.state[:1] == "C" and self.status < 500:
             return False
@@ -40,6 +40,6 @@ class LogLine:
 
     @property
     def group(self) -> str:
-        """The path's group: its first two parts, names and numbers taken out."""
+        """The path's group: its first two segments, with names and numbers replaced by "*"."""
         parts = [_NAME.sub("*", part) for part in self.path.split("?", 1)[0].split("/")[1:3]]
         return ("/" + "/".join(parts))[:_MOST_GROUP]

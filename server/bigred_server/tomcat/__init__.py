@@ -1,1 +1,1 @@
-"""The neighbour Tomcat: one node of an app."""
+"""The Tomcat adapter: reads and changes one node of an app."""

@@ -1,4 +1,4 @@
-"""Channels of an SSH connection: admitted with patience, and let go of beyond doubt."""
+"""Channels of an SSH connection: opened with retries, and closed for certain."""
 
 import asyncio
 import contextlib
@@ -10,44 +10,44 @@ from typing import Protocol, TypeVar
 
 import asyncssh
 
-_DOUBT_S = 1.0
-_ADMIT_S = 3.0
-_ADMIT_AGAIN_S = 0.05
+_CLOSE_S = 1.0
+_OPEN_S = 3.0
+_RETRY_S = 0.05
 
 T = TypeVar("T")
 
 
 class _Closing(Protocol):
-    """A channel that was told to close."""
+    """A channel or connection that is closing."""
 
     def wait_closed(self) -> Coroutine[None, None, None]: ...
 
 
-async def admitted(
-    connection: asyncssh.SSHClientConnection, opened: Callable[[], Awaitable[T]]
+async def open_channel(
+    connection: asyncssh.SSHClientConnection, request: Callable[[], Awaitable[T]]
 ) -> T:
-    """Open a channel; where the host refuses one for the moment, ask again for a while.
+    """Open a channel by `request`; if the host refuses it for now, retry for a while.
 
-    sshd counts a channel until it has seen the end of its command, which may be after we have. A
-    channel that was refused has begun nothing.
+    sshd counts a channel until it has seen the end of its command, possibly later than we have. A
+    channel that was refused has started nothing.
     """
-    give_up_s = time.monotonic() + _ADMIT_S
+    give_up_s = time.monotonic() + _OPEN_S
     while True:
         try:
-            return await opened()
+            return await request()
         except asyncssh.ChannelOpenError as error:
             is_refused = error.code == asyncssh.OPEN_CONNECT_FAILED and not connection.is_closed()
             if not is_refused or time.monotonic() > give_up_s:
                 raise
-        await asyncio.sleep(_ADMIT_AGAIN_S)
+        await asyncio.sleep(_RETRY_S)
 
 
 async def sever_unless_closed(
-    connection: asyncssh.SSHClientConnection, closing: _Closing, patience_s: float = _DOUBT_S
+    connection: asyncssh.SSHClientConnection, closing: _Closing, deadline_s: float = _CLOSE_S
 ) -> None:
-    """Wait for something to close; cut the whole connection when it is not confirmed in time."""
+    """Wait for something to close; sever the connection if the close is not confirmed in time."""
     try:
-        async with asyncio.timeout(patience_s):
+        async with asyncio.timeout(deadline_s):
             await closing.wait_closed()
     except TimeoutError:
         sever(connection)
@@ -55,9 +55,9 @@ async def sever_unless_closed(
 
 
 def sever(connection: asyncssh.SSHClientConnection) -> None:
-    """Cut a connection at once, with what the kernel still holds to be sent."""
+    """Cut a connection at once, discarding what the kernel has yet to send."""
     sock = connection.get_extra_info("socket")
     if sock is not None:
-        with contextlib.suppress(OSError):  # closed already
+        with contextlib.suppress(OSError):  # already closed
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.abort()

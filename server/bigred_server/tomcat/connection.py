@@ -1,7 +1,7 @@
-"""One SSH connection to a host: opened when it is needed, and again after it broke.
+"""One SSH connection to a host: opened when needed, and reopened after it broke.
 
-All nodes of a host share it. Nothing is asked for and nothing is guessed: the host's key must stand
-in known_hosts, a key lets us in, no configuration of any user is read.
+All nodes of a host share it. It never prompts and never guesses: the host's key must be in
+known_hosts, we log in with a key, and no user's SSH configuration is read.
 """
 
 import asyncio
@@ -15,26 +15,26 @@ import asyncssh
 
 from bigred_server.errors import NodeError
 from bigred_server.settings import SshSettings
-from bigred_server.tomcat.channel import admitted, sever, sever_unless_closed
+from bigred_server.tomcat.channel import open_channel, sever, sever_unless_closed
 from bigred_server.tomcat.login import connect
 
-# sshd allows ten at a time (MaxSessions); somebody else's tools may use the connection's host too.
+# sshd allows ten at a time (MaxSessions); other tools may use the same host.
 _CHANNELS = 8
 _CLOSE_S = 2.0
 
 
 @dataclass
 class Clock:
-    """How the host's clock stands to our monotonic one, by its last answer."""
+    """The host's clock relative to our monotonic one, as of its last answer."""
 
     _ahead_ms: float | None = None
 
-    def set(self, there_ms: int) -> None:
-        """Note what the host's clock said just now."""
-        self._ahead_ms = there_ms - time.monotonic() * 1000
+    def set(self, host_ms: int) -> None:
+        """Record what the host's clock shows now, in milliseconds."""
+        self._ahead_ms = host_ms - time.monotonic() * 1000
 
-    def there(self, monotonic_s: float) -> int:
-        """Say what it shows at a monotonic time; 0 when it is not known."""
+    def host_ms(self, monotonic_s: float) -> int:
+        """Return what the host's clock shows at a monotonic time; 0 if that is not known."""
         return 0 if self._ahead_ms is None else int(monotonic_s * 1000 + self._ahead_ms)
 
 
@@ -47,20 +47,20 @@ class SshConnection:
         self._connection: asyncssh.SSHClientConnection | None = None
         self._opening: asyncio.Task[asyncssh.SSHClientConnection] | None = None
         self._channels = asyncio.Semaphore(_CHANNELS)
-        self._doubts: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
     def __str__(self) -> str:
         return f"{self.settings.host}:{self.settings.port}"
 
     async def run(self, words: Sequence[str], what: str, deadline_s: float) -> tuple[int, str]:
-        """Run a command there; give its exit code, negative for a signal, and what it printed.
+        """Run a command on the host; return its exit code (negative for a signal) and its output.
 
-        Raises NodeError. After the deadline nobody knows what the command did.
+        Raise NodeError on failure; after the deadline, nobody knows what the command did.
         """
         async with self._channel(deadline_s, what) as connection:
             process = None
             try:
-                process = await admitted(
+                process = await open_channel(
                     connection,
                     lambda: connection.create_process(
                         shlex.join(words),
@@ -72,27 +72,27 @@ class SshConnection:
                 output, _ = await process.communicate()
             finally:
                 if process is None or process.returncode is None:
-                    self._give_up(connection, process)
+                    self._abandon(connection, process)
             code = process.returncode
         if code is None:
-            raise NodeError(f"{self}: {what} was cut off; whether it still took effect is unknown")
+            raise NodeError(f"{self}: {what} was cut off; whether it took effect is unknown")
         return code, output.decode("utf-8", "replace") if output else ""
 
     @contextlib.asynccontextmanager
     async def files(self, deadline_s: float, what: str) -> AsyncIterator[asyncssh.SFTPClient]:
-        """Open the host's files for the length of a block. Raises NodeError, also for the block."""
+        """Open SFTP for the length of a block. Raise NodeError, also for failures in the block."""
         async with self._channel(deadline_s, what) as connection:
             sftp = None
             done = False
             try:
-                sftp = await admitted(connection, connection.start_sftp_client)
+                sftp = await open_channel(connection, connection.start_sftp_client)
                 yield sftp
                 sftp.exit()
                 await sftp.wait_closed()
                 done = True
             finally:
                 if not done:
-                    self._give_up(connection, sftp)
+                    self._abandon(connection, sftp)
 
     @contextlib.asynccontextmanager
     async def _channel(
@@ -103,7 +103,7 @@ class SshConnection:
                 yield await self._connected()
         except TimeoutError as error:
             raise NodeError(
-                f"{self}: {what} was not done in {deadline_s:g} s; whether it still took effect is "
+                f"{self}: {what} did not finish within {deadline_s:g} s; whether it took effect is "
                 "unknown"
             ) from error
         except asyncssh.Error as error:
@@ -123,19 +123,19 @@ class SshConnection:
 
     def _opened(self, opening: asyncio.Task[asyncssh.SSHClientConnection]) -> None:
         self._opening = None
-        # All who waited may be gone; asking for the exception says that it was not overlooked.
+        # Every waiter may be gone; reading the exception keeps asyncio from logging it as lost.
         if not opening.cancelled() and opening.exception() is None:
             self._connection = opening.result()
 
-    def _give_up(
+    def _abandon(
         self,
         connection: asyncssh.SSHClientConnection,
         channel: "asyncssh.SSHClientProcess[bytes] | asyncssh.SFTPClient | None",
     ) -> None:
-        """Let go of a channel in use; of the whole connection unless the host confirms that.
+        """Close a channel in use, and sever the connection unless the host confirms the close.
 
-        What was sent over a dead connection must not arrive once it lives again: by then the node
-        may be in service.
+        Data sent over a dead connection must not arrive when it comes back to life: by then the
+        node may be in service.
         """
         if channel is None:
             sever(connection)
@@ -144,27 +144,27 @@ class SshConnection:
             channel.exit()
         else:
             channel.close()
-        doubt = asyncio.create_task(sever_unless_closed(connection, channel))
-        self._doubts.add(doubt)
-        doubt.add_done_callback(self._doubts.discard)
+        closing = asyncio.create_task(sever_unless_closed(connection, channel))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """Close the connection; the next call would open it again."""
+        """Close the connection; the next call opens it again."""
         if self._opening is not None:
             self._opening.cancel()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
             await sever_unless_closed(connection, connection, _CLOSE_S)
-        await asyncio.gather(*self._doubts)
+        await asyncio.gather(*self._closing)
 
 
 class SshConnections:
-    """The lines to all hosts, one for all nodes that are reached in the same way."""
+    """The connections to all hosts; nodes with the same SSH settings share one."""
 
     def __init__(self) -> None:
-        self._lines: dict[SshSettings, SshConnection] = {}
+        self._connections: dict[SshSettings, SshConnection] = {}
 
     def to(self, settings: SshSettings) -> SshConnection:
-        """Give the line to a host."""
-        return self._lines.setdefault(settings, SshConnection(settings))
+        """Return the connection to a host."""
+        return self._connections.setdefault(settings, SshConnection(settings))

@@ -1,4 +1,4 @@
-"""The app's contexts on one node, as its Manager tells them: a list that is kept for a moment."""
+"""The app's contexts on one node, as its Manager lists them, cached for a moment."""
 
 import contextlib
 import time
@@ -9,55 +9,55 @@ from bigred_server.errors import NodeError
 from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Version
 from bigred_server.tomcat.manager import Manager
 
-_KEEPS_S = 1.0
+_CACHE_S = 1.0
 
 
 @dataclass(frozen=True)
 class Listed:
-    """What the Manager said: the contexts, None with an `error` when it did not tell."""
+    """The Manager's answer: the contexts, or None and an `error` if it did not list them."""
 
     versions: tuple[Version, ...] | None = None
     error: NodeError | None = None
 
 
 class Contexts:
-    """Asks one Manager, but not ten times a second while nothing is done.
+    """Lists one Manager's contexts, but not ten times a second while nothing changes.
 
-    It also remembers what this very process last deployed well without a version. That is a hint
-    and no more: others may have deployed since, and another process does not have it. So it holds
-    only while a context is seen running, and the app's own answer must agree all the same.
+    It also remembers the digest that this process last deployed without a version. That is only a
+    hint: others may have deployed since, and other processes do not know it. So it holds only while
+    a context is seen running, and the app's own answer must still agree.
     """
 
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
         self._deployed = UNKNOWN_DIGEST
-        self._acts = 0
-        self._kept: tuple[float, Listed] | None = None
+        self._actions = 0
+        self._cached: tuple[float, Listed] | None = None
 
     @property
     def deployed(self) -> str:
-        """The digest that was last deployed without a version, UNTOLD when none is remembered."""
+        """The digest last deployed without a version; UNKNOWN_DIGEST if none is remembered."""
         return self._deployed
 
     async def look(self) -> Listed:
-        """Give the contexts, as of at most a second ago and not of before the last act."""
-        now_s, actions = time.monotonic(), self._acts
-        if self._kept and now_s - self._kept[0] < _KEEPS_S:
-            return self._kept[1]
+        """Return the contexts, at most a second old and never from before the last action."""
+        now_s, actions = time.monotonic(), self._actions
+        if self._cached and now_s - self._cached[0] < _CACHE_S:
+            return self._cached[1]
         try:
             listed = Listed(await self._manager.versions())
         except NodeError as error:
             return Listed(error=error)
-        # What was asked before an act had ended tells nothing of the time after it.
-        if self._acts == actions:
-            self._kept = (now_s, listed)
+        # An answer requested before an action ended may not show its effect.
+        if self._actions == actions:
+            self._cached = (now_s, listed)
             if not any(one.running for one in listed.versions or ()):
                 self._deployed = UNKNOWN_DIGEST
         return listed
 
     @contextlib.contextmanager
     def act(self, deploys: str = UNKNOWN_DIGEST) -> Iterator[None]:
-        """Do something to the contexts; `deploys`: the digest that is theirs if all goes well."""
+        """Run an action on the contexts; `deploys`: the digest they have if it succeeds."""
         self._deployed = UNKNOWN_DIGEST
         try:
             yield
@@ -66,6 +66,6 @@ class Contexts:
             self.forget()
 
     def forget(self) -> None:
-        """Ask anew at the next look: what was told is of before something that matters."""
-        self._acts += 1
-        self._kept = None
+        """List the contexts again at the next look: something has changed since the last one."""
+        self._actions += 1
+        self._cached = None

@@ -1,4 +1,4 @@
-"""The hosts of the nodes: local, or by SSH over one line to each machine."""
+"""Makes the hosts of nodes: local, or reached by SSH over one connection per machine."""
 
 from typing import TYPE_CHECKING
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 
 
 class Hosts:
-    """Makes hosts. All nodes whose hosts come from one of these share their lines."""
+    """Makes hosts. The hosts made by one instance share their SSH connections."""
 
     def __init__(self) -> None:
-        self._lines: SshConnections | None = None
+        self._connections: SshConnections | None = None
 
     def of(self, node: NodeSettings) -> Host | None:
-        """Give the host of a node; None where only HTTP reaches it. Raises NodeError."""
+        """Return the host of a node, None if it is reached only by HTTP. Raise NodeError."""
         if node.war is None:
             return None
         if node.ssh is None:
             return LocalHost(node)
-        # Late: the library takes 0.3 s to load, and not every site needs it.
+        # Imported late: the library takes 0.3 s to load, and not every site needs it.
         from bigred_server.tomcat.connection import SshConnections
         from bigred_server.tomcat.ssh import SshHost
 
-        self._lines = self._lines or SshConnections()
-        return SshHost(node, self._lines.to(node.ssh))
+        self._connections = self._connections or SshConnections()
+        return SshHost(node, self._connections.to(node.ssh))

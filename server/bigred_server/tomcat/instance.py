@@ -1,7 +1,7 @@
 """A private Tomcat for the demo and the tests: its folder, and the commands that run it.
 
-The JVM outlives its starter on purpose, as a real node's does; whoever starts one stops it. Real
-nodes belong to their machine's own init and are never touched from here.
+The JVM outlives its starter on purpose, as on a real node; the caller must stop what it starts.
+Real nodes belong to their machine's init system and are never touched from here.
 """
 
 import os
@@ -20,7 +20,7 @@ _MANAGER_USERS = "tomcat-users.xml"
 
 @dataclass(frozen=True)
 class ManagerUser:
-    """Who may use a Tomcat's Manager, by its text interface alone."""
+    """A user of Tomcat's Manager: of its text interface and JMX proxy, not of its web pages."""
 
     name: str
     password: str = field(repr=False)
@@ -28,13 +28,13 @@ class ManagerUser:
 
 @dataclass(frozen=True)
 class TomcatInstance:
-    """One Tomcat: a folder of its own (CATALINA_BASE) and a port on 127.0.0.1.
+    """One Tomcat: its own folder (CATALINA_BASE) and a port on 127.0.0.1.
 
     `start_command` returns as soon as the JVM runs, before the app answers. `stop_command` returns
-    when the JVM is gone: requests in flight have up to 10 s, the JVM is killed after
-    `stop_patience_s`. `running_command` exits with 0 while the JVM of this very folder lives. Each
-    may be run at any time, and again. `manager`: with one, Tomcat's Manager is served under
-    /manager to this machine.
+    when the JVM is gone: requests in flight get up to 10 s, and the JVM is killed after
+    `stop_patience_s`. `running_command` exits with 0 while the JVM of this folder is alive. Each
+    can be run at any time and repeated. With a `manager`, this machine can reach Tomcat's Manager
+    under /manager.
     """
 
     base: Path
@@ -45,36 +45,36 @@ class TomcatInstance:
 
     @property
     def webapps(self) -> Path:
-        """The folder that the WARs lie in; `shop.war` is served under /shop after a start."""
+        """The folder of the WARs; `shop.war` is served under /shop after a start."""
         return self.base.resolve() / "webapps"
 
     @property
     def log(self) -> Path:
-        """Tomcat's own warnings and errors, 1 MB at most; not there while all is well.
+        """The file of Tomcat's own warnings and errors, 1 MB at most; missing if there are none.
 
-        What the JVM and the app print is in logs/catalina.out, from the last start on.
+        What the JVM and the app print since the last start is in logs/catalina.out.
         """
         return self.base.resolve() / "logs" / "tomcat.log"
 
     @property
     def start_command(self) -> tuple[str, ...]:
-        """The argument list that starts the JVM, or does nothing while it runs."""
+        """The argument list that starts the JVM; it does nothing while the JVM runs."""
         return self._command("start")
 
     @property
     def stop_command(self) -> tuple[str, ...]:
-        """The argument list that ends the JVM and waits for its end."""
+        """The argument list that stops the JVM and waits until it is gone."""
         return self._command("stop")
 
     @property
     def running_command(self) -> tuple[str, ...]:
-        """The argument list whose exit status says whether the JVM lives."""
+        """The argument list whose exit code says whether the JVM is alive."""
         return self._command("running")
 
     def create(self) -> None:
-        """Write the folder; what lies in webapps/ stays.
+        """Write the folder; leave webapps/ as it is.
 
-        Raises ProgramError, naming the package, when Tomcat, Java or the Manager is not installed.
+        Raise ProgramError, naming the package, if Tomcat, Java or the Manager is not installed.
         """
         if not (self.home / "bin" / "bootstrap.jar").exists():
             raise ProgramError(
@@ -116,13 +116,13 @@ class TomcatInstance:
         _put(users, content, mode=0o600)
 
     def _command(self, verb: str) -> tuple[str, ...]:
-        # Read by sh, not executed: a process forked by another thread while the script was
-        # written may hold it open for a moment ("Text file busy").
+        # Read by sh, not executed: a process that another thread forked while the script was
+        # written may briefly hold it open ("Text file busy").
         return ("/bin/sh", str(self.base.resolve() / "tomcat"), verb)
 
 
 def find_java(name: str = "java") -> Path:
-    """Find a program of the JDK, in JAVA_HOME or else on the PATH; ProgramError when missing."""
+    """Find a program of the JDK in JAVA_HOME, else on the PATH. Raise ProgramError if missing."""
     java_home = os.environ.get("JAVA_HOME")
     if java_home:
         program = Path(java_home) / "bin" / name
@@ -132,7 +132,7 @@ def find_java(name: str = "java") -> Path:
 
 
 def _put(file: Path, content: str, mode: int = 0o644) -> None:
-    # Replaced, not overwritten: a running shell reads its script while it goes.
+    # Replaced, not overwritten: a shell reads its script while it runs.
     new = file.with_name(f"{file.name}.new")
     new.touch(mode)
     new.write_text(content)

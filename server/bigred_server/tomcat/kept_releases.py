@@ -1,6 +1,6 @@
-"""Releases kept in a folder of this machine, and the one of them that Tomcat serves.
+"""Releases kept in a folder of this machine, and the one that Tomcat serves.
 
-All of it blocks: call it in a thread. What fails leaves the old WAR and nothing half-done.
+Everything here blocks: call it in a thread. A failure leaves the old WAR and nothing half-done.
 """
 
 import contextlib
@@ -12,43 +12,43 @@ from pathlib import Path
 
 from bigred_server.artifacts.files import digest_of, sync, temporary
 from bigred_server.errors import NodeError
-from bigred_server.tomcat.paths import ReleasePaths, check_disk_space, kept_of, surplus
+from bigred_server.tomcat.paths import ReleasePaths, check_disk_space, kept_digests, surplus
 
 _READABLE = 0o644
 
 
 @dataclass(frozen=True)
 class KeptReleases:
-    """Kept releases and WAR of one node."""
+    """The kept releases and the WAR of one node."""
 
-    place: ReleasePaths
+    paths: ReleasePaths
 
     def kept(self) -> frozenset[str]:
-        """Give the digests of the kept releases. Raises OSError."""
+        """Return the digests of the kept releases. Raise OSError on failure."""
         try:
-            return kept_of(path.name for path in self.place.folder.iterdir())
+            return kept_digests(path.name for path in self.paths.folder.iterdir())
         except FileNotFoundError:
             return frozenset()
 
     def free(self) -> int:
-        """Give the bytes free for another release. Raises OSError."""
-        folder = self.place.folder
+        """Return the bytes free for another release. Raise OSError on failure."""
+        folder = self.paths.folder
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent
         return shutil.disk_usage(folder).free
 
     def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
-        """Bring a release to the kept ones. Raises NodeError."""
-        folder, target = self.place.folder, self.place.kept(digest)
-        with _told(f"{target} could not be kept"):
+        """Copy a release into the folder of kept releases. Raise NodeError on failure."""
+        folder, target = self.paths.folder, self.paths.kept(digest)
+        with _node_error(f"{target} could not be kept"):
             folder.mkdir(parents=True, exist_ok=True)
-            _sweep(folder, self.place.fetching)
+            _sweep(folder, self.paths.fetching)
             for old in surplus(self.kept(), digest, keep):
-                self.place.kept(old).unlink(missing_ok=True)
+                self.paths.kept(old).unlink(missing_ok=True)
             if self._is_whole(digest):
-                return f"{target} is kept already"
+                return f"{target} is already kept"
             check_disk_space(str(folder), self.free(), source.stat().st_size)
-            with temporary(folder, prefix=self.place.fetching) as part:
+            with temporary(folder, prefix=self.paths.fetching) as part:
                 if (found := _copy(source, part)) != digest:
                     raise NodeError(f"the copy in {folder} has SHA-256 {found}, not {digest}")
                 part.chmod(_READABLE)
@@ -57,8 +57,8 @@ class KeptReleases:
         return f"{target} is kept"
 
     def _is_whole(self, digest: str) -> bool:
-        """Say whether a release is kept; one whose bytes have changed goes."""
-        target = self.place.kept(digest)
+        """Return whether a release is kept; delete it if its bytes have changed."""
+        target = self.paths.kept(digest)
         if not target.exists():
             return False
         if digest_of(target) == digest:
@@ -66,35 +66,35 @@ class KeptReleases:
         target.unlink()
         return False
 
-    def swap(self, digest: str, go_on: Callable[[], None]) -> str:
-        """Put a kept release in place of the WAR. Raises NodeError.
+    def swap(self, digest: str, checkpoint: Callable[[], None]) -> str:
+        """Replace the WAR by a kept release. Raise NodeError on failure.
 
-        `go_on` is called before each step that Tomcat could notice; what it raises ends the swap.
-        What Tomcat unpacked from the old WAR goes first: were we cut off after the rename, the old
-        app would be served under the new WAR's name.
+        `checkpoint` is called before each step that Tomcat could notice; an error it raises ends
+        the swap. The folder that Tomcat unpacked from the old WAR is deleted first: if we were cut
+        off after the rename, Tomcat would serve the old app under the new WAR's name.
         """
-        war, kept = self.place.war, self.place.kept(digest)
-        with _told(f"{war} could not be replaced"):
-            _sweep(war.parent, self.place.swapping)
+        war, kept = self.paths.war, self.paths.kept(digest)
+        with _node_error(f"{war} could not be replaced"):
+            _sweep(war.parent, self.paths.swapping)
             if not kept.exists():
-                raise NodeError(f"{kept} is not there; fetch the release first")
-            with temporary(war.parent, prefix=self.place.swapping) as part:
+                raise NodeError(f"{kept} does not exist; fetch the release first")
+            with temporary(war.parent, prefix=self.paths.swapping) as part:
                 if (found := _copy(kept, part)) != digest:
                     kept.unlink()
-                    raise NodeError(f"{kept} has SHA-256 {found}; it is removed, fetch it again")
+                    raise NodeError(f"{kept} has SHA-256 {found}; it was deleted, fetch it again")
                 self._inherit(part)
-                if self.place.unpacked.is_dir():
-                    go_on()
-                    shutil.rmtree(self.place.unpacked)
-                go_on()
+                if self.paths.unpacked.is_dir():
+                    checkpoint()
+                    shutil.rmtree(self.paths.unpacked)
+                checkpoint()
                 part.replace(war)
             sync(war.parent)
         return f"{war} is {digest[:12]}"
 
     def _inherit(self, part: Path) -> None:
-        """Give the new file the owner and mode of the old: Tomcat must be able to read it."""
+        """Give the new file the owner and mode of the old one, so that Tomcat can read it."""
         try:
-            old = self.place.war.stat()
+            old = self.paths.war.stat()
         except FileNotFoundError:
             part.chmod(_READABLE)
             return
@@ -104,25 +104,25 @@ class KeptReleases:
 
 
 @contextlib.contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Turn what the system says into a sentence of ours."""
+def _node_error(what: str) -> Iterator[None]:
+    """Turn an OSError into a NodeError that says what failed and what to check."""
     try:
         yield
     except OSError as error:
         if isinstance(error, NodeError):
             raise
-        raise NodeError(f"{what}: {error}; see the disk and who may write there") from error
+        raise NodeError(f"{what}: {error}; check the disk and the permissions") from error
 
 
 def _sweep(folder: Path, prefix: str) -> None:
-    """Remove what was left by a call that was cut off."""
+    """Delete what interrupted calls left behind."""
     for path in folder.iterdir():
         if path.name.startswith(prefix):
             path.unlink(missing_ok=True)
 
 
 def _copy(source: Path, part: Path) -> str:
-    """Copy a file onto the disk; give the digest of what arrived there."""
+    """Copy a file onto the disk; return the digest of the copy."""
     shutil.copyfile(source, part)
     sync(part)
     return digest_of(part)

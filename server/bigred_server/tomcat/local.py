@@ -1,4 +1,4 @@
-"""A host that is this machine: files are files, and Tomcat is stopped and started by commands."""
+"""A host on this machine: plain files, and commands that stop and start Tomcat."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from bigred_server.errors import NodeError
 from bigred_server.rollout.core.observation import HostLook
 from bigred_server.settings import NodeSettings
 from bigred_server.tomcat.kept_releases import KeptReleases
-from bigred_server.tomcat.paths import ReleasePaths, configured, place_of
+from bigred_server.tomcat.paths import ReleasePaths, configured, release_paths
 
 RUNNING_DEADLINE_S = 5.0
 TAIL = 800
@@ -27,17 +27,17 @@ Stamp = tuple[int, int, int, int]
 
 @dataclass
 class LocalHost:
-    """A Host: the machine on which we run, for one node."""
+    """A Host: this machine, for one node."""
 
     settings: NodeSettings
-    _place: ReleasePaths = field(init=False)
-    _shelf: KeptReleases = field(init=False)
-    _known: tuple[Stamp, str, dict[str, str]] | None = field(default=None, init=False)
+    _paths: ReleasePaths = field(init=False)
+    _kept: KeptReleases = field(init=False)
+    _cached: tuple[Stamp, str, dict[str, str]] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        """Raise NodeError when the node has no WAR."""
-        self._place = place_of(self.settings)
-        self._shelf = KeptReleases(self._place)
+        """Raise NodeError if the node has no WAR."""
+        self._paths = release_paths(self.settings)
+        self._kept = KeptReleases(self._paths)
 
     async def look(self, *, answers: bool) -> HostLook:
         """See Host."""
@@ -53,24 +53,24 @@ class LocalHost:
         try:
             digest, manifest = self._read()
         except OSError as error:
-            trouble.append(f"{self._place.war} can't be read: {error.strerror or error}")
+            trouble.append(f"{self._paths.war} can't be read: {error.strerror or error}")
         try:
-            kept, free = self._shelf.kept(), self._shelf.free()
+            kept, free = self._kept.kept(), self._kept.free()
         except OSError as error:
-            trouble.append(f"{self._place.folder} can't be read: {error.strerror or error}")
+            trouble.append(f"{self._paths.folder} can't be read: {error.strerror or error}")
         return HostLook(digest, running, manifest, kept, free, trouble="; ".join(trouble))
 
     def _read(self) -> tuple[str, dict[str, str]]:
-        """Give digest and manifest of the WAR in place; read anew only when the file changed."""
-        path = self._place.war
+        """Return digest and manifest of the WAR in place; read it again only if it changed."""
+        path = self._paths.war
         try:
             status = path.stat()
             stamp = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
-            if self._known is None or self._known[0] != stamp:
-                self._known = (stamp, digest_of(path), war.manifest(path))
+            if self._cached is None or self._cached[0] != stamp:
+                self._cached = (stamp, digest_of(path), war.manifest(path))
         except FileNotFoundError:
             return "", {}
-        return self._known[1], self._known[2]
+        return self._cached[1], self._cached[2]
 
     async def _running(self) -> bool | None:
         if self.settings.running is None:
@@ -84,26 +84,26 @@ class LocalHost:
     async def copy_war(self, target: Path) -> None:
         """See Host."""
         try:
-            await asyncio.to_thread(shutil.copyfile, self._place.war, target)
+            await asyncio.to_thread(shutil.copyfile, self._paths.war, target)
         except OSError as error:
-            raise NodeError(f"{self._place.war} can't be copied to {target}: {error}") from error
+            raise NodeError(f"{self._paths.war} can't be copied to {target}: {error}") from error
 
     async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
         """See Host."""
-        return await asyncio.to_thread(self._shelf.fetch, source, digest, keep)
+        return await asyncio.to_thread(self._kept.fetch, source, digest, keep)
 
     async def swap(self, digest: str) -> str:
-        """See Host. Once its caller has given it up, nothing is put in place any more."""
-        given_up = threading.Event()
+        """See Host. Once the caller has been cancelled, the WAR is not replaced any more."""
+        cancelled = threading.Event()
 
-        def go_on() -> None:
-            if given_up.is_set():
-                raise NodeError(f"the swap of {self._place.war} was given up")
+        def checkpoint() -> None:
+            if cancelled.is_set():
+                raise NodeError(f"the swap of {self._paths.war} was cancelled")
 
         try:
-            return await asyncio.to_thread(self._shelf.swap, digest, go_on)
+            return await asyncio.to_thread(self._kept.swap, digest, checkpoint)
         except asyncio.CancelledError:
-            given_up.set()
+            cancelled.set()
             raise
 
     async def stop(self, deadline_s: float) -> str:
@@ -119,21 +119,21 @@ class LocalHost:
 
     def kept(self, digest: str) -> PurePath:
         """See Host."""
-        return self._place.kept(digest)
+        return self._paths.kept(digest)
 
     async def close(self) -> None:
         """See Host."""
 
 
 def printed(command: Sequence[str], code: int, output: str) -> str:
-    """Give what a command printed. Raises NodeError when it failed."""
+    """Return what a command printed. Raise NodeError if it failed."""
     if code != 0:
         raise NodeError(f"{' '.join(command)} ended with {code}: {output or 'no output'}")
     return output
 
 
 async def run(command: Sequence[str], deadline_s: float) -> tuple[int, str]:
-    """Run a command; give its exit code and the end of what it printed. Raises NodeError.
+    """Run a command; return its exit code and the end of its output. Raise NodeError on failure.
 
     The output goes to a file, not a pipe: a Tomcat started in the background may keep it open.
     """
@@ -151,10 +151,12 @@ async def run(command: Sequence[str], deadline_s: float) -> tuple[int, str]:
         try:
             code = await asyncio.wait_for(child.wait(), deadline_s)
         except TimeoutError as error:
-            raise NodeError(f"{' '.join(command)} was not done in {deadline_s:g} s") from error
+            raise NodeError(
+                f"{' '.join(command)} did not finish within {deadline_s:g} s"
+            ) from error
         finally:
-            if child.returncode is None:  # given up: it must not do its work later
-                with contextlib.suppress(ProcessLookupError):  # it ended at the last moment
+            if child.returncode is None:  # abandoned: it must not take effect later
+                with contextlib.suppress(ProcessLookupError):  # it has just ended
                     os.killpg(child.pid, signal.SIGKILL)
                 await child.wait()
         size = output.seek(0, os.SEEK_END)

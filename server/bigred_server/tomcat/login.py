@@ -1,4 +1,4 @@
-"""How an SSH connection is opened, and what a person can do when it is not."""
+"""Opens an SSH connection, and explains what to do if that fails."""
 
 import asyncio
 import os
@@ -12,11 +12,11 @@ CONNECT_DEADLINE_S = 5.0
 _KEEPALIVE_S = 5.0
 _KEEPALIVES = 3
 
-asyncssh.set_log_level("WARNING")  # it tells every command and every connection
+asyncssh.set_log_level("WARNING")  # it logs every command and every connection
 
 
 async def connect(settings: SshSettings) -> asyncssh.SSHClientConnection:
-    """Open a connection. Raises NodeError, which says what to mend."""
+    """Open a connection. Raise NodeError, which says what to fix."""
     known = await asyncio.to_thread(_known_hosts, settings)
     where = f"{settings.host}:{settings.port}"
     try:
@@ -28,7 +28,7 @@ async def connect(settings: SshSettings) -> asyncssh.SSHClientConnection:
                 known_hosts=known,
                 username=settings.user or (),
                 client_keys=[str(settings.key)] if settings.key else (),
-                # With a key of its own, those of an agent would only use up sshd's patience.
+                # If a key is configured, an agent's keys would only use up sshd's login attempts.
                 agent_path=None if settings.key else (),
                 preferred_auth="publickey",
                 password_auth=False,
@@ -41,13 +41,13 @@ async def connect(settings: SshSettings) -> asyncssh.SSHClientConnection:
             )
     except TimeoutError as error:
         raise NodeError(
-            f"{where} did not let us in within {CONNECT_DEADLINE_S:g} s; is the machine up, and "
-            "does a firewall let this one through?"
+            f"{where} did not accept us within {CONNECT_DEADLINE_S:g} s; is the machine up, and "
+            "does its firewall let this machine through?"
         ) from error
     except asyncssh.HostKeyNotVerifiable as error:
-        raise NodeError(_distrust(settings, known, str(error.reason))) from error
+        raise NodeError(_untrusted(settings, known, str(error.reason))) from error
     except asyncssh.PermissionDenied as error:
-        raise NodeError(_shut_out(settings)) from error
+        raise NodeError(_denied(settings)) from error
     except asyncssh.Error as error:
         raise NodeError(f"{where} can't be reached by SSH: {error.reason}") from error
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
@@ -60,47 +60,48 @@ async def connect(settings: SshSettings) -> asyncssh.SSHClientConnection:
 
 
 def _known_hosts(settings: SshSettings) -> asyncssh.SSHKnownHosts:
-    """Read the file. asyncssh must not get its path: for an empty file it takes the user's own."""
+    """Read known_hosts. Given the path of an empty file, asyncssh would use the user's own."""
     try:
         return asyncssh.import_known_hosts(settings.known_hosts.read_text())
     except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) else error
+        reason = error.strerror if isinstance(error, OSError) else error
         raise NodeError(
-            f"known_hosts {settings.known_hosts} can't be read: {said}; {_keyscan(settings)}"
+            f"known_hosts {settings.known_hosts} can't be read: {reason}; {_keyscan(settings)}"
         ) from error
 
 
 def _keyscan(settings: SshSettings) -> str:
     return (
-        f"write the key of {settings.host} into it with `ssh-keyscan -p {settings.port} "
-        f"{settings.host} >> {settings.known_hosts}` and compare it with the host's own"
+        f"add the host key with `ssh-keyscan -p {settings.port} {settings.host} >> "
+        f"{settings.known_hosts}` and compare it with the key on the host"
     )
 
 
-def _distrust(settings: SshSettings, known: asyncssh.SSHKnownHosts, said: str) -> str:
+def _untrusted(settings: SshSettings, known: asyncssh.SSHKnownHosts, reason: str) -> str:
     keys = known.match(settings.host, "", settings.port)
     where = f"{settings.host}:{settings.port}"
     if not any(keys):
         return f"{where} is not in {settings.known_hosts}; {_keyscan(settings)}"
     return (
-        f"{where} shows another key than {settings.known_hosts} says ({said}): somebody may stand "
-        "in between; if the host was set up anew, take its old line out of that file and "
-        + _keyscan(settings)
+        f"{where} has another key than the one in {settings.known_hosts} ({reason}): the "
+        "connection may be intercepted; if the host was reinstalled, delete its old line from that "
+        "file and " + _keyscan(settings)
     )
 
 
-def _shut_out(settings: SshSettings) -> str:
-    who = settings.user or "the user that this server runs as"
+def _denied(settings: SshSettings) -> str:
+    user = settings.user or "the user that this server runs as"
     key = f"the key {settings.key}" if settings.key else "any key of the SSH agent or of ~/.ssh"
     return (
-        f"{settings.host}:{settings.port} does not let {who} in with {key}; write its public half "
-        "into ~/.ssh/authorized_keys there"
+        f"{settings.host}:{settings.port} does not accept {key} for {user}; add its public half "
+        "to ~/.ssh/authorized_keys there"
     )
 
 
 def _unreachable(settings: SshSettings, error: OSError) -> str:
     if settings.key and error.filename == os.fspath(settings.key):
-        return f"the key {settings.key} can't be read: {error.strerror}; name one in ssh.key"
-    return (
-        f"{settings.host}:{settings.port} can't be reached: {error.strerror or error}; is sshd up?"
-    )
+        return (
+            f"the key {settings.key} can't be read: {error.strerror}; set ssh.key to a readable key"
+        )
+    reason = error.strerror or error
+    return f"{settings.host}:{settings.port} can't be reached: {reason}; is sshd running?"

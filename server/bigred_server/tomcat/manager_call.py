@@ -1,4 +1,4 @@
-"""One call of Tomcat's Manager: HTTP with a password, and a sentence for all that goes wrong."""
+"""One call of Tomcat's Manager: HTTP with a password, and a sentence for every failure."""
 
 import asyncio
 import base64
@@ -17,16 +17,16 @@ _CHUNK = 1 << 18
 
 
 class RefusedError(NodeError):
-    """The Manager says that it did not do it."""
+    """The Manager refused the command."""
 
 
 class BusyError(RefusedError):
-    """The Manager did not do it because Tomcat is at this very context already."""
+    """The Manager refused because Tomcat is already working on this context."""
 
 
 @dataclass(frozen=True)
 class ManagerCall:
-    """Calls one Manager. `url` has no slash at the end."""
+    """Calls one Manager. `url` has no trailing slash."""
 
     http: httpx2.AsyncClient
     url: str
@@ -43,11 +43,11 @@ class ManagerCall:
         only_first: bool = False,
         servlet: str = "text",
     ) -> list[str]:
-        """Have a command done; give the lines of the answer.
+        """Send a command; return the lines of the answer.
 
-        `upload`: the file that is sent, by PUT. `only_first`: the lines after the first are data.
-        `servlet`: "text", or "jmxproxy", which needs a role of its own.
-        Raises RefusedError when it is not done, NodeAwayError when nobody knows, and NodeError.
+        `upload`: a file to send by PUT. `only_first`: the lines after the first are data.
+        `servlet`: "text", or "jmxproxy", which needs its own role. Raise RefusedError if the
+        Manager refused, NodeAwayError if nobody knows whether it was done, NodeError otherwise.
         """
         try:
             async with asyncio.timeout(deadline_s):
@@ -55,31 +55,31 @@ class ManagerCall:
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise NodeAwayError(
                 f"no connection to {self.url}: {type(error).__name__}; "
-                "see whether Tomcat runs and listens there"
+                "check that Tomcat runs and listens there"
             ) from error
         except (httpx2.TimeoutException, TimeoutError) as error:
             raise NodeAwayError(
-                f"{self._named(command)} gave no answer in {deadline_s:.3g} s; "
-                "it may still be done, and will be looked at again"
+                f"{self._named(command)} did not answer within {deadline_s:.3g} s; "
+                "it may still take effect and will be checked again"
             ) from error
         except httpx2.RequestError as error:
             raise NodeAwayError(
-                f"{self._named(command)} broke off: {type(error).__name__}; "
-                "it may still be done, and will be looked at again"
+                f"{self._named(command)} was cut off: {type(error).__name__}; "
+                "it may still take effect and will be checked again"
             ) from error
         self._check_status(f"{servlet}/{command}", response)
         lines = [line for line in response.text.splitlines() if line.strip()]
         complaint = manager_text.complaint(lines[:1] if only_first else lines)
         if complaint:
             kind = BusyError if manager_text.is_busy(complaint) else RefusedError
-            raise kind(f"{self._named(command)} says: {complaint}")
+            raise kind(f"{self._named(command)} answers: {complaint}")
         return lines
 
     async def _send(
         self, command: str, query: Mapping[str, str], deadline_s: float, upload: Path | None
     ) -> httpx2.Response:
         url = f"{self.url}/{command}"
-        # English is what the rest of the answer is read in.
+        # The rest of the answer is parsed as English.
         headers = {"accept-language": "en", "authorization": self._authorization()}
         timeout = httpx2.Timeout(deadline_s, connect=min(_CONNECT_S, deadline_s))
         if upload is None:
@@ -92,7 +92,7 @@ class ManagerCall:
                     url, params=query, headers=headers, timeout=timeout, content=content
                 )
         except OSError as error:
-            # A time-out is an OSError as well; only one of the file itself has its name.
+            # A time-out is an OSError too; only an error of the file itself has its name.
             if error.filename is None:
                 raise
             raise NodeError(f"{upload} can't be read: {error.strerror}") from error
@@ -102,16 +102,16 @@ class ManagerCall:
             password = self.password_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise NodeError(
-                f"the Manager's password can't be read: {error}; put it, alone, into that file, "
-                "readable by this server"
+                f"the Manager's password can't be read: {error}; put only the password into that "
+                "file and make it readable for this server"
             ) from error
         try:
-            # Tomcat's BasicAuthenticator reads Latin-1 unless it is told otherwise.
+            # Tomcat's BasicAuthenticator reads Latin-1 unless configured otherwise.
             pair = f"{self.user}:{password}".encode("latin-1")
         except UnicodeEncodeError as error:
             raise NodeError(
                 f"the Manager's password in {self.password_file} has characters outside Latin-1, "
-                "which Tomcat would not read as such; choose another"
+                "which Tomcat would misread; choose another password"
             ) from error
         return f"Basic {base64.b64encode(pair).decode()}"
 
@@ -127,8 +127,8 @@ class ManagerCall:
             case 401:
                 return (
                     f"give the user {self.user!r} the password in {self.password_file} and the "
-                    f"role {role} in Tomcat's conf/tomcat-users.xml (after many wrong "
-                    "ones Tomcat locks a user out for 5 minutes)"
+                    f"role {role} in Tomcat's conf/tomcat-users.xml (after many wrong passwords "
+                    "Tomcat locks the user out for 5 minutes)"
                 )
             case 403:
                 return (
@@ -136,13 +136,13 @@ class ManagerCall:
                     f"(RemoteCIDRValve), and give the user {self.user!r} the role {role}"
                 )
             case 404:
-                return "there is no Manager; install it (Debian: tomcat10-admin) or set its url"
+                return "no Manager there; install it (Debian: tomcat10-admin) or set its url"
             case status if httpx2.codes.is_redirect(status):
                 return (
-                    f"it sends us to {response.headers.get('location', 'nowhere')}, where the "
-                    "password does not go; set the Manager's url to its own address"
+                    f"it redirects to {response.headers.get('location', 'nowhere')}, where the "
+                    "password is not sent; set the Manager's url to its own address"
                 )
-        return "that is no Manager's answer; see Tomcat's log"
+        return "that is not a Manager's answer; see Tomcat's log"
 
     def _named(self, command: str) -> str:
         return f"{self.url}/text/{command}"

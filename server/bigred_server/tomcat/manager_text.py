@@ -1,7 +1,7 @@
-"""What Tomcat's Manager says in its text protocol, read. Pure.
+"""Parses the text protocol of Tomcat's Manager. Pure.
 
-Every answer has status 200; whether it went well stands at the beginning of its first line: "OK",
-or "FAIL" in the language of whoever asked. Source: Tomcat's ManagerServlet and its LocalStrings.
+Every answer has status 200. Its first line begins with the result: "OK", or "FAIL" in the language
+that the request asked for. Source: Tomcat's ManagerServlet and its LocalStrings.
 """
 
 import html
@@ -20,26 +20,26 @@ _START = re.compile(r"\s*startTime: ([0-9]+)")
 
 
 def complaint(lines: Sequence[str]) -> str:
-    """Give the first line that tells of no success, "" when all do.
+    """Return the first line that does not report success, "" if all do.
 
     One is enough: a FAIL may be followed by an "OK", and an "OK - Undeployed" by a FAIL.
     """
     if not lines:
         return "nothing"
     failed = next((line for line in lines if not line.startswith(_OK)), "")
-    return html.unescape(failed)[:_SHOWN]  # it escapes the names in some of its lines
+    return html.unescape(failed)[:_SHOWN]  # Tomcat escapes the names in some lines
 
 
 def is_busy(line: str) -> bool:
-    """Say whether a complaint is that Tomcat is at this very context already; in English."""
+    """Return whether a complaint (in English) is that Tomcat already works on this context."""
     return _BUSY in line
 
 
 def versions(lines: Sequence[str], context: str) -> tuple[Version, ...]:
-    """Read a list: the contexts with a path ("" for the root), the one that Tomcat prefers last.
+    """Parse a list: return the contexts of a path ("" for the root), the one Tomcat prefers last.
 
     A line is `/path:running:sessions:docBase`, where the docBase ends in `name##version`, with
-    `.war` or without.
+    or without `.war`.
     """
     start = f"{context or '/'}:"
     rows = (line[len(start) :].split(":", 2) for line in lines if line.startswith(start))
@@ -57,12 +57,12 @@ def _version(state: str, sessions: str, place: str) -> Version:
 
 
 def leaks(lines: Sequence[str], context: str) -> int:
-    """Count the ended lives of an app, among those found, whose classes are still in memory."""
+    """Count an app's stopped instances, among those listed, whose classes are still in memory."""
     wanted = context or "/"
     return sum(line.partition("##")[0] == wanted for line in lines)
 
 
 def started_at(lines: Sequence[str]) -> float | None:
-    """Read when the JVM was started (seconds of UTC) from what it says of itself."""
+    """Parse when the JVM was started (seconds of UTC) from the lines of `vminfo`."""
     found = next((found for line in lines if (found := _START.fullmatch(line))), None)
     return int(found[1]) / 1000 if found else None

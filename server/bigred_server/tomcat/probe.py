@@ -1,4 +1,4 @@
-"""The app asked on the node's own port: which release it is, and whether it is fit for users."""
+"""Asks the app on the node's own port which release it is, and whether it is fit for users."""
 
 import asyncio
 import re
@@ -20,10 +20,10 @@ _BROKEN = 500
 
 
 def client() -> httpx2.AsyncClient:
-    """Make the HTTP client for all nodes: no proxy, no redirects, no connections or cookies kept.
+    """Return the HTTP client for all nodes: no proxy, redirects, open connections or cookies.
 
-    A connection kept open would hold up Tomcat's graceful stop. A session's cookie would go to
-    every port of a machine, and bind us to an old version where versions live side by side.
+    A connection kept open would delay Tomcat's graceful stop. A session cookie would be sent to
+    every port of a machine, and tie us to an old version where versions run side by side.
     """
     return httpx2.AsyncClient(
         trust_env=False,
@@ -36,7 +36,7 @@ def client() -> httpx2.AsyncClient:
 
 @dataclass(frozen=True)
 class Probe:
-    """Asks one node of one app."""
+    """Sends requests to one node of one app."""
 
     http: httpx2.AsyncClient
     url: str
@@ -44,30 +44,31 @@ class Probe:
     admission: AdmissionSettings
 
     async def answer(self, manifest: Mapping[str, str]) -> Answer:
-        """Ask for the release. `manifest` is that of the WAR in place."""
+        """Ask the app for its release. `manifest`: that of the WAR in place."""
         try:
             response = await self._get(self.marker.path, PROBE_DEADLINE_S)
         except (httpx2.RequestError, TimeoutError) as error:
             return Answer(text=f"no answer from {self.url}: {type(error).__name__}")
-        said = read_marker(self.marker, response, manifest)
+        release = read_marker(self.marker, response, manifest)
         ok = response.status_code == self.marker.status
-        text = f"{self.marker.path} answers {response.status_code}, release {said or 'unknown'}"
-        return Answer(came=True, ok=ok, marker=said, text=text)
+        text = f"{self.marker.path} answers {response.status_code}, release {release or 'unknown'}"
+        return Answer(came=True, ok=ok, marker=release, text=text)
 
     async def admit(self) -> str:
-        """Run the smoke tests and the warm-up; give what was seen. Raises NodeError."""
+        """Run the smoke tests and the warm-up; return the results. Raise NodeError on failure."""
         for path in self.admission.smoke:
             status = await self._status(path)
             if status is None or status >= _BAD:
-                raise NodeError(f"smoke test {path} answers {status or 'nothing'}")
+                result = f"status {status}" if status else "no answer"
+                raise NodeError(f"smoke test {path} failed: {result}")
         if not self.admission.warmup:
             return f"{len(self.admission.smoke)} smoke tests passed"
         broken = await self._warm_up()
         total = self.admission.warmup_requests
-        seen = f"{broken} of {total} warm-up requests failed"
+        result = f"{broken} of {total} warm-up requests failed"
         if broken > total * self.admission.warmup_errors:
-            raise NodeError(seen)
-        return f"{len(self.admission.smoke)} smoke tests passed, {seen}"
+            raise NodeError(result)
+        return f"{len(self.admission.smoke)} smoke tests passed, {result}"
 
     async def _warm_up(self) -> int:
         paths = self.admission.warmup
@@ -88,7 +89,7 @@ class Probe:
         return response.status_code
 
     async def _get(self, path: str, deadline_s: float) -> httpx2.Response:
-        # The client's own time-outs are for each byte anew: an answer that drips would be endless.
+        # The client's own time-out restarts with every byte: a trickling answer would never end.
         async with asyncio.timeout(deadline_s):
             return await self.http.get(self.url + path, timeout=deadline_s)
 
@@ -96,14 +97,14 @@ class Probe:
 def read_marker(
     marker: MarkerSettings, response: httpx2.Response, manifest: Mapping[str, str]
 ) -> str:
-    """Read the release that an app says it is; "" when it says none."""
+    """Return the release that an app reports, "" if it reports none."""
     if marker.read is MarkerSource.HEADER:
-        said = response.headers.get(marker.name, "")
+        release = response.headers.get(marker.name, "")
     elif marker.read is MarkerSource.MANIFEST:
-        said = manifest.get(marker.name, "")
+        release = manifest.get(marker.name, "")
     elif marker.pattern:
         found = re.search(marker.pattern, response.text[:100_000])
-        said = (found[1] or "") if found else ""
+        release = (found[1] or "") if found else ""
     else:
-        said = response.text[:_MAX_MARKER]
-    return said.strip()[:_MAX_MARKER]
+        release = response.text[:_MAX_MARKER]
+    return release.strip()[:_MAX_MARKER]

@@ -1,4 +1,4 @@
-"""What remote.sh says on a host reached by SSH, as plain values; and a WAR there as a file here."""
+"""Parses what remote.sh prints on a host reached by SSH, and reads a WAR there as a file."""
 
 import asyncio
 import io
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import asyncssh
 
 from bigred_server.artifacts import war
-from bigred_server.tomcat.paths import kept_of
+from bigred_server.tomcat.paths import kept_digests
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _MARK = re.compile(r"^bigred answers at ([0-9]+)\n", re.MULTILINE)
-# What `timeout` gives for a command that it had to kill, and for one that it could not run.
+# The exit codes of `timeout` for a command that it killed, and for one that it could not run.
 KILLED = (137, -9)
 _NOT_RUN = (*KILLED, 124, 125, 126, 127)
 _READ_DEADLINE_S = 10.0
@@ -24,7 +24,7 @@ _BLOCK = 64 << 10
 
 @dataclass(frozen=True)
 class RemoteLook:
-    """`stamp` and `size` in bytes: of the WAR; "" for none, None when nobody can tell."""
+    """`stamp` and `size` (bytes): of the WAR. A stamp is "" if there is none, None if unknown."""
 
     stamp: str | None = None
     size: int = 0
@@ -34,46 +34,49 @@ class RemoteLook:
     trouble: str = ""
 
 
-def answer(said: str) -> tuple[str, int | None]:
-    """Give what was said, without what a login script printed before, and the time there in ms."""
-    found = _MARK.search(said)
+def answer(output: str) -> tuple[str, int | None]:
+    """Return the answer without what a login script printed first, and the host's time in ms.
+
+    The time is None if remote.sh did not run.
+    """
+    found = _MARK.search(output)
     if found is None:
-        return said.strip(), None
-    return said[found.end() :].strip(), int(found[1])
+        return output.strip(), None
+    return output[found.end() :].strip(), int(found[1])
 
 
 def look(text: str) -> RemoteLook:
-    """Read what `look` says: a word and a value a line."""
+    """Parse the output of `look`: a word and a value per line."""
     pairs = [line.partition(" ")[::2] for line in text.splitlines()]
-    told = dict(pairs)
-    stamp = told.get("stamp")
-    running = int(told["running"]) if told.get("running", "").isdigit() else None
+    values = dict(pairs)
+    stamp = values.get("stamp")
+    running = int(values["running"]) if values.get("running", "").isdigit() else None
     return RemoteLook(
         stamp=stamp,
         size=int(stamp.partition(" ")[0]) if stamp else 0,
         running=None if running is None or running in _NOT_RUN else running == 0,
-        kept=kept_of(value for word, value in pairs if word == "kept"),
-        free=_product(told.get("free", "")),
-        trouble=told.get("trouble", ""),
+        kept=kept_digests(value for word, value in pairs if word == "kept"),
+        free=_product(values.get("free", "")),
+        trouble=values.get("trouble", ""),
     )
 
 
 def _product(text: str) -> int | None:
-    """Multiply free blocks and their size."""
+    """Multiply the number of free blocks by their size."""
     blocks, _, size = text.partition(" ")
     return int(blocks) * int(size) if blocks.isdigit() and size.isdigit() else None
 
 
 async def manifest(files: asyncssh.SFTPClient, path: str) -> dict[str, str]:
-    """Read the manifest of a WAR over there without bringing the WAR; empty when there is none."""
+    """Read the manifest of a WAR on the host without copying the WAR; empty if it has none."""
     async with files.open(path, "rb") as file:
         size = (await file.stat()).size or 0
-        there = _FarFile(file, size, asyncio.get_running_loop())
-        return await asyncio.to_thread(lambda: war.manifest(io.BufferedReader(there, _BLOCK)))
+        raw = _RemoteFile(file, size, asyncio.get_running_loop())
+        return await asyncio.to_thread(lambda: war.manifest(io.BufferedReader(raw, _BLOCK)))
 
 
-class _FarFile(io.RawIOBase):
-    """A file over there, read in a thread while its loop runs in another."""
+class _RemoteFile(io.RawIOBase):
+    """A file on the host, read in one thread while its event loop runs in another."""
 
     def __init__(
         self, file: "asyncssh.SFTPClientFile", size: int, loop: asyncio.AbstractEventLoop
@@ -82,7 +85,7 @@ class _FarFile(io.RawIOBase):
         self._file = file
         self._size = size
         self._loop = loop
-        self._at = 0
+        self._position = 0
 
     def readable(self) -> bool:
         return True
@@ -91,19 +94,21 @@ class _FarFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._at
+        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if base + offset < 0:
-            raise ValueError("a place before the beginning")
-        self._at = base + offset
-        return self._at
+            raise ValueError("a position before the start of the file")
+        self._position = base + offset
+        return self._position
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         view = memoryview(buffer)
-        reading = asyncio.run_coroutine_threadsafe(self._file.read(len(view), self._at), self._loop)
+        reading = asyncio.run_coroutine_threadsafe(
+            self._file.read(len(view), self._position), self._loop
+        )
         data = reading.result(_READ_DEADLINE_S)
         view[: len(data)] = data if isinstance(data, bytes) else data.encode()
-        self._at += len(data)
+        self._position += len(data)
         return len(data)

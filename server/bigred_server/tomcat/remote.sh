@@ -1,10 +1,10 @@
-# What a host reached by SSH is asked and told, for its POSIX shell and coreutils. `ssh.py` sends this
-# file as one argument, and behind it the time until which the call may begin (milliseconds on this
-# host's clock, 0 for any), a function's name and its arguments. No backslash may stand here: the
-# login shell that passes it on might read it in its own way.
+# The functions that Bigred calls on a host reached by SSH, for its POSIX shell and coreutils.
+# `ssh.py` sends this file as one argument, followed by the latest time at which the call may begin
+# (milliseconds on this host's clock, 0 for any), a function's name and its arguments. This file must
+# have no backslash: the login shell that passes it on might interpret it.
 set -u
 
-# A line of its own, so that what a login script printed before is told apart.
+# On a line of its own, to separate our output from what a login script printed before.
 now=$(date +%s%3N)
 echo "bigred answers at $now"
 
@@ -18,7 +18,7 @@ digest_of() {
   echo "${found%% *}"
 }
 
-# What is made under the temporary name `part` goes, whatever happens, unless it was renamed.
+# Sets the temporary name `part`; its file is deleted in any case, unless it was renamed.
 temporary() {
   part=$1
   trap 'rm -f -- "$part"' EXIT
@@ -34,7 +34,7 @@ rename() { # from, to
   mv -f -T -- "$1" "$2" && sync -- "$(dirname -- "$2")"
 }
 
-# WAR, folder of the kept releases, limit in seconds, command that says whether Tomcat runs
+# WAR, folder of the kept releases, limit in seconds, command that exits with 0 if Tomcat runs
 look() {
   war=$1 folder=$2 limit=$3
   shift 3
@@ -60,7 +60,7 @@ digest() { # file
   digest_of "$1"
 }
 
-# Folder, release in it, its digest, beginning of our temporary names, releases to remove
+# Folder, release in it, its digest, prefix of our temporary names, releases to delete
 prepare() {
   folder=$1 kept=$2 digest=$3 mark=$4
   shift 4
@@ -76,7 +76,7 @@ prepare() {
   echo "free $(stat -f -c '%a %S' -- "$folder")"
 }
 
-# What was sent, the name for it, its digest
+# Uploaded file, final name, its digest
 keep() {
   temporary "$1"
   sync -- "$part" && chmod 644 -- "$part" || exit
@@ -84,24 +84,24 @@ keep() {
   rename "$part" "$2"
 }
 
-# What was sent
+# Uploaded file
 discard() {
   rm -f -- "$1"
   echo "free $(stat -f -c '%a %S' -- "$(dirname -- "$1")")"
 }
 
-# Kept release, its digest, WAR, beginning of our temporary names. Nothing that Tomcat sees changes.
+# Kept release, its digest, WAR, prefix of our temporary names. Nothing that Tomcat sees changes.
 copy() {
   kept=$1 digest=$2 war=$3 mark=$4
   folder=$(dirname -- "$war")
-  [ -f "$kept" ] || fail "$kept is not there; fetch the release first"
+  [ -f "$kept" ] || fail "$kept does not exist; fetch the release first"
   rm -f -- "$folder/$mark"* || exit
   temporary "$(mktemp -- "$folder/${mark}XXXXXX")" || exit
   cp -- "$kept" "$part" && sync -- "$part" || exit
   found=$(digest_of "$part") || fail "$found"
   if [ "$found" != "$digest" ]; then
     rm -f -- "$kept"
-    fail "$kept has SHA-256 $found; it is removed, fetch it again"
+    fail "$kept has SHA-256 $found; it was deleted, fetch it again"
   fi
   mode=644
   if [ -e "$war" ]; then
@@ -113,16 +113,16 @@ copy() {
   echo "copied $part"
 }
 
-# What was copied, WAR, the folder unpacked from it
+# Copied file, WAR, the folder unpacked from it
 replace() {
   temporary "$1"
-  [ -f "$part" ] || fail "$part is gone; another swap was begun"
+  [ -f "$part" ] || fail "$part is gone; another swap has begun"
   if [ -d "$3" ]; then rm -rf -- "$3" || exit; fi
   rename "$part" "$2"
 }
 
-# Limit in seconds, how much of the output is wanted, command. Its output goes to a file: a Tomcat
-# started in the background may keep it open, and with it our channel.
+# Limit in seconds, bytes of output to return, command. Its output goes to a file: a Tomcat started
+# in the background may keep it open, and our channel with it.
 command_of() {
   limit=$1 tail=$2
   shift 2
@@ -134,8 +134,8 @@ command_of() {
   return "$code"
 }
 
-# What was held up on its way must not be done when nobody waits for it any more: the node may be
-# in service again.
-[ "$1" = 0 ] || [ "$now" -le "$1" ] || fail "this came too late and was not done"
+# A call delayed on its way must not run when nobody waits for it any more: the node may be in
+# service again.
+[ "$1" = 0 ] || [ "$now" -le "$1" ] || fail "this call came too late and was not run"
 shift
 "$@"

@@ -1,6 +1,6 @@
-"""What a JVM uses, read from the Manager's JMX proxy: pure.
+"""A JVM's resource usage, parsed from an answer of the Manager's JMX proxy: pure.
 
-One query of java.lang:* answers all of it, in blocks of "name: value", each begun by its name.
+One query of java.lang:* returns all of it, in blocks of "name: value" that start with their name.
 """
 
 import re
@@ -13,13 +13,13 @@ from bigred_server.judge.look import Span
 _BEAN = re.compile(r"Name: java\.lang:(?P<keys>.+)")
 _USED = re.compile(r"used=(\d+)")
 _MOST = re.compile(r"max=(-?\d+)")
-# The pools of what outlived collections; a collector without generations has one pool for all.
+# The pools of objects that survived collections; a collector without generations has one pool.
 _OLD = ("Tenured Gen", "PS Old Gen", "G1 Old Gen", "ZHeap", "ZGC Old Generation", "Shenandoah")
 
 
 @dataclass(frozen=True)
 class Vitals:
-    """A JVM at one moment. `at`: seconds of UTC by the node's own clock; the words are a Span's."""
+    """A JVM at one moment; the fields are as in Span. `at`: seconds of UTC by the node's clock."""
 
     at: float
     started_at: float
@@ -32,7 +32,7 @@ class Vitals:
 
 
 def read(lines: Iterable[str]) -> Vitals:
-    """Read the answer. Raises NodeError when it is no JVM's."""
+    """Parse the answer. Raise NodeError if it does not describe a JVM."""
     beans = _beans(lines)
     try:
         runtime = beans["type=Runtime"]
@@ -51,12 +51,13 @@ def read(lines: Iterable[str]) -> Vitals:
         )
     except (KeyError, ValueError, StopIteration) as error:
         raise NodeError(
-            f"the JMX proxy's answer can't be read: {type(error).__name__} {error}; is it a JVM's?"
+            f"the JMX proxy's answer can't be read: {type(error).__name__} {error}; "
+            "is this Tomcat's Manager?"
         ) from error
 
 
 def span(node: str, before: Vitals, after: Vitals, requests: int) -> Span | None:
-    """Give what was used between two moments; None when there was a restart, or no time."""
+    """Return the usage between two moments; None after a restart or if no time has passed."""
     span_s = after.at - before.at
     if before.started_at != after.started_at or span_s <= 0:
         return None

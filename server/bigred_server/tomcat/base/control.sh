@@ -1,15 +1,15 @@
 #!/bin/sh
-# Starts, stops and finds the one JVM of the folder this script lies in:  tomcat start|stop|running
+# Starts, stops or looks for the JVM of the folder this script is in:  tomcat start|stop|running
 #
-# Each verb may be run at any time, twice at once, or be killed in the middle: start and stop take
-# turns by a lock, and what counts is the process itself, known by its -Dcatalina.base.
+# Each verb may run at any time, run twice at once, or be killed halfway: a lock serializes start and
+# stop, and what counts is the process itself, identified by its -Dcatalina.base.
 # shellcheck disable=SC2154 # java, home, port and patience_s come from the settings
 set -u
 base=$(cd "$(dirname "$0")" && pwd -P) || exit 1
 # shellcheck source=/dev/null
 . "$base/settings"
 
-marked() { # is process $pid the JVM of this base? (a number used again for another one is not)
+marked() { # is process $pid the JVM of this base, and not another process that got its number?
     grep -qzxF -e "-Dcatalina.base=$base" "/proc/$pid/cmdline" 2>/dev/null
 }
 
@@ -17,19 +17,19 @@ alive() {
     read -r pid 2>/dev/null <"$base/pid" && marked
 }
 
-gone() { # a zombie has closed its port; its parent may take its time
+gone() { # a zombie has closed its port; its parent may reap it later
     ! read -r _ _ state _ 2>/dev/null <"/proc/$pid/stat" || [ "$state" = Z ]
 }
 
 start() {
     if alive; then
         [ -e "$base/stopping" ] || return 0
-        stop # a stop that was killed: the JVM still lives, but not for long
+        stop # an earlier stop was killed: the JVM is still alive, but not for long
     fi
     rm -f "$base/stopping"
-    # The process that becomes the JVM writes its own number, so it is known even if we are killed
-    # here. $(...) returns when it has closed its output, which is when it has become the JVM.
-    # shellcheck disable=SC2016,SC2034 # that shell expands them; nothing is printed
+    # The process that becomes the JVM writes its own pid, so it can be found even if we are killed
+    # here. $(...) returns when that process closes its output, which is when it becomes the JVM.
+    # shellcheck disable=SC2016,SC2034 # the inner shell expands them; nothing is printed
     started=$(setsid sh -c '
         cd "$0" && echo "$$" >pid.new && mv pid.new pid && exec "$@" </dev/null >logs/catalina.out 2>&1 9>&-
     ' "$base" "$java" \
@@ -46,7 +46,7 @@ stop() {
     alive || return 0
     : >"$base/stopping"
     kill -TERM "$pid" 2>/dev/null
-    rounds=$((patience_s * 20)) # of 0.05 s
+    rounds=$((patience_s * 20)) # of 0.05 s each
     until gone; do
         rounds=$((rounds - 1))
         if [ "$rounds" -eq 0 ] && marked; then
