@@ -205,7 +205,7 @@ async def test_stages_run_in_their_order_and_their_artifacts_are_kept(tmp_path: 
     [
         ({"build": "exit 7"}, {}, "the build failed: ended with 7; see "),
         ({"build": "true"}, {}, "the build left nothing as *.war, and not one WAR"),
-        ({"build": "echo no >app.war"}, {}, "no WAR, it can't be read as a zip"),
+        ({"build": "echo no >app.war"}, {}, "not a WAR, can't read it as a zip"),
         ({"build": "exec sleep 600"}, {"limit_s": 0.5}, "the build failed: not done within 0.5 s"),
     ],
 )

@@ -159,20 +159,20 @@ def test_help_names_every_verb_and_needs_no_configuration(tmp_path: Path) -> Non
 def test_a_war_that_is_no_zip_is_refused(gateway: Gateway) -> None:
     (gateway.folder / "shop.war").write_text("no zip")
     said = gateway.refused("submit", "shop.war", "--version", "1.0")
-    assert said.startswith("shop.war: no WAR, it can't be read as a zip")
+    assert said.startswith("shop.war: not a WAR, can't read it as a zip")
     assert gateway.contents() == {}
 
 
 def test_a_war_that_is_cut_off_is_refused(gateway: Gateway) -> None:
     whole = war(gateway.folder).read_bytes()
     (gateway.folder / "shop.war").write_bytes(whole[: len(whole) // 2])
-    assert "no WAR" in gateway.refused("submit", "shop.war", "--version", "1.0")
+    assert "not a WAR" in gateway.refused("submit", "shop.war", "--version", "1.0")
     assert gateway.contents() == {}
 
 
 def test_a_war_that_is_not_there_is_refused(gateway: Gateway) -> None:
     said = gateway.refused("submit", "shop.war", "--version", "1.0")
-    assert said.startswith("shop.war: there is no such file")
+    assert said.startswith("shop.war: no such file")
     assert gateway.contents() == {}
 
 

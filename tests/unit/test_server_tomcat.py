@@ -628,9 +628,9 @@ def test_a_sound_war_is_accepted(tmp_path: Path) -> None:
 
 
 def test_no_file_an_empty_zip_and_a_folder_are_no_wars(tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match="there is no such file"):
+    with pytest.raises(ReleaseError, match="no such file"):
         war.check(tmp_path / "x.war")
-    with pytest.raises(ReleaseError, match="there is no such file"):
+    with pytest.raises(ReleaseError, match="no such file"):
         war.check(tmp_path)
     with zipfile.ZipFile(tmp_path / "empty.war", "w"):
         pass
