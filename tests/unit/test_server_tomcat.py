@@ -601,7 +601,7 @@ def damage(path: Path, harm: str) -> None:
 def test_a_damaged_war_is_refused_with_what_was_seen(tmp_path: Path, harm: str) -> None:
     path = tmp_path / "x.war"
     damage(path, harm)
-    with pytest.raises(ReleaseError, match=r"x\.war: no (sound )?WAR, "):
+    with pytest.raises(ReleaseError, match=r"x\.war: not a (valid )?WAR, "):
         war.check(path)
 
 
