@@ -203,10 +203,10 @@ async def test_stages_run_in_their_order_and_their_artifacts_are_kept(tmp_path: 
 @pytest.mark.parametrize(
     ("change", "more", "reason"),
     [
-        ({"build": "exit 7"}, {}, "the build failed: ended with 7; see "),
-        ({"build": "true"}, {}, "the build left nothing as *.war, and not one WAR"),
+        ({"build": "exit 7"}, {}, "the build failed: exit code 7; see "),
+        ({"build": "true"}, {}, "the build must leave exactly one WAR as *.war; found: none"),
         ({"build": "echo no >app.war"}, {}, "not a WAR, can't read it as a zip"),
-        ({"build": "exec sleep 600"}, {"limit_s": 0.5}, "the build failed: not done within 0.5 s"),
+        ({"build": "exec sleep 600"}, {"limit_s": 0.5}, "did not finish within 0.5 s"),
     ],
 )
 async def test_a_build_that_fails_says_why_and_deploys_nothing(

@@ -235,14 +235,14 @@ async def test_what_is_not_there_is_not_even_denied_to_a_stranger(site: Api, pat
     assert (await site.ask("GET", path, role=None)).status_code == 401
 
 
-# --- handing in ----------------------------------------------------------------------------------
+# --- submitting ----------------------------------------------------------------------------------
 
 
-async def test_what_was_pushed_is_handed_in_once_and_the_app_is_woken(site: Api) -> None:
+async def test_what_was_pushed_is_submitted_once_and_the_app_is_woken(site: Api) -> None:
     found = await site.post("/apps/shop/commits", {"commits": [PUSHED]})
-    assert found["text"] == f"shop build 1 of {COMMIT[:12]} is handed in"
+    assert found["text"] == f"{COMMIT[:12]} submitted as shop build 1"
     again = await site.post("/apps/shop/commits", {"commits": [PUSHED]})
-    assert again["text"] == f"shop build 1 of {COMMIT[:12]} was handed in before: submitted"
+    assert again["text"] == f"{COMMIT[:12]} was already submitted as shop build 1 (submitted)"
     assert [one["id"] for one in found["builds"]] == [one["id"] for one in again["builds"]]
     (build,) = await site.get("/apps/shop/builds")
     assert (build["number"], build["stage"], build["who"]) == (1, "submitted", "ada")
@@ -252,12 +252,12 @@ async def test_what_was_pushed_is_handed_in_once_and_the_app_is_woken(site: Api)
 async def test_pushes_to_other_branches_are_told_to_be_nothing(site: Api) -> None:
     other = {"commits": [{**PUSHED, "branch": "feature"}]}
     found = await site.post("/apps/shop/commits", other)
-    assert found == {"builds": [], "text": "shop is built from main; nothing is done for feature"}
+    assert found == {"builds": [], "text": "shop is built from main; ignored: feature"}
 
 
 async def test_an_app_that_builds_nothing_takes_no_commits(site: Api) -> None:
     found = await site.post("/apps/blog/commits", {"commits": [PUSHED]}, status=409)
-    assert "blog builds nothing: add [apps.blog.build]" in found["error"]
+    assert "blog has no build configured: add [apps.blog.build]" in found["error"]
 
 
 @pytest.mark.parametrize(
