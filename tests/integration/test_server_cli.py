@@ -307,7 +307,7 @@ def test_a_server_line_that_the_backend_does_not_have_is_named(gateway: Gateway)
 def test_a_second_server_on_the_same_journal_is_refused(gateway: Gateway) -> None:
     with gateway.server() as first:
         said = gateway.refused("server")
-        assert f"another bigred server uses {gateway.state / 'bigred.db'} already" in said
+        assert f"another bigred server already uses {gateway.state / 'bigred.db'}" in said
         assert first.poll() is None
 
 
