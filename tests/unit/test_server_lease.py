@@ -21,7 +21,7 @@ DEADLINE_S = 5.0
 LED = LeaseState().granted(3, 100.0)
 
 
-# --- the term: pure ------------------------------------------------------------------------------
+# --- the lease state: pure -----------------------------------------------------------------------
 
 
 def test_nobody_leads_before_the_database_says_so() -> None:
