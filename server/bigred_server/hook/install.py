@@ -77,11 +77,11 @@ def install(place: RepositoryHook, url: str, app: str, token_file: Path) -> str:
 def _git_hook(place: RepositoryHook) -> str:
     hook = place.hooks / "post-receive"
     place.hooks.mkdir(exist_ok=True)
-    kept = ""
+    moved = ""
     if hook.exists() and _WRITTEN_BY not in hook.read_text(encoding="utf-8", errors="replace"):
         before = hook.with_name(f"{hook.name}.{_BEFORE}")
         hook.rename(before)
-        kept = f"; the previous hook was moved to {before} and still runs first"
+        moved = f"; the previous hook was moved to {before} and still runs first"
     text = _GIT_HOOK.format(
         comment=_COMMENT,
         before=_BEFORE,
@@ -90,20 +90,20 @@ def _git_hook(place: RepositoryHook) -> str:
         config=shlex.quote(str(place.config)),
     )
     _write(hook, text, 0o755)
-    return f"{hook} submits every push{kept}"
+    return f"{hook} submits every push{moved}"
 
 
 def _hg_hook(place: RepositoryHook) -> str:
     hgrc = place.inner / "hgrc"
     text = hgrc.read_text(encoding="utf-8") if hgrc.exists() else ""
     line = f"changegroup.bigred = python:{messenger.__file__}:changegroup"
-    kept = [one for one in text.splitlines() if not one.startswith("changegroup.bigred")]
-    sections = [one.strip() for one in kept]
+    lines = [one for one in text.splitlines() if not one.startswith("changegroup.bigred")]
+    sections = [one.strip() for one in lines]
     if "[hooks]" in sections:
-        kept.insert(sections.index("[hooks]") + 1, line)
+        lines.insert(sections.index("[hooks]") + 1, line)
     else:
-        kept += [*([""] if kept else []), _COMMENT, "[hooks]", line]
-    _write(hgrc, "\n".join(kept) + "\n", 0o644)
+        lines += [*([""] if lines else []), _COMMENT, "[hooks]", line]
+    _write(hgrc, "\n".join(lines) + "\n", 0o644)
     return f"{hgrc} submits every push"
 
 
