@@ -1,4 +1,4 @@
-"""The works: what makes ready releases of commits, and live ones of ready ones, by itself."""
+"""Automatic builds and deployments: from commit to ready release, from ready to live."""
 
 import asyncio
 import time
@@ -21,24 +21,24 @@ from bigred_server.settings.build import Deploy
 
 @dataclass(frozen=True)
 class Automation:
-    """`builders` by app, of those that build; `continuous` of those that need no press."""
+    """`builders`: by app, for apps with a build; `continuous`: for apps that need no press."""
 
     builders: Mapping[str, Builder]
     continuous: tuple[Continuous, ...]
 
     def tasks(self) -> list[Coroutine[None, None, None]]:
-        """Give what is to be run until the server stops."""
+        """Return the coroutines to run until the server stops."""
         building = [each.run() for each in self.builders.values()]
         return [*building, *(each.run() for each in self.continuous)]
 
     def wake(self, app: str) -> None:
-        """Have an app's builder look at once."""
+        """Make an app's builder check for waiting builds at once."""
         if app in self.builders:
             self.builders[app].wake()
 
 
 def builds_folder(state: Path, app: str) -> Path:
-    """Say where the builds of an app are done and their logs kept, below the state folder."""
+    """Return the folder for an app's builds and their logs, inside the state folder."""
     return state / "builds" / app
 
 
@@ -50,13 +50,13 @@ def automation_of(
     publish: Callable[[AppEvent], None],
     notifier: Notifier,
 ) -> Automation:
-    """Put the works of a server together; `publish` tells subscribers, and must not block."""
+    """Create the builders and loops of a server; `publish` sends events and must not block."""
     slots = asyncio.Semaphore(settings.server.builds)
     apps = settings.fleets.items()
 
-    def tell(build: Build) -> None:
+    def report(build: Build) -> None:
         publish(event_of(build, time.time()))
-        notifier.hear_build(build)
+        notifier.receive_build(build)
 
     builders = {
         name: Builder(
@@ -69,7 +69,7 @@ def automation_of(
             lead=session.leads[name],
             folder=builds_folder(settings.server.state, name),
             slots=slots,
-            tell=tell,
+            report=report,
         )
         for name, app in apps
         if app.build is not None
@@ -83,7 +83,7 @@ def automation_of(
 
 
 def event_of(build: Build, now: float) -> AppEvent:
-    """Tell where a build stands, now in Unix time."""
+    """Return the event that reports a build's stage; `now` is Unix time."""
     return AppEvent(
         event_type=AppEventType.BUILD,
         app=build.app,

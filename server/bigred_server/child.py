@@ -1,4 +1,4 @@
-"""A program that is run to its end, what it prints captured, and nothing of it left running."""
+"""Run a program, capture its output, and leave none of its processes running."""
 
 import asyncio
 import contextlib
@@ -10,38 +10,37 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ProgramResult:
-    """Its exit code, what it printed, and what it complained of: "" where that was not wanted."""
+    """A program's exit code and output; `stderr` is "" unless it was requested."""
 
     code: int
-    printed: str
-    complaints: str
+    stdout: str
+    stderr: str
 
 
 async def captured(
-    *argv: str, environment: Mapping[str, str] | None = None, complaints: bool = False
+    *argv: str, environment: Mapping[str, str] | None = None, with_stderr: bool = False
 ) -> ProgramResult:
-    """Run a program, with this environment or our own; its caller bounds the time.
+    """Run a program in the given environment, or the server's; the caller sets any time limit.
 
-    Its whole process group ends with it, or when its caller gives it up. Raises OSError when it
-    can't be run.
+    Kill its process group when it ends or the call is cancelled. Raise OSError if it can't be run.
     """
     child = await asyncio.create_subprocess_exec(
         *argv,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE if complaints else asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE if with_stderr else asyncio.subprocess.DEVNULL,
         start_new_session=True,
         env=environment,
     )
     try:
-        printed, complained = await child.communicate()
+        stdout, stderr = await child.communicate()
     finally:
-        # What a time-out leaves running would pile up.
+        # Otherwise the processes that a timeout leaves running would accumulate.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         code = await child.wait()
-    return ProgramResult(code, _text(printed), _text(complained))
+    return ProgramResult(code, _text(stdout), _text(stderr))
 
 
-def _text(said: bytes | None) -> str:
-    return (said or b"").decode("utf-8", "replace")
+def _text(output: bytes | None) -> str:
+    return (output or b"").decode("utf-8", "replace")

@@ -162,7 +162,7 @@ class DeployServer:
 
     def _publish(self, event: AppEvent) -> None:
         self._gateway.publish_event(event)
-        self._notifier.hear(event)
+        self._notifier.receive(event)
 
     def _wake(self, app: str) -> None:
         self._reconcilers[app].wake()

@@ -1,7 +1,7 @@
-"""The server's desk: all that it hears from boxes, and all that it tells them and every subscriber.
+"""The server's MQTT gateway: it receives messages from boxes, and publishes replies and state.
 
-Several servers sit at one broker and hear the same. Whoever leads an app speaks for it and for the
-boxes that fire it; the others listen, so as to know what there is when their turn comes.
+Several servers may share a broker and receive the same messages. The server that leads an app
+publishes for it and for the boxes that fire it; the others only listen, to be ready to take over.
 """
 
 import asyncio
@@ -36,12 +36,12 @@ from bigred_server.settings import Settings
 log = structlog.get_logger(__name__)
 
 _EXPIRY_S = 5
-# A press that was on its way while the server died is delivered to the next one, which answers it.
+# A press sent just before the server died is delivered to its successor, which answers it.
 _SESSION_EXPIRY_S = 30
 
 
 class MqttGateway:
-    """The server's end of the link. `run` it as a task."""
+    """The server's end of the MQTT link. Run `run()` as a task."""
 
     def __init__(self, settings: Settings, leads: Mapping[str, Leadership]) -> None:
         self._settings = settings
@@ -53,65 +53,65 @@ class MqttGateway:
             self._topics.server_status,
             [self._topics.every_box, self._topics.server_status, homeassistant.BIRTH_TOPIC],
             session_expiry_s=_SESSION_EXPIRY_S,
-            # A press that was sent to be retained is none, also when it comes live.
+            # Ignore a press published as retained, even when it is delivered live.
             as_published=True,
-            may_publish=lambda topic: self._leads_app(self._kept[topic]),
+            may_publish=lambda topic: self._leads_app(self._retained[topic]),
         )
         self._faults = Faults()
         self._infos: dict[str, BoxInfo] = {}
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        # The app that each kept topic belongs to, and the token under which we last spoke for it.
-        self._kept: dict[str, str] = {}
+        # The app of each retained topic, and the token under which we last published for an app.
+        self._retained: dict[str, str] = {}
         self._tokens: dict[str, int] = {}
 
     async def run(self, presses: Presses) -> None:
-        """Hear and answer until cancelled."""
+        """Receive and answer messages until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._link.run())
             while True:
-                happening = await self._link.events.get()
-                if isinstance(happening, Delivery):
-                    tasks.create_task(self._receive(happening, presses))
-                elif isinstance(happening, LinkUp):
+                event = await self._link.events.get()
+                if isinstance(event, Delivery):
+                    tasks.create_task(self._receive(event, presses))
+                elif isinstance(event, LinkUp):
                     log.info("connected to the broker")
 
     def publish_event(self, event: AppEvent) -> None:
-        """Tell what happened to an app, if it is ours to tell."""
+        """Publish an event of an app, if this server leads the app."""
         if self._leads_app(event.app):
             self._send(self._topics.app(event.app, "event"), event)
 
     def keep_state(self, state: AppState) -> None:
-        """Have it stand where an app stands, if it is ours to tell."""
+        """Publish the state of an app as retained, if this server leads the app."""
         if not self._leads_app(state.app):
             return
-        self._begin_to_speak(state.app)
+        self._claim_topics(state.app)
         topic = self._topics.app(state.app, "state")
         try:
-            self._keep(state.app, topic, encode(state))
+            self._retain(state.app, topic, encode(state))
         except MessageError:
-            # Some hundreds of nodes do not fit; how the app stands is told without them.
-            self._keep(state.app, topic, encode(state.model_copy(update={"nodes": ()})))
+            # Hundreds of nodes do not fit into one message; publish the state without them.
+            self._retain(state.app, topic, encode(state.model_copy(update={"nodes": ()})))
 
     def _leads_app(self, app: str) -> bool:
         return self._leads[app].left_s() > 0
 
-    def _begin_to_speak(self, app: str) -> None:
-        """Tell everything anew when we lead again: meanwhile another spoke for the app."""
+    def _claim_topics(self, app: str) -> None:
+        """Publish everything again under a new token: another server may have led meanwhile."""
         token = self._leads[app].token
         if self._tokens.get(app) == token:
             return
         self._tokens[app] = token
-        for topic in [topic for topic, owner in self._kept.items() if owner == app]:
+        for topic in [topic for topic, owner in self._retained.items() if owner == app]:
             self._link.forget(topic)
         for box in self._infos:
             self._announce(box)
 
-    def _keep(self, app: str, topic: str, payload: bytes) -> None:
-        self._kept[topic] = app
+    def _retain(self, app: str, topic: str, payload: bytes) -> None:
+        self._retained[topic] = app
         self._link.keep(topic, payload)
 
     async def _receive(self, delivery: Delivery, presses: Presses) -> None:
-        """Deal with one message, whatever it is; acknowledge it when its answer is written."""
+        """Handle one message of any kind; acknowledge it once its answer is written."""
         try:
             await self._dispatch(delivery, presses)
         except MessageError as error:
@@ -119,8 +119,8 @@ class MqttGateway:
             if self._faults.count("/".join(levels[:2]), time.monotonic()):
                 log.warning("malformed message", topic=delivery.topic, error=str(error))
         except Exception:
-            # The outermost edge of one message's task: the next message must be dealt with.
-            log.exception("a message could not be dealt with", topic=delivery.topic)
+            # The outermost edge of one message's task: the next message must still be handled.
+            log.exception("can't handle a message", topic=delivery.topic)
         delivery.ack()
 
     async def _dispatch(self, delivery: Delivery, presses: Presses) -> None:
@@ -135,7 +135,7 @@ class MqttGateway:
                 self._infos[box] = decode(BoxInfo, delivery.payload)
                 self._announce(box)
             case ("server", "status") if delivery.payload == Status.OFFLINE.value.encode():
-                # Another server left or died, or what it said so comes late: one lives.
+                # Another server left or died, or its last message is late; this one is online.
                 self._link.announce_online()
             case _:
                 return
@@ -146,31 +146,31 @@ class MqttGateway:
             self._send(self._topics.box(box, "reply"), reply)
 
     def _send(self, topic: str, message: Reply | AppEvent) -> None:
-        # Whoever is away now has no use for it later.
+        # Drop it while disconnected: it would be of no use later.
         with contextlib.suppress(NotConnectedError):
             self._link.publish(topic, encode(message), expiry_s=_EXPIRY_S)
 
     def _app(self, box: str) -> str:
-        """Say whose leader answers a box: for one that may fire nothing any will do, but one."""
-        known = self._settings.boxes.get(box)
-        return known.app if known else next(iter(self._settings.apps))
+        """Return the app whose leader answers a box; for an unknown box, always the first app."""
+        settings = self._settings.boxes.get(box)
+        return settings.app if settings else next(iter(self._settings.apps))
 
     def _announce(self, box: str) -> None:
         app = self._app(box)
         if (announced := self._announcement(box)) and self._leads_app(app):
-            self._begin_to_speak(app)
-            self._keep(app, *announced)
+            self._claim_topics(app)
+            self._retain(app, *announced)
 
     def _announce_again(self) -> None:
         for box in self._infos:
             announced = self._announcement(box)
             if announced and self._leads_app(self._app(box)):
-                # Retained already: what stands is sent once more, to Home Assistant just started.
+                # Already retained; publish again for Home Assistant, which has just started.
                 with contextlib.suppress(NotConnectedError):
                     self._link.publish(*announced)
 
     def _announcement(self, box: str) -> tuple[str, bytes] | None:
-        """Say how a box of ours is made known to Home Assistant on the same broker."""
+        """Return the message that announces a configured box to Home Assistant on this broker."""
         if box not in self._settings.boxes:
             return None
         return homeassistant.discovery(self._topics, box, [self._app(box)], self._infos[box])

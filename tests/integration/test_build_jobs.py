@@ -13,7 +13,7 @@ from tests.support.processes import living
 
 from bigred_broker.program import wait_until
 from bigred_server.pipeline import job
-from bigred_server.pipeline.job import CommandRun, Job, Result
+from bigred_server.pipeline.job import Job, Result, UrlWait
 
 DAEMON = """
 import os, sys, time
@@ -61,7 +61,7 @@ async def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
 async def test_one_that_hangs_is_ended_with_all_its_children(tmp_path: Path, mark: str) -> None:
     hangs = f"trap '' TERM; {sys.executable} -c 'import time; time.sleep(600)' {mark} & wait"
     done = await job_of(tmp_path, "sh", "-c", hangs, limit_s=0.5).run()
-    assert (done.code, done.why) == (None, "not done within 0.5 s")
+    assert (done.code, done.why) == (None, "did not finish within 0.5 s")
     assert living(mark) == []
 
 
@@ -83,7 +83,7 @@ async def test_a_gigabyte_of_output_is_a_bounded_log(
     assert len(log) < 11_000
     assert log.startswith(b"begin\n")
     assert log.endswith(b"end\n")
-    assert b"[999990010 bytes left out]" in log
+    assert b"[999990010 bytes omitted]" in log
 
 
 async def test_cancelled_it_leaves_nothing(tmp_path: Path, mark: str) -> None:
@@ -115,7 +115,7 @@ def test_when_the_server_is_killed_it_ends(tmp_path: Path, mark: str) -> None:
 async def test_it_may_wait_for_a_server_that_it_started(tmp_path: Path) -> None:
     serve = "python3 -m http.server --bind 127.0.0.1 0 >port 2>&1 &"
     done = await Job(
-        [("sh", "-c", serve), CommandRun("http://127.0.0.1:1/", 0.3)],
+        [("sh", "-c", serve), UrlWait("http://127.0.0.1:1/", 0.3)],
         tmp_path,
         tmp_path / "log",
         tmp_path,

@@ -27,11 +27,11 @@ _ENDED = frozenset({Stage.READY, Stage.TESTED, Stage.FAILED, Stage.SUPERSEDED})
 
 @dataclass
 class BuildSite:
-    """A builder with a journal and a store of its own; `told` is all that it told."""
+    """A builder with a journal and a store of its own; `reported`: all builds that it reported."""
 
     builder: Builder
     db: Database
-    told: list[Build] = field(default_factory=list)
+    reported: list[Build] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def submit(self, commit: str, who: str = "ada") -> Build:
@@ -99,11 +99,11 @@ async def automation(
     )
     site = BuildSite(builder, db)
 
-    def tell(build: Build) -> None:
-        site.told.append(build)
+    def report(build: Build) -> None:
+        site.reported.append(build)
         site.changed.set()
 
-    builder.tell = tell
+    builder.report = report
     running = asyncio.create_task(builder.run())
     try:
         yield site
@@ -128,7 +128,7 @@ async def test_a_commit_of_git_becomes_a_ready_release_with_its_tags_version(
         with zipfile.ZipFile(site.builder.store.get(found.digest)) as war:
             assert war.read("WEB-INF/version.txt") == b"1.4.2"
         assert site.is_clean()
-        stages = [one.stage for one in site.told]
+        stages = [one.stage for one in site.reported]
         assert stages[0] is Stage.BUILDING
         assert stages[-1] is Stage.READY
 
@@ -197,16 +197,17 @@ async def test_stages_run_in_their_order_and_their_artifacts_are_kept(tmp_path: 
         assert site.log(done, "zuerst") == "tested\n"
         report = site.builder.folder / done.id / "artifacts" / "zuerst" / "report.txt"
         assert report.read_text() == f"full; id {commit}\n"
-        assert [one.test for one in site.told if one.stage is Stage.TESTING] == ["zuerst", "after"]
+        tested = [one.test for one in site.reported if one.stage is Stage.TESTING]
+        assert tested == ["zuerst", "after"]
 
 
 @pytest.mark.parametrize(
     ("change", "more", "reason"),
     [
-        ({"build": "exit 7"}, {}, "the build failed: ended with 7; see "),
-        ({"build": "true"}, {}, "the build left nothing as *.war, and not one WAR"),
-        ({"build": "echo no >app.war"}, {}, "no WAR, it can't be read as a zip"),
-        ({"build": "exec sleep 600"}, {"limit_s": 0.5}, "the build failed: not done within 0.5 s"),
+        ({"build": "exit 7"}, {}, "the build failed: exit code 7; see "),
+        ({"build": "true"}, {}, "the build must leave exactly one WAR as *.war; found: none"),
+        ({"build": "echo no >app.war"}, {}, "not a WAR, can't read it as a zip"),
+        ({"build": "exec sleep 600"}, {"limit_s": 0.5}, "did not finish within 0.5 s"),
     ],
 )
 async def test_a_build_that_fails_says_why_and_deploys_nothing(
@@ -276,7 +277,7 @@ async def test_newer_commits_supersede_those_that_wait_and_none_is_lost(tmp_path
     async with automation(tmp_path, repository.central) as site:
         first = await site.submit(commits[0])
         async with asyncio.timeout(20):
-            while not site.told:
+            while not site.reported:
                 await site.changed.wait()
         others = [await site.submit(commit) for commit in commits[1:]]
         again = await site.submit(commits[2])

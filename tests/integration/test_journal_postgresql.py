@@ -161,7 +161,7 @@ async def test_a_writer_sees_what_was_written_while_it_waited_for_its_turn(db: D
 
 
 async def test_a_transaction_aside_waits_for_no_turn(db: Database) -> None:
-    async with db.write(), asyncio.timeout(DEADLINE_S), db.aside() as connection:
+    async with db.write(), asyncio.timeout(DEADLINE_S), db.write_concurrently() as connection:
         assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
 
 
@@ -197,7 +197,7 @@ async def test_a_database_that_is_not_there_is_told_without_its_password(url: st
         await Database.open(place)
     said = str(told.value)
     assert "the journal at postgresql://ada:***@127.0.0.1:1/bigred can't be used" in said
-    assert "mend 'database' in [server]" in said
+    assert "fix 'database' in [server]" in said
     assert "secret" not in said
     assert "\n" not in said
     with pytest.raises(JournalError, match='database "nowhere" does not exist'):
@@ -205,7 +205,7 @@ async def test_a_database_that_is_not_there_is_told_without_its_password(url: st
 
 
 async def test_an_address_that_is_none_is_told_without_its_password() -> None:
-    with pytest.raises(JournalError, match=r"no URL: write postgresql://") as told:
+    with pytest.raises(JournalError, match=r"not a URL: write postgresql://") as told:
         await Database.open("postgresql://ada:secret@host:port/bigred")
     assert "secret" not in str(told.value)
 

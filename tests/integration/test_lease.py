@@ -251,7 +251,7 @@ async def test_a_fence_stops_the_transaction_of_one_who_was_overtaken(db: Databa
     lease = Lease(db, "shop", "one/1")
     await lease.hold()
     async with db.write() as connection:
-        await leases.give_back(connection, "shop", "one/1", lease.token)
+        await leases.release(connection, "shop", "one/1", lease.token)
     assert await Lease(db, "shop", "other/1").hold()
     assert lease.left_s() > 0, "it does not know yet"
     with pytest.raises(LeaseLostError):
@@ -263,8 +263,8 @@ async def test_the_same_run_gets_a_new_token_when_there_was_a_gap(db: Database) 
     lease = Lease(db, "shop", "one/1")
     await lease.hold()
     async with db.write() as connection:
-        await leases.give_back(connection, "shop", "one/1", lease.token)
-        assert await leases.take(connection, "shop", "one/1", LEASE_S) == lease.token + 1
+        await leases.release(connection, "shop", "one/1", lease.token)
+        assert await leases.acquire(connection, "shop", "one/1", LEASE_S) == lease.token + 1
         with pytest.raises(LeaseLostError):
             await lease.fence(connection)
 
@@ -315,9 +315,9 @@ async def test_a_server_whose_name_was_taken_meanwhile_ends(postgresql: Cluster)
     async with open_session(url, "one", ["shop"]) as stopped:
         # Stopped for so long that its name was free for another.
         async with stopped.db.write() as connection:
-            await leases.take(connection, "server:one", "nobody", LEASE_S)
+            await leases.acquire(connection, "server:one", "nobody", LEASE_S)
             holder = stopped.leads["shop"]._holder  # type: ignore[attr-defined]
-            await leases.give_back(connection, "server:one", holder, 1)
+            await leases.release(connection, "server:one", holder, 1)
         async with open_session(url, "one", ["shop"]):
             async with asyncio.timeout(DEADLINE_S):
                 with pytest.raises(NotRunningError, match="give each one its own 'name'"):

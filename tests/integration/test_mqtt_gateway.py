@@ -1,4 +1,4 @@
-"""The desk at a real Mosquitto, before and after another server led the app in between."""
+"""The MQTT gateway at a real Mosquitto, before and after another server led the app in between."""
 
 import asyncio
 import contextlib
@@ -71,7 +71,7 @@ class Presses:
 
 @dataclass
 class Rig:
-    """A broker that forgets all when it is restarted, a desk, and an ear."""
+    """A broker that forgets all when it is restarted, a gateway, and an ear."""
 
     folder: Path
     broker: BrokerSettings
@@ -98,11 +98,11 @@ class Rig:
         await self._news.until(is_so, what)
 
     async def settled(self) -> None:
-        """Until the desk has dealt with all that was sent: it answers a false farewell."""
+        """Wait until the gateway has handled all that was sent: it answers a false farewell."""
         seen = self.count(TOPICS.server_status, b"online")
         self.ear.publish(TOPICS.server_status, Status.OFFLINE.value.encode())
         await self.until(
-            lambda: self.count(TOPICS.server_status, b"online") > seen, "the desk says it lives"
+            lambda: self.count(TOPICS.server_status, b"online") > seen, "it says it is online"
         )
 
     def count(self, topic: str, payload: bytes | None = None) -> int:

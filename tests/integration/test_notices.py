@@ -58,10 +58,10 @@ async def test_a_notice_goes_to_every_address_of_the_file(inbox: Inbox, tmp_path
     urls = tmp_path / "urls"
     urls.write_text(f"# the team\nno-such-scheme://x\njson://127.0.0.1:{inbox.server_port}/\n")
     db = await Database.open(tmp_path / "bigred.db")
-    teller = Notifier({"shop": {"team": NotifySettings(urls_file=urls)}}, db)
-    running = asyncio.create_task(teller.run())
+    sender = Notifier({"shop": {"team": NotifySettings(urls_file=urls)}}, db)
+    running = asyncio.create_task(sender.run())
     try:
-        teller.hear_build(FAILED)
+        sender.receive_build(FAILED)
         assert await asyncio.to_thread(inbox.came.wait, 20)
     finally:
         running.cancel()

@@ -35,9 +35,9 @@ def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None
         repository.write({"smoke.py": ASKS})
         with shopping(place.testbed.folder, place.testbed.url, LoadOptions(150.0)) as load:
             until(lambda: load.counts().requests > 100, 20, "users have come")
-            pushed = handed_in(repository, repository.push("say 'hello'; $(exit 1) `id`", "1.7.0"))
+            pushed = submitted(repository, repository.push("say 'hello'; $(exit 1) `id`", "1.7.0"))
             # Mercurial's tag is a later commit, and it is the newest that is built.
-            assert re.search(r"shop build 1 of [0-9a-f]{12} is handed in", pushed)
+            assert re.search(r"[0-9a-f]{12} submitted as shop build 1", pushed)
             until(lambda: "ready" in place.bigred("build", "list"), 60, "it is built")
             version = place.bigred("build", "list").splitlines()[1].split()[4]
             place.until_serving(version)
@@ -48,7 +48,7 @@ def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None
         assert version.startswith("1.7.0")
         # A build that its tests refuse stays where it is, and the one that is live stays.
         repository.write({"kind": "answers-500"})
-        handed_in(repository, repository.push("bad"))
+        submitted(repository, repository.push("bad"))
         until(lambda: "failed" in place.bigred("build", "list"), 60, "it has failed")
         assert "did not come up: status 500" in place.bigred("build", "list")
         assert set(place.serving().values()) == {version}
@@ -56,7 +56,7 @@ def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None
 
 def test_a_push_leads_to_a_box_that_is_armed_where_a_press_is_wanted() -> None:
     with pushing("git", 2, deploy="on_press") as (place, repository):
-        handed_in(repository, repository.push("first", "1.7.0"))
+        submitted(repository, repository.push("first", "1.7.0"))
         until(lambda: place.state().candidate is not None, 60, "the candidate waits")
         with place.testbed.box():
             log = place.testbed.log("box")
@@ -86,16 +86,16 @@ def flushed(repository: Repository) -> str:
     )
 
 
-def handed_in(repository: Repository, pushed: Pushed) -> str:
-    """What the pusher was told; of a server too busy to take it at once, what the flush tells."""
-    return flushed(repository) if "kept" in pushed.told else pushed.told
+def submitted(repository: Repository, pushed: Pushed) -> str:
+    """What the push printed, or the flush if the server was too busy to accept it at once."""
+    return flushed(repository) if "queued" in pushed.told else pushed.told
 
 
-def test_a_push_never_fails_and_is_kept_while_the_server_is_away(repository: Repository) -> None:
+def test_a_push_never_fails_and_is_queued_while_the_server_is_away(repository: Repository) -> None:
     told = repository.push("one").told
-    assert "1 push is kept, to be handed in with the next one or by bigred hook flush" in told
+    assert "1 push is queued for the next push or `bigred hook flush`" in told
     assert "ConnectionRefusedError" in told
-    assert "2 pushes are kept" in repository.push("two").told
+    assert "2 pushes are queued" in repository.push("two").told
     assert waiting(repository) == 2
 
 
@@ -123,20 +123,20 @@ def test_a_hook_that_was_there_goes_on_being_called(tmp_path: Path) -> None:
     place = place_of(Vcs.GIT, made.central)
     for _ in range(2):
         said = install(place, "http://127.0.0.1:1", "shop", tmp_path / "token")
-    assert "hands in each push" in said
+    assert "submits every push" in said
     commit = made.push("one").commit
     assert commit in (tmp_path / "seen").read_text()
     assert waiting(made) == 1
 
 
-def test_what_was_kept_is_handed_in_later_and_none_is_lost() -> None:
+def test_what_was_queued_is_submitted_later_and_none_is_lost() -> None:
     with pushing("git", 2, deploy="on_press") as (place, repository):
         place.stop()
         first = repository.push("one")
-        assert "kept" in first.told
+        assert "queued" in first.told
         place.start()
         told = flushed(repository)
-        assert f"shop build 1 of {first.commit[:12]} is handed in" in told
+        assert f"{first.commit[:12]} submitted as shop build 1" in told
         assert flushed(repository) == "nothing waits\n"
         until(lambda: place.state().candidate is not None, 60, "it is ready")
 
@@ -149,7 +149,7 @@ class _Taker(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.taken.extend(one["commit"] for one in told["commits"])
-        body = b'{"text": "handed in"}'
+        body = b'{"text": "submitted"}'
         self.send_response(202)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -159,18 +159,18 @@ class _Taker(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_however_many_pushes_are_kept_all_are_handed_in(
+def test_however_many_pushes_are_queued_all_are_submitted(
     repository: Repository, tmp_path: Path
 ) -> None:
     pushed = [("main", f"{number:040x}") for number in range(350)]
-    Messenger(repository.central / "bigred-hook.json").hand_in(pushed, "ada")
+    Messenger(repository.central / "bigred-hook.json").submit(pushed, "ada")
     with HTTPServer(("127.0.0.1", 0), _Taker) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}"
         install(place_of(Vcs.GIT, repository.central), url, "shop", tmp_path / "token")
         try:
-            assert flushed(repository) == "handed in\n"
+            assert flushed(repository) == "submitted\n"
         finally:
             server.shutdown()
             thread.join(5)
@@ -184,7 +184,7 @@ def test_a_frozen_server_takes_nothing_and_loses_nothing() -> None:
             told = repository.push("one").told
             assert "no answer within 0.7 s" in told
         second = repository.push("two")
-        assert f"of {second.commit[:12]} is handed in" in handed_in(repository, second)
+        assert f"{second.commit[:12]} submitted as shop build" in submitted(repository, second)
         assert waiting(repository) == 0
         until(lambda: "ready" in place.bigred("build", "list"), 60, "the newest is built")
         assert len(place.bigred("build", "list").splitlines()) >= 3

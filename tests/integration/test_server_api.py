@@ -176,7 +176,7 @@ def test_an_address_that_is_taken_is_named(site: Site) -> None:
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"bigred: the HTTP API can't listen on 127.0.0.1:{site.port}: ")
-    assert last.endswith("name a free address of this machine as 'listen' in [api]")
+    assert last.endswith("set 'listen' in [api] to a free address of this machine")
 
 
 @pytest.mark.parametrize(

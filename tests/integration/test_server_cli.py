@@ -159,20 +159,20 @@ def test_help_names_every_verb_and_needs_no_configuration(tmp_path: Path) -> Non
 def test_a_war_that_is_no_zip_is_refused(gateway: Gateway) -> None:
     (gateway.folder / "shop.war").write_text("no zip")
     said = gateway.refused("submit", "shop.war", "--version", "1.0")
-    assert said.startswith("shop.war: no WAR, it can't be read as a zip")
+    assert said.startswith("shop.war: not a WAR, can't read it as a zip")
     assert gateway.contents() == {}
 
 
 def test_a_war_that_is_cut_off_is_refused(gateway: Gateway) -> None:
     whole = war(gateway.folder).read_bytes()
     (gateway.folder / "shop.war").write_bytes(whole[: len(whole) // 2])
-    assert "no WAR" in gateway.refused("submit", "shop.war", "--version", "1.0")
+    assert "not a WAR" in gateway.refused("submit", "shop.war", "--version", "1.0")
     assert gateway.contents() == {}
 
 
 def test_a_war_that_is_not_there_is_refused(gateway: Gateway) -> None:
     said = gateway.refused("submit", "shop.war", "--version", "1.0")
-    assert said.startswith("shop.war: there is no such file")
+    assert said.startswith("shop.war: no such file")
     assert gateway.contents() == {}
 
 
@@ -307,7 +307,7 @@ def test_a_server_line_that_the_backend_does_not_have_is_named(gateway: Gateway)
 def test_a_second_server_on_the_same_journal_is_refused(gateway: Gateway) -> None:
     with gateway.server() as first:
         said = gateway.refused("server")
-        assert f"another bigred server uses {gateway.state / 'bigred.db'} already" in said
+        assert f"another bigred server already uses {gateway.state / 'bigred.db'}" in said
         assert first.poll() is None
 
 

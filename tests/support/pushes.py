@@ -1,4 +1,4 @@
-"""A site whose app, the sample shop, is built from a repository that hands in each push."""
+"""A site whose app, the sample shop, is built from a repository that submits every push."""
 
 import contextlib
 import hashlib

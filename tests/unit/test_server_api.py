@@ -235,14 +235,14 @@ async def test_what_is_not_there_is_not_even_denied_to_a_stranger(site: Api, pat
     assert (await site.ask("GET", path, role=None)).status_code == 401
 
 
-# --- handing in ----------------------------------------------------------------------------------
+# --- submitting ----------------------------------------------------------------------------------
 
 
-async def test_what_was_pushed_is_handed_in_once_and_the_app_is_woken(site: Api) -> None:
+async def test_what_was_pushed_is_submitted_once_and_the_app_is_woken(site: Api) -> None:
     found = await site.post("/apps/shop/commits", {"commits": [PUSHED]})
-    assert found["text"] == f"shop build 1 of {COMMIT[:12]} is handed in"
+    assert found["text"] == f"{COMMIT[:12]} submitted as shop build 1"
     again = await site.post("/apps/shop/commits", {"commits": [PUSHED]})
-    assert again["text"] == f"shop build 1 of {COMMIT[:12]} was handed in before: submitted"
+    assert again["text"] == f"{COMMIT[:12]} was already submitted as shop build 1 (submitted)"
     assert [one["id"] for one in found["builds"]] == [one["id"] for one in again["builds"]]
     (build,) = await site.get("/apps/shop/builds")
     assert (build["number"], build["stage"], build["who"]) == (1, "submitted", "ada")
@@ -252,12 +252,12 @@ async def test_what_was_pushed_is_handed_in_once_and_the_app_is_woken(site: Api)
 async def test_pushes_to_other_branches_are_told_to_be_nothing(site: Api) -> None:
     other = {"commits": [{**PUSHED, "branch": "feature"}]}
     found = await site.post("/apps/shop/commits", other)
-    assert found == {"builds": [], "text": "shop is built from main; nothing is done for feature"}
+    assert found == {"builds": [], "text": "shop is built from main; ignored: feature"}
 
 
 async def test_an_app_that_builds_nothing_takes_no_commits(site: Api) -> None:
     found = await site.post("/apps/blog/commits", {"commits": [PUSHED]}, status=409)
-    assert "blog builds nothing: add [apps.blog.build]" in found["error"]
+    assert "blog has no build configured: add [apps.blog.build]" in found["error"]
 
 
 @pytest.mark.parametrize(
@@ -401,8 +401,8 @@ async def test_a_version_with_a_slash_can_be_named(site: Api) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "sentence"),
     [
-        ("GET", "/apps/shpo", None, 404, "there is no app 'shpo'; there is: shop, blog"),
-        ("GET", "/deployments/d-9", None, 404, "there is no deployment 'd-9'"),
+        ("GET", "/apps/shpo", None, 404, "no app 'shpo'; available: shop, blog"),
+        ("GET", "/deployments/d-9", None, 404, "no deployment 'd-9'"),
         ("GET", "/nope", None, 404, "GET /api/v1/nope: not found"),
         ("DELETE", "/apps", None, 405, "DELETE /api/v1/apps: method not allowed"),
         ("POST", "/apps/shop/deployments", {"version": "9"}, 404, "there is no shop 9; there is"),
@@ -444,7 +444,7 @@ async def test_a_body_that_is_no_json_is_told(site: Api) -> None:
         headers={"Authorization": "Bearer secret-admin", "Content-Type": "application/json"},
     )
     assert answer.status_code == 422
-    assert answer.json()["error"].startswith("the body is no JSON: ")
+    assert answer.json()["error"].startswith("the body is not valid JSON: ")
 
 
 async def chunks(total: int) -> AsyncIterator[bytes]:
@@ -461,7 +461,7 @@ async def test_a_body_that_is_too_big_is_not_read(site: Api, told: bool) -> None
         headers={"Authorization": "Bearer secret-admin", "Content-Type": "application/json"},
     )
     assert answer.status_code == 413
-    assert answer.json() == {"error": f"the body is over the limit of {MAX_BODY} bytes"}
+    assert answer.json() == {"error": f"the body exceeds the limit of {MAX_BODY} bytes"}
 
 
 async def test_a_journal_that_can_not_be_used_is_told_without_its_secrets(
@@ -473,7 +473,7 @@ async def test_a_journal_that_can_not_be_used_is_told_without_its_secrets(
     monkeypatch.setattr(releases, "of_app", fail)
     answer = await site.ask("GET", f"{V1}/apps/shop/releases")
     assert answer.status_code == 503
-    assert answer.json() == {"error": "the journal can't be used just now; try again in a moment"}
+    assert answer.json() == {"error": "the journal is unavailable; try again in a moment"}
 
 
 async def test_what_nobody_foresaw_tells_nothing_of_the_inside(
@@ -485,7 +485,7 @@ async def test_what_nobody_foresaw_tells_nothing_of_the_inside(
     monkeypatch.setattr(releases, "of_app", fail)
     answer = await site.ask("GET", f"{V1}/apps/shop/releases")
     assert answer.status_code == 500
-    assert answer.json() == {"error": "something is wrong with the server; its log tells what"}
+    assert answer.json() == {"error": "internal error; see the server's log"}
 
 
 async def test_of_two_who_deploy_at_once_one_is_told_who_was_first(site: Api) -> None:

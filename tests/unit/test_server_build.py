@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bigred_server.errors import WebhookError
-from bigred_server.hook.messenger import received
+from bigred_server.hook.messenger import pushed_commits
 from bigred_server.model.build import (
     UNDER_WAY,
     WAITING,
@@ -21,7 +21,7 @@ from bigred_server.model.build import (
     superseded,
     told,
 )
-from bigred_server.model.pushed import Pushed
+from bigred_server.model.pushed_commit import PushedCommit
 from bigred_server.model.release import Stage
 from bigred_server.pipeline.webhook import Forge, is_genuine, pushed
 from bigred_server.settings.build import BuildSettings
@@ -111,7 +111,7 @@ def test_a_build_that_makes_no_sense_is_refused(told_so: dict[str, object], why:
 # --- what git tells its hook ---------------------------------------------------------------------
 
 
-def test_new_commits_of_branches_are_handed_in_and_nothing_else() -> None:
+def test_new_commits_of_branches_are_submitted_and_nothing_else() -> None:
     zero = "0" * 40
     lines = [
         f"{zero} {COMMIT} refs/heads/main\n",
@@ -119,7 +119,7 @@ def test_new_commits_of_branches_are_handed_in_and_nothing_else() -> None:
         f"{zero} {COMMIT} refs/tags/v1\n",
         f"{zero} {COMMIT} refs/heads/feature/a b\n",
     ]
-    assert received(lines) == [("main", COMMIT), ("feature/a b", COMMIT)]
+    assert pushed_commits(lines) == [("main", COMMIT), ("feature/a b", COMMIT)]
 
 
 # --- webhooks ------------------------------------------------------------------------------------
@@ -166,11 +166,11 @@ def test_github_is_genuine_by_its_own_example() -> None:
 
 @pytest.mark.parametrize("forge", Forge)
 def test_a_push_names_its_branch_its_newest_commit_and_who_pushed(forge: Forge) -> None:
-    assert pushed(forge, signed(forge), BODY) == Pushed("main", COMMIT, "Ada")
+    assert pushed(forge, signed(forge), BODY) == PushedCommit("main", COMMIT, "Ada")
     theirs = json.loads(BODY)
     del theirs["user_name"]
     found = pushed(forge, signed(forge), json.dumps(theirs).encode())
-    assert found == Pushed("main", COMMIT, "ada")
+    assert found == PushedCommit("main", COMMIT, "ada")
 
 
 @pytest.mark.parametrize(

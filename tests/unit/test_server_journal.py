@@ -338,7 +338,10 @@ def test_a_journal_takes_one_server(tmp_path: Path) -> None:
     assert not lock.is_held(journal)
     with lock.held(journal):
         assert lock.is_held(journal)
-        with pytest.raises(NotRunningError, match="another bigred server uses"), lock.held(journal):
+        with (
+            pytest.raises(NotRunningError, match="another bigred server already uses"),
+            lock.held(journal),
+        ):
             pytest.fail("it was held twice")
         assert lock.is_held(journal)
     assert not lock.is_held(journal)

@@ -21,13 +21,13 @@ DEADLINE_S = 5.0
 LED = LeaseState().granted(3, 100.0)
 
 
-# --- the term: pure ------------------------------------------------------------------------------
+# --- the lease state: pure -----------------------------------------------------------------------
 
 
 def test_nobody_leads_before_the_database_says_so() -> None:
     state = LeaseState()
     assert (state.left_s(-1e9), state.left_s(0.0)) == (0.0, 0.0)
-    assert state.ask_at_s == -math.inf
+    assert state.request_at_s == -math.inf
 
 
 def test_a_lease_counts_from_when_it_was_asked_for() -> None:
@@ -37,7 +37,7 @@ def test_a_lease_counts_from_when_it_was_asked_for() -> None:
 
 
 def test_a_lease_is_renewed_when_a_third_is_gone() -> None:
-    assert LED.ask_at_s == pytest.approx(100.0 + LEASE_S / 3)
+    assert LED.request_at_s == pytest.approx(100.0 + LEASE_S / 3)
 
 
 def test_an_answer_that_comes_after_the_lease_it_grants_grants_nothing() -> None:
@@ -47,14 +47,14 @@ def test_an_answer_that_comes_after_the_lease_it_grants_grants_nothing() -> None
 def test_without_an_answer_a_lease_lasts_as_long_as_was_granted() -> None:
     state = LED.unanswered(104.0)
     assert (state.token, state.until_s) == (LED.token, LED.until_s)
-    assert 104.0 < state.ask_at_s < 105.0
+    assert 104.0 < state.request_at_s < 105.0
 
 
 def test_two_answers_may_fail_to_come_before_a_lease_is_over() -> None:
     state = LED
     for _ in range(2):
-        state = state.unanswered(state.ask_at_s + ANSWER_S)
-    assert state.left_s(state.ask_at_s) > 1.0
+        state = state.unanswered(state.request_at_s + ANSWER_S)
+    assert state.left_s(state.request_at_s) > 1.0
 
 
 def test_a_lease_that_another_has_is_over_at_once() -> None:
@@ -67,7 +67,7 @@ def test_a_lease_that_another_has_is_over_at_once() -> None:
 def test_one_who_has_resigned_never_asks_again() -> None:
     state = LED.resigned()
     assert state.left_s(101.0) == 0.0
-    assert state.ask_at_s == math.inf
+    assert state.request_at_s == math.inf
 
 
 # --- the lease, before a database of the test's own ----------------------------------------------
@@ -80,22 +80,22 @@ class Fake:
     now_s: float = 100.0
     answer: int | Exception | None = 1
     asked: int = 0
-    given_back: list[int] = field(default_factory=list)
+    released: list[int] = field(default_factory=list)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
     @contextlib.asynccontextmanager
-    async def aside(self) -> AsyncIterator[None]:
+    async def write_concurrently(self) -> AsyncIterator[None]:
         yield None
 
-    async def take(self, _db: None, _app: str, _holder: str, _lease_s: float) -> int | None:
+    async def acquire(self, _db: None, _app: str, _holder: str, _lease_s: float) -> int | None:
         self.asked += 1
         await self.go_on.wait()
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
-    async def give_back(self, _db: None, _app: str, _holder: str, token: int) -> None:
-        self.given_back.append(token)
+    async def release(self, _db: None, _app: str, _holder: str, token: int) -> None:
+        self.released.append(token)
 
 
 AWAY = OperationalError("SELECT", {}, ConnectionError("the database is away"))
@@ -105,8 +105,8 @@ AWAY = OperationalError("SELECT", {}, ConnectionError("the database is away"))
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     fake = Fake()
     fake.go_on.set()
-    monkeypatch.setattr(leases, "take", fake.take)
-    monkeypatch.setattr(leases, "give_back", fake.give_back)
+    monkeypatch.setattr(leases, "acquire", fake.acquire)
+    monkeypatch.setattr(leases, "release", fake.release)
     return fake
 
 
@@ -168,7 +168,7 @@ async def test_a_guard_is_cancelled_at_once_when_another_has_the_lease(fake: Fak
     fake.now_s += 4.0
     fake.answer = None
     assert not await lease.hold()
-    with pytest.raises(LeaseLostError, match="does not lead shop any more"):
+    with pytest.raises(LeaseLostError, match="no longer leads shop"):
         await acting
     assert not went_on
     assert lease.lost_to_another
@@ -253,7 +253,7 @@ async def test_resigning_gives_the_lease_back_and_ends_it_here(fake: Fake) -> No
     await lease.resign()
     fake.now_s += 2 * LEASE_S
     assert not await lease.hold()
-    assert (fake.given_back, fake.asked) == ([1], 1)
+    assert (fake.released, fake.asked) == ([1], 1)
 
 
 async def test_one_who_does_not_lead_gives_nothing_back(fake: Fake) -> None:
@@ -261,7 +261,7 @@ async def test_one_who_does_not_lead_gives_nothing_back(fake: Fake) -> None:
     fake.answer = None
     await lease.hold()
     await lease.resign()
-    assert fake.given_back == []
+    assert fake.released == []
 
 
 # --- on SQLite -----------------------------------------------------------------------------------

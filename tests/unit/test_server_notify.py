@@ -30,7 +30,7 @@ def test_a_release_that_is_live_is_told_with_who_what_and_where() -> None:
     told = notice.of_deployment(When.SUCCEEDED, RECORD, READY, LIVE, "https://x/d-1")
     assert (told.title, told.kind) == ("shop 1.4.2 is live", "success")
     assert told.body.splitlines() == [
-        "asked for by office",
+        "requested by office",
         "2 changes since 1.4.1:",
         "- Make it fast (Linus)",
         "- Make it right (Ada)",
@@ -116,15 +116,15 @@ async def test_those_are_told_who_want_to_be(db: Database, monkeypatch: pytest.M
     monkeypatch.setattr(notifier, "_notify", sent.take)
     team = NotifySettings(urls=("json://x",), events=(When.SUCCEEDED, When.BUILD_FAILED))
     quiet = NotifySettings(urls=("json://x",), events=(When.ABORTED,))
-    teller = Notifier({"shop": {"team": team, "quiet": quiet}}, db, "https://bigred")
-    teller.hear(event(AppEventType.NODE))
-    teller.hear(event(AppEventType.CANDIDATE))
-    teller.hear(event(AppEventType.PHASE, "d-2", Phase.SUCCEEDED))
-    teller.hear(event(AppEventType.PHASE, "d-1", Phase.ROLLING))
-    teller.hear(event(AppEventType.PHASE, "d-1", Phase.SUCCEEDED))
-    teller.hear_build(replace(BUILD, stage=Stage.READY))
-    teller.hear_build(BUILD)
-    running = asyncio.create_task(teller.run())
+    sender = Notifier({"shop": {"team": team, "quiet": quiet}}, db, "https://bigred")
+    sender.receive(event(AppEventType.NODE))
+    sender.receive(event(AppEventType.CANDIDATE))
+    sender.receive(event(AppEventType.PHASE, "d-2", Phase.SUCCEEDED))
+    sender.receive(event(AppEventType.PHASE, "d-1", Phase.ROLLING))
+    sender.receive(event(AppEventType.PHASE, "d-1", Phase.SUCCEEDED))
+    sender.receive_build(replace(BUILD, stage=Stage.READY))
+    sender.receive_build(BUILD)
+    running = asyncio.create_task(sender.run())
     await sent.until(2)
     running.cancel()
     assert [one.title for one in sent.notices] == ["shop 1.4.2 is live", "shop build 7 failed"]
@@ -138,10 +138,10 @@ async def test_who_can_not_be_reached_holds_nobody_up(
     sent.fails = True
     monkeypatch.setattr(notifier, "_notify", sent.take)
     monkeypatch.setattr(notifier, "_WAITING", 3)
-    teller = Notifier({"shop": {"team": NotifySettings(urls=("json://x",))}}, db)
+    sender = Notifier({"shop": {"team": NotifySettings(urls=("json://x",))}}, db)
     for _ in range(200):
-        teller.hear_build(BUILD)
-    running = asyncio.create_task(teller.run())
+        sender.receive_build(BUILD)
+    running = asyncio.create_task(sender.run())
     await sent.until(2)
     running.cancel()
 

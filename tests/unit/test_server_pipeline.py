@@ -1,4 +1,4 @@
-"""A WAR is handed in: taken, refused, kept, and found again."""
+"""A WAR is submitted: accepted or refused, stored, and found again."""
 
 import shutil
 import stat
@@ -74,7 +74,7 @@ def test_a_release_that_was_changed_on_the_disk_is_not_given_out(
     digest = store.put(make_war(tmp_path / "x.war"))
     store.path(digest).chmod(0o644)
     store.path(digest).write_bytes(b"changed")
-    with pytest.raises(ReleaseError, match=r"was changed .*: submit it again"):
+    with pytest.raises(ReleaseError, match=r"has changed .*: submit it again"):
         store.get(digest)
     store.put(tmp_path / "x.war")
     store.get(digest)
@@ -104,13 +104,13 @@ def test_a_disk_that_fails_in_the_middle_leaves_nothing_and_is_told(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(shutil, "copyfile", fail)
-    with pytest.raises(ReleaseError, match=r"x\.war could not be kept .*No space left"):
+    with pytest.raises(ReleaseError, match=r"x\.war could not be stored .*No space left"):
         store.put(make_war(tmp_path / "x.war"))
     assert list(store.folder.iterdir()) == []
 
 
 def test_a_war_that_is_gone_is_told(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match=r"x\.war could not be kept"):
+    with pytest.raises(ReleaseError, match=r"x\.war could not be stored"):
         store.put(tmp_path / "x.war")
 
 
@@ -164,14 +164,14 @@ async def test_bytes_have_one_version(db: Database, store: Store, tmp_path: Path
 async def test_what_is_no_war_is_refused(db: Database, store: Store, tmp_path: Path) -> None:
     text = tmp_path / "text.war"
     text.write_text("hello")
-    await refused(db, store, Submission("shop", text, "1.0.0"), "no WAR, it can't be read as a zip")
+    await refused(db, store, Submission("shop", text, "1.0.0"), "not a WAR, can't read it as a zip")
     gone = Submission("shop", tmp_path / "gone.war", "1.0.0")
-    await refused(db, store, gone, "there is no such file")
+    await refused(db, store, gone, "no such file")
     damaged = make_war(tmp_path / "damaged.war")
     data = bytearray(damaged.read_bytes())
     data[data.index(b"1.0.0")] ^= 0xFF
     damaged.write_bytes(data)
-    await refused(db, store, Submission("shop", damaged, "1.0.0"), "no sound WAR, META-INF")
+    await refused(db, store, Submission("shop", damaged, "1.0.0"), "not a valid WAR, META-INF")
 
 
 @pytest.mark.parametrize("version", ["", "1\n2", "x" * 1000, "\x07"])

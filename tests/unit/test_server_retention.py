@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bigred_broker.messages import Phase
-from bigred_server.artifacts.retention import Retention, last_good, spare, wanted
+from bigred_server.artifacts.retention import Retention, last_good, removable, wanted
 from bigred_server.artifacts.store import Kept, Store
 from bigred_server.errors import ReleaseError
 from bigred_server.journal import deployments, releases
@@ -28,7 +28,7 @@ def release(digest: str, stage: Stage, at: float, app: str = "shop") -> Release:
 
 
 def known(**stages: Stage) -> list[Release]:
-    """Releases named by letters, in the order in which they were handed in."""
+    """Releases named by letters, in the order in which they were submitted."""
     return [release(name, stage, at) for at, (name, stage) in enumerate(stages.items())]
 
 
@@ -123,10 +123,10 @@ def kept(digest: str, age_s: float = 0.0) -> Kept:
         (kept("", 3_601), True),
     ],
 )
-def test_a_file_that_the_journal_does_not_know_yet_may_be_one_just_handed_in(
+def test_a_file_that_the_journal_does_not_know_yet_may_be_one_just_submitted(
     file: Kept, goes: bool
 ) -> None:
-    assert bool(spare([file], {"known", "wanted"}, {"wanted"}, 10_000.0)) is goes
+    assert bool(removable([file], {"known", "wanted"}, {"wanted"}, 10_000.0)) is goes
 
 
 # --- on a real store and journal -----------------------------------------------------------------

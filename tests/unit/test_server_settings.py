@@ -183,8 +183,8 @@ running = ["running"]
         ('["stop"]', '"stop"', "s.toml:13: apps.shop.nodes.node1.stop"),
         ("nodes.node1]", "nodes.Node_1]", "apps.shop.nodes.Node_1"),
         ("[boxes.office]", "[boxes.Office]", "boxes.Office"),
-        ('"/shop/health"', '"/x"\npattern = "("', "no regular expression"),
-        ('"/shop/health"', '"/x"\npattern = "a"', "needs exactly one group: the release"),
+        ('"/shop/health"', '"/x"\npattern = "("', "not a valid regular expression"),
+        ('"/shop/health"', '"/x"\npattern = "a"', "needs exactly one group, which"),
         ('"/shop/health"', '"/x"\nread = "heder"', "s.toml:10: apps.shop.marker.read"),
         ("[apps.shop.marker]", "[apps.shop.deadlines]\ndrain_s = -1\n[apps.shop.marker]", ":9:"),
         (

@@ -1,1 +1,1 @@
-"""What a WAR is, and the store that keeps releases under their SHA-256."""
+"""Read WAR files, and keep releases in a store named by their SHA-256."""

@@ -1,4 +1,4 @@
-"""Files that must be what we think they are: digests, and writes that outlast a power cut."""
+"""File helpers: digests, writes that survive a power cut, and temporary files."""
 
 import contextlib
 import hashlib
@@ -9,13 +9,13 @@ from pathlib import Path
 
 
 def digest_of(path: Path) -> str:
-    """Give the SHA-256 of a file as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync(path: Path) -> None:
-    """Have a file's or folder's contents on the disk before going on."""
+    """Flush a file or folder to the disk before returning."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -25,7 +25,7 @@ def sync(path: Path) -> None:
 
 @contextlib.contextmanager
 def temporary(folder: Path, *, prefix: str = "", suffix: str = "") -> Iterator[Path]:
-    """Give an empty file of a new name in a folder; it is gone at the end unless it was renamed."""
+    """Create an empty file with a unique name; remove it at the end unless it was renamed."""
     handle, name = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=suffix)
     os.close(handle)
     file = Path(name)

@@ -1,4 +1,4 @@
-"""`[apps.NAME.marker]`: how the running app proves its release."""
+"""The settings `[apps.NAME.marker]`: how the running app proves which release it is."""
 
 import re
 from enum import StrEnum
@@ -12,7 +12,7 @@ Path_ = Annotated[str, Field(pattern=r"^/")]
 
 
 class MarkerSource(StrEnum):
-    """Where the running app's release is read."""
+    """Where the server reads the release of the running app."""
 
     HEADER = "header"
     BODY = "body"
@@ -20,7 +20,7 @@ class MarkerSource(StrEnum):
 
 
 class MarkerSettings(Section):
-    """`[apps.NAME.marker]`."""
+    """The table `[apps.NAME.marker]`."""
 
     path: Path_
     status: Annotated[int, Field(ge=100, le=599)] = 200
@@ -35,7 +35,7 @@ class MarkerSettings(Section):
         try:
             groups = re.compile(pattern).groups
         except re.error as error:
-            raise ValueError(f"no regular expression: {error}") from error
+            raise ValueError(f"not a valid regular expression: {error}") from error
         if pattern and groups != 1:
-            raise ValueError("needs exactly one group: the release")
+            raise ValueError("needs exactly one group, which captures the release")
         return pattern

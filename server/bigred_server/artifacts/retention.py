@@ -1,4 +1,4 @@
-"""Which releases are kept, in the store and on the nodes, and which make room."""
+"""Decide which releases stay, in the store and on the nodes, and remove the others."""
 
 import asyncio
 import time
@@ -19,36 +19,37 @@ from bigred_server.model.release import Release, Stage, candidate, live_of
 log = structlog.get_logger(__name__)
 
 _HISTORY = 100
-# A file that the journal does not know may be one that is being submitted just now.
+# A file that the journal does not know may belong to a submission in progress.
 _UNKNOWN_KEPT_S = 3600.0
-_WAY_BACK = (Stage.RETIRED, Stage.READY)
+_ROLLBACK_STAGES = (Stage.RETIRED, Stage.READY)
 _IN_USE = (Stage.LIVE, Stage.SUBMITTED, Stage.BUILDING, Stage.TESTING, Stage.TESTED)
 
 
 def last_good(releases: Sequence[Release], history: Sequence[DeploymentRecord]) -> Release | None:
-    """Find what a rollback of the live release goes back to; None when there is nothing.
+    """Return the release that a rollback of the live one would restore; None if there is none.
 
-    It is what was live before, unless that has become bad since; a person who cleared it has made
-    it good again. `history` is the app's deployments, the newest first, without mends.
+    It is the previously live release, unless that has become bad since and nobody has cleared it.
+    `history` holds the app's deployments, newest first, without single-node repairs.
     """
     live = live_of(releases)
     if live is None:
         return None
-    good = {release.digest: release for release in releases if release.stage in _WAY_BACK}
-    brought = (r for r in history if r.phase is Phase.SUCCEEDED and r.digest == live.digest)
-    before = next(brought, None)
-    if before is not None and before.previous in good:
-        return good[before.previous]
+    good = {release.digest: release for release in releases if release.stage in _ROLLBACK_STAGES}
+    deployed = (r for r in history if r.phase is Phase.SUCCEEDED and r.digest == live.digest)
+    latest = next(deployed, None)
+    if latest is not None and latest.previous in good:
+        return good[latest.previous]
     retired = (release for release in good.values() if release.stage is Stage.RETIRED)
     return max(retired, key=lambda release: release.submitted_at, default=None)
 
 
 def wanted(releases: Sequence[Release], history: Sequence[DeploymentRecord], keep: int) -> set[str]:
-    """Say which digests of one app must be kept.
+    """Return the digests of one app that must be kept.
 
-    Those in use: the live release, the candidate, the way back, what is being built, and whatever a
-    running deployment may need; besides them the newest `keep`, bad ones too: a person may clear
-    them. `history` is the app's deployments, the newest first, and the running one, a mend or not.
+    These are the releases in use (the live one, the candidate, the rollback target, those being
+    built, and those that a running deployment may need) and the newest `keep` of the others,
+    including bad ones, because a person may clear them. `history` holds the app's deployments,
+    newest first, and the running one, even if it is a single-node repair.
     """
     of_app = [record for record in history if record.mends is None]
     used = {release.digest for release in releases if release.stage in _IN_USE}
@@ -63,10 +64,10 @@ def wanted(releases: Sequence[Release], history: Sequence[DeploymentRecord], kee
     return used | {release.digest for release in others[:keep]}
 
 
-def spare(kept: Iterable[Kept], known: set[str], wanted: set[str], now: float) -> list[Kept]:
-    """Say which files of the store make room; `now` is Unix time.
+def removable(kept: Iterable[Kept], known: set[str], wanted: set[str], now: float) -> list[Kept]:
+    """Return the files of the store that may be removed; `now` is Unix time.
 
-    `known` and `wanted` are digests of all apps: two may have the same WAR.
+    `known` and `wanted` are the digests of all apps, because two apps may have the same WAR.
     """
     return [
         file
@@ -78,23 +79,23 @@ def spare(kept: Iterable[Kept], known: set[str], wanted: set[str], now: float) -
 
 @dataclass(frozen=True)
 class Retention:
-    """The care of one store. `keeps`: how many releases each app keeps besides those in use."""
+    """Prune one store. `keeps`: how many releases to keep per app, in addition to those in use."""
 
     db: Database
     store: Store
     keeps: Mapping[str, int]
 
     async def wanted(self, app: str) -> frozenset[str]:
-        """Say which digests must stay on the nodes of an app."""
+        """Return the digests that must stay on the nodes of an app."""
         async with self.db.read() as db:
             return frozenset(await self._wanted(db, app))
 
     async def prune(self, now: float, *, dry_run: bool = False) -> list[Kept]:
-        """Make room in the store; give what went, or would go. `now` is Unix time.
+        """Remove unneeded files; return those removed, or that would be. `now` is Unix time.
 
-        Raises ReleaseError when a file can't be removed.
+        Raise ReleaseError if a file can't be removed.
         """
-        # In a transaction that writes, so that no deployment begins meanwhile and needs one.
+        # A write transaction, so that no deployment that needs one of these files starts meanwhile.
         async with self.db.write() as db:
             known: set[str] = set()
             wanted: set[str] = set()
@@ -102,26 +103,26 @@ class Retention:
                 known |= {release.digest for release in await releases.of_app(db, app)}
                 wanted |= await self._wanted(db, app)
             kept = await asyncio.to_thread(self.store.contents)
-            going = spare(kept, known, wanted, now)
+            unneeded = removable(kept, known, wanted, now)
             if not dry_run:
-                await asyncio.to_thread(self.store.remove, going)
-        return going
+                await asyncio.to_thread(self.store.remove, unneeded)
+        return unneeded
 
     async def tidy(self) -> None:
-        """Prune after a deployment: what went is logged, and trouble too; it never raises that."""
+        """Prune after a deployment; log what was removed, or the ReleaseError if it fails."""
         try:
-            went = await self.prune(time.time())
+            removed = await self.prune(time.time())
         except ReleaseError as error:
-            log.warning("the store could not be pruned", reason=str(error))
+            log.warning("can't prune the store", reason=str(error))
             return
-        if went:
-            freed = sum(file.size for file in went)
-            log.info("the store was pruned", files=len(went), freed_bytes=freed)
+        if removed:
+            freed = sum(file.size for file in removed)
+            log.info("pruned the store", files=len(removed), freed_bytes=freed)
 
     async def _wanted(self, db: AsyncConnection, app: str) -> set[str]:
         found = await releases.of_app(db, app)
         if app not in self.keeps:
-            # An app that another configuration may still have: all of it stays.
+            # Another configuration may still have this app: keep all its releases.
             return {release.digest for release in found}
         history = await deployments.newest(db, app, _HISTORY)
         running = await deployments.running(db, app)

@@ -1,4 +1,4 @@
-"""The store: releases as files named by their SHA-256, never changed, checked when read."""
+"""The store: release files named by their SHA-256, never modified, verified when read."""
 
 import contextlib
 import shutil
@@ -16,9 +16,9 @@ _PART = ".part"
 
 @dataclass(frozen=True)
 class Kept:
-    """A file of the store; `digest` is "" for what an interrupted submit left half written.
+    """A file in the store. `digest` is "" for a partial file that an interrupted submission left.
 
-    `size` in bytes, `changed_at` in seconds of Unix time.
+    `size` is in bytes, `changed_at` in seconds of Unix time.
     """
 
     path: Path
@@ -34,17 +34,17 @@ class Store:
     folder: Path
 
     def path(self, digest: str) -> Path:
-        """Say where a release is kept."""
+        """Return the path of a release."""
         return self.folder / f"{digest}{_WAR}"
 
     def put(self, source: Path) -> str:
-        """Take in a copy of a WAR; give its digest. Raises ReleaseError when it can't be kept."""
+        """Copy a WAR into the store; return its digest. Raise ReleaseError if that fails."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._check_disk_space(source)
             return self._put(source)
         except OSError as error:
-            raise ReleaseError(f"{source} could not be kept in {self.folder}: {error}") from error
+            raise ReleaseError(f"{source} could not be stored in {self.folder}: {error}") from error
 
     def _check_disk_space(self, source: Path) -> None:
         size = source.stat().st_size
@@ -67,31 +67,31 @@ class Store:
 
     @contextlib.contextmanager
     def part(self) -> Iterator[Path]:
-        """Give a file for what is on its way here; it goes when the block ends."""
+        """Create a file for an upload in progress; remove it when the block ends."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with temporary(self.folder, suffix=_PART) as part:
             yield part
 
     def size(self, digest: str) -> int:
-        """Give the size of a release in bytes."""
+        """Return the size of a release in bytes."""
         return self.path(digest).stat().st_size
 
     def get(self, digest: str) -> Path:
-        """Give a release's file, its bytes verified. Raises ReleaseError when they are not."""
+        """Return a release's path. Raise ReleaseError if the file is missing or damaged."""
         path = self.path(digest)
         if not path.exists():
             raise ReleaseError(f"{path} is missing: submit the release again")
         found = digest_of(path)
         if found != digest:
-            raise ReleaseError(f"{path} was changed (its SHA-256 is {found}): submit it again")
+            raise ReleaseError(f"{path} has changed (its SHA-256 is {found}): submit it again")
         return path
 
     def has(self, digest: str) -> bool:
-        """Say whether a release is kept still, without reading it."""
+        """Return whether the store has a release, without reading it."""
         return self.path(digest).exists()
 
     def contents(self) -> list[Kept]:
-        """List what is kept. Raises ReleaseError when the folder can't be read."""
+        """List the files, oldest first. Raise ReleaseError if the folder can't be read."""
         try:
             return sorted(self._contents(), key=lambda kept: kept.changed_at)
         except OSError as error:
@@ -102,12 +102,12 @@ class Store:
             if path.suffix not in (_WAR, _PART):
                 continue
             with contextlib.suppress(FileNotFoundError):
-                seen = path.stat()
+                stat = path.stat()
                 digest = path.stem if path.suffix == _WAR else ""
-                yield Kept(path, digest, seen.st_size, seen.st_mtime)
+                yield Kept(path, digest, stat.st_size, stat.st_mtime)
 
     def remove(self, files: Iterable[Kept]) -> None:
-        """Remove files. Raises ReleaseError, which names the first that can't be removed."""
+        """Remove files. Raise ReleaseError, naming the first one that can't be removed."""
         for file in files:
             try:
                 file.path.unlink(missing_ok=True)
@@ -115,6 +115,6 @@ class Store:
                 raise ReleaseError(f"{file.path} can't be removed: {error.strerror}") from error
 
     def forget(self, digest: str) -> None:
-        """Remove a release that was never written to the journal."""
+        """Remove a release that was never recorded in the journal."""
         with contextlib.suppress(FileNotFoundError):
             self.path(digest).unlink()

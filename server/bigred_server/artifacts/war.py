@@ -1,4 +1,4 @@
-"""A WAR file: whether it is one, and what its manifest says."""
+"""Validate a WAR file, and read its manifest."""
 
 import lzma
 import struct
@@ -11,7 +11,7 @@ from bigred_server.errors import ReleaseError
 
 _MANIFEST = "META-INF/MANIFEST.MF"
 _MAX_MANIFEST = 1 << 20
-# What Python raises on a damaged, locked or strange zip; a WAR on a node may be any of these.
+# What Python raises for a damaged, encrypted or unsupported zip; a WAR on a node may be any.
 _UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -26,26 +26,26 @@ _UNREADABLE = (
 
 
 def check(path: Path) -> None:
-    """Raise ReleaseError, saying what was seen, when a file is no sound WAR."""
+    """Raise ReleaseError, saying what is wrong, if a file is not a valid WAR."""
     if not path.is_file():
-        raise ReleaseError(f"{path}: there is no such file; name the WAR that was built")
+        raise ReleaseError(f"{path}: no such file; name the WAR that was built")
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
             names = archive.namelist()
     except _UNREADABLE as error:
-        raise ReleaseError(f"{path}: no WAR, it can't be read as a zip: {error}") from error
+        raise ReleaseError(f"{path}: not a WAR, can't read it as a zip: {error}") from error
     if broken is not None:
-        raise ReleaseError(f"{path}: no sound WAR, {broken} in it is damaged")
+        raise ReleaseError(f"{path}: not a valid WAR, {broken} in it is damaged")
     if not names:
-        raise ReleaseError(f"{path}: no WAR, the zip is empty")
+        raise ReleaseError(f"{path}: not a WAR, the zip is empty")
 
 
 def manifest(war: Path | IO[bytes]) -> dict[str, str]:
-    """Read the main attributes of META-INF/MANIFEST.MF; empty when there is none to be read.
+    """Return the main attributes of META-INF/MANIFEST.MF; empty if there is no readable one.
 
-    Source: the JAR File Specification. A line that begins with a space continues the one before,
-    and an empty line ends the main section.
+    Source: the JAR File Specification. A line that starts with a space continues the
+    previous one, and an empty line ends the main section.
     """
     try:
         with zipfile.ZipFile(war) as archive, archive.open(_MANIFEST) as file:

@@ -1,1 +1,1 @@
-"""What stands in a repository: it hands in each push to the server, and never holds one up."""
+"""The repository hook: it submits every push to the server and never blocks one."""

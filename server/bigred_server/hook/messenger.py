@@ -1,9 +1,9 @@
-"""Hands in what was pushed, in a moment, and never lets a push fail.
+"""Submit pushed commits to the server, without delaying a push or making it fail.
 
-A program by itself, of the standard library alone, for the Python of any repository's machine:
-git's post-receive hook runs it, and Mercurial calls `changegroup` in its own process. What the
-server does not take at once stays in a spool beside the repository, for the next push or for
-`bigred hook flush`. The server takes the same commit twice without harm.
+A separate program that uses only the standard library, to run on the Python of any repository's
+machine: git's post-receive hook runs it, and Mercurial calls `changegroup` in its own process.
+Commits that the server does not accept at once stay in a spool folder next to the repository, for
+the next push or `bigred hook flush`. Submitting a commit twice does no harm.
 """
 
 from __future__ import annotations
@@ -18,114 +18,114 @@ import time
 import urllib.parse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any  # what Mercurial hands over is its own
+from typing import Any  # Mercurial's objects are untyped
 
-# The whole of what a push may be held up for.
-PATIENCE_S = 0.7
-# Beside the repository; what is in it see Messenger.
+# The longest delay of a push.
+TIMEOUT_S = 0.7
+# Stored next to the repository; Messenger lists its keys.
 CONFIG = "bigred-hook.json"
-# As many as one request carries.
+# The server's limit per request.
 MOST = 100
 _ACCEPTED = 202
-_NEVER = (404, 409, 422)
+_REFUSED = (404, 409, 422)
 
 
 class Messenger:
-    """`config`: the path of the JSON file that `bigred hook install` wrote.
+    """Submits commits. `config`: the path of the JSON file that `bigred hook install` wrote.
 
-    Its keys: `url` of the server, `app`, `token_file`, and `spool`, the folder of what waits.
+    Its keys: `url` of the server, `app`, `token_file`, and `spool`, the folder of queued commits.
     """
 
     def __init__(self, config: str | Path) -> None:
-        told = json.loads(Path(config).read_text(encoding="utf-8"))
-        self.url: str = told["url"]
-        self.app: str = told["app"]
-        self.token_file = Path(told["token_file"])
-        self.spool = Path(told["spool"])
+        settings = json.loads(Path(config).read_text(encoding="utf-8"))
+        self.url: str = settings["url"]
+        self.app: str = settings["app"]
+        self.token_file = Path(settings["token_file"])
+        self.spool = Path(settings["spool"])
 
-    def hand_in(self, pushed: Sequence[tuple[str, str]], who: str) -> str:
-        """Hand in (branch, commit) pairs and what still waits; give a line for the pusher."""
-        self._keep(pushed, who)
+    def submit(self, pushed: Sequence[tuple[str, str]], who: str) -> str:
+        """Submit (branch, commit) pairs and all queued ones; return a line for the pusher."""
+        self._queue(pushed, who)
         return self.flush()
 
-    def flush(self, patience_s: float = PATIENCE_S) -> str:
-        """Hand in what waits; give a line that says what became of it, "" for nothing to do."""
+    def flush(self, timeout_s: float = TIMEOUT_S) -> str:
+        """Submit the queued commits; return a line with the result, "" if none were queued."""
         waiting = self.waiting()
         if not waiting:
             return ""
         answer: list[tuple[int, str]] = []
-        # Names may take long to be resolved, and nothing bounds that but a thread that is left.
-        asking = threading.Thread(target=self._ask, args=(waiting, answer, patience_s), daemon=True)
-        asking.start()
-        asking.join(patience_s)
-        status, told = answer[0] if answer else (0, f"no answer within {patience_s:g} s")
+        # Name resolution has no time limit, so it runs in a thread that can be abandoned.
+        thread = threading.Thread(target=self._try, args=(waiting, answer, timeout_s), daemon=True)
+        thread.start()
+        thread.join(timeout_s)
+        status, text = answer[0] if answer else (0, f"no answer within {timeout_s:g} s")
         if status == _ACCEPTED:
             for path in waiting:
                 path.unlink(missing_ok=True)
-            return told
-        if status in _NEVER:
-            # It will never be taken; a person has to know, and the next push must not try again.
+            return text
+        if status in _REFUSED:
+            # The server will never accept it: tell the pusher, and do not retry on the next push.
             for path in waiting:
                 with contextlib.suppress(FileNotFoundError):
                     path.replace(path.with_suffix(".refused"))
-            return f"{self.app} is NOT handed in: {told}"
-        kept = "1 push is" if len(waiting) == 1 else f"{len(waiting)} pushes are"
-        return f"{kept} kept, to be handed in with the next one or by bigred hook flush: {told}"
+            return f"{self.app} was NOT submitted: {text}"
+        queued = "1 push is" if len(waiting) == 1 else f"{len(waiting)} pushes are"
+        return f"{queued} queued for the next push or `bigred hook flush`: {text}"
 
     def waiting(self) -> list[Path]:
-        """List the files of what waits, the oldest first, no more than one request carries."""
+        """List the files of queued commits, oldest first, at most as many as fit one request."""
         return sorted(self.spool.glob("*.json"))[:MOST]
 
-    def _keep(self, pushed: Sequence[tuple[str, str]], who: str) -> None:
+    def _queue(self, pushed: Sequence[tuple[str, str]], who: str) -> None:
         self.spool.mkdir(parents=True, exist_ok=True)
         for number, (branch, commit) in enumerate(pushed):
             new = self.spool / f"{time.time_ns():020}-{os.getpid():07}-{number:05}.new"
-            told = {"branch": branch, "commit": commit, "who": who}
-            new.write_text(json.dumps(told), encoding="utf-8")
+            queued = {"branch": branch, "commit": commit, "who": who}
+            new.write_text(json.dumps(queued), encoding="utf-8")
             new.replace(new.with_suffix(".json"))
 
-    def _ask(
-        self, waiting: Sequence[Path], answer: list[tuple[int, str]], patience_s: float
+    def _try(
+        self, waiting: Sequence[Path], answer: list[tuple[int, str]], timeout_s: float
     ) -> None:
         try:
-            answer.append(self._post(waiting, patience_s))
+            answer.append(self._post(waiting, timeout_s))
         except Exception as error:
-            # Whatever it is, a push goes on.
+            # No error may make the push fail.
             answer.append((0, f"{type(error).__name__} {error}"))
 
-    def _post(self, waiting: Sequence[Path], patience_s: float) -> tuple[int, str]:
+    def _post(self, waiting: Sequence[Path], timeout_s: float) -> tuple[int, str]:
         commits = [found for found in map(_read, waiting) if found]
         token = self.token_file.read_text(encoding="utf-8").strip()
-        at = urllib.parse.urlsplit(self.url)
-        secure = at.scheme == "https"
+        url = urllib.parse.urlsplit(self.url)
+        secure = url.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        # Later than whoever waits gives up: one thing only says that it took too long.
-        connection = kind(at.hostname or "", at.port, timeout=patience_s + 1)
-        path = f"{at.path.rstrip('/')}/api/v1/apps/{urllib.parse.quote(self.app)}/commits"
+        # Longer than the caller waits, so that only one message reports a timeout.
+        connection = kind(url.hostname or "", url.port, timeout=timeout_s + 1)
+        path = f"{url.path.rstrip('/')}/api/v1/apps/{urllib.parse.quote(self.app)}/commits"
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         try:
             connection.request("POST", path, json.dumps({"commits": commits}), headers)
             response = connection.getresponse()
-            told = json.loads(response.read(65536).decode("utf-8"))
+            body = json.loads(response.read(65536).decode("utf-8"))
         finally:
             connection.close()
-        return response.status, str(told.get("text") or told.get("error") or response.status)
+        return response.status, str(body.get("text") or body.get("error") or response.status)
 
 
 def changegroup(ui: Any, repo: Any, node: Any = None, **_more: Any) -> bool:
-    """Mercurial's hook, after changesets came in. It never fails."""
+    """Run as Mercurial's hook after a push; never fail it."""
     try:
         messenger = Messenger(Path(os.fsdecode(repo.path)) / CONFIG)
-        told = messenger.hand_in(_heads(repo, node), _who())
+        text = messenger.submit(_heads(repo, node), _pusher())
     except Exception as error:
-        told = _nothing(error)
-    if told:
-        ui.status(b"bigred: " + told.encode("utf-8", "replace") + b"\n")
+        text = _failure(error)
+    if text:
+        ui.status(b"bigred: " + text.encode("utf-8", "replace") + b"\n")
     return False
 
 
 def _heads(repo: Any, node: Any) -> list[tuple[str, str]]:
-    """Give the newest commit of each branch among what came in."""
+    """Return (branch, commit) for the newest pushed commit of each branch."""
     newest: dict[str, str] = {}
     for number in range(repo[node].rev(), len(repo)):
         commit = repo[number]
@@ -133,8 +133,8 @@ def _heads(repo: Any, node: Any) -> list[tuple[str, str]]:
     return list(newest.items())
 
 
-def received(lines: Iterable[str]) -> list[tuple[str, str]]:
-    """Read what git tells a post-receive hook: the new commits of branches, (branch, commit)."""
+def pushed_commits(lines: Iterable[str]) -> list[tuple[str, str]]:
+    """Parse the input of git's post-receive hook into (branch, commit) pairs."""
     found = []
     for line in lines:
         _old, new, ref = line.rstrip("\n").split(" ", 2)
@@ -144,25 +144,25 @@ def received(lines: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def main(config: str) -> None:
-    """Git's hook: what was pushed comes by standard input. It never fails."""
+    """Run as git's hook, with the pushed refs on standard input; never fail the push."""
     try:
-        pushed = received(sys.stdin)
-        told = Messenger(config).hand_in(pushed, _who()) if pushed else ""
+        pushed = pushed_commits(sys.stdin)
+        text = Messenger(config).submit(pushed, _pusher()) if pushed else ""
     except Exception as error:
-        told = _nothing(error)
-    if told:
-        sys.stdout.write(f"bigred: {told}\n")
+        text = _failure(error)
+    if text:
+        sys.stdout.write(f"bigred: {text}\n")
         sys.stdout.flush()
-    # A thread that still waits for an answer is not waited for.
+    # Exit without joining a thread that still waits for an answer.
     os._exit(0)
 
 
-def _nothing(error: Exception) -> str:
-    return f"nothing is handed in: {type(error).__name__} {error}"
+def _failure(error: Exception) -> str:
+    return f"nothing was submitted: {type(error).__name__} {error}"
 
 
-def _who() -> str:
-    """Say who pushes: as Gitolite, GitLab, Gitea or the web server tells it, or the user."""
+def _pusher() -> str:
+    """Return the pusher's name from Gitolite, GitLab, Gitea or the web server, or the user's."""
     for name in ("GL_USERNAME", "GL_USER", "GITEA_PUSHER_NAME", "REMOTE_USER", "LOGNAME", "USER"):
         if os.environ.get(name):
             return os.environ[name][:64]

@@ -1,5 +1,5 @@
-"""The journal: what happened and what is wanted, in one SQLAlchemy database.
+"""The journal: a SQLAlchemy database that records what happened and what is wanted.
 
-Every act on the fleet is written here before (intent) and after (outcome). Functions take an open
-connection, so that several of them make one transaction; `Database` opens them.
+Every act on the fleet is recorded before it (the intent) and after it (the outcome). Functions take
+an open connection, so that several can share one transaction; `Database` opens connections.
 """

@@ -1,4 +1,4 @@
-"""The acts in the journal: the intent is written before, the outcome after."""
+"""Record acts in the journal: the intent before the act, the outcome after it."""
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,27 +21,27 @@ async def begin(
     sessions: int | None = None,
     token: int = 0,
 ) -> int:
-    """Write the intent; give its number. A hook is an act at the node ""."""
-    what = {"deployment": deployment, "node": node, "kind": kind, "digest": digest}
+    """Record the intent; return the act's ID. A hook is an act on the node ""."""
+    values = {"deployment": deployment, "node": node, "kind": kind, "digest": digest}
     result = await db.execute(
-        insert(table).values(**what, sessions=sessions, token=token, begun_at=now, evidence="")
+        insert(table).values(**values, sessions=sessions, token=token, begun_at=now, evidence="")
     )
     key = result.inserted_primary_key
     if key is None:
-        raise RuntimeError("the database gave no number for the act")
+        raise RuntimeError("the database returned no ID for the act")
     return int(key[0])
 
 
 async def end(
     db: AsyncConnection, action: int, outcome: Outcome, evidence: str, now: float
 ) -> None:
-    """Write the outcome."""
+    """Record the outcome."""
     values = {"outcome": outcome, "evidence": evidence[-_MAX_EVIDENCE:], "ended_at": now}
     await db.execute(update(table).where(table.c.id == action).values(**values))
 
 
 async def end_left_open(db: AsyncConnection, deployment: str, now: float) -> int:
-    """Mark the acts UNKNOWN that a server began and never ended; give their number."""
+    """Mark the acts that a server began but never ended as UNKNOWN; return how many."""
     left_open = (table.c.deployment == deployment) & table.c.outcome.is_(None)
     values = {"outcome": Outcome.UNKNOWN, "ended_at": now}
     result = await db.execute(update(table).where(left_open).values(**values))
@@ -49,13 +49,13 @@ async def end_left_open(db: AsyncConnection, deployment: str, now: float) -> int
 
 
 async def of_deployment(db: AsyncConnection, deployment: str) -> list[ActionRecord]:
-    """List a deployment's acts in the order in which they were begun."""
+    """List a deployment's acts in the order in which they began."""
     query = select(table).where(table.c.deployment == deployment).order_by(table.c.id)
     return [ActionRecord(**row) for row in (await db.execute(query)).mappings()]
 
 
 async def count(db: AsyncConnection, app: str, node: str, kind: str, since: float) -> int:
-    """Count the acts of a kind that were done to a node of an app since a moment (Unix time)."""
+    """Count the acts of a kind done on a node of an app since a time (Unix time)."""
     of_app = table.join(deployment, table.c.deployment == deployment.c.id)
     query = (
         select(func.count())

@@ -1,4 +1,4 @@
-"""The armings in the journal, and the answers already given to boxes."""
+"""Record armings in the journal, and the replies already sent to boxes."""
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,45 +11,45 @@ _KEPT_S = 86_400.0
 
 
 async def add(db: AsyncConnection, arming: Arming) -> None:
-    """Write a new arming; whatever the box had before is over."""
+    """Record a new arming; end any earlier one of the box."""
     await drop(db, arming.box, arming.made_at)
     await db.execute(insert(table).values(**vars(arming)))
 
 
 async def drop(db: AsyncConnection, box: str, now: float) -> None:
-    """End whatever arming a box has: its lid was closed, or opened again."""
+    """End the arming of a box, if any, because its lid was closed or opened again."""
     unused = (table.c.box == box) & table.c.used_at.is_(None)
     await db.execute(update(table).where(unused).values(used_at=now))
     await db.execute(delete(table).where(table.c.made_at < now - _KEPT_S))
 
 
 async def find(db: AsyncConnection, arming_id: str) -> Arming | None:
-    """Find an arming."""
+    """Return an arming, or None if it is unknown."""
     rows = await db.execute(select(table).where(table.c.id == arming_id))
     return next((Arming(**row) for row in rows.mappings()), None)
 
 
 async def use(db: AsyncConnection, arming_id: str, now: float) -> bool:
-    """Use an arming up; False when it was used already."""
+    """Use up an arming; return False if it was already used."""
     unused = (table.c.id == arming_id) & table.c.used_at.is_(None)
     result = await db.execute(update(table).where(unused).values(used_at=now))
     return result.rowcount == 1
 
 
 async def answered(db: AsyncConnection, box: str, event: str) -> str | None:
-    """Give the reply (JSON) that an event of a box was answered with, if it was."""
+    """Return the reply (JSON) to an event of a box; None if it has not been answered."""
     query = select(answers.c.reply).where(answers.c.box == box, answers.c.event == event)
     return (await db.execute(query)).scalar_one_or_none()
 
 
 async def replies_since(db: AsyncConnection, since: float) -> list[tuple[str, float, str]]:
-    """List the replies given after a moment of Unix time, the newest first: box, when, and JSON."""
+    """List the replies after a time (Unix time), newest first: box, time, and JSON."""
     query = select(answers.c.box, answers.c.at, answers.c.reply).where(answers.c.at > since)
     rows = await db.execute(query.order_by(answers.c.at.desc()))
     return [(row.box, row.at, row.reply) for row in rows]
 
 
 async def remember(db: AsyncConnection, box: str, event: str, reply: str, now: float) -> None:
-    """Keep a reply, so that a repeated event is answered as the first was."""
+    """Record a reply, so that a repeated event gets the same one."""
     await db.execute(delete(answers).where(answers.c.at < now - _KEPT_S))
     await db.execute(insert(answers).values(box=box, event=event, reply=reply, at=now))

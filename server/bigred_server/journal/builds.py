@@ -1,4 +1,4 @@
-"""The builds in the journal: every commit that was handed in, and what became of it."""
+"""Record builds in the journal: every submitted commit, and its result."""
 
 import secrets
 from collections.abc import Collection
@@ -12,16 +12,16 @@ from bigred_server.model.release import Stage
 
 
 def new_id() -> str:
-    """Give a build's id: short enough to be typed, never the same twice."""
+    """Return a new build ID, short enough to type."""
     return f"b-{secrets.token_hex(5)}"
 
 
 async def submit(
     db: AsyncConnection, app: str, commit: str, branch: str, who: str, at: float
 ) -> tuple[Build, bool]:
-    """Write a commit down; give its build, and whether it is new.
+    """Record a commit; return its build, and whether it is new.
 
-    Handing in again what waits, is under way or has become a release changes nothing.
+    Submitting again a commit that waits, is in progress or has become a release changes nothing.
     """
     this = (table.c.app == app) & (table.c.commit == commit)
     again = table.c.stage.in_([*WAITING, *UNDER_WAY, Stage.READY, Stage.TESTED])
@@ -35,12 +35,12 @@ async def submit(
 
 
 async def change(db: AsyncConnection, build_id: str, **values: object) -> None:
-    """Change columns of a build."""
+    """Update columns of a build."""
     await db.execute(update(table).where(table.c.id == build_id).values(**values))
 
 
 async def find(db: AsyncConnection, build_id: str) -> Build | None:
-    """Find a build by its id."""
+    """Return a build by its ID, or None if it is unknown."""
     rows = await db.execute(select(table).where(table.c.id == build_id))
     return next(map(_build, rows.mappings()), None)
 
@@ -48,7 +48,7 @@ async def find(db: AsyncConnection, build_id: str) -> Build | None:
 async def of_app(
     db: AsyncConnection, app: str, stages: Collection[Stage] | None = None, limit: int = 1000
 ) -> list[Build]:
-    """List builds of an app, the newest first: of these stages, or all."""
+    """List the builds of an app, newest first: those at `stages`, or all."""
     query = select(table).where(table.c.app == app).order_by(table.c.number.desc()).limit(limit)
     if stages is not None:
         query = query.where(table.c.stage.in_(stages))

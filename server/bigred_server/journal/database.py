@@ -1,4 +1,4 @@
-"""The database: opened, brought up to date, and read or written in transactions."""
+"""Open the database, migrate it, and read and write it in transactions."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -15,20 +15,20 @@ from bigred_server.journal.engines import Engines
 REVISION = "0006"
 
 DatabaseUrl = Path | str
-"""Where a journal is: an SQLite file, or the URL of a PostgreSQL database."""
+"""The location of a journal: an SQLite file, or the URL of a PostgreSQL database."""
 
 
 class Database:
-    """The journal's database. One per process; close it at the end."""
+    """The journal's database. Open one per process, and close it at the end."""
 
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
 
     @classmethod
     async def open(cls, place: DatabaseUrl) -> "Database":
-        """Open a journal, made and migrated where needed.
+        """Open a journal; create or migrate it if needed.
 
-        Raises JournalError when PostgreSQL can't be reached, or the journal is a newer Bigred's.
+        Raise JournalError if PostgreSQL can't be reached, or if the journal is a newer Bigred's.
         """
         if isinstance(place, Path):
             return await cls._opened(sqlite.engines(place))
@@ -37,7 +37,7 @@ class Database:
         except OperationalError as error:
             raise JournalError(
                 f"the journal at {postgresql.shown(place)} can't be used: "
-                f"{' '.join(str(error.orig).split())}; mend 'database' in [server], or start it"
+                f"{' '.join(str(error.orig).split())}; fix 'database' in [server], or start it"
             ) from error
 
     @classmethod
@@ -52,23 +52,23 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection that sees one state of the journal."""
+        """Open a connection that sees one consistent state of the journal."""
         async with self._engines.reader.begin() as connection:
             yield connection
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection in a transaction that is committed at the end, or undone on error.
+        """Open a transaction that is committed at the end, or rolled back on an error.
 
-        It waits its turn: what it reads nobody else changes until it has ended.
+        Write transactions run one at a time, so nobody else changes what this one reads.
         """
         async with self._engines.writer.begin() as connection:
             yield connection
 
     @contextlib.asynccontextmanager
-    async def aside(self) -> AsyncIterator[AsyncConnection]:
-        """Give a transaction without a turn, for what can't wait and is safe by its own row."""
-        async with self._engines.aside.begin() as connection:
+    async def write_concurrently(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that does not wait its turn; use it only for writes safe by row."""
+        async with self._engines.concurrent_writer.begin() as connection:
             yield connection
 
     async def close(self) -> None:
@@ -78,7 +78,7 @@ class Database:
     async def _migrate(self) -> None:
         if await self._revision() == REVISION:
             return
-        # Of several that come at once each has its turn, and finds done what the first one did.
+        # If several servers migrate at once, they take turns, and the later ones find it done.
         async with self.write() as connection:
             await connection.run_sync(_upgrade)
 
@@ -95,7 +95,7 @@ def _has_revision(connection: Connection) -> bool:
 
 
 def _upgrade(connection: Connection) -> None:
-    # Alembic costs a quarter of a second to import, and is wanted once in the journal's life.
+    # Importing Alembic takes a quarter of a second, and it is needed only to migrate.
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -107,6 +107,6 @@ def _upgrade(connection: Connection) -> None:
         command.upgrade(config, REVISION)
     except CommandError as error:
         raise JournalError(
-            f"the journal can't be brought to revision {REVISION} ({error}): a newer Bigred has "
-            "used it; run that one here, too"
+            f"the journal can't be migrated to revision {REVISION} ({error}): a newer Bigred has "
+            "used it; run that version here, too"
         ) from error

@@ -1,20 +1,20 @@
-"""The three ways into one database."""
+"""The three SQLAlchemy engines of one database."""
 
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 WRITES = "bigred_writes"
-"""The option of an engine whose transactions wait their turn among all writers."""
+"""The execution option of an engine whose transactions run one at a time."""
 
 
 @dataclass(frozen=True)
 class Engines:
-    """One pool of connections, used to read, to write in turn, and to write without a turn."""
+    """One connection pool, used to read, to write one at a time, and to write concurrently."""
 
     reader: AsyncEngine
     writer: AsyncEngine
-    aside: AsyncEngine
+    concurrent_writer: AsyncEngine
 
     async def dispose(self) -> None:
         """Close all connections."""

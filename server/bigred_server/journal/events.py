@@ -1,4 +1,4 @@
-"""What happened in a deployment, as sentences: what `show` tells and followers read."""
+"""Record the events of deployments: sentences that `bigred show` prints and followers read."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from bigred_server.journal.tables import event as table
 
 @dataclass(frozen=True)
 class EventRecord:
-    """One happening; `at` in seconds of Unix time, `kind` of an AppEventType."""
+    """One event; `at` is in seconds of Unix time, `kind` is the value of an AppEventType."""
 
     id: int
     deployment: str
@@ -23,13 +23,13 @@ class EventRecord:
 async def add(
     db: AsyncConnection, deployment: str, at: float, kind: str, text: str, node: str | None = None
 ) -> None:
-    """Write a happening."""
+    """Record an event."""
     values = {"deployment": deployment, "at": at, "kind": kind, "node": node, "text": text}
     await db.execute(insert(table).values(**values))
 
 
 async def of_deployment(db: AsyncConnection, deployment: str, after: int = 0) -> list[EventRecord]:
-    """List what happened in a deployment after the event numbered `after`."""
+    """List the events of a deployment whose ID is greater than `after`."""
     query = select(table).where(table.c.deployment == deployment, table.c.id > after)
     rows = await db.execute(query.order_by(table.c.id))
     return [EventRecord(**row) for row in rows.mappings()]

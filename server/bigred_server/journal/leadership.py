@@ -1,4 +1,4 @@
-"""Leadership: of several servers one leads an app, and only as long as its lease lasts."""
+"""Leadership: one of several servers leads an app, for as long as its lease lasts."""
 
 import contextlib
 from typing import Protocol
@@ -7,23 +7,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 class Leadership(Protocol):
-    """What a rollout needs to know of whether it may act."""
+    """Whether this server leads an app, and so may act on its nodes."""
 
     @property
     def token(self) -> int:
         """The fencing token: it grows with every change of the leader."""
 
     async def hold(self) -> bool:
-        """Take the lease or renew it; say whether this server leads now. Never raises."""
+        """Acquire or renew the lease; return whether this server leads now. Never raise."""
 
     def left_s(self) -> float:
-        """Say for how many more seconds this server surely leads, by its monotonic clock."""
+        """Return for how many more seconds this server certainly leads, by its monotonic clock."""
 
     async def fence(self, db: AsyncConnection) -> None:
-        """Make the transaction fail, with LeaseLostError, unless this server still leads."""
+        """Raise LeaseLostError in a transaction unless this server still leads."""
 
     def guard(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Bound a block by the lease: it is cancelled when the lease is over and not renewed.
+        """Cancel a block when the lease ends without being renewed.
 
-        Raises LeaseLostError, at once where the lease is over already.
+        Raise LeaseLostError then, or at once if the lease has already ended.
         """

@@ -1,47 +1,47 @@
-"""What a server knows of its lease. Pure: it is told the time, by a clock that never goes back."""
+"""What a server knows about its lease. Pure: the caller passes the time of a steady clock."""
 
 import math
 from dataclasses import dataclass, replace
 
 LEASE_S = 10.0
-"""How long a lease lasts un-renewed: with the pause below, the longest an app is without leader."""
+"""How long a lease lasts; plus `_RETRY_REFUSED_S`, the longest time an app has no leader."""
 
 _RENEW_AFTER_S = LEASE_S / 3
-_LOOK_AGAIN_S = 1.0
-_TRY_AGAIN_S = 0.5
+_RETRY_REFUSED_S = 1.0
+_RETRY_UNANSWERED_S = 0.5
 
 
 @dataclass(frozen=True)
 class LeaseState:
-    """Since when, under which token, and until when a server leads; when it is to ask again.
+    """The token of a lease, its end, and when to request it again.
 
-    `lost_to_another`: the last answer was that another server has the lease.
+    `lost_to_another`: the last answer was that another server holds the lease.
     """
 
     token: int = 0
     until_s: float = -math.inf
-    ask_at_s: float = -math.inf
+    request_at_s: float = -math.inf
     lost_to_another: bool = False
 
     def left_s(self, now_s: float) -> float:
-        """Say for how many more seconds the lease surely lasts; 0 when it is over."""
+        """Return for how many more seconds the lease certainly lasts; 0 if it has ended."""
         return max(0.0, self.until_s - now_s)
 
-    def granted(self, token: int, asked_at_s: float) -> "LeaseState":
-        """The database has granted what was asked for at this time, or later.
+    def granted(self, token: int, requested_at_s: float) -> "LeaseState":
+        """Return the state after the database has granted the request sent at this time.
 
-        Counted from when it was asked: so the row never ends before we think it does.
+        The lease counts from the request, so the row never expires before this server expects.
         """
-        return LeaseState(token, asked_at_s + LEASE_S, asked_at_s + _RENEW_AFTER_S)
+        return LeaseState(token, requested_at_s + LEASE_S, requested_at_s + _RENEW_AFTER_S)
 
     def refused(self, now_s: float) -> "LeaseState":
-        """Another has the lease: ours is over, whatever we thought."""
-        return LeaseState(self.token, -math.inf, now_s + _LOOK_AGAIN_S, lost_to_another=True)
+        """Return the state after another server turned out to hold the lease: ours has ended."""
+        return LeaseState(self.token, -math.inf, now_s + _RETRY_REFUSED_S, lost_to_another=True)
 
     def unanswered(self, now_s: float) -> "LeaseState":
-        """Nobody knows whether the database has heard us: what was granted before still counts."""
-        return replace(self, ask_at_s=now_s + _TRY_AGAIN_S)
+        """Return the state after a request without an answer: the earlier grant still counts."""
+        return replace(self, request_at_s=now_s + _RETRY_UNANSWERED_S)
 
     def resigned(self) -> "LeaseState":
-        """Over, and never asked for again."""
-        return LeaseState(self.token, ask_at_s=math.inf)
+        """Return the state after resigning: the lease has ended and is never requested again."""
+        return LeaseState(self.token, request_at_s=math.inf)

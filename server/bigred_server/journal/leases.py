@@ -1,4 +1,4 @@
-"""The leases in the journal, by the database's own clock: servers' clocks may differ."""
+"""Leases in the journal, timed by the database's clock because servers' clocks may differ."""
 
 from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -6,23 +6,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal.tables import lease as table
 
-# Not now(): that is when the transaction began, and we may have waited for the row since.
+# Not now(): it returns when the transaction began, which may be before a wait for the row.
 _NOW = func.date_part("epoch", func.clock_timestamp())
 
 
-async def take(db: AsyncConnection, app: str, holder: str, lease_s: float) -> int | None:
-    """Take a lease, or renew it; give its token, or None when another holds it.
+async def acquire(db: AsyncConnection, app: str, holder: str, lease_s: float) -> int | None:
+    """Acquire or renew a lease; return its token, or None if another server holds it.
 
-    The token grows whenever it was not held without a gap, whoever takes it.
+    The token grows with every acquisition, even by the previous holder, but not with a renewal.
     """
     others = (table.c.app == app) & (table.c.holder != holder) & (table.c.until > _NOW)
-    # The insert below would lock the row also where it changes nothing; and a server that is
-    # stopped just then would keep the leader from renewing.
+    # The insert below locks the row even if it changes nothing. A server suspended at that point
+    # would keep the leader from renewing.
     if (await db.execute(select(table.c.app).where(others))).first() is not None:
         return None
     ours = (table.c.holder == holder) & (table.c.until > _NOW)
     values = {"app": app, "holder": holder, "token": 1, "until": _NOW + lease_s}
-    taken = (
+    acquired = (
         insert(table)
         .values(**values)
         .on_conflict_do_update(
@@ -36,12 +36,12 @@ async def take(db: AsyncConnection, app: str, holder: str, lease_s: float) -> in
         )
         .returning(table.c.token)
     )
-    token: int | None = (await db.execute(taken)).scalar_one_or_none()
+    token: int | None = (await db.execute(acquired)).scalar_one_or_none()
     return token
 
 
 async def is_held(db: AsyncConnection, app: str, holder: str, token: int) -> bool:
-    """Say whether a lease is held under this token; keep it from being taken until we commit."""
+    """Return whether a lease is held under this token; lock it until the transaction ends."""
     query = select(table.c.token).where(
         table.c.app == app,
         table.c.holder == holder,
@@ -51,12 +51,12 @@ async def is_held(db: AsyncConnection, app: str, holder: str, token: int) -> boo
     return (await db.execute(query.with_for_update(read=True))).first() is not None
 
 
-async def give_back(db: AsyncConnection, app: str, holder: str, token: int) -> None:
-    """End a lease before its time; its row stays, for its token must go on growing."""
+async def release(db: AsyncConnection, app: str, holder: str, token: int) -> None:
+    """End a lease early; keep its row, because its token must never decrease."""
     ours = (table.c.app == app) & (table.c.holder == holder) & (table.c.token == token)
     await db.execute(update(table).where(ours).values(until=0.0))
 
 
 async def any_held(db: AsyncConnection) -> bool:
-    """Say whether any server holds any lease: then one runs."""
+    """Return whether any server holds any lease, which means that one is running."""
     return (await db.execute(select(table.c.app).where(table.c.until > _NOW))).first() is not None

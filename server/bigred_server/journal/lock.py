@@ -1,4 +1,4 @@
-"""One server a journal: a lock on a file beside it, which dies with the process that holds it."""
+"""Allow one server per SQLite journal: a lock on a file next to it, which ends with the process."""
 
 import contextlib
 import fcntl
@@ -8,26 +8,26 @@ from pathlib import Path
 from bigred_broker.program import ProgramError, wait_until
 from bigred_server.errors import NotRunningError
 
-# Whoever only asks whether it is held takes it for a moment.
-_PATIENCE_S = 1.0
+# `is_held` takes the lock for a moment.
+_TIMEOUT_S = 1.0
 
 
 @contextlib.contextmanager
 def held(journal: Path) -> Iterator[None]:
-    """Hold the journal's lock. Raises NotRunningError when another server has it."""
+    """Hold the journal's lock. Raise NotRunningError if another server holds it."""
     with _lock_file(journal).open("w") as file:
         try:
-            wait_until(lambda: _try(file.fileno()), _PATIENCE_S, f"{journal} is free")
+            wait_until(lambda: _try(file.fileno()), _TIMEOUT_S, f"{journal} is free")
         except ProgramError as error:
             raise NotRunningError(
-                f"another bigred server uses {journal} already; a journal in SQLite takes one: "
-                "stop it, or let both use PostgreSQL ('database' in [server])"
+                f"another bigred server already uses {journal}; an SQLite journal allows only one: "
+                "stop it, or move both to PostgreSQL ('database' in [server])"
             ) from error
         yield
 
 
 def is_held(journal: Path) -> bool:
-    """Say whether a server uses the journal."""
+    """Return whether a server uses the journal."""
     path = _lock_file(journal)
     if not path.exists():
         return False

@@ -1,8 +1,8 @@
-"""The journal on PostgreSQL, which several servers share.
+"""The journal on PostgreSQL, which several servers can share.
 
-A database that is away is an error within seconds, and used again as soon as it is back: every
-wait has an end on both sides, for a server that was stopped in the middle of a transaction must
-not keep the others waiting either.
+An unreachable database is an error within seconds, and is used again as soon as it is back. Every
+wait has a limit on both sides, so that a server suspended in the middle of a transaction does not
+block the others.
 """
 
 import asyncio
@@ -20,45 +20,49 @@ if TYPE_CHECKING:
 
 CONNECT_S = 3
 STATEMENT_S = 5.0
-# Longer than the database's own limit, whose error says more.
+# Longer than the database's own limit, whose error message is more precise.
 ANSWER_S = STATEMENT_S + 1.0
 
 _POOL_S = 5.0
-_TURN = 0x62696772656400  # any number will do that nobody else takes; this one is "bigred"
+_TURN = 0x62696772656400  # any number that no other program uses; this one spells "bigred"
 _LIMITS = {
     "statement_timeout": STATEMENT_S,
     "lock_timeout": STATEMENT_S,
-    # Ends what a stopped or vanished server holds: its turn, and the rows that it locked.
+    # Ends a suspended or vanished server's transaction, with its advisory and row locks.
     "idle_in_transaction_session_timeout": STATEMENT_S,
     "client_connection_check_interval": 1.0,
 }
 
 
 def engines(url: str) -> Engines:
-    """Give the engines of a database. Raises JournalError when the driver is missing."""
-    place = _url(url)
+    """Return the engines of a database. Raise JournalError if the driver is missing."""
+    parsed = _url(url)
     options = " ".join(f"-c {name}={limit_s * 1000:.0f}" for name, limit_s in _LIMITS.items())
     engine: AsyncEngine = create_async_engine(
-        place,
-        # Costs a round trip, and saves an error for each connection that a restart has cut.
+        parsed,
+        # Costs a round trip, and avoids an error for each connection that a restart has closed.
         pool_pre_ping=True,
         pool_timeout=_POOL_S,
         connect_args={
             "async_creator_fn": _driver(),
             "connect_timeout": CONNECT_S,
             "application_name": "bigred",
-            "options": f"{options} {place.query.get('options', '')}".strip(),
+            "options": f"{options} {parsed.query.get('options', '')}".strip(),
         },
     )
     event.listen(engine.sync_engine, "begin", _on_begin)
-    # A snapshot, as SQLite's readers have it; a writer must see what was written before its turn.
+    # Readers see a snapshot, as on SQLite; writers must see all commits before their turn.
     reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    aside = engine.execution_options(isolation_level="READ COMMITTED")
-    return Engines(reader=reader, writer=aside.execution_options(**{WRITES: True}), aside=aside)
+    concurrent = engine.execution_options(isolation_level="READ COMMITTED")
+    return Engines(
+        reader=reader,
+        writer=concurrent.execution_options(**{WRITES: True}),
+        concurrent_writer=concurrent,
+    )
 
 
 def shown(url: str) -> str:
-    """Give a database's address without its password."""
+    """Return a database's URL without its password."""
     return make_url(url).render_as_string(hide_password=True)
 
 
@@ -66,18 +70,18 @@ def _url(url: str) -> URL:
     try:
         return make_url(url).set(drivername="postgresql+psycopg")
     except (ArgumentError, ValueError) as error:
-        # The text of the error would show the password.
+        # Do not include the error: its text contains the password.
         raise JournalError(
-            "'database' in [server] is no URL: write postgresql://user:password@host/name, "
+            "'database' in [server] is not a URL: write postgresql://user:password@host/name, "
             "with %40 for an @ in the password"
         ) from error
 
 
 def _on_begin(connection: Connection) -> None:
-    """Let writers take turns, as SQLite's BEGIN IMMEDIATE does, so that one code is right on both.
+    """Make writers take turns, as BEGIN IMMEDIATE does on SQLite, so that both behave the same.
 
-    The lock ends with the transaction, however that ends. It must come first, and the isolation
-    be READ COMMITTED: with a higher one the snapshot would be as old as the wait for the turn.
+    The lock ends with the transaction. It must be the first statement, and the isolation level
+    must be READ COMMITTED: a higher one would take the snapshot before the wait for the turn.
     """
     if connection.get_execution_options().get(WRITES):
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
@@ -96,15 +100,15 @@ def _driver() -> Any:
         ) from error
 
     class Text(StrDumper):
-        """Texts without NUL, which PostgreSQL refuses and a command's output may have."""
+        """Replaces NUL, which PostgreSQL refuses and a command's output may contain."""
 
         def dump(self, obj: str) -> Buffer | None:
             return super().dump(obj.replace("\0", "\ufffd"))
 
     class Bounded(psycopg.AsyncConnection[Any]):
-        """A connection that hangs up when no answer comes, or when nobody waits any more.
+        """A connection that is closed if no answer comes or the caller is cancelled.
 
-        The driver's own way is to ask the database to cancel and to wait up to ten seconds.
+        The driver itself would ask the database to cancel and wait up to ten seconds.
         """
 
         async def wait(

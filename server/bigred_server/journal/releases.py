@@ -1,4 +1,4 @@
-"""The releases in the journal."""
+"""Record releases in the journal."""
 
 from dataclasses import asdict, replace
 
@@ -10,27 +10,27 @@ from bigred_server.model.release import Change, Release, Stage
 
 
 async def add(db: AsyncConnection, release: Release) -> None:
-    """Write a new release."""
+    """Record a new release."""
     changes = [asdict(change) for change in release.changes]
     await db.execute(insert(table).values(**{**vars(release), "changes": changes}))
 
 
 async def renew(db: AsyncConnection, release: Release) -> Release:
-    """Write a release; where its version is known already, that one has its turn again. Give it."""
+    """Record a release, or give the existing one of its version its stage and time; return it."""
     this = (table.c.app == release.app) & (table.c.version == release.version)
     rows = await db.execute(select(table).where(this))
     known = next(map(_release, rows.mappings()), None)
     if known is None:
         await add(db, release)
         return release
-    again = replace(known, stage=release.stage, submitted_at=release.submitted_at)
-    values = {"stage": again.stage, "submitted_at": again.submitted_at}
+    renewed = replace(known, stage=release.stage, submitted_at=release.submitted_at)
+    values = {"stage": renewed.stage, "submitted_at": renewed.submitted_at}
     await db.execute(update(table).where(this).values(**values))
-    return again
+    return renewed
 
 
 async def rename(db: AsyncConnection, app: str, digest: str, version: str) -> None:
-    """Give a release another version, unless another one of the app has it."""
+    """Change the version of a release, unless another release of the app has it."""
     rows = await db.execute(
         select(table.c.digest).where(table.c.app == app, table.c.version == version)
     )
@@ -40,25 +40,25 @@ async def rename(db: AsyncConnection, app: str, digest: str, version: str) -> No
 
 
 async def find(db: AsyncConnection, app: str, digest: str) -> Release | None:
-    """Find a release by its digest."""
+    """Return a release by its digest, or None if it is unknown."""
     rows = await db.execute(select(table).where(table.c.app == app, table.c.digest == digest))
     return next(map(_release, rows.mappings()), None)
 
 
 async def is_known(db: AsyncConnection, digest: str) -> bool:
-    """Say whether any app has a release with this digest."""
+    """Return whether any app has a release with this digest."""
     rows = await db.execute(select(table.c.digest).where(table.c.digest == digest).limit(1))
     return rows.first() is not None
 
 
 async def of_app(db: AsyncConnection, app: str) -> list[Release]:
-    """List an app's releases, the newest first."""
+    """List an app's releases, newest first."""
     query = select(table).where(table.c.app == app).order_by(table.c.submitted_at.desc())
     return [_release(row) for row in (await db.execute(query)).mappings()]
 
 
 async def apps(db: AsyncConnection) -> list[str]:
-    """List the apps that have releases, whether they are still configured or not."""
+    """List the apps that have releases, including those no longer configured."""
     return list(await db.scalars(select(table.c.app).distinct().order_by(table.c.app)))
 
 
@@ -69,7 +69,7 @@ async def set_stage(db: AsyncConnection, app: str, digest: str, stage: Stage) ->
 
 
 async def make_live(db: AsyncConnection, app: str, digest: str) -> None:
-    """Make a release the live one; the one that was live is retired."""
+    """Make a release live, and retire the one that was live."""
     others = (table.c.app == app) & (table.c.stage == Stage.LIVE) & (table.c.digest != digest)
     await db.execute(update(table).where(others).values(stage=Stage.RETIRED))
     await set_stage(db, app, digest, Stage.LIVE)

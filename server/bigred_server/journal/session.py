@@ -1,7 +1,7 @@
-"""A server's seat at the journal: what it must have before it does anything, and for how long.
+"""A server's session in the journal: the locks and leases that it must hold while it runs.
 
-On SQLite the lock on the file. On PostgreSQL a name of its own, leased like an app, and one lease
-an app, all kept up by a task of their own: not by whoever acts, for a look may take its time.
+On SQLite, this is the lock on the file. On PostgreSQL, it is a lease on the server's name and one
+on each app. Separate tasks renew them, because the tasks that act may be busy for too long.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from bigred_server.journal.sqlite_leadership import SqliteLeadership
 
 log = structlog.get_logger(__name__)
 
-_NAME_AGAIN_S = 0.5
+_NAME_RETRY_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,41 +35,41 @@ class Session:
     run: str
     leads: Mapping[str, Leadership]
     _name: str = ""
-    _named: Lease | None = None
+    _name_lease: Lease | None = None
     _leases: tuple[Lease, ...] = ()
 
     async def keep(self) -> NoReturn:
-        """Keep all leases up until cancelled. Run it as a task, beside those who act.
+        """Renew all leases until cancelled. Run it as a task, next to those that act.
 
-        Raises NotRunningError when another server has the name.
+        Raise NotRunningError if another server takes the name.
         """
         async with asyncio.TaskGroup() as tasks:
-            keeping = [tasks.create_task(lease.run()) for lease in self._leases]
-            while self._named is None or not self._named.lost_to_another:
-                if self._named is not None:
-                    await self._named.hold()
-                await asyncio.sleep(_NAME_AGAIN_S)
-            for task in keeping:
+            renewing = [tasks.create_task(lease.run()) for lease in self._leases]
+            while self._name_lease is None or not self._name_lease.lost_to_another:
+                if self._name_lease is not None:
+                    await self._name_lease.hold()
+                await asyncio.sleep(_NAME_RETRY_S)
+            for task in renewing:
                 task.cancel()
-        raise _namesake(self._name)
+        raise _name_taken(self._name)
 
 
 def open_session(
     place: DatabaseUrl, name: str, apps: Iterable[str]
 ) -> contextlib.AbstractAsyncContextManager[Session]:
-    """Have a seat until the block ends, and with it all that was begun by its leave.
+    """Hold a session until the block ends; anything that needs it must have ended by then.
 
-    Raises NotRunningError when another server has the file or the name, JournalError when the
-    journal can't be opened.
+    Raise NotRunningError if another server has the file or the name, JournalError if the journal
+    can't be opened.
     """
     run = uuid.uuid4().hex
     if isinstance(place, Path):
-        return _alone(place, run, apps)
-    return _among_others(place, name, run, apps)
+        return _on_sqlite(place, run, apps)
+    return _on_postgresql(place, name, run, apps)
 
 
 @contextlib.asynccontextmanager
-async def _alone(file: Path, run: str, apps: Iterable[str]) -> AsyncIterator[Session]:
+async def _on_sqlite(file: Path, run: str, apps: Iterable[str]) -> AsyncIterator[Session]:
     with lock.held(file):
         db = await Database.open(file)
         try:
@@ -79,46 +79,46 @@ async def _alone(file: Path, run: str, apps: Iterable[str]) -> AsyncIterator[Ses
 
 
 @contextlib.asynccontextmanager
-async def _among_others(
+async def _on_postgresql(
     url: str, name: str, run: str, apps: Iterable[str]
 ) -> AsyncIterator[Session]:
     db = await Database.open(url)
-    # Not all of the run's 32 digits: that much fits into the row.
+    # Only 16 of the run's 32 digits fit into the column.
     holder = f"{name}/{run[:16]}"
-    named = Lease(db, f"server:{name}", holder)
+    name_lease = Lease(db, f"server:{name}", holder)
     leads = {app: Lease(db, app, holder) for app in apps}
     try:
-        await _acquire_name(named, name)
-        yield Session(db, run, leads, name, named, tuple(leads.values()))
+        await _acquire_name(name_lease, name)
+        yield Session(db, run, leads, name, name_lease, tuple(leads.values()))
     finally:
-        # Another takes over at once, and the next server of this name need not wait.
-        await asyncio.gather(*(lease.resign() for lease in (named, *leads.values())))
+        # Let another server take over at once, and the next one of this name start at once.
+        await asyncio.gather(*(lease.resign() for lease in (name_lease, *leads.values())))
         await db.close()
 
 
 async def is_any_open(place: DatabaseUrl, db: Database) -> bool:
-    """Say whether a server uses the journal."""
+    """Return whether a server uses the journal."""
     if isinstance(place, Path):
         return lock.is_held(place)
     async with db.read() as connection:
         return await leases.any_held(connection)
 
 
-async def _acquire_name(named: Lease, name: str) -> None:
-    """Take the name; what an earlier run held that was killed ends within a lease's life."""
+async def _acquire_name(name_lease: Lease, name: str) -> None:
+    """Acquire the name; the lease of an earlier run that was killed expires within LEASE_S."""
     try:
         async with asyncio.timeout(LEASE_S + 2.0):
-            told = False
-            while not await named.hold():
-                if not told:
-                    told = True
+            logged = False
+            while not await name_lease.hold():
+                if not logged:
+                    logged = True
                     log.info("waiting for the name: an earlier run may have been killed", name=name)
-                await asyncio.sleep(_NAME_AGAIN_S)
+                await asyncio.sleep(_NAME_RETRY_S)
     except TimeoutError as error:
-        raise _namesake(name) from error
+        raise _name_taken(name) from error
 
 
-def _namesake(name: str) -> NotRunningError:
+def _name_taken(name: str) -> NotRunningError:
     return NotRunningError(
         f"another bigred server named {name} uses this journal; "
         "give each one its own 'name' in [server]"

@@ -1,4 +1,4 @@
-"""The journal as one SQLite file: for one server, and the command lines beside it."""
+"""The journal in one SQLite file, for one server and the command line on the same machine."""
 
 from pathlib import Path
 
@@ -13,21 +13,21 @@ _BUSY_TIMEOUT_MS = 5000
 
 
 def engines(path: Path) -> Engines:
-    """Give the engines of a file, which is made where there is none."""
+    """Return the engines of a file; create it if it does not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     engine: AsyncEngine = create_async_engine(f"sqlite+aiosqlite:///{path}")
     event.listen(engine.sync_engine, "connect", _on_connect)
     event.listen(engine.sync_engine, "begin", _on_begin)
     writer = engine.execution_options(**{WRITES: True})
-    return Engines(reader=engine, writer=writer, aside=writer)
+    return Engines(reader=engine, writer=writer, concurrent_writer=writer)
 
 
 def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    # SQLAlchemy's own BEGIN, below, instead of the driver's: a reader must not lock out writers.
+    # `_on_begin` sends BEGIN instead of the driver, so that a reader does not block writers.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
-    # A press that was accepted must survive a power cut; FULL costs 0.4 ms a commit.
+    # A press that was accepted must survive a power cut; FULL costs 0.4 ms per commit.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")

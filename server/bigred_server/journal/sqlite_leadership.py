@@ -9,21 +9,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 @dataclass(frozen=True)
 class SqliteLeadership:
-    """Leads always."""
+    """The leadership of the only server: it always leads."""
 
     token: int = 1
 
     def left_s(self) -> float:
-        """Say that it never ends."""
+        """Return infinity: the leadership never ends."""
         return math.inf
 
     async def hold(self) -> bool:
-        """Say that this server leads."""
+        """Return True: this server leads."""
         return True
 
     async def fence(self, db: AsyncConnection) -> None:
-        """Let every transaction through."""
+        """Allow every transaction."""
 
     def guard(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Let a block go on."""
+        """Never cancel a block."""
         return contextlib.nullcontext()

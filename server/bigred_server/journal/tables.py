@@ -1,4 +1,4 @@
-"""The tables. A change here needs a migration beside it (`migrations/versions`)."""
+"""The tables. Every change here needs a migration in `migrations/versions`."""
 
 from sqlalchemy import (
     JSON,
@@ -25,7 +25,7 @@ metadata = MetaData(
     }
 )
 
-# All times are seconds of Unix time, but for `deadline_s` of an arming, which is monotonic.
+# All times are in seconds of Unix time, except an arming's `deadline_s`, which is monotonic.
 
 release = Table(
     "release",
@@ -40,7 +40,7 @@ release = Table(
     Column("author", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("size", Integer, nullable=False),
-    # The commits since what was live when it was built.
+    # The commits since the release that was live when it was built.
     Column("changes", JSON),
     Index("uq_release_app_version", "app", "version", unique=True),
 )
@@ -60,24 +60,24 @@ deployment = Table(
     Column("command", String(16)),
     Column("commanded_by", String(64), nullable=False),
     Column("set_aside", JSON, nullable=False),
-    # The one node that this deployment mends; none for one of the whole app.
+    # The node that this deployment repairs; NULL for a deployment of the whole app.
     Column("mends", String(32)),
     Column("blames_build", Boolean, nullable=False),
     Column("takes_back", String(64)),
     Column("not_before", Float, nullable=False),
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float),
-    # Why it is held, and the worst verdict that a person has let go on.
+    # Why it is held, and the worst verdict despite which a person continued it.
     Column("held_for", String(16)),
     Column("tolerates", String(16)),
     Column("counters", JSON),
-    # What the judge has seen, and what it said last.
+    # What the judge has seen, and its latest verdict.
     Column("evidence", JSON),
     Column("judgement", JSON),
     Column("receipt", JSON),
-    # Where Jenkins has it; NULL where Bigred deploys it itself.
+    # The record of the Jenkins run; NULL if Bigred deploys it itself.
     Column("trail", JSON(none_as_null=True)),
-    # One running deployment an app, whoever asks, however many servers there are.
+    # At most one running deployment per app, even with several servers.
     Index(
         "uq_deployment_running",
         "app",
@@ -100,9 +100,9 @@ action = Table(
     Column("ended_at", Float),
     Column("outcome", String(16)),
     Column("evidence", Text, nullable=False),
-    # How many sessions the node held when the act was begun.
+    # How many sessions the node held when the act began.
     Column("sessions", Integer),
-    # The fencing token of the server that did it.
+    # The fencing token of the server that performed it.
     Column("token", Integer, nullable=False),
 )
 
@@ -122,14 +122,14 @@ build = Table(
     "build",
     metadata,
     Column("id", String(32), primary_key=True),
-    # In the order in which they were handed in, however close together.
+    # Counts an app's builds in the order of their submission.
     Column("number", Integer, nullable=False),
     Column("app", String(32), nullable=False),
     Column("commit", String(64), nullable=False),
     Column("branch", Text, nullable=False),
     Column("who", Text, nullable=False),
     Column("stage", String(16), nullable=False),
-    # The test stage that it is in, or ended in.
+    # The test stage that it is at, or ended at.
     Column("test", String(32), nullable=False),
     Column("reason", Text, nullable=False),
     Column("author", Text, nullable=False),
@@ -143,7 +143,7 @@ build = Table(
     Index("ix_build_app_stage", "app", "stage"),
 )
 
-# What people did in a bin of the clock, by the business metrics of an app.
+# The values of an app's business metrics, in bins of equal length.
 series_bin = Table(
     "series_bin",
     metadata,
@@ -153,7 +153,7 @@ series_bin = Table(
     Column("seen", Float, nullable=False),
 )
 
-# What a JVM used in a span of seconds, by the release it ran.
+# What a JVM used in a span of seconds, with the release that it ran.
 span = Table(
     "span",
     metadata,
@@ -163,8 +163,8 @@ span = Table(
     Column("told", JSON, nullable=False),
 )
 
-# Who leads an app, and until when. The token grows with every change of the leader. A server's
-# name is leased as well, as "server:NAME".
+# The server that leads an app, and until when. The token grows with every change of the leader. A
+# server's name is leased, too, as "server:NAME".
 lease = Table(
     "lease",
     metadata,

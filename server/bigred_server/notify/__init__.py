@@ -1,1 +1,1 @@
-"""Tells people elsewhere, by mail, chat or whatever apprise knows, what happens to an app."""
+"""Notify people of what happens to an app, by mail, chat or any service apprise supports."""

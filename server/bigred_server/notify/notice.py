@@ -1,4 +1,4 @@
-"""A notice: what happened to an app, for people who look at neither box nor terminal. Pure."""
+"""Notices: what happened to an app, for people away from the box and the terminal. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ _TITLES = {
     When.SUCCEEDED: "is live",
     When.ROLLED_BACK: "was rolled back",
     When.ABORTED: "was aborted",
-    When.FAILED: "failed: a person must look",
+    When.FAILED: "failed and needs a person",
 }
 _GOOD = frozenset({When.SUCCEEDED})
 _NEUTRAL = frozenset({When.STARTED, When.CANDIDATE})
 
 
 def when(record: DeploymentRecord, phase: Phase) -> When | None:
-    """Say as what a phase is told; what Jenkins does begins with its build."""
+    """Return the event to notify of for a phase; a Jenkins deployment starts with its build."""
     if record.trail is not None and phase is Phase.ROLLING:
         return When.STARTED
     return OF_PHASE.get(phase)
@@ -41,7 +41,7 @@ def when(record: DeploymentRecord, phase: Phase) -> When | None:
 
 @dataclass(frozen=True)
 class Notice:
-    """What is told. `kind`: "success", "info" or "warning", as apprise has it."""
+    """The text of one notice, and the event that it is about."""
 
     when: When
     title: str
@@ -49,7 +49,7 @@ class Notice:
 
     @property
     def kind(self) -> str:
-        """How it is to look."""
+        """The type of the notice in apprise: "success", "info" or "warning"."""
         if self.when in _GOOD:
             return "success"
         return "info" if self.when in _NEUTRAL else "warning"
@@ -58,31 +58,31 @@ class Notice:
 def of_deployment(
     when: When, record: DeploymentRecord, release: Release, before: Release | None, link: str
 ) -> Notice:
-    """Tell of a deployment; `before`: the release that was live until then."""
-    lines = [f"asked for by {record.who}"]
+    """Return the notice of a deployment; `before`: the release that was live until then."""
+    lines = [f"requested by {record.who}"]
     if record.reason:
         lines.append(record.reason)
-    lines += _what(release.since(before), before)
-    lines.append(f"receipt: {link}" if record.phase.is_outcome else f"follow it: {link}")
+    lines += _changes(release.since(before), before)
+    lines.append(f"receipt: {link}" if record.phase.is_outcome else f"follow: {link}")
     return Notice(when, f"{record.app} {release.version} {_TITLES[when]}", "\n".join(lines))
 
 
 def of_candidate(release: Release, live: Release | None) -> Notice:
-    """Tell that a release is ready, and waits."""
+    """Return the notice of a release that is ready to be deployed."""
     author = f" by {release.author}" if release.author else ""
-    lines = _what(release.since(live), live) or [release.message or "nothing is said of it"]
+    lines = _changes(release.since(live), live) or [release.message or "no description"]
     title = f"{release.app} {release.version}{author} is ready to be deployed"
     return Notice(When.CANDIDATE, title, "\n".join(lines))
 
 
 def of_build(build: Build) -> Notice:
-    """Tell that a build failed."""
+    """Return the notice of a failed build."""
     title = f"{build.app} build {build.number} failed"
     lines = [told(build), build.message, f"log: bigred build log {build.number} {build.test}"]
     return Notice(When.BUILD_FAILED, title, "\n".join(line.strip() for line in lines if line))
 
 
-def _what(changes: Sequence[Change], before: Release | None) -> list[str]:
+def _changes(changes: Sequence[Change], before: Release | None) -> list[str]:
     if not changes:
         return []
     since = f" since {before.version}" if before else ""

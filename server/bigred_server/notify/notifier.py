@@ -1,4 +1,4 @@
-"""Sends notices by apprise: in its own time, so that no deployment waits for anybody's server."""
+"""Send notices with apprise, in a separate task, so that no deployment waits for them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -24,9 +24,9 @@ _WAITING = 100
 
 @dataclass
 class Notifier:
-    """The notices of all apps. `run` it as a task; `hear` and `hear_build` never block.
+    """Sends the notices of all apps. Run `run()` as a task; the `receive` methods never block.
 
-    `settings`: by app and name. `url`: where the HTTP API is reached from outside, "" for nowhere.
+    `settings`: by app and name. `url`: the public address of the HTTP API, "" if it has none.
     """
 
     settings: Mapping[str, Mapping[str, NotifySettings]]
@@ -34,55 +34,55 @@ class Notifier:
     url: str = ""
     _queue: asyncio.Queue[AppEvent | Build] = field(default_factory=lambda: asyncio.Queue(_WAITING))
 
-    def hear(self, event: AppEvent) -> None:
-        """Take in an event; most are no news to anybody far away."""
+    def receive(self, event: AppEvent) -> None:
+        """Queue an event if it is of a type that people can be notified of."""
         if event.event_type in (AppEventType.CANDIDATE, AppEventType.PHASE):
             self._put(event, event.app)
 
-    def hear_build(self, build: Build) -> None:
-        """Take in where a build stands."""
+    def receive_build(self, build: Build) -> None:
+        """Queue a build if it has failed."""
         if build.stage is Stage.FAILED:
             self._put(build, build.app)
 
-    def _put(self, news: AppEvent | Build, app: str) -> None:
+    def _put(self, event: AppEvent | Build, app: str) -> None:
         if not self.settings.get(app):
             return
         if self._queue.full():
-            log.warning("a notice is not sent: too many wait", app=app)
+            log.warning("can't send a notice: too many are queued", app=app)
             return
-        self._queue.put_nowait(news)
+        self._queue.put_nowait(event)
 
     async def run(self) -> None:
-        """Send until cancelled."""
+        """Send notices until cancelled."""
         while True:
-            news = await self._queue.get()
+            event = await self._queue.get()
             try:
-                found = await self._notice(news)
+                found = await self._notice(event)
             except SQLAlchemyError as error:
-                log.warning("a notice is not sent", app=news.app, reason=str(error))
+                log.warning("can't send a notice", app=event.app, reason=str(error))
                 continue
             if found is not None:
                 await asyncio.gather(
                     *(
-                        self._send(news.app, name, settings, found)
-                        for name, settings in self.settings[news.app].items()
+                        self._send(event.app, name, settings, found)
+                        for name, settings in self.settings[event.app].items()
                         if found.when in settings.events
                     )
                 )
 
-    async def _notice(self, news: AppEvent | Build) -> Notice | None:
-        if isinstance(news, Build):
-            return notice.of_build(news)
+    async def _notice(self, event: AppEvent | Build) -> Notice | None:
+        if isinstance(event, Build):
+            return notice.of_build(event)
         async with self.db.read() as db:
-            known = {one.digest: one for one in await releases.of_app(db, news.app)}
-            record = await deployments.find(db, news.deployment or "")
-        if news.event_type is AppEventType.CANDIDATE:
+            known = {one.digest: one for one in await releases.of_app(db, event.app)}
+            record = await deployments.find(db, event.deployment or "")
+        if event.event_type is AppEventType.CANDIDATE:
             waiting = candidate(list(known.values()))
             return notice.of_candidate(waiting, live_of(known.values())) if waiting else None
-        if record is None or record.mends is not None or news.phase is None:
+        if record is None or record.mends is not None or event.phase is None:
             return None
         before = known.get(record.previous or "")
-        when = notice.when(record, news.phase)
+        when = notice.when(record, event.phase)
         if when is None:
             return None
         return notice.of_deployment(
@@ -94,21 +94,23 @@ class Notifier:
             return f"bigred show {deployment}"
         return f"{self.url.rstrip('/')}/api/v1/deployments/{deployment}"
 
-    async def _send(self, app: str, name: str, settings: NotifySettings, told: Notice) -> None:
+    async def _send(self, app: str, name: str, settings: NotifySettings, given: Notice) -> None:
         try:
             async with asyncio.timeout(_LIMIT_S):
-                sent = await asyncio.to_thread(_notify, settings, told)
+                sent = await asyncio.to_thread(_notify, settings, given)
         except Exception as error:
-            # A hundred plugins of others: none of them may end the server.
-            told_so = f"{type(error).__name__} {error}".strip()
-            log.warning("a notice is not sent", app=app, to=name, reason=told_so)
+            # apprise has a hundred plugins; none of them may end the server.
+            reason = f"{type(error).__name__} {error}".strip()
+            log.warning("can't send a notice", app=app, to=name, reason=reason)
             return
         if not sent:
-            log.warning("a notice is not sent", app=app, to=name, reason="apprise could not")
+            log.warning(
+                "can't send a notice", app=app, to=name, reason="apprise reported a failure"
+            )
 
 
-def _notify(settings: NotifySettings, told: Notice) -> bool:
-    # Half a second of imports, which those who tell nobody are spared.
+def _notify(settings: NotifySettings, given: Notice) -> bool:
+    # Importing apprise takes half a second, so do it only if notices are sent.
     import apprise
 
     sender = apprise.Apprise()
@@ -118,5 +120,5 @@ def _notify(settings: NotifySettings, told: Notice) -> bool:
         urls += [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     for url in urls:
         if not sender.add(url):
-            log.warning("apprise knows no such address", scheme=url.partition(":")[0])
-    return bool(sender.notify(title=told.title, body=told.body, notify_type=told.kind))
+            log.warning("apprise does not support an address", scheme=url.partition(":")[0])
+    return bool(sender.notify(title=given.title, body=given.body, notify_type=given.kind))

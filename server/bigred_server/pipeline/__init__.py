@@ -1,1 +1,1 @@
-"""A WAR becomes a ready release: taken in, checked, and kept under its digest."""
+"""Build commits into releases: receive pushes, check out, build, test, and store the WAR."""

@@ -1,7 +1,7 @@
-"""The builder of one app: commits that were handed in become releases, one at a time.
+"""The builder of one app: it turns submitted commits into releases, one at a time.
 
-Level-triggered like the rollout: it remembers nothing that is not in the journal. A build that a
-server left under way is gone on with by the next one, at the stage that was interrupted.
+It is level-triggered like the rollout: all its state is in the journal. If a server stops during a
+build, the next one resumes it at the stage that was interrupted.
 """
 
 import asyncio
@@ -48,9 +48,9 @@ _MANIFEST_VERSION = "Implementation-Version"
 
 @dataclass
 class Builder:
-    """`folder`: where the builds of the app are done. `slots`: how many may go on, of all apps.
+    """Builds one app. `folder`: where its builds run. `slots`: limits the builds of all apps.
 
-    `tell` is called with every build that changed, and must not block.
+    `report` is called with every build that changed, and must not block.
     """
 
     app: str
@@ -62,17 +62,17 @@ class Builder:
     lead: Leadership
     folder: Path
     slots: asyncio.Semaphore
-    tell: Callable[[Build], None]
+    report: Callable[[Build], None]
     _rounds: Rounds = field(init=False)
     _repository: Repository = field(init=False)
 
     def __post_init__(self) -> None:
-        troubles = (BigredError, SQLAlchemyError, OSError)
-        self._rounds = Rounds(self._complain, _POLL_S, troubles)
+        expected = (BigredError, SQLAlchemyError, OSError)
+        self._rounds = Rounds(self._log_error, _POLL_S, expected)
         self._repository = repository_of(self.build_settings, self.folder / "clone")
 
     def wake(self) -> None:
-        """Have it look now instead of at its next tick."""
+        """Check for waiting builds now instead of at the next poll."""
         self._rounds.wake()
 
     async def run(self) -> None:
@@ -80,29 +80,29 @@ class Builder:
         await self._rounds.run(self._round)
 
     async def _round(self) -> float:
-        """Do the builds that wait; give how long to wait for the next, in seconds."""
+        """Run the waiting builds; return the pause before the next round, in seconds."""
         if await self.lead.hold():
             while await self._next():
                 pass
         return _POLL_S
 
-    def _complain(self, trouble: str) -> None:
-        log.error("the builds wait", app=self.app, reason=trouble)
+    def _log_error(self, reason: str) -> None:
+        log.error("can't run the waiting builds", app=self.app, reason=reason)
 
     async def _next(self) -> bool:
-        """Do one build; say whether there was one."""
+        """Run one build; return whether there was one."""
         async with self.db.read() as db:
             if not await builds.of_app(db, self.app, WAITING | UNDER_WAY, 1):
                 return False
         async with self.slots:
-            # What came while others had their turn counts too.
+            # Read again: commits may have been submitted while this builder waited for a slot.
             async with self.db.read() as db:
                 known = await builds.of_app(db, self.app, WAITING | UNDER_WAY)
             for one in superseded(known):
                 await self._change(
                     one,
                     stage=Stage.SUPERSEDED,
-                    reason="a newer commit was handed in before its turn came",
+                    reason="a newer commit was submitted before this build started",
                     ended_at=time.time(),
                 )
             build = next_of(known)
@@ -112,71 +112,71 @@ class Builder:
         return True
 
     async def _build(self, build: Build) -> None:
-        """Do one build to its end; what is left of it goes before that is told."""
-        shop = Workspace(self.folder / build.id, self.context)
+        """Run one build; remove its temporary files before its result is reported."""
+        workspace = Workspace(self.folder / build.id, self.context)
         try:
-            release = await self._make(build, shop)
+            release = await self._make_release(build, workspace)
             stage = Stage.TESTED if release.stage is Stage.TESTED else Stage.READY
-            end: dict[str, object] = {"stage": stage, "digest": release.digest}
+            result: dict[str, object] = {"stage": stage, "digest": release.digest}
         except LeaseLostError:
             raise
         except (BigredError, OSError) as error:
-            end = {"stage": Stage.FAILED, "reason": str(error)[:_MOST_REASON]}
-        await asyncio.to_thread(shop.clean)
+            result = {"stage": Stage.FAILED, "reason": str(error)[:_MOST_REASON]}
+        await asyncio.to_thread(workspace.clean)
         async with self.db.read() as db:
             build = await builds.find(db, build.id) or build
-        await self._change(build, **end, ended_at=time.time())
-        await self._tidy()
+        await self._change(build, **result, ended_at=time.time())
+        await self._remove_old_folders()
 
-    async def _make(self, build: Build, shop: Workspace) -> Release:
-        """Give the release of a commit: made now, or by a server that ended just after that."""
+    async def _make_release(self, build: Build, workspace: Workspace) -> Release:
+        """Return the commit's release: a new one, or one made just before a server stopped."""
         async with self.db.read() as db:
             for release in await releases.of_app(db, self.app):
                 if release.commit == build.commit:
                     return release
         tests = list(self.settings.tests.items())
         names = [name for name, _ in tests]
-        goes_on = build.stage is Stage.TESTING and build.test in names and shop.war.exists()
-        if goes_on and shop.source.exists():
+        in_tests = build.stage is Stage.TESTING and build.test in names
+        if in_tests and workspace.war.exists() and workspace.source.exists():
             tests = tests[names.index(build.test) :]
         else:
-            build = await self._from_commit(build, shop)
+            build = await self._compile(build, workspace)
         for name, settings in tests:
             build = await self._change(build, stage=Stage.TESTING, test=name)
-            await shop.test(name, settings, build)
-        return await self._adopt_artifact(build, shop)
+            await workspace.test(name, settings, build)
+        return await self._submit_artifact(build, workspace)
 
-    async def _from_commit(self, build: Build, shop: Workspace) -> Build:
-        """Check the commit out and build it."""
+    async def _compile(self, build: Build, workspace: Workspace) -> Build:
+        """Check out the commit and run the build command."""
         build = await self._change(build, stage=Stage.BUILDING, test="", started_at=time.time())
         self.folder.mkdir(parents=True, exist_ok=True)
         await self._repository.fetch(build.commit)
-        build = await self._known(build)
-        await shop.check_out(self._repository, build.commit)
-        await shop.build(self.build_settings, build)
+        build = await self._describe(build)
+        await workspace.check_out(self._repository, build.commit)
+        await workspace.build(self.build_settings, build)
         if self.build_settings.version == "manifest":
-            said = await asyncio.to_thread(war.manifest, shop.war)
-            build = await self._change(build, version=said.get(_MANIFEST_VERSION, ""))
+            manifest = await asyncio.to_thread(war.manifest, workspace.war)
+            build = await self._change(build, version=manifest.get(_MANIFEST_VERSION, ""))
         return build
 
-    async def _known(self, build: Build) -> Build:
-        """Write down what the repository knows of the commit, and choose the version."""
+    async def _describe(self, build: Build) -> Build:
+        """Record the commit's author and message from the repository, and choose the version."""
         about, version = await self._repository.about(build.commit)
         async with self.db.read() as db:
-            taken = [release.version for release in await releases.of_app(db, self.app)]
+            used = [release.version for release in await releases.of_app(db, self.app)]
         return await self._change(
             build,
             commit=about.commit,
             author=about.author,
             message=about.message,
-            version=free_version(version, taken),
+            version=free_version(version, used),
         )
 
-    async def _adopt_artifact(self, build: Build, shop: Workspace) -> Release:
+    async def _submit_artifact(self, build: Build, workspace: Workspace) -> Release:
         by_hand = self.settings.promote is Promote.BY_HAND
         submission = Submission(
             self.app,
-            shop.war,
+            workspace.war,
             build.version,
             build.commit,
             build.author,
@@ -188,7 +188,7 @@ class Builder:
         return release
 
     async def _changes(self, build: Build) -> tuple[Change, ...]:
-        """List what the commit has that the live release's has not, as far as that can be known."""
+        """List the commits since the live release; only this one if its history is unknown."""
         async with self.db.read() as db:
             known = await releases.of_app(db, self.app)
         live = live_of(known)
@@ -198,7 +198,7 @@ class Builder:
         try:
             found = await self._repository.since(live.commit, build.commit)
         except BuildError:
-            # The live one is no commit of this clone: its history was rewritten, or is too long.
+            # The clone lacks the live commit: its history was rewritten, or is too long.
             return own
         return tuple(found[:_MOST_CHANGES])
 
@@ -208,18 +208,18 @@ class Builder:
             await builds.change(db, build.id, **values)
         build = replace(build, **values)  # type: ignore[arg-type]
         log.info(
-            "a build",
+            "build changed",
             app=self.app,
             build=build.id,
             stage=build.stage,
             test=build.test,
             **({"reason": build.reason} if build.reason else {}),
         )
-        self.tell(build)
+        self.report(build)
         return build
 
-    async def _tidy(self) -> None:
-        """Remove the folders of all but the newest builds: logs are kept, and not for ever."""
+    async def _remove_old_folders(self) -> None:
+        """Remove the folders, including the logs, of all but the newest builds."""
         async with self.db.read() as db:
             kept = {build.id for build in await builds.of_app(db, self.app, limit=_KEPT)}
         await asyncio.to_thread(self._remove, kept)

@@ -1,6 +1,6 @@
-"""A commit's files, clean, from git or Mercurial: by their own programs, and no shell.
+"""Check out a commit from git or Mercurial by running their programs, without a shell.
 
-The server keeps a clone of its own beside the builds: what is known is not fetched again.
+The server keeps its own clone next to the builds, so it fetches only new commits.
 """
 
 import asyncio
@@ -16,25 +16,25 @@ from bigred_server.settings.build import BuildSettings, Vcs
 
 _LIMIT_S = 600.0
 _DEPTH = 200
-# No message holds a NUL, and no name or first line a line break.
+# Messages contain no NUL, and names and first lines contain no line break.
 _END = "\0"
 _FIELDS = 3
 
 
 class Repository(Protocol):
-    """Where an app's commits come from; `clone` is the server's own copy of it."""
+    """The repository of an app's commits, with the server's own clone of it."""
 
     async def fetch(self, commit: str) -> None:
-        """Have a commit in the clone. Raises BuildError when it can't be had."""
+        """Fetch a commit into the clone. Raise BuildError if that fails."""
 
     async def about(self, commit: str) -> tuple[Change, str]:
-        """Give the commit, and how the repository describes it: the version of its build."""
+        """Return the commit and its description in the repository, the build's version."""
 
     async def since(self, old: str, new: str) -> list[Change]:
-        """List the commits that the new one has and the old one has not, the newest first."""
+        """List the commits in the history of `new` but not of `old`, newest first."""
 
     async def check_out(self, commit: str, folder: Path) -> None:
-        """Put the commit's files, and those of its submodules, into a new folder."""
+        """Check out the commit, with its submodules, into a new folder."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class Git:
         fetch = ("fetch", "-q", f"--depth={_DEPTH}", "--", self.url)
         await self._git(*fetch, branch)
         if not await self._has(commit):
-            # It is the branch's no more, or was pushed long ago.
+            # The commit is no longer on the branch, or is older than the depth fetched.
             await self._git(*fetch, commit)
 
     async def about(self, commit: str) -> tuple[Change, str]:
         """See Repository."""
-        found = _only(await self._log("-1", commit), commit)
+        found = _single(await self._log("-1", commit), commit)
         described = await self._git("describe", "--tags", "--always", "--abbrev=8", commit)
         return found, described.strip().removeprefix("v")
 
@@ -74,8 +74,8 @@ class Git:
         await _run(*inside, "checkout", "-q", "--detach", commit, "--")
         if not (folder / ".gitmodules").exists():
             return
-        # git lets a submodule be a folder of this machine only where that is asked for; here the
-        # whole repository is one.
+        # git refuses submodules from local folders unless this option is set; set it only if the
+        # repository itself is local.
         local = ("-c", "protocol.file.allow=always") if self.url.startswith(("/", "file:")) else ()
         await _run(
             "git", *local, "-C", str(folder), "submodule", "-q", "update", "--init", "--recursive"
@@ -111,10 +111,10 @@ class Mercurial:
 
     async def about(self, commit: str) -> tuple[Change, str]:
         """See Repository."""
-        found = _only(await self._log(commit), commit)
+        found = _single(await self._log(commit), commit)
         shape = "{latesttag}\n{latesttagdistance}\n{node|short}"
-        said = await self._hg("log", "-r", commit, "--template", shape)
-        tag, distance, short = said.rsplit("\n", 2)
+        output = await self._hg("log", "-r", commit, "--template", shape)
+        tag, distance, short = output.rsplit("\n", 2)
         if tag == "null":
             return found, short
         return found, tag.removeprefix("v") if distance == "0" else f"{tag}-{distance}-{short}"
@@ -137,36 +137,36 @@ class Mercurial:
 
 
 def repository_of(settings: BuildSettings, clone: Path) -> Repository:
-    """Give the repository of an app."""
+    """Return the repository of an app."""
     if settings.vcs is Vcs.GIT:
         return Git(settings.repository, settings.on_branch, clone)
     return Mercurial(settings.repository, clone)
 
 
-def _commits(said: str) -> list[Change]:
-    parts = [one.split("\n", _FIELDS - 1) for one in said.split(_END)]
+def _commits(output: str) -> list[Change]:
+    parts = [one.split("\n", _FIELDS - 1) for one in output.split(_END)]
     return [Change(*map(plain, fields)) for fields in parts if len(fields) == _FIELDS]
 
 
-def _only(found: list[Change], commit: str) -> Change:
+def _single(found: list[Change], commit: str) -> Change:
     if len(found) != 1:
-        raise BuildError(f"the repository says nothing of {commit}")
+        raise BuildError(f"the repository has no commit {commit}")
     return found[0]
 
 
 async def _run(*argv: str) -> str:
-    """Run one of their programs; give what it prints. Raises BuildError with what it complains."""
-    # It must never ask anybody for a password, nor read what a user has configured.
+    """Run git or hg; return its output. Raise BuildError with its error message if it fails."""
+    # It must not prompt for a password, and its output must not depend on a user's settings.
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "HGPLAIN": "1", "LC_ALL": "C.UTF-8"}
     try:
         async with asyncio.timeout(_LIMIT_S):
-            done = await child.captured(*argv, environment=environment, complaints=True)
+            done = await child.captured(*argv, environment=environment, with_stderr=True)
     except TimeoutError as error:
-        raise BuildError(f"{argv[0]} was not done in {_LIMIT_S:g} s") from error
+        raise BuildError(f"{argv[0]} did not finish within {_LIMIT_S:g} s") from error
     except OSError as error:
         raise BuildError(f"{argv[0]} can't be run: {error.strerror}; install it") from error
     if done.code != 0:
-        told = " ".join(done.complaints.split())[-500:]
+        reason = " ".join(done.stderr.split())[-500:]
         verb = next((word for word in argv[1:] if not word.startswith(("-", "/"))), "")
-        raise BuildError(f"{argv[0]} {verb} failed: {told or done.code}")
-    return done.printed
+        raise BuildError(f"{argv[0]} {verb} failed: {reason or f'exit code {done.code}'}")
+    return done.stdout

@@ -1,4 +1,4 @@
-"""A job: one command of a build or a test stage, run by a keeper of its own."""
+"""A job: the commands of a build or a test stage, run by a supervisor process."""
 
 import asyncio
 import json
@@ -12,16 +12,16 @@ from pydantic import BaseModel, ValidationError
 
 from bigred_server.errors import BuildError
 
-_KEEPER = Path(__file__).with_name("supervisor.py")
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
 LOG_BYTES = 10 * 1024 * 1024
 _END_S = 20.0
 
 
 class Result(BaseModel):
-    """How a job ended: `code` of its last command, None where it was ended, and `why`.
+    """How a job ended. `code`: its last command's exit code, None if it was stopped; see `why`.
 
-    `printed` in bytes, of which the log keeps the beginning and the end. `left`: how many processes
-    it left behind; they were killed.
+    `printed`: bytes of output, of which the log keeps the head and the tail. `left`: the number of
+    processes that it left behind and that were killed.
     """
 
     code: int | None
@@ -32,8 +32,8 @@ class Result(BaseModel):
 
 
 @dataclass(frozen=True)
-class CommandRun:
-    """Wait until something answers at a URL."""
+class UrlWait:
+    """A step that waits until a URL answers, for at most `within_s`."""
 
     url: str
     within_s: float
@@ -41,13 +41,13 @@ class CommandRun:
 
 @dataclass(frozen=True)
 class Job:
-    """Commands, one after the other until one fails, within `limit_s` all together.
+    """Steps that run in order until one fails; `limit_s` limits their total time.
 
-    `folder`: where they run; `log`: what they print goes there, and `work` holds the keeper's own
-    files.
+    `folder`: the working folder; `log`: the file for their output; `work`: the folder for the
+    supervisor's own files.
     """
 
-    steps: Sequence[Sequence[str] | CommandRun]
+    steps: Sequence[Sequence[str] | UrlWait]
     folder: Path
     log: Path
     work: Path
@@ -55,7 +55,7 @@ class Job:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     async def run(self) -> Result:
-        """Run it; all its processes are gone afterwards. Raises BuildError when it can't be run."""
+        """Run the job and end all its processes. Raise BuildError if the supervisor fails."""
         spec, result = self.work / "job.json", self.work / "result.json"
         result.unlink(missing_ok=True)
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -63,29 +63,31 @@ class Job:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-I",
-            str(_KEEPER),
+            str(_SUPERVISOR),
             str(spec),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            _, told = await child.communicate()
+            _, stderr = await child.communicate()
         except asyncio.CancelledError:
             await _end(child)
             raise
         try:
             return Result.model_validate_json(result.read_bytes())
         except (OSError, ValidationError) as error:
-            said = told.decode("utf-8", "replace").strip()[-500:]
-            raise BuildError(f"its keeper ended with {child.returncode}: {said}") from error
+            reason = stderr.decode("utf-8", "replace").strip()[-500:]
+            raise BuildError(
+                f"the build supervisor failed with exit code {child.returncode}: {reason}"
+            ) from error
 
     def _spec(self, result: Path) -> dict[str, object]:
         return {
             "parent": os.getpid(),
             "steps": [
                 {"url": step.url, "within_s": step.within_s}
-                if isinstance(step, CommandRun)
+                if isinstance(step, UrlWait)
                 else {"argv": list(step)}
                 for step in self.steps
             ],
@@ -99,7 +101,7 @@ class Job:
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
-    """Have the keeper end all it keeps, and wait for it."""
+    """Tell the supervisor to end all its processes, and wait until it has exited."""
     if child.returncode is not None:
         return
     child.terminate()

@@ -1,4 +1,4 @@
-"""Handing in: commits become builds that wait; a person promotes a tested release or rejects it."""
+"""Submit commits as waiting builds; promote or reject a tested release."""
 
 import time
 from collections.abc import Sequence
@@ -8,27 +8,27 @@ from bigred_server.errors import ReleaseError
 from bigred_server.journal import builds, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.build import Build
-from bigred_server.model.pushed import Pushed
+from bigred_server.model.pushed_commit import PushedCommit
 from bigred_server.model.release import Release, Stage, named, plain
 from bigred_server.settings import AppSettings
 
 
 async def submit_commits(
-    db: Database, name: str, app: AppSettings, pushed: Sequence[Pushed]
+    db: Database, name: str, app: AppSettings, pushed: Sequence[PushedCommit]
 ) -> tuple[list[Build], str]:
-    """Write down what was pushed to the app's branch; give the builds, and a sentence for people.
+    """Record the commits pushed to the app's branch; return the builds and a message for people.
 
-    Raises ReleaseError when the app builds nothing.
+    Raise ReleaseError if the app has no build configured.
     """
     if app.build is None:
         raise ReleaseError(
-            f"{name} builds nothing: add [apps.{name}.build] to the server's configuration"
+            f"{name} has no build configured: add [apps.{name}.build] to the server's configuration"
         )
     branch = app.build.on_branch
     ours = [one for one in pushed if one.branch == branch]
     if not ours:
         others = ", ".join(dict.fromkeys(one.branch for one in pushed))
-        return [], f"{name} is built from {branch}; nothing is done for {others}"
+        return [], f"{name} is built from {branch}; ignored: {others}"
     found = []
     async with db.write() as connection:
         now = time.time()
@@ -36,18 +36,21 @@ async def submit_commits(
             who = plain(one.who)
             found.append(await builds.submit(connection, name, one.commit, branch, who, now))
     newest, is_new = found[-1]
-    told = f"{name} build {newest.number} of {newest.commit[:12]}"
-    text = f"{told} is handed in" if is_new else f"{told} was handed in before: {newest.stage}"
+    commit, what = newest.commit[:12], f"{name} build {newest.number}"
+    if is_new:
+        text = f"{commit} submitted as {what}"
+    else:
+        text = f"{commit} was already submitted as {what} ({newest.stage})"
     return [build for build, _ in found], text
 
 
 async def promote(db: Database, app: str, name: str) -> Release:
-    """Make a tested release ready. Raises ReleaseError when it is not tested."""
+    """Make a tested release ready. Raise ReleaseError if it is not at the stage `tested`."""
     return await _decide(db, app, name, Stage.READY, "promoted")
 
 
 async def reject(db: Database, app: str, name: str) -> Release:
-    """Have a tested release go no further. Raises ReleaseError when it is not tested."""
+    """Make a tested release failed. Raise ReleaseError if it is not at the stage `tested`."""
     return await _decide(db, app, name, Stage.FAILED, "rejected")
 
 

@@ -1,9 +1,9 @@
-"""Supervises one command of a build: limits its time and its log, and leaves no process behind.
+"""Supervise one job of a build: limit its time and its log, and leave no process behind.
 
-A program of its own that needs only the standard library, run as `python -I supervisor.py SPEC`.
-The kernel makes it the parent of every orphaned descendant, daemons included (prctl(2),
-PR_SET_CHILD_SUBREAPER), and ends it when the server dies (PR_SET_PDEATHSIG). SPEC is a JSON file;
-see `bigred_server.pipeline.job`.
+A separate program that uses only the standard library, run as `python -I supervisor.py SPEC`. The
+kernel makes it the parent of every orphaned descendant, including daemons (prctl(2),
+PR_SET_CHILD_SUBREAPER), and signals it when the server dies (PR_SET_PDEATHSIG). SPEC is a JSON
+file; see `bigred_server.pipeline.job`.
 """
 
 import contextlib
@@ -30,50 +30,50 @@ _TICK_S = 0.05
 
 
 class StopError(Exception):
-    """The command is to end before its time: the reason is the message."""
+    """The job must stop early; the message says why."""
 
 
 class Log:
-    """A log that keeps its beginning and its end, together no more than `most` bytes."""
+    """A log that keeps the head and the tail of the output, at most `limit` bytes together."""
 
-    def __init__(self, file: BinaryIO, most: int) -> None:
+    def __init__(self, file: BinaryIO, limit: int) -> None:
         self.printed = 0
         self._file = file
-        self._half = max(1, most // 2)
+        self._half = max(1, limit // 2)
         self._tail: deque[bytes] = deque()
-        self._held = 0
+        self._tail_bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Take in what was printed."""
-        room = max(0, self._half - self.printed)
+        """Add output."""
+        space = max(0, self._half - self.printed)
         self.printed += len(data)
-        if room:
-            self._file.write(data[:room])
+        if space:
+            self._file.write(data[:space])
             self._file.flush()
-        self._hold(data[room:])
+        self._keep_tail(data[space:])
 
-    def _hold(self, data: bytes) -> None:
+    def _keep_tail(self, data: bytes) -> None:
         if not data:
             return
         self._tail.append(data)
-        self._held += len(data)
-        while self._held - len(self._tail[0]) >= self._half:
-            self._held -= len(self._tail.popleft())
+        self._tail_bytes += len(data)
+        while self._tail_bytes - len(self._tail[0]) >= self._half:
+            self._tail_bytes -= len(self._tail.popleft())
 
     def close(self) -> None:
-        """Write the end, and how much was left out before it."""
-        end = b"".join(self._tail)[-self._half :]
-        left_out = max(0, self.printed - self._half - len(end))
-        if left_out:
-            self._file.write(f"\n[{left_out} bytes left out]\n".encode())
-        self._file.write(end)
+        """Write the tail, preceded by the number of bytes omitted."""
+        tail = b"".join(self._tail)[-self._half :]
+        omitted = max(0, self.printed - self._half - len(tail))
+        if omitted:
+            self._file.write(f"\n[{omitted} bytes omitted]\n".encode())
+        self._file.write(tail)
         self._file.flush()
 
 
 def main(path: str) -> int:
-    """Run what the specification says; write the result where it says."""
+    """Run the steps of the specification; write the result to the file that it names."""
     spec = json.loads(Path(path).read_text(encoding="utf-8"))
-    _guard(spec["parent"])
+    _bind_to_server(spec["parent"])
     begun_s = time.monotonic()
     with Path(spec["log"]).open("ab", buffering=0) as file:
         log = Log(file, spec["log_bytes"])
@@ -82,7 +82,7 @@ def main(path: str) -> int:
         except StopError as error:
             code, why = None, str(error)
         finally:
-            left = _end_all()
+            left = _kill_descendants()
             log.close()
     result = {
         "code": code,
@@ -97,34 +97,34 @@ def main(path: str) -> int:
     return 0
 
 
-def _guard(parent: int) -> None:
+def _bind_to_server(parent: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    signal.signal(signal.SIGTERM, _stopped)
+    signal.signal(signal.SIGTERM, _on_sigterm)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
-        sys.exit("the server is gone")
+        sys.exit("the server has exited")
 
 
-def _stopped(_number: int, _frame: object) -> None:
+def _on_sigterm(_number: int, _frame: object) -> None:
     raise StopError("stopped")
 
 
 def _run(spec: dict[str, Any], log: Log, end_s: float) -> int:
-    """Run the commands one after the other, until one fails; give the last one's exit code."""
-    limit = f"not done within {spec['limit_s']:g} s"
+    """Run the steps in order until one fails; return the last command's exit code."""
+    timeout = f"did not finish within {spec['limit_s']:g} s"
     code = 0
     for step in spec["steps"]:
         if url := step.get("url"):
-            _await(url, min(end_s, time.monotonic() + step["within_s"]))
+            _wait_for_url(url, min(end_s, time.monotonic() + step["within_s"]))
             continue
-        code = _command(step["argv"], spec, log, end_s, limit)
+        code = _command(step["argv"], spec, log, end_s, timeout)
         if code != 0:
             break
     return code
 
 
-def _command(argv: list[str], spec: dict[str, Any], log: Log, end_s: float, limit: str) -> int:
+def _command(argv: list[str], spec: dict[str, Any], log: Log, end_s: float, timeout: str) -> int:
     read, write = os.pipe()
     try:
         child = subprocess.Popen(
@@ -147,9 +147,9 @@ def _command(argv: list[str], spec: dict[str, Any], log: Log, end_s: float, limi
         is_open = True
         while child.poll() is None:
             if time.monotonic() > end_s:
-                _end_softly(child)
+                _terminate(child)
                 _drain(read, log)
-                raise StopError(limit)
+                raise StopError(timeout)
             if is_open:
                 if selector.select(_TICK_S):
                     is_open = _read(read, log)
@@ -171,7 +171,7 @@ def _read(read: int, log: Log) -> bool:
 
 
 def _drain(read: int, log: Log) -> None:
-    """Take in what the pipe still holds: what others go on printing into it is not waited for."""
+    """Log what the pipe still holds, without waiting for output of processes that keep it open."""
     for _ in range(64):
         try:
             data = os.read(read, _CHUNK)
@@ -182,15 +182,15 @@ def _drain(read: int, log: Log) -> None:
         log.write(data)
 
 
-def _end_softly(child: "subprocess.Popen[bytes]") -> None:
+def _terminate(child: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(_GRACE_S)
 
 
-def _await(url: str, end_s: float) -> None:
-    """Wait until something answers there with less than 500."""
+def _wait_for_url(url: str, end_s: float) -> None:
+    """Wait until the URL answers with a status below 500."""
     seen = "no answer"
     while time.monotonic() < end_s:
         try:
@@ -206,8 +206,8 @@ def _await(url: str, end_s: float) -> None:
     raise StopError(f"{url} did not come up: {seen}")
 
 
-def _end_all() -> int:
-    """Kill every descendant, and wait for its end; give how many had been left."""
+def _kill_descendants() -> int:
+    """Kill every descendant and wait until it has ended; return how many there were."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     killed: set[int] = set()
     end_s = time.monotonic() + _REAP_S
@@ -231,7 +231,7 @@ def _descendants() -> list[int]:
         if not entry.name.isdigit():
             continue
         with contextlib.suppress(OSError, IndexError, ValueError):
-            # The name in brackets may hold anything; what follows it does not.
+            # The name in parentheses may contain anything; the fields after it may not.
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
             if fields[0] != "Z":
                 parents.setdefault(int(fields[1]), []).append(int(entry.name))

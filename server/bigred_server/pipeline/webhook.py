@@ -1,7 +1,7 @@
-"""Webhooks of GitHub, GitLab and Gitea: whether one is genuine, and what was pushed. Pure.
+"""Verify webhooks of GitHub, GitLab and Gitea, and read what was pushed. Pure.
 
 Sources: GitHub, "Validating webhook deliveries" (X-Hub-Signature-256: HMAC-SHA256 of the body);
-GitLab, "Webhooks" (X-Gitlab-Token is the secret itself, and from 18 on a Standard Webhooks
+GitLab, "Webhooks" (X-Gitlab-Token is the secret itself; since 18 also a Standard Webhooks
 signature); Gitea, "Webhooks" (X-Gitea-Signature: HMAC-SHA256 of the body, in hexadecimal).
 """
 
@@ -13,14 +13,14 @@ from enum import StrEnum
 
 from bigred_server.errors import WebhookError
 from bigred_server.model.build import is_commit
-from bigred_server.model.pushed import Pushed
+from bigred_server.model.pushed_commit import PushedCommit
 
 _BRANCHES = "refs/heads/"
 _MOST_WHO = 64
 
 
 class Forge(StrEnum):
-    """Who sends a webhook."""
+    """The sender of a webhook."""
 
     GITHUB = "github"
     GITLAB = "gitlab"
@@ -35,7 +35,7 @@ _EVENTS = {
 
 
 def is_genuine(forge: Forge, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
-    """Say whether the sender knows the secret; names of headers are in lower case."""
+    """Return whether the sender knows the secret; header names are in lower case."""
     if not secret:
         return False
     if forge is Forge.GITLAB:
@@ -46,30 +46,32 @@ def is_genuine(forge: Forge, secret: str, headers: Mapping[str, str], body: byte
     return _same(headers.get("x-gitea-signature", ""), signed)
 
 
-def pushed(forge: Forge, headers: Mapping[str, str], body: bytes) -> Pushed | None:
-    """Read what was pushed; None for an event that is no push to a branch.
+def pushed(forge: Forge, headers: Mapping[str, str], body: bytes) -> PushedCommit | None:
+    """Return the commit that was pushed; None for an event that is not a push to a branch.
 
-    Raises WebhookError for a body that is no push of theirs.
+    Raise WebhookError if the body is not a valid push event.
     """
     name, wanted = _EVENTS[forge]
     if headers.get(name, "") not in wanted:
         return None
     try:
-        told = json.loads(body)
-        ref, commit = str(told["ref"]), str(told["after"])
+        event = json.loads(body)
+        ref, commit = str(event["ref"]), str(event["after"])
     except (ValueError, KeyError, TypeError) as error:
-        raise WebhookError(f"this is no push of {forge}: {type(error).__name__} {error}") from error
+        raise WebhookError(
+            f"not a push event of {forge}: {type(error).__name__} {error}"
+        ) from error
     if not ref.startswith(_BRANCHES) or not commit.strip("0"):
         return None
     if not is_commit(commit):
-        raise WebhookError(f"{commit[:80]!r} is no commit")
-    return Pushed(ref.removeprefix(_BRANCHES), commit, _who(told))
+        raise WebhookError(f"{commit[:80]!r} is not a commit ID")
+    return PushedCommit(ref.removeprefix(_BRANCHES), commit, _who(event))
 
 
-def _who(told: Mapping[str, object]) -> str:
-    if isinstance(told.get("user_name"), str):
-        return str(told["user_name"])[:_MOST_WHO]
-    pusher = told.get("pusher")
+def _who(event: Mapping[str, object]) -> str:
+    if isinstance(event.get("user_name"), str):
+        return str(event["user_name"])[:_MOST_WHO]
+    pusher = event.get("pusher")
     if isinstance(pusher, dict):
         for name in ("login", "username", "name"):
             if isinstance(pusher.get(name), str) and pusher[name]:
@@ -77,5 +79,5 @@ def _who(told: Mapping[str, object]) -> str:
     return "webhook"
 
 
-def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())

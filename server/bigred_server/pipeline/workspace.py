@@ -1,4 +1,4 @@
-"""The workshop of one build: its folder, and the jobs that are run in it."""
+"""The workspace of one build: its folder, and the jobs that run in it."""
 
 import asyncio
 import shutil
@@ -11,7 +11,7 @@ from bigred_server.artifacts import war
 from bigred_server.errors import BuildError
 from bigred_server.model.build import Build
 from bigred_server.pipeline.checkout import Repository
-from bigred_server.pipeline.job import CommandRun, Job, Result
+from bigred_server.pipeline.job import Job, Result, UrlWait
 from bigred_server.settings.build import BuildSettings, StageSettings
 from bigred_server.tomcat.instance import TomcatInstance
 
@@ -20,7 +20,7 @@ _ROOT = "ROOT"
 
 @dataclass(frozen=True)
 class Workspace:
-    """`folder` is one build's own: `source`, `release.war`, `logs` and `artifacts` in it.
+    """The folder of one build, with `source`, `release.war`, `logs` and `artifacts` in it.
 
     `context`: the app's context path.
     """
@@ -35,53 +35,53 @@ class Workspace:
 
     @property
     def war(self) -> Path:
-        """The WAR that was built; the checkout may be changed by tests, this is not."""
+        """The WAR that was built: a copy, because tests may change the checkout."""
         return self.folder / "release.war"
 
     def log(self, name: str) -> Path:
-        """Say where the log of the build, or of a test stage, is."""
+        """Return the path of the log of the build or of a test stage."""
         return self.folder / "logs" / f"{name}.log"
 
     async def check_out(self, repository: Repository, commit: str) -> None:
-        """Begin anew, with a clean checkout. Raises BuildError."""
+        """Start over with a clean checkout. Raise BuildError if that fails."""
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         await repository.check_out(commit, self.source)
 
     async def build(self, settings: BuildSettings, build: Build) -> None:
-        """Run the build command, and take its artifact. Raises BuildError."""
-        environment = {**settings.environment, **self._told(build)}
+        """Run the build command and copy its WAR. Raise BuildError if that fails."""
+        environment = {**settings.environment, **self._variables(build)}
         log = self.log("build")
         job = Job([settings.command], self.source, log, self.folder, settings.limit_s, environment)
-        _judge("the build", await job.run(), log)
-        await asyncio.to_thread(self._take, settings.artifact)
+        _check("the build", await job.run(), log)
+        await asyncio.to_thread(self._copy_war, settings.artifact)
 
     async def test(self, name: str, settings: StageSettings, build: Build) -> None:
-        """Run one test stage. Raises BuildError when it fails."""
-        environment = {**settings.environment, **self._told(build)}
-        steps: list[tuple[str, ...] | CommandRun] = [settings.command]
+        """Run one test stage. Raise BuildError if it fails."""
+        environment = {**settings.environment, **self._variables(build)}
+        steps: list[tuple[str, ...] | UrlWait] = [settings.command]
         limit_s = settings.limit_s
         if settings.tomcat:
             tomcat = await asyncio.to_thread(self._tomcat, settings.tomcat_home)
             url = f"http://127.0.0.1:{tomcat.port}{self.context}"
-            steps = [tomcat.start_command, CommandRun(f"{url}/", settings.tomcat_s), *steps]
+            steps = [tomcat.start_command, UrlWait(f"{url}/", settings.tomcat_s), *steps]
             environment["BIGRED_URL"] = url
             limit_s += settings.tomcat_s
         log = self.log(name)
         job = Job(steps, self.source / settings.folder, log, self.folder, limit_s, environment)
         try:
-            _judge(f"the test stage {name}", await job.run(), log)
+            _check(f"the test stage {name}", await job.run(), log)
         finally:
-            await asyncio.to_thread(self._keep, name, settings.artifacts)
+            await asyncio.to_thread(self._save_artifacts, name, settings.artifacts)
 
     def clean(self) -> None:
-        """Remove what nobody will look at again: all but logs and artifacts."""
+        """Remove everything but the logs and artifacts."""
         for folder in (self.source, self.folder / "tomcat"):
             shutil.rmtree(folder, ignore_errors=True)
         for file in ("release.war", "job.json", "result.json"):
             (self.folder / file).unlink(missing_ok=True)
 
-    def _told(self, build: Build) -> Mapping[str, str]:
+    def _variables(self, build: Build) -> Mapping[str, str]:
         return {
             "BIGRED_APP": build.app,
             "BIGRED_BUILD": build.id,
@@ -91,11 +91,11 @@ class Workspace:
             "BIGRED_WAR": str(self.war),
         }
 
-    def _take(self, artifact: str) -> None:
+    def _copy_war(self, artifact: str) -> None:
         found = [path for path in sorted(self.source.glob(artifact)) if path.is_file()]
         if len(found) != 1:
-            names = ", ".join(path.name for path in found[:3]) or "nothing"
-            raise BuildError(f"the build left {names} as {artifact}, and not one WAR")
+            names = ", ".join(path.name for path in found[:3]) or "none"
+            raise BuildError(f"the build must leave exactly one WAR as {artifact}; found: {names}")
         war.check(found[0])
         new = self.war.with_suffix(".new")
         shutil.copyfile(found[0], new)
@@ -108,25 +108,25 @@ class Workspace:
         try:
             tomcat.create()
         except ProgramError as error:
-            raise BuildError(f"a private Tomcat can't be made: {error}") from error
+            raise BuildError(f"can't create a private Tomcat: {error}") from error
         name = self.context.strip("/").replace("/", "#") or _ROOT
         shutil.copyfile(self.war, tomcat.webapps / f"{name}.war")
         return tomcat
 
-    def _keep(self, name: str, patterns: tuple[str, ...]) -> None:
+    def _save_artifacts(self, name: str, patterns: tuple[str, ...]) -> None:
         kept = self.folder / "artifacts" / name
         for pattern in patterns:
             for path in self.source.glob(pattern):
-                # A link might lead to anything that the server may read.
+                # A symbolic link could point to any file that the server can read.
                 if path.is_file() and not path.is_symlink():
                     to = kept / path.relative_to(self.source)
                     to.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(path, to)
 
 
-def _judge(what: str, result: Result, log: Path) -> None:
-    """Raise BuildError unless a job ended well."""
+def _check(what: str, result: Result, log: Path) -> None:
+    """Raise BuildError unless a job succeeded."""
     if result.code == 0:
         return
-    why = result.why or f"ended with {result.code}"
+    why = result.why or f"exit code {result.code}"
     raise BuildError(f"{what} failed: {why}; see {log}")

@@ -41,7 +41,7 @@ async def _printed(command: tuple[str, ...]) -> str:
         raise SeriesError(f"{command[0]} can't be run: {error.strerror}") from error
     if done.code != 0:
         raise SeriesError(f"{command[0]} ended with {done.code}")
-    return done.printed
+    return done.stdout
 
 
 def _selected(settings: SeriesSettings) -> object:

@@ -1,1 +1,1 @@
-"""The HTTP API: what the terminal shows and asks for, to programs, and only with a token."""
+"""The HTTP API: the terminal's queries and commands for programs, protected by tokens."""

@@ -1,4 +1,4 @@
-"""The HTTP API: built here, served in `serve`."""
+"""Build the HTTP API; `serve` serves it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any  # an OpenAPI document is JSON
@@ -14,10 +14,10 @@ from bigred_server.settings import Settings
 from bigred_server.web import builds, commands, queries
 from bigred_server.web.auth import HEALTH, AuthMiddleware
 from bigred_server.web.context import ApiContext, ViewerCaller
-from bigred_server.web.errors import DOCUMENTED, answer_them
+from bigred_server.web.errors import DOCUMENTED, add_error_handlers
 
 PREFIX = "/api/v1"
-# For the description alone: the door has looked at the token before.
+# Only for the OpenAPI description: AuthMiddleware has already checked the token.
 _BEARER = HTTPBearer(auto_error=False)
 
 
@@ -29,15 +29,16 @@ def build(
     state_of: Callable[[str], AppState | None],
     jobs: Mapping[str, JobPreflight],
 ) -> FastAPI:
-    """Build the API. It keeps nothing: any server of the same database may be asked.
+    """Build the API. It is stateless: every server with the same database gives the same answers.
 
-    `wake` has an app's rollout look at once; `state_of` gives what was just told of an app, None
-    where this server has nothing to tell: the journal answers then. `jobs`: what Jenkins deploys.
+    `wake` starts the next round of an app's rollout at once. `state_of` returns the last published
+    state of an app, or None if this server does not lead it; the API then uses the journal. `jobs`:
+    the apps that Jenkins deploys.
     """
     app = FastAPI(title="Bigred", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.context = ApiContext(settings, db, store, wake, state_of, jobs)
     app.add_middleware(AuthMiddleware, tokens=settings.api.tokens)
-    answer_them(app)
+    add_error_handlers(app)
     app.add_api_route(HEALTH, _health, include_in_schema=False)
     app.add_api_route(f"{PREFIX}/openapi.json", _openapi, include_in_schema=False)
     app.include_router(builds.signed, prefix=PREFIX, responses=DOCUMENTED)
@@ -49,11 +50,11 @@ def build(
 
 
 async def _health() -> dict[str, str]:
-    """Say that the server answers."""
+    """Report that the server is running."""
     return {"status": "ok"}
 
 
 async def _openapi(request: Request, _: ViewerCaller) -> dict[str, Any]:
-    """Describe the API."""
+    """Return the OpenAPI description."""
     app: FastAPI = request.app
     return app.openapi()

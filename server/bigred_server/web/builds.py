@@ -1,4 +1,4 @@
-"""The routes by which commits come in, and what became of them is told."""
+"""The routes that receive commits, list builds, and promote or reject tested releases."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -7,7 +7,7 @@ import structlog
 from fastapi import APIRouter, HTTPException, Query, Request
 
 from bigred_server.journal import builds
-from bigred_server.model.pushed import Pushed
+from bigred_server.model.pushed_commit import PushedCommit
 from bigred_server.pipeline import submissions, webhook
 from bigred_server.pipeline.webhook import Forge
 from bigred_server.web.context import ApiContext, InContext, KnownApp, OperatorCaller, ViewerCaller
@@ -16,16 +16,16 @@ from bigred_server.web.models import BuildShown, Commits, ReleaseShown, Submitte
 log = structlog.get_logger(__name__)
 
 router = APIRouter()
-# Whoever sends these has no token: they are signed.
+# The senders of these requests have no token; they sign them.
 signed = APIRouter()
 
 
 @router.post("/apps/{app}/commits", status_code=HTTPStatus.ACCEPTED)
-async def hand_in(
+async def submit_commits(
     app: KnownApp, context: InContext, _: OperatorCaller, commits: Commits
 ) -> SubmittedBuilds:
-    """Hand in what was pushed; the answer comes at once, and the build when it is its turn."""
-    pushed = [Pushed(one.branch, one.commit, one.who) for one in commits.commits]
+    """Submit pushed commits; the answer comes at once, and the build starts in its turn."""
+    pushed = [PushedCommit(one.branch, one.commit, one.who) for one in commits.commits]
     return await _submit(context, app, pushed)
 
 
@@ -33,13 +33,13 @@ async def hand_in(
 async def receive_webhook(
     app: KnownApp, forge: Forge, context: InContext, request: Request
 ) -> SubmittedBuilds:
-    """Take a push webhook of GitHub, GitLab or Gitea, if its signature is right."""
+    """Receive a push webhook of GitHub, GitLab or Gitea; refuse it if the signature is wrong."""
     body = await request.body()
     if not webhook.is_genuine(forge, _secret(context, app), request.headers, body):
-        raise HTTPException(HTTPStatus.UNAUTHORIZED, "the signature is not that of our secret")
+        raise HTTPException(HTTPStatus.UNAUTHORIZED, "the signature does not match the secret")
     pushed = webhook.pushed(forge, request.headers, body)
     if pushed is None:
-        return SubmittedBuilds(builds=[], text="this is no push to a branch: nothing is done")
+        return SubmittedBuilds(builds=[], text="ignored: not a push to a branch")
     return await _submit(context, app, [pushed])
 
 
@@ -50,7 +50,7 @@ async def list_builds(
     _: ViewerCaller,
     limit: Annotated[int, Query(ge=1, le=500)] = 20,
 ) -> list[BuildShown]:
-    """List the builds, the newest first."""
+    """List the builds of an app, newest first."""
     async with context.db.read() as db:
         found = await builds.of_app(db, app, limit=limit)
     return [BuildShown.of(one) for one in found]
@@ -62,7 +62,7 @@ async def promote(
 ) -> ReleaseShown:
     """Make a tested release ready."""
     release = await submissions.promote(context.db, app, version)
-    log.info("promoted a release", app=app, version=release.version, who=caller.name)
+    log.info("release promoted", app=app, version=release.version, who=caller.name)
     context.wake(app)
     return ReleaseShown.of(release, kept=context.store.has(release.digest))
 
@@ -71,17 +71,17 @@ async def promote(
 async def reject(
     app: KnownApp, version: str, context: InContext, caller: OperatorCaller
 ) -> ReleaseShown:
-    """Have a tested release go no further."""
+    """Make a tested release failed."""
     release = await submissions.reject(context.db, app, version)
-    log.info("rejected a release", app=app, version=release.version, who=caller.name)
+    log.info("release rejected", app=app, version=release.version, who=caller.name)
     return ReleaseShown.of(release, kept=context.store.has(release.digest))
 
 
-async def _submit(context: ApiContext, app: str, pushed: list[Pushed]) -> SubmittedBuilds:
+async def _submit(context: ApiContext, app: str, pushed: list[PushedCommit]) -> SubmittedBuilds:
     found, text = await submissions.submit_commits(
         context.db, app, context.settings.fleet_of(app), pushed
     )
-    log.info("commits were handed in", app=app, builds=[one.number for one in found])
+    log.info("commits submitted", app=app, builds=[one.number for one in found])
     context.wake(app)
     return SubmittedBuilds(builds=[BuildShown.of(one) for one in found], text=text)
 
@@ -92,5 +92,5 @@ def _secret(context: ApiContext, app: str) -> str:
     try:
         return file.read_text(encoding="utf-8").strip() if file else ""
     except OSError as error:
-        log.warning("the secret of webhooks can't be read", app=app, reason=str(error))
+        log.warning("can't read the webhook secret", app=app, reason=str(error))
         return ""

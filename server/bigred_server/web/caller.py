@@ -1,4 +1,4 @@
-"""Who calls the HTTP API, and what a role may do. Pure."""
+"""The callers of the HTTP API, and the permissions of their roles. Pure."""
 
 import hashlib
 import hmac
@@ -12,33 +12,33 @@ _SCHEME = "bearer "
 
 
 class Role(StrEnum):
-    """What a token's owner may do: each role may do all that those before it may."""
+    """The permissions of a token's owner; each role includes those before it."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
     ADMIN = "admin"
 
     def may(self, needed: "Role") -> bool:
-        """Say whether this role may do what another one is needed for."""
+        """Return whether this role has the permissions of the `needed` one."""
         order = list(Role)
         return order.index(self) >= order.index(needed)
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Whoever a token belongs to."""
+    """The owner of a token."""
 
     name: str
     role: Role
 
 
 def caller_of(authorization: str, tokens: Mapping[str, TokenSettings]) -> Caller | None:
-    """Say whose token an Authorization header bears; None when it is nobody's."""
+    """Return the owner of the token in an Authorization header; None if no token matches."""
     if authorization[: len(_SCHEME)].lower() != _SCHEME:
         return None
     given = hashlib.sha256(authorization[len(_SCHEME) :].strip().encode()).hexdigest()
     found = None
-    # All of them, each in constant time: how long it takes tells nothing of any of them.
+    # Compare all tokens, each in constant time, so that the duration reveals nothing.
     for name, token in tokens.items():
         if hmac.compare_digest(given, token.sha256):
             found = Caller(name, Role(token.role))

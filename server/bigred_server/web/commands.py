@@ -1,4 +1,4 @@
-"""The routes that ask for something: the token's owner is who asked for it."""
+"""The routes that start or change something on behalf of the token's owner."""
 
 from http import HTTPStatus
 
@@ -22,16 +22,16 @@ router = APIRouter()
 async def deploy(
     app: KnownApp, context: InContext, caller: OperatorCaller, request: DeployRequest | None = None
 ) -> DeploymentShown:
-    """Begin to make a release live: the one named, or else the newest ready one.
+    """Start to deploy a release: the one named, or else the newest ready one.
 
-    Of an app that Jenkins deploys it is the next run of its job.
+    If Jenkins deploys the app, this starts the next run of its job.
     """
     version = request.version if request else None
     if app in context.jobs:
         record = await start(context.db, context.jobs[app], version, caller.name)
     else:
         record = await requests.deploy(context.db, context.store, app, version, caller.name)
-    log.info("asked for a deployment", app=app, deployment=record.id, who=caller.name)
+    log.info("deployment requested", app=app, deployment=record.id, who=caller.name)
     context.wake(app)
     return await _shown(context, record)
 
@@ -40,16 +40,16 @@ async def deploy(
 async def command(
     app: KnownApp, context: InContext, caller: OperatorCaller, request: CommandRequest
 ) -> DeploymentShown:
-    """Give the running deployment a command.
+    """Send a command to the running deployment.
 
-    A rollback is done without one, too: a new deployment goes back to the last good release.
+    If no deployment is running, `rollback` starts one that restores the last good release.
     """
     who = caller.name
     if request.command is Command.ROLLBACK and app not in context.jobs:
         record, _ = await requests.rollback(context.db, context.store, app, who)
     else:
         record = await requests.command(context.db, app, request.command, who)
-    log.info("gave a command", app=app, deployment=record.id, command=request.command, who=who)
+    log.info("command sent", app=app, deployment=record.id, command=request.command, who=who)
     context.wake(app)
     return await _shown(context, record)
 
@@ -60,7 +60,7 @@ async def clear(
 ) -> ReleaseShown:
     """Make a bad release ready again."""
     release = await requests.clear(context.db, app, version, caller.name)
-    log.info("cleared a release", app=app, version=release.version, who=caller.name)
+    log.info("release cleared", app=app, version=release.version, who=caller.name)
     context.wake(app)
     return ReleaseShown.of(release, kept=context.store.has(release.digest))
 

@@ -1,4 +1,4 @@
-"""What the routes of the HTTP API have at hand, and who may use them."""
+"""The context of the routes of the HTTP API, and the roles that they require."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -18,9 +18,10 @@ from bigred_server.web.caller import Caller, Role
 
 @dataclass(frozen=True)
 class ApiContext:
-    """`jobs`: the apps that Jenkins deploys. `wake` has an app's rollout look at once.
+    """What the routes use; see `api.build`. `jobs`: the apps that Jenkins deploys.
 
-    `state_of` gives what was just told of an app; None where this server has nothing to tell.
+    `wake` starts the next round of an app's rollout at once. `state_of` returns the last published
+    state of an app, or None if this server does not lead it.
     """
 
     settings: Settings
@@ -40,9 +41,7 @@ def _app(
     context: Annotated[ApiContext, Depends(_context)], app: Annotated[str, Path(max_length=32)]
 ) -> str:
     if app not in context.settings.apps:
-        raise UnknownAppError(
-            f"there is no app {app!r}; there is: {', '.join(context.settings.apps)}"
-        )
+        raise UnknownAppError(f"no app {app!r}; available: {', '.join(context.settings.apps)}")
     return app
 
 

@@ -1,7 +1,7 @@
-"""What went wrong, as a status and one sentence."""
+"""Answer errors with an HTTP status and one sentence."""
 
 from http import HTTPStatus
-from typing import Any  # so FastAPI types what documents a status
+from typing import Any  # FastAPI's own type for documented responses
 
 import structlog
 from fastapi import FastAPI, Request
@@ -22,7 +22,7 @@ from bigred_server.web.models import ErrorBody
 
 log = structlog.get_logger(__name__)
 
-# The first that fits counts.
+# The first match counts.
 _STATUS: tuple[tuple[type[BigredError], HTTPStatus], ...] = (
     (UnknownAppError, HTTPStatus.NOT_FOUND),
     (UnknownReleaseError, HTTPStatus.NOT_FOUND),
@@ -30,39 +30,39 @@ _STATUS: tuple[tuple[type[BigredError], HTTPStatus], ...] = (
     (DeploymentError, HTTPStatus.CONFLICT),
     (WebhookError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-_NO_JOURNAL = "the journal can't be used just now; try again in a moment"
-_OURS = "something is wrong with the server; its log tells what"
+_NO_JOURNAL = "the journal is unavailable; try again in a moment"
+_INTERNAL = "internal error; see the server's log"
 
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody} for status in (401, 403, 404, 409, 422, 503)
 }
 
 
-def answer_them(app: FastAPI) -> None:
-    """Have every error answered as `{"error": sentence}`."""
-    app.add_exception_handler(BigredError, _ours)
+def add_error_handlers(app: FastAPI) -> None:
+    """Make the app answer every error with `{"error": sentence}`."""
+    app.add_exception_handler(BigredError, _bigred)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(SQLAlchemyError, _journal)
-    app.add_exception_handler(Exception, _unforeseen)
+    app.add_exception_handler(Exception, _unexpected)
 
 
-def _told(status: int, sentence: str) -> JSONResponse:
+def _answer(status: int, sentence: str) -> JSONResponse:
     return JSONResponse({"error": sentence}, status)
 
 
-def _ours(_: Request, error: Exception) -> JSONResponse:
-    fitting = (status for kind, status in _STATUS if isinstance(error, kind))
-    return _told(next(fitting, HTTPStatus.INTERNAL_SERVER_ERROR), str(error))
+def _bigred(_: Request, error: Exception) -> JSONResponse:
+    matches = (status for kind, status in _STATUS if isinstance(error, kind))
+    return _answer(next(matches, HTTPStatus.INTERNAL_SERVER_ERROR), str(error))
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
-    told = error.detail
-    if told == HTTPStatus(error.status_code).phrase:
-        told = f"{request.method} {request.url.path}: {told.lower()}"
-    answer = _told(error.status_code, told)
+    sentence = error.detail
+    if sentence == HTTPStatus(error.status_code).phrase:
+        sentence = f"{request.method} {request.url.path}: {sentence.lower()}"
+    answer = _answer(error.status_code, sentence)
     answer.headers.update(error.headers or {})
     return answer
 
@@ -72,17 +72,17 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
         raise error
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    told = f"{where}: {first['msg']}"
+    sentence = f"{where}: {first['msg']}"
     if first["type"] == "json_invalid":
-        told = f"the body is no JSON: {first['ctx']['error']}"
-    return _told(HTTPStatus.UNPROCESSABLE_ENTITY, told)
+        sentence = f"the body is not valid JSON: {first['ctx']['error']}"
+    return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
 
 
 def _journal(request: Request, error: Exception) -> JSONResponse:
-    log.error("the journal can't be used", path=request.url.path, error=str(error))
-    return _told(HTTPStatus.SERVICE_UNAVAILABLE, _NO_JOURNAL)
+    log.error("can't use the journal", path=request.url.path, error=str(error))
+    return _answer(HTTPStatus.SERVICE_UNAVAILABLE, _NO_JOURNAL)
 
 
-def _unforeseen(_: Request, _error: Exception) -> JSONResponse:
-    # It is raised again behind us, and logged with its trace.
-    return _told(HTTPStatus.INTERNAL_SERVER_ERROR, _OURS)
+def _unexpected(_: Request, _error: Exception) -> JSONResponse:
+    # Starlette raises it again after this answer, and it is logged with its traceback.
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, _INTERNAL)

@@ -1,4 +1,4 @@
-"""What the HTTP API gives and takes, as JSON. Times are UTC, as ISO 8601 with milliseconds."""
+"""The JSON bodies of the HTTP API. Times are UTC, in ISO 8601 with milliseconds."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any  # receipts are JSON
@@ -18,32 +18,32 @@ from bigred_server.model.timestamp import utc
 Versions = Mapping[tuple[str, str], str]
 
 
-class Shown(BaseModel):
-    """What is given."""
+class ResponseBody(BaseModel):
+    """The body of a response."""
 
     model_config = ConfigDict(frozen=True)
 
 
-class Asked(BaseModel):
-    """What is taken: nothing that is not known, so that a slip is told and not ignored."""
+class RequestBody(BaseModel):
+    """The body of a request; unknown keys are refused, so that a typo is not ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ErrorBody(Shown):
-    """Why not, as a sentence."""
+class ErrorBody(ResponseBody):
+    """The reason for an error, as a sentence."""
 
     error: str
 
 
-class Apps(Shown):
+class Apps(ResponseBody):
     """The names of the apps."""
 
     apps: list[str]
 
 
-class ReleaseShown(Shown):
-    """A release; `kept`: its WAR is in the store still, so that it can be deployed."""
+class ReleaseShown(ResponseBody):
+    """A release. `kept`: its WAR is still in the store, so it can be deployed."""
 
     app: str
     version: str
@@ -58,16 +58,16 @@ class ReleaseShown(Shown):
 
     @classmethod
     def of(cls, release: Release, *, kept: bool) -> "ReleaseShown":
-        """Show a release."""
+        """Return the body for a release."""
         fields = {name: getattr(release, name) for name in cls.model_fields if name != "kept"}
         return cls(**{**fields, "submitted_at": utc(release.submitted_at), "kept": kept})
 
 
-class DeploymentShown(Shown):
-    """A deployment; `mends`: the one node that it is about, `command`: what was asked of it last.
+class DeploymentShown(ResponseBody):
+    """A deployment. `mends`: the node that it repairs, None if it is about the whole app.
 
-    A `command` that has been taken up shows no more. `held_for`: why it is or was held.
-    `judgement`: what the judge said last, None where there is none.
+    `command`: the last command, until the server acts on it. `held_for`: why it is or was held.
+    `judgement`: the judge's latest verdict, None if there is none.
     """
 
     id: str
@@ -92,12 +92,12 @@ class DeploymentShown(Shown):
 
     @classmethod
     def of(cls, record: DeploymentRecord, versions: Versions) -> "DeploymentShown":
-        """Show a deployment; `versions` by app and digest."""
+        """Return the body for a deployment; `versions`: by app and digest."""
         return cls(**_deployment(record, versions))
 
 
-class EventShown(Shown):
-    """What happened, as a sentence."""
+class EventShown(ResponseBody):
+    """An event of a deployment, with a sentence that describes it."""
 
     at: str
     kind: str
@@ -105,8 +105,8 @@ class EventShown(Shown):
     text: str
 
 
-class ActShown(Shown):
-    """One act on a node, or a hook where the node is ""."""
+class ActShown(ResponseBody):
+    """One act on a node, or a hook if `node` is ""."""
 
     node: str
     kind: str
@@ -120,7 +120,7 @@ class ActShown(Shown):
 
 
 class WholeDeployment(DeploymentShown):
-    """A deployment with all that happened, and its receipt once it has ended."""
+    """A deployment with its events and acts, and its receipt once it has ended."""
 
     events: list[EventShown]
     acts: list[ActShown]
@@ -134,7 +134,7 @@ class WholeDeployment(DeploymentShown):
         events: list[EventRecord],
         acts: list[ActionRecord],
     ) -> "WholeDeployment":
-        """Show all of a deployment."""
+        """Return the body for a deployment with all its details."""
         return cls(
             **_deployment(record, versions),
             events=[EventShown(**{**_known(EventShown, e), "at": utc(e.at)}) for e in events],
@@ -152,8 +152,8 @@ class WholeDeployment(DeploymentShown):
         )
 
 
-class BuildShown(Shown):
-    """A build: a commit that was handed in, and where it stands; `digest` of its release."""
+class BuildShown(ResponseBody):
+    """A build: a submitted commit and its stage. `digest`: of the release that it made."""
 
     id: str
     number: int
@@ -174,7 +174,7 @@ class BuildShown(Shown):
 
     @classmethod
     def of(cls, build: Build) -> "BuildShown":
-        """Show a build."""
+        """Return the body for a build."""
         return cls(
             **{
                 **_known(cls, build),
@@ -185,35 +185,35 @@ class BuildShown(Shown):
         )
 
 
-class CommitIn(Asked):
-    """The newest commit of a branch, just pushed, and by whom."""
+class CommitIn(RequestBody):
+    """The new head commit of a branch, and who pushed it."""
 
     branch: Annotated[str, Field(min_length=1, max_length=200)]
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
     who: Annotated[str, Field(max_length=64)] = ""
 
 
-class Commits(Asked):
-    """What was pushed, the oldest first."""
+class Commits(RequestBody):
+    """The pushed commits, oldest first."""
 
     commits: Annotated[list[CommitIn], Field(min_length=1, max_length=100)]
 
 
-class SubmittedBuilds(Shown):
-    """What was made of it, and the same as a sentence."""
+class SubmittedBuilds(ResponseBody):
+    """The builds of the submitted commits, and a sentence that describes them."""
 
     builds: list[BuildShown]
     text: str
 
 
-class DeployRequest(Asked):
-    """What is to be deployed: a version, or the newest ready release."""
+class DeployRequest(RequestBody):
+    """The version to deploy; without one, the newest ready release."""
 
     version: Annotated[str, Field(min_length=1, max_length=100)] | None = None
 
 
-class CommandRequest(Asked):
-    """What is asked of the running deployment; a rollback may be asked without one."""
+class CommandRequest(RequestBody):
+    """A command for the running deployment; `rollback` also works if none is running."""
 
     command: Command
 
@@ -227,5 +227,5 @@ def _deployment(record: DeploymentRecord, versions: Versions) -> dict[str, Any]:
     }
 
 
-def _known(model: type[Shown], value: object) -> dict[str, Any]:
+def _known(model: type[ResponseBody], value: object) -> dict[str, Any]:
     return {name: getattr(value, name) for name in model.model_fields if hasattr(value, name)}

@@ -1,4 +1,4 @@
-"""The routes that only look."""
+"""The read-only routes."""
 
 import asyncio
 from http import HTTPStatus
@@ -23,19 +23,19 @@ async def list_apps(context: InContext, _: ViewerCaller) -> Apps:
 
 @router.get("/apps/{app}", response_model_exclude_none=True)
 async def show_app(app: KnownApp, context: InContext, _: ViewerCaller) -> AppState:
-    """Tell where an app stands, as every MQTT subscriber hears it.
+    """Return the state of an app, as published over MQTT.
 
-    Of several servers only the one that leads the app sees its nodes; the others leave them out.
+    With several servers, only the one that leads the app includes its nodes.
     """
-    return context.state_of(app) or await _from_the_journal(app, context)
+    return context.state_of(app) or await _state_from_journal(app, context)
 
 
-async def _from_the_journal(app: str, context: ApiContext) -> AppState:
+async def _state_from_journal(app: str, context: ApiContext) -> AppState:
     async with context.db.read() as db:
         known = await releases.of_app(db, app)
         last = next(iter(await deployments.newest(db, app, 1)), None)
     state = app_state(app, last, known, {}, None)
-    # How many nodes are done, too, only a look can tell.
+    # The progress, too, is known only to the server that observes the nodes.
     return state.model_copy(update={"progress": None})
 
 
@@ -46,7 +46,7 @@ async def list_releases(
     _: ViewerCaller,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[ReleaseShown]:
-    """List the releases of an app, the newest first."""
+    """List the releases of an app, newest first."""
     async with context.db.read() as db:
         known = (await releases.of_app(db, app))[:limit]
 
@@ -64,7 +64,7 @@ async def list_deployments(
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
     mends: bool = False,
 ) -> list[DeploymentShown]:
-    """List the deployments of an app, the newest first; with `mends` those of one node too."""
+    """List the deployments of an app, newest first; `mends` includes single-node repairs."""
     async with context.db.read() as db:
         found = await deployments.newest(db, app, limit, mends=mends)
         known = await releases.of_app(db, app)
@@ -74,11 +74,11 @@ async def list_deployments(
 
 @router.get("/deployments/{deployment}")
 async def show_deployment(deployment: str, context: InContext, _: ViewerCaller) -> WholeDeployment:
-    """Show a deployment with everything that happened, and its receipt once it has ended."""
+    """Return a deployment with its events and acts, and its receipt once it has ended."""
     async with context.db.read() as db:
         record = await deployments.find(db, deployment)
         if record is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no deployment {deployment!r}")
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"no deployment {deployment!r}")
         happened = await events.of_deployment(db, record.id)
         done = await actions.of_deployment(db, record.id)
         release = await releases.find(db, record.app, record.digest)

@@ -1,4 +1,4 @@
-"""Serves the HTTP API inside the daemon's loop: it neither takes its signals nor outlasts it."""
+"""Serve the HTTP API in the daemon's event loop, without handling signals or outliving it."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from bigred_server.errors import ApiError
 
 log = structlog.get_logger(__name__)
 
-# How long an answer that is on its way may take when the server stops, in seconds.
+# How long requests in progress may take when the server stops, in seconds.
 _GRACE_S = 2
 _KEEP_ALIVE_S = 5
 _CONNECTIONS = 200
@@ -26,39 +26,39 @@ Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to the daemon: uvicorn would put its own handlers in their place."""
+        """Leave the signals to the daemon; uvicorn would replace its handlers."""
         yield
 
 
 def listening(listen: str) -> socket.socket:
-    """Listen on "host:port". Raises ApiError when that can't be."""
+    """Listen on "host:port". Raise ApiError if that fails."""
     host, _, port = listen.rpartition(":")
     try:
         found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
         family, kind, protocol, _name, address = found[0]
-        return _listening(socket.socket(family, kind, protocol), address)
+        return _bound(socket.socket(family, kind, protocol), address)
     except OSError as error:
         raise ApiError(
             f"the HTTP API can't listen on {listen}: {error}; "
-            "name a free address of this machine as 'listen' in [api]"
+            "set 'listen' in [api] to a free address of this machine"
         ) from error
 
 
-def _listening(made: socket.socket, address: Address) -> socket.socket:
-    # Made by hand: with create_server() it would not know that it speaks TCP, asyncio would not
-    # send at once, and every answer would take the 40 ms of a delayed acknowledgement.
+def _bound(unbound: socket.socket, address: Address) -> socket.socket:
+    # Not socket.create_server(): its socket reports no TCP protocol, so asyncio would not set
+    # TCP_NODELAY, and every answer would take the 40 ms of a delayed acknowledgement.
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
-        made.listen(_BACKLOG)
+        unbound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        unbound.bind(address)
+        unbound.listen(_BACKLOG)
     except BaseException:
-        made.close()
+        unbound.close()
         raise
-    return made
+    return unbound
 
 
 async def serve(app: FastAPI, listening: socket.socket) -> None:
-    """Serve until cancelled; what is being answered then is answered, or cut off after 2 s."""
+    """Serve until cancelled; then finish the requests in progress, or drop them after 2 s."""
     config = uvicorn.Config(
         app,
         loop="none",
@@ -76,7 +76,7 @@ async def serve(app: FastAPI, listening: socket.socket) -> None:
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     host, port = listening.getsockname()[:2]
-    log.info("the HTTP API is served", host=host, port=port)
+    log.info("the HTTP API is listening", host=host, port=port)
     try:
         await asyncio.shield(serving)
     finally:

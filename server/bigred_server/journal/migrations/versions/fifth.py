@@ -1,4 +1,4 @@
-"""Commits on their way to releases, and what each release changes."""
+"""Add builds, and the changes of each release."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make `build`, change `release`."""
+    """Create `build`; alter `release`."""
     op.add_column("release", sa.Column("changes", sa.JSON))
     op.create_table(
         "build",

@@ -1,4 +1,4 @@
-"""The first tables of the journal."""
+"""Create the first tables of the journal."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make all tables."""
+    """Create all tables."""
     op.create_table(
         "release",
         sa.Column("app", sa.String(32), primary_key=True),

@@ -1,4 +1,4 @@
-"""What JVMs used at every age: what the next release is held against, by whatever server."""
+"""Add what JVMs used at each age, to which any server can compare the next release."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make `span`."""
+    """Create `span`."""
     op.create_table(
         "span",
         sa.Column("id", sa.Integer, primary_key=True),

@@ -1,4 +1,4 @@
-"""Commands, nodes set aside and mended, sessions and tokens, leases; texts of any length."""
+"""Add commands, nodes set aside and repaired, sessions, tokens and leases; lift text limits."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,13 +10,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Change `release`, `deployment` and `act`, make `lease`."""
+    """Alter `release`, `deployment` and `act`; create `lease`."""
     with op.batch_alter_table("release") as release:
-        # PostgreSQL, unlike SQLite, holds us to a length.
+        # PostgreSQL, unlike SQLite, enforces the length.
         for name in ("commit", "author", "marker"):
             release.alter_column(name, type_=sa.Text)
-    # No batch here: on SQLite it drops the table and makes it anew, which the acts' foreign key
-    # does not allow.
+    # Not as a batch: on SQLite, a batch drops and recreates the table, which the foreign key of
+    # `act` forbids.
     for column in (
         sa.Column("command", sa.String(16)),
         sa.Column("commanded_by", sa.String(64), nullable=False, server_default=""),

@@ -1,4 +1,4 @@
-"""Deployments that are runs of a Jenkins job."""
+"""Add deployments that are runs of a Jenkins job."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,5 +10,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Change `deployment`."""
+    """Alter `deployment`."""
     op.add_column("deployment", sa.Column("trail", sa.JSON))

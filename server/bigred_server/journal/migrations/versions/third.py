@@ -1,4 +1,4 @@
-"""The judge: what it said and by what, why a deployment is held, what a person bears with."""
+"""Add the judge's verdict and evidence, why a deployment is held, and what a person tolerates."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Change `deployment`, make `series_bin`."""
+    """Alter `deployment`; create `series_bin`."""
     for column in (
         sa.Column("held_for", sa.String(16)),
         sa.Column("tolerates", sa.String(16)),

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Pushed:
-    """A commit that is the newest of a branch now, and who pushed it."""
+class PushedCommit:
+    """The new head commit of a branch, and who pushed it."""
 
     branch: str
     commit: str
