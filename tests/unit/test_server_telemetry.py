@@ -281,13 +281,13 @@ def test_missing_and_late_lines_are_counted(observer: Observer) -> None:
     told = see(observer, 5.0, fleet({"a": (12, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
     # Of the two newest the lines may be on their way.
-    assert (told.look.lines.taken, told.look.lines.late, told.look.lines.lost) == (6, 2, 4)
+    assert (told.look.lines.received, told.look.lines.late, told.look.lines.lost) == (6, 2, 4)
     # Those that come after all are missing no more.
     for number in range(5):
         observer.line(line(1.0, "a", client=str(number)), 6.0)
     told = see(observer, 10.0, fleet({"a": (12, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
-    assert (told.look.lines.taken, told.look.lines.lost) == (5, -3)
+    assert (told.look.lines.received, told.look.lines.lost) == (5, -3)
 
 
 def test_what_the_next_server_gets_is_what_was_usual(observer: Observer) -> None:
