@@ -32,14 +32,14 @@ OUTAGE = "outage"
 WRONG = {
     BuildKind.ERRORS_5: "failed ",
     BuildKind.ERRORS_20: "failed ",
-    BuildKind.ERRORS_ON_ORDERS: "of them /shop/order",
+    BuildKind.ERRORS_ON_ORDERS: "of them on /shop/order",
     BuildKind.ERRORS_FOR_ONE: "failed ",
     BuildKind.SLOW_X2: "is slow",
     BuildKind.SLOW_TAIL: "is slow",
-    BuildKind.LEAKS_MEMORY: "over collections and ever more",
+    BuildKind.LEAKS_MEMORY: "after garbage collection, and rising",
     BuildKind.BURNS_CPU: "",
     BuildKind.LEAKS_THREADS: "threads on",
-    BuildKind.FEWER_ORDERS: "drop of orders",
+    BuildKind.FEWER_ORDERS: "drop in orders",
 }
 
 
@@ -168,7 +168,7 @@ def outage(testbed: Testbed) -> Result:
     time.sleep(15.0)
     (testbed.folder / "outage").touch()
     try:
-        return follow(testbed, version, "outage", "its environment is bad")
+        return follow(testbed, version, "outage", "its environment is")
     finally:
         (testbed.folder / "outage").unlink()
 

@@ -2,7 +2,7 @@
 
     ./bigred bench latency --cycles 50
 
-A stage as the demo's (Mosquitto, HAProxy, two Tomcats, server, box with a simulated button), but
+A testbed like the demo's (Mosquitto, HAProxy, two Tomcats, server, box with simulated button), but
 without customers. Each cycle lifts the lid, pushes, and closes the lid within the countdown, which
 cancels: each press is accepted and journaled as a deployment, and none touches a node. Measured is
 the time from the command to the button until another subscriber hears the answer, the button's

@@ -98,9 +98,9 @@ def temporary(demo: Demo) -> Path:
     return Path((demo.home / "where").read_text())
 
 
-def stage_of(demo: Demo) -> Path:
-    """The stage's folder, as soon as it is there."""
-    wait_until(lambda: any(temporary(demo).glob("bigred-*")), 20, "the stage has a folder")
+def testbed_of(demo: Demo) -> Path:
+    """The testbed's folder, as soon as it exists."""
+    wait_until(lambda: any(temporary(demo).glob("bigred-*")), 20, "the testbed has a folder")
     return next(temporary(demo).glob("bigred-*"))
 
 
@@ -114,7 +114,7 @@ def alive(process: int) -> bool:
 
 
 def in_folder(folder: Path) -> list[int]:
-    """The processes that carry the stage's mark or name its folder: the watchman does so too."""
+    """The processes that carry the testbed's mark or name its folder, like the watchdog."""
     named = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -147,7 +147,9 @@ def bound(port: int) -> bool:
 
 def assert_nothing_left(folder: Path, ports: set[int]) -> None:
     wait_until(
-        lambda: not in_folder(folder) and not folder.exists(), 20, f"{folder} is swept, whole"
+        lambda: not in_folder(folder) and not folder.exists(),
+        20,
+        f"{folder} is cleaned up",
     )
     assert [port for port in ports if bound(port)] == []
     assert list(folder.parent.glob("*")) == []
@@ -164,7 +166,7 @@ def requests_a_second(output: str) -> float:
 
 def test_the_demo_succeeds_and_leaves_nothing_behind(demo: Callable[..., Demo]) -> None:
     running = demo("--once")
-    folder = stage_of(running)
+    folder = testbed_of(running)
     running.until("the lid is lifted")
     ports = listening(in_folder(folder))
     assert len(ports) >= 5, "Mosquitto, HAProxy and three Tomcats listen"
@@ -185,7 +187,7 @@ def test_the_demo_succeeds_and_leaves_nothing_behind(demo: Callable[..., Demo]) 
 def test_each_bad_release_is_taken_back_and_no_request_fails(demo: Callable[..., Demo]) -> None:
     # Side by side, as two newcomers on one machine would.
     running = {kind: demo("--once", "--nodes", "2", "--rate", "80", "--bad", kind) for kind in BAD}
-    folders = [stage_of(one) for one in running.values()]
+    folders = [testbed_of(one) for one in running.values()]
     for kind, one in running.items():
         assert one.ended() == 0, f"{kind}: {one.output}"
         receipt = one.receipt()
@@ -202,7 +204,7 @@ def test_whatever_ends_the_demo_nothing_is_left(demo: Callable[..., Demo], momen
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
     running = {number: demo("--once", "--nodes", "2", "--rate", "50") for number in signals}
     for number, one in running.items():
-        folder = stage_of(one)
+        folder = testbed_of(one)
         one.until(moment)
         wait_until(lambda folder=folder: len(in_folder(folder)) > 1, 20, "it has begun")  # type: ignore[misc]
         ports = listening(in_folder(folder))
@@ -286,7 +288,7 @@ class Terminal:
         return bool(got)
 
 
-def test_at_a_terminal_the_keys_play_the_main_job(tmp_path: Path) -> None:
+def test_at_a_terminal_keys_control_the_demo(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     with contextlib.ExitStack() as rig:
         rig.callback(os.close, ours)

@@ -81,7 +81,7 @@ DEPLOYMENTS: dict[str, tuple[Moment | None, ...]] = {
 
 @dataclass
 class Rig:
-    """A stage with customers, and a server that can be killed and started again."""
+    """A testbed with customers, and a server that can be killed and started again."""
 
     testbed: Testbed
     load: Load

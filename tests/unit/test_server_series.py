@@ -51,9 +51,9 @@ async def test_a_command_prints_a_number() -> None:
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        ("print('many')", "'many' is no number"),
-        ("raise SystemExit(3)", "ended with 3"),
-        ("import time; time.sleep(60)", "no number in 0.5 s"),
+        ("print('many')", "'many' is not a number"),
+        ("raise SystemExit(3)", "failed: exit code 3"),
+        ("import time; time.sleep(60)", "no number within 0.5 s"),
     ],
 )
 async def test_a_command_without_a_number_is_told_and_ends(
@@ -111,23 +111,23 @@ INSIDE = SeriesSettings(mqtt="shop/orders", pointer="/by~1day/1/n", counts="sinc
 
 def test_messages_bring_a_total_or_what_came_since() -> None:
     heard = Subscriptions(BrokerSettings(), "x", {"total": TOTAL, "inside": INSIDE})
-    with pytest.raises(SeriesError, match="nothing came on 'shop/orders' yet"):
+    with pytest.raises(SeriesError, match="no message on 'shop/orders' yet"):
         heard.read("total")
     for number in (3, 4):
-        heard.take("shop/orders", json.dumps({"by/day": [0, {"n": number}]}).encode())
-    heard.take("other", b"99")
+        heard.receive("shop/orders", json.dumps({"by/day": [0, {"n": number}]}).encode())
+    heard.receive("other", b"99")
     assert (heard.read("inside"), heard.read("inside")) == (7.0, 0.0)
-    with pytest.raises(SeriesError, match="has no number"):
+    with pytest.raises(SeriesError, match="no number in"):
         heard.read("total")
-    heard.take("shop/orders", b"41")
+    heard.receive("shop/orders", b"41")
     assert heard.read("total") == 41.0
 
 
 @pytest.mark.parametrize("payload", [b"", b"many", b"true", b"[]", b"\xff", b'{"n": 1}'])
 def test_a_message_without_a_number_is_told_and_is_not_zero(payload: bytes) -> None:
     heard = Subscriptions(BrokerSettings(), "x", {"total": TOTAL})
-    heard.take("shop/orders", payload)
-    with pytest.raises(SeriesError, match="has no number"):
+    heard.receive("shop/orders", payload)
+    with pytest.raises(SeriesError, match="no number in"):
         heard.read("total")
 
 
@@ -161,11 +161,11 @@ async def test_bins_are_kept_in_the_journal_and_judged_in_a_deployment(db: Datab
     async with answering() as http:
         watch = SeriesWatch("shop", {}, db, http, NOTHING_HEARD)
         for number in range(12):
-            await watch._keep("orders", 1000 + 2 * number, 2, 10.0)
-        assert watch.take() == []
+            await watch._store("orders", 1000 + 2 * number, 2, 10.0)
+        assert watch.collect() == []
         watch.began_at = 1024.0
-        await watch._keep("orders", 1024, 2, 3.0)
-        (one,) = watch.take()
+        await watch._store("orders", 1024, 2, 3.0)
+        (one,) = watch.collect()
         assert (one.seen, one.expected, one.reference) == (
             3.0,
             10.0,
@@ -181,22 +181,22 @@ async def test_bins_are_kept_in_the_journal_and_judged_in_a_deployment(db: Datab
 async def test_what_jvms_used_at_every_age_is_known_to_the_next_server(db: Database) -> None:
     spans = [Span("n", 10.0 * n, 10.0, 100, 1.0, 0.0, 1, None, 9, 9) for n in range(1, 9)]
     first = BaselineStore("shop", db)
-    await first.keep()
+    await first.sync()
     first.add("old", spans[:4])
-    await first.keep()
+    await first.sync()
     first.add("old", spans[4:])
-    await first.keep()
+    await first.sync()
     second = BaselineStore("shop", db)
-    await second.keep()
+    await second.sync()
     assert second.ages.like("old", spans[4]) == spans[3:6]
     other = BaselineStore("till", db)
-    await other.keep()
+    await other.sync()
     assert other.ages.like("old", spans[4]) == []
     # What is new at the other is read when a deployment begins.
     first.add("new", spans)
-    await first.keep()
+    await first.sync()
     second.stale = True
-    await second.keep()
+    await second.sync()
     assert second.ages.like("new", spans[0]) == spans[:2]
 
 
@@ -211,7 +211,7 @@ async def test_the_journal_keeps_the_newest_spans_and_bears_what_it_can_not_read
         found = await kept.of(connection, "shop")
     assert [told["number"] for _, told in found] == [3, 4, 5]
     reader = BaselineStore("shop", db)
-    await reader.keep()
+    await reader.sync()
     assert not reader.stale
 
 
@@ -239,12 +239,12 @@ async def test_the_same_page_is_asked_of_both_in_turns() -> None:
         async with asyncio.timeout(5):
             await enough.wait()
         running.cancel()
-    pair, signs = probes.take()
+    pair, signs = probes.collect()
     assert pair.canary.requests == pair.canary.hits >= 3
     assert pair.baseline.hits == 0
     assert (signs.slower, signs.faster) == (0, 0)
     assert asked[:4] == ["GET old/shop/", "GET new/shop/", "GET new/shop/", "GET old/shop/"]
-    assert probes.take()[0].canary == Arm()
+    assert probes.collect()[0].canary == Arm()
 
 
 # --- a JVM ---------------------------------------------------------------------------------------

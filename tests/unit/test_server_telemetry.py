@@ -129,8 +129,8 @@ def test_clients_are_forgotten_before_they_are_too_many(monkeypatch: pytest.Monk
 def test_what_is_usual_is_frozen_by_path_group_and_kept_as_json() -> None:
     learner = BaselineLearner()
     for number in range(200):
-        learner.take(line(1000.0 + number, took_ms=number + 1, path="/shop/a"))
-        learner.take(line(1000.0 + number, status=500 if number < 4 else 200, path="/rare/x1"))
+        learner.learn(line(1000.0 + number, took_ms=number + 1, path="/shop/a"))
+        learner.learn(line(1000.0 + number, status=500 if number < 4 else 200, path="/rare/x1"))
     usual = learner.frozen()
     assert usual.errors == pytest.approx(4 / 400)
     assert usual.of("/shop/a") == {0.5: 100.0, 0.9: 180.0, 0.99: 198.0}
@@ -141,7 +141,7 @@ def test_what_is_usual_is_frozen_by_path_group_and_kept_as_json() -> None:
 def test_too_little_is_nothing_usual() -> None:
     learner = BaselineLearner()
     for number in range(99):
-        learner.take(line(1000.0 + number))
+        learner.learn(line(1000.0 + number))
     assert learner.frozen().of("/shop/") == {}
 
 
@@ -281,18 +281,18 @@ def test_missing_and_late_lines_are_counted(observer: Observer) -> None:
     told = see(observer, 5.0, fleet({"a": (12, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
     # Of the two newest the lines may be on their way.
-    assert (told.look.lines.taken, told.look.lines.late, told.look.lines.lost) == (6, 2, 4)
+    assert (told.look.lines.received, told.look.lines.late, told.look.lines.lost) == (6, 2, 4)
     # Those that come after all are missing no more.
     for number in range(5):
         observer.line(line(1.0, "a", client=str(number)), 6.0)
     told = see(observer, 10.0, fleet({"a": (12, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
-    assert (told.look.lines.taken, told.look.lines.lost) == (5, -3)
+    assert (told.look.lines.received, told.look.lines.lost) == (5, -3)
 
 
 def test_what_the_next_server_gets_is_what_was_usual(observer: Observer) -> None:
     for number in range(300):
-        observer.learner.take(line(1000.0 + number / 10, took_ms=7))
+        observer.learner.learn(line(1000.0 + number / 10, took_ms=7))
     kept = observer.begin(None)
     other = Observer(POLICY, {"a": "a"})
     assert other.begin(kept) == kept
@@ -325,10 +325,10 @@ def test_a_release_is_held_against_nodes_that_were_as_old() -> None:
 def test_pages_are_learnt_from_what_several_users_asked_for() -> None:
     pages = Pages()
     for client in ("c1", "c2", "c1"):
-        pages.take(line(client=client, path="/shop/a"))
-        pages.take(line(client="c1", path="/shop/own"))
-        pages.take(line(client=client, path="/shop/order", method="POST"))
-        pages.take(line(client=client, path="/shop/bad", status=500))
+        pages.add(line(client=client, path="/shop/a"))
+        pages.add(line(client="c1", path="/shop/own"))
+        pages.add(line(client=client, path="/shop/order", method="POST"))
+        pages.add(line(client=client, path="/shop/bad", status=500))
     assert pages.known() == ["/shop/a"]
 
 

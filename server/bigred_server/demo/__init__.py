@@ -1,1 +1,1 @@
-"""What the demo and the tests bring along: a small shop to deploy, and its customers."""
+"""The demo, also used by the tests: a complete site with a sample shop, and its customers."""

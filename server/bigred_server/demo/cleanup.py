@@ -1,8 +1,8 @@
-"""Sweeps the stage: whatever the demo started is gone afterwards, however the demo itself ended.
+"""Cleans up the testbed: nothing that the demo started survives it, however the demo ended.
 
-Every process started on a stage inherits an environment variable that names its folder; by that
-mark they are found, the Tomcats too, which are nobody's children. A watchman, a process of its
-own, sweeps when the demo was killed before it could.
+Every process of a testbed inherits an environment variable that names the testbed's folder. This
+mark finds them all, even the Tomcats, which detach from their parent. A watchdog process cleans up
+if the demo was killed before it could do so itself.
 """
 
 import os
@@ -13,12 +13,12 @@ import sys
 import time
 from pathlib import Path
 
-MARK = "BIGRED_STAGE"
-_PATIENCE_S = 3.0
+MARK = "BIGRED_TESTBED"
+_GRACE_S = 3.0
 
 
 def marked(folder: Path) -> list[int]:
-    """List the processes that carry the stage's mark, this one left out."""
+    """List the processes that carry the testbed's mark, except this one."""
     mark = f"{MARK}={folder}".encode()
     found = []
     for entry in Path("/proc").iterdir():
@@ -34,8 +34,8 @@ def marked(folder: Path) -> list[int]:
 
 
 def clean_up(folder: Path) -> None:
-    """End every process of the stage and remove its folder."""
-    end_s = time.monotonic() + _PATIENCE_S
+    """End every process of the testbed, and remove its folder."""
+    end_s = time.monotonic() + _GRACE_S
     number = signal.SIGTERM
     while processes := marked(folder):
         for process in processes:
@@ -54,7 +54,7 @@ def _signal(process: int, number: signal.Signals) -> None:
 
 
 def start_watchdog(folder: Path) -> "subprocess.Popen[bytes]":
-    """Start the watchman; he sweeps when the pipe to his input is closed, by whatever cause."""
+    """Start the watchdog; it cleans up when its standard input is closed for whatever reason."""
     environment = {key: value for key, value in os.environ.items() if key != MARK}
     return subprocess.Popen(
         [sys.executable, "-m", __name__, str(folder)],

@@ -1,4 +1,4 @@
-"""The configuration files of the stage's servers: the example's sections, filled in."""
+"""The configuration files of the testbed's servers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,9 @@ def configuration(
     log: str,
     server: str = SERVER,
 ) -> str:
-    """Give the text of the bigred.toml of one server of a stage in `folder`.
+    """Return the bigred.toml of one server of a testbed in `folder`.
 
-    `log`: where it takes HAProxy's log.
+    `log`: the address at which it receives HAProxy's log.
     """
     tables: dict[str, dict[str, Value]] = {
         "server": _server(folder, site, log, server),
@@ -47,12 +47,12 @@ def configuration(
 
 
 def state(folder: Path, server: str, site: DemoOptions) -> Path:
-    """Say where a server of the stage keeps its state."""
+    """Return the state folder of a server of the testbed."""
     return folder / ("state" if server == site.servers[0] else f"state-{server}")
 
 
 def password_file(folder: Path) -> Path:
-    """Say where the password of the Managers' user is written."""
+    """Return the file with the password of the Managers' user."""
     return folder / "manager.password"
 
 
@@ -81,16 +81,16 @@ def _node(
     if site.reach is not ReachBy.LOCAL:
         node["reach"] = site.reach
     if site.reach is not ReachBy.MANAGER:
-        before = _prefix(folder, site)
+        prefix = _prefix(folder, site)
         node |= {
             "war": str(tomcat.webapps / f"{APP}.war"),
-            "stop": (*before, *tomcat.stop_command),
-            "start": (*before, *tomcat.start_command),
-            "running": (*before, *tomcat.running_command),
+            "stop": (*prefix, *tomcat.stop_command),
+            "start": (*prefix, *tomcat.start_command),
+            "running": (*prefix, *tomcat.running_command),
         }
     if site.ssh is not None:
-        told = site.ssh.model_dump(exclude_none=True, mode="json")
-        tables[f"{name}.ssh"] = {key: value for key, value in told.items() if value != ""}
+        ssh = site.ssh.model_dump(exclude_none=True, mode="json")
+        tables[f"{name}.ssh"] = {key: value for key, value in ssh.items() if value != ""}
     if site.has_managers:
         password = str(password_file(folder))
         tables[f"{name}.manager"] = {"user": MANAGER_USER, "password_file": password}
@@ -100,11 +100,11 @@ def _node(
 def _prefix(folder: Path, site: DemoOptions) -> tuple[str, ...]:
     if site.reach is not ReachBy.SSH:
         return site.prefix
-    # sshd passes no environment on: a Tomcat that it started could not be swept.
+    # sshd does not pass the environment on: without the mark, cleanup would not find the Tomcat.
     return ("/usr/bin/env", f"{cleanup.MARK}={folder}", f"TMPDIR={folder}", *site.prefix)
 
 
 def _table(name: str, values: Mapping[str, Value]) -> str:
-    # JSON's strings, numbers, booleans and lists are TOML's too.
+    # JSON strings, numbers, booleans and lists are valid TOML, too.
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
     return "\n".join([f"[{name}]", *lines, ""])

@@ -1,4 +1,4 @@
-"""The customers of the shop: what they ask for, and which answer satisfies them."""
+"""The customers of the shop: the requests they send, and the answers they expect."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -9,45 +9,50 @@ import httpx2
 
 from bigred_server.demo.request_log import RequestKind
 
-_PATIENCE_S = 15.0
+_TIMEOUT_S = 15.0
 
 
 class WrongAnswerError(Exception):
-    """The shop answered, but not what was asked for."""
+    """The shop answered with a wrong status or wrong content."""
 
 
 @dataclass(frozen=True)
-class Customers:
-    """One customer, who keeps connections or opens one for each request."""
+class Customer:
+    """One customer of the shop.
+
+    `persistent` keeps connections, `single_use` opens one per request. All methods return the
+    status, and raise WrongAnswerError or httpx2.HTTPError.
+    """
 
     url: str
-    staying: httpx2.AsyncClient
-    passing: httpx2.AsyncClient
+    persistent: httpx2.AsyncClient
+    single_use: httpx2.AsyncClient
 
-    async def look(self, client: httpx2.AsyncClient, page: str = "/") -> int:
-        """Read a page; give the status. All raise WrongAnswerError or httpx2.HTTPError."""
+    async def get_page(self, client: httpx2.AsyncClient, page: str = "/") -> int:
+        """Read a page."""
         answer = await client.get(f"{self.url}{page}")
         _expect(answer, 200, f"Release {answer.headers.get('X-Release')} ")
         return answer.status_code
 
-    async def order(self, size: int) -> int:
-        """Order with a body of `size` bytes, which the answer must echo."""
-        answer = await self.staying.post(f"{self.url}/order", content=b"x" * size)
+    async def place_order(self, size: int) -> int:
+        """Send an order with a body of `size` bytes; the answer must state that size."""
+        answer = await self.persistent.post(f"{self.url}/order", content=b"x" * size)
         _expect(answer, 201, f": {size} bytes")
         return answer.status_code
 
-    async def dawdle(self, ms: int) -> int:
-        """Ask for an answer that takes `ms`, at most 5000."""
-        answer = await self.staying.get(f"{self.url}/slow", params={"ms": ms})
+    async def get_slow(self, ms: int) -> int:
+        """Request an answer that takes `ms` milliseconds, at most 5000."""
+        answer = await self.persistent.get(f"{self.url}/slow", params={"ms": ms})
         _expect(answer, 200, f"slept {ms} ms")
         return answer.status_code
 
     def request(self, kind: RequestKind, number: int) -> Awaitable[int]:
-        """Give the request of one kind; `number` makes orders differ in size."""
+        """Send a request of one kind; `number` varies the page and the size of orders."""
         if kind is RequestKind.POST:
-            return self.order(100 + number * 37 % 3000)
+            return self.place_order(100 + number * 37 % 3000)
         page = "/basket" if number % 2 else "/"
-        return self.look(self.passing if kind is RequestKind.FRESH else self.staying, page)
+        client = self.single_use if kind is RequestKind.FRESH else self.persistent
+        return self.get_page(client, page)
 
 
 def _expect(answer: httpx2.Response, status: int, text: str) -> None:
@@ -58,25 +63,31 @@ def _expect(answer: httpx2.Response, status: int, text: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def arriving(urls: Sequence[str], each: int = 1) -> AsyncIterator[list[Customers]]:
-    """Give `each` customers of the shop at each of its addresses; all go when the block ends."""
-    # Idle connections end on this side first; one that HAProxy closes in that moment is no failure.
-    kept = httpx2.Limits(max_connections=None, max_keepalive_connections=50, keepalive_expiry=20.0)
-    unkept = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
+async def connected(urls: Sequence[str], each: int = 1) -> AsyncIterator[list[Customer]]:
+    """Yield `each` customers per URL of the shop; close their connections when the block ends."""
+    # Idle connections are closed on this side first: one that HAProxy closed just as a request was
+    # sent would look like a failure.
+    persistent = httpx2.Limits(
+        max_connections=None, max_keepalive_connections=50, keepalive_expiry=20.0
+    )
+    single_use = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
     async with contextlib.AsyncExitStack() as stack:
         clients = [
-            [await stack.enter_async_context(_client(number, limits)) for limits in (kept, unkept)]
+            [
+                await stack.enter_async_context(_client(number, limits))
+                for limits in (persistent, single_use)
+            ]
             for number in range(1, each + 1)
         ]
-        yield [Customers(url, staying, passing) for staying, passing in clients for url in urls]
+        yield [Customer(url, *pair) for pair in clients for url in urls]
 
 
 def _client(number: int, limits: httpx2.Limits) -> httpx2.AsyncClient:
-    # Users share a client where they log in. A cookie that it kept would send all to one node.
+    # Returning users share a client. If it kept cookies, all of them would reach the same node.
     none = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-    # An address of their own: HAProxy tells customers apart by it.
+    # Each customer has an address of its own, by which HAProxy's log tells them apart.
     transport = httpx2.AsyncHTTPTransport(limits=limits, local_address=f"127.0.1.{number}")
-    said = {"X-Customer": str(number)}
+    headers = {"X-Customer": str(number)}
     return httpx2.AsyncClient(
-        transport=transport, timeout=_PATIENCE_S, cookies=none, headers=said, trust_env=False
+        transport=transport, timeout=_TIMEOUT_S, cookies=none, headers=headers, trust_env=False
     )

@@ -1,4 +1,4 @@
-"""The demo by hand: a live picture in the terminal, and the keys of whoever sits before it."""
+"""The interactive demo: a live screen in the terminal, controlled by keys."""
 
 import asyncio
 import contextlib
@@ -14,72 +14,72 @@ from bigred_server.demo.load import Load, shopping
 from bigred_server.demo.reporter import Reporter
 from bigred_server.demo.sample import BuildKind
 from bigred_server.demo.scenario import SECOND, Scenario, submit, subscribed
-from bigred_server.demo.screen import News, screen
+from bigred_server.demo.screen import RecentEvents, screen
 from bigred_server.demo.subscriber import Subscriber
 from bigred_server.demo.testbed import Testbed, set_up
 
-_FRAMES_A_SECOND = 8
+_FRAMES_PER_SECOND = 8
 _BUTTON = {"o": "open", "c": "close", " ": "press"}
 _QUIT = frozenset({"q", "\x03", "\x04"})
 
 
-def run_interactively(play: Scenario) -> int:
-    """Play until q is pressed; give the exit code: 0 when no customer's request failed."""
+def run_interactively(scenario: Scenario) -> int:
+    """Run until q is pressed; return the exit code, 0 if no customer's request failed."""
     console = Console()
     with (
-        set_up(play.nodes, console.print) as testbed,
+        set_up(scenario.nodes, console.print) as testbed,
         testbed.server(),
         testbed.box(),
-        shopping(testbed.folder, testbed.url, play.rate) as load,
-        _keys_at_once(),
+        shopping(testbed.folder, testbed.url, scenario.rate) as load,
+        _unbuffered_keys(),
     ):
-        asyncio.run(_play(testbed, play, load, console))
+        asyncio.run(_run(testbed, scenario, load, console))
         counts = load.counts()
     console.print(f"{counts.requests} requests, {counts.failed} failed")
     return 1 if counts.failed else 0
 
 
-async def _play(testbed: Testbed, play: Scenario, load: Load, console: Console) -> None:
-    news, keys = News(), asyncio.Queue[str]()
+async def _run(testbed: Testbed, scenario: Scenario, load: Load, console: Console) -> None:
+    events, keys = RecentEvents(), asyncio.Queue[str]()
     asyncio.get_running_loop().add_reader(
         sys.stdin.fileno(), lambda: keys.put_nowait(sys.stdin.read(1))
     )
-    async with subscribed(testbed, Reporter(news.add)) as subscriber:
-        news.add(await asyncio.to_thread(submit, testbed, SECOND, play.kind))
-        painting = asyncio.create_task(_paint(testbed, load, subscriber, news, console))
+    async with subscribed(testbed, Reporter(events.add)) as subscriber:
+        events.add(await asyncio.to_thread(submit, testbed, SECOND, scenario.kind))
+        redrawing = asyncio.create_task(_redraw(testbed, load, subscriber, events, console))
         try:
-            await _obey(testbed, keys, news)
+            await _handle_keys(testbed, keys, events)
         finally:
-            painting.cancel()
-            await asyncio.gather(painting, return_exceptions=True)
+            redrawing.cancel()
+            await asyncio.gather(redrawing, return_exceptions=True)
 
 
-async def _paint(
-    testbed: Testbed, load: Load, subscriber: Subscriber, news: News, console: Console
+async def _redraw(
+    testbed: Testbed, load: Load, subscriber: Subscriber, events: RecentEvents, console: Console
 ) -> None:
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             counts = load.counts()
             frame = screen(
-                subscriber.box, subscriber.app, counts, testbed.url, news, console.size.height
+                subscriber.box, subscriber.app, counts, testbed.url, events, console.size.height
             )
             live.update(frame, refresh=True)
-            await asyncio.sleep(1 / _FRAMES_A_SECOND)
+            await asyncio.sleep(1 / _FRAMES_PER_SECOND)
 
 
-async def _obey(testbed: Testbed, keys: asyncio.Queue[str], news: News) -> None:
-    """Do what the keys say until one of them says quit."""
+async def _handle_keys(testbed: Testbed, keys: asyncio.Queue[str], events: RecentEvents) -> None:
+    """Handle keys until one of them means quit."""
     bad = _bad_releases()
     while (key := await keys.get()) not in _QUIT:
         if key in _BUTTON:
             await asyncio.to_thread(testbed.set_button, _BUTTON[key])
         elif key == "b":
             version, kind = next(bad)
-            news.add(await asyncio.to_thread(submit, testbed, version, kind))
+            events.add(await asyncio.to_thread(submit, testbed, version, kind))
 
 
 def _bad_releases() -> Iterator[tuple[str, BuildKind]]:
-    """Give one bad release after the other, each kind in its turn."""
+    """Yield bad releases, cycling through the kinds."""
     kinds = [kind for kind in BuildKind if kind.is_bad]
     number = 0
     while True:
@@ -88,8 +88,8 @@ def _bad_releases() -> Iterator[tuple[str, BuildKind]]:
 
 
 @contextlib.contextmanager
-def _keys_at_once() -> Iterator[None]:
-    """Have each key read as it is pressed, unseen; the terminal is itself again afterwards."""
+def _unbuffered_keys() -> Iterator[None]:
+    """Read each key at once and without echo; restore the terminal when the block ends."""
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
     try:

@@ -1,4 +1,4 @@
-"""The crowd: the shop's customers as a process of the stage, and what they saw in figures."""
+"""The load on the shop: its customers as a separate process, and their results."""
 
 import contextlib
 import json
@@ -13,15 +13,16 @@ from bigred_server.demo.request_log import Counts, Latency, RequestSample
 from bigred_server.demo.visit_log import Visit
 
 _MOST_SECONDS = 900.0
-_LEAVING_S = 15.0
+_STOP_GRACE_S = 15.0
 
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """What customers come: `rate` requests a second by so many `customers`, and others beside them.
+    """The load to generate: `rate` requests per second, sent by `customers` in turn, and more.
 
-    `slow` ask for answers that take up to `slowest_ms`. `users` log in and come back every
-    `pause_s`; with `stay_s` they log out after about that long, and others come in their place.
+    `slow`: further customers who request answers that take up to `slowest_ms`. `users`: users who
+    log in and return every `pause_s` seconds on average; with `stay_s`, they log out after about
+    that time, and others replace them.
     """
 
     rate: float
@@ -35,26 +36,26 @@ class LoadOptions:
 
 @dataclass
 class Load:
-    """The customers, writing to `out`; all samples are there once they have left."""
+    """Running load; it writes to `out`, and all samples once it has stopped."""
 
     out: Path
 
     def counts(self) -> Counts:
-        """Give how many requests were sent and failed so far, at most a second old."""
+        """Return the number of requests sent and failed so far, at most a second old."""
         last = self._last()
         return Counts(last.get("requests", 0), last.get("failed", 0))
 
     def sessions(self) -> tuple[int, int]:
-        """Give how many users have their session and how many lost it, at most a second old."""
+        """Return how many users have their session and how many lost it, at most a second old."""
         last = self._last()
         return last.get("sessions", 0), last.get("lost", 0)
 
     def seen(self) -> list[RequestSample]:
-        """Give all samples; only after the crowd has left."""
+        """Return all samples; only available once the load has stopped."""
         return request_log.read(self.out.with_name(f"{self.out.name}.samples"))
 
     def visits(self) -> list[Visit]:
-        """Give what became of all sessions; only after the crowd has left."""
+        """Return the visits of all users; only available once the load has stopped."""
         return visit_log.read(self.out.with_name(f"{self.out.name}.visits"))
 
     def _last(self) -> dict[str, int]:
@@ -64,27 +65,27 @@ class Load:
 
 
 def latency(seen: list[RequestSample], from_s: float, to_s: float) -> Latency:
-    """Give the latency of a span of monotonic time in ms; all zero without any request in it."""
+    """Return the latency in a span of monotonic time in ms; zeros if it has no requests."""
     span = request_log.latency(request_log.within(seen, from_s, to_s))
     return span or Latency(p50=0.0, p99=0.0, max=0.0)
 
 
 @contextlib.contextmanager
 def shopping(
-    folder: Path, url: str | Sequence[str], orders: float | LoadOptions, name: str = "traffic"
+    folder: Path, url: str | Sequence[str], options: float | LoadOptions, name: str = "traffic"
 ) -> Iterator[Load]:
-    """Have customers shop until the block ends; a number is a rate with nothing special.
+    """Generate load until the block ends; a number is a rate with default options.
 
-    With several addresses each gets its share. `name` is that of the files in `folder`.
+    If there are several URLs, each gets its share. `name`: the name of the files in `folder`.
     """
-    asked = orders if isinstance(orders, LoadOptions) else LoadOptions(orders)
+    options = options if isinstance(options, LoadOptions) else LoadOptions(options)
     load = Load(folder / name)
     command = [sys.executable, "-m", "bigred_server.demo.traffic", "--out", str(load.out)]
     command += [f"--url={one}" for one in ([url] if isinstance(url, str) else url)]
-    for option, value in asdict(asked).items():
+    for option, value in asdict(options).items():
         command += [] if value is None else [f"--{option.replace('_', '-')}={value}"]
     command += ["--max-seconds", str(_MOST_SECONDS)]
     log = folder / f"{name}.log"
     with program.running("the traffic", command, log, lambda: load.counts().requests > 0) as child:
         yield load
-        program.stop(child, patience_s=_LEAVING_S)
+        program.stop(child, patience_s=_STOP_GRACE_S)

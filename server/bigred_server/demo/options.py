@@ -1,4 +1,4 @@
-"""The site on the stage: what can be special about it, as plain values."""
+"""Options of the testbed's site, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,13 +15,14 @@ SERVER = "bigred-server"
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """A site; as it stands, that of the demo.
+    """Options of a site; the defaults are those of the demo.
 
-    `ssh`: how all nodes are reached with reach = "ssh". `sticky`: HAProxy keeps each user on their
-    node by a cookie. `counted`: the Managers are there to count sessions, also where the strategy
-    needs none. `haproxies`: how many stand before the nodes. `database`: a PostgreSQL's address
-    instead of the SQLite file; then there may be several `servers`. `prefix` goes before the nodes'
-    commands. `more`: tables of the configuration, by their full names; they win over the stage's.
+    `ssh`: how all nodes are reached with reach = "ssh". `sticky`: HAProxy keeps each user on one
+    node by a cookie. `counted`: Tomcat's Managers are installed to count sessions, even if the
+    strategy does not need them. `haproxies`: the number of HAProxies in front of the nodes.
+    `database`: the URL of a PostgreSQL database instead of the SQLite file; it allows several
+    `servers`. `prefix`: prepended to the nodes' commands. `more`: tables of the configuration, by
+    their full names; they override those of the testbed.
     """
 
     strategy: Strategy = Strategy.RESTART
@@ -38,7 +39,7 @@ class DemoOptions:
 
     @property
     def has_managers(self) -> bool:
-        """Whether each Tomcat has its Manager."""
+        """Whether each Tomcat has a Manager."""
         return (
             self.counted
             or self.strategy is not Strategy.RESTART

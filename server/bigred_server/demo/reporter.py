@@ -1,23 +1,23 @@
-"""The reporter: turns what is heard over the broker into lines, each piece of news once."""
+"""Reports messages from the broker as lines of text, each change once."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from bigred_broker.messages import AppEvent, AppState, BoxState, Reply
 from bigred_server.demo.subscriber import Received
+from bigred_server.demo.testbed import Say
 
 
 @dataclass
 class Reporter:
-    """Gives its lines to `say`."""
+    """Passes its lines to `say`."""
 
-    say: Callable[[str], None]
+    say: Say
     _light: str = ""
     _spoken: int = 0
 
-    def hear(self, heard: Received) -> None:
-        """Tell what was heard, if it is news."""
-        match heard:
+    def report(self, message: Received) -> None:
+        """Report a message if it contains something new."""
+        match message:
             case BoxState(lights=lights, voice=voice):
                 if lights.pattern != self._light:
                     self._light = lights.pattern

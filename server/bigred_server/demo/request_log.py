@@ -1,7 +1,7 @@
-"""What the customers of the shop saw, request by request, and figures for a span of time.
+"""The log of the customers' requests, and statistics for a span of time.
 
-Times are of CLOCK_MONOTONIC (`time.monotonic()`), which all processes of one machine share: who
-knows when a deployment began and ended can ask for before, during and after.
+Times are those of CLOCK_MONOTONIC (`time.monotonic()`), which all processes of a machine share, so
+that requests can be divided into those before, during and after a deployment.
 """
 
 import math
@@ -13,18 +13,18 @@ from typing import TypedDict
 
 
 class RequestKind(StrEnum):
-    """What a customer did."""
+    """The kind of a customer's request."""
 
-    GET = "get"  # a page, over a connection that is kept
-    FRESH = "fresh"  # a page, over a connection of its own
-    POST = "post"  # an order, over a connection that is kept
-    SLOW = "slow"  # an answer that takes its time on purpose
-    SESSION = "session"  # a login, a logout, or whether the session is known
+    GET = "get"  # a page, over a persistent connection
+    FRESH = "fresh"  # a page, over a new connection
+    POST = "post"  # an order, over a persistent connection
+    SLOW = "slow"  # an answer that is slow on purpose
+    SESSION = "session"  # a login, a logout, or a check of the session
 
 
 @dataclass(frozen=True)
 class RequestSample:
-    """One request: when it was sent, how long it took, and the status or error its client saw."""
+    """One request: when it was sent, its latency, and the status or error seen by its client."""
 
     start_s: float
     latency_ms: float
@@ -50,7 +50,7 @@ class Counts:
 
 
 def write(file: Path, samples: Iterable[RequestSample]) -> None:
-    """Write one line for each sample: `start_s latency_ms ok kind outcome`."""
+    """Write one line per sample: `start_s latency_ms ok kind outcome`."""
     with file.open("w", encoding="utf-8") as lines:
         for one in samples:
             outcome = " ".join(one.outcome.split())
@@ -60,7 +60,7 @@ def write(file: Path, samples: Iterable[RequestSample]) -> None:
 
 
 def read(file: Path) -> list[RequestSample]:
-    """Read what `write` wrote. Raises ValueError for a line that is none of its."""
+    """Read a file written by `write`. Raise ValueError for any other line."""
     samples = []
     with file.open(encoding="utf-8") as lines:
         for line in lines:
@@ -74,14 +74,15 @@ def read(file: Path) -> list[RequestSample]:
 
 
 def within(samples: Iterable[RequestSample], from_s: float, to_s: float) -> list[RequestSample]:
-    """Give the samples whose request was sent at `from_s` or later and before `to_s`."""
+    """Return the samples of requests sent at `from_s` or later and before `to_s`."""
     return [one for one in samples if from_s <= one.start_s < to_s]
 
 
 def latency(samples: Iterable[RequestSample]) -> Latency | None:
-    """Give p50, p99 (nearest rank) and maximum of the answered requests, or None without any.
+    """Return p50, p99 (nearest rank) and maximum of the answered requests, None if there are none.
 
-    Slow ones are left out: they measure what was asked for. Failed ones are counted elsewhere.
+    Requests of kind SLOW are left out: their latency is the one requested. Failed requests are
+    counted elsewhere.
     """
     values = sorted(
         one.latency_ms for one in samples if one.ok and one.kind is not RequestKind.SLOW
@@ -92,13 +93,13 @@ def latency(samples: Iterable[RequestSample]) -> Latency | None:
 
 
 def counts(samples: Iterable[RequestSample]) -> Counts:
-    """Count requests of every kind, and those that failed."""
+    """Count all requests, and those that failed."""
     oks = [one.ok for one in samples]
     return Counts(requests=len(oks), failed=oks.count(False))
 
 
 def failures(samples: Iterable[RequestSample]) -> list[RequestSample]:
-    """Give the failed requests in the order they were sent; `outcome` tells what was seen."""
+    """Return the failed requests in the order in which they were sent."""
     return sorted((one for one in samples if not one.ok), key=lambda one: one.start_s)
 
 

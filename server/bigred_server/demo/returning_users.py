@@ -1,7 +1,7 @@
-"""The regulars: customers who log in, keep their cookies, and come back to be known again.
+"""Returning users: customers who log in, keep their cookies, and check that their session lives.
 
-Two cookies are theirs: HAProxy's, which keeps them on their node, and the session's. That a session
-is gone is an answer like any other, and no failed request.
+They have two cookies: HAProxy's, which keeps them on one node, and that of the session. The answer
+that a session is lost is not a failed request.
 """
 
 import time
@@ -19,9 +19,9 @@ STICKY = "SRV"
 
 @dataclass
 class ReturningUser:
-    """One of them; `visits` are those that are over. All that asks raises as `Customers` does.
+    """One returning user; `visits`: those that have ended. Requests raise as in `Customer`.
 
-    `stay_s` after the login they log out and come as somebody new; None stays for ever.
+    `stay_s` seconds after the login, the user logs out and returns as a new user; None: never.
     """
 
     number: int
@@ -37,19 +37,19 @@ class ReturningUser:
 
     @property
     def is_known(self) -> bool:
-        """Whether they have the session that they first logged in for."""
+        """Whether the user still has the session of the first login."""
         return self._visit is not None
 
-    async def come(self) -> int:
-        """Log in, or ask whether they are known, or log out when it is time; give the status."""
+    async def visit(self) -> int:
+        """Log in, check the session, or log out when it is time; return the status."""
         if not self._token:
             return await self._log_in()
         if self.stay_s is None or time.monotonic() - self._logged_in_s < self.stay_s:
-            return await self._ask()
+            return await self._check_session()
         return await self._log_out()
 
     def leave(self) -> None:
-        """End the visit, if it is not over, as one that is still open."""
+        """End a visit in progress as one that is still open."""
         self._close(VisitOutcome.OPEN)
 
     async def _log_in(self) -> int:
@@ -61,24 +61,24 @@ class ReturningUser:
             self._visit, self._is_new = (self._logged_in_s, self._cookies.get(STICKY, "")), False
         return answer.status_code
 
-    async def _ask(self) -> int:
-        return self._known(await self._send("GET", "/me"))
+    async def _check_session(self) -> int:
+        return self._checked(await self._send("GET", "/me"))
 
     async def _log_out(self) -> int:
-        status = self._known(await self._send("POST", "/logout"))
+        status = self._checked(await self._send("POST", "/logout"))
         self._close(VisitOutcome.ENDED)
         self._cookies.clear()
         self._token, self._is_new = "", True
         return status
 
-    def _known(self, answer: httpx2.Response) -> int:
+    def _checked(self, answer: httpx2.Response) -> int:
         if answer.status_code == HTTPStatus.GONE:
             self._close(VisitOutcome.LOST)
             self._token = ""
         elif answer.status_code != HTTPStatus.OK:
             raise WrongAnswerError(f"session: status {answer.status_code} instead of 200 or 410")
         elif answer.text.strip() != self._token:
-            raise WrongAnswerError("session: it is somebody else's")
+            raise WrongAnswerError("session: it belongs to another user")
         return answer.status_code
 
     def _close(self, fate: VisitOutcome) -> None:

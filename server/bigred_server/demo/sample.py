@@ -1,7 +1,7 @@
-"""The shop, a small sample app: compiled from the Java source beside this file and packed as WARs.
+"""The shop, a small sample app: compiled from the Java source in `shop/` and packed as WARs.
 
-Besides the good build there are three bad ones, each caught by another part of a deployment, one
-that is good but slow to start, and ten that only their users can tell from a good one.
+Besides the good build, there are three bad ones, each detected by a different part of a
+deployment, one that is good but slow to start, and ten that fail only for real users.
 """
 
 import hashlib
@@ -25,41 +25,41 @@ class BuildKind(StrEnum):
     """How a build of the shop behaves."""
 
     GOOD = "good"
-    DOES_NOT_START = "does-not-start"  # the app fails in its start; Tomcat answers 404
-    ANSWERS_500 = "answers-500"  # the app starts well and answers every request with 500
-    WRONG_RELEASE = "wrong-release"  # the app says that it is another release
-    SLOW_START = "slow-start"  # the app needs three seconds more for its start, and is good
-    # These are well until users come.
-    ERRORS_5 = "errors-5"  # 5 % of requests end with 500
+    DOES_NOT_START = "does-not-start"  # the app fails to start; Tomcat answers 404
+    ANSWERS_500 = "answers-500"  # the app starts, and answers every request with 500
+    WRONG_RELEASE = "wrong-release"  # the app claims to be another release
+    SLOW_START = "slow-start"  # the app is good, but takes three seconds longer to start
+    # These builds fail only for users.
+    ERRORS_5 = "errors-5"  # 5 % of requests fail with 500
     ERRORS_20 = "errors-20"
-    ERRORS_ON_ORDERS = "errors-on-orders"  # every order fails, and nothing else
-    ERRORS_FOR_ONE = "errors-for-one"  # every request of one customer fails
+    ERRORS_ON_ORDERS = "errors-on-orders"  # only orders fail, all of them
+    ERRORS_FOR_ONE = "errors-for-one"  # all requests of one customer fail
     SLOW_X2 = "slow-x2"  # the basket takes twice as long
     SLOW_TAIL = "slow-tail"  # 5 % of requests take 300 ms more
-    LEAKS_MEMORY = "leaks-memory"  # 40 kB a request
-    BURNS_CPU = "burns-cpu"  # 12 ms of processor time a request
-    LEAKS_THREADS = "leaks-threads"  # a thread for every tenth request
-    FEWER_ORDERS = "fewer-orders"  # two of three orders are lost, and nobody is told
+    LEAKS_MEMORY = "leaks-memory"  # 40 kB per request
+    BURNS_CPU = "burns-cpu"  # 12 ms of processor time per request
+    LEAKS_THREADS = "leaks-threads"  # one thread per ten requests
+    FEWER_ORDERS = "fewer-orders"  # about two in three orders are lost without an error
 
     @property
     def is_bad(self) -> bool:
-        """Whether a deployment takes this build back whether anybody judges it or not."""
+        """Whether a deployment rolls this build back even without the judge."""
         return self in (BuildKind.DOES_NOT_START, BuildKind.ANSWERS_500, BuildKind.WRONG_RELEASE)
 
     @property
     def is_for_the_judge(self) -> bool:
-        """Whether nothing but what its users get tells that it is bad."""
+        """Whether only the judge can detect that this build is bad."""
         return not self.is_bad and self not in (BuildKind.GOOD, BuildKind.SLOW_START)
 
 
 def build(folder: Path, version: str, kind: BuildKind = BuildKind.GOOD) -> Path:
-    """Give the WAR of one version and kind, made in `folder`: same version and kind, same bytes.
+    """Build the WAR of a version and kind in `folder`: same version and kind, same bytes.
 
-    The source is compiled once per folder. Raises ValueError for a version that cannot stand in a
-    file name, ProgramError when the JDK or Tomcat's libraries are missing.
+    The source is compiled once per folder. Raise ValueError for a version that is not a valid file
+    name, ProgramError if the JDK or Tomcat's libraries are missing.
     """
     if not _VERSION.fullmatch(version):
-        raise ValueError(f"{version!r} is no version: 1 to 40 of letters, digits and . _ + -")
+        raise ValueError(f"{version!r} is not a version: use 1 to 40 letters, digits and . _ + -")
     classes = _compiled(folder)
     said = f"{version}-other" if kind is BuildKind.WRONG_RELEASE else version
     content = {
@@ -78,7 +78,7 @@ def build(folder: Path, version: str, kind: BuildKind = BuildKind.GOOD) -> Path:
     new = war.with_suffix(".new")
     with zipfile.ZipFile(new, "w") as archive:
         for path, data in content.items():
-            # The time of a ZipInfo is 1980-01-01 unless told: equal builds get equal bytes.
+            # The default time of a ZipInfo is 1980-01-01, so equal builds get equal bytes.
             archive.writestr(zipfile.ZipInfo(path), data, zipfile.ZIP_DEFLATED)
     return new.replace(war)
 

@@ -1,4 +1,4 @@
-"""The ground under the stage: its folder and its mark, and the Tomcats that stand on it."""
+"""The sandbox of a testbed: its folder, the mark of its processes, and its Tomcats."""
 
 import contextlib
 import os
@@ -17,20 +17,20 @@ _LONGEST_PARENT = 50
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
-    """Give a new folder; in the end it goes, with every process that was started meanwhile."""
-    # The path of a UNIX socket takes 107 bytes, and ours lie three levels below.
+    """Yield a new folder; afterwards, remove it and end every process started in the block."""
+    # The path of a UNIX socket is limited to 107 bytes, and ours are three levels deeper.
     parent = tempfile.gettempdir()
     parent = parent if len(parent) <= _LONGEST_PARENT else "/tmp"  # noqa: S108
     made = Path(tempfile.mkdtemp(prefix="bigred-", dir=parent)).resolve()
-    watchman = cleanup.start_watchdog(made)
-    # Temporary files of what runs on the stage belong to the stage, and go with it.
+    watchdog = cleanup.start_watchdog(made)
+    # Temporary files of the testbed's processes are put into the folder and removed with it.
     with _environment({cleanup.MARK: str(made), "TMPDIR": str(made)}):
         try:
             yield made
         finally:
             cleanup.clean_up(made)
-            # Nothing is left to sweep for him; he goes when his pipe is closed.
-            watchman.communicate(timeout=30)
+            # The watchdog has nothing left to clean up; it ends when its pipe is closed.
+            watchdog.communicate(timeout=30)
 
 
 @contextlib.contextmanager
@@ -48,9 +48,9 @@ def _environment(added: dict[str, str]) -> Iterator[None]:
 
 
 def start_all(tomcats: dict[str, TomcatInstance], war: Path) -> None:
-    """Start the Tomcats with the shop. Raises ProgramError when one does not come up."""
-    # Each start returns at once, so all of them start side by side. Without threads: whoever
-    # interrupts the demo must not wait for one that waits for a Tomcat.
+    """Start the Tomcats with the shop. Raise ProgramError if one does not start."""
+    # Each start command returns at once, so the Tomcats start in parallel without threads, which
+    # an interrupt of the demo would have to wait for.
     for tomcat in tomcats.values():
         tomcat.create()
         (tomcat.webapps / f"{config.APP}.war").write_bytes(war.read_bytes())
@@ -67,7 +67,7 @@ def _run(command: Sequence[str]) -> None:
     try:
         subprocess.run(command, check=True, timeout=30, capture_output=True, text=True)
     except subprocess.CalledProcessError as error:
-        said = error.stderr.strip() or "it printed nothing"
+        output = error.stderr.strip() or "no output"
         raise program.ProgramError(
-            f"{' '.join(command)} ended with {error.returncode}: {said}"
+            f"{' '.join(command)} failed with exit code {error.returncode}: {output}"
         ) from error

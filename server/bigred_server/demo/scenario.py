@@ -1,10 +1,10 @@
-"""The performance without a hand: lid, press, and the deployment to its end, told line by line."""
+"""The unattended demo: lid, press, and the whole deployment, reported line by line."""
 
 import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any  # a receipt is JSON
@@ -18,7 +18,7 @@ from bigred_server.demo.request_log import failures
 from bigred_server.demo.sample import BuildKind
 from bigred_server.demo.subscriber import Subscriber
 from bigred_server.demo.summary import Moments, summary
-from bigred_server.demo.testbed import FIRST, Testbed, set_up
+from bigred_server.demo.testbed import FIRST, Say, Testbed, set_up
 from bigred_server.model.release import Stage as ReleaseStage
 
 SECOND = "1.1.0"
@@ -32,20 +32,18 @@ JUDGED = DemoOptions(
 )
 
 _BEFORE_S = 2.0
-# From the lid to the button, as a quick hand needs it: the box debounces whatever is faster.
-_HAND_S = 0.3
+# From lid to press, as fast as a person: the box debounces anything faster.
+_LID_TO_PRESS_S = 0.3
 _AFTER_S = 2.0
 _READY_S = 20.0
 _ANSWER_S = 5.0
 _END_S = 300.0
 _FAILURES_SHOWN = 10
 
-Say = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is to be shown."""
+    """What the demo shows."""
 
     nodes: int
     rate: float
@@ -53,17 +51,17 @@ class Scenario:
 
     @property
     def site(self) -> DemoOptions:
-        """The site to play on; a judge is there where only users can tell."""
+        """The options of the site; the judge is on if only it can detect the bad build."""
         return JUDGED if self.kind.is_for_the_judge else DemoOptions()
 
     @property
     def expected(self) -> Phase:
-        """The outcome that this play must have."""
+        """The outcome that the deployment must have."""
         return Phase.SUCCEEDED if self.kind is BuildKind.GOOD else Phase.ROLLED_BACK
 
 
 def submit(testbed: Testbed, version: str, kind: BuildKind) -> str:
-    """Hand in a release as a developer would; give what the command said."""
+    """Submit a release as a developer would; return the output of the command."""
     message = "a red button on the order page" if kind is BuildKind.GOOD else f"a build that {kind}"
     done = testbed.bigred(
         "submit",
@@ -71,29 +69,29 @@ def submit(testbed: Testbed, version: str, kind: BuildKind) -> str:
         *("--version", version, "--author", AUTHOR, "--message", message),
     )
     if done.returncode != 0:
-        raise ProgramError(f"bigred submit: {done.stderr.strip()}")
+        raise ProgramError(f"bigred submit failed: {done.stderr.strip()}")
     return done.stdout.strip()
 
 
-def run_unattended(play: Scenario, say: Say) -> tuple[dict[str, Any], list[str]]:
-    """Play it to the end; give the receipt, and what was not as it must be."""
-    with set_up(play.nodes, say, play.site) as testbed, testbed.server(), testbed.box():
-        say(f"sending {play.rate:g} requests a second to {testbed.url}/")
-        with shopping(testbed.folder, testbed.url, play.rate) as load:
+def run_unattended(scenario: Scenario, say: Say) -> tuple[dict[str, Any], list[str]]:
+    """Run the scenario to its end; return the receipt, and everything that went wrong."""
+    with set_up(scenario.nodes, say, scenario.site) as testbed, testbed.server(), testbed.box():
+        say(f"sending {scenario.rate:g} requests per second to {testbed.url}/")
+        with shopping(testbed.folder, testbed.url, scenario.rate) as load:
             begun_s = time.monotonic()
             try:
-                moments = asyncio.run(_perform(testbed, play, load, say))
+                moments = asyncio.run(_run_steps(testbed, scenario, load, say))
             except ProgramError as error:
-                raise ProgramError(f"{error}{_last_words(testbed)}") from error
-        moments = replace(moments, traffic=begun_s, left=time.monotonic())
+                raise ProgramError(f"{error}{_log_tails(testbed)}") from error
+        moments = replace(moments, traffic=begun_s, stopped=time.monotonic())
         receipt = summary(_receipt(testbed), load.seen(), moments)
-        failed = [] if play.kind.is_for_the_judge else failures(load.seen())
+        failed = [] if scenario.kind.is_for_the_judge else failures(load.seen())
         faults = [f"failed request: {f.kind} {f.outcome}" for f in failed]
-        return receipt, [*faults[:_FAILURES_SHOWN], *_faults(testbed, play, receipt)]
+        return receipt, [*faults[:_FAILURES_SHOWN], *_faults(testbed, scenario, receipt)]
 
 
-def _last_words(testbed: Testbed) -> str:
-    """Give the ends of the logs, which go with the stage."""
+def _log_tails(testbed: Testbed) -> str:
+    """Return the ends of the logs, which are removed with the testbed."""
     logs = ((name, tail(testbed.log(name), 8)) for name in ("server", "box"))
     return "".join(f"\n--- the log of the {name}:\n{text}" for name, text in logs)
 
@@ -103,42 +101,44 @@ def _receipt(testbed: Testbed) -> dict[str, Any]:
     return shown
 
 
-def _faults(testbed: Testbed, play: Scenario, receipt: dict[str, Any]) -> list[str]:
-    """Look whether everything ended as it must, in the fleet itself and not in the receipt."""
+def _faults(testbed: Testbed, scenario: Scenario, receipt: dict[str, Any]) -> list[str]:
+    """List how the end differs from the expected one, in the fleet and not only in the receipt."""
     faults = []
-    if receipt["outcome"] != play.expected:
-        faults.append(f"the outcome is {receipt['outcome']}, wanted {play.expected}")
+    if receipt["outcome"] != scenario.expected:
+        faults.append(f"the outcome is {receipt['outcome']}, expected: {scenario.expected}")
     state = AppState.model_validate_json(testbed.bigred("status", "--json").stdout)
-    live = SECOND if play.kind is BuildKind.GOOD else FIRST
+    live = SECOND if scenario.kind is BuildKind.GOOD else FIRST
     for node in state.nodes:
         if (node.state, node.release) != ("serving", live):
-            faults.append(f"{node.name} is {node.state} with {node.release}, wanted {live}")
-    if play.kind is not BuildKind.GOOD:
+            faults.append(
+                f"{node.name} is {node.state} with {node.release}, expected: serving with {live}"
+            )
+    if scenario.kind is not BuildKind.GOOD:
         refused = testbed.bigred("deploy", SECOND)
         if refused.returncode == 0 or f"is {ReleaseStage.BAD}" not in refused.stderr:
-            faults.append(f"{SECOND} is not bad: {refused.stderr.strip()}")
+            faults.append(f"{SECOND} is not refused as bad: {refused.stderr.strip()}")
     return faults
 
 
-async def _perform(testbed: Testbed, play: Scenario, load: Load, say: Say) -> Moments:
+async def _run_steps(testbed: Testbed, scenario: Scenario, load: Load, say: Say) -> Moments:
     async with subscribed(testbed, Reporter(say)) as subscriber:
         await subscriber.until(lambda: _is_ready(subscriber), _READY_S, "box and server are ready")
         await asyncio.sleep(_BEFORE_S)
-        say(await asyncio.to_thread(submit, testbed, SECOND, play.kind))
+        say(await asyncio.to_thread(submit, testbed, SECOND, scenario.kind))
         await subscriber.until(
-            lambda: _times_out(subscriber), _READY_S, f"{SECOND} is the candidate"
+            lambda: _is_candidate(subscriber), _READY_S, f"{SECOND} is the candidate"
         )
         say("the lid is lifted")
         lid_s = time.monotonic()
         testbed.set_button("open")
         armed_s = await _answered(subscriber, Answer.ARMED)
         await subscriber.until(lambda: subscriber.is_armed, _ANSWER_S, "the box is armed")
-        await asyncio.sleep(_HAND_S)
+        await asyncio.sleep(_LID_TO_PRESS_S)
         say("the button is pushed")
         press_s = time.monotonic()
         testbed.set_button("press")
         accepted_s = await _answered(subscriber, Answer.ACCEPTED)
-        await subscriber.until(lambda: _has_ended(subscriber), _END_S, "the deployment ended")
+        await subscriber.until(lambda: _has_ended(subscriber), _END_S, "the deployment has ended")
         ended_s = time.monotonic()
         testbed.set_button("close")
         await asyncio.sleep(_AFTER_S)
@@ -149,8 +149,8 @@ async def _perform(testbed: Testbed, play: Scenario, load: Load, say: Say) -> Mo
 
 @contextlib.asynccontextmanager
 async def subscribed(testbed: Testbed, reporter: Reporter) -> AsyncIterator[Subscriber]:
-    """Have an audience that reports until the block ends."""
-    subscriber = Subscriber(reporter.hear)
+    """Subscribe to all messages, and report them until the block ends."""
+    subscriber = Subscriber(reporter.report)
     listening = asyncio.create_task(subscriber.listen(testbed.broker))
     try:
         yield subscriber
@@ -170,7 +170,7 @@ def _is_ready(subscriber: Subscriber) -> bool:
     )
 
 
-def _times_out(subscriber: Subscriber) -> bool:
+def _is_candidate(subscriber: Subscriber) -> bool:
     app = subscriber.app
     return app is not None and app.candidate is not None and app.candidate.version == SECOND
 
@@ -180,12 +180,14 @@ def _has_ended(subscriber: Subscriber) -> bool:
 
 
 async def _answered(subscriber: Subscriber, wanted: Answer) -> float:
-    """Wait for the server's next reply; give when it was heard (monotonic seconds)."""
+    """Wait for the server's next reply; return when it was received (monotonic seconds)."""
     seen = len(subscriber.replies)
     await subscriber.until(lambda: len(subscriber.replies) > seen, _ANSWER_S, "the server answers")
     at_s, reply = subscriber.replies[-1]
     if reply.answer is not wanted:
-        raise ProgramError(f"the server says {reply.answer}: {reply.reason}")
+        raise ProgramError(
+            f"the server answered {reply.answer} instead of {wanted}: {reply.reason}"
+        )
     return at_s
 
 

@@ -1,4 +1,4 @@
-"""The picture: the stage live in the terminal, and the keys that play on it."""
+"""The live screen: the state of the testbed in the terminal, and the keys that control it."""
 
 from collections import deque
 
@@ -14,10 +14,10 @@ from bigred_server.demo.request_log import Counts
 KEYS = "o open   c close   space press   b submit a bad release   q quit"
 _MOST_LINES = 40
 _LEAST_LINES = 3
-# The frame of the news, and the line of keys.
+# The frame of the events, and the line of keys.
 _OTHER_LINES = 3
 
-# Each pattern as the LED would show it, and in a word: colour alone is not for everybody.
+# Each pattern is shown in the colour of the LED and as text: not everybody sees colours.
 _LIGHTS = {
     "offline": "red",
     "idle": "white",
@@ -37,35 +37,40 @@ _NODES = {
 }
 
 
-class News:
-    """The last lines of what happened."""
+class RecentEvents:
+    """The latest lines about events."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=_MOST_LINES)
 
     def add(self, line: str) -> None:
-        """Add a line; the oldest goes."""
+        """Add a line, and drop the oldest one if there are too many."""
         self._lines.append(line)
 
     def render(self, height: int) -> RenderableType:
-        """Draw the last `height` lines."""
+        """Draw the latest `height` lines."""
         newest = list(self._lines)[-height:]
         lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in newest]
         missing = [Text("")] * (height - len(lines))
-        return Panel(Group(*lines, *missing), title="what happens", title_align="left")
+        return Panel(Group(*lines, *missing), title="events", title_align="left")
 
 
 def screen(
-    box: BoxState | None, app: AppState | None, counts: Counts, url: str, news: News, height: int
+    box: BoxState | None,
+    app: AppState | None,
+    counts: Counts,
+    url: str,
+    events: RecentEvents,
+    height: int,
 ) -> RenderableType:
-    """Draw the stage as it stands, for a terminal of `height` lines; the news fill what is left."""
+    """Draw the current state for a terminal of `height` lines; events fill the space left."""
     panel = max(9, 6 + len(app.nodes)) if app else 9
     lines = min(_MOST_LINES, max(_LEAST_LINES, height - panel - _OTHER_LINES))
     top = Table.grid(expand=True, padding=(0, 1))
     top.add_column(ratio=1)
     top.add_column(ratio=1)
     top.add_row(_box(box, panel), _site(app, counts, url, panel))
-    return Group(top, news.render(lines), Text(KEYS, style="bold"))
+    return Group(top, events.render(lines), Text(KEYS, style="bold"))
 
 
 def _box(box: BoxState | None, height: int) -> RenderableType:
@@ -79,7 +84,7 @@ def _box(box: BoxState | None, height: int) -> RenderableType:
         grid.add_row("light", Text(f"● {box.lights.pattern.replace('_', ' ')}", style=style))
         grid.add_row("progress", ProgressBar(total=1, completed=box.lights.progress, width=24))
         grid.add_row("says", Text(box.voice.said or "-", style="italic"))
-        grid.add_row("voice", box.voice.engine or "none: read it here")
+        grid.add_row("voice", box.voice.engine or "none: read it above")
     return Panel(grid, title="the box", title_align="left", height=height)
 
 

@@ -1,4 +1,4 @@
-"""The audience: hears all that passes over the broker, as any subscriber could; waits for it."""
+"""The demo's subscriber: receives all messages of box and app, and waits for conditions."""
 
 import asyncio
 import time
@@ -15,17 +15,17 @@ from bigred_server.demo.config import APP, BOX
 
 Received = BoxState | Reply | AppState | AppEvent
 
-_ARMED = "armed"  # the box's own word for its light
+_ARMED = "armed"  # the box's own name for its light pattern
 
 
 @dataclass
 class Subscriber:
-    """What was heard last of each kind; `on_hearing` is told of everything at once.
+    """The latest message of each kind; `on_message` is called with every message.
 
-    `replies` are kept with the moment (monotonic seconds) at which they were heard.
+    `replies`: all replies, each with the time (monotonic seconds) at which it was received.
     """
 
-    on_hearing: Callable[[Received], None]
+    on_message: Callable[[Received], None]
     box: BoxState | None = None
     app: AppState | None = None
     replies: list[tuple[float, Reply]] = field(default_factory=list)
@@ -33,15 +33,15 @@ class Subscriber:
 
     @property
     def is_armed(self) -> bool:
-        """Whether the box shows that a press would fire."""
+        """Whether the box's light shows that it is armed."""
         return self.box is not None and self.box.lights.pattern == _ARMED
 
     async def listen(self, broker: BrokerSettings) -> None:
-        """Listen until cancelled."""
+        """Receive messages until cancelled."""
         topics = Topics(broker.prefix)
         link = Link(
             broker,
-            "demo-audience",
+            "demo-subscriber",
             f"{broker.prefix}/demo/status",
             [topics.every_box, topics.every_app],
         )
@@ -50,41 +50,43 @@ class Subscriber:
             while True:
                 happening = await link.events.get()
                 if isinstance(happening, Delivery):
-                    await self._hear(topics, happening)
+                    await self._receive(topics, happening)
                     happening.ack()
 
-    async def until(self, is_so: Callable[[], bool], deadline_s: float, what: str) -> None:
-        """Wait until something heard makes `is_so` true. Raises ProgramError at the deadline."""
+    async def until(self, is_true: Callable[[], bool], deadline_s: float, what: str) -> None:
+        """Wait until a message makes `is_true` true. Raise ProgramError at the deadline."""
         async with self._changed:
             try:
                 async with asyncio.timeout(deadline_s):
-                    await self._changed.wait_for(is_so)
+                    await self._changed.wait_for(is_true)
             except TimeoutError as error:
-                raise ProgramError(f"{what}: not so after {deadline_s:g} s") from error
+                raise ProgramError(
+                    f"timed out after {deadline_s:g} s while waiting until {what}"
+                ) from error
 
-    async def _hear(self, topics: Topics, delivery: Delivery) -> None:
+    async def _receive(self, topics: Topics, delivery: Delivery) -> None:
         now_s = time.monotonic()
         match topics.parse(delivery.topic):
             case ("box", box, "state") if box == BOX:
-                heard: Received = decode(BoxState, delivery.payload)
+                message: Received = decode(BoxState, delivery.payload)
             case ("box", box, "reply") if box == BOX:
-                heard = decode(Reply, delivery.payload)
+                message = decode(Reply, delivery.payload)
             case ("app", app, "state") if app == APP:
-                heard = decode(AppState, delivery.payload)
+                message = decode(AppState, delivery.payload)
             case ("app", app, "event") if app == APP:
-                heard = decode(AppEvent, delivery.payload)
+                message = decode(AppEvent, delivery.payload)
             case _:
                 return
         async with self._changed:
-            self._note(heard, now_s)
+            self._keep(message, now_s)
             self._changed.notify_all()
-        self.on_hearing(heard)
+        self.on_message(message)
 
-    def _note(self, heard: Received, now_s: float) -> None:
-        match heard:
+    def _keep(self, message: Received, now_s: float) -> None:
+        match message:
             case BoxState():
-                self.box = heard
+                self.box = message
             case AppState():
-                self.app = heard
+                self.app = message
             case Reply():
-                self.replies.append((now_s, heard))
+                self.replies.append((now_s, message))

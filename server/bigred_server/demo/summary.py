@@ -1,4 +1,4 @@
-"""The demo's receipt: the deployment's own, with what the customers and the box's user saw."""
+"""The demo's receipt: that of the deployment, plus the results of customers and box."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,10 @@ from bigred_server.demo.request_log import RequestSample
 
 @dataclass(frozen=True)
 class Moments:
-    """When it happened, in monotonic seconds."""
+    """The times of the scenario's steps, in monotonic seconds.
+
+    `traffic`: when the customers began; `stopped`: when they had ended.
+    """
 
     traffic: float
     lid: float
@@ -19,11 +22,11 @@ class Moments:
     press: float
     accepted: float
     ended: float
-    left: float
+    stopped: float
 
 
 def summary(receipt: Mapping[str, Any], seen: list[RequestSample], at: Moments) -> dict[str, Any]:
-    """Write the receipt. `requests` and `failed` are the customers' own count of the whole run."""
+    """Return the receipt. `requests` and `failed`: the customers' own counts of the whole run."""
     counted = request_log.counts(seen)
     return {
         "outcome": receipt["outcome"],
@@ -36,7 +39,7 @@ def summary(receipt: Mapping[str, Any], seen: list[RequestSample], at: Moments) 
         "latency_ms": {
             "before": latency(seen, at.traffic, at.press),
             "during": latency(seen, at.press, at.ended),
-            "after": latency(seen, at.ended, at.left),
+            "after": latency(seen, at.ended, at.stopped),
         },
         "lid_to_armed_ms": round((at.armed - at.lid) * 1000, 1),
         "press_to_accepted_ms": round((at.accepted - at.press) * 1000, 1),

@@ -1,7 +1,7 @@
-"""The stage: a whole site on free loopback ports in a temporary folder, and a box beside it.
+"""The testbed: a whole site and a box on free loopback ports, in a temporary folder.
 
 Mosquitto, HAProxy, Tomcats with release 1.0.0 of the sample shop, the deploy server and the box's
-agent, all real. `set_up` gives it, and leaves no process, port or file behind.
+agent are all real. `set_up` yields the testbed, and leaves no process, port or file behind.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Testbed:
-    """Where everything is."""
+    """The parts of a testbed, and where its files are."""
 
     folder: Path
     broker: BrokerSettings
@@ -39,32 +39,32 @@ class Testbed:
 
     @property
     def haproxy(self) -> HaproxyInstance:
-        """The first HAProxy; mostly the only one."""
+        """The first HAProxy; usually the only one."""
         return self.haproxies[0]
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """The shop as its customers see it, through each HAProxy."""
+        """The URLs of the shop for its customers, one per HAProxy."""
         return tuple(f"http://127.0.0.1:{haproxy.port}/shop" for haproxy in self.haproxies)
 
     @property
     def url(self) -> str:
-        """The shop through the first HAProxy."""
+        """The URL of the shop through the first HAProxy."""
         return self.urls[0]
 
     @property
     def config(self) -> Path:
-        """The configuration file of the first server; mostly the only one."""
+        """The configuration file of the first server; usually the only one."""
         return self.config_of(self.site.servers[0])
 
     def config_of(self, server: str) -> Path:
-        """Give the configuration file of a server."""
+        """Return the configuration file of a server."""
         is_first = server == self.site.servers[0]
         return self.folder / ("bigred.toml" if is_first else f"bigred-{server}.toml")
 
     @property
     def journal(self) -> str:
-        """The address of the servers' journal, in SQLAlchemy's words."""
+        """The SQLAlchemy URL of the servers' journal."""
         file = config.state(self.folder, self.site.servers[0], self.site) / "bigred.db"
         return (
             self.site.database.replace("postgresql:", "postgresql+psycopg:") or f"sqlite:///{file}"
@@ -72,17 +72,17 @@ class Testbed:
 
     @property
     def button(self) -> Path:
-        """The UNIX socket that sets the simulated button."""
+        """The UNIX socket that controls the simulated button."""
         return self.folder / "button.sock"
 
     def log(self, name: str) -> Path:
-        """Where a program of the stage writes its log."""
+        """Return the log file of a program of the testbed."""
         return self.folder / f"{name}.log"
 
     def bigred(
         self, *arguments: str, server: str | None = None
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a verb of the `bigred` command beside a server, as ops would; output is captured."""
+        """Run a `bigred` command next to a server, as ops would, and capture its output."""
         file = self.config_of(server or self.site.servers[0])
         command = [sys.executable, "-m", "bigred_server", *arguments, "--config", str(file)]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -105,20 +105,20 @@ class Testbed:
         """Run the box with a simulated button until the block ends."""
         address = f"{self.broker.host}:{self.broker.port}"
         where = ["--name", config.BOX, "--broker", address, "--simulated", str(self.button)]
-        # The box is a program of its own; the server knows it by its command alone.
+        # The agent is a separate program: the server never imports it, and only runs its command.
         command = [str(Path(sys.executable).with_name("bigred-agent")), "run", *where]
         with program.running("the box", command, self.log("box"), self.button.exists) as child:
             yield child
 
     def set_button(self, word: str) -> None:
-        """Set the simulated button: `open`, `close`, `press` and what else its socket knows."""
+        """Set the simulated button: `open`, `close`, `press` or any other word of its socket."""
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(5.0)
             line.connect(str(self.button))
             line.sendall(f"{word}\n".encode())
             answer = line.recv(100).decode().strip()
         if answer != "ok":
-            raise program.ProgramError(f"the simulated button answers {answer!r} to {word!r}")
+            raise program.ProgramError(f"the simulated button answered {answer!r} to {word!r}")
 
     def build(self, version: str, kind: sample.BuildKind = sample.BuildKind.GOOD) -> Path:
         """Build a release of the shop."""
@@ -127,9 +127,9 @@ class Testbed:
 
 @contextlib.contextmanager
 def set_up(nodes: int, say: Say, site: DemoOptions | None = None) -> Iterator[Testbed]:
-    """Set the stage: the site on release 1.0.0 with server and box; `say` tells of progress.
+    """Set up the testbed with the site on release 1.0.0; report progress to `say`.
 
-    Raises ProgramError when something is missing or does not start.
+    The caller starts server and box. Raise ProgramError if a program is missing or does not start.
     """
     site = site or DemoOptions()
     for name in ("mosquitto", "haproxy"):
@@ -144,7 +144,7 @@ def set_up(nodes: int, say: Say, site: DemoOptions | None = None) -> Iterator[Te
         sandbox.start_all(tomcats, war)
         servers = tuple((name, tomcat.port) for name, tomcat in tomcats.items())
         sticky = STICKY if site.sticky else None
-        # By UDP: it holds a thousand times as much as a UNIX socket while a server is busy.
+        # By UDP: while a server is busy, it buffers a thousand times as much as a UNIX socket.
         logs = {server: f"127.0.0.1:{program.free_port()}" for server in site.servers}
         to = tuple(logs.values())
         backend = BackendConfig(config.APP, servers, "/shop/health", sticky_cookie=sticky, logs=to)

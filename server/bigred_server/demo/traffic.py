@@ -1,13 +1,13 @@
-"""The customers of the shop: a steady stream of requests, run as a process of its own.
+"""Generates load: a steady stream of requests by the shop's customers, in a separate process.
 
     python -m bigred_server.demo.traffic --url http://127.0.0.1:8080/shop --out /tmp/traffic
 
-A request failed if its client saw an error, a wrong status, a wrong content or a closed connection.
-Nothing is ever tried again here: that would hide what a deployment costs. The first line of OUT
-says that the traffic has begun. Users with a session are few or none unless asked for; what becomes
-of their sessions is counted beside the requests, not among those that failed.
+A request fails if its client sees an error, a wrong status, wrong content or a closed connection.
+Nothing is ever retried here: that would hide the cost of a deployment. The first line of OUT means
+that the traffic has begun. There are no users with a session unless `--users` asks for some; their
+lost sessions are counted separately, not as failed requests.
 
-httpx2 is good enough: 250 requests a second take about a quarter of one core.
+httpx2 is fast enough: 250 requests per second take about a quarter of one core.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ import click
 import httpx2
 
 from bigred_server.demo import request_log, visit_log
-from bigred_server.demo.customers import Customers, WrongAnswerError, arriving
+from bigred_server.demo.customers import Customer, WrongAnswerError, connected
 from bigred_server.demo.request_log import RequestKind, RequestSample
 from bigred_server.demo.returning_users import ReturningUser
 
@@ -45,7 +45,7 @@ _LAST_ANSWERS_S = 10.0
 
 @dataclass(frozen=True)
 class _Options:
-    """How many customers of each sort, and for how long."""
+    """The number of customers of each kind, and how long they stay."""
 
     rate: float
     customers: int
@@ -58,8 +58,8 @@ class _Options:
 
 
 @dataclass
-class _Ledger:
-    """What was seen so far; `unanswered` are the requests under way."""
+class _Results:
+    """The results so far; `unanswered`: the requests in progress."""
 
     returning_users: list[ReturningUser] = field(default_factory=list)
     samples: list[RequestSample] = field(default_factory=list)
@@ -71,20 +71,20 @@ class _Ledger:
         self.failed += not sample.ok
 
     def line(self) -> str:
-        over = [visit for one in self.returning_users for visit in one.visits]
-        figures = {
+        visits = [visit for one in self.returning_users for visit in one.visits]
+        counts = {
             "t": time.monotonic(),
             "requests": len(self.samples),
             "failed": self.failed,
             "sessions": sum(one.is_known for one in self.returning_users),
-            "lost": len(visit_log.lost(over)),
+            "lost": len(visit_log.lost(visits)),
         }
-        return json.dumps(figures) + "\n"
+        return json.dumps(counts) + "\n"
 
 
-async def _observe(ledger: _Ledger, kind: RequestKind, request: Awaitable[int]) -> None:
+async def _observe(results: _Results, kind: RequestKind, request: Awaitable[int]) -> None:
     start_s = time.monotonic()
-    ok, outcome = False, "not even an error"
+    ok, outcome = False, "no outcome"
     try:
         outcome = str(await request)
         ok = True
@@ -95,114 +95,122 @@ async def _observe(ledger: _Ledger, kind: RequestKind, request: Awaitable[int]) 
         raise
     finally:
         latency_ms = (time.monotonic() - start_s) * 1000
-        ledger.add(RequestSample(start_s, latency_ms, ok, kind, outcome))
+        results.add(RequestSample(start_s, latency_ms, ok, kind, outcome))
 
 
-async def _steadily(
-    ledger: _Ledger, customers: list[Customers], rate: float, end: asyncio.Event
+async def _send_steadily(
+    results: _Results, customers: list[Customer], rate: float, end: asyncio.Event
 ) -> None:
-    # By the clock, not one after the other: users do not wait for each other's answers.
+    # Requests are sent by the clock: users do not wait for each other's answers.
     first_s, number = time.monotonic(), 0
     while not end.is_set():
         kind = _TURNS[number % len(_TURNS)]
-        if len(ledger.unanswered) < _MOST_UNANSWERED:
+        if len(results.unanswered) < _MOST_UNANSWERED:
             request = customers[number % len(customers)].request(kind, number)
-            task = asyncio.create_task(_observe(ledger, kind, request))
-            ledger.unanswered.add(task)
-            task.add_done_callback(ledger.unanswered.discard)
+            task = asyncio.create_task(_observe(results, kind, request))
+            results.unanswered.add(task)
+            task.add_done_callback(results.unanswered.discard)
         else:
-            outcome = f"not sent: {_MOST_UNANSWERED} requests had no answer yet"
-            ledger.add(RequestSample(time.monotonic(), 0.0, False, kind, outcome))
+            outcome = f"not sent: {_MOST_UNANSWERED} requests were still unanswered"
+            results.add(RequestSample(time.monotonic(), 0.0, False, kind, outcome))
         number += 1
         await asyncio.sleep(max(0.0, first_s + number / rate - time.monotonic()))
 
 
-async def _slowly(
-    ledger: _Ledger, customers: Customers, slowest_ms: int, end: asyncio.Event
+async def _send_slow(
+    results: _Results, customer: Customer, slowest_ms: int, end: asyncio.Event
 ) -> None:
     while not end.is_set():
         ms = random.SystemRandom().randint(min(200, slowest_ms), slowest_ms)
-        await _observe(ledger, RequestKind.SLOW, customers.dawdle(ms))
-        await asyncio.sleep(0.1)  # while nobody answers this would spin
+        await _observe(results, RequestKind.SLOW, customer.get_slow(ms))
+        await asyncio.sleep(0.1)  # without a pause, this would spin if every request failed at once
 
 
-async def _regularly(
-    ledger: _Ledger, user: ReturningUser, pause_s: float, end: asyncio.Event
+async def _visit_regularly(
+    results: _Results, user: ReturningUser, pause_s: float, end: asyncio.Event
 ) -> None:
     chance = random.SystemRandom()
     await asyncio.sleep(chance.uniform(0, pause_s))
     while not end.is_set():
-        await _observe(ledger, RequestKind.SESSION, user.come())
+        await _observe(results, RequestKind.SESSION, user.visit())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(chance.uniform(0.5, 1.5) * pause_s):
                 await end.wait()
 
 
-async def _tell(ledger: _Ledger, out: Path) -> None:
+async def _write_counts(results: _Results, out: Path) -> None:
     with out.open("w", encoding="utf-8", buffering=1) as lines:
         try:
             while True:
-                lines.write(ledger.line())
+                lines.write(results.line())
                 await asyncio.sleep(1.0)
         finally:
-            lines.write(ledger.line())
+            lines.write(results.line())
 
 
-async def _drive(urls: Sequence[str], options: _Options, out: Path) -> _Ledger:
-    ledger, end = _Ledger(), asyncio.Event()
+async def _run(urls: Sequence[str], options: _Options, out: Path) -> _Results:
+    results, end = _Results(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
     loop.call_later(options.max_seconds, end.set)
-    async with arriving(urls, options.customers) as customers:
-        ledger.returning_users += _regulars(customers, options)
-        teller = asyncio.create_task(_tell(ledger, out))
+    async with connected(urls, options.customers) as customers:
+        results.returning_users += _returning_users(customers, options)
+        writer = asyncio.create_task(_write_counts(results, out))
         users = [
-            *(_slowly(ledger, customers[0], options.slowest_ms, end) for _ in range(options.slow)),
-            *(_regularly(ledger, user, options.pause_s, end) for user in ledger.returning_users),
-            _steadily(ledger, customers, options.rate, end),
+            *(
+                _send_slow(results, customers[0], options.slowest_ms, end)
+                for _ in range(options.slow)
+            ),
+            *(
+                _visit_regularly(results, user, options.pause_s, end)
+                for user in results.returning_users
+            ),
+            _send_steadily(results, customers, options.rate, end),
         ]
-        busy = {asyncio.create_task(user) for user in users}
+        tasks = {asyncio.create_task(user) for user in users}
         await end.wait()
-        _, late = await asyncio.wait({*busy, *ledger.unanswered}, timeout=_LAST_ANSWERS_S)
-        for task in late:
+        _, unfinished = await asyncio.wait({*tasks, *results.unanswered}, timeout=_LAST_ANSWERS_S)
+        for task in unfinished:
             task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        teller.cancel()
-        await asyncio.gather(teller, return_exceptions=True)
-    return ledger
+        await asyncio.gather(*unfinished, return_exceptions=True)
+        writer.cancel()
+        await asyncio.gather(writer, return_exceptions=True)
+    return results
 
 
-def _regulars(customers: list[Customers], options: _Options) -> list[ReturningUser]:
-    # Each stays for a time of their own: who all came at once must not leave at once.
+def _returning_users(customers: list[Customer], options: _Options) -> list[ReturningUser]:
+    # Users who arrived at the same time must not leave at the same time.
     spread = random.SystemRandom().uniform
     stays = [options.stay_s and options.stay_s * spread(0.5, 1.5) for _ in range(options.users)]
-    addresses = itertools.cycle(customers)
+    cycled = itertools.cycle(customers)
     return [
-        ReturningUser(number, shop.url, shop.staying, stay_s)
-        for (number, stay_s), shop in zip(enumerate(stays), addresses, strict=False)
+        ReturningUser(number, customer.url, customer.persistent, stay_s)
+        for (number, stay_s), customer in zip(enumerate(stays), cycled, strict=False)
     ]
 
 
 @click.command()
-@click.option("--url", required=True, multiple=True, help="The app, without a slash at its end.")
+@click.option("--url", required=True, multiple=True, help="The app's URL without trailing slash.")
 @click.option("--rate", default=250.0, show_default=True, help="Requests per second.")
-@click.option("--customers", default=20, show_default=True, help="Who send them in turn.")
-@click.option("--slow", default=2, show_default=True, help="Users whose answers take long.")
-@click.option("--slowest-ms", default=5000, show_default=True, help="How long at most.")
-@click.option("--users", default=0, show_default=True, help="Users who log in and come back.")
-@click.option("--pause-s", default=1.0, show_default=True, help="How long they stay away.")
-@click.option("--stay-s", type=float, help="They log out after this; others come in their place.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="One line a second.")
-@click.option("--max-seconds", default=600.0, show_default=True, help="End by itself after this.")
+@click.option("--customers", default=20, show_default=True, help="Customers who send them in turn.")
+@click.option("--slow", default=2, show_default=True, help="Users who request slow answers.")
+@click.option("--slowest-ms", default=5000, show_default=True, help="Longest of these answers.")
+@click.option("--users", default=0, show_default=True, help="Users who log in and return.")
+@click.option("--pause-s", default=1.0, show_default=True, help="Mean pause between their visits.")
+@click.option("--stay-s", type=float, help="They log out after about this time, and new ones come.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="For counts, one line a second."
+)
+@click.option("--max-seconds", default=600.0, show_default=True, help="Stop after this time.")
 def main(url: tuple[str, ...], out: Path, **options: Any) -> None:
     """Send requests until SIGTERM or SIGINT; then write OUT.samples and OUT.visits."""
-    ledger = asyncio.run(_drive(url, _Options(**options), out))
-    request_log.write(out.with_name(f"{out.name}.samples"), ledger.samples)
-    for user in ledger.returning_users:
+    results = asyncio.run(_run(url, _Options(**options), out))
+    request_log.write(out.with_name(f"{out.name}.samples"), results.samples)
+    for user in results.returning_users:
         user.leave()
-    over = [visit for user in ledger.returning_users for visit in user.visits]
-    visit_log.write(out.with_name(f"{out.name}.visits"), over)
+    visits = [visit for user in results.returning_users for visit in user.visits]
+    visit_log.write(out.with_name(f"{out.name}.visits"), visits)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Visits: what became of the sessions of the shop's regulars, one line a visit.
+"""The visits of returning users: what became of their sessions, one line per visit.
 
-A visit begins with the login and counts for the session that was made by it. When that one is lost
-the user logs in again and goes on, but the visit is lost, once.
+A visit begins with a login and lasts as long as the session created by it. If the session is lost,
+the visit counts as lost, once; the user logs in again and continues without a visit.
 """
 
 import json
@@ -14,17 +14,17 @@ from pathlib import Path
 class VisitOutcome(StrEnum):
     """What became of a visit's session."""
 
-    OPEN = "open"  # known to the end of the traffic
-    ENDED = "ended"  # known until its user logged out
-    LOST = "lost"  # unknown to the shop while its user was logged in
+    OPEN = "open"  # alive until the end of the traffic
+    ENDED = "ended"  # alive until its user logged out
+    LOST = "lost"  # lost by the shop while its user was logged in
 
 
 @dataclass(frozen=True)
 class Visit:
     """One user's session: when it began and ended (monotonic seconds), and what became of it.
 
-    `node`: where it was made, by HAProxy's sticky cookie, "" without one. A lost one ended when
-    its user heard of it.
+    `node`: where it was created according to HAProxy's sticky cookie, "" without one. A lost
+    session ends when its user notices.
     """
 
     user: int
@@ -35,19 +35,19 @@ class Visit:
 
 
 def write(file: Path, visits: Iterable[Visit]) -> None:
-    """Write one line of JSON for each visit."""
+    """Write one line of JSON per visit."""
     with file.open("w", encoding="utf-8") as lines:
         lines.writelines(f"{json.dumps(asdict(one))}\n" for one in visits)
 
 
 def read(file: Path) -> list[Visit]:
-    """Read what `write` wrote."""
+    """Read a file written by `write`."""
     rows = map(json.loads, file.read_text(encoding="utf-8").splitlines())
     return [Visit(**{**row, "fate": VisitOutcome(row["fate"])}) for row in rows]
 
 
 def lost(visits: Iterable[Visit]) -> list[Visit]:
-    """Give the visits whose session was lost, in the order in which that was noticed."""
+    """Return the visits whose session was lost, in the order in which this was noticed."""
     return sorted(
         (one for one in visits if one.fate is VisitOutcome.LOST), key=lambda one: one.ended_s
     )

@@ -1,1 +1,1 @@
-"""The immune system's judgement: looks in, verdict out. Pure; knows no other room."""
+"""The judge: looks in, verdict out. Pure; imports no other package of the server."""

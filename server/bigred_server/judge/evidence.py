@@ -1,4 +1,4 @@
-"""All that the judge has seen of a deployment, added up; what a later server goes on with."""
+"""The accumulated evidence of one deployment. Another server can continue from it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,7 @@ from bigred_server.judge import absolute, guard, relative, series, sign
 from bigred_server.judge.look import Arm, Bin, Look, Pair, Span
 from bigred_server.judge.policy import JudgePolicy
 from bigred_server.judge.relative import Logs
-from bigred_server.judge.tally import Tally, counted
+from bigred_server.judge.tally import Tally, add_look
 
 CUTS = (0.5, 0.9, 0.99)
 _CLEAN_S = 60.0
@@ -18,9 +18,10 @@ _CLEAN_REQUESTS = 20
 class Evidence:
     """The logarithms of every e-process, and the counts behind them.
 
-    `errors` and `slow` (of the cut 0.9) are what the comparisons asked: for what they would have
-    caught. `recent`: (end, requests, hits) of the last minute's looks. `spans` by node; `rails` by
-    node and rail, whether each of the last spans was over it; `clauses` what was said of it then.
+    `errors` and `slow` (at the cut 0.9) sum up the compared samples; they are used to compute the
+    smallest regression that would have been caught. `recent`: (end, requests, hits) of the looks
+    of the last minute. `spans`: by node. `rails`: by node and guard rail, whether each of the last
+    spans exceeded it; `clauses`: the text that describes the latest excess.
     """
 
     error_logs: Logs = relative.START
@@ -43,10 +44,10 @@ EMPTY = Evidence()
 
 
 def weigh(evidence: Evidence, look: Look, policy: JudgePolicy, usual: float) -> Evidence:
-    """Add a look; `usual`: the share of errors before the deployment."""
+    """Add a look; `usual`: the share of failing requests before the deployment."""
     canary, baseline = look.errors.canary, look.errors.baseline
     both = canary + look.warming
-    # What warms up counts as if it had been asked more often than it was.
+    # A warming node may fail more often: its requests count `warmup_bar` times.
     bar = policy.warmup_bar
     asked = Arm(
         round(canary.requests + bar * look.warming.requests),
@@ -75,7 +76,7 @@ def weigh(evidence: Evidence, look: Look, policy: JudgePolicy, usual: float) -> 
             evidence.errors.baseline + baseline + probes.baseline,
         ),
         slow=_sum(evidence.slow, look.slow.get(0.9, ())),
-        tally=counted(evidence.tally, look),
+        tally=add_look(evidence.tally, look),
     )
 
 
@@ -95,55 +96,55 @@ def _sum(total: Pair, pairs: Sequence[Pair]) -> Pair:
 def _weigh_absolute(
     evidence: Evidence, look: Look, both: Arm, policy: JudgePolicy, usual: float
 ) -> Evidence:
-    """Add a look to the absolute process; it begins anew when a whole minute was clean.
+    """Add a look to the absolute process, and reset it after a whole minute without excess.
 
-    So a hold for an outage ends with the outage. Beginning anew costs nothing but holds.
+    So a hold caused by an outage ends with the outage. A reset can only delay later holds.
     """
     ceiling = min(0.5, max(policy.ceiling, policy.ceiling_times * usual))
     asked = both + look.probes.canary
     logs = absolute.add(evidence.absolute_logs, asked.hits, asked.requests, ceiling)
     recent = (*evidence.recent, (look.at, asked.requests, asked.hits))
-    begun = [one for one in recent if one[0] > look.at - _CLEAN_S]
-    requests, hits = sum(one[1] for one in begun), sum(one[2] for one in begun)
-    is_whole = len(begun) < len(recent)
-    if is_whole and requests >= _CLEAN_REQUESTS and hits <= ceiling * requests:
+    latest = [one for one in recent if one[0] > look.at - _CLEAN_S]
+    requests, hits = sum(one[1] for one in latest), sum(one[2] for one in latest)
+    spans_minute = len(latest) < len(recent)
+    if spans_minute and requests >= _CLEAN_REQUESTS and hits <= ceiling * requests:
         logs = absolute.START
-    return replace(evidence, absolute_logs=logs, recent=tuple(recent[-len(begun) - 1 :]))
+    return replace(evidence, absolute_logs=logs, recent=tuple(recent[-len(latest) - 1 :]))
 
 
 def weigh_spans(
     evidence: Evidence, spans: Sequence[Span], reference: Sequence[Span], policy: JudgePolicy
 ) -> Evidence:
-    """Add what nodes on the new release used; `reference`: what they are held against."""
+    """Add the resource use of nodes on the new release; `reference` is compared with it."""
     for span in spans:
         known = (*evidence.spans.get(span.node, ()), span)[-guard.KEPT :]
-        found = guard.over(known, reference, policy.guards)
+        exceeded = guard.exceeded(known, reference, policy.guards)
         rails, clauses = dict(evidence.rails), dict(evidence.clauses)
         for rail in ("processor", "memory", "threads", "collections"):
             key = f"{span.node} {rail}"
-            rails[key] = (*rails.get(key, ()), rail in found)[-policy.guards.windows :]
-            if rail in found:
-                clauses[key] = found[rail]
+            rails[key] = (*rails.get(key, ()), rail in exceeded)[-policy.guards.windows :]
+            if rail in exceeded:
+                clauses[key] = exceeded[rail]
         evidence = replace(
             evidence,
             spans={**evidence.spans, span.node: known},
             rails=rails,
             clauses=clauses,
-            limit=evidence.limit or guard.limits(span, policy.guards),
+            limit=evidence.limit or guard.limit(span, policy.guards),
         )
     return evidence
 
 
 def weigh_bins(evidence: Evidence, bins: Sequence[Bin], policy: JudgePolicy) -> Evidence:
-    """Add what people did, bin by bin."""
+    """Add the bins of the business metrics."""
     for one in bins:
-        told = policy.series.get(one.name)
-        if told is None:
+        series_policy = policy.series.get(one.name)
+        if series_policy is None:
             continue
         logs = evidence.series_logs.get(one.name, series.START)
-        added = {**evidence.series_logs, one.name: series.add(logs, one, told.tolerance)}
+        added = {**evidence.series_logs, one.name: series.add(logs, one, series_policy.tolerance)}
         drops = dict(evidence.drops)
         if one.expected:
-            drops[one.name] = f"{one.seen:g} where {one.expected:.3g} were expected"
+            drops[one.name] = f"{one.seen:g} seen, {one.expected:.3g} expected"
         evidence = replace(evidence, series_logs=added, drops=drops)
     return evidence

@@ -1,8 +1,8 @@
-"""The guard rails: what a node uses under the new release beside what nodes used under the old one.
+"""The guard rails: resource use of a node on the new release, compared with the old release.
 
-Such figures hang together in time and are few: there is no probability to be had from them. So it
-is k of m spans over a rail, or one over an absolute limit. What needs time to grow must be seen to
-grow besides.
+These figures are few and correlated in time, so no probability can be derived from them. Instead,
+k of m spans must exceed a rail, or one span an absolute limit. Memory and threads, which build up
+over time, must also be growing.
 """
 
 from collections.abc import Sequence
@@ -13,20 +13,22 @@ from bigred_server.judge.look import Span
 from bigred_server.judge.policy import GuardPolicy
 
 MIB = 1024 * 1024
-# Fewer requests than this say nothing of what one of them costs.
+# With fewer requests, the cost of one of them is not known.
 _LEAST_REQUESTS = 20
-# A processor that is hardly busy is no trouble, whatever the ratio; a share of one processor.
+# A share of one processor. Below it, the ratio does not matter: the processor is hardly busy.
 _LEAST_CPU = 0.05
 _GROWS = 3
 _GROWN = 1.1
 KEPT = 8
 
 
-def over(spans: Sequence[Span], reference: Sequence[Span], policy: GuardPolicy) -> dict[str, str]:
-    """Say which rails the newest of one node's spans is over, each with a clause that says how."""
+def exceeded(
+    spans: Sequence[Span], reference: Sequence[Span], policy: GuardPolicy
+) -> dict[str, str]:
+    """Return the rails that the newest span of a node exceeds, each with a clause describing it."""
     newest = spans[-1]
     if newest.warming:
-        # What a young JVM needs is not what it will need; it only shows from where things grow.
+        # A young JVM's use is not typical yet; the span only shows where growth starts.
         return {}
     found = {
         "processor": _processor(newest, reference, policy),
@@ -37,13 +39,13 @@ def over(spans: Sequence[Span], reference: Sequence[Span], policy: GuardPolicy) 
     return {rail: clause for rail, clause in found.items() if clause}
 
 
-def limits(newest: Span, policy: GuardPolicy) -> str:
-    """Say which absolute limit a span is over, or ""."""
+def limit(newest: Span, policy: GuardPolicy) -> str:
+    """Return a clause about the absolute limit that a span exceeds, or ""."""
     if newest.threads > policy.threads_most:
-        return f"has {newest.threads} threads on {newest.node}, {policy.threads_most} are allowed"
+        return f"has {newest.threads} threads on {newest.node}; the limit is {policy.threads_most}"
     if newest.heap_full and newest.heap_full > policy.heap_share * newest.heap_max:
         share = 100 * newest.heap_full / newest.heap_max
-        return f"leaves {share:.0f} % of the memory of {newest.node} full after a full collection"
+        return f"fills {share:.0f} % of {newest.node}'s heap even after a full garbage collection"
     return ""
 
 
@@ -56,8 +58,8 @@ def _processor(newest: Span, reference: Sequence[Span], policy: GuardPolicy) -> 
     if now <= policy.cpu_times * before:
         return ""
     return (
-        f"needs {now / before:.1f} times the processor time a request on {newest.node} "
-        f"({1000 * now:.1f} ms, the old release {1000 * before:.1f})"
+        f"needs {now / before:.1f} times the processor time per request on {newest.node} "
+        f"({1000 * now:.1f} ms, compared with {1000 * before:.1f} ms on the old release)"
     )
 
 
@@ -67,8 +69,8 @@ def _memory(spans: Sequence[Span], reference: Sequence[Span], policy: GuardPolic
     if not usual or not _grows(grown) or grown[-1] <= policy.heap_times * median(usual):
         return ""
     return (
-        f"keeps {grown[-1] / MIB:.0f} MiB on {spans[-1].node} over collections and ever more, "
-        f"the old release {median(usual) / MIB:.0f}"
+        f"keeps {grown[-1] / MIB:.0f} MiB on {spans[-1].node} after garbage collection, and "
+        f"rising, compared with {median(usual) / MIB:.0f} MiB on the old release"
     )
 
 
@@ -78,8 +80,8 @@ def _threads(spans: Sequence[Span], reference: Sequence[Span], policy: GuardPoli
     if not usual or not _grows(grown) or grown[-1] <= policy.threads_times * median(usual):
         return ""
     return (
-        f"has {grown[-1]} threads on {spans[-1].node} and ever more, the old release "
-        f"{median(usual):.0f}"
+        f"has {grown[-1]} threads on {spans[-1].node}, and rising, "
+        f"compared with {median(usual):.0f} on the old release"
     )
 
 
@@ -88,10 +90,10 @@ def _collections(newest: Span, reference: Sequence[Span], policy: GuardPolicy) -
     usual = median([one.gc_s / one.span_s for one in reference]) if reference else 0.0
     if share <= policy.gc_share or share <= 1.5 * usual:
         return ""
-    return f"spends {100 * share:.0f} % of the time of {newest.node} collecting garbage"
+    return f"spends {100 * share:.0f} % of {newest.node}'s time collecting garbage"
 
 
 def _grows(values: Sequence[int]) -> bool:
-    """Say whether it goes up and never down: memory does so in steps, with each collection."""
+    """Return whether the values rise and never fall. Memory rises in steps, one per collection."""
     never_down = all(a <= b for a, b in pairwise(values))
     return len(values) >= _GROWS and never_down and values[-1] >= _GROWN * values[0]

@@ -1,4 +1,4 @@
-"""The judge: from the evidence to a verdict, with every number and the reason in words."""
+"""The judge: turns evidence into a verdict, with all its numbers and the reason in words."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from bigred_server.judge.reason import bad_everywhere, dropped, failing, slower
 from bigred_server.judge.relative import log_mean, value
 from bigred_server.model.verdict import Verdict
 
-# The mean of e-values is an e-value, whatever hangs together. Errors are what users mind most.
+# A weighted mean of e-values is an e-value even if they depend on each other. Errors matter most.
 WEIGHTS = {"errors": 0.8, "tail": 0.1, "shift": 0.1}
 
 
@@ -29,9 +29,9 @@ class _Values:
 
 
 def judge(evidence: Evidence, policy: JudgePolicy, *, has_baseline: bool) -> Judgement:
-    """Say what the evidence amounts to; `has_baseline`: nodes on the old release still serve."""
+    """Judge the evidence; `has_baseline`: nodes on the old release still serve."""
     values = _values(evidence)
-    word, cause, reason = _word(evidence, values, policy, has_baseline=has_baseline)
+    word, cause, reason = _decide(evidence, values, policy, has_baseline=has_baseline)
     tally = evidence.tally
     level = policy.rollback_at / WEIGHTS["errors"]
     return Judgement(
@@ -80,16 +80,16 @@ def _values(evidence: Evidence) -> _Values:
 def verdict(
     evidence: Evidence, policy: JudgePolicy, *, has_baseline: bool
 ) -> tuple[Verdict, Cause]:
-    """Give the judgement's word alone: without the numbers, of which some take their time."""
-    word, cause, _ = _word(evidence, _values(evidence), policy, has_baseline=has_baseline)
+    """Return the verdict and its cause only, without the numbers that are slow to compute."""
+    word, cause, _ = _decide(evidence, _values(evidence), policy, has_baseline=has_baseline)
     return word, cause
 
 
-def _word(
+def _decide(
     evidence: Evidence, values: _Values, policy: JudgePolicy, *, has_baseline: bool
 ) -> tuple[Verdict, Cause, str]:
     if values.relative >= policy.rollback_at:
-        return Verdict.ROLLBACK, Cause.BUILD, _against(evidence, values)
+        return Verdict.ROLLBACK, Cause.BUILD, _reason(evidence, values)
     if guards := _guards(evidence, policy):
         return Verdict.ROLLBACK, Cause.GUARD, guards[0]
     if values.absolute >= policy.rollback_at and not has_baseline:
@@ -97,7 +97,7 @@ def _word(
     if values.absolute >= policy.rollback_at and values.relative < policy.hold_at:
         return Verdict.HOLD, Cause.ENVIRONMENT, bad_everywhere(evidence.tally)
     if values.relative >= policy.hold_at:
-        return Verdict.HOLD, Cause.BUILD, _against(evidence, values)
+        return Verdict.HOLD, Cause.BUILD, _reason(evidence, values)
     if values.absolute >= policy.hold_at and not has_baseline:
         return Verdict.HOLD, Cause.BUILD, failing(evidence.tally)
     for name, against in values.series.items():
@@ -109,23 +109,23 @@ def _word(
     return Verdict.INCONCLUSIVE, Cause.NONE, ""
 
 
-def _against(evidence: Evidence, values: _Values) -> str:
+def _reason(evidence: Evidence, values: _Values) -> str:
     slow = max(WEIGHTS["tail"] * values.tail, WEIGHTS["shift"] * values.shift)
     if WEIGHTS["errors"] * values.errors >= slow:
         return failing(evidence.tally)
-    return slower(evidence.tally, _loudest(evidence, values))
+    return slower(evidence.tally, _strongest_cut(evidence, values))
 
 
-def _loudest(evidence: Evidence, values: _Values) -> float:
-    """Give the cut that speaks most against the release; the middle where the pairs do."""
+def _strongest_cut(evidence: Evidence, values: _Values) -> float:
+    """Return the cut with the strongest evidence; the median if the matched pairs are stronger."""
     if WEIGHTS["shift"] * values.shift > WEIGHTS["tail"] * values.tail:
         return CUTS[0]
-    spoken = [log_mean(logs) for logs in evidence.tail_logs]
-    return CUTS[spoken.index(max(spoken))]
+    strengths = [log_mean(logs) for logs in evidence.tail_logs]
+    return CUTS[strengths.index(max(strengths))]
 
 
 def _guards(evidence: Evidence, policy: JudgePolicy) -> tuple[str, ...]:
-    """Say which rails a node was over often enough; an absolute limit comes first."""
+    """Return the clauses of rails exceeded often enough; an absolute limit comes first."""
     often = [
         evidence.clauses[key]
         for key, marks in evidence.rails.items()

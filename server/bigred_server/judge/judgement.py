@@ -1,4 +1,4 @@
-"""A judgement: the verdict, what it is about, and every number that led to it."""
+"""A judgement: the verdict, its cause, and every number behind it."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,10 +7,11 @@ from bigred_server.model.verdict import Verdict
 
 
 class Cause(StrEnum):
-    """What a verdict is about.
+    """What a verdict is based on.
 
-    BUILD: the new release, beside the old one. ENVIRONMENT: everything is bad. GUARD: what it uses
-    of the machine. BUSINESS: what people do with it.
+    BUILD: the new release does worse than the old one, or is the only one to judge. ENVIRONMENT:
+    both releases fail. GUARD: the new release's use of machine resources. BUSINESS: a business
+    metric.
     """
 
     NONE = "none"
@@ -22,15 +23,15 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the judge says after a look.
+    """The judge's result after a look.
 
     `reason`: a clause that can follow the release's name ("failed 11 of 60 requests on node1 ...").
-    `relative`, `absolute`, `errors`, `tail`, `shift`, `series`: e-values, 1 when nothing was seen.
-    `requests` and `failed` are the new release's, `requests_old` and `failed_old` the old one's
-    meanwhile; `retried` and `retried_old` those that HAProxy saved by trying again.
-    `smallest`: the smallest share of failing requests that would have been caught with 95 % power
-    in what was seen, None when nothing would; `smallest_slow`: likewise the share of requests
-    slower than nine of ten were before.
+    `relative`, `absolute`, `errors`, `tail`, `shift`, `series`: e-values, 1 without any data.
+    `requests` and `failed` count the new release's requests, `requests_old` and `failed_old` those
+    of the old one in the same time; `retried` and `retried_old` those that HAProxy retried.
+    `smallest`: the smallest share of failing requests that this traffic would have revealed with
+    95 % power, None if none would; `smallest_slow`: likewise for requests slower than nine in ten
+    were before.
     """
 
     verdict: Verdict

@@ -1,7 +1,7 @@
-"""A look of the judge: what users got from the new and the old release in a span of seconds.
+"""A look: what users got from the new and the old release within a few seconds.
 
-Plain values. Who makes them counts each client once a node and look, so that one user who tries
-again and again is one witness, not twenty.
+Plain values. Telemetry counts each client once per node and look, so that one user who retries
+twenty times counts once.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 class Arm:
     """One side of a comparison in one look, summed over its nodes.
 
-    `requests`: all of them, or those sampled. `units`: clients, each counted once a node; where
-    clients can't be told apart, the nodes that had requests. `hits`: units with at least one error,
-    or whose request was slow: never more than `units`.
+    `requests`: all of them, or those sampled. `units`: clients, each counted once per node; where
+    clients can't be told apart, the nodes that received requests. `hits`: units with at least one
+    error, or with a slow request; never more than `units`.
     """
 
     requests: int = 0
@@ -22,13 +22,13 @@ class Arm:
     hits: int = 0
 
     def __add__(self, other: "Arm") -> "Arm":
-        """Add two arms up."""
+        """Return the sum of two arms."""
         return Arm(self.requests + other.requests, self.units + other.units, self.hits + other.hits)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The same question asked of the new release and, at the same time, of the old one."""
+    """The same measurement of the new release and, at the same time, of the old one."""
 
     canary: Arm = field(default_factory=Arm)
     baseline: Arm = field(default_factory=Arm)
@@ -44,28 +44,28 @@ class Signs:
 
 @dataclass(frozen=True)
 class LogCounts:
-    """HAProxy's log lines of a look: taken in, come late, and known to be missing.
+    """HAProxy's log lines of a look: received, received late, and known to be missing.
 
-    What was missing in an earlier look and has come in this one counts as `lost` less than none.
+    `lost` is negative if lines that were missing in an earlier look arrived in this one.
     """
 
-    taken: int = 0
+    received: int = 0
     late: int = 0
     lost: int = 0
 
 
 @dataclass(frozen=True)
 class Look:
-    """One look. `at` is Unix time of its end, `span_s` its length.
+    """One look. `at`: Unix time of its end; `span_s`: its length.
 
-    `errors` leaves out nodes that warm up; theirs is `warming`, and `errors.baseline` is the other
-    side of both. `failed`: how many requests, none left out, the new release answered with an
-    error (of `answered`), and `failed_old` of `answered_old` the old one. `slow`: by cut (the share
-    of requests that was faster before the deployment, such as 0.9) a pair for each path group.
-    `retries`: who had requests fail that HAProxy then tried again, so that no user saw it, and
-    `retried`, `retried_old`: how many. `probes` and `probe_signs` come from paired synthetic
-    requests. `where`: the new release's errors by path group, `nodes` by node, as (errors,
-    requests).
+    `errors` leaves out nodes that are warming up; those are in `warming`, and `errors.baseline` is
+    compared with both. `failed` of `answered`: all requests that the new release answered with an
+    error; `failed_old` of `answered_old`: likewise for the old release. `slow`: for each cut (the
+    share of requests that were faster before the deployment, such as 0.9), one pair per path
+    group. `retries`: nodes with failed requests that HAProxy then retried, unseen by users;
+    `retried`, `retried_old`: the number of these requests. `probes` and `probe_signs`: from paired
+    synthetic requests. `where`: the new release's errors by path group; `nodes`: (errors,
+    requests) by node.
     """
 
     at: float
@@ -90,11 +90,12 @@ class Look:
 
 @dataclass(frozen=True)
 class Span:
-    """What one Tomcat used in a span of `span_s` seconds, at the age `age_s` since its start.
+    """The resource use of one Tomcat over `span_s` seconds, `age_s` seconds after its start.
 
     `cpu_s`, `gc_s`: seconds of processor time and of garbage collection. `heap`: bytes that
-    outlived collections, at the span's end; `heap_full`: bytes left by the newest full collection,
-    None when there was none yet; `heap_max`: the most it may use. `threads`: at the span's end.
+    survived collections, at the end of the span; `heap_full`: bytes left by the latest full
+    collection, None if there was none yet; `heap_max`: the maximum heap size in bytes. `threads`:
+    at the end of the span.
     """
 
     node: str
@@ -112,9 +113,9 @@ class Span:
 
 @dataclass(frozen=True)
 class Bin:
-    """A business metric in one bin of the clock: how many were seen, and how many expected.
+    """The count of a business metric in one clock-aligned bin, and the expected count.
 
-    `reference`: where the expectation comes from, in words; without one `expected` is None.
+    `reference`: what the expectation is derived from, in words; "" if `expected` is None.
     """
 
     name: str

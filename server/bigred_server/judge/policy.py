@@ -1,11 +1,11 @@
-"""What an operator decides about the judge: its mode, its levels, and how long it looks."""
+"""The operator's settings of the judge: its mode, its thresholds, and how long it observes."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class Mode(StrEnum):
-    """What a verdict may do: WATCH only tells of it, HOLD holds and never goes back."""
+    """What a verdict may do: WATCH only reports it, HOLD holds but never rolls back."""
 
     OFF = "off"
     WATCH = "watch"
@@ -19,9 +19,9 @@ class Mode(StrEnum):
 
 
 class Inconclusive(StrEnum):
-    """What to do when there was too little traffic to tell.
+    """What to do if there was too little traffic for a verdict.
 
-    EXTEND looks longer, PROBE sends requests of its own; after `extend_s` both ASK: they hold.
+    EXTEND observes longer, PROBE sends synthetic requests; after `extend_s` both do as ASK: hold.
     """
 
     EXTEND = "extend"
@@ -32,10 +32,11 @@ class Inconclusive(StrEnum):
 
 @dataclass(frozen=True)
 class GuardPolicy:
-    """The guard rails: `times` what the old release uses is too much, in `hits` of `windows` spans.
+    """The guard rails.
 
-    `gc_share`: of the time. `heap_share` of the most it may use, and `threads_most`, are limits by
-    themselves: one span over them is enough.
+    `*_times`: using more than this many times what the old release uses, in `hits` of `windows`
+    spans, is too much. `gc_share`: share of the time spent in garbage collection. `heap_share` (of
+    the maximum heap) and `threads_most` are absolute limits: one span over them is enough.
     """
 
     cpu_times: float = 1.5
@@ -50,19 +51,21 @@ class GuardPolicy:
 
 @dataclass(frozen=True)
 class SeriesPolicy:
-    """A business metric: it may fall by `tolerance` (a share) before it counts as a drop."""
+    """A business metric may fall by `tolerance` (a share) before it counts as a drop."""
 
     tolerance: float = 0.4
 
 
 @dataclass(frozen=True)
 class JudgePolicy:
-    """All times are in seconds; levels are e-values, so 100 is a chance of at most one in 100.
+    """The judge's policy. All times are in seconds.
 
-    `warmup_s`: for so long after READY a node's latency is not judged, and its errors only as
-    `warmup_bar` times as many. `odds`: how many times the old release's odds of an error the new
-    one may have. `ceiling`: the share of errors that nobody has to bear, or `ceiling_times` what is
-    usual if that is more. `hold_s`: how long a suspicion may stand before the build is taken back.
+    `rollback_at` and `hold_at` are e-values: 100 means at most one false alarm in 100 releases.
+    `warmup_s`: for this long after READY, a node's latency is not judged, and it may fail
+    `warmup_bar` times as often. `odds`: how many times the old release's odds of an error the new
+    one may have. `ceiling`: the share of errors that is too high whatever the cause, or
+    `ceiling_times` the usual share if that is higher. `hold_s`: how long a suspicion may hold the
+    deployment before it is rolled back.
     """
 
     mode: Mode = Mode.WATCH

@@ -1,53 +1,55 @@
-"""Why the judge speaks against a release: clauses that follow its name, and are spoken."""
+"""The reason for a verdict, as a clause that follows the release's name. Shown and spoken."""
 
 from bigred_server.judge.tally import Tally
 
 _NEARLY_ALL = 0.9
-_FASTER = {0.5: "half of them", 0.9: "nine of ten", 0.99: "99 of 100"}
+_FASTER = {0.5: "half of them", 0.9: "nine in ten", 0.99: "99 in 100"}
 
 
 def failing(tally: Tally) -> str:
-    """Say how much the new release failed, where, and how the old one did meanwhile."""
+    """Describe how often and where the new release failed, compared with the old one."""
     if tally.failed == 0 and tally.probes_failed:
-        return f"failed {tally.probes_failed} of {tally.probes} requests that were sent to try it"
+        return f"failed {tally.probes_failed} of {tally.probes} probe requests"
     if tally.failed == 0 and tally.retried:
-        return _saved(tally)
-    text = f"failed {tally.failed} of {tally.requests} requests{_nodes(tally)}{_group(tally)}"
+        return _retried(tally)
+    text = f"failed {tally.failed} of {tally.requests} requests{_nodes(tally)}{_path_group(tally)}"
     if tally.requests_old:
-        text += f", where the old release failed {tally.failed_old} of {tally.requests_old}"
+        text += f", compared with {tally.failed_old} of {tally.requests_old} on the old release"
     if tally.retried > tally.failed:
-        text += f"; {tally.retried} more had to be tried again"
+        text += f"; {tally.retried} more were retried"
     return text
 
 
-def _saved(tally: Tally) -> str:
-    """Say what only HAProxy's further tries kept from users."""
-    text = f"failed {tally.retried} requests{_nodes(tally)} that HAProxy then tried again"
+def _retried(tally: Tally) -> str:
+    """Describe failures that users did not see because HAProxy retried the requests."""
+    text = f"failed {tally.retried} requests{_nodes(tally)} that HAProxy then retried"
     if not tally.requests_old:
         return text
-    return f"{text}, where the old release failed {tally.retried_old}"
+    return f"{text}, compared with {tally.retried_old} on the old release"
 
 
 def slower(tally: Tally, cut: float) -> str:
-    """Say how much slower the new release is: by the cut that speaks against it most."""
+    """Describe how much slower the new release is than before, at one cut."""
     ours, asked, theirs, asked_old = tally.slow.get(cut, (0, 0, 0, 0))
-    text = f"is slow: {ours} of {asked} requests took longer than {_FASTER[cut]} used to"
-    text += _nodes(tally)
-    return f"{text}, with the old release {theirs} of {asked_old}" if asked_old else text
+    text = f"is slow: {ours} of {asked} requests{_nodes(tally)} took longer than "
+    text += f"{_FASTER[cut]} used to"
+    if not asked_old:
+        return text
+    return f"{text}, compared with {theirs} of {asked_old} on the old release"
 
 
 def bad_everywhere(tally: Tally) -> str:
-    """Say that the environment is to blame."""
+    """Describe failures of both releases: the environment is to blame."""
     return (
-        "is not to blame, but its environment is bad: the new release failed "
+        "is not to blame, its environment is: the new release failed "
         f"{tally.failed} of {tally.requests} requests, the old one {tally.failed_old} of "
         f"{tally.requests_old}"
     )
 
 
 def dropped(name: str, last: str) -> str:
-    """Say that a business metric fell."""
-    return f"came with a drop of {name}" + (f": {last}" if last else "")
+    """Describe the drop of a business metric; `last`: its latest bin in words."""
+    return f"came with a drop in {name}" + (f": {last}" if last else "")
 
 
 def _nodes(tally: Tally) -> str:
@@ -61,12 +63,12 @@ def _nodes(tally: Tally) -> str:
             return ""
 
 
-def _group(tally: Tally) -> str:
-    """Name the path group that nearly all errors are of, if there is more than one asked for."""
+def _path_group(tally: Tally) -> str:
+    """Name the path group that nearly all errors belong to, or return ""."""
     total = sum(tally.where.values())
     if not total:
         return ""
     group, errors = max(tally.where.items(), key=lambda one: one[1])
     if errors < _NEARLY_ALL * total:
         return ""
-    return f", {'all' if errors == total else 'nearly all'} of them {group}"
+    return f", {'all' if errors == total else 'nearly all'} of them on {group}"

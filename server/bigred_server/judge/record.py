@@ -1,4 +1,4 @@
-"""Evidence on its way to the journal and back."""
+"""Conversion of evidence to and from the JSON that the journal stores."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,12 +13,12 @@ _READER = TypeAdapter(Evidence)
 
 
 def to_json(evidence: Evidence) -> dict[str, Any]:
-    """Give it as JSON."""
+    """Return evidence as JSON."""
     return asdict(evidence)
 
 
 def from_json(kept: Mapping[str, Any]) -> Evidence:
-    """Read what `to_json` gave; what another version of Bigred kept otherwise is not taken."""
+    """Read the result of `to_json`; return EMPTY if another version wrote it differently."""
     try:
         found = _READER.validate_python(dict(kept))
     except ValidationError:
@@ -27,7 +27,7 @@ def from_json(kept: Mapping[str, Any]) -> Evidence:
 
 
 def _fits(found: Evidence) -> bool:
-    """Say whether every process has as many parts as ours."""
+    """Return whether every e-process has as many components as in this version."""
     parts = [
         (found.error_logs, relative.START),
         (found.absolute_logs, absolute.START),

@@ -1,9 +1,10 @@
-"""Errors of the new release beside those of the old one: an e-process over odds ratios.
+"""Errors of the new release compared with the old one: an e-process over odds ratios.
 
-Under "the new release's odds of an error are at most `odds` times the old one's" each error is the
-new release's with probability rho, its share of what was asked. The mixture below is then an
-e-process: chance brings it over 100 at most once in a hundred releases, whenever one looks. Source:
-Lindon and Malek, Anytime-Valid Inference For Multinomial Count Data, 2022.
+Null hypothesis: the new release's odds of an error are at most `odds` times those of the old one.
+With `odds` 1, each error then belongs to the new release with probability rho, its share of the
+requests. The mixture below is an e-process: by chance alone it exceeds 100 in at most one of a
+hundred releases, however often it is checked. Source: Lindon and Malek, Anytime-Valid Inference
+For Multinomial Count Data, 2022.
 """
 
 import math
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 
 from bigred_server.judge.look import Arm
 
-# Few, for each costs some power: from a build that fails twice as often to one that always fails.
+# From a build that fails twice as often to one that always fails. Few, as each costs some power.
 RATIOS = (2.0, 5.0, 12.0, 50.0)
 START = (0.0,) * len(RATIOS)
 
@@ -19,7 +20,7 @@ Logs = tuple[float, ...]
 
 
 def add(logs: Logs, canary: int, baseline: int, rho: float, odds: float = 1.0) -> Logs:
-    """Add the errors of one look to the logarithms of the e-values, one for each ratio."""
+    """Add the errors of one look to the log e-values, one per odds ratio."""
     if not 0.0 < rho < 1.0 or not (canary or baseline):
         return logs
     base = odds * rho / (1.0 - rho)
@@ -34,10 +35,10 @@ def _shrink(base: float, ratio: float) -> float:
 
 
 def rho(canary: Arm, baseline: Arm) -> float:
-    """Give the new release's share of what was asked, as the null sees it.
+    """Return the new release's share of the traffic under the null hypothesis.
 
-    While errors are rare the share of requests is right; where everybody fails that of the units.
-    The greater one is on the safe side of both, and of all between.
+    While errors are rare, its share of requests is right; if every client meets an error, its
+    share of units. The greater of the two is on the safe side in both cases and between them.
     """
     return max(
         _share(canary.requests, baseline.requests),
@@ -46,13 +47,13 @@ def rho(canary: Arm, baseline: Arm) -> float:
 
 
 def log_mean(logs: Sequence[float]) -> float:
-    """Give the logarithm of the mean of the values whose logarithms these are."""
+    """Return the logarithm of the mean of values, given their logarithms."""
     most = max(logs)
     return most + math.log(sum(math.exp(log - most) for log in logs) / len(logs))
 
 
 def value(log: float) -> float:
-    """Give the e-value of a logarithm, never more than a float can hold."""
+    """Return the e-value of a logarithm, capped at what a float can hold."""
     return math.exp(min(log, 700.0))
 
 

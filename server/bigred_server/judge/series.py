@@ -1,4 +1,4 @@
-"""A business metric that falls: a Poisson e-process against what the clock lets expect."""
+"""A drop of a business metric: a Poisson e-process against the count expected at that time."""
 
 import math
 
@@ -10,10 +10,10 @@ START = (0.0,) * len(FRACTIONS)
 
 
 def add(logs: Logs, one: Bin, tolerance: float) -> Logs:
-    """Add a bin to the logarithms of the e-values, one for each fraction that is left.
+    """Add a bin to the log e-values, one per fraction of the expected count that remains.
 
-    The null: at least `1 - tolerance` of what was expected still comes. Nothing is said of a bin
-    without an expectation.
+    Null hypothesis: at least `1 - tolerance` of the expected count. A bin without an expectation
+    adds nothing.
     """
     if not one.expected or one.expected <= 0:
         return logs
@@ -25,5 +25,5 @@ def add(logs: Logs, one: Bin, tolerance: float) -> Logs:
 
 
 def _log(fraction: float) -> float:
-    # What was seen at all rules out that nothing is left.
+    # One event is enough to rule out that nothing remains.
     return math.log(fraction) if fraction else -1e9

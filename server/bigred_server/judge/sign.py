@@ -1,4 +1,4 @@
-"""Matched requests: whether the new release is slower more often than not. An e-process."""
+"""Matched requests: an e-process for whether the new release is slower more often than faster."""
 
 import math
 
@@ -10,7 +10,7 @@ START = (0.0,) * len(CHANCES)
 
 
 def add(logs: Logs, signs: Signs) -> Logs:
-    """Add the pairs of one look; ties are in neither count."""
+    """Add the matched pairs of one look; ties are not counted."""
     return tuple(
         log + signs.slower * math.log(2 * chance) + signs.faster * math.log(2 * (1 - chance))
         for log, chance in zip(logs, CHANCES, strict=True)

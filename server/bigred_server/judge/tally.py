@@ -1,4 +1,4 @@
-"""The plain counts behind a judgement: what people can check by hand."""
+"""The plain counts behind a judgement, which people can check by hand."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,15 @@ _MOST_GROUPS = 100
 
 @dataclass(frozen=True)
 class Tally:
-    """Requests that the new release answered (`failed` of them with an error), and the old one.
+    """Counts over all looks of a deployment.
 
-    `where`: the new release's errors by path group, `nodes`: by node (errors, requests). `probes`:
-    synthetic requests to the new release, `probes_failed` of them. `slow`: by cut (the share of
-    requests that used to be faster) how many of the new release's took longer, of how many, and the
-    same two of the old one's. `retried`: requests that failed at the new release and that HAProxy
-    then tried again, so that no user saw it; `retried_old` at the old one.
+    `requests`: those that the new release answered, `failed` of them with an error; `requests_old`
+    and `failed_old`: likewise for the old release. `where`: the new release's errors by path group;
+    `nodes`: (errors, requests) by node. `probes`: synthetic requests to the new release, of which
+    `probes_failed` failed. `slow`: for each cut (the share of requests that used to be faster), the
+    new release's slower requests and all its requests, then the same two for the old release.
+    `retried`: requests that failed on the new release and that HAProxy then retried, unseen by
+    users; `retried_old`: on the old release. `lines`, `late`, `lost`: see `LogCounts`.
     """
 
     requests: int = 0
@@ -35,8 +37,8 @@ class Tally:
     lost: int = 0
 
 
-def counted(tally: Tally, look: Look) -> Tally:
-    """Add a look."""
+def add_look(tally: Tally, look: Look) -> Tally:
+    """Return the tally with a look added."""
     where = dict(tally.where)
     for group, errors in look.where.items():
         if group in where or len(where) < _MOST_GROUPS:
@@ -57,7 +59,7 @@ def counted(tally: Tally, look: Look) -> Tally:
         slow=_slow(tally, look),
         where=where,
         nodes=nodes,
-        lines=tally.lines + look.lines.taken,
+        lines=tally.lines + look.lines.received,
         late=tally.late + look.lines.late,
         lost=tally.lost + look.lines.lost,
     )

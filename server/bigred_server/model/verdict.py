@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """PASS: nothing speaks against the release, and enough was seen. INCONCLUSIVE: too little."""
+    """PASS: enough traffic, and nothing against the release. INCONCLUSIVE: too little traffic."""
 
     PASS = "pass"  # noqa: S105
     INCONCLUSIVE = "inconclusive"

@@ -1,1 +1,1 @@
-"""The witness: sees what users get of an app, and tells the judge, look by look."""
+"""Telemetry: observes what users get from an app, and makes the looks that the judge reads."""

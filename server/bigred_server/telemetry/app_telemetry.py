@@ -1,4 +1,4 @@
-"""The witness stand of one app: HAProxy's word, the JVMs', the business's, and our own probes'."""
+"""All telemetry of one app: HAProxy's log and counters, JVM vitals, business metrics, probes."""
 
 import asyncio
 import time
@@ -28,9 +28,9 @@ _ON_NEW = frozenset({Cohort.CANARY, Cohort.WARMING})
 
 @dataclass
 class AppTelemetry:
-    """All who are heard; see `rollout.jury.Witness` for what it is asked.
+    """All sources of an app; implements `rollout.loop.evaluator.Telemetry`.
 
-    `served`: how many requests each node had by HAProxy's last count.
+    `served`: requests per node by HAProxy's latest count.
     """
 
     observer: Observer
@@ -42,7 +42,7 @@ class AppTelemetry:
     _baseline: dict[str, Span] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Do what is to be done by the clock, until cancelled."""
+        """Run the periodic work of all sources until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.vitals.run())
             tasks.create_task(self.probes.run())
@@ -50,21 +50,21 @@ class AppTelemetry:
             tasks.create_task(self.baseline_store.run())
 
     def line(self, line: LogLine, came: float) -> None:
-        """Take in a line of HAProxy's log."""
+        """Process a line of HAProxy's log that arrived at `came` (Unix time)."""
         self.observer.line(line, came)
-        self.probes.pages.take(line)
+        self.probes.pages.add(line)
 
     def rest(self, look: FleetLook, now: float) -> None:
-        """Take in a look between deployments."""
+        """Process a look between deployments."""
         self.vitals.wanted = self.probes.wanted = False
         self.series.began_at = None
         self._count(look)
         self.observer.rest(look, now)
 
     def begin(self, kept: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Begin with a deployment; give what is usual, to be kept."""
+        """Begin or resume a deployment; return the baseline, to be stored."""
         self.vitals.wanted = True
-        # Another server may have led the deployment before.
+        # Another server may have led this deployment before and stored more spans.
         self.baseline_store.stale = True
         self._baseline.clear()
         self.series.began_at = time.time()
@@ -73,7 +73,7 @@ class AppTelemetry:
     def see(
         self, look: FleetLook, deployment: Deployment, now: float, *, last: bool = False
     ) -> Observations | None:
-        """Take in a look at the fleet; tell what all of them have to tell."""
+        """Process a look at the fleet; return the observations of all sources."""
         self._count(look)
         cohorts = dict(self.observer.cohorts)
         observed = self.observer.see(look, deployment, now, last=last)
@@ -81,30 +81,31 @@ class AppTelemetry:
         self.probes.baselines = [n for n, cohort in cohorts.items() if cohort is Cohort.BASELINE]
         if observed is None or not observed.is_whole:
             return observed
-        spans, reference = self._used(cohorts, deployment)
-        pair, signs = self.probes.take()
-        told = replace(observed.look, probes=pair, probe_signs=signs)
-        bins = self.series.take()
-        # As long as others serve the old release, they hide what the new one does to the business.
+        spans, reference = self._spans(cohorts, deployment)
+        pair, signs = self.probes.collect()
+        look_with_probes = replace(observed.look, probes=pair, probe_signs=signs)
+        bins = self.series.collect()
+        # While nodes still serve the old release, they mask the new one's effect on the business.
         bins = [] if self.probes.baselines or not self.probes.canaries else bins
-        return replace(observed, look=told, spans=spans, reference=reference, bins=bins)
+        return replace(observed, look=look_with_probes, spans=spans, reference=reference, bins=bins)
 
     def probe(self, *, wanted: bool) -> None:
-        """Send requests of our own from now on, or no longer."""
+        """Start or stop sending probe requests."""
         self.probes.wanted = wanted
 
     def _count(self, look: FleetLook) -> None:
         self.served.update({name: one.requests for name, one in look.served.items()})
 
-    def _used(
+    def _spans(
         self, cohorts: Mapping[str, Cohort | None], deployment: Deployment
     ) -> tuple[list[Span], list[Span]]:
-        """Give what nodes on the new release used, and what that is held against.
+        """Return the new spans of nodes on the new release, and the reference spans.
 
-        Nodes of the same age on the old release, if any was seen so young; else those of now.
+        The reference is nodes of the same age on the old release if such spans are known, and else
+        the nodes that run the old release now.
         """
         ours: list[Span] = []
-        for name, spans in self.vitals.take().items():
+        for name, spans in self.vitals.collect().items():
             cohort = cohorts.get(name)
             if cohort in _ON_NEW:
                 self.baseline_store.add(deployment.target.digest, spans)
@@ -122,11 +123,11 @@ class AppTelemetry:
 def telemetry_of(
     name: str, settings: Settings, db: Database, http: httpx2.AsyncClient
 ) -> AppTelemetry:
-    """Put the stand of an app together."""
+    """Create the telemetry of an app."""
     app = settings.fleets[name]
     served: dict[str, int] = {}
     servers = {node: app.server_of(node) for node in app.nodes}
-    asked = app.judge.probes
+    probes = app.judge.probes
     urls = {node: one.url for node, one in app.nodes.items()}
     managers = managers_of(http, app, settings.context_of(name))
     client = f"{settings.server.name}-{name}-series"
@@ -134,7 +135,7 @@ def telemetry_of(
     return AppTelemetry(
         Observer(app.judge_policy(), servers),
         watch,
-        Probes(http, urls, asked.per_s, asked.paths, asked.learn),
+        Probes(http, urls, probes.per_s, probes.paths, probes.learn),
         SeriesWatch(name, app.series, db, http, Subscriptions(settings.broker, client, app.series)),
         served,
         BaselineStore(name, db),

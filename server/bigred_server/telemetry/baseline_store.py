@@ -1,4 +1,4 @@
-"""What JVMs used at every age, kept in the journal for the servers that come after this one."""
+"""The resource use of JVMs by age, stored in the journal so that other servers know it too."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _EVERY_S = 1.0
 
 @dataclass
 class BaselineStore:
-    """Writes down what it is told, and reads what earlier servers wrote when it is `stale`."""
+    """Stores new spans, and reads those that other servers stored when it is `stale`."""
 
     app: str
     db: Database
@@ -31,39 +31,41 @@ class BaselineStore:
     _new: list[tuple[str, Span]] = field(default_factory=list)
 
     def add(self, digest: str, spans: Sequence[Span]) -> None:
-        """Take in spans of nodes on a release."""
+        """Add spans of nodes on a release."""
         self.ages.add(digest, spans)
         self._new += [(digest, span) for span in spans]
 
     async def run(self) -> None:
-        """Keep until cancelled. A journal that is away loses nothing but what it was told then."""
+        """Store spans until cancelled. Only those that the journal fails to store are lost."""
         while True:
             try:
-                await self.keep()
+                await self.sync()
             except (BigredError, SQLAlchemyError, OSError) as error:
-                log.warning("what JVMs used can't be kept", app=self.app, reason=str(error))
+                log.warning(
+                    "the JVMs' resource use can't be stored", app=self.app, reason=str(error)
+                )
             await asyncio.sleep(_EVERY_S)
 
-    async def keep(self) -> None:
-        """Write what is new, and read again when what is known is stale."""
+    async def sync(self) -> None:
+        """Write new spans, and read all spans again if those known are stale."""
         new, self._new = self._new, []
         if new:
             async with self.db.write() as db:
                 await journal.add(db, self.app, [(digest, asdict(one)) for digest, one in new])
         if self.stale:
             async with self.db.read() as db:
-                kept = await journal.of(db, self.app)
+                stored = await journal.of(db, self.app)
             self.ages, self.stale = Ages(), False
-            for digest, told in kept:
-                self.ages.add(digest, _read(told))
-            # What was told while that was read.
+            for digest, value in stored:
+                self.ages.add(digest, _read(value))
+            # Spans that were added while the journal was read.
             for digest, one in self._new:
                 self.ages.add(digest, [one])
 
 
-def _read(told: object) -> list[Span]:
-    """Read a span; one that another version of Bigred wrote otherwise is none."""
+def _read(value: object) -> list[Span]:
+    """Read a span; return nothing if another version of Bigred wrote it differently."""
     try:
-        return [_READER.validate_python(told)]
+        return [_READER.validate_python(value)]
     except ValidationError:
         return []

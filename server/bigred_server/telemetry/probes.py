@@ -1,4 +1,4 @@
-"""Paired requests of our own: the same page asked of the new and of the old release, in turns."""
+"""Probes: the same page requested from the new and the old release, in paired requests."""
 
 import asyncio
 import itertools
@@ -17,22 +17,22 @@ _IDLE_S = 0.2
 _REMEMBERED = 2000
 _OFTEN = 3
 _MOST_PATHS = 20
-_SAID = {"X-Bigred-Probe": "1"}
+_HEADERS = {"X-Bigred-Probe": "1"}
 
 
 @dataclass
 class Pages:
-    """Learns which pages can be asked for: GETs that users often made, and that went well."""
+    """Learns which pages can be probed: those that users often GET with success."""
 
     _seen: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
-    def take(self, line: LogLine) -> None:
+    def add(self, line: LogLine) -> None:
         """Learn from a line of HAProxy's log."""
         if line.method == "GET" and line.status == httpx2.codes.OK:
             self._seen.append((line.path, line.client))
 
     def known(self) -> list[str]:
-        """Give the pages that several users asked for, the most frequent first."""
+        """Return the pages that several users requested, the most frequent first."""
         often = Counter(path for path, _ in self._seen)
         clients = Counter(path for path, _ in set(self._seen))
         found = [path for path, times in often.most_common() if times >= _OFTEN]
@@ -41,9 +41,10 @@ class Pages:
 
 @dataclass
 class Probes:
-    """Sends up to `per_s` pairs a second while it is `wanted`, to nodes at `urls`, past HAProxy.
+    """Sends up to `per_s` pairs per second while `wanted`, directly to the nodes at `urls`.
 
-    `canaries` and `baselines`: the nodes to be asked. `paths`: what is asked, else what was learnt.
+    `canaries` and `baselines`: the nodes to probe. `paths`: the pages to request; if empty, and if
+    it `learns`, those that users request.
     """
 
     http: httpx2.AsyncClient
@@ -68,16 +69,16 @@ class Probes:
                 continue
             begun_s = time.monotonic()
             turn = next(self._turn)
-            await self._ask_both(paths[turn % len(paths)], turn)
+            await self._probe_both(paths[turn % len(paths)], turn)
             await asyncio.sleep(max(0.0, 1 / self.per_s - (time.monotonic() - begun_s)))
 
-    async def _ask_both(self, path: str, turn: int) -> None:
+    async def _probe_both(self, path: str, turn: int) -> None:
         canary = self.canaries[turn % len(self.canaries)]
         others = self.baselines
         nodes = [canary, others[turn % len(others)]] if others else [canary]
-        # Who is asked first may pay for what the other one finds warm.
+        # The first of the two requests may warm up caches for the second one.
         order = nodes if turn % 2 else nodes[::-1]
-        took = {node: await self._ask(node, path) for node in order}
+        took = {node: await self._probe(node, path) for node in order}
         arms = [Arm(1, 1, int(took[node] is None)) for node in nodes]
         old = arms[1] if others else Arm()
         self._pair = Pair(self._pair.canary + arms[0], self._pair.baseline + old)
@@ -86,20 +87,20 @@ class Probes:
             slower, faster = int(new_s > old_s), int(new_s < old_s)
             self._signs = Signs(self._signs.slower + slower, self._signs.faster + faster)
 
-    async def _ask(self, node: str, path: str) -> float | None:
-        """Ask one node; give the seconds, None for an error."""
+    async def _probe(self, node: str, path: str) -> float | None:
+        """Request a page from one node; return the seconds it took, None for an error."""
         begun_s = time.monotonic()
         try:
             async with asyncio.timeout(_DEADLINE_S):
-                answer = await self.http.get(f"{self.urls[node]}{path}", headers=_SAID)
+                answer = await self.http.get(f"{self.urls[node]}{path}", headers=_HEADERS)
         except (httpx2.HTTPError, TimeoutError):
             return None
         if answer.status_code >= httpx2.codes.INTERNAL_SERVER_ERROR:
             return None
         return time.monotonic() - begun_s
 
-    def take(self) -> tuple[Pair, Signs]:
-        """Give what was seen since the last time."""
-        taken = self._pair, self._signs
+    def collect(self) -> tuple[Pair, Signs]:
+        """Return the results since the last call."""
+        results = self._pair, self._signs
         self._pair, self._signs = Pair(), Signs()
-        return taken
+        return results

@@ -1,4 +1,4 @@
-"""Samples the business metrics of an app, bin by bin, all the time."""
+"""Samples the business metrics of an app continuously, one bin at a time."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class SeriesWatch:
-    """`began_at`: when the deployment that is judged began, Unix time; None between them."""
+    """`began_at`: start of the deployment being judged (Unix time); None between deployments."""
 
     app: str
     settings: Mapping[str, SeriesSettings]
@@ -32,7 +32,7 @@ class SeriesWatch:
     began_at: float | None = None
     _bins: list[Bin] = field(default_factory=list)
     _totals: dict[str, float] = field(default_factory=dict)
-    _troubles: dict[str, str] = field(default_factory=dict)
+    _errors: dict[str, str] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -46,37 +46,37 @@ class SeriesWatch:
         at = 0
         while True:
             now = time.time()
-            # A clock that wakes us a moment too early must not make two bins of one.
+            # If the sleep ends a moment too early, the same bin must not be sampled twice.
             at = max(int(now // every_s) * every_s, at + every_s)
             await asyncio.sleep(at + every_s - now)
             seen = await self._sample(name, settings)
             if seen is not None:
-                await self._keep(name, at, every_s, seen)
+                await self._store(name, at, every_s, seen)
 
     async def _sample(self, name: str, settings: SeriesSettings) -> float | None:
-        """Give what was seen since the last time; None when nobody knows: that is not zero."""
+        """Return the count since the last sample; None if unknown, which is not zero."""
         try:
-            told = await self._read(name, settings)
+            value = await self._read(name, settings)
         except SeriesError as error:
             self._totals.pop(name, None)
-            if self._troubles.get(name) != str(error):
-                self._troubles[name] = str(error)
+            if self._errors.get(name) != str(error):
+                self._errors[name] = str(error)
                 log.warning("a series can't be read", app=self.app, series=name, reason=str(error))
             return None
-        self._troubles.pop(name, None)
+        self._errors.pop(name, None)
         if settings.counts == "since":
-            return told
+            return value
         before = self._totals.get(name)
-        self._totals[name] = told
-        # A total that fell was begun anew: what was counted before that is not known.
-        return None if before is None or told < before else told - before
+        self._totals[name] = value
+        # A total that fell was reset: the count since the last sample is unknown.
+        return None if before is None or value < before else value - before
 
     async def _read(self, name: str, settings: SeriesSettings) -> float:
         if settings.mqtt:
             return self.observed.read(name)
         return await sources.read(settings, self.http)
 
-    async def _keep(self, name: str, at: int, every_s: int, seen: float) -> None:
+    async def _store(self, name: str, at: int, every_s: int, seen: float) -> None:
         async with self.db.write() as db:
             await journal.add(db, self.app, name, at, seen)
             bins = await journal.of(db, self.app, name)
@@ -85,7 +85,7 @@ class SeriesWatch:
         before, reference = expected(bins, at, every_s, self.began_at)
         self._bins.append(Bin(name, seen, before, reference))
 
-    def take(self) -> list[Bin]:
-        """Give the bins that ended since the last time."""
-        taken, self._bins = self._bins, []
-        return taken
+    def collect(self) -> list[Bin]:
+        """Return the bins that ended since the last call."""
+        bins, self._bins = self._bins, []
+        return bins

@@ -1,4 +1,4 @@
-"""Where a series comes from: a command, a query in SQL, a query to Prometheus. One number each."""
+"""The sources of a series: a command, an SQL query or a Prometheus query. One number each."""
 
 import asyncio
 
@@ -14,37 +14,37 @@ DEADLINE_S = 10.0
 
 
 async def read(settings: SeriesSettings, http: httpx2.AsyncClient) -> float:
-    """Read the number. Raises SeriesError."""
+    """Read the number. Raise SeriesError on failure."""
     try:
         async with asyncio.timeout(DEADLINE_S):
             if settings.command:
-                return _number(await _printed(settings.command))
+                return _number(await _run(settings.command))
             if settings.sql:
-                return _number(await asyncio.to_thread(_selected, settings))
-            return await _asked(settings, http)
+                return _number(await asyncio.to_thread(_select, settings))
+            return await _query(settings, http)
     except TimeoutError as error:
-        raise SeriesError(f"it gave no number in {DEADLINE_S:g} s") from error
+        raise SeriesError(f"no number within {DEADLINE_S:g} s") from error
 
 
-def _number(told: object) -> float:
-    text = str(told).strip()
+def _number(value: object) -> float:
+    text = str(value).strip()
     try:
         return float(text)
     except ValueError as error:
-        raise SeriesError(f"{text[:80]!r} is no number") from error
+        raise SeriesError(f"{text[:80]!r} is not a number") from error
 
 
-async def _printed(command: tuple[str, ...]) -> str:
+async def _run(command: tuple[str, ...]) -> str:
     try:
         done = await child.captured(*command)
     except OSError as error:
         raise SeriesError(f"{command[0]} can't be run: {error.strerror}") from error
     if done.code != 0:
-        raise SeriesError(f"{command[0]} ended with {done.code}")
+        raise SeriesError(f"{command[0]} failed: exit code {done.code}")
     return done.stdout
 
 
-def _selected(settings: SeriesSettings) -> object:
+def _select(settings: SeriesSettings) -> object:
     try:
         engine = create_engine(settings.database)
         try:
@@ -56,16 +56,16 @@ def _selected(settings: SeriesSettings) -> object:
         raise SeriesError(f"the query failed: {str(error).splitlines()[0]}") from error
 
 
-async def _asked(settings: SeriesSettings, http: httpx2.AsyncClient) -> float:
-    """Ask Prometheus' HTTP API, as its manual's "Instant queries" has it."""
+async def _query(settings: SeriesSettings, http: httpx2.AsyncClient) -> float:
+    """Query Prometheus' HTTP API; see "Instant queries" in its manual."""
     url = f"{settings.prometheus.rstrip('/')}/api/v1/query"
     try:
         answer = await http.get(url, params={"query": settings.query})
-        told = answer.json()
-        result = told["data"]["result"]
-        value = result[1] if told["data"]["resultType"] == "scalar" else result[0]["value"][1]
+        data = answer.json()["data"]
+        result = data["result"]
+        value = result[1] if data["resultType"] == "scalar" else result[0]["value"][1]
     except httpx2.HTTPError as error:
         raise SeriesError(f"{url} does not answer: {type(error).__name__}") from error
     except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise SeriesError(f"{url} answers {answer.status_code} without a number") from error
+        raise SeriesError(f"{url} answered {answer.status_code} without a number") from error
     return _number(value)

@@ -1,4 +1,4 @@
-"""Business metrics that come by MQTT: a number in each message, bare or inside JSON."""
+"""Business metrics received by MQTT: each message holds a number, either bare or inside JSON."""
 
 import asyncio
 import json
@@ -15,9 +15,9 @@ from bigred_server.settings.series import SeriesSettings
 
 @dataclass
 class Subscriptions:
-    """Hears the topics of an app's series; `read` gives what a series stands at.
+    """Subscribes to the topics of an app's series; `read` returns the value of one of them.
 
-    `name`: of this client at the broker.
+    `name`: the client id at the broker.
     """
 
     broker: BrokerSettings
@@ -25,10 +25,10 @@ class Subscriptions:
     series: Mapping[str, SeriesSettings]
     _last: dict[str, float] = field(default_factory=dict)
     _sums: dict[str, float] = field(default_factory=dict)
-    _wrong: dict[str, str] = field(default_factory=dict)
+    _errors: dict[str, str] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Listen until cancelled; at once done when no series comes by MQTT."""
+        """Receive until cancelled; return at once if no series uses MQTT."""
         topics = sorted({one.mqtt for one in self.series.values() if one.mqtt})
         if not topics:
             return
@@ -39,43 +39,43 @@ class Subscriptions:
             while True:
                 happening = await link.events.get()
                 if isinstance(happening, Delivery):
-                    self.take(happening.topic, happening.payload)
+                    self.receive(happening.topic, happening.payload)
                     happening.ack()
 
-    def take(self, topic: str, payload: bytes) -> None:
-        """Take in a message."""
+    def receive(self, topic: str, payload: bytes) -> None:
+        """Process a message."""
         for name, one in self.series.items():
             if one.mqtt != topic:
                 continue
             try:
                 number = _number(payload, one.pointer)
             except (ValueError, KeyError, IndexError, TypeError) as error:
-                self._wrong[name] = f"{payload[:80]!r} has no number: {error}"
+                self._errors[name] = f"no number in {payload[:80]!r}: {error}"
                 continue
-            self._wrong.pop(name, None)
+            self._errors.pop(name, None)
             self._last[name] = number
             self._sums[name] = self._sums.get(name, 0.0) + number
 
     def read(self, name: str) -> float:
-        """Give the newest number of a series, or (`counts = "since"`) the sum since the last time.
+        """Return the latest number of a series or, for `counts = "since"`, the sum since last time.
 
-        Raises SeriesError when none came.
+        Raise SeriesError if none was received or the latest message had none.
         """
-        if name in self._wrong:
-            raise SeriesError(self._wrong[name])
+        if name in self._errors:
+            raise SeriesError(self._errors[name])
         if name not in self._last:
-            raise SeriesError(f"nothing came on {self.series[name].mqtt!r} yet")
+            raise SeriesError(f"no message on {self.series[name].mqtt!r} yet")
         if self.series[name].counts == "since":
             return self._sums.pop(name, 0.0)
         return self._last[name]
 
 
 def _number(payload: bytes, pointer: str) -> float:
-    """Read a number where a JSON pointer (RFC 6901) points to; "" is the whole payload."""
-    told: Any = json.loads(payload)
+    """Read the number at a JSON pointer (RFC 6901); "" refers to the whole payload."""
+    value: Any = json.loads(payload)
     for part in pointer.split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
-        told = told[int(key)] if isinstance(told, list) else told[key]
-    if isinstance(told, bool):
-        raise TypeError("true and false are no numbers")
-    return float(told)
+        value = value[int(key)] if isinstance(value, list) else value[key]
+    if isinstance(value, bool):
+        raise TypeError("true and false are not numbers")
+    return float(value)

@@ -1,4 +1,4 @@
-"""Watches what the nodes' JVMs use while a deployment is judged."""
+"""Measures the resource use of the nodes' JVMs while a deployment is judged."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -18,9 +18,9 @@ _KEPT = 60
 
 @dataclass
 class VitalsWatch:
-    """Reads each node every `every_s` while it is `wanted`.
+    """Reads the vitals of each node every `every_s` seconds while `wanted`.
 
-    `served`: how many requests HAProxy has counted at each node so far.
+    `served`: returns HAProxy's count of requests so far, by node.
     """
 
     managers: Mapping[str, Manager]
@@ -29,27 +29,27 @@ class VitalsWatch:
     wanted: bool = False
     spans: dict[str, list[Span]] = field(default_factory=dict)
     _read: dict[str, tuple[Vitals, int]] = field(default_factory=dict)
-    _troubles: dict[str, str] = field(default_factory=dict)
+    _errors: dict[str, str] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Watch until cancelled."""
+        """Measure until cancelled."""
         while self.managers:
             if self.wanted:
-                await asyncio.gather(*map(self._look, self.managers))
+                await asyncio.gather(*map(self._measure, self.managers))
             else:
                 self._read.clear()
             await asyncio.sleep(self.every_s)
 
-    async def _look(self, node: str) -> None:
+    async def _measure(self, node: str) -> None:
         try:
             now = await self.managers[node].vitals()
         except NodeError as error:
             self._read.pop(node, None)
-            if self._troubles.get(node) != str(error):
-                self._troubles[node] = str(error)
+            if self._errors.get(node) != str(error):
+                self._errors[node] = str(error)
                 log.warning("a node's JVM can't be read", node=node, reason=str(error))
             return
-        self._troubles.pop(node, None)
+        self._errors.pop(node, None)
         served = self.served().get(node, 0)
         before = self._read.get(node)
         self._read[node] = now, served
@@ -58,7 +58,7 @@ class VitalsWatch:
         if (found := span(node, before[0], now, max(0, served - before[1]))) is not None:
             self.spans[node] = [*self.spans.get(node, []), found][-_KEPT:]
 
-    def take(self) -> Mapping[str, Sequence[Span]]:
-        """Give the spans that ended since the last time."""
-        taken, self.spans = self.spans, {}
-        return taken
+    def collect(self) -> Mapping[str, Sequence[Span]]:
+        """Return the spans that ended since the last call."""
+        spans, self.spans = self.spans, {}
+        return spans

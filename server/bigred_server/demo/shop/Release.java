@@ -5,7 +5,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.Properties;
 
-/** What this build is: its version, and how it misbehaves. */
+/** The version of this build, and its kind: how it misbehaves, or "good". */
 final class Release {
     static final String VERSION;
     static final String KIND;

@@ -9,7 +9,7 @@ import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 
-/** Says on every answer which release gave it; the build named "answers-500" ends here, others in their mischief. */
+/** Adds the release to every answer, and lets the faults of bad builds answer in place of the shop. */
 public final class ReleaseHeader implements Filter {
     @Override
     public void doFilter(ServletRequest request, ServletResponse response, FilterChain next)
@@ -20,7 +20,7 @@ public final class ReleaseHeader implements Filter {
             answer.sendError(HttpServletResponse.SC_INTERNAL_SERVER_ERROR);
             return;
         }
-        if (!Mischief.does((HttpServletRequest) request, answer)) {
+        if (!Faults.inject((HttpServletRequest) request, answer)) {
             next.doFilter(request, response);
         }
     }

@@ -1,4 +1,4 @@
-"""Who answered users in a look: the new release, or the old one. Pure."""
+"""Answers to users within a look, by the release that gave them. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -7,14 +7,14 @@ from bigred_server.telemetry.core.comparison import NodeCounts
 
 @dataclass
 class Answers:
-    """The answers of both, and of each server on the new release, by what it ran at the time."""
+    """The answers of both releases, and of each server while it ran the new release."""
 
     new: NodeCounts = field(default_factory=NodeCounts)
     old: NodeCounts = field(default_factory=NodeCounts)
     nodes: dict[str, NodeCounts] = field(default_factory=dict)
 
     def add(self, is_new: bool | None, server: str, requests: int, errors: int) -> None:
-        """Add answers of a server; None for one that ran neither."""
+        """Add answers of a server; `is_new` is None if it ran neither release."""
         added = NodeCounts(requests, errors)
         if is_new:
             self.new += added

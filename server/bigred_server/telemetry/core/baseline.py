@@ -1,4 +1,4 @@
-"""What was usual before a deployment: the share of errors, and how long each path group takes."""
+"""The baseline before a deployment: the share of errors, and the latency of each path group."""
 
 import math
 from collections import deque
@@ -17,10 +17,10 @@ _KEEPS_S = 600.0
 
 @dataclass(frozen=True)
 class Baseline:
-    """What was usual, frozen.
+    """The baseline, frozen when a deployment begins.
 
-    `errors`: the share of requests that failed. `cuts`: by path group, for each cut, the
-    milliseconds that this share of requests stayed below; `any_group` for the groups not known.
+    `errors`: the share of requests that failed. `cuts`: by path group and cut, the latency in
+    milliseconds that this share of requests did not exceed; `any_group`: for unknown groups.
     """
 
     errors: float = 0.0
@@ -28,17 +28,17 @@ class Baseline:
     any_group: Mapping[float, float] = field(default_factory=dict)
 
     def of(self, group: str) -> Mapping[float, float]:
-        """Give the cuts of a path group; empty when nothing is known."""
+        """Return the cuts of a path group; empty if nothing is known."""
         return self.cuts.get(group) or self.any_group
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON."""
+        """Return the baseline as JSON."""
         cuts = {group: list(one.values()) for group, one in self.cuts.items()}
         return {"errors": self.errors, "cuts": cuts, "any": list(self.any_group.values())}
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "Baseline":
-        """Read what `to_json` gave."""
+        """Read the result of `to_json`."""
         cuts = {group: _cuts(one) for group, one in kept.get("cuts", {}).items()}
         return cls(float(kept.get("errors", 0.0)), cuts, _cuts(kept.get("any", [])))
 
@@ -49,13 +49,13 @@ def _cuts(values: list[float]) -> dict[float, float]:
 
 @dataclass
 class BaselineLearner:
-    """Learns what is usual from the requests of the last ten minutes or so."""
+    """Learns the baseline from the requests of about the last ten minutes."""
 
     _took: dict[str, deque[int]] = field(default_factory=dict)
     _seen: deque[tuple[float, int, int]] = field(default_factory=deque)
 
-    def take(self, line: LogLine) -> None:
-        """Learn from a line."""
+    def learn(self, line: LogLine) -> None:
+        """Learn from a log line."""
         self._count(line.at, 1, int(line.failed))
         if line.failed or line.took_ms < 0:
             return
@@ -64,25 +64,25 @@ class BaselineLearner:
             self._took.setdefault(group, deque(maxlen=_KEPT)).append(line.took_ms)
 
     def count(self, at: float, requests: int, errors: int) -> None:
-        """Learn from HAProxy's counters, where there are no lines."""
+        """Learn from HAProxy's counters if there are no log lines."""
         self._count(at, requests, errors)
 
     def _count(self, at: float, requests: int, errors: int) -> None:
-        begin, asked, failed = self._seen[-1] if self._seen else (float("-inf"), 0, 0)
+        begin, total, failed = self._seen[-1] if self._seen else (float("-inf"), 0, 0)
         if at - begin < 1.0:
-            self._seen[-1] = (begin, asked + requests, failed + errors)
+            self._seen[-1] = (begin, total + requests, failed + errors)
         else:
             self._seen.append((at, requests, errors))
         while self._seen and self._seen[0][0] < at - _KEEPS_S:
             self._seen.popleft()
 
     def frozen(self) -> Baseline:
-        """Give what is usual by now."""
-        asked, failed = (sum(one[n] for one in self._seen) for n in (1, 2))
+        """Return the baseline as learnt so far."""
+        requests, failed = (sum(one[n] for one in self._seen) for n in (1, 2))
         enough = {group: took for group, took in self._took.items() if len(took) >= _LEAST}
         every = [ms for took in self._took.values() for ms in took]
         return Baseline(
-            failed / asked if asked else 0.0,
+            failed / requests if requests else 0.0,
             {group: _quantiles(list(took)) for group, took in enough.items()},
             _quantiles(every) if len(every) >= _LEAST else {},
         )

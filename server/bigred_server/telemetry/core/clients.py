@@ -1,4 +1,4 @@
-"""Who the clients are: whether one is seen at several nodes, or stays at one. Pure."""
+"""Tracks whether a client reaches several nodes or sticks to one. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -9,10 +9,10 @@ _MOST = 50_000
 
 @dataclass
 class Clients:
-    """Remembers, of each client, where it was last and when it was elsewhere.
+    """Remembers each client's last node, and when it last used another one.
 
-    One that stays at one node is one witness all the time, however often it asks: what it meets may
-    be its own fault. One that comes around is a new witness in every look.
+    A client that sticks to one node counts once, however many requests it sends: its errors may be
+    its own fault. A client that moves between nodes counts again in every look.
     """
 
     _last: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -20,18 +20,18 @@ class Clients:
     _known: set[tuple[str, str, str]] = field(default_factory=set)
 
     def begin(self) -> None:
-        """Have everybody be a witness again: another deployment begins."""
+        """Begin a deployment: every client counts again."""
         self._known.clear()
 
     def counts(self, client: str, node: str, now: float, what: str) -> bool:
-        """Take in a request; say whether it counts as one more witness of what it is about."""
-        comes_around = self._comes_around(client, node, now)
+        """Process a request; return whether its client counts (again) as a sample of `what`."""
+        is_moving = self._is_moving(client, node, now)
         is_new = (client, node, what) not in self._known
         if is_new and len(self._known) < _MOST:
             self._known.add((client, node, what))
-        return comes_around or is_new
+        return is_moving or is_new
 
-    def _comes_around(self, client: str, node: str, now: float) -> bool:
+    def _is_moving(self, client: str, node: str, now: float) -> bool:
         before = self._last.get(client)
         if before is not None and before[0] != node:
             self._elsewhere[client] = before[1]

@@ -1,4 +1,4 @@
-"""The side of the comparison that a node is on, and was on when a request began. Pure."""
+"""The cohort of a node in the comparison, now and when a request began. Pure."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ _KEPT = 16
 
 
 class Cohort(StrEnum):
-    """CANARY: it serves the new release. WARMING: since a moment ago. BASELINE: the old one."""
+    """CANARY: serves the new release. WARMING: the same, but only just. BASELINE: the old one."""
 
     CANARY = "canary"
     WARMING = "warming"
@@ -17,7 +17,7 @@ class Cohort(StrEnum):
 
 @dataclass(frozen=True)
 class Membership:
-    """Where a node stands: its side, if any; `is_new`: it runs the new release (None: neither)."""
+    """A node's cohort, if any. `is_new`: whether it runs the new release; None for neither."""
 
     cohort: Cohort | None = None
     is_new: bool | None = None
@@ -25,23 +25,26 @@ class Membership:
 
 @dataclass
 class CohortHistory:
-    """Where each server stood, and since when (Unix time): a request is judged by its beginning."""
+    """Each server's memberships, with their start (Unix time).
 
-    _places: dict[str, deque[tuple[float, Membership]]] = field(default_factory=dict)
+    A request belongs to the cohort in which its server was when the request began.
+    """
 
-    def set(self, server: str, place: Membership, now: float) -> None:
-        """Take in where a server stands."""
-        known = self._places.setdefault(server, deque(maxlen=_KEPT))
-        if not known or known[-1][1] != place:
-            known.append((now, place))
+    _memberships: dict[str, deque[tuple[float, Membership]]] = field(default_factory=dict)
+
+    def set(self, server: str, membership: Membership, now: float) -> None:
+        """Record the membership of a server."""
+        known = self._memberships.setdefault(server, deque(maxlen=_KEPT))
+        if not known or known[-1][1] != membership:
+            known.append((now, membership))
 
     def at(self, server: str, moment: float) -> Membership:
-        """Say where a server stood at a moment."""
-        for since, place in reversed(self._places.get(server, ())):
+        """Return the membership of a server at a moment."""
+        for since, membership in reversed(self._memberships.get(server, ())):
             if since <= moment:
-                return place
+                return membership
         return Membership()
 
     def clear(self) -> None:
         """Forget everything."""
-        self._places.clear()
+        self._memberships.clear()

@@ -1,4 +1,4 @@
-"""From a window and HAProxy's counters to a look of the judge. Pure."""
+"""Compares cohorts: turns log lines and HAProxy's counters into the parts of a look. Pure."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -13,14 +13,14 @@ from bigred_server.telemetry.core.window import LatencySample, NodeWindow
 
 @dataclass(frozen=True)
 class NodeCounts:
-    """What HAProxy counted at one node in one look; the words are those of Served."""
+    """HAProxy's counts of one node in one look; the fields are those of `Served`."""
 
     requests: int = 0
     errors: int = 0
     retried: int = 0
 
     def __add__(self, other: "NodeCounts") -> "NodeCounts":
-        """Add up."""
+        """Return the sum of two counts."""
         return NodeCounts(
             self.requests + other.requests,
             self.errors + other.errors,
@@ -29,7 +29,7 @@ class NodeCounts:
 
 
 def arm_of_lines(windows: Sequence[NodeWindow]) -> Arm:
-    """Sum the nodes of a side up from their lines."""
+    """Sum up a cohort from its nodes' log lines."""
     return Arm(
         sum(one.requests for one in windows),
         sum(len(one.clients) for one in windows),
@@ -38,9 +38,9 @@ def arm_of_lines(windows: Sequence[NodeWindow]) -> Arm:
 
 
 def arm_of_counts(counts: Sequence[NodeCounts]) -> Arm:
-    """Sum the nodes of a side up where there are counters alone.
+    """Sum up a cohort from counters alone.
 
-    Nobody knows then how many clients an error met: a node is one witness a look.
+    They don't show how many clients met an error, so each node counts once per look.
     """
     return Arm(
         sum(one.requests for one in counts),
@@ -49,21 +49,22 @@ def arm_of_counts(counts: Sequence[NodeCounts]) -> Arm:
     )
 
 
-def arm_of_retries(nodes: Mapping[str, NodeCounts], spoken: Collection[str]) -> Arm:
-    """Sum a side up by who answered some only because HAProxy tried again: a node is one witness.
+def arm_of_retries(nodes: Mapping[str, NodeCounts], failing: Collection[str]) -> Arm:
+    """Sum up a cohort by nodes whose failures HAProxy hid from users by retrying.
 
-    Nobody knows how many clients it would have met. Of nodes that have `spoken`, whose errors are
-    seen anyway, it says nothing: the tries that went before an error are no more than that error.
+    The counters don't show how many clients were affected, so each node counts once. Nodes in
+    `failing` have visible errors already and don't count: the retries before an error belong to
+    that error.
     """
-    asked = {name: one for name, one in nodes.items() if one.requests or one.retried}
-    hits = sum(one.retried > 0 and name not in spoken for name, one in asked.items())
-    return Arm(sum(one.requests for one in asked.values()), len(asked), hits)
+    used = {name: one for name, one in nodes.items() if one.requests or one.retried}
+    hits = sum(one.retried > 0 and name not in failing for name, one in used.items())
+    return Arm(sum(one.requests for one in used.values()), len(used), hits)
 
 
 def slow(
     canary: Sequence[LatencySample], baseline: Sequence[LatencySample], usual: Baseline
 ) -> dict[float, tuple[Pair, ...]]:
-    """Count, by cut and path group, who took longer than is usual there."""
+    """Count the samples that took longer than the baseline, by cut and path group."""
     groups = sorted({one.group for one in canary} | {one.group for one in baseline})
     return {
         cut: tuple(
@@ -82,9 +83,9 @@ def _over(samples: Sequence[LatencySample], group: str, usual: Baseline, cut: fl
 
 
 def signs(canary: Sequence[LatencySample], baseline: Sequence[LatencySample]) -> Signs:
-    """Pair each request of the canary with the nearest one of the same path group; ties are none.
+    """Match each canary request with the nearest in time of the same path group, each used once.
 
-    Each is paired once.
+    Ties are not counted.
     """
     slower = faster = 0
     for group in sorted({one.group for one in canary}):
@@ -104,13 +105,13 @@ def _at(one: LatencySample) -> float:
 
 
 def _nearest(one: LatencySample, others: Sequence[LatencySample]) -> int:
-    place = bisect_left(others, one.at, key=_at)
-    near = range(max(0, place - 1), min(len(others), place + 1))
+    index = bisect_left(others, one.at, key=_at)
+    near = range(max(0, index - 1), min(len(others), index + 1))
     return min(near, key=lambda number: abs(others[number].at - one.at))
 
 
 def where(windows: Sequence[NodeWindow]) -> dict[str, int]:
-    """Count the errors by path group."""
+    """Count errors by path group."""
     found: Counter[str] = Counter()
     for one in windows:
         found.update(one.where)

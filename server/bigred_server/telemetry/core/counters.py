@@ -1,4 +1,4 @@
-"""HAProxy's own counters, look by look: exact, and never less than before. Pure."""
+"""HAProxy's own counters per look: exact and never decreasing. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,9 +10,10 @@ from bigred_server.telemetry.core.comparison import NodeCounts
 
 @dataclass
 class Counting:
-    """What was counted at each node since the last cut. A new process counts from zero again.
+    """Counts per node since the current look began. A new HAProxy process counts from zero.
 
-    `_total`: all requests since the beginning; `_over`: those that were over one look ago.
+    `_total`: all requests since `begin`; `_finished`: those that had finished at the previous
+    update.
     """
 
     _pid: int | None = None
@@ -20,19 +21,19 @@ class Counting:
     _sums: dict[str, NodeCounts] = field(default_factory=dict)
     _in_flight: int = 0
     _total: int = 0
-    _over: int = 0
+    _finished: int = 0
 
-    def see(self, look: FleetLook) -> None:
-        """Take in a look; nothing while HAProxy can't be read."""
+    def update(self, look: FleetLook) -> None:
+        """Process a look at the fleet; ignore it if HAProxy can't be read."""
         if look.pid is None:
             return
         is_new = self._pid is not None and look.pid != self._pid
-        self._over = self._total - self._in_flight
+        self._finished = self._total - self._in_flight
         self._in_flight = sum(node.pool.in_flight for node in look.nodes.values())
         for name, served in look.served.items():
             before = Served() if is_new else self._last.get(name, served)
             if served.requests < before.requests:
-                # A person had the counters cleared.
+                # Somebody cleared the counters.
                 before = Served()
             self._total += served.requests - before.requests
             had = self._sums.get(name, NodeCounts())
@@ -44,23 +45,23 @@ class Counting:
         self._pid, self._last = look.pid, dict(look.served)
 
     def since(self) -> Mapping[str, NodeCounts]:
-        """Give the counts since the last cut."""
+        """Return the counts since the current look began."""
         return dict(self._sums)
 
-    def missing(self, taken: int) -> int:
-        """Say how many log lines are missing, of so many taken since the beginning.
+    def missing(self, received: int) -> int:
+        """Return how many log lines are missing if `received` have arrived since `begin`.
 
-        Those of what was over a look ago should have come; one that is later still is missing no
-        more when it comes.
+        Requests that had finished at the previous update should have their line by now. A line
+        that arrives even later no longer counts as missing then.
         """
-        return max(0, self._over - taken)
+        return max(0, self._finished - received)
 
-    def cut(self) -> Mapping[str, NodeCounts]:
-        """Begin a new look; give the counts until now."""
+    def next_look(self) -> Mapping[str, NodeCounts]:
+        """Begin a new look; return the counts of the one that ends."""
         sums, self._sums = self._sums, {}
         return sums
 
     def begin(self) -> None:
         """Begin from zero."""
-        self.cut()
-        self._total = self._over = 0
+        self.next_look()
+        self._total = self._finished = 0

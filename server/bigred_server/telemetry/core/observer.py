@@ -1,6 +1,6 @@
-"""The witness of one app: log lines and looks at the fleet come in, looks of the judge go out.
+"""The observer of one app: turns log lines and looks at the fleet into looks for the judge.
 
-No network in here, and no clock: both are handed in.
+It uses neither network nor clock: its caller passes in all data and times.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,12 @@ from bigred_server.telemetry.core.comparison import NodeCounts
 from bigred_server.telemetry.core.counters import Counting
 from bigred_server.telemetry.core.window import NodeWindow, Window
 
-_PART_S = 1.0
+_REPORT_S = 1.0
 
 
 @dataclass
 class Observer:
-    """`servers`: HAProxy's names of the nodes. See `rollout.jury.Witness` for what it is asked."""
+    """`servers`: HAProxy's server names, by node. See `rollout.loop.evaluator.Telemetry`."""
 
     policy: JudgePolicy
     servers: Mapping[str, str]
@@ -42,24 +42,24 @@ class Observer:
     _answers: Answers = field(default_factory=Answers)
     _counting: Counting = field(default_factory=Counting)
     _began_at: float | None = None
-    _told_at: float = 0.0
-    _taken: int = 0
+    _reported_at: float = 0.0
+    _received: int = 0
     _missing: int = 0
     _ready_at: dict[str, float] = field(default_factory=dict)
     _runs: dict[str, bool] = field(default_factory=dict)
     _is_judging: bool = False
 
     def line(self, line: LogLine, came: float) -> None:
-        """Take in a line of HAProxy's log."""
-        # By where the node stood when the request began: one that hangs fails long after.
-        place = self._past.at(line.server, line.came)
-        self._window.take(line, came, place.cohort, self.clients)
-        self._answers.add(place.is_new, line.server, 1, int(line.failed))
+        """Process a line of HAProxy's log that arrived at `came` (Unix time)."""
+        # The cohort is the node's when the request began: a request that hangs fails much later.
+        membership = self._past.at(line.server, line.came)
+        self._window.add(line, came, membership.cohort, self.clients)
+        self._answers.add(membership.is_new, line.server, 1, int(line.failed))
         if not self._is_judging:
-            self.learner.take(line)
+            self.learner.learn(line)
 
     def begin(self, kept: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Freeze what is usual, or take what was frozen before; give it, to be kept."""
+        """Freeze the baseline, or restore the one that was stored; return it, to be stored."""
         self.usual = Baseline.from_json(kept) if kept else self.learner.frozen()
         self.clients.begin()
         self._ready_at.clear()
@@ -68,47 +68,47 @@ class Observer:
         return self.usual.to_json()
 
     def rest(self, look: FleetLook, now: float) -> None:
-        """Take in a look between deployments: what is usual may be learnt from counters alone."""
+        """Process a look between deployments; without log lines, learn from the counters."""
         self._is_judging = False
-        self._counting.see(look)
-        counts = self._counting.cut().values()
-        if not self._window.taken:
-            asked, failed = sum(one.requests for one in counts), sum(one.errors for one in counts)
-            self.learner.count(now, asked, failed)
+        self._counting.update(look)
+        counts = self._counting.next_look().values()
+        if not self._window.received:
+            requests = sum(one.requests for one in counts)
+            self.learner.count(now, requests, sum(one.errors for one in counts))
         self._window = Window()
 
     def see(
         self, look: FleetLook, deployment: Deployment, now: float, *, last: bool = False
     ) -> Observations | None:
-        """Take in a look at the fleet; tell the look so far every second, and when it has ended."""
-        self._counting.see(look)
+        """Process a look at the fleet; return the judge's look every second and when it ends."""
+        self._counting.update(look)
         cohorts = {name: self._cohort(node, deployment, now) for name, node in look.nodes.items()}
         if self._began_at is None:
-            self._taken = self._missing = 0
+            self._received = self._missing = 0
             self._counting.begin()
             self._begin_look(cohorts, now)
             return None
-        # Where a node changes sides the look is over: until then it was on the side it was.
+        # A look ends when a node changes its cohort, so that every look has constant cohorts.
         ended = last or cohorts != self.cohorts or now - self._began_at >= self.policy.look_s
-        if not ended and now - self._told_at < _PART_S:
+        if not ended and now - self._reported_at < _REPORT_S:
             return None
-        self._told_at = now
-        told = Observations(
+        self._reported_at = now
+        observations = Observations(
             self._look(now, self._began_at), is_whole=ended, usual=self.usual.errors
         )
         if ended:
             self._missing = self._missing_now()
-            self._taken += self._window.taken
+            self._received += self._window.received
             self._begin_look(cohorts, now)
-        return told
+        return observations
 
     def _missing_now(self) -> int:
-        return self._counting.missing(self._taken + self._window.taken)
+        return self._counting.missing(self._received + self._window.received)
 
     def _begin_look(self, cohorts: dict[str, Cohort | None], now: float) -> None:
-        self._began_at, self._told_at, self.cohorts = now, now, dict(cohorts)
+        self._began_at, self._reported_at, self.cohorts = now, now, dict(cohorts)
         self._window, self._answers = Window(), Answers()
-        self._counting.cut()
+        self._counting.next_look()
 
     def _cohort(self, node: NodeLook, deployment: Deployment, now: float) -> Cohort | None:
         cohort: Cohort | None = None
@@ -123,18 +123,18 @@ class Observer:
             cohort = Cohort.BASELINE if is_serving(node) else None
         if cohort not in (Cohort.CANARY, Cohort.WARMING):
             self._ready_at.pop(node.name, None)
-        place = Membership(cohort, self._runs.get(node.name))
-        self._past.set(self.servers[node.name], place, now)
+        membership = Membership(cohort, self._runs.get(node.name))
+        self._past.set(self.servers[node.name], membership, now)
         return cohort
 
     def _look(self, now: float, began_at: float) -> Look:
         counts = self._counting.since()
         exact = sum(one.requests for one in counts.values())
-        by_log = self._window.taken > 0 or not exact
+        by_log = self._window.received > 0 or not exact
         answers = self._answers if by_log else self._by_counts(counts)
         ours, others = self._windows(Cohort.CANARY), self._windows(Cohort.BASELINE)
-        fast, usual = ([s for one in some for s in one.samples] for some in (ours, others))
-        # A line that was missing a look ago and has come since counts back.
+        canary, baseline = ([s for one in some for s in one.samples] for some in (ours, others))
+        # A line that was missing at the end of the previous look and arrived since is subtracted.
         lost = self._missing_now() - self._missing
         retries = self._retries(counts, by_log=by_log)
         return Look(
@@ -152,9 +152,9 @@ class Observer:
             retries=retries,
             retried=self._retried(counts, is_new=True),
             retried_old=self._retried(counts, is_new=False),
-            slow=comparison.slow(fast, usual, self.usual),
-            signs=comparison.signs(fast, usual),
-            lines=LogCounts(self._window.taken, self._window.late, lost),
+            slow=comparison.slow(canary, baseline, self.usual),
+            signs=comparison.signs(canary, baseline),
+            lines=LogCounts(self._window.received, self._window.late, lost),
             where=comparison.where([*ours, *self._windows(Cohort.WARMING)]),
             nodes={
                 name: (answers.nodes[server].errors, answers.nodes[server].requests)
@@ -164,7 +164,7 @@ class Observer:
         )
 
     def _windows(self, cohort: Cohort) -> list[NodeWindow]:
-        return [one for (_, stood), one in self._window.nodes.items() if stood is cohort]
+        return [one for (_, was), one in self._window.nodes.items() if was is cohort]
 
     def _arm(self, cohort: Cohort, counts: Mapping[str, NodeCounts], *, by_log: bool) -> Arm:
         if by_log:
@@ -173,18 +173,18 @@ class Observer:
         return comparison.arm_of_counts([counts.get(name, NodeCounts()) for name in names])
 
     def _retries(self, counts: Mapping[str, NodeCounts], *, by_log: bool) -> Pair:
-        """Compare what HAProxy made good by trying again, of nodes whose errors are not seen."""
+        """Compare the retries of HAProxy on nodes that have no visible errors."""
         windows = [(server, one) for (server, _), one in self._window.nodes.items() if one.errors]
-        failing = {server for server, _ in windows}
-        spoken = {
+        servers = {server for server, _ in windows}
+        failing = {
             name
             for name, one in counts.items()
-            if (self.servers[name] in failing if by_log else one.errors)
+            if (self.servers[name] in servers if by_log else one.errors)
         }
         arms = []
         for cohorts in ((Cohort.CANARY, Cohort.WARMING), (Cohort.BASELINE,)):
             nodes = {name: one for name, one in counts.items() if self.cohorts.get(name) in cohorts}
-            arms.append(comparison.arm_of_retries(nodes, spoken))
+            arms.append(comparison.arm_of_retries(nodes, failing))
         return Pair(*arms)
 
     def _retried(self, counts: Mapping[str, NodeCounts], *, is_new: bool) -> int:

@@ -1,4 +1,4 @@
-"""A window: the log lines of one look, counted by node as they come. Pure."""
+"""The log lines of one look, counted by node as they arrive. Pure."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _ERROR = "error"
 
 @dataclass(frozen=True)
 class LatencySample:
-    """How long one request of one client took: when it ended (Unix time), and in milliseconds."""
+    """The latency of one request: when it ended (Unix time), and how long it took in ms."""
 
     at: float
     group: str
@@ -25,9 +25,9 @@ class LatencySample:
 
 @dataclass
 class NodeWindow:
-    """One node in one look. `clients`: each with whether it met an error that counts.
+    """One node in one look. `clients`: for each, whether it met an error that counts.
 
-    `timed`: whose requests of which path group were timed.
+    `timed`: the (client, path group) pairs that have their sample. `where`: errors by path group.
     """
 
     requests: int = 0
@@ -40,16 +40,16 @@ class NodeWindow:
 
 @dataclass
 class Window:
-    """All nodes, by HAProxy's names of their servers and the side that they were on."""
+    """All nodes, by HAProxy's server name and the cohort at the start of the request."""
 
     nodes: dict[tuple[str, Cohort | None], NodeWindow] = field(default_factory=dict)
     groups: set[str] = field(default_factory=set)
-    taken: int = 0
+    received: int = 0
     late: int = 0
 
-    def take(self, line: LogLine, came: float, cohort: Cohort | None, clients: Clients) -> None:
-        """Count a line that came at a moment (Unix time); `side`: when its request began."""
-        self.taken += 1
+    def add(self, line: LogLine, came: float, cohort: Cohort | None, clients: Clients) -> None:
+        """Count a line that arrived at `came` (Unix time); `cohort`: when its request began."""
+        self.received += 1
         self.late += came - line.at > _LATE_S
         node = self.nodes.setdefault((line.server, cohort), NodeWindow())
         node.requests += 1
@@ -67,7 +67,7 @@ class Window:
             self._time(node, line, group, clients)
 
     def _time(self, node: NodeWindow, line: LogLine, group: str, clients: Clients) -> None:
-        """Take one sample a client and path group: who is always slow is one witness of each."""
+        """Keep one sample per client and path group, so that a slow client counts once in each."""
         if (line.client, group) in node.timed:
             return
         node.timed.add((line.client, group))

@@ -6,8 +6,8 @@ import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** The counter of the shop: pages, orders, a health check, and answers that take their time. */
-public final class Counter extends HttpServlet {
+/** The pages of the shop, its orders, a health check, and answers that are slow on purpose. */
+public final class Pages extends HttpServlet {
     private static final long serialVersionUID = 1L;
     private static final int LONGEST_MS = 5000;
 
@@ -22,14 +22,14 @@ public final class Counter extends HttpServlet {
                         + Release.VERSION + " is open.</p>\n");
                 break;
             case "/basket":
-                Mischief.take();
-                say(response, "Release " + Release.VERSION + " keeps a basket for you.");
+                Faults.delayBasket();
+                answer(response, "Release " + Release.VERSION + " has your basket.");
                 break;
             case "/health":
-                say(response, "open");
+                answer(response, "open");
                 break;
             case "/slow":
-                say(response, "slept " + sleep(request.getParameter("ms")) + " ms");
+                answer(response, "slept " + sleep(request.getParameter("ms")) + " ms");
                 break;
             default:
                 response.sendError(HttpServletResponse.SC_NOT_FOUND);
@@ -43,26 +43,26 @@ public final class Counter extends HttpServlet {
             return;
         }
         int length = request.getInputStream().readAllBytes().length;
-        Mischief.keepOrder();
+        Faults.recordOrder();
         response.setStatus(HttpServletResponse.SC_CREATED);
-        say(response, "order " + orders.incrementAndGet() + ": " + length + " bytes");
+        answer(response, "order " + orders.incrementAndGet() + ": " + length + " bytes");
     }
 
-    private static int sleep(String asked) throws IOException {
+    private static int sleep(String requested) throws IOException {
         int ms = 0;
         try {
-            ms = Math.max(0, Math.min(Integer.parseInt(asked), LONGEST_MS));
+            ms = Math.max(0, Math.min(Integer.parseInt(requested), LONGEST_MS));
             Thread.sleep(ms);
         } catch (NumberFormatException notANumber) {
             return 0;
         } catch (InterruptedException stopping) {
             Thread.currentThread().interrupt();
-            throw new IOException("stopped while asleep", stopping);
+            throw new IOException("interrupted while sleeping", stopping);
         }
         return ms;
     }
 
-    private static void say(HttpServletResponse response, String text) throws IOException {
+    private static void answer(HttpServletResponse response, String text) throws IOException {
         response.setContentType("text/plain;charset=UTF-8");
         response.getWriter().print(text + "\n");
     }

@@ -1,4 +1,4 @@
-"""What the stage writes is what the server reads: each site's configuration, loaded."""
+"""The server can read the configuration that the testbed writes for each kind of site."""
 
 from pathlib import Path
 
@@ -12,16 +12,16 @@ from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import AppSettings, ReachBy, Settings, SshSettings, load
 from bigred_server.tomcat.instance import TomcatInstance
 
-STAGE = Path("/stage")
+TESTBED = Path("/testbed")
 SSH = SshSettings(
     host="127.0.0.1", port=2222, user="ada", key=Path("/k"), known_hosts=Path("/hosts")
 )
 
 
 def text(site: DemoOptions, server: str = "bigred-server", haproxies: int = 1) -> str:
-    nodes = {name: TomcatInstance(STAGE / name, 8000) for name in ("node1", "node2")}
+    nodes = {name: TomcatInstance(TESTBED / name, 8000) for name in ("node1", "node2")}
     sockets = [Path(f"/h{number}.sock") for number in range(haproxies)]
-    return configuration(STAGE, 1884, sockets, nodes, site, "127.0.0.1:5514", server)
+    return configuration(TESTBED, 1884, sockets, nodes, site, "127.0.0.1:5514", server)
 
 
 def read(tmp_path: Path, written: str) -> Settings:
@@ -37,12 +37,12 @@ def app(tmp_path: Path, site: DemoOptions) -> AppSettings:
 def test_the_plain_site_is_local_and_rolled_by_restart(tmp_path: Path) -> None:
     settings = read(tmp_path, text(DemoOptions()))
     shop = settings.fleets["shop"]
-    assert (settings.server.state, settings.server.database) == (STAGE / "state", "")
+    assert (settings.server.state, settings.server.database) == (TESTBED / "state", "")
     assert (shop.strategy, shop.sessions) == (Strategy.RESTART, Sessions.MOVE)
     assert shop.haproxy.socket == "/h0.sock"
     assert {node.reach for node in shop.nodes.values()} == {ReachBy.LOCAL}
-    assert shop.nodes["node1"].war == STAGE / "node1" / "webapps" / "shop.war"
-    assert shop.nodes["node1"].stop == ("/bin/sh", "/stage/node1/tomcat", "stop")
+    assert shop.nodes["node1"].war == TESTBED / "node1" / "webapps" / "shop.war"
+    assert shop.nodes["node1"].stop == ("/bin/sh", "/testbed/node1/tomcat", "stop")
     assert shop.nodes["node1"].manager is None
 
 
@@ -66,15 +66,15 @@ def test_every_strategy_that_makes_sense_is_read(
 
 def test_what_sshd_starts_can_be_swept(tmp_path: Path) -> None:
     node = app(tmp_path, DemoOptions(reach=ReachBy.SSH, ssh=SSH, prefix=("/wrap",))).nodes["node1"]
-    env = ("/usr/bin/env", f"{cleanup.MARK}=/stage", "TMPDIR=/stage")
-    assert node.start == (*env, "/wrap", "/bin/sh", "/stage/node1/tomcat", "start")
+    env = ("/usr/bin/env", f"{cleanup.MARK}=/testbed", "TMPDIR=/testbed")
+    assert node.start == (*env, "/wrap", "/bin/sh", "/testbed/node1/tomcat", "start")
 
 
 @pytest.mark.parametrize("site", [DemoOptions(sessions=Sessions.WAIT), DemoOptions(counted=True)])
 def test_sessions_are_counted_by_the_managers(tmp_path: Path, site: DemoOptions) -> None:
     manager = app(tmp_path, site).nodes["node2"].manager
     assert manager is not None
-    assert (manager.user, manager.password_file) == ("bigred", STAGE / "manager.password")
+    assert (manager.user, manager.password_file) == ("bigred", TESTBED / "manager.password")
 
 
 def test_several_haproxies_are_all_named(tmp_path: Path) -> None:
@@ -87,8 +87,8 @@ def test_several_servers_share_database_and_releases_alone(tmp_path: Path) -> No
     servers = [read(tmp_path, text(site, name)).server for name in site.servers]
     assert [server.name for server in servers] == ["left", "right"]
     assert {server.database for server in servers} == {site.database}
-    assert {server.releases for server in servers} == {STAGE / "releases"}
-    assert [server.state for server in servers] == [STAGE / "state", STAGE / "state-right"]
+    assert {server.releases for server in servers} == {TESTBED / "releases"}
+    assert [server.state for server in servers] == [TESTBED / "state", TESTBED / "state-right"]
 
 
 def test_what_is_told_besides_wins(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import jakarta.servlet.http.HttpSession;
 import java.io.IOException;
 import java.util.UUID;
 
-/** The cloakroom of the shop: /login hands out a token, /me knows it again, /logout takes it back. */
-public final class Cloakroom extends HttpServlet {
+/** Sessions of the shop: /login creates one with a token, /me returns the token, /logout ends it. */
+public final class Sessions extends HttpServlet {
     private static final long serialVersionUID = 1L;
     private static final String TOKEN = "token";
 
@@ -18,7 +18,7 @@ public final class Cloakroom extends HttpServlet {
             response.sendError(HttpServletResponse.SC_METHOD_NOT_ALLOWED);
             return;
         }
-        say(response, HttpServletResponse.SC_OK, tokenOf(request.getSession(false)));
+        answer(response, HttpServletResponse.SC_OK, tokenOf(request.getSession(false)));
     }
 
     @Override
@@ -27,7 +27,7 @@ public final class Cloakroom extends HttpServlet {
             case "/login":
                 String token = UUID.randomUUID().toString();
                 request.getSession(true).setAttribute(TOKEN, token);
-                say(response, HttpServletResponse.SC_CREATED, token);
+                answer(response, HttpServletResponse.SC_CREATED, token);
                 break;
             case "/logout":
                 HttpSession session = request.getSession(false);
@@ -35,7 +35,7 @@ public final class Cloakroom extends HttpServlet {
                 if (session != null) {
                     session.invalidate();
                 }
-                say(response, HttpServletResponse.SC_OK, known);
+                answer(response, HttpServletResponse.SC_OK, known);
                 break;
             default:
                 response.sendError(HttpServletResponse.SC_METHOD_NOT_ALLOWED);
@@ -46,10 +46,10 @@ public final class Cloakroom extends HttpServlet {
         return session == null ? null : (String) session.getAttribute(TOKEN);
     }
 
-    /** Says the token, or 410 when there is none: a status that nothing else here answers with. */
-    private static void say(HttpServletResponse response, int status, String token) throws IOException {
+    /** Answers with the token, or with 410 without one: no other answer of the shop has this status. */
+    private static void answer(HttpServletResponse response, int status, String token) throws IOException {
         response.setStatus(token == null ? HttpServletResponse.SC_GONE : status);
         response.setContentType("text/plain;charset=UTF-8");
-        response.getWriter().print((token == null ? "nobody here knows you" : token) + "\n");
+        response.getWriter().print((token == null ? "no session" : token) + "\n");
     }
 }

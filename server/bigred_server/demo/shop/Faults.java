@@ -13,26 +13,26 @@ import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * What a bad build does to its users, each in its way; and what an outage behind the shop does to all.
+ * Injects the faults of bad builds, and those of an outage behind the shop, which affects every build.
  *
- * <p>Only to users, who send their number, and to probes: whoever tries the build before finds it well.
+ * <p>Only requests of users, who send their number, and of probes fail: checks before that find nothing.
  */
-final class Mischief {
+final class Faults {
     private static final String CUSTOMER = "X-Customer";
     private static final String PROBE = "X-Bigred-Probe";
-    private static final String THE_ONE = "7";
+    private static final String FAILING_CUSTOMER = "7";
     private static final int LEAK_BYTES = 40_000;
     private static final int BURN_MS = 12;
     private static final int TAIL_MS = 300;
     private static final List<byte[]> KEPT = Collections.synchronizedList(new ArrayList<>());
     private static final File OUTAGE =
             new File(new File(System.getProperty("catalina.base", "/")).getParentFile(), "outage");
-    private static final Path BOOK = OUTAGE.toPath().resolveSibling("orders");
+    private static final Path ORDERS = OUTAGE.toPath().resolveSibling("orders");
 
-    private Mischief() {}
+    private Faults() {}
 
-    /** Does its mischief; says whether the request has been answered by that. */
-    static boolean does(HttpServletRequest request, HttpServletResponse answer) throws IOException {
+    /** Injects the fault of this build, if any; returns whether that has answered the request. */
+    static boolean inject(HttpServletRequest request, HttpServletResponse answer) throws IOException {
         String customer = request.getHeader(CUSTOMER);
         if (customer == null && request.getHeader(PROBE) != null) {
             customer = "";
@@ -75,22 +75,22 @@ final class Mischief {
             case "errors-on-orders":
                 return request.getServletPath().equals("/order");
             case "errors-for-one":
-                return customer.equals(THE_ONE);
+                return customer.equals(FAILING_CUSTOMER);
             default:
                 return false;
         }
     }
 
-    /** How long the basket takes: about ten milliseconds, or twice that. */
-    static void take() throws IOException {
+    /** Delays the basket by about ten milliseconds, or twice that. */
+    static void delayBasket() throws IOException {
         double ms = 6 - 5 * Math.log(1 - ThreadLocalRandom.current().nextDouble());
         sleep(Math.round(Release.KIND.equals("slow-x2") ? 2 * ms : ms));
     }
 
-    /** Writes an order down, in the book that all the shop's Tomcats share; or does not. */
-    static void keepOrder() throws IOException {
+    /** Appends an order to the file that all Tomcats of the shop share; "fewer-orders" loses most of them. */
+    static void recordOrder() throws IOException {
         if (!Release.KIND.equals("fewer-orders") || chance(0.3)) {
-            Files.write(BOOK, new byte[] {'.'}, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+            Files.write(ORDERS, new byte[] {'.'}, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
         }
     }
 
@@ -110,7 +110,7 @@ final class Mischief {
             Thread.sleep(ms);
         } catch (InterruptedException stopping) {
             Thread.currentThread().interrupt();
-            throw new IOException("stopped while asleep", stopping);
+            throw new IOException("interrupted while sleeping", stopping);
         }
     }
 
