@@ -22,7 +22,7 @@ from bigred_server.settings import example
 
 BIGRED = Path(sys.executable).with_name("bigred")
 VERBS = (
-    *("init", "mosquitto", "server", "submit", "status"),
+    *("init", "config", "mosquitto", "server", "submit", "status"),
     *("plan", "deploy", "hold", "continue", "abort", "rollback", "history", "show"),
     *("release", "token", "doctor", "demo"),
 )
@@ -231,15 +231,27 @@ def test_without_a_configuration_the_way_to_one_is_told(gateway: Gateway) -> Non
 
 def test_init_never_writes_over_a_file(gateway: Gateway) -> None:
     before = gateway.config.read_text()
-    assert gateway.refused("init") == "bigred.toml is there already; it was not touched"
+    assert gateway.refused("init") == "bigred.toml already exists; it was not changed"
     assert gateway.config.read_text() == before
-    assert "can't be written" in gateway.refused("init", "nowhere/bigred.toml")
+    assert gateway.refused("init", "nowhere/bigred.toml") == (
+        "can't write nowhere/bigred.toml: No such file or directory; "
+        "choose a file in a folder that you can write to"
+    )
 
 
-def test_what_init_writes_can_be_used(gateway: Gateway) -> None:
+@pytest.mark.parametrize("form", [(), ("--full",)])
+def test_what_init_writes_can_be_used(gateway: Gateway, form: tuple[str, ...]) -> None:
     gateway.config.unlink()
-    assert "bigred server" in gateway.bigred("init").stdout
+    said = gateway.bigred("init", *form).stdout
+    assert "bigred doctor --config bigred.toml" in said
+    assert "bigred server --config bigred.toml" in said
     assert gateway.bigred("mosquitto").stdout.startswith("# Written by bigred")
+
+
+def test_an_unknown_key_of_the_configuration_is_not_explained(gateway: Gateway) -> None:
+    assert gateway.refused("config", "drian_s") == (
+        "the configuration has no key or table 'drian_s'; did you mean apps.NAME.deadlines.drain_s?"
+    )
 
 
 def test_a_state_folder_that_cannot_be_made_is_named(gateway: Gateway) -> None:

@@ -63,7 +63,8 @@ class Site:
         for name in ("n1", "n2"):
             text = text.replace(f"/var/lib/tomcat10-{name}", str(self.folder / name))
         text = text.replace("/var/lib/bigred", str(self.folder / "state"))
-        text = text.replace('"systemctl"', '"true"').replace('#read = "header"', 'read = "body"')
+        text = text.replace('"systemctl"', '"true"')
+        text = text.replace('path = "/health"', 'path = "/health"\nread = "body"')
         self.config.write_text(text)
 
     def findings(self, *arguments: str) -> tuple[int, list[dict[str, str]]]:
@@ -100,8 +101,9 @@ def levels(findings: list[dict[str, str]], code: str) -> set[str]:
 # --- init ----------------------------------------------------------------------------------------
 
 
-def test_a_configuration_is_filled_in_by_asking_haproxy(site: Site) -> None:
-    done = site.init("--backend", "shop")
+@pytest.mark.parametrize("form", [(), ("--full",)])
+def test_a_configuration_is_filled_in_by_asking_haproxy(site: Site, form: tuple[str, ...]) -> None:
+    done = site.init("--backend", "shop", *form)
     assert done.returncode == 0, done.stderr
     assert "Edit the lines marked EDIT" in done.stdout
     app = load(site.config).fleets["shop"]
@@ -134,7 +136,7 @@ def test_a_file_that_is_there_is_never_touched(site: Site) -> None:
     site.config.write_text("mine")
     done = site.init("--backend", "shop")
     assert done.returncode == 1
-    assert "is there already; it was not touched" in done.stderr
+    assert "already exists; it was not changed" in done.stderr
     assert site.config.read_text() == "mine"
 
 

@@ -9,7 +9,8 @@ import sys
 import click
 
 _VERBS = {
-    "init": ("bigred_server.cli.init", "Write an annotated configuration file."),
+    "init": ("bigred_server.cli.init", "Write a configuration file to start from."),
+    "config": ("bigred_server.cli.config", "Explain the keys of the configuration file."),
     "mosquitto": ("bigred_server.cli.mosquitto", "Print a Mosquitto configuration."),
     "server": ("bigred_server.cli.server", "Run the deploy server."),
     "submit": ("bigred_server.cli.submit", "Hand in a WAR as a release."),

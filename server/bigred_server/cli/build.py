@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bigred_server.automation import builds_folder
-from bigred_server.cli import page
+from bigred_server.cli import page, table
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.journal import builds
 from bigred_server.model.build import Build, told
@@ -40,12 +40,7 @@ def list_(limit: int, as_json: bool, app: str | None, config: Path | None) -> No
     elif not found:
         click.echo(f"no commit of {name} was handed in yet; see: bigred hook install --help")
     else:
-        reasons = ["", *(page.plain(one.reason) for one in found)]
-        lines = page.columns([_HEADINGS, *map(_row, found)])
-        for line, reason in zip(lines, reasons, strict=True):
-            click.echo(line)
-            if reason:
-                page.write(f"    {reason}", indent=4)
+        table.write([*map(_row, found)], _HEADINGS, notes=[one.reason for one in found])
 
 
 @command.command("log")

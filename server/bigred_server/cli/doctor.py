@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import DatabaseError
 
+from bigred_server.cli import table
 from bigred_server.cli.options import (
     app_option,
     config_option,
@@ -89,7 +88,7 @@ def _print(findings: list[Finding]) -> None:
 
 
 def _print_for_people(findings: list[Finding]) -> None:
-    table = Table.grid("level", "what", padding=(0, 2, 0, 0))
+    rows = []
     alike = itertools.groupby(
         findings, lambda finding: (finding.level, finding.where, finding.text)
     )
@@ -98,5 +97,5 @@ def _print_for_people(findings: list[Finding]) -> None:
         for finding in several:
             if finding.fix:
                 what.append(f"\n→ {finding.fix}", _FIX)
-        table.add_row(Text(level, _COLOURS[level]), Text("\n").join([what, Text()]))
-    Console(highlight=False).print(table)
+        rows.append((Text(level, _COLOURS[level]), Text("\n").join([what, Text()])))
+    table.write(rows)

@@ -9,7 +9,7 @@ from typing import Any  # a receipt is JSON
 import click
 
 from bigred_broker.messages import Phase
-from bigred_server.cli import page
+from bigred_server.cli import page, table
 from bigred_server.cli.options import is_running
 from bigred_server.errors import NotRunningError
 from bigred_server.journal import deployments, events
@@ -22,6 +22,8 @@ from bigred_server.settings import Settings
 
 _POLL_S = 0.2
 _SERVER_CHECK_S = 2.0
+_NODE_WIDTH = 12
+_TIMES = ("node", "seconds", "drain", "stop", "start", "check")
 
 
 async def follow(settings: Settings, db: Database, deployment: str) -> DeploymentRecord:
@@ -58,23 +60,27 @@ def _found(record: DeploymentRecord | None, deployment: str) -> DeploymentRecord
 def tell(event: EventRecord) -> None:
     """Write an event as a line, in this machine's time."""
     at = datetime.fromtimestamp(event.at).astimezone().strftime("%H:%M:%S.%f")[:-3]
-    head = f"{at}  {event.node or '-':<12} "
-    page.write(head + event.text, indent=len(head))
+    table.write([(at, event.node or "-", event.text)], least=(len(at), _NODE_WIDTH))
 
 
 def conclude(record: DeploymentRecord) -> None:
     """Write the receipt as a few lines."""
-    for text in _summary(record):
-        page.write(text, indent=4)
-
-
-def _summary(record: DeploymentRecord) -> list[str]:
     slip = record.receipt
     phase = record.phase.replace("_", " ")
     if slip is None:
-        return [f"{record.id}: {phase}" + (f": {record.reason}" if record.reason else "")]
-    if run := slip.get("jenkins"):
-        return _of_jenkins(slip, run)
+        reason = f": {record.reason}" if record.reason else ""
+        page.write(f"{record.id}: {phase}{reason}", indent=4)
+    elif run := slip.get("jenkins"):
+        _conclude_job(slip, run)
+    else:
+        for text in _summary(slip, phase):
+            page.write(text, indent=4)
+        if slip["per_node"]:
+            rows = [_times(node) for node in slip["per_node"]]
+            table.write(rows, _TIMES, right=range(1, len(_TIMES)), indent=2)
+
+
+def _summary(slip: Mapping[str, Any], phase: str) -> list[str]:
     lines = [
         f"{slip['app']} {slip['release']}: {phase} on {slip['nodes']} nodes "
         f"in {slip['seconds']:.1f} s, by {slip['who']}"
@@ -87,29 +93,27 @@ def _summary(record: DeploymentRecord) -> list[str]:
         lines.append(f"{verdict_text.told(judgement, Mode.OFF)}; {verdict_text.caught(judgement)}")
     if slip["skipped"]:
         lines.append(f"skipped, because they were down: {', '.join(slip['skipped'])}")
-    return lines + [_times(node) for node in slip["per_node"]]
-
-
-def _of_jenkins(slip: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
-    outcome = slip["outcome"].replace("_", " ")
-    reason = f" ({slip['reason']})" if slip["reason"] else ""
-    lines = [
-        f"{slip['app']} {slip['release']}: {outcome} in {slip['seconds']:.1f} s, by {slip['who']}"
-        f"{reason}: {run['url']}",
-        *(
-            f"  {one['name']:<20} {one['seconds']:6.1f} s   {one['status']}"
-            for one in run["stages"]
-        ),
-    ]
-    if slip["outcome"] != Phase.SUCCEEDED and run["console"]:
-        lines += ["the console's end:", *(f"  {line}" for line in run["console"])]
     return lines
 
 
-def _times(node: Mapping[str, Any]) -> str:
-    if not node["seconds"]:
-        return f"  {node['name']:<12} was not touched"
-    return (
-        f"  {node['name']:<12} {node['seconds']:6.2f} s   drain {node['drain_s']:.2f}   "
-        f"stop {node['stop_s']:.2f}   start {node['start_s']:.2f}   check {node['check_s']:.2f}"
+def _conclude_job(slip: Mapping[str, Any], run: Mapping[str, Any]) -> None:
+    outcome = slip["outcome"].replace("_", " ")
+    reason = f" ({slip['reason']})" if slip["reason"] else ""
+    page.write(
+        f"{slip['app']} {slip['release']}: {outcome} in {slip['seconds']:.1f} s, by {slip['who']}"
+        f"{reason}: {run['url']}",
+        indent=4,
     )
+    if run["stages"]:
+        rows = [(one["name"], f"{one['seconds']:.1f}", one["status"]) for one in run["stages"]]
+        table.write(rows, ("stage", "seconds", "status"), right=(1,), indent=2)
+    if slip["outcome"] != Phase.SUCCEEDED and run["console"]:
+        for text in ("the console's end:", *(f"  {line}" for line in run["console"])):
+            page.write(text, indent=4)
+
+
+def _times(node: Mapping[str, Any]) -> tuple[str, ...]:
+    if not node["seconds"]:
+        return (node["name"], "-", "-", "-", "-", "-")
+    times = (node[key] for key in ("seconds", "drain_s", "stop_s", "start_s", "check_s"))
+    return (node["name"], *(f"{seconds:.2f}" for seconds in times))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bigred_server.cli import page
+from bigred_server.cli import table
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.journal import deployments, releases
 from bigred_server.model.deployment import DeploymentRecord
@@ -34,12 +34,8 @@ def command(app: str | None, limit: int, mends: bool, config: Path | None) -> No
 
 def write(found: list[DeploymentRecord], versions: Versions) -> None:
     """Write a line for each deployment, and its reason below it."""
-    reasons = ["", *(record.reason for record in found)]
-    rows = [_HEADINGS, *(_row(record, versions) for record in found)]
-    for line, reason in zip(page.columns(rows), reasons, strict=True):
-        click.echo(line)
-        if reason:
-            page.write(f"    {reason}", indent=4)
+    rows = [_row(record, versions) for record in found]
+    table.write(rows, _HEADINGS, notes=[record.reason for record in found])
 
 
 def _row(record: DeploymentRecord, versions: Versions) -> tuple[str, ...]:

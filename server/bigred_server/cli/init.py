@@ -4,8 +4,16 @@ from pathlib import Path
 
 import click
 
+from bigred_server.cli import table
 from bigred_server.cli.options import LOCAL_CONFIG, run
 from bigred_server.errors import HaproxyError
+from bigred_server.haproxy import configfile
+from bigred_server.haproxy.survey import Survey, is_local, survey
+from bigred_server.settings import example
+from bigred_server.settings.reference import parse
+from bigred_server.settings.site import EXAMPLE, SiteSurvey
+from bigred_server.settings.starter import starter
+from bigred_server.settings.tailor import tailored
 
 
 @click.command("init")
@@ -15,34 +23,33 @@ from bigred_server.errors import HaproxyError
     "sockets",
     multiple=True,
     metavar="SOCKET",
-    help="Fill the nodes in by asking the HAProxy at this Runtime API, a path or host:port. "
-    "Several before one app: give it several times.",
+    help="Ask the HAProxy with this Runtime API, a path or host:port, for the nodes. If there are "
+    "several HAProxies, give it once for each.",
 )
-@click.option("--backend", help="The backend to take them from; without it, they are listed.")
-def command(path: Path, sockets: tuple[str, ...], backend: str | None) -> None:
-    """Write an annotated configuration file to PATH (bigred.toml); never over one that is there."""
-    from bigred_server.settings import example
+@click.option("--backend", help="The backend of the app. Without it, all backends are listed.")
+@click.option("--full", is_flag=True, help="Write every key, with its meaning and its default.")
+def command(path: Path, sockets: tuple[str, ...], backend: str | None, full: bool) -> None:
+    """Write a configuration file to start from to PATH (bigred.toml).
 
+    It has only what your site must say; `bigred config` explains every other key. A file that
+    exists is never overwritten.
+    """
     if backend and not sockets:
         raise click.UsageError("--backend needs --haproxy: which HAProxy has it?")
     if sockets and not backend:
         _list(sockets)
         return
-    _refuse_to_overwrite(path)
-    _write(path, run(_filled_in(example(), sockets, backend)) if backend else example())
-    then = "Edit the lines marked EDIT" if backend else "Edit it"
-    click.echo(f"{path} is written. {then}, then run: bigred server --config {path}")
+    if path.exists():
+        raise _exists(path)
+    site = run(_survey(sockets, backend)) if backend else EXAMPLE
+    _write(path, tailored(parse(example()), site) if full else starter(site))
+    click.echo(f"Wrote {path}. Edit the lines marked EDIT, then run: bigred doctor --config {path}")
+    click.echo(f"Start the server with: bigred server --config {path}")
 
 
-async def _filled_in(example: str, sockets: tuple[str, ...], backend: str) -> str:
-    from bigred_server.blueprint import Site, tailored
-    from bigred_server.haproxy import configfile
-    from bigred_server.haproxy.survey import Survey, is_local, survey
-
-    def servers(seen: Survey) -> list[tuple[str, str]]:
-        return sorted((one.name, one.address) for one in seen.backends[backend])
-
+async def _survey(sockets: tuple[str, ...], backend: str) -> SiteSurvey:
     seen = [await survey(socket) for socket in sockets]
+    first = seen[0]
     for one in seen:
         if backend not in one.backends:
             there = ", ".join(one.backends) or "none"
@@ -51,37 +58,31 @@ async def _filled_in(example: str, sockets: tuple[str, ...], backend: str) -> st
             )
         if not one.backends[backend]:
             raise HaproxyError(
-                f"HAProxy at {one.address}: backend {backend!r} has no servers; name another"
+                f"HAProxy at {one.address}: backend {backend!r} has no servers; choose another"
             )
-        if servers(one) != servers(seen[0]):
+        if _servers(one, backend) != _servers(first, backend):
             raise HaproxyError(
-                f"HAProxy at {one.address} has other servers in {backend!r} than the one at "
-                f"{seen[0].address}; make them alike first"
+                f"HAProxy at {one.address} has different servers in {backend!r} from the one at "
+                f"{first.address}; make them the same first"
             )
-    first = seen[0]
     proxy = configfile.proxy(configfile.parse(first.config or ""), backend)
     path = proxy.check_path if proxy else ""
     home = "" if is_local(first.address) else first.address.rpartition(":")[0].strip("[]")
-    return tailored(example, Site(sockets, backend, first.backends[backend], path, home))
+    return SiteSurvey(sockets, backend, first.backends[backend], path, home)
+
+
+def _servers(seen: Survey, backend: str) -> list[tuple[str, str]]:
+    return sorted((one.name, one.address) for one in seen.backends[backend])
 
 
 def _list(sockets: tuple[str, ...]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from bigred_server.haproxy.survey import survey
-
-    table = Table("backend", "servers", box=None)
-    for socket in sockets:
-        for name, servers in run(survey(socket)).backends.items():
-            table.add_row(name, ", ".join(one.name for one in servers) or "-")
-    Console(highlight=False).print(table)
-    click.echo("Name one with --backend, and its servers are filled in.")
-
-
-def _refuse_to_overwrite(path: Path) -> None:
-    if path.exists():
-        raise click.ClickException(f"{path} is there already; it was not touched")
+    rows = [
+        (name, ", ".join(one.name for one in servers) or "-")
+        for socket in sockets
+        for name, servers in run(survey(socket)).backends.items()
+    ]
+    table.write(rows, ("backend", "servers"))
+    click.echo("Choose the app's backend with --backend.")
 
 
 def _write(path: Path, text: str) -> None:
@@ -89,8 +90,12 @@ def _write(path: Path, text: str) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as error:
-        raise click.ClickException(f"{path} is there already; it was not touched") from error
+        raise _exists(path) from error
     except OSError as error:
         raise click.ClickException(
-            f"{path} can't be written: {error.strerror}; name a file in a folder of yours"
+            f"can't write {path}: {error.strerror}; choose a file in a folder that you can write to"
         ) from error
+
+
+def _exists(path: Path) -> click.ClickException:
+    return click.ClickException(f"{path} already exists; it was not changed")

@@ -6,7 +6,6 @@ Into a pipe or a file each line goes as it is, for the programs that read them.
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import click
@@ -30,14 +29,6 @@ def write(text: str, indent: int = 0) -> None:
             replace_whitespace=False,
         )
     click.echo(text)
-
-
-def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Give a line for each row, its columns as wide as they must be."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        yield "  ".join(cells).rstrip()
 
 
 def plain(text: str, widest: int | None = None) -> str:

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from bigred_server.cli import page
+from bigred_server.cli import page, table
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.daemon import release_store
 from bigred_server.fleet import RealFleet
@@ -28,6 +26,7 @@ from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.probe import client
 
 _HISTORY = 50
+_HEADINGS = ("node", "release", "steps", "sessions", "free", "seconds")
 
 
 @dataclass(frozen=True)
@@ -114,22 +113,22 @@ def _print(told: _Told) -> None:
     click.echo(f"{told.app} {release.version}{author}, by {told.settings.strategy}")
     for sentence in _sentences(made):
         page.write(sentence, indent=4)
-    table = Table("node", "release", "steps", "sessions", "free", "seconds", box=None)
-    for node in made.nodes:
-        steps = " ".join(node.steps) or "-"
-        table.add_row(
-            node.name,
-            _version(told, node) + (f" → {release.version}" if node.steps else ""),
-            steps,
-            "?" if node.sessions is None else str(node.sessions),
-            "?" if node.free is None else page.size(node.free),
-            _seconds(node.seconds) if node.steps else "-",
-        )
-    Console().print(table)
+    table.write([_row(told, node) for node in made.nodes], _HEADINGS)
     for text, names in _by_text([(one.fate, one.name) for one in made.nodes if one.steps]).items():
         page.write(f"sessions on {names}: {text}", indent=4)
     for text, names in _by_text([(one.trouble, one.name) for one in made.nodes]).items():
         page.write(f"{names}: {text}", indent=4)
+
+
+def _row(told: _Told, node: NodePlan) -> tuple[str, ...]:
+    return (
+        node.name,
+        _version(told, node) + (f" → {told.release.version}" if node.steps else ""),
+        " ".join(node.steps) or "-",
+        "?" if node.sessions is None else str(node.sessions),
+        "?" if node.free is None else page.size(node.free),
+        _seconds(node.seconds) if node.steps else "-",
+    )
 
 
 def _sentences(made: Plan) -> list[str]:

@@ -4,11 +4,9 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from bigred_broker.messages import AppState, ReleaseNote
-from bigred_server.cli import page
+from bigred_server.cli import page, table
 from bigred_server.cli.options import (
     app_option,
     config_option,
@@ -95,8 +93,8 @@ async def _job_look(settings: Settings, name: str) -> tuple[Looks, str]:
 
 
 def _print(state: AppState, notes: list[str]) -> None:
-    console = Console()
-    console.print(f"[bold]{state.app}[/]: live {_told(state.live)}, next {_told(state.candidate)}")
+    app = click.style(state.app, bold=True)
+    page.write(f"{app}: live {_told(state.live)}, next {_told(state.candidate)}", indent=4)
     if state.candidate is not None and state.candidate.changed:
         _print_changes(state.candidate)
     if state.phase is not None:
@@ -111,12 +109,9 @@ def _print(state: AppState, notes: list[str]) -> None:
         page.write(verdict_text.seen(state.judgement), indent=4)
     for text in notes:
         page.write(text, indent=4)
-    if not state.nodes:
-        return
-    table = Table("node", "state", "release", box=None)
-    for node in state.nodes:
-        table.add_row(node.name, node.state, node.release or "-")
-    console.print(table)
+    if state.nodes:
+        rows = [(node.name, node.state, node.release or "-") for node in state.nodes]
+        table.write(rows, ("node", "state", "release"))
 
 
 def _print_changes(candidate: ReleaseNote) -> None:

@@ -169,5 +169,5 @@ def load(path: Path) -> Settings:
 
 
 def example() -> str:
-    """Give the annotated example: what `bigred init` writes."""
+    """Give the annotated reference: what `bigred init --full` fills in."""
     return resources.files("bigred_server").joinpath(EXAMPLE).read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bigred_server.cli import page
+from bigred_server.cli import page, table
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.daemon import release_store
 from bigred_server.journal import releases
@@ -39,8 +39,7 @@ def list_(app: str | None, as_json: bool, config: Path | None) -> None:
     elif not found:
         click.echo(f"no release of {name} yet; hand one in with: bigred submit")
     else:
-        for line in page.columns([_HEADINGS, *(_row(each, kept=kept) for each, kept in found)]):
-            click.echo(line)
+        table.write([_row(each, kept=kept) for each, kept in found], _HEADINGS)
 
 
 def _row(release: Release, *, kept: bool) -> tuple[str, ...]:

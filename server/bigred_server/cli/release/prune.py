@@ -7,7 +7,7 @@ import click
 
 from bigred_server.artifacts.retention import Retention
 from bigred_server.artifacts.store import Kept
-from bigred_server.cli import page
+from bigred_server.cli import page, table
 from bigred_server.cli.options import config_option, journal, run, settings_of
 from bigred_server.daemon import release_store
 from bigred_server.journal import releases
@@ -28,11 +28,13 @@ def prune(dry_run: bool, config: Path | None) -> None:
     if not went:
         click.echo("there is nothing to remove")
         return
-    for file in went:
-        what = told.get(file.digest, f"{file.path.name}, of no release")
-        click.echo(f"{page.size(file.size):>10}  {what}")
+    rows = [
+        (page.size(file.size), told.get(file.digest, f"{file.path.name}, of no release"))
+        for file in went
+    ]
     total = page.size(sum(file.size for file in went))
-    click.echo(f"{total:>10}  {'would be' if dry_run else 'are'} freed")
+    rows.append((total, f"{'would be' if dry_run else 'are'} freed"))
+    table.write(rows, right=(0,))
 
 
 async def _prune(settings: Settings, *, dry_run: bool) -> tuple[list[Kept], dict[str, str]]:

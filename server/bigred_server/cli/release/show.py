@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bigred_server.cli import page
+from bigred_server.cli import page, table
 from bigred_server.cli.history import Versions, write
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.daemon import release_store
@@ -33,8 +33,7 @@ def show(release: str, app: str | None, as_json: bool, config: Path | None) -> N
         click.echo(json.dumps({**shown, "deployments": where}, indent=2))
         return
     click.echo(f"{name} {found.version} is {found.stage}")
-    for label, text in _details(found, kept=kept):
-        page.write(f"  {label:<10} {text}", indent=13)
+    table.write(_details(found, kept=kept), indent=2)
     if records:
         write(records, versions)
     else:

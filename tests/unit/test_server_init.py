@@ -1,0 +1,225 @@
+"""What `bigred init` writes can be loaded: a short file to start from, or the whole reference."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from bigred_broker.config import parse
+from bigred_server.haproxy.survey import SurveyedServer
+from bigred_server.settings import ReachBy, Settings, example, reference
+from bigred_server.settings.site import EXAMPLE, SiteSurvey, identifiers
+from bigred_server.settings.starter import starter
+from bigred_server.settings.tailor import tailored
+
+LOCAL = (SurveyedServer("node1", "127.0.0.1:8081"), SurveyedServer("node2", "127.0.0.1:8082"))
+REMOTE = (
+    SurveyedServer("web_A", "192.0.2.1:8080"),
+    SurveyedServer("web_B", "[2001:db8::2]:8443", tls=True),
+)
+FAR = (SurveyedServer("node1", "192.0.2.1:8080"), SurveyedServer("node2", "192.0.2.2:8080"))
+
+Write = Callable[[SiteSurvey], str]
+
+
+def site(*servers: SurveyedServer, backend: str = "shop", path: str = "/shop/health") -> SiteSurvey:
+    return SiteSurvey(("/run/haproxy/admin.sock",), backend, servers, path)
+
+
+def full(of: SiteSurvey) -> str:
+    return tailored(reference.parse(example()), of)
+
+
+def loaded(of: SiteSurvey, write: Write = starter) -> Settings:
+    return parse(write(of), Settings, "bigred.toml")
+
+
+SITES = [
+    site(*LOCAL),
+    site(*LOCAL[:1]),
+    site(*REMOTE),
+    site(*LOCAL, *REMOTE),
+    site(*REMOTE, *LOCAL, backend="Web Shop", path=""),
+    site(*LOCAL, backend="site", path="/shop/health"),
+    site(SurveyedServer("office", ""), SurveyedServer("haproxy", ""), SurveyedServer("server", "")),
+    site(*(SurveyedServer(f"n{n}", f"app{n}.example:80") for n in range(40))),
+    EXAMPLE,
+]
+
+
+# --- what both say -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("write", [starter, full])
+@pytest.mark.parametrize("of", SITES)
+def test_what_is_written_loads_and_has_every_server_in_its_order(
+    of: SiteSurvey, write: Write
+) -> None:
+    (app,) = loaded(of, write).fleets.values()
+    assert [app.server_of(node) for node in app.nodes] == [server.name for server in of.servers]
+    assert app.haproxy.sockets == of.sockets
+    assert app.haproxy.backend == of.backend
+
+
+@pytest.mark.parametrize("of", SITES)
+def test_the_short_file_and_the_whole_reference_mean_the_same(of: SiteSurvey) -> None:
+    assert loaded(of, starter) == loaded(of, full)
+
+
+@pytest.mark.parametrize("write", [starter, full])
+def test_a_name_cannot_break_out_of_its_place(write: Write) -> None:
+    of = site(SurveyedServer('a"]\nwar = "x', "127.0.0.1:1"), backend='b"\n[evil]')
+    settings = loaded(of, write)
+    (app,) = settings.fleets.values()
+    assert app.haproxy.backend == 'b"\n[evil]'
+    assert app.server_of("a-war-x") == 'a"]\nwar = "x'
+
+
+@pytest.mark.parametrize("write", [starter, full])
+def test_no_line_is_too_long_to_read(write: Write) -> None:
+    assert max(map(len, write(site(*LOCAL, *REMOTE)).splitlines())) <= 100
+
+
+# --- what HAProxy tells, and what is guessed from it ---------------------------------------------
+
+
+def test_urls_and_ways_to_the_nodes_are_those_of_haproxy() -> None:
+    nodes = loaded(site(*LOCAL, *REMOTE)).fleets["shop"].nodes
+    assert [node.url for node in nodes.values()] == [
+        *("http://127.0.0.1:8081", "http://127.0.0.1:8082"),
+        *("http://192.0.2.1:8080", "https://[2001:db8::2]:8443"),
+    ]
+    assert [node.reach for node in nodes.values()] == [ReachBy.LOCAL] * 2 + [ReachBy.SSH] * 2
+    assert [node.ssh.host for node in nodes.values() if node.ssh] == ["192.0.2.1", "2001:db8::2"]
+    assert list(nodes) == ["node1", "node2", "web-a", "web-b"]
+
+
+def test_two_tomcats_of_one_machine_get_two_wars_and_two_services() -> None:
+    nodes = loaded(site(*LOCAL)).fleets["shop"].nodes
+    assert [str(node.war) for node in nodes.values()] == [
+        "/var/lib/tomcat10-node1/webapps/shop.war",
+        "/var/lib/tomcat10-node2/webapps/shop.war",
+    ]
+    assert [node.stop for node in nodes.values()] == [
+        ("systemctl", "stop", "tomcat10-node1"),
+        ("systemctl", "stop", "tomcat10-node2"),
+    ]
+
+
+def test_servers_of_a_haproxy_elsewhere_are_not_taken_for_ours() -> None:
+    of = SiteSurvey(("192.0.2.9:9999",), "shop", LOCAL[:1], home="192.0.2.9")
+    node = loaded(of).fleets["shop"].nodes["node1"]
+    assert node.url == "http://192.0.2.9:8081"
+    assert node.ssh
+    assert node.ssh.host == "192.0.2.9"
+
+
+def test_path_and_context_come_from_the_check() -> None:
+    app = loaded(site(*LOCAL, backend="be_web", path="/shop/health")).fleets["be-web"]
+    assert (app.marker.path, app.context) == ("/shop/health", "/shop")
+    assert str(app.nodes["node1"].war).endswith("/webapps/shop.war")
+    app = loaded(site(*LOCAL, backend="web", path="/health")).fleets["web"]
+    assert (app.marker.path, app.context) == ("/health", None)
+    assert loaded(site(*LOCAL, path="")).fleets["shop"].marker.path == "/shop/health"
+
+
+def test_a_box_may_deploy_the_app() -> None:
+    assert loaded(site(*LOCAL, backend="web")).boxes["office"].app == "web"
+
+
+def test_several_haproxies_become_a_list() -> None:
+    of = SiteSurvey(("/run/a.sock", "192.0.2.9:9999"), "shop", LOCAL)
+    assert loaded(of).fleets["shop"].haproxy.sockets == ("/run/a.sock", "192.0.2.9:9999")
+
+
+@pytest.mark.parametrize(
+    ("names", "ids"),
+    [
+        (["node1", "Node_2", "n.3"], ["node1", "node-2", "n-3"]),
+        (["a_b", "a-b", "A b"], ["a-b", "a-b-2", "a-b-3"]),
+        (["", "---", "é"], ["node", "node-2", "node-3"]),
+        (["x" * 40, "x" * 41], ["x" * 32, f"{'x' * 30}-2"]),
+    ],
+)
+def test_names_become_ids(names: list[str], ids: list[str]) -> None:
+    assert identifiers(names) == ids
+
+
+# --- the short file ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("of", [site(*LOCAL), site(*FAR), EXAMPLE])
+def test_the_file_to_start_from_is_short(of: SiteSurvey) -> None:
+    assert len(starter(of).splitlines()) <= 40
+
+
+def test_every_further_node_takes_few_lines() -> None:
+    def lines(servers: int) -> int:
+        names = [SurveyedServer(f"n{n}", f"192.0.2.{n}:8080") for n in range(servers)]
+        return len(starter(site(*names)).splitlines())
+
+    assert lines(9) - lines(8) == 10
+
+
+@pytest.mark.parametrize("of", SITES)
+def test_the_file_to_start_from_comments_out_nothing(of: SiteSurvey) -> None:
+    assert not re.search(r"^#\S", starter(of), re.MULTILINE)
+
+
+def test_only_the_guesses_are_marked() -> None:
+    assert edited(starter(site(*LOCAL, *REMOTE))) == [
+        'path = "/shop/health"',
+        "[apps.shop.nodes.node1]",
+    ]
+    assert edited(starter(site(*LOCAL, backend="web"))) == [
+        'context = "/shop"',
+        'path = "/shop/health"',
+        "[apps.web.nodes.node1]",
+    ]
+
+
+def test_when_haproxy_was_not_asked_its_socket_is_to_be_edited_as_well() -> None:
+    assert edited(starter(EXAMPLE)) == [
+        "[apps.shop.haproxy]",
+        'path = "/shop/health"',
+        "[apps.shop.nodes.node1]",
+    ]
+
+
+def edited(text: str) -> list[str]:
+    """List the lines that a comment with EDIT is about."""
+    return re.findall(r"^# EDIT: .+\n(.+)", text, re.MULTILINE)
+
+
+# --- the whole reference -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("of", SITES)
+def test_no_comment_of_the_reference_is_lost(of: SiteSurvey) -> None:
+    written = set(full(of).splitlines())
+    _, *comments = [line for line in example().splitlines() if re.match(r"#( |$)", line)]
+    assert [line for line in comments if line not in written] == []
+
+
+@pytest.mark.parametrize("of", SITES)
+def test_no_key_of_the_reference_is_lost(of: SiteSurvey) -> None:
+    def keys(text: str) -> set[str]:
+        return set(re.findall(r"^#?([A-Za-z_]+) = ", text, re.MULTILINE))
+
+    assert keys(full(of)) == keys(example())
+
+
+def test_only_the_first_node_of_a_kind_is_explained() -> None:
+    written = full(site(*LOCAL, *REMOTE))
+    assert written.count("# The node's own address, not HAProxy's.") == 1
+    assert written.count("# How to log in to a node") == 1
+
+
+def test_a_kind_of_node_that_the_site_has_none_of_is_commented_out() -> None:
+    assert "\n#[apps.shop.nodes.node1.ssh]\n" in full(site(*LOCAL))
+    assert '\n#reach = "local"\n' in full(site(*FAR))
+
+
+def test_the_guesses_are_marked_there_too() -> None:
+    for of in (site(*LOCAL), site(*LOCAL, backend="web"), EXAMPLE):
+        assert edited(full(of)) == edited(starter(of))
