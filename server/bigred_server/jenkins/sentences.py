@@ -23,7 +23,7 @@ _STOPS = {Stop.STOP: "stop", Stop.TERM: "terminate", Stop.KILL: "kill"}
 
 
 def requested(job: JenkinsJob, item: int | None, parameters: Mapping[str, str]) -> str:
-    """Say that a build was requested; parameter values may be secret, so name only the names."""
+    """Say that a build was requested; name only the parameters, as values may be secret."""
     names = f" with {', '.join(parameters)}" if parameters else ""
     where = f", queue item {item}" if item is not None else ""
     return f"requested a Jenkins build of {job.name}{names}{where}: {job.url}"
