@@ -54,13 +54,13 @@ class MqttGateway:
             session_expiry_s=_SESSION_EXPIRY_S,
             # Ignore a press published as retained, even when it is delivered live.
             as_published=True,
-            may_tell=lambda topic: self._leads_app(self._retained[topic]),
+            may_tell=lambda topic: self._leads_app(self._kept[topic]),
         )
         self._faults = Faults()
         self._infos: dict[str, BoxInfo] = {}
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         # The app of each retained topic, and the token under which we last published for an app.
-        self._retained: dict[str, str] = {}
+        self._kept: dict[str, str] = {}
         self._tokens: dict[str, int] = {}
 
     async def run(self, presses: Presses) -> None:
@@ -68,10 +68,10 @@ class MqttGateway:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._link.run())
             while True:
-                event = await self._link.happenings.get()
-                if isinstance(event, Delivery):
-                    tasks.create_task(self._receive(event, presses))
-                elif isinstance(event, LinkUp):
+                happening = await self._link.happenings.get()
+                if isinstance(happening, Delivery):
+                    tasks.create_task(self._receive(happening, presses))
+                elif isinstance(happening, LinkUp):
                     log.info("connected to the broker")
 
     def publish_event(self, event: AppEvent) -> None:
@@ -100,13 +100,13 @@ class MqttGateway:
         if self._tokens.get(app) == token:
             return
         self._tokens[app] = token
-        for topic in [topic for topic, owner in self._retained.items() if owner == app]:
+        for topic in [topic for topic, owner in self._kept.items() if owner == app]:
             self._link.forget(topic)
         for box in self._infos:
             self._announce(box)
 
     def _retain(self, app: str, topic: str, payload: bytes) -> None:
-        self._retained[topic] = app
+        self._kept[topic] = app
         self._link.keep(topic, payload)
 
     async def _receive(self, delivery: Delivery, presses: Presses) -> None:
@@ -134,7 +134,7 @@ class MqttGateway:
                 self._infos[box] = decode(BoxInfo, delivery.payload)
                 self._announce(box)
             case ("server", "status") if delivery.payload == Status.OFFLINE.value.encode():
-                # Another server left or died, or its last message is late; this one is online.
+                # Another server left or died, or what it said so comes late: one lives.
                 self._link.say_online()
             case _:
                 return

@@ -1,4 +1,4 @@
-"""Run the rounds of an app's loop: one after each pause, or at once when woken."""
+"""Goes round after round: what an app's loop does at its pace, or at once when it is woken."""
 
 import asyncio
 import contextlib
@@ -15,31 +15,31 @@ from bigred_server.errors import BigredError
 class Rounds:
     """The rounds of one loop.
 
-    `report` is called with the error that fails a round, once per run of identical errors. After a
-    failed round the loop pauses for `pause_s`. `expected`: the errors to report, not to raise.
+    `complain` tells what keeps a round from being done, once until a round is done or something
+    else does; `pause_s` is how long it waits then. `troubles`: what is told, not raised.
     """
 
-    report: Callable[[str], None]
+    complain: Callable[[str], None]
     pause_s: float
-    expected: tuple[type[Exception], ...] = (BigredError, SQLAlchemyError)
+    troubles: tuple[type[Exception], ...] = (BigredError, SQLAlchemyError)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _reported: str = ""
+    _told: str = ""
 
     def wake(self) -> None:
-        """Start the next round now."""
+        """Begin the next round now."""
         self._wake.set()
 
-    async def run(self, do_round: Callable[[], Awaitable[float]]) -> NoReturn:
-        """Run rounds until cancelled; `do_round` returns the pause before the next, in seconds."""
+    async def run(self, go: Callable[[], Awaitable[float]]) -> NoReturn:
+        """Go round until cancelled; `go` gives how long to wait for the next, in seconds."""
         while True:
             try:
-                pause_s = await do_round()
-                self._reported = ""
-            except self.expected as error:
+                pause_s = await go()
+                self._told = ""
+            except self.troubles as error:
                 pause_s = self.pause_s
-                if str(error) != self._reported:
-                    self._reported = str(error)
-                    self.report(self._reported)
+                if str(error) != self._told:
+                    self._told = str(error)
+                    self.complain(self._told)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._wake.wait()

@@ -22,7 +22,7 @@ from bigred_server.model.build import (
     told,
 )
 from bigred_server.model.release import Stage
-from bigred_server.pipeline.submissions import PushedCommit
+from bigred_server.pipeline.submissions import Pushed
 from bigred_server.pipeline.webhook import Forge, is_genuine, pushed
 from bigred_server.settings.build import BuildSettings
 
@@ -166,11 +166,11 @@ def test_github_is_genuine_by_its_own_example() -> None:
 
 @pytest.mark.parametrize("forge", Forge)
 def test_a_push_names_its_branch_its_newest_commit_and_who_pushed(forge: Forge) -> None:
-    assert pushed(forge, signed(forge), BODY) == PushedCommit("main", COMMIT, "Ada")
+    assert pushed(forge, signed(forge), BODY) == Pushed("main", COMMIT, "Ada")
     theirs = json.loads(BODY)
     del theirs["user_name"]
     found = pushed(forge, signed(forge), json.dumps(theirs).encode())
-    assert found == PushedCommit("main", COMMIT, "ada")
+    assert found == Pushed("main", COMMIT, "ada")
 
 
 @pytest.mark.parametrize(

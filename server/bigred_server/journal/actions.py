@@ -1,4 +1,4 @@
-"""Record acts in the journal: the intent before the act, the outcome after it."""
+"""The acts in the journal: the intent is written before, the outcome after."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ _MAX_EVIDENCE = 4000
 
 
 class Outcome(StrEnum):
-    """The outcome of an act. UNKNOWN: the server died, or got no answer; look again."""
+    """How an act ended. UNKNOWN: the server died meanwhile, or no answer came; look again."""
 
     DONE = "done"
     FAILED = "failed"
@@ -22,7 +22,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class ActionRecord:
-    """One act; times are in seconds of Unix time."""
+    """One act; times are seconds of Unix time."""
 
     id: int
     deployment: str

@@ -13,8 +13,8 @@ from bigred_server.settings import AppSettings
 
 
 @dataclass(frozen=True)
-class PushedCommit:
-    """The new head commit of a branch, and who pushed it."""
+class Pushed:
+    """A commit that is the newest of a branch now, and who pushed it."""
 
     branch: str
     commit: str
@@ -22,7 +22,7 @@ class PushedCommit:
 
 
 async def submit_commits(
-    db: Database, name: str, app: AppSettings, pushed: Sequence[PushedCommit]
+    db: Database, name: str, app: AppSettings, pushed: Sequence[Pushed]
 ) -> tuple[list[Build], str]:
     """Record the commits pushed to the app's branch; return the builds and a message for people.
 

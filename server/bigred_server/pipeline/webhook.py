@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from bigred_server.errors import WebhookError
 from bigred_server.model.build import is_commit
-from bigred_server.pipeline.submissions import PushedCommit
+from bigred_server.pipeline.submissions import Pushed
 
 _BRANCHES = "refs/heads/"
 _MOST_WHO = 64
@@ -46,7 +46,7 @@ def is_genuine(forge: Forge, secret: str, headers: Mapping[str, str], body: byte
     return _same(headers.get("x-gitea-signature", ""), signed)
 
 
-def pushed(forge: Forge, headers: Mapping[str, str], body: bytes) -> PushedCommit | None:
+def pushed(forge: Forge, headers: Mapping[str, str], body: bytes) -> Pushed | None:
     """Return the commit that was pushed; None for an event that is not a push to a branch.
 
     Raise WebhookError if the body is not a valid push event.
@@ -65,7 +65,7 @@ def pushed(forge: Forge, headers: Mapping[str, str], body: bytes) -> PushedCommi
         return None
     if not is_commit(commit):
         raise WebhookError(f"{commit[:80]!r} is not a commit ID")
-    return PushedCommit(ref.removeprefix(_BRANCHES), commit, _who(event))
+    return Pushed(ref.removeprefix(_BRANCHES), commit, _who(event))
 
 
 def _who(event: Mapping[str, object]) -> str:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 
 from bigred_server.journal import builds
 from bigred_server.pipeline import submissions, webhook
-from bigred_server.pipeline.submissions import PushedCommit
+from bigred_server.pipeline.submissions import Pushed
 from bigred_server.pipeline.webhook import Forge
 from bigred_server.web.context import ApiContext, InContext, KnownApp, OperatorCaller, ViewerCaller
 from bigred_server.web.models import BuildShown, Commits, ReleaseShown, SubmittedBuilds
@@ -25,7 +25,7 @@ async def submit_commits(
     app: KnownApp, context: InContext, _: OperatorCaller, commits: Commits
 ) -> SubmittedBuilds:
     """Submit pushed commits; the answer comes at once, and the build starts in its turn."""
-    pushed = [PushedCommit(one.branch, one.commit, one.who) for one in commits.commits]
+    pushed = [Pushed(one.branch, one.commit, one.who) for one in commits.commits]
     return await _submit(context, app, pushed)
 
 
@@ -77,7 +77,7 @@ async def reject(
     return ReleaseShown.of(release, kept=context.store.has(release.digest))
 
 
-async def _submit(context: ApiContext, app: str, pushed: list[PushedCommit]) -> SubmittedBuilds:
+async def _submit(context: ApiContext, app: str, pushed: list[Pushed]) -> SubmittedBuilds:
     found, text = await submissions.submit_commits(
         context.db, app, context.settings.fleet_of(app), pushed
     )
