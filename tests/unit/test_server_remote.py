@@ -94,7 +94,7 @@ def test_apps_of_one_tomcat_keep_their_releases_apart() -> None:
 
 @pytest.mark.parametrize("kept", ["/t/webapps", "/t/webapps/kept/shop"])
 def test_releases_are_never_kept_where_tomcat_would_serve_them(kept: str) -> None:
-    with pytest.raises(ValidationError, match="it would serve what lies there"):
+    with pytest.raises(ValidationError, match="Tomcat serves what is in it"):
         NodeSettings.model_validate(
             {"url": "http://127.0.0.1:1", "war": "/t/webapps/shop.war", "kept": kept}
         )

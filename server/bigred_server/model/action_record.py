@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """How an act ended. UNKNOWN: the server died meanwhile, or no answer came; look again."""
+    """How an action ended. UNKNOWN: the server died or got no answer; look again."""
 
     DONE = "done"
     FAILED = "failed"
@@ -14,7 +14,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class ActionRecord:
-    """One act; times are seconds of Unix time."""
+    """One action; times are in seconds of Unix time."""
 
     id: int
     deployment: str
