@@ -168,7 +168,7 @@ def outage(testbed: Testbed) -> Result:
     time.sleep(15.0)
     (testbed.folder / "outage").touch()
     try:
-        return follow(testbed, version, "outage", "its environment is")
+        return follow(testbed, version, "outage", "because of its environment")
     finally:
         (testbed.folder / "outage").unlink()
 

@@ -1,4 +1,4 @@
-"""A witness that says what it is told to say."""
+"""Telemetry that returns the looks it was given."""
 
 from collections import deque
 from dataclasses import dataclass, field

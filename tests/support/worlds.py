@@ -1,7 +1,7 @@
 """Worlds for the judge: what users of a rollout see in ten minutes, drawn with numpy.
 
 Clients ask several times a look, at random nodes or always at the same one. One of the nodes is
-the canary. What comes out are the very looks that the witness would make of it.
+the canary. The results are the same looks that telemetry would make.
 """
 
 from bisect import bisect_left
@@ -58,8 +58,8 @@ class World:
 class Story:
     """All requests of one rollout, by look: who asked whom, what failed, how long (ms) it took.
 
-    A client that is seen at one node alone is one witness all the time: of its requests only the
-    first one there `counts`, and of its errors only the one that `fails_first`.
+    A client that is only seen at one node counts once: of its requests only the first one there
+    `counts`, and of its errors only the one that `fails_first`.
     """
 
     world: World

@@ -224,7 +224,7 @@ def test_a_shared_outage_is_no_fault_of_the_builds_and_its_hold_ends_with_it() -
         evidence = weigh(evidence, bad, POLICY, 0.001)
     said = judge(evidence, POLICY, has_baseline=True)
     assert (said.verdict, said.cause) == (Verdict.HOLD, Cause.ENVIRONMENT)
-    assert "is not to blame, its environment is" in said.reason
+    assert "fails, perhaps because of its environment: " in said.reason
     for number in range(30, 44):
         evidence = weigh(
             evidence, look(Arm(100, 40, 0), Arm(300, 120, 0), at=5.0 * number), POLICY, 0.001

@@ -1,4 +1,4 @@
-"""The witness: lines and counters become looks; nobody counts twice, or on the wrong side."""
+"""Log lines and counters become looks; no client counts twice, or in the wrong cohort."""
 
 from dataclasses import replace
 
@@ -98,7 +98,7 @@ def test_names_and_numbers_are_no_groups(path: str, group: str) -> None:
 # --- clients -------------------------------------------------------------------------------------
 
 
-def test_who_comes_around_is_a_new_witness_each_time_and_who_stays_is_one() -> None:
+def test_a_client_that_moves_counts_each_time_and_one_that_stays_counts_once() -> None:
     clients = Clients()
     assert clients.counts("a", "n1", 0.0, "/shop")
     assert not clients.counts("a", "n1", 5.0, "/shop")
@@ -206,7 +206,7 @@ def test_a_node_is_not_judged_by_its_speed_before_it_is_warm(observer: Observer)
     assert (told.look.errors.canary, told.look.warming) == (Arm(1, 1, 0), Arm())
 
 
-def test_the_look_ends_where_a_node_changes_sides(observer: Observer) -> None:
+def test_the_look_ends_when_a_node_changes_its_cohort(observer: Observer) -> None:
     see(observer, 0.0, fleet(a=OUT, b=ON_OLD))
     told = see(observer, 2.0, fleet(a=ON_NEW, b=ON_OLD))
     assert told is not None
@@ -231,7 +231,7 @@ def test_a_request_that_fails_long_after_is_its_nodes_of_then(observer: Observer
     assert (told.look.answered, told.look.failed) == (1, 1)
 
 
-def test_without_a_log_a_node_is_one_witness_a_look(observer: Observer) -> None:
+def test_without_a_log_a_node_counts_once_per_look(observer: Observer) -> None:
     see(observer, 0.0, fleet({"a": (100, 0), "b": (300, 5)}, a=ON_NEW, b=ON_OLD))
     told = see(observer, 5.0, fleet({"a": (150, 7), "b": (360, 5)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
@@ -243,7 +243,7 @@ def test_without_a_log_a_node_is_one_witness_a_look(observer: Observer) -> None:
     assert told.look.lines.lost == 110
 
 
-def test_what_haproxy_tried_again_is_seen_with_and_without_a_log(observer: Observer) -> None:
+def test_what_haproxy_retried_is_seen_with_and_without_a_log(observer: Observer) -> None:
     see(observer, 0.0, fleet({"a": (100, 0, 3), "b": (300, 0, 0)}, a=ON_NEW, b=ON_OLD))
     told = see(observer, 5.0, fleet({"a": (150, 0, 9), "b": (360, 0, 0)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
@@ -257,7 +257,7 @@ def test_what_haproxy_tried_again_is_seen_with_and_without_a_log(observer: Obser
     assert (told.look.retried, told.look.retried_old, told.look.failed) == (0, 2, 0)
 
 
-def test_the_tries_before_an_error_that_is_seen_are_no_further_witness(observer: Observer) -> None:
+def test_retries_before_a_visible_error_do_not_count_again(observer: Observer) -> None:
     see(observer, 0.0, fleet({"a": (0, 0, 0), "b": (0, 0, 0)}, a=ON_NEW, b=ON_OLD))
     observer.line(line(1.0, "a", 503, state="SC"), 1.0)
     told = see(observer, 5.0, fleet({"a": (1, 1, 3), "b": (9, 0, 0)}, a=ON_NEW, b=ON_OLD))
@@ -314,7 +314,7 @@ def test_each_request_is_paired_once_with_the_nearest_of_its_group() -> None:
 # --- ages, pages, expectations -------------------------------------------------------------------
 
 
-def test_a_release_is_held_against_nodes_that_were_as_old() -> None:
+def test_a_release_is_compared_with_nodes_of_the_same_age() -> None:
     ages = Ages()
     spans = [Span("n", 10.0 * n, 10.0, 100, 1.0, 0.0, 1, None, 9, 9) for n in range(1, 30)]
     ages.add("old", spans)

@@ -10,8 +10,8 @@ class Cause(StrEnum):
     """What a verdict is based on.
 
     BUILD: the new release does worse than the old one, or is the only one to judge. ENVIRONMENT:
-    both releases fail. GUARD: the new release's use of machine resources. BUSINESS: a business
-    metric.
+    it fails too often, but not clearly more often than the old one. GUARD: its use of machine
+    resources. BUSINESS: a business metric.
     """
 
     NONE = "none"

@@ -39,11 +39,10 @@ def slower(tally: Tally, cut: float) -> str:
 
 
 def bad_everywhere(tally: Tally) -> str:
-    """Describe failures of both releases: the environment is to blame."""
+    """Describe too many failures that are not clearly more than those of the old release."""
     return (
-        "is not to blame, its environment is: the new release failed "
-        f"{tally.failed} of {tally.requests} requests, the old one {tally.failed_old} of "
-        f"{tally.requests_old}"
+        f"fails, perhaps because of its environment: {tally.failed} of {tally.requests} requests "
+        f"failed, compared with {tally.failed_old} of {tally.requests_old} on the old release"
     )
 
 

@@ -28,7 +28,7 @@ _ON_NEW = frozenset({Cohort.CANARY, Cohort.WARMING})
 
 @dataclass
 class AppTelemetry:
-    """All sources of an app; implements `rollout.loop.evaluator.Telemetry`.
+    """All sources of an app; implements the protocol `Telemetry` of `rollout`.
 
     `served`: requests per node by HAProxy's latest count.
     """

@@ -29,7 +29,7 @@ _REPORT_S = 1.0
 
 @dataclass
 class Observer:
-    """`servers`: HAProxy's server names, by node. See `rollout.loop.evaluator.Telemetry`."""
+    """`servers`: HAProxy's server names, by node. See the protocol `Telemetry` of `rollout`."""
 
     policy: JudgePolicy
     servers: Mapping[str, str]
