@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 # Below Linux's ephemeral range (32768 and up): an outgoing connection can never occupy a port
 # whose listener is being restarted.
@@ -22,6 +23,15 @@ _given_out: set[int] = set()
 
 class ProgramError(RuntimeError):
     """A program is missing, did not start, or did not become ready in time."""
+
+
+class Child(Protocol):
+    """A process that we started: what is used of `subprocess.Popen`."""
+
+    def poll(self) -> int | None: ...  # noqa: D102
+    def wait(self, timeout: float | None = None) -> int: ...  # noqa: D102
+    def send_signal(self, sig: int, /) -> None: ...  # noqa: D102
+    def kill(self) -> None: ...  # noqa: D102
 
 
 def free_port() -> int:
@@ -79,16 +89,25 @@ def running(
         child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
+    with attended(name, child, log, ready, deadline_s):
+        yield child
+
+
+@contextlib.contextmanager
+def attended(
+    name: str, child: Child, log: Path, ready: Callable[[], bool], deadline_s: float
+) -> Iterator[None]:
+    """Wait until a started program is ready, and stop it when the block ends; as `running`."""
     try:
         wait_until(lambda: child.poll() is not None or ready(), deadline_s, f"{name} is ready")
-        if child.poll() is not None:
-            raise ProgramError(f"{name} exited at once with {child.returncode}:\n{tail(log)}")
-        yield child
+        if (code := child.poll()) is not None:
+            raise ProgramError(f"{name} exited at once with {code}:\n{tail(log)}")
+        yield
     finally:
         stop(child)
 
 
-def stop(child: subprocess.Popen[bytes], patience_s: float = 5.0) -> None:
+def stop(child: Child, patience_s: float = 5.0) -> None:
     """Stop a program with SIGTERM, then SIGKILL after `patience_s`; it may have ended already."""
     if child.poll() is None:
         child.send_signal(signal.SIGTERM)

@@ -18,11 +18,11 @@ from bigred_server.fleet import Memory, RealFleet
 from bigred_server.haproxy.receiver import Receiver
 from bigred_server.jenkins.reconciler import JobReconciler
 from bigred_server.journal import actions, session
-from bigred_server.journal.database import DatabaseUrl
 from bigred_server.journal.session import Session
 from bigred_server.judge.policy import Mode
 from bigred_server.mqtt_gateway import MqttGateway
 from bigred_server.notify.notifier import Notifier
+from bigred_server.places import journal_place, release_store
 from bigred_server.requests.begin import begin_repair
 from bigred_server.requests.job_preflight import JobPreflight, job_preflights
 from bigred_server.requests.preflight import FleetPreflight, Preflight
@@ -32,7 +32,7 @@ from bigred_server.rollout.loop.adoption import Adoption
 from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.rollout.loop.hook_runner import HookRunner
 from bigred_server.rollout.loop.reconciler import Reconciler
-from bigred_server.settings import AppSettings, ServerSettings, Settings
+from bigred_server.settings import AppSettings, Settings
 from bigred_server.telemetry.app_telemetry import AppTelemetry, telemetry_of
 from bigred_server.tomcat.hosts import Hosts as NodeHosts
 from bigred_server.tomcat.probe import client
@@ -40,16 +40,6 @@ from bigred_server.tomcat.probe import client
 log = structlog.get_logger(__name__)
 
 _STATE_KEEPS_S = 10.0
-
-
-def journal_place(server: ServerSettings) -> DatabaseUrl:
-    """Say where the journal is: in PostgreSQL, or a file in the state folder."""
-    return server.database or server.state / "bigred.db"
-
-
-def release_store(server: ServerSettings) -> Store:
-    """Give the store of releases."""
-    return Store(server.releases or server.state / "releases")
 
 
 async def serve(settings: Settings) -> None:

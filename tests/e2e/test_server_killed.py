@@ -13,9 +13,10 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 import pytest
+from tests.support import forked
 
 from bigred_broker.messages import AppState, NodeState
-from bigred_broker.program import wait_until
+from bigred_broker.program import Child, wait_until
 from bigred_server.demo.load import Load, shopping
 from bigred_server.demo.request_log import counts, failures
 from bigred_server.demo.sample import BuildKind
@@ -86,10 +87,10 @@ class Rig:
     testbed: Testbed
     load: Load
     _stack: ExitStack
-    _server: "subprocess.Popen[bytes] | None" = None
+    _server: Child | None = None
 
     def start(self) -> None:
-        self._server = self._stack.enter_context(self.testbed.server())
+        self._server = self._stack.enter_context(self.testbed.server(run=forked.running))
 
     def kill(self) -> None:
         assert self._server is not None
@@ -103,9 +104,12 @@ class Rig:
         return self.bigred("deploy", version, "--no-wait").split()[1]
 
     def bigred(self, *arguments: str) -> str:
-        done = self.testbed.bigred(*arguments)
+        done = self.tried(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def tried(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return forked.run(*arguments, "--config", str(self.testbed.config))
 
     def rows(self, query: str, *values: str) -> list[tuple[str, ...]]:
         file = self.testbed.folder / "state" / "bigred.db"
@@ -200,13 +204,13 @@ def test_a_rollback_is_finished_whenever_the_server_is_killed(rig: Rig) -> None:
     wait_until(lambda: rig.has_ended(deployment), DEADLINE_S, "the rollback has ended")
     assert rig.phase(deployment) == "rolled_back"
     assert rig.nodes() == before
-    assert "is bad" in rig.testbed.bigred("deploy", "6.0.0").stderr
+    assert "is bad" in rig.tried("deploy", "6.0.0").stderr
     assert rig.load.counts().failed == 0
 
 
 def test_a_server_killed_while_nothing_runs_disturbs_nothing(rig: Rig) -> None:
     before = rig.bigred("status", "--json")
     rig.kill()
-    assert "The server is not running" in rig.testbed.bigred("status").stderr
+    assert "The server is not running" in rig.tried("status").stderr
     rig.start()
     assert rig.bigred("status", "--json") == before

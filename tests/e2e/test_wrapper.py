@@ -238,6 +238,15 @@ def test_sudo_installs_just_what_is_missing_and_each_package_is_given_a_reason(
         assert f"bigred:   {package}: " in answer.stderr
 
 
+def test_the_fast_tests_need_no_package(machine: Machine) -> None:
+    answer = machine.call("test", "--fast", "-x")
+
+    assert answer.returncode == 0, answer.stderr
+    assert "installing from the distribution" not in answer.stderr
+    assert answer.stdout.startswith("pytest --numprocesses=logical ")
+    assert answer.stdout.endswith(f" tests/unit -x in {machine.wrapper.parent}\n")
+
+
 def test_a_failed_installation_names_the_packages_and_the_command(machine: Machine) -> None:
     machine.has("apt-get", "exit 1")
     machine.has("sudo", 'echo "sudo: a password is required" >&2; exit 1')

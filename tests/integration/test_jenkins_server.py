@@ -1,9 +1,7 @@
 """The whole server with an app that Jenkins deploys: a box at a real Mosquitto, and a terminal."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,13 +9,13 @@ from pathlib import Path
 from typing import Any  # messages are JSON
 
 import pytest
+from tests.support import forked
 from tests.support.mqtt_recorder import Recorder, mqtt_recorder
 
-from bigred_broker import mosquitto, program
+from bigred_broker import mosquitto
 from bigred_broker.program import free_port, wait_until
 from bigred_server.testing.jenkins import FakeJenkins
 
-BIGRED = Path(sys.executable).with_name("bigred")
 DEADLINE_S = 30.0
 CONFIG = """
 [server]
@@ -46,14 +44,9 @@ class Office:
     recorder: Recorder
 
     def bigred(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [BIGRED, *arguments],
-            cwd=self.folder,
-            env={**os.environ, "BIGRED_CONFIG": str(self.folder / "bigred.toml")},
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
+        environment = {"BIGRED_CONFIG": str(self.folder / "bigred.toml")}
+        return forked.run(
+            *arguments, folder=self.folder, environment=environment, deadline_s=DEADLINE_S
         )
 
     def event(self, kind: str, number: int, arming: str | None = None) -> dict[str, Any]:
@@ -98,8 +91,8 @@ def running(office: Office) -> Iterator[Office]:
     def said() -> bool:
         return log.exists() and "the server runs" in log.read_text()
 
-    command = [str(BIGRED), "server", "--config", str(office.folder / "bigred.toml")]
-    with program.running("the server", command, log, said):
+    arguments = ("server", "--config", str(office.folder / "bigred.toml"))
+    with forked.running("the server", arguments, log, said):
         status = "bigred/server/status"
         office.until(lambda: office.recorder.last(status) == "online", "the server at the broker")
         yield office

@@ -3,17 +3,18 @@
 import json
 import re
 import socket
-import sys
 import threading
 import time
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from tests.support import forked
 from tests.support.pushes import pushing
-from tests.support.repositories import Pushed, Repository, call
-from tests.support.rig import until
+from tests.support.repositories import Pushed, Repository
+from tests.support.rig import Rig, until
 
 from bigred_server.demo.load import LoadOptions, shopping
 from bigred_server.hook.install import install, place_of
@@ -31,7 +32,7 @@ ASKS = "import sys, urllib.request\nurllib.request.urlopen(sys.argv[1], timeout=
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("vcs", ["git", "hg"])
 def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None:
-    with pushing(vcs, 3, tests={"smoke": SMOKE}) as (place, repository):
+    with pushing(vcs, 2, tests={"smoke": SMOKE}) as (place, repository):
         repository.write({"smoke.py": ASKS})
         with shopping(place.testbed.folder, place.testbed.url, LoadOptions(150.0)) as load:
             until(lambda: load.counts().requests > 100, 20, "users have come")
@@ -81,9 +82,9 @@ def waiting(repository: Repository) -> int:
 
 
 def flushed(repository: Repository) -> str:
-    return call(
-        sys.executable, "-m", "bigred_server", "hook", "flush", ".", folder=repository.central
-    )
+    done = forked.run("hook", "flush", ".", folder=repository.central)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def submitted(repository: Repository, pushed: Pushed) -> str:
@@ -129,16 +130,32 @@ def test_a_hook_that_was_there_goes_on_being_called(tmp_path: Path) -> None:
     assert waiting(made) == 1
 
 
-def test_what_was_queued_is_submitted_later_and_none_is_lost() -> None:
-    with pushing("git", 2, deploy="on_press") as (place, repository):
-        place.stop()
-        first = repository.push("one")
-        assert "queued" in first.told
-        place.start()
-        told = flushed(repository)
-        assert f"{first.commit[:12]} submitted as shop build 1" in told
-        assert flushed(repository) == "nothing waits\n"
-        until(lambda: place.state().candidate is not None, 60, "it is ready")
+@pytest.fixture(scope="module")
+def office() -> Iterator[tuple[Rig, Repository]]:
+    """Set up a site whose app is built from pushes and deployed by nobody."""
+    with pushing("git", 1, deploy="on_press", compiled=False) as set_up:
+        yield set_up
+
+
+def stages(place: Rig) -> dict[str, str]:
+    """The stage of each commit's build."""
+    return {
+        one["commit"]: one["stage"] for one in json.loads(place.bigred("build", "list", "--json"))
+    }
+
+
+def test_what_was_queued_is_submitted_later_and_none_is_lost(
+    office: tuple[Rig, Repository],
+) -> None:
+    place, repository = office
+    place.stop()
+    first = repository.push("one")
+    assert "queued" in first.told
+    place.start()
+    assert f"{first.commit[:12]} submitted as shop build" in flushed(repository)
+    assert flushed(repository) == "nothing waits\n"
+    until(lambda: stages(place).get(first.commit) == "ready", 60, "it is ready")
+    assert place.state().candidate is not None
 
 
 class _Taker(BaseHTTPRequestHandler):
@@ -178,13 +195,15 @@ def test_however_many_pushes_are_queued_all_are_submitted(
     assert waiting(repository) == 0
 
 
-def test_a_frozen_server_takes_nothing_and_loses_nothing() -> None:
-    with pushing("git", 2, deploy="on_press") as (place, repository):
-        with place.frozen():
-            told = repository.push("one").told
-            assert "no answer within 0.7 s" in told
-        second = repository.push("two")
-        assert f"{second.commit[:12]} submitted as shop build" in submitted(repository, second)
-        assert waiting(repository) == 0
-        until(lambda: "ready" in place.bigred("build", "list"), 60, "the newest is built")
-        assert len(place.bigred("build", "list").splitlines()) >= 3
+def test_a_frozen_server_takes_nothing_and_loses_nothing(
+    office: tuple[Rig, Repository],
+) -> None:
+    place, repository = office
+    with place.frozen():
+        first = repository.push("three")
+        assert "no answer within 0.7 s" in first.told
+    second = repository.push("four")
+    assert f"{second.commit[:12]} submitted as shop build" in submitted(repository, second)
+    assert waiting(repository) == 0
+    until(lambda: stages(place).get(second.commit) == "ready", 60, "the newest is built")
+    assert first.commit in stages(place)

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from tests.support import forked
+from tests.support.forked import Forked
 
-from bigred_broker.program import free_port, is_listening, running, wait_until
+from bigred_broker.program import free_port, is_listening, wait_until
 
-BIGRED = Path(sys.executable).with_name("bigred")
 DEADLINE_S = 30.0
 # The server's own bound for what is being answered, and for all the rest that it has to end.
 STOP_S = 8.0
@@ -60,25 +61,18 @@ running = ["true"]
         )
 
     def bigred(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [BIGRED, *arguments],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
+        return forked.run(*arguments, folder=self.folder, deadline_s=DEADLINE_S)
 
     def log(self) -> str:
         file = self.folder / "server.log"
         return file.read_text() if file.exists() else ""
 
     @contextmanager
-    def server(self) -> Iterator["subprocess.Popen[bytes]"]:
-        command = [str(BIGRED), "server", "--config", str(self.config)]
+    def server(self) -> Iterator[Forked]:
+        arguments = ("server", "--config", str(self.config))
         ready = "the server runs"
-        with running(
-            "server", command, self.folder / "server.log", lambda: ready in self.log()
+        with forked.running(
+            "server", arguments, self.folder / "server.log", lambda: ready in self.log()
         ) as child:
             yield child
 

@@ -1,6 +1,5 @@
 """What `bigred` says to whoever got something wrong: one sentence with the mend, and no harm."""
 
-import os
 import socket
 import sqlite3
 import subprocess
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.support import forked
+from tests.support.forked import Forked
 
 from bigred_broker import mosquitto, program
 from bigred_broker.program import ProgramError, free_port, wait_until
@@ -64,14 +65,8 @@ class Gateway:
         self.config.write_text(text)
 
     def bigred(self, *arguments: str, **environment: str) -> Done:
-        return subprocess.run(
-            [BIGRED, *arguments],
-            cwd=self.folder,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
+        return forked.run(
+            *arguments, folder=self.folder, environment=environment, deadline_s=DEADLINE_S
         )
 
     def refused(self, *arguments: str, **environment: str) -> str:
@@ -94,10 +89,10 @@ class Gateway:
         return {name: rows for name, rows in found.items() if rows}
 
     @contextmanager
-    def server(self) -> Iterator["subprocess.Popen[bytes]"]:
-        command = [str(BIGRED), "server", "--config", str(self.config)]
-        with program.running(
-            "the server", command, self.log, lambda: "the server runs" in self.said()
+    def server(self) -> Iterator[Forked]:
+        arguments = ("server", "--config", str(self.config))
+        with forked.running(
+            "the server", arguments, self.log, lambda: "the server runs" in self.said()
         ) as child:
             yield child
 
@@ -150,10 +145,29 @@ def test_each_verb_for_releases_says_what_it_is_for(verb: str) -> None:
     assert all(len(line) <= 80 for line in done.output.splitlines())
 
 
+def from_nothing(*command: str, folder: Path) -> Done:
+    """Run a command as everybody does, by a Python of its own."""
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+    )
+
+
 def test_help_names_every_verb_and_needs_no_configuration(tmp_path: Path) -> None:
-    done = Gateway(tmp_path, tmp_path, 1).bigred("--help")
+    done = from_nothing(str(BIGRED), "--help", folder=tmp_path)
     assert done.returncode == 0
     assert all(f"  {verb} " in done.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", ["status", "deploy"])
+def test_from_nothing_the_command_does_as_in_the_other_tests(gateway: Gateway, verb: str) -> None:
+    forked_one = gateway.bigred(verb)
+    for command in ((str(BIGRED),), (sys.executable, "-m", "bigred_server")):
+        done = from_nothing(*command, verb, folder=gateway.folder)
+        assert (done.returncode, done.stdout, done.stderr) == (
+            forked_one.returncode,
+            forked_one.stdout,
+            forked_one.stderr,
+        )
 
 
 def test_a_war_that_is_no_zip_is_refused(gateway: Gateway) -> None:

@@ -3,14 +3,13 @@
 import asyncio
 import contextlib
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.support import forked
 from tests.support.web import Web, web
 
 from bigred_broker.program import find_program, free_port, running, wait_until
@@ -43,15 +42,7 @@ class Site:
         return asyncio.run(runtime.command(self.socket, command))
 
     def bigred(self, *arguments: str) -> Done:
-        return subprocess.run(
-            [sys.executable, "-m", "bigred_server", *arguments],
-            cwd=self.folder,
-            env={**os.environ, "COLUMNS": "100"},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return forked.run(*arguments, folder=self.folder, environment={"COLUMNS": "100"})
 
     def init(self, *arguments: str) -> Done:
         return self.bigred("init", str(self.config), "--haproxy", self.socket, *arguments)

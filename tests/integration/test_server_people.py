@@ -5,8 +5,6 @@ The journal is held as a server would hold it, and nothing acts on what is asked
 
 import asyncio
 import json
-import subprocess
-import sys
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -14,8 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.support import forked
+from tests.support.forked import Forked
 
 from bigred_broker.messages import Phase
+from bigred_broker.program import wait_until
 from bigred_server.artifacts import intake
 from bigred_server.artifacts.intake import Submission
 from bigred_server.artifacts.store import Store
@@ -25,7 +26,6 @@ from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Stage
 from bigred_server.settings import MarkerSettings
 
-BIGRED = Path(sys.executable).with_name("bigred")
 DEADLINE_S = 30.0
 
 CONFIG = """
@@ -55,14 +55,7 @@ class Gateway:
         return self.folder / "state"
 
     def bigred(self, *arguments: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [BIGRED, *arguments],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
+        done = forked.run(*arguments, folder=self.folder, deadline_s=DEADLINE_S)
         assert done.returncode == code, done.stdout + done.stderr
         if code == 1 and done.stderr:
             assert done.stderr.startswith("bigred: ")
@@ -199,15 +192,13 @@ def test_a_command_that_is_followed_ends_as_the_deployment_does(
     [digest] = gateway.submit(Stage.READY)
     gateway.deployment(digest, phase=Phase.HOLDING)
     with gateway.server():
-        child = subprocess.Popen(
-            [BIGRED, verb, "--follow"], cwd=gateway.folder, stdout=subprocess.PIPE, text=True
-        )
-        assert child.stdout is not None
-        assert child.stdout.readline().startswith("deployment d-1 of shop ")
+        output = gateway.folder / "output"
+        child = Forked((verb, "--follow"), output, output, gateway.folder)
+        wait_until(lambda: output.exists() and "\n" in output.read_text(), DEADLINE_S, "a line")
+        assert output.read_text().startswith("deployment d-1 of shop ")
         gateway.ends(end)
-        told, _ = child.communicate(timeout=DEADLINE_S)
-    assert child.returncode == code
-    assert f"d-1: {end.replace('_', ' ')}" in told
+        assert child.wait(DEADLINE_S) == code
+    assert f"d-1: {end.replace('_', ' ')}" in output.read_text()
 
 
 def test_history_leaves_mends_out_unless_they_are_asked_for(gateway: Gateway) -> None:

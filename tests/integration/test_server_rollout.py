@@ -20,6 +20,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from tests.support import forked
 from tests.support.news import News
 
 from bigred_broker import mosquitto
@@ -62,7 +63,7 @@ class Rig:
     _versions: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
     def start_server(self) -> None:
-        self._servers.enter_context(self.testbed.server())
+        self._servers.enter_context(self.testbed.server(run=forked.running))
 
     def stop_server(self) -> None:
         self._servers.close()
@@ -94,14 +95,17 @@ class Rig:
         return self.bigred("deploy", version, "--no-wait").split()[1]
 
     def bigred(self, *arguments: str) -> str:
-        done = self.testbed.bigred(*arguments)
+        done = self._done(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def refused(self, *arguments: str) -> str:
-        done = self.testbed.bigred(*arguments)
+        done = self._done(*arguments)
         assert done.returncode == 1, done.stdout
         return done.stderr
+
+    def _done(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return forked.run(*arguments, "--config", str(self.testbed.config))
 
     def rows(self, query: str, *values: str) -> list[tuple[str, ...]]:
         file = self.testbed.folder / "state" / "bigred.db"

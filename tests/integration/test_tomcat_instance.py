@@ -14,6 +14,7 @@ import pytest
 
 from bigred_broker.program import ProgramError, free_port, is_listening, wait_until
 from bigred_server.demo.sample import build
+from bigred_server.tomcat import class_data
 from bigred_server.tomcat.instance import TomcatInstance
 
 
@@ -24,7 +25,9 @@ def war(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tomcat(tmp_path: Path, war: Path) -> Iterator[TomcatInstance]:
-    instance = TomcatInstance(tmp_path / "a node", free_port(), stop_patience_s=8)
+    instance = TomcatInstance(
+        tmp_path / "a node", free_port(), stop_patience_s=8, class_data=class_data.option()
+    )
     instance.create()
     shutil.copy(war, instance.webapps / "shop.war")
     yield instance

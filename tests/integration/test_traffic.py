@@ -19,13 +19,14 @@ from bigred_server.demo.request_log import RequestKind, RequestSample, counts, l
 from bigred_server.demo.sample import build
 from bigred_server.demo.visit_log import VisitOutcome
 from bigred_server.demo.visit_log import read as read_visits
+from bigred_server.tomcat import class_data
 from bigred_server.tomcat.instance import TomcatInstance
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("shop")
-    tomcat = TomcatInstance(folder / "node", free_port())
+    tomcat = TomcatInstance(folder / "node", free_port(), class_data=class_data.option())
     tomcat.create()
     shutil.copy(build(folder, "1.0"), tomcat.webapps / "shop.war")
     subprocess.run(tomcat.start_command, timeout=10, check=True)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.support import forked
+from tests.support.forked import Forked
 from tests.support.news import News
 from tests.support.postgresql import Cluster
 
@@ -40,7 +42,6 @@ TAKE_OVER_S = 15.0
 # What a box takes for nothing.
 SETTLE_S = 2.0
 TOPICS = Topics()
-Child = subprocess.Popen[bytes]
 
 
 @dataclass(frozen=True)
@@ -67,20 +68,18 @@ class Rig:
         file.write_text(text)
         return file
 
-    def server(self, name: str, log: str = "") -> Child:
+    def server(self, name: str, log: str = "") -> Forked:
         file = self.folder / f"{log or name}.log"
-        command = [sys.executable, "-m", "bigred_server", "server", "-c", str(self.config(name))]
+        file.touch()
+        arguments = ("server", "-c", str(self.config(name)))
         return self.stack.enter_context(
-            program.running(
-                name, command, file, lambda: "connected to the broker" in file.read_text()
+            forked.running(
+                name, arguments, file, lambda: "connected to the broker" in file.read_text()
             )
         )
 
     def bigred(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "bigred_server", *arguments, "-c", str(self.config("cli"))]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=DEADLINE_S, check=False
-        )
+        return forked.run(*arguments, "-c", str(self.config("cli")), deadline_s=DEADLINE_S)
 
 
 @pytest.fixture
@@ -165,7 +164,7 @@ def tell(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-async def start(rig: Rig, *names: str) -> list[Child]:
+async def start(rig: Rig, *names: str) -> list[Forked]:
     return [await asyncio.to_thread(rig.server, name) for name in names]
 
 
@@ -245,15 +244,8 @@ async def test_a_leader_that_ends_well_is_followed_at_once(rig: Rig, box: Box) -
 
 async def test_a_second_server_of_one_name_is_refused(rig: Rig, box: Box) -> None:
     [first] = await start(rig, "one")
-    command = ["server", "-c", str(rig.config("one"))]
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "bigred_server", *command],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
+    command = ("server", "-c", str(rig.config("one")))
+    done = await asyncio.to_thread(forked.run, *command, deadline_s=DEADLINE_S)
     assert done.returncode == 1
     said = "bigred: another bigred server named one uses this journal; give each one its own 'name'"
     assert said in done.stderr
@@ -285,13 +277,7 @@ def test_verbs_know_whether_any_server_runs(rig: Rig) -> None:
 def test_a_database_that_is_away_is_told_in_one_line(rig: Rig, postgresql: Cluster) -> None:
     config = rig.config("cli")
     config.write_text(config.read_text().replace(str(postgresql.folder), str(rig.folder)))
-    done = subprocess.run(
-        [sys.executable, "-m", "bigred_server", "server", "-c", config],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
+    done = forked.run("server", "-c", str(config), deadline_s=DEADLINE_S)
     assert done.returncode == 1
     assert done.stderr.startswith("bigred: the journal at postgresql://postgres@/")
     assert done.stderr.count("\n") == 1

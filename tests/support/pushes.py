@@ -34,10 +34,15 @@ def pushing(
     nodes: int,
     deploy: str = "when_ready",
     tests: Mapping[str, Mapping[str, object]] | None = None,
+    *,
+    compiled: bool = True,
 ) -> Iterator[tuple[Rig, Repository]]:
-    """Set a stage whose app is built from a repository with our hook in it."""
+    """Set a stage whose app is built from a repository with our hook in it.
+
+    Unless `compiled`, the app is a WAR that no Tomcat can serve, and that is packed in no time.
+    """
     with tempfile.TemporaryDirectory(prefix="bigred-push-") as name:
-        repository = Repository.made(vcs, Path(name), shop())
+        repository = Repository.made(vcs, Path(name), shop() if compiled else None)
         tables: dict[str, Mapping[str, object]] = {
             "api": {"listen": f"127.0.0.1:{free_port()}"},
             "api.tokens.hook": {
@@ -49,7 +54,7 @@ def pushing(
                 "repository": str(repository.central),
                 "vcs": vcs,
                 "command": ("sh", "build.sh"),
-                "artifact": "target/shop.war",
+                "artifact": "target/shop.war" if compiled else "app.war",
             },
             **{f"apps.shop.tests.{testbed}": told for testbed, told in (tests or {}).items()},
         }

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any  # a plan and a receipt are JSON
 
-from tests.support import neighbours
+from tests.support import forked, neighbours
 from tests.support.journal import Journal
 
 from bigred_broker import mosquitto
 from bigred_broker.messages import AppState, Phase
-from bigred_broker.program import is_listening, stop, wait_until
+from bigred_broker.program import Child, is_listening, stop, wait_until
 from bigred_server.demo import cleanup
 from bigred_server.demo.options import DemoOptions
 from bigred_server.demo.sample import BuildKind
@@ -37,11 +37,11 @@ class Rig:
     testbed: Testbed
     journal: Journal
     _stack: ExitStack
-    _servers: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    _servers: dict[str, Child] = field(default_factory=dict)
 
     def start(self, server: str | None = None) -> None:
         """Start a server, the first unless named, and wait until it is at the broker."""
-        running = self._stack.enter_context(self.testbed.server(server))
+        running = self._stack.enter_context(self.testbed.server(server, forked.running))
         self._servers[self._name(server)] = running
 
     def kill(self, server: str | None = None) -> None:
@@ -108,7 +108,8 @@ class Rig:
 
     def bigred(self, *arguments: str, server: str | None = None) -> str:
         """Run a verb that must work; give what it printed."""
-        done = self.testbed.bigred(*arguments, server=server)
+        config = self.testbed.config_of(self._name(server))
+        done = forked.run(*arguments, "--config", str(config))
         assert done.returncode == 0, f"bigred {' '.join(arguments)}: {done.stderr}{done.stdout}"
         return done.stdout
 

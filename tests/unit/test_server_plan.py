@@ -1,32 +1,20 @@
 """The plan: the rollout's own rules, asked beforehand; figures from what earlier ones took."""
 
-import asyncio
-import json
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any  # a receipt is JSON
 
 import pytest
-from click.testing import CliRunner
 from tests.support.looks import changed
 from tests.support.views import BLIND, DOWN, NEW, OLD, ON_NEW, ON_OLD, POLICY, deployment
 
 from bigred_broker.messages import Phase
-from bigred_server.cli import bigred
-from bigred_server.journal import releases
-from bigred_server.journal.database import Database
 from bigred_server.model.hook import Hook
-from bigred_server.model.release import Release, Stage
 from bigred_server.rollout.core import sentences
 from bigred_server.rollout.core.estimate import node_seconds, whole_seconds
 from bigred_server.rollout.core.observation import NodeLook, Version
 from bigred_server.rollout.core.plan import UNCOUNTED, Plan, plan, to_be
 from bigred_server.rollout.core.policy import Policy, Sessions
 from bigred_server.rollout.core.target import Strategy, Target
-from bigred_server.settings import example
-from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
 
 DIGEST = "1" * 64
 
@@ -228,34 +216,3 @@ def test_the_whole_is_its_batches_and_the_watches_between(
 ) -> None:
     seconds = {"a": 10.0, "b": 20.0, "c": 30.0, "d": None}
     assert whole_seconds(batches, seconds, policy) == whole
-
-
-async def test_the_verb_asks_haproxy_and_the_journal_and_tells_them_nothing(
-    tmp_path: Path,
-) -> None:
-    fake = FakeHaproxy({f"node{number}": FakeServer() for number in range(1, 3)})
-    socket, state, config = tmp_path / "admin.sock", tmp_path / "state", tmp_path / "bigred.toml"
-    text = example().replace("/run/haproxy/admin.sock", str(socket))
-    config.write_text(text.replace("/var/lib/bigred", str(state)), encoding="utf-8")
-    (state / "releases").mkdir(parents=True)
-    (state / "releases" / f"{DIGEST}.war").touch()
-    db = await Database.open(state / "bigred.db")
-    async with db.write() as connection:
-        release = Release("shop", DIGEST, "1.1.0", "1.1.0", Stage.READY, 1.0, author="Ada")
-        await releases.add(connection, release)
-    await db.close()
-    before = rows(state / "bigred.db")
-    async with fake.listen(str(socket)):
-        arguments = ["plan", "--json", "--config", str(config)]
-        done = await asyncio.to_thread(CliRunner().invoke, bigred, arguments)
-    told = json.loads(done.output)
-    assert (done.exit_code, told["could_begin"], told["release"]) == (0, True, "1.1.0")
-    assert [node["name"] for node in told["nodes"]] == list(fake.servers)
-    assert fake.commands
-    assert all(command.startswith("show ") for command in fake.commands), fake.commands
-    assert rows(state / "bigred.db") == before
-
-
-def rows(journal: Path) -> list[str]:
-    with closing(sqlite3.connect(journal)) as db:
-        return list(db.iterdump())

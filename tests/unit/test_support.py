@@ -1,14 +1,11 @@
 """The judges of the campaign: they see what is wrong, and nothing else."""
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from tests.support import journal, verdict
 from tests.support.faults import Fault, draw
-from tests.support.faulty import Faulty
 from tests.support.verdict import Evidence
 from tests.support.watch import Sight, overhead_s
 
@@ -162,19 +159,3 @@ def test_the_managers_work_is_no_overhead() -> None:
 def test_a_node_that_was_not_in_hand_has_none() -> None:
     assert overhead_s([], []) is None
     assert overhead_s([action(1, "fetch", (1.0, 2.0))], []) is None
-
-
-def test_a_command_fails_once_when_told(tmp_path: Path) -> None:
-    faulty = Faulty(tmp_path / "faults")
-    faulty.create()
-    faulty.fail_once("node1", "stop")
-
-    def call(node: str, verb: str) -> int:
-        command = [*faulty.prefix, "/bin/echo", f"/s/{node}/tomcat", verb]
-        return subprocess.run(command, timeout=10, check=False, capture_output=True).returncode
-
-    assert (call("node2", "stop"), call("node1", "start")) == (0, 0)
-    assert (call("node1", "stop"), call("node1", "stop")) == (1, 0)
-    faulty.fail_once("node1", "start")
-    faulty.clear()
-    assert call("node1", "start") == 0

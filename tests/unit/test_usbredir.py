@@ -4,13 +4,10 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from threading import Thread
 
 import pytest
-from tests.support.sockets import connect
 from tests.support.usbredir import Cable, UsbredirError, cable
-from tests.support.virtual_button import VirtualButton, on_socket
+from tests.support.virtual_button import VirtualButton
 
 from bigred_agent.buttons.frames import decode
 from bigred_agent.buttons.reading import Reading
@@ -204,19 +201,3 @@ def test_a_qemu_without_the_capabilities_is_refused() -> None:
         ours.sendall(struct.pack("<III", HELLO, len(hello), 0) + hello)
         with pytest.raises(UsbredirError, match="old has capabilities 0x2"):
             laid.serve()
-
-
-def test_it_waits_for_the_socket_even_in_a_deep_folder(tmp_path: Path) -> None:
-    deep = tmp_path / ("x" * 100)
-    deep.mkdir()
-    with pytest.raises(TimeoutError, match="nobody listens"):
-        connect(deep / "red", 0.01)
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(tmp_path / "red"))
-        (tmp_path / "red").rename(deep / "red")
-        server.settimeout(5)
-        listening = Thread(target=server.listen)
-        listening.start()
-        with on_socket(VirtualButton(), deep / "red"):
-            server.accept()[0].close()
-        listening.join()

@@ -17,9 +17,9 @@ from bigred_server.cli.options import (
     run,
     settings_of,
 )
-from bigred_server.daemon import release_store
 from bigred_server.journal.database import Database
 from bigred_server.model.deployment import DeploymentRecord
+from bigred_server.places import release_store
 from bigred_server.requests import deploy
 from bigred_server.requests.job_preflight import job_preflight, start
 from bigred_server.settings import Settings

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import click
 from sqlalchemy.exc import DatabaseError
 
-from bigred_server.daemon import journal_place
 from bigred_server.errors import NotRunningError, UnknownAppError
 from bigred_server.journal import session
 from bigred_server.journal.database import Database
+from bigred_server.places import journal_place
 from bigred_server.settings import Settings, load
 
 SYSTEM_CONFIG = Path("/etc/bigred/bigred.toml")

@@ -9,11 +9,11 @@ import click
 
 from bigred_server.cli import page, table
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
-from bigred_server.daemon import release_store
 from bigred_server.fleet import RealFleet
 from bigred_server.journal import deployments, releases
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release
+from bigred_server.places import release_store
 from bigred_server.requests import deploy
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.plan import NodePlan, Plan, plan, to_be

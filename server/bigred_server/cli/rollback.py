@@ -17,7 +17,7 @@ from bigred_server.cli.options import (
     run,
     settings_of,
 )
-from bigred_server.daemon import release_store
+from bigred_server.places import release_store
 from bigred_server.requests import deploy
 from bigred_server.settings import Settings
 

@@ -16,11 +16,11 @@ from bigred_server.cli.options import (
     run,
     settings_of,
 )
-from bigred_server.daemon import release_store
 from bigred_server.fleet import RealFleet
 from bigred_server.journal import builds, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.build import UNDER_WAY, WAITING, Build, told
+from bigred_server.places import release_store
 from bigred_server.requests.job_preflight import job_preflight
 from bigred_server.rollout.core import verdict_text
 from bigred_server.rollout.core.observation import Looks

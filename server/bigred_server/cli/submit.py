@@ -15,8 +15,8 @@ from bigred_server.cli.options import (
     run,
     settings_of,
 )
-from bigred_server.daemon import release_store
 from bigred_server.model.release import Release
+from bigred_server.places import release_store
 from bigred_server.settings import Settings
 
 

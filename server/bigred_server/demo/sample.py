@@ -4,12 +4,12 @@ Besides the good build, there are three bad ones, each detected by a different p
 deployment, one that is good but slow to start, and ten that fail only for real users.
 """
 
-import hashlib
+import functools
 import re
-import shutil
 import subprocess
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from bigred_server.tomcat.instance import find_java
 
 _SOURCE = Path(__file__).parent / "shop"
 _SERVLET_API = Path("/usr/share/tomcat10/lib/servlet-api.jar")
+# The compiler is done before the JVM's second one would pay.
+_JVM = ("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
 
 
@@ -55,12 +57,13 @@ class BuildKind(StrEnum):
 def build(folder: Path, version: str, kind: BuildKind = BuildKind.GOOD) -> Path:
     """Build the WAR of a version and kind in `folder`: same version and kind, same bytes.
 
-    The source is compiled once per folder. Raise ValueError for a version that is not a valid file
+    The source is compiled once per process. Raise ValueError for a version that is not a valid file
     name, ProgramError if the JDK or Tomcat's libraries are missing.
     """
     if not _VERSION.fullmatch(version):
         raise ValueError(f"{version!r} is not a version: use 1 to 40 letters, digits and . _ + -")
-    classes = _compiled(folder)
+    classes = _compiled()
+    folder.mkdir(parents=True, exist_ok=True)
     said = f"{version}-other" if kind is BuildKind.WRONG_RELEASE else version
     content = {
         "META-INF/MANIFEST.MF": (
@@ -71,8 +74,8 @@ def build(folder: Path, version: str, kind: BuildKind = BuildKind.GOOD) -> Path:
         "WEB-INF/web.xml": (_SOURCE / "web.xml").read_bytes(),
         "WEB-INF/classes/release.properties": f"version={said}\nkind={kind}\n".encode(),
     }
-    for file in sorted(classes.rglob("*.class")):
-        content[f"WEB-INF/classes/{file.relative_to(classes)}"] = file.read_bytes()
+    for path, compiled in classes.items():
+        content[f"WEB-INF/classes/{path}"] = compiled
     name = f"shop-{version}" if kind is BuildKind.GOOD else f"shop-{version}-{kind}"
     war = folder / f"{name}.war"
     new = war.with_suffix(".new")
@@ -83,23 +86,17 @@ def build(folder: Path, version: str, kind: BuildKind = BuildKind.GOOD) -> Path:
     return new.replace(war)
 
 
-def _compiled(folder: Path) -> Path:
-    sources = sorted(_SOURCE.glob("*.java"))
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
-    classes = folder / f"classes-{digest[:12]}"
-    if classes.exists():
-        return classes
+@functools.cache
+def _compiled() -> Mapping[str, bytes]:
+    """Give the shop's classes by their paths."""
     if not _SERVLET_API.exists():
         raise ProgramError(f"{_SERVLET_API} is missing; install the package tomcat10-common")
-    folder.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix="javac-", dir=folder))
-    try:
-        argv = [str(find_java("javac")), "--release", "17", "-proc:none"]
-        argv += ["-cp", str(_SERVLET_API), "-d", str(scratch / "classes"), *map(str, sources)]
+    sources = sorted(_SOURCE.glob("*.java"))
+    with tempfile.TemporaryDirectory(prefix="javac-") as made:
+        argv = [str(find_java("javac")), *_JVM, "--release", "17", "-proc:none"]
+        argv += ["-cp", str(_SERVLET_API), "-d", made, *map(str, sources)]
         compiler = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
         if compiler.returncode != 0:
             raise ProgramError(f"javac could not compile the shop:\n{compiler.stderr}")
-        (scratch / "classes").replace(classes)
-    finally:
-        shutil.rmtree(scratch)
-    return classes
+        files = sorted(Path(made).rglob("*.class"))
+        return {str(file.relative_to(made)): file.read_bytes() for file in files}

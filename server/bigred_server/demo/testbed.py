@@ -9,7 +9,7 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,28 @@ from bigred_server.demo.options import DemoOptions
 from bigred_server.demo.returning_users import STICKY
 from bigred_server.haproxy.configuration import BackendConfig
 from bigred_server.haproxy.instance import HaproxyInstance
+from bigred_server.tomcat import class_data
 from bigred_server.tomcat.instance import ManagerUser, TomcatInstance
 
 FIRST = "1.0.0"
 
 Say = Callable[[str], None]
+# Runs a verb of the `bigred` command until its block ends: what it is, the verb with its arguments,
+# the log, and whether it is ready.
+Runner = Callable[
+    [str, Sequence[str], Path, Callable[[], bool]],
+    contextlib.AbstractContextManager[program.Child],
+]
+
+
+@contextlib.contextmanager
+def from_nothing(
+    name: str, arguments: Sequence[str], log: Path, ready: Callable[[], bool]
+) -> Iterator[program.Child]:
+    """Run a verb as everybody does: by a Python of its own."""
+    command = [sys.executable, "-m", "bigred_server", *arguments]
+    with program.running(name, command, log, ready) as child:
+        yield child
 
 
 @dataclass(frozen=True)
@@ -88,15 +105,16 @@ class Testbed:
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     @contextlib.contextmanager
-    def server(self, name: str | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+    def server(
+        self, name: str | None = None, run: Runner = from_nothing
+    ) -> Iterator[program.Child]:
         """Run a deploy server, the first unless named, until the block ends."""
         server = name or self.site.servers[0]
-        file = self.config_of(server)
-        command = [sys.executable, "-m", "bigred_server", "server", "--config", str(file)]
+        arguments = ("server", "--config", str(self.config_of(server)))
         log = self.log("server" if server == self.site.servers[0] else server)
         begin = log.stat().st_size if log.exists() else 0
-        with program.running(
-            "the deploy server", command, log, lambda: b"connected to" in _since(log, begin)
+        with run(
+            "the deploy server", arguments, log, lambda: b"connected to" in _since(log, begin)
         ) as child:
             yield child
 
@@ -170,7 +188,10 @@ def _tomcats(folder: Path, nodes: int, site: DemoOptions) -> dict[str, TomcatIns
     names = [f"node{number}" for number in range(1, nodes + 1)]
     manager = ManagerUser(config.MANAGER_USER, password) if site.has_managers else None
     return {
-        name: TomcatInstance(folder / name, program.free_port(), manager=manager) for name in names
+        name: TomcatInstance(
+            folder / name, program.free_port(), manager=manager, class_data=class_data.option()
+        )
+        for name in names
     }
 
 

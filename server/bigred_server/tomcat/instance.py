@@ -12,6 +12,7 @@ from xml.sax.saxutils import quoteattr
 
 from bigred_broker.program import ProgramError, find_program
 
+TOMCAT = Path("/usr/share/tomcat10")
 _FILES = Path(__file__).parent / "base"
 _MANAGER = Path("/usr/share/tomcat10-admin/manager")
 _MANAGER_CONTEXT = "Catalina/localhost/manager.xml"
@@ -34,14 +35,17 @@ class TomcatInstance:
     when the JVM is gone: requests in flight get up to 10 s, and the JVM is killed after
     `stop_patience_s`. `running_command` exits with 0 while the JVM of this folder is alive. Each
     can be run at any time and repeated. With a `manager`, this machine can reach Tomcat's Manager
-    under /manager.
+    under /manager. `class_data`: the JVM option that names a class-data archive (see
+    class_data.py). With it, Tomcat's own classes are on the JVM's class path, because a JVM reads
+    from the archive only the classes that it loads itself.
     """
 
     base: Path
     port: int
-    home: Path = Path("/usr/share/tomcat10")
+    home: Path = TOMCAT
     stop_patience_s: int = 15
     manager: ManagerUser | None = None
+    class_data: str = ""
 
     @property
     def webapps(self) -> Path:
@@ -81,24 +85,39 @@ class TomcatInstance:
                 f"no Tomcat in {self.home}: bin/bootstrap.jar is missing; "
                 "install the package tomcat10-common"
             )
-        if self.manager and not (_MANAGER / "WEB-INF" / "web.xml").exists():
+        if self.manager and not has_manager():
             raise ProgramError(f"no Manager in {_MANAGER}; install the package tomcat10-admin")
         settings = {
             "java": str(find_java()),
             "home": str(self.home),
             "port": str(self.port),
             "patience_s": str(self.stop_patience_s),
+            "classes": ":".join(str(jar) for jar in self._jars()),
+            "class_data": self.class_data or "-Xshare:auto",
         }
         for name in ("conf", "logs", "temp", "webapps", "work"):
             (self.base / name).mkdir(parents=True, exist_ok=True)
         for name in ("server.xml", "context.xml", "web.xml", "logging.properties"):
             _put(self.base / "conf" / name, (_FILES / name).read_text())
+        self._put_loaders()
         self._put_manager()
         _put(
             self.base / "settings",
             "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()),
         )
         _put(self.base / "tomcat", (_FILES / "control.sh").read_text())
+
+    def _jars(self) -> list[Path]:
+        programs = [self.home / "bin" / name for name in ("bootstrap.jar", "tomcat-juli.jar")]
+        return [*programs, *libraries(self.home)] if self.class_data else programs
+
+    def _put_loaders(self) -> None:
+        loaders = self.base / "conf" / "catalina.properties"
+        if self.class_data:
+            # No loaders of Tomcat's own for its libraries.
+            _put(loaders, "common.loader=\nserver.loader=\nshared.loader=\n")
+        else:
+            loaders.unlink(missing_ok=True)
 
     def _put_manager(self) -> None:
         context, users = (self.base / "conf" / name for name in (_MANAGER_CONTEXT, _MANAGER_USERS))
@@ -119,6 +138,16 @@ class TomcatInstance:
         # Read by sh, not executed: a process that another thread forked while the script was
         # written may briefly hold it open ("Text file busy").
         return ("/bin/sh", str(self.base.resolve() / "tomcat"), verb)
+
+
+def has_manager() -> bool:
+    """Say whether Tomcat's Manager is installed."""
+    return (_MANAGER / "WEB-INF" / "web.xml").exists()
+
+
+def libraries(home: Path) -> list[Path]:
+    """List the jars of a Tomcat's own libraries."""
+    return sorted((home / "lib").glob("*.jar"))
 
 
 def find_java(name: str = "java") -> Path:

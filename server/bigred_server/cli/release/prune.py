@@ -9,8 +9,8 @@ from bigred_server.artifacts.retention import Retention
 from bigred_server.artifacts.store import Kept
 from bigred_server.cli import page, table
 from bigred_server.cli.options import config_option, journal, run, settings_of
-from bigred_server.daemon import release_store
 from bigred_server.journal import releases
+from bigred_server.places import release_store
 from bigred_server.settings import Settings
 
 

@@ -8,10 +8,10 @@ import click
 from bigred_server.cli import page, table
 from bigred_server.cli.history import Versions, write
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
-from bigred_server.daemon import release_store
 from bigred_server.journal import deployments, releases
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, named
+from bigred_server.places import release_store
 from bigred_server.settings import Settings
 from bigred_server.web.models import DeploymentShown, ReleaseShown
 

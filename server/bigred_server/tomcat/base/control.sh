@@ -3,7 +3,7 @@
 #
 # Each verb may run at any time, run twice at once, or be killed halfway: a lock serializes start and
 # stop, and what counts is the process itself, identified by its -Dcatalina.base.
-# shellcheck disable=SC2154 # java, home, port and patience_s come from the settings
+# shellcheck disable=SC2154 # java, home, classes and the like come from the settings
 set -u
 base=$(cd "$(dirname "$0")" && pwd -P) || exit 1
 # shellcheck source=/dev/null
@@ -33,11 +33,11 @@ start() {
     started=$(setsid sh -c '
         cd "$0" && echo "$$" >pid.new && mv pid.new pid && exec "$@" </dev/null >logs/catalina.out 2>&1 9>&-
     ' "$base" "$java" \
-        -XX:+UseSerialGC -Xms32m -Xmx96m -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xshare:auto \
+        -XX:+UseSerialGC -Xms32m -Xmx96m -XX:TieredStopAtLevel=1 -XX:-UsePerfData "$class_data" \
         -Djava.awt.headless=true -Djava.io.tmpdir="$base/temp" \
         -Djava.util.logging.config.file="$base/conf/logging.properties" \
         -Dcatalina.home="$home" -Dcatalina.base="$base" -Dbigred.port="$port" \
-        -cp "$home/bin/bootstrap.jar:$home/bin/tomcat-juli.jar" \
+        -cp "$classes" \
         org.apache.catalina.startup.Bootstrap start &)
     alive
 }
