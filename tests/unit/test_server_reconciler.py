@@ -19,7 +19,7 @@ from bigred_broker.messages import AppEvent, AppState, Phase
 from bigred_server.artifacts.files import digest_of
 from bigred_server.artifacts.marker import MarkerSettings
 from bigred_server.artifacts.store import Store
-from bigred_server.errors import DeploymentError
+from bigred_server.errors import DeploymentError, HookError
 from bigred_server.journal import actions, deployments, events, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.leadership import Leadership
@@ -27,7 +27,7 @@ from bigred_server.journal.sqlite_leadership import SqliteLeadership
 from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
-from bigred_server.model.hook import Hook, HookCommand
+from bigred_server.model.hook import Hook
 from bigred_server.model.release import Release, Stage
 from bigred_server.requests import deploy
 from bigred_server.requests.begin import begin_repair
@@ -79,7 +79,7 @@ class Site:
     states: list[AppState] = field(default_factory=list)
     told: list[AppEvent] = field(default_factory=list)
     folder: Path = field(default_factory=Path)
-    hooks: dict[Hook, HookCommand] = field(default_factory=dict)
+    hooks: HookRunner = field(default_factory=lambda: HookRunner({}, Path()))
     lead: Leadership = field(default_factory=SqliteLeadership)
     telemetry: FakeTelemetry = field(default_factory=FakeTelemetry)
     settled: int = 0
@@ -98,7 +98,7 @@ class Site:
             adoption=self.adoption,
             events=EventLog(self.db, self.told.append),
             telemetry=self.telemetry,
-            hooks=HookRunner(self.hooks, self.folder / "hooks"),
+            hooks=self.hooks,
             lead=self.lead,
             tell=self.states.append,
             settled=self._settled,
@@ -176,6 +176,25 @@ async def until(condition: Callable[[], Awaitable[bool]], deadline_s: float) -> 
             await asyncio.sleep(0.01)
 
 
+@dataclass(frozen=True)
+class RecordedHooks(HookRunner):
+    """Hooks that start no process: one may never end, and one may fail."""
+
+    endless: Hook | None = None
+    failing: Hook | None = None
+    lines: list[str] = field(default_factory=list)
+
+    async def run(self, hook: Hook, deployment: str, environment: Mapping[str, str]) -> str:
+        self.lines.append(
+            f"{hook} {environment['BIGRED_RELEASE']} {environment['BIGRED_PREVIOUS']}"
+        )
+        if hook is self.endless:
+            await asyncio.Event().wait()
+        if hook is self.failing:
+            raise HookError("it ended with 1")
+        return "it printed nothing"
+
+
 def war(path: Path, version: str) -> str:
     with ZipFile(path, "w") as archive:
         archive.comment = version.encode()
@@ -198,6 +217,9 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     old = next(iter({war(path, "1.0.0") for path in wars.values()}))
     new = war(tmp_path / "new.war", "1.1.0")
     database = await Database.open(tmp_path / "bigred.db")
+    clock = LoopClock()
+    for name in ("read", "write"):
+        monkeypatch.setattr(database, name, clock.holding(getattr(database, name)))
     released = [
         Release("shop", old, "1.0.0", "1.0.0", Stage.LIVE, 1.0),
         Release("shop", new, "1.1.0", "1.1.0", Stage.READY, 2.0),
@@ -209,7 +231,6 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         old: SimulatedBuild(old, "1.0.0", start_s=0.03),
         new: SimulatedBuild(new, "1.1.0", start_s=0.03),
     }
-    clock = LoopClock()
     fleet = SimulatedFleet(
         builds=builds,
         nodes={name: SimulatedNode(builds, old, old) for name in NODES},
@@ -619,25 +640,19 @@ async def test_an_aborted_release_stays_ready(site: Site) -> None:
 async def test_hooks_run_once_each_and_a_server_that_dies_in_one_does_not_run_it_again(
     site: Site,
 ) -> None:
-    ran = site.folder / "ran"
-    line = f'echo "$BIGRED_HOOK $BIGRED_RELEASE $BIGRED_PREVIOUS" >>{ran}'
-    slow = ("sh", "-c", f"{line}; sleep 20")
-    site.hooks = {
-        Hook.BEFORE: HookCommand(("sh", "-c", line), 600.0),
-        Hook.AFTER: HookCommand(slow, 600.0),
-    }
+    site.hooks = ran = RecordedHooks({}, site.folder, endless=Hook.AFTER)
     hooked = frozenset({Hook.BEFORE, Hook.AFTER})
     site.fleet.policy = Policy(**{**vars(POLICY), "hooks": hooked})
     await site.start()
     async with site.server():
 
         async def after_runs() -> bool:
-            return ran.exists() and "after" in ran.read_text()
+            return any(line.startswith("after") for line in ran.lines)
 
         await until(after_runs, 20)
     async with site.server():
         ended = await site.ends()
-    assert ran.read_text() == "before 1.1.0 1.0.0\nafter 1.1.0 1.0.0\n"
+    assert ran.lines == ["before 1.1.0 1.0.0", "after 1.1.0 1.0.0"]
     assert ended.phase is Phase.SUCCEEDED
     assert "the server died while the hook 'after' ran" in ended.reason
     assert ended.receipt is not None
@@ -645,7 +660,7 @@ async def test_hooks_run_once_each_and_a_server_that_dies_in_one_does_not_run_it
 
 
 async def test_a_hook_before_that_fails_stops_everything(site: Site) -> None:
-    site.hooks = {Hook.BEFORE: HookCommand(("false",), 600.0)}
+    site.hooks = RecordedHooks({}, site.folder, failing=Hook.BEFORE)
     site.fleet.policy = Policy(**{**vars(POLICY), "hooks": frozenset({Hook.BEFORE})})
     await site.start()
     async with site.server():

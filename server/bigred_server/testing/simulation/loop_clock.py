@@ -1,22 +1,31 @@
-"""A clock for a real loop over a simulated fleet: it passes only while the loop waits."""
+"""A clock for a real loop over a simulated fleet: time passes only while everybody waits."""
 
 import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-# How often other tasks may run before the loop's wait is taken to be over.
+T = TypeVar("T")
+
+# How often other tasks may run before the loop's wait counts as over.
 _TURNS = 20
+_POLL_S = 0.0005
 
 
 @dataclass
 class LoopClock:
     """Time that passes as the loop goes round, however busy the machine is.
 
-    Whoever sleeps by it is woken when the loop's waits have added up to that moment.
+    A task that sleeps by it is woken when the loop's waits have added up to that moment. While a
+    context made by `holding` is open, time stands still.
     """
 
     now_s: float = 1000.0
     _began_at: float = field(default_factory=time.time)
+    _held: int = 0
     _sleepers: list[tuple[float, asyncio.Future[None]]] = field(default_factory=list)
 
     def monotonic(self) -> float:
@@ -33,6 +42,10 @@ class LoopClock:
             await asyncio.sleep(0)
             if event.is_set():
                 return
+        while self._held:
+            await asyncio.sleep(_POLL_S)
+            if event.is_set():
+                return
         self.now_s += timeout_s
         for until_s, sleeper in self._sleepers:
             if until_s <= self.now_s and not sleeper.done():
@@ -46,3 +59,19 @@ class LoopClock:
         sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sleepers.append((self.now_s + seconds, sleeper))
         await sleeper
+
+    def holding(
+        self, opened: Callable[[], AbstractAsyncContextManager[T]]
+    ) -> Callable[[], AbstractAsyncContextManager[T]]:
+        """Return what `opened` returns, holding the clock while the context is open."""
+
+        @contextlib.asynccontextmanager
+        async def held() -> AsyncIterator[T]:
+            self._held += 1
+            try:
+                async with opened() as inner:
+                    yield inner
+            finally:
+                self._held -= 1
+
+        return held
