@@ -1,8 +1,10 @@
-"""What all tests may ask for, and how many lanes they run in."""
+"""What all tests may ask for, and the lanes that they run in."""
 
 import os
+from collections.abc import Generator
 
 import pytest
+from tests.support.lanes import turn
 from tests.support.postgresql import postgresql
 
 __all__ = ["postgresql"]
@@ -11,5 +13,22 @@ __all__ = ["postgresql"]
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Give `auto` one lane more than `logical`: most tests wait for their neighbours."""
-    more: bool = config.option.numprocesses == "auto"
-    return len(os.sched_getaffinity(0)) + more
+    processors = len(os.sched_getaffinity(0))
+    return processors + 1 if config.option.numprocesses == "auto" else processors
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In lanes, put files with a test that runs alone late: the unit tests after it are short."""
+    if hasattr(config, "workerinput"):
+        late = {item.path for item in items if item.get_closest_marker("alone")}
+        unit = config.rootpath / "tests" / "unit"
+        items.sort(key=lambda item: (item.path.is_relative_to(unit), item.path in late))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """In lanes, run a test beside those of other lanes, or alone."""
+    if not hasattr(item.config, "workerinput"):
+        return (yield)
+    with turn(alone=item.get_closest_marker("alone") is not None):
+        return (yield)

@@ -49,7 +49,7 @@ class Demo:
     def output(self) -> str:
         return (self.home / "output").read_text()
 
-    def until(self, text: str, deadline_s: float = 40.0) -> None:
+    def until(self, text: str, deadline_s: float = DEADLINE_S) -> None:
         def said() -> bool:
             assert self.process.poll() is None, self.output
             return text in self.output
@@ -258,7 +258,7 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self._descriptor, keys.encode())
 
-    def until(self, text: str, deadline_s: float = 40.0) -> None:
+    def until(self, text: str, deadline_s: float = DEADLINE_S) -> None:
         """Wait until `text` is written, from now on."""
         self._written = b""
         end_s = time.monotonic() + deadline_s

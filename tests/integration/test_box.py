@@ -410,6 +410,7 @@ async def test_the_doctor_finds_broker_and_server_without_disturbing_the_agent(
     assert stage.server.seen[TOPICS.box("red", "status")] == b"online"
 
 
+@pytest.mark.alone
 async def test_an_event_leaves_the_box_within_a_poll_and_five_milliseconds(
     stage: Stage, record_property: Callable[[str, object], None]
 ) -> None:

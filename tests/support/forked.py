@@ -29,9 +29,10 @@ _POLL_S = 0.005
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    [module.name for module in pkgutil.iter_modules(cli.__path__, f"{cli.__name__}.")]
-)
+_VERBS = [module.name for module in pkgutil.iter_modules(cli.__path__, f"{cli.__name__}.")]
+# What a server loads when it runs.
+_LATE = ("alembic.command", "asyncssh", "bigred_server.web.api", "bigred_server.web.serve")
+_CONTEXT.set_forkserver_preload([*_VERBS, *_LATE])
 # Two threads that ask after one process at the same time would lose its exit code.
 _ONE_AT_A_TIME = threading.Lock()
 

@@ -41,5 +41,6 @@ def test_a_bad_build_is_caught_from_few_requests(world: World, most: int) -> Non
     assert np.median([one for one in asked if one is not None]) <= most
 
 
+@pytest.mark.alone
 def test_a_look_is_judged_in_a_moment() -> None:
     assert cost_ms() < 20

@@ -1,5 +1,6 @@
 """What the doctor finds on the machine: disks, clocks, secrets, known hosts and commands."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -67,8 +68,16 @@ def test_secrets_are_ours_alone(
     ],
 )
 def test_a_hosts_key_must_be_known(
-    tmp_path: Path, known: str | None, port: int, level: Severity
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    known: str | None,
+    port: int,
+    level: Severity,
 ) -> None:
+    def no_such_name(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
     file = tmp_path / "known_hosts"
     if known is not None:
         file.write_text(known)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -36,33 +35,7 @@ def answering(*bodies: object) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
 
 
-def printing(code: str, **more: object) -> SeriesSettings:
-    return SeriesSettings.model_validate({"command": (sys.executable, "-c", code), **more})
-
-
 # --- sources -------------------------------------------------------------------------------------
-
-
-async def test_a_command_prints_a_number() -> None:
-    async with answering() as http:
-        assert await sources.read(printing("print(' 42.5 ')"), http) == 42.5
-
-
-@pytest.mark.parametrize(
-    ("code", "says"),
-    [
-        ("print('many')", "'many' is not a number"),
-        ("raise SystemExit(3)", "failed: exit code 3"),
-        ("import time; time.sleep(60)", "no number within 0.5 s"),
-    ],
-)
-async def test_a_command_without_a_number_is_told_and_ends(
-    code: str, says: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sources, "DEADLINE_S", 0.5)
-    async with answering() as http:
-        with pytest.raises(SeriesError, match=says):
-            await sources.read(printing(code), http)
 
 
 async def test_a_query_selects_a_number(tmp_path: Path) -> None:
@@ -139,22 +112,6 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
     found = await Database.open(tmp_path / "bigred.db")
     yield found
     await found.close()
-
-
-async def test_a_total_counts_by_what_it_grew_and_a_failure_is_not_zero(
-    db: Database, tmp_path: Path
-) -> None:
-    total = tmp_path / "total"
-    code = f"print(open({str(total)!r}).read())"
-    async with answering() as http:
-        watch = SeriesWatch("shop", {}, db, http, NOTHING_HEARD)
-        found = []
-        for text in ("100", "107", "broken", "120", "130", "4", "9"):
-            total.write_text(text)
-            found.append(await watch._sample("orders", printing(code)))
-        assert found == [None, 7.0, None, None, 10.0, None, 5.0]
-        since = printing(code, counts="since")
-        assert await watch._sample("orders", since) == 9.0
 
 
 async def test_bins_are_kept_in_the_journal_and_judged_in_a_deployment(db: Database) -> None:
