@@ -12,7 +12,8 @@ import click
 
 from bigred_server.model import release
 
-_MIB = 1024 * 1024
+_MIB = 1024**2
+_GIB = 1024**3
 
 
 def write(text: str, indent: int = 0) -> None:
@@ -41,7 +42,9 @@ def size(octets: int) -> str:
     """Format a size in bytes for people."""
     if octets < _MIB:
         return f"{octets / 1024:.1f} KiB"
-    return f"{octets / _MIB:.1f} MiB"
+    if octets < _GIB:
+        return f"{octets / _MIB:.1f} MiB"
+    return f"{octets / _GIB:.1f} GiB"
 
 
 def moment(at: float) -> str:

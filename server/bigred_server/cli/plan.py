@@ -141,7 +141,7 @@ def _sentences(planned: Plan) -> list[str]:
         duration = f"about {planned.seconds:g} s"
     lost = "unknown" if planned.sessions_lost is None else str(planned.sessions_lost)
     sentences = [
-        f"It can begin now: {order or 'no node needs it'}. "
+        f"It can begin now. Order: {order or 'no node needs it'}. "
         f"Duration: {duration}. Sessions lost: {lost}."
     ]
     if planned.hooks:
