@@ -121,7 +121,7 @@ def test_a_press_at_a_box_runs_the_job_and_everybody_follows_it(running: Office)
 def test_a_terminal_runs_the_job_follows_it_and_shows_what_became_of_it(running: Office) -> None:
     jenkins = running.jenkins
     status = running.bigred("status").stdout
-    assert f"the next is build 57 of {jenkins.url}" in " ".join(status.split())
+    assert f"next: build 57 of {jenkins.url}" in " ".join(status.split())
     begun = running.bigred("deploy", "--no-wait")
     assert begun.returncode == 0, begun.stderr
     deployment = begun.stdout.split()[1]

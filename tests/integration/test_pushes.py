@@ -153,7 +153,7 @@ def test_what_was_queued_is_submitted_later_and_none_is_lost(
     assert "queued" in first.told
     place.start()
     assert f"{first.commit[:12]} submitted as shop build" in flushed(repository)
-    assert flushed(repository) == "nothing waits\n"
+    assert flushed(repository) == "no commits are queued\n"
     until(lambda: stages(place).get(first.commit) == "ready", 60, "it is ready")
     assert place.state().candidate is not None
 

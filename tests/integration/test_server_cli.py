@@ -1,4 +1,4 @@
-"""What `bigred` says to whoever got something wrong: one sentence with the mend, and no harm."""
+"""What `bigred` prints when something is wrong: one sentence with the fix, and no harm done."""
 
 import socket
 import sqlite3
@@ -34,7 +34,7 @@ Done = subprocess.CompletedProcess[str]
 
 @dataclass(frozen=True)
 class Gateway:
-    """A person's folder with a configuration: nothing of what it names need run."""
+    """A person's folder with a configuration; nothing that it names needs to run."""
 
     folder: Path
     socket: Path
@@ -70,7 +70,7 @@ class Gateway:
         )
 
     def refused(self, *arguments: str, **environment: str) -> str:
-        """What is said by a verb that must fail: to stderr, in one line, and without a trace."""
+        """Return the error of a verb that must fail: one line on stderr, without a traceback."""
         done = self.bigred(*arguments, **environment)
         assert done.returncode == 1, done.stdout
         assert done.stderr.startswith("bigred: ")
@@ -78,7 +78,7 @@ class Gateway:
         return done.stderr.removeprefix("bigred: ").rstrip()
 
     def contents(self) -> dict[str, list[tuple[object, ...]]]:
-        """All that is kept: the rows of the journal and the files of the store."""
+        """Return everything that is stored: the rows of the journal and the files of the store."""
         journal = self.state / "bigred.db"
         found: dict[str, list[tuple[object, ...]]] = {}
         if journal.exists():
@@ -194,7 +194,7 @@ def test_an_unknown_app_is_refused_and_the_known_are_named(gateway: Gateway) -> 
     path = str(war(gateway.folder))
     for verb in (("submit", path, "--version", "1.0"), ("status",), ("deploy",), ("rollback",)):
         said = gateway.refused(*verb, "--app", "shpo")
-        assert said == "no app 'shpo' in the configuration; there is: shop"
+        assert said == "no app 'shpo' in the configuration; available: shop"
     assert gateway.contents() == {}
 
 
@@ -237,9 +237,9 @@ def test_a_file_that_is_no_toml_is_refused(gateway: Gateway) -> None:
 
 def test_without_a_configuration_the_way_to_one_is_told(gateway: Gateway) -> None:
     gateway.config.unlink()
-    assert gateway.refused("status").endswith("write one with: bigred init")
+    assert gateway.refused("status").endswith("create one with: bigred init")
     said = gateway.refused("status", BIGRED_CONFIG="other.toml")
-    assert said.startswith("there is no other.toml")
+    assert said.startswith("other.toml does not exist")
     assert said.endswith("bigred init other.toml")
 
 
@@ -273,8 +273,8 @@ def test_a_state_folder_that_cannot_be_made_is_named(gateway: Gateway) -> None:
     gateway.write((str(gateway.state), str(gateway.folder / "file" / "state")))
     for verb in ("status", "server"):
         said = gateway.refused(verb)
-        assert f"{gateway.folder / 'file' / 'state'} can't be made" in said
-        assert "'state' in [server]" in said
+        assert f"can't create {gateway.folder / 'file' / 'state'}: " in said
+        assert "`state` in [server]" in said
 
 
 def test_a_journal_that_is_none_is_named(gateway: Gateway) -> None:
@@ -294,9 +294,11 @@ def test_nothing_is_asked_of_a_server_that_does_not_run(gateway: Gateway, verb: 
 
 
 def test_a_deployment_that_never_was_is_told(gateway: Gateway) -> None:
-    assert gateway.refused("show") == "there is no deployment yet; see: bigred history"
-    assert gateway.refused("show", "d-1") == "there is no deployment d-1; see: bigred history"
-    assert gateway.bigred("history").stdout == "no deployment yet\n"
+    assert gateway.refused("show") == "no deployments yet; begin one with: bigred deploy"
+    assert gateway.refused("show", "d-1") == (
+        "no deployment d-1; list the deployments with: bigred history"
+    )
+    assert gateway.bigred("history").stdout == "no deployments yet; begin one with: bigred deploy\n"
 
 
 def test_status_without_haproxy_or_server_says_both(gateway: Gateway) -> None:

@@ -1,6 +1,6 @@
-"""What people ask for at a terminal: commands to a running deployment, and the care of releases.
+"""Commands from a terminal: to a running deployment, and for the management of releases.
 
-The journal is held as a server would hold it, and nothing acts on what is asked.
+The journal is held as a server would hold it, but nothing carries the commands out.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ running = ["true"]
 
 @dataclass
 class Gateway:
-    """A person's folder, with releases handed in as 1.0.0, 1.1.0 and so on."""
+    """A person's folder, with releases submitted as 1.0.0, 1.1.0 and so on."""
 
     folder: Path
 
@@ -63,7 +63,7 @@ class Gateway:
         return done.stderr.removeprefix("bigred: ").rstrip() if done.stderr else done.stdout
 
     def submit(self, *stages: Stage) -> list[str]:
-        """Hand releases in that have come to these stages; give their digests."""
+        """Submit releases and set these stages; return their digests."""
         return asyncio.run(self._submit(stages))
 
     async def _submit(self, stages: tuple[Stage, ...]) -> list[str]:
@@ -131,9 +131,13 @@ def gateway(tmp_path: Path) -> Gateway:
 @pytest.mark.parametrize(
     ("verb", "phase", "said"),
     [
-        ("hold", Phase.ROLLING, "is held as soon as the nodes in hand are whole"),
-        ("continue", Phase.HOLDING, "goes on"),
-        ("abort", Phase.CANARY, "is aborted: every node goes back, and the release stays ready"),
+        ("hold", Phase.ROLLING, "will be held once the nodes being updated are finished"),
+        ("continue", Phase.HOLDING, "continues"),
+        (
+            "abort",
+            Phase.CANARY,
+            "is being aborted: every node goes back, and the release stays ready",
+        ),
     ],
 )
 def test_a_command_says_what_it_did_and_the_journal_who_gave_it(
@@ -201,7 +205,7 @@ def test_a_command_that_is_followed_ends_as_the_deployment_does(
     assert f"d-1: {end.replace('_', ' ')}" in output.read_text()
 
 
-def test_history_leaves_mends_out_unless_they_are_asked_for(gateway: Gateway) -> None:
+def test_history_includes_repairs_only_on_request(gateway: Gateway) -> None:
     [digest] = gateway.submit(Stage.LIVE)
     gateway.deployment(digest, "d-1", phase=Phase.SUCCEEDED, ended_at=2.0)
     gateway.deployment(digest, "d-2", phase=Phase.SUCCEEDED, ended_at=2.0, mends="node1")
@@ -212,15 +216,15 @@ def test_history_leaves_mends_out_unless_they_are_asked_for(gateway: Gateway) ->
 # --- releases ------------------------------------------------------------------------------------
 
 
-def test_releases_are_listed_with_where_they_stand(gateway: Gateway) -> None:
+def test_releases_are_listed_with_their_stages(gateway: Gateway) -> None:
     assert gateway.bigred("release", "list") == (
-        "no release of shop yet; hand one in with: bigred submit\n"
+        "no releases of shop yet; submit one with: bigred submit\n"
     )
     first, _ = gateway.submit(Stage.RETIRED, Stage.LIVE)
     (gateway.state / "releases" / f"{first}.war").unlink()
     heading, *rows = gateway.bigred("release", "list").splitlines()
     assert heading.split() == (
-        "version stage SHA-256 size handed in author commit kept".split()  # noqa: SIM905
+        "version stage SHA-256 size submitted author commit kept".split()  # noqa: SIM905
     )
     assert [(row.split()[0], row.split()[1], row.split()[-1]) for row in rows] == [
         ("1.1.0", "live", "yes"),
@@ -295,7 +299,7 @@ def test_pruning_says_what_goes_and_takes_nothing_that_is_needed(gateway: Gatewa
         ["are", "freed"],
     ]
     assert gateway.kept() == set(digests) - {digests[1]}
-    assert gateway.bigred("release", "prune") == "there is nothing to remove\n"
+    assert gateway.bigred("release", "prune") == "nothing to remove\n"
 
 
 def test_a_pruned_release_is_refused_before_anything_begins(gateway: Gateway) -> None:
@@ -306,7 +310,7 @@ def test_a_pruned_release_is_refused_before_anything_begins(gateway: Gateway) ->
         said = gateway.bigred("deploy", "1.0.0", code=1)
         assert said.startswith("the WAR of shop 1.0.0 is not in ")
         assert said.endswith("submit it again")
-        assert gateway.bigred("history") == "no deployment yet\n"
+        assert gateway.bigred("history").startswith("no deployments yet")
 
 
 # --- tokens --------------------------------------------------------------------------------------
@@ -321,4 +325,4 @@ def test_a_token_is_shown_once_with_the_table_to_paste(gateway: Gateway) -> None
 
 def test_a_token_needs_a_name_that_can_be_one(gateway: Gateway) -> None:
     said = gateway.bigred("token", "Ada Lovelace", code=1)
-    assert said.startswith("'Ada Lovelace' is no name for a token: 1 to 32 letters a-z")
+    assert said.startswith("'Ada Lovelace' is not a valid name for a token; use 1 to 32 of a-z")

@@ -1,6 +1,6 @@
-"""The `bigred` command: for those who run the server and those who submit releases.
+"""The `bigred` command, for people who run the server and people who submit releases.
 
-Each verb is loaded only when it is called: a hook pays for the start of the command.
+Each verb is loaded only when it is called, so that a hook does not load all of them.
 """
 
 import importlib
@@ -9,26 +9,29 @@ import sys
 import click
 
 _VERBS = {
-    "init": ("bigred_server.cli.init", "Write a configuration file to start from."),
+    "init": ("bigred_server.cli.init", "Write a starter configuration."),
     "config": ("bigred_server.cli.config", "Explain the keys of the configuration file."),
     "mosquitto": ("bigred_server.cli.mosquitto", "Print a Mosquitto configuration."),
     "server": ("bigred_server.cli.server", "Run the deploy server."),
-    "submit": ("bigred_server.cli.submit", "Hand in a WAR as a release."),
+    "submit": ("bigred_server.cli.submit", "Submit a WAR as a release."),
     "status": ("bigred_server.cli.status", "Show releases, nodes and the running deployment."),
-    "plan": ("bigred_server.cli.plan", "Show what a deployment would do, and touch nothing."),
-    "deploy": ("bigred_server.cli.deploy", "Make a release live, and follow it."),
-    "hold": ("bigred_server.cli.command:hold", "Hold the running deployment where it is safe."),
-    "continue": ("bigred_server.cli.command:go_on", "Go on with a deployment that is held."),
-    "abort": ("bigred_server.cli.command:abort", "End the running deployment, and go back."),
-    "rollback": ("bigred_server.cli.rollback", "Go back to the last good release."),
+    "plan": ("bigred_server.cli.plan", "Show what a deployment would do; nothing is touched."),
+    "deploy": ("bigred_server.cli.deploy", "Make a release live and follow it."),
+    "hold": ("bigred_server.cli.command:hold", "Hold the running deployment."),
+    "continue": ("bigred_server.cli.command:continue_", "Continue a held deployment."),
+    "abort": ("bigred_server.cli.command:abort", "Abort the running deployment."),
+    "rollback": ("bigred_server.cli.rollback", "Roll back to the last good release."),
     "history": ("bigred_server.cli.history", "List deployments."),
     "show": ("bigred_server.cli.show", "Show one deployment with its receipt."),
-    "release": ("bigred_server.cli.release", "List, show, promote, clear and prune releases."),
-    "build": ("bigred_server.cli.build", "List builds, and read their logs."),
-    "hook": ("bigred_server.cli.hook", "Have a repository hand in each push."),
-    "token": ("bigred_server.cli.token", "Make a token for the HTTP API."),
-    "doctor": ("bigred_server.cli.doctor", "Look for what would lose requests, and its mend."),
-    "demo": ("bigred_server.cli.demo", "See the main job done on this machine."),
+    "release": ("bigred_server.cli.release", "List and manage releases."),
+    "build": ("bigred_server.cli.build", "List builds and print their logs."),
+    "hook": ("bigred_server.cli.hook", "Make a repository submit every push."),
+    "token": ("bigred_server.cli.token", "Create a token for the HTTP API."),
+    "doctor": (
+        "bigred_server.cli.doctor",
+        "Find problems that would lose requests, and how to fix them.",
+    ),
+    "demo": ("bigred_server.cli.demo", "Deploy to real Tomcats on this machine."),
 }
 
 
@@ -51,11 +54,14 @@ class _Verbs(click.Group):
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bigred")
 def bigred() -> None:
-    """A red button puts new software live: a WAR, over Tomcats behind HAProxy, losing nothing."""
+    """Deploy a WAR to Tomcats behind HAProxy without losing a request.
+
+    A red USB button does it, or these commands.
+    """
 
 
 def main() -> None:
-    """Run the command; an error is one sentence and exit code 1, never a traceback."""
+    """Run the command. Print an error as one sentence, never a traceback, and exit with 1."""
     from bigred_broker.config import ConfigError
     from bigred_broker.mosquitto import ListenerError
     from bigred_broker.program import ProgramError

@@ -1,4 +1,4 @@
-"""`bigred build`: what was handed in, and what became of it."""
+"""`bigred build`: the submitted commits, and what became of each."""
 
 import json
 import shutil
@@ -15,30 +15,30 @@ from bigred_server.model.build import Build, told
 from bigred_server.settings import Settings
 from bigred_server.web.models import BuildShown
 
-_HEADINGS = ("build", "stage", "commit", "by", "version", "handed in", "seconds")
+_HEADINGS = ("build", "stage", "commit", "by", "version", "submitted", "seconds")
 _COMMIT = 12
 _WIDEST = 20
 
 
 @click.group("build")
 def command() -> None:
-    """List builds, and read their logs. A build is one commit on its way to a release."""
+    """List builds and print their logs. A build turns one commit into a release."""
 
 
 @command.command("list")
-@click.option("--limit", "-n", default=20, show_default=True, help="How many, the newest first.")
-@click.option("--json", "as_json", is_flag=True, help="Print them as the HTTP API gives them.")
+@click.option("--limit", "-n", default=20, show_default=True, help="How many to list.")
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON of the HTTP API.")
 @app_option
 @config_option
 def list_(limit: int, as_json: bool, app: str | None, config: Path | None) -> None:
-    """List the builds of an app, the newest first."""
+    """List the builds of an app, newest first."""
     settings = settings_of(config)
     name = pick_app(settings, app)
     found = run(_known(settings, name, limit))
     if as_json:
         click.echo(json.dumps([BuildShown.of(one).model_dump() for one in found], indent=2))
     elif not found:
-        click.echo(f"no commit of {name} was handed in yet; see: bigred hook install --help")
+        click.echo(f"no commit of {name} has been submitted yet; see: bigred hook install --help")
     else:
         table.write([*map(_row, found)], _HEADINGS, notes=[one.reason for one in found])
 
@@ -49,25 +49,30 @@ def list_(limit: int, as_json: bool, app: str | None, config: Path | None) -> No
 @app_option
 @config_option
 def log(number: int, stage: str, app: str | None, config: Path | None) -> None:
-    """Print what build NUMBER printed: the build command, or the test stage that is named."""
+    """Print the output of a build or of a test stage.
+
+    Without STAGE it is that of the build command of build NUMBER.
+    """
     settings = settings_of(config)
     name = pick_app(settings, app)
     found = next((one for one in run(_known(settings, name, 1000)) if one.number == number), None)
     if found is None:
-        raise click.ClickException(f"there is no build {number} of {name}; see: bigred build list")
+        raise click.ClickException(
+            f"no build {number} of {name}; list the builds with: bigred build list"
+        )
     folder = builds_folder(settings.server.state, name) / found.id / "logs"
-    there = sorted(path.stem for path in folder.glob("*.log"))
-    if stage not in there:
-        kept = f"there is: {', '.join(there)}" if there else "none is kept on this machine"
+    logs = sorted(path.stem for path in folder.glob("*.log"))
+    if stage not in logs:
+        kept = f"available: {', '.join(logs)}" if logs else "no log is kept on this machine"
         raise click.ClickException(f"{told(found)}; it has no log {stage!r}; {kept}")
     with (folder / f"{stage}.log").open("rb") as file:
         shutil.copyfileobj(file, sys.stdout.buffer)
 
 
 def _row(build: Build) -> tuple[str, ...]:
-    took = "-"
+    seconds = "-"
     if build.started_at and build.ended_at:
-        took = f"{build.ended_at - build.started_at:.1f}"
+        seconds = f"{build.ended_at - build.started_at:.1f}"
     stage = f"{build.stage}: {build.test}" if build.test and not build.digest else build.stage
     return (
         str(build.number),
@@ -76,7 +81,7 @@ def _row(build: Build) -> tuple[str, ...]:
         page.plain(build.author or build.who, _WIDEST) or "-",
         page.plain(build.version, _WIDEST) or "-",
         page.moment(build.handed_in_at),
-        took,
+        seconds,
     )
 
 

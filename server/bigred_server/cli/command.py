@@ -1,13 +1,12 @@
-"""`bigred hold`, `bigred continue` and `bigred abort`: what is asked of a deployment that runs."""
+"""`bigred hold`, `bigred continue` and `bigred abort`: control the running deployment."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from bigred_broker.messages import Phase
-from bigred_server.cli.follow import conclude, follow
+from bigred_server.cli.follow import follow, write_receipt
 from bigred_server.cli.options import (
     app_option,
     config_option,
@@ -23,19 +22,20 @@ from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.requests import deploy
 from bigred_server.settings import Settings
 
-_TOLD = {
-    Command.HOLD: "is held as soon as the nodes in hand are whole; go on with: bigred continue",
-    Command.CONTINUE: "goes on",
-    Command.ABORT: "is aborted: every node goes back, and the release stays ready",
+_CONFIRMATIONS = {
+    Command.HOLD: (
+        "will be held once the nodes being updated are finished; continue it with: bigred continue"
+    ),
+    Command.CONTINUE: "continues",
+    Command.ABORT: "is being aborted: every node goes back, and the release stays ready",
 }
-_AS_ASKED = {
+_EXPECTED_OUTCOMES = {
     Command.HOLD: (Phase.SUCCEEDED,),
     Command.CONTINUE: (Phase.SUCCEEDED,),
     Command.ABORT: (Phase.ABORTED, Phase.ROLLED_BACK),
 }
 
-follow_option = click.option("--follow", "-f", is_flag=True, help="Follow it until it has ended.")
-Verb = Callable[[str | None, bool, Path | None], None]
+follow_option = click.option("--follow", "-f", is_flag=True, help="Follow it until it ends.")
 
 
 @click.command("hold")
@@ -43,9 +43,10 @@ Verb = Callable[[str | None, bool, Path | None], None]
 @follow_option
 @config_option
 def hold(app: str | None, follow: bool, config: Path | None) -> None:
-    """Hold the running deployment: the nodes in hand are made whole, and no other is taken.
+    """Hold the running deployment: nodes being updated are finished, and no new ones start.
 
-    Exit code 0 when it takes that; with --follow only when it has succeeded in the end.
+    Exit code 0 if the command is accepted; with --follow, only if the deployment succeeds in the
+    end.
     """
     _command(Command.HOLD, app, config, follow_it=follow)
 
@@ -54,10 +55,11 @@ def hold(app: str | None, follow: bool, config: Path | None) -> None:
 @app_option
 @follow_option
 @config_option
-def go_on(app: str | None, follow: bool, config: Path | None) -> None:
-    """Go on with a deployment that is held.
+def continue_(app: str | None, follow: bool, config: Path | None) -> None:
+    """Continue a held deployment.
 
-    Exit code 0 when it takes that; with --follow only when it has succeeded in the end.
+    Exit code 0 if the command is accepted; with --follow, only if the deployment succeeds in the
+    end.
     """
     _command(Command.CONTINUE, app, config, follow_it=follow)
 
@@ -67,10 +69,10 @@ def go_on(app: str | None, follow: bool, config: Path | None) -> None:
 @follow_option
 @config_option
 def abort(app: str | None, follow: bool, config: Path | None) -> None:
-    """End the running deployment: every node goes back, and the new release stays ready.
+    """Abort the running deployment: every node goes back, and the new release stays ready.
 
-    `rollback` does the same and makes the release bad. Exit code 0 when it takes that; with
-    --follow only when all have gone back.
+    `rollback` does the same, but makes the release bad. Exit code 0 if the command is accepted;
+    with --follow, only if every node goes back.
     """
     _command(Command.ABORT, app, config, follow_it=follow)
 
@@ -79,7 +81,7 @@ def _command(command: Command, app: str | None, config: Path | None, *, follow_i
     settings = settings_of(config)
     name = pick_app(settings, app)
     record = run(_give(settings, name, command, follow_it=follow_it))
-    sys.exit(0 if not follow_it or record.phase in _AS_ASKED[command] else 1)
+    sys.exit(0 if not follow_it or record.phase in _EXPECTED_OUTCOMES[command] else 1)
 
 
 async def _give(
@@ -88,8 +90,8 @@ async def _give(
     async with journal(settings) as db:
         await need_server(settings, db)
         record = await deploy.command(db, app, command, person())
-        click.echo(f"deployment {record.id} of {app} {_TOLD[command]}")
+        click.echo(f"deployment {record.id} of {app} {_CONFIRMATIONS[command]}")
         if follow_it:
             record = await follow(settings, db, record.id)
-            conclude(record)
+            write_receipt(record)
         return record

@@ -16,7 +16,7 @@ def command(key: str | None) -> None:
     """Explain KEY of the configuration file: its meaning, its unit and its default.
 
     KEY is a key or a table, alone or with the tables it is in: drain_s, deadlines.drain_s,
-    apps.shop.judge. Without KEY, all of them are listed.
+    apps.shop.judge. Without KEY, list them all.
     """
     known = lookup.entries(parse(example()))
     found = lookup.find(key, known) if key else known

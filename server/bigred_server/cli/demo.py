@@ -17,55 +17,57 @@ _BAD = [kind.value for kind in BuildKind if kind.is_bad or kind in _BY_ERRORS]
 
 
 @click.command("demo")
-@click.option("--once", is_flag=True, help="Play it without a hand, told line by line.")
+@click.option("--once", is_flag=True, help="Run unattended and print each event.")
 @click.option(
     "--json",
     "receipt_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the receipt to this file.",
+    help="Run unattended and write the receipt to this file.",
 )
-@click.option("--nodes", type=click.IntRange(2, 9), default=3, show_default=True)
+@click.option(
+    "--nodes", type=click.IntRange(2, 9), default=3, show_default=True, help="Number of Tomcats."
+)
 @click.option(
     "--rate",
     type=click.FloatRange(1, 1000),
     default=250.0,
     show_default=True,
-    help="Requests per second.",
+    help="Customers' requests per second.",
 )
 @click.option("--bad", type=click.Choice(_BAD), help="Submit a bad release of this kind.")
 def command(
     once: bool, receipt_file: Path | None, nodes: int, rate: float, bad: str | None
 ) -> None:
-    """See the main job done on this machine, for real: lid, press, and a row of Tomcats rolled.
+    """Deploy to real Tomcats behind a real HAProxy, on this machine.
 
-    Mosquitto, HAProxy, Tomcats, the server, customers and a box with a simulated button run on
-    free loopback ports in a temporary folder; nothing of it is left afterwards. At a terminal you
-    are the one who pushes. Exit code 0 only if the outcome is the expected one and no request
-    failed, but for those of a bad release that only its users can tell from a good one.
+    Mosquitto, HAProxy, the Tomcats, the server, simulated customers and a box with a simulated
+    button run on free loopback ports in a temporary folder; nothing is left afterwards. At a
+    terminal, you push the button. Exit code 0 only if the outcome is the expected one and no
+    request failed, apart from those that errors-20 and errors-on-orders fail on purpose.
     """
-    # SIGINT too: whoever started us in the background has it ignored, and we inherit that.
+    # SIGINT too: a shell that starts us in the background ignores it, and we inherit that.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
-    play = Scenario(nodes, rate, BuildKind(bad) if bad else BuildKind.GOOD)
+    scenario = Scenario(nodes, rate, BuildKind(bad) if bad else BuildKind.GOOD)
     if once or receipt_file or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        sys.exit(_once(play, receipt_file))
+        sys.exit(_run_unattended(scenario, receipt_file))
     from bigred_server.demo.interactive import run_interactively
 
-    sys.exit(run_interactively(play))
+    sys.exit(run_interactively(scenario))
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
-    # As an exception it unwinds every block, and each ends what it started.
+    # As an exception it unwinds every block, and each stops what it started.
     sys.exit(128 + number)
 
 
-def _once(play: Scenario, receipt_file: Path | None) -> int:
-    begun_s = time.monotonic()
+def _run_unattended(scenario: Scenario, receipt_file: Path | None) -> int:
+    started_s = time.monotonic()
 
-    def say(text: str) -> None:
-        click.echo(f"{time.monotonic() - begun_s:7.3f}  {text}")
+    def report(text: str) -> None:
+        click.echo(f"{time.monotonic() - started_s:7.3f}  {text}")
 
-    receipt, faults = run_unattended(play, say)
+    receipt, faults = run_unattended(scenario, report)
     click.echo(json.dumps(receipt, indent=2))
     if receipt_file is not None:
         write(receipt, receipt_file)

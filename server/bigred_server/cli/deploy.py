@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from bigred_broker.messages import Phase
-from bigred_server.cli.follow import conclude, follow
+from bigred_server.cli.follow import follow, write_receipt
 from bigred_server.cli.options import (
     app_option,
     config_option,
@@ -28,13 +28,13 @@ from bigred_server.settings import Settings
 @click.command("deploy")
 @click.argument("version", required=False)
 @app_option
-@click.option("--no-wait", is_flag=True, help="Return when it has begun, not when it has ended.")
+@click.option("--no-wait", is_flag=True, help="Return once it has begun.")
 @config_option
 def command(version: str | None, app: str | None, no_wait: bool, config: Path | None) -> None:
-    """Make VERSION live, or the newest ready release. Exit code 0 only when it is.
+    """Make VERSION live, or the newest ready release. Exit code 0 only if it is live.
 
-    Instead of the version, 8 or more digits do that the release's SHA-256 begins with. An app that
-    Jenkins deploys takes none: its job is run.
+    VERSION may also be 8 or more digits that the release's SHA-256 begins with. Leave it out for an
+    app that Jenkins deploys: its job is run.
     """
     settings = settings_of(config)
     name = pick_app(settings, app)
@@ -50,7 +50,7 @@ async def _deploy(settings: Settings, app: str, version: str | None, *, wait: bo
         if not wait:
             return record.phase
         record = await follow(settings, db, record.id)
-        conclude(record)
+        write_receipt(record)
         return record.phase
 
 

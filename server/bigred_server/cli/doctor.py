@@ -31,12 +31,13 @@ _FIX = "dim"
 
 @click.command("doctor")
 @app_option
-@click.option("--json", "as_json", is_flag=True, help="Print every finding, a JSON list.")
+@click.option("--json", "as_json", is_flag=True, help="Print every finding as a JSON list.")
 @config_option
 def command(app: str | None, as_json: bool, config: Path | None) -> None:
-    """Look at HAProxy, the Tomcats and this machine for what would lose requests.
+    """Find problems that would lose requests, and how to fix them.
 
-    Nothing is changed. Exit code 1 if anything is bad: a deployment would fail, or lose requests.
+    HAProxy, the Tomcats and this machine are checked; nothing is changed. Exit code 1 if any
+    finding is bad: a deployment would fail or lose requests.
     """
     settings = settings_of(config)
     names = [pick_app(settings, app)] if app else list(settings.apps)
@@ -49,53 +50,54 @@ def command(app: str | None, as_json: bool, config: Path | None) -> None:
 
 
 async def _examine(settings: Settings, names: list[str]) -> list[Finding]:
-    known, findings = await _remembered(settings, names)
+    known, findings = await _from_journal(settings, names)
     return worst_first([*findings, *await examine(settings, known)])
 
 
-async def _remembered(
+async def _from_journal(
     settings: Settings, names: list[str]
 ) -> tuple[dict[str, SiteFacts], list[Finding]]:
     known = {name: SiteFacts() for name in names}
-    # A look must not make what is not there yet.
+    # Opening the journal would create it; a check must not.
     if not settings.server.state.exists():
         return known, []
     try:
         async with journal(settings) as db, db.read() as connection:
             for name in names:
-                known[name] = _known(await releases.of_app(connection, name))
+                known[name] = _facts(await releases.of_app(connection, name))
     except (BigredError, DatabaseError, click.ClickException) as error:
+        text = f"the journal can't be used: {error}"
         fix = "fix this first: the server does not start without its journal"
-        return known, [Finding("journal", Severity.BAD, "server", f"no journal: {error}", fix)]
+        return known, [Finding("journal", Severity.BAD, "server", text, fix)]
     return known, [Finding("journal", Severity.OK, "server", "the journal can be read")]
 
 
-def _known(there: list[Release]) -> SiteFacts:
-    live = live_of(there)
-    return SiteFacts(live.marker if live else None, max((one.size for one in there), default=0))
+def _facts(known: list[Release]) -> SiteFacts:
+    live = live_of(known)
+    return SiteFacts(live.marker if live else None, max((one.size for one in known), default=0))
 
 
 def _print(findings: list[Finding]) -> None:
-    told = [finding for finding in findings if finding.level is not Severity.OK]
+    problems = [finding for finding in findings if finding.level is not Severity.OK]
     if sys.stdout.isatty():
-        _print_for_people(told)
+        _print_for_people(problems)
     else:
-        # Into a pipe or a file each goes as one line, for the programs that read them.
-        for finding in told:
+        # In a pipe or a file, each finding is one line, for the programs that read them.
+        for finding in problems:
             fix = f"; {finding.fix}" if finding.fix else ""
             click.echo(f"{finding.level}: {finding.where}: {finding.text}{fix}")
-    click.echo(f"{len(findings) - len(told)} of {len(findings)} things looked at are well.")
+    click.echo(f"{len(findings) - len(problems)} of {len(findings)} checks passed.")
 
 
 def _print_for_people(findings: list[Finding]) -> None:
     rows = []
-    alike = itertools.groupby(
+    groups = itertools.groupby(
         findings, lambda finding: (finding.level, finding.where, finding.text)
     )
-    for (level, where, text), several in alike:
-        what = Text.assemble((where, "bold"), "\n", text)
-        for finding in several:
+    for (level, where, text), group in groups:
+        cell = Text.assemble((where, "bold"), "\n", text)
+        for finding in group:
             if finding.fix:
-                what.append(f"\n→ {finding.fix}", _FIX)
-        rows.append((Text(level, _COLOURS[level]), Text("\n").join([what, Text()])))
+                cell.append(f"\n→ {finding.fix}", _FIX)
+        rows.append((Text(level, _COLOURS[level]), Text("\n").join([cell, Text()])))
     table.write(rows)

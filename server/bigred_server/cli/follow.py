@@ -1,4 +1,4 @@
-"""Follows a deployment in the terminal: an event a line, and the receipt at the end."""
+"""Follow a deployment in the terminal: print one line per event, and the receipt at the end."""
 
 import asyncio
 import time
@@ -27,9 +27,9 @@ _TIMES = ("node", "seconds", "drain", "stop", "start", "check")
 
 
 async def follow(settings: Settings, db: Database, deployment: str) -> DeploymentRecord:
-    """Print what happens until the deployment has ended; give it.
+    """Print events until the deployment has ended; return its record.
 
-    Raises NotRunningError when the server goes away meanwhile.
+    Raise NotRunningError if the server stops in the meantime.
     """
     seen = 0
     checked_at_s = time.monotonic()
@@ -39,76 +39,82 @@ async def follow(settings: Settings, db: Database, deployment: str) -> Deploymen
             news = await events.of_deployment(connection, deployment, seen)
         for event in news:
             seen = event.id
-            tell(event)
+            write_event(event)
         if record is None or record.ended_at is not None:
             return _found(record, deployment)
         if time.monotonic() - checked_at_s > _SERVER_CHECK_S:
             checked_at_s = time.monotonic()
             if not await is_running(settings, db):
                 raise NotRunningError(
-                    f"the server is gone; {deployment} goes on when it is started again"
+                    f"the server has stopped; deployment {deployment} continues "
+                    "when it is started again with: bigred server"
                 )
         await asyncio.sleep(_POLL_S)
 
 
 def _found(record: DeploymentRecord | None, deployment: str) -> DeploymentRecord:
     if record is None:
-        raise click.ClickException(f"there is no deployment {deployment}")
+        raise click.ClickException(unknown_deployment(deployment))
     return record
 
 
-def tell(event: EventRecord) -> None:
-    """Write an event as a line, in this machine's time."""
+def unknown_deployment(deployment: str) -> str:
+    """Return the error for a deployment that is not in the journal."""
+    return f"no deployment {deployment}; list the deployments with: bigred history"
+
+
+def write_event(event: EventRecord) -> None:
+    """Write an event as one line, in local time."""
     at = datetime.fromtimestamp(event.at).astimezone().strftime("%H:%M:%S.%f")[:-3]
     table.write([(at, event.node or "-", event.text)], least=(len(at), _NODE_WIDTH))
 
 
-def conclude(record: DeploymentRecord) -> None:
-    """Write the receipt as a few lines."""
-    slip = record.receipt
+def write_receipt(record: DeploymentRecord) -> None:
+    """Write the receipt of a deployment as a few lines."""
+    receipt = record.receipt
     phase = record.phase.replace("_", " ")
-    if slip is None:
+    if receipt is None:
         reason = f": {record.reason}" if record.reason else ""
         page.write(f"{record.id}: {phase}{reason}", indent=4)
-    elif run := slip.get("jenkins"):
-        _conclude_job(slip, run)
+    elif run := receipt.get("jenkins"):
+        _write_job_receipt(receipt, run)
     else:
-        for text in _summary(slip, phase):
+        for text in _summary(receipt, phase):
             page.write(text, indent=4)
-        if slip["per_node"]:
-            rows = [_times(node) for node in slip["per_node"]]
+        if receipt["per_node"]:
+            rows = [_times(node) for node in receipt["per_node"]]
             table.write(rows, _TIMES, right=range(1, len(_TIMES)), indent=2)
 
 
-def _summary(slip: Mapping[str, Any], phase: str) -> list[str]:
+def _summary(receipt: Mapping[str, Any], phase: str) -> list[str]:
     lines = [
-        f"{slip['app']} {slip['release']}: {phase} on {slip['nodes']} nodes "
-        f"in {slip['seconds']:.1f} s, by {slip['who']}"
-        + (f" ({slip['reason']})" if slip["reason"] else ""),
-        f"{slip['requests']} requests meanwhile, {slip['failed']} failed, "
-        f"{slip['retried']} retried",
+        f"{receipt['app']} {receipt['release']}: {phase} on {receipt['nodes']} nodes "
+        f"in {receipt['seconds']:.1f} s, by {receipt['who']}"
+        + (f" ({receipt['reason']})" if receipt["reason"] else ""),
+        f"{receipt['requests']} requests during the deployment: {receipt['failed']} failed, "
+        f"{receipt['retried']} retried",
     ]
-    if judged := slip.get("judgement"):
-        judgement = verdict_text.from_json(judged)
+    if stored := receipt.get("judgement"):
+        judgement = verdict_text.from_json(stored)
         lines.append(f"{verdict_text.told(judgement, Mode.OFF)}; {verdict_text.caught(judgement)}")
-    if slip["skipped"]:
-        lines.append(f"skipped, because they were down: {', '.join(slip['skipped'])}")
+    if receipt["skipped"]:
+        lines.append(f"skipped (down): {', '.join(receipt['skipped'])}")
     return lines
 
 
-def _conclude_job(slip: Mapping[str, Any], run: Mapping[str, Any]) -> None:
-    outcome = slip["outcome"].replace("_", " ")
-    reason = f" ({slip['reason']})" if slip["reason"] else ""
+def _write_job_receipt(receipt: Mapping[str, Any], run: Mapping[str, Any]) -> None:
+    outcome = receipt["outcome"].replace("_", " ")
+    reason = f" ({receipt['reason']})" if receipt["reason"] else ""
     page.write(
-        f"{slip['app']} {slip['release']}: {outcome} in {slip['seconds']:.1f} s, by {slip['who']}"
-        f"{reason}: {run['url']}",
+        f"{receipt['app']} {receipt['release']}: {outcome} in {receipt['seconds']:.1f} s, "
+        f"by {receipt['who']}{reason}: {run['url']}",
         indent=4,
     )
     if run["stages"]:
         rows = [(one["name"], f"{one['seconds']:.1f}", one["status"]) for one in run["stages"]]
         table.write(rows, ("stage", "seconds", "status"), right=(1,), indent=2)
-    if slip["outcome"] != Phase.SUCCEEDED and run["console"]:
-        for text in ("the console's end:", *(f"  {line}" for line in run["console"])):
+    if receipt["outcome"] != Phase.SUCCEEDED and run["console"]:
+        for text in ("the end of the console:", *(f"  {line}" for line in run["console"])):
             page.write(text, indent=4)
 
 

@@ -11,6 +11,7 @@ from bigred_server.journal import deployments, releases
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.settings import Settings
 
+NO_DEPLOYMENTS = "no deployments yet; begin one with: bigred deploy"
 _HEADINGS = ("deployment", "app", "release", "outcome", "by", "began", "seconds")
 
 Versions = dict[tuple[str, str], str]
@@ -18,22 +19,22 @@ Versions = dict[tuple[str, str], str]
 
 @click.command("history")
 @app_option
-@click.option("--limit", "-n", default=20, show_default=True, help="How many, the newest first.")
-@click.option("--mends", is_flag=True, help="List those too that only brought one node back.")
+@click.option("--limit", "-n", default=20, show_default=True, help="How many to list.")
+@click.option("--mends", is_flag=True, help="Include single-node repairs.")
 @config_option
 def command(app: str | None, limit: int, mends: bool, config: Path | None) -> None:
-    """List deployments, the newest first."""
+    """List deployments, newest first."""
     settings = settings_of(config)
     name = pick_app(settings, app) if app else None
     found, versions = run(_history(settings, name, limit, mends=mends))
     if not found:
-        click.echo("no deployment yet")
+        click.echo(NO_DEPLOYMENTS)
         return
     write(found, versions)
 
 
 def write(found: list[DeploymentRecord], versions: Versions) -> None:
-    """Write a line for each deployment, and its reason below it."""
+    """Write one line per deployment, with its reason below."""
     rows = [_row(record, versions) for record in found]
     table.write(rows, _HEADINGS, notes=[record.reason for record in found])
 

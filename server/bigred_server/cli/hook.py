@@ -1,4 +1,4 @@
-"""`bigred hook`: a repository hands in each push."""
+"""`bigred hook`: make a repository submit every push."""
 
 from pathlib import Path
 
@@ -17,18 +17,19 @@ _file = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 @click.group("hook")
 def command() -> None:
-    """Have a repository hand in each push.
+    """Make a repository submit every push.
 
-    The hook returns at once and never lets a push fail. What the server can't take just then is
-    kept beside the repository and handed in with the next push, or by `bigred hook flush`.
+    The hook returns at once, and a push never fails because of it. If the server can't be reached,
+    the commit is kept next to the repository and submitted with the next push, or by `bigred hook
+    flush`.
     """
 
 
 @command.command("install")
 @click.argument("vcs", type=click.Choice([one.value for one in Vcs]))
 @click.argument("repository", type=_folder)
-@click.option("--token-file", type=_file, required=True, help="The file of an operator's token.")
-@click.option("--url", help="The server's address; else http:// and `listen` of [api].")
+@click.option("--token-file", type=_file, required=True, help="A file with an operator's token.")
+@click.option("--url", help="The server's address; by default http:// and `listen` of [api].")
 @app_option
 @config_option
 def install(
@@ -39,10 +40,10 @@ def install(
     app: str | None,
     config: Path | None,
 ) -> None:
-    """Write the hook into REPOSITORY, the one that is pushed to.
+    """Install the hook in REPOSITORY, the one that people push to.
 
-    A hook that is there already goes on being called. Whoever pushes must be able to read the
-    token's file. `bigred token NAME --role operator` makes a token.
+    An existing hook keeps being called. Everybody who pushes must be able to read the token file.
+    `bigred token NAME --role operator` creates a token.
     """
     settings = settings_of(config)
     name = pick_app(settings, app)
@@ -56,26 +57,31 @@ def install(
 @command.command("flush")
 @click.argument("repository", type=_folder)
 def flush(repository: Path) -> None:
-    """Hand in what is kept beside REPOSITORY from pushes that the server could not take."""
+    """Submit the commits kept next to REPOSITORY.
+
+    They were pushed while the server could not be reached.
+    """
     found = [
         folder / CONFIG
         for folder in (repository, repository / ".git", repository / ".hg")
         if (folder / CONFIG).exists()
     ]
     if not found:
-        raise click.ClickException(f"{repository} has no hook of ours; see: bigred hook install")
+        raise click.ClickException(
+            f"{repository} has no hook of Bigred; install it with: bigred hook install"
+        )
     messenger = Messenger(found[0])
-    told = "nothing waits"
+    answer = "no commits are queued"
     while waiting := messenger.waiting():
-        told = messenger.flush(_FLUSH_S)
+        answer = messenger.flush(_FLUSH_S)
         if messenger.waiting()[:1] == waiting[:1]:
-            raise click.ClickException(told)
-    click.echo(told)
+            raise click.ClickException(answer)
+    click.echo(answer)
 
 
 def _address(settings: Settings) -> str:
     if not settings.api.listen:
         raise click.ClickException(
-            "the server has no HTTP API: set `listen` in [api], or name an address with --url"
+            "the server has no HTTP API: set `listen` in [api], or give an address with --url"
         )
     return f"http://{settings.api.listen}"

@@ -23,16 +23,16 @@ from bigred_server.settings.tailor import tailored
     "sockets",
     multiple=True,
     metavar="SOCKET",
-    help="Ask the HAProxy with this Runtime API, a path or host:port, for the nodes. If there are "
-    "several HAProxies, give it once for each.",
+    help="Read the nodes from the HAProxy with this Runtime API, a path or host:port. Repeat it if "
+    "there are several HAProxies.",
 )
 @click.option("--backend", help="The backend of the app. Without it, all backends are listed.")
 @click.option("--full", is_flag=True, help="Write every key, with its meaning and its default.")
 def command(path: Path, sockets: tuple[str, ...], backend: str | None, full: bool) -> None:
-    """Write a configuration file to start from to PATH (bigred.toml).
+    """Write a starter configuration to PATH (bigred.toml).
 
-    It has only what your site must say; `bigred config` explains every other key. A file that
-    exists is never overwritten.
+    It has only what your site must say; `bigred config` explains every other key. An existing file
+    is never overwritten.
     """
     if backend and not sockets:
         raise click.UsageError("--backend needs --haproxy: which HAProxy has it?")

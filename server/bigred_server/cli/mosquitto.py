@@ -13,8 +13,8 @@ from bigred_server.cli.options import config_option, settings_of
 @click.option(
     "--database",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A folder where Mosquitto keeps retained messages over its restarts.",
+    help="The folder in which Mosquitto keeps retained messages across restarts.",
 )
 def command(config: Path | None, database: Path | None) -> None:
-    """Print the Mosquitto configuration that fits the [broker] section."""
+    """Print a Mosquitto configuration that fits the [broker] section."""
     click.echo(mosquitto.configuration(settings_of(config).broker, database), nl=False)

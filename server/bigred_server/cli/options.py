@@ -1,4 +1,4 @@
-"""What several verbs share: which configuration, which app, and the journal behind it."""
+"""Options and helpers that several verbs share: the configuration, the app, the journal."""
 
 import asyncio
 import contextlib
@@ -23,9 +23,9 @@ LOCAL_CONFIG = Path("bigred.toml")
 
 _IN_A_FILE = (
     "the journal bigred.db in the state folder",
-    "stop the server, put the file aside or a good copy in its place",
+    "stop the server, and move the file away or replace it with a good copy",
 )
-_IN_POSTGRESQL = ("the journal in PostgreSQL", "look whether the database is up, and call again")
+_IN_POSTGRESQL = ("the journal in PostgreSQL", "check that the database is up, and try again")
 
 T = TypeVar("T")
 
@@ -34,38 +34,39 @@ config_option = click.option(
     "-c",
     type=click.Path(path_type=Path, dir_okay=False),
     envvar="BIGRED_CONFIG",
-    help=f"The configuration file; else $BIGRED_CONFIG, ./{LOCAL_CONFIG}, {SYSTEM_CONFIG}.",
+    help="The configuration file; by default the first of "
+    f"$BIGRED_CONFIG, ./{LOCAL_CONFIG} and {SYSTEM_CONFIG}.",
 )
-app_option = click.option("--app", "-a", help="The app; not needed where there is only one.")
+app_option = click.option("--app", "-a", help="The app; not needed if there is only one.")
 
 
 def settings_of(config: Path | None) -> Settings:
-    """Load the configuration: the one named, or the first that is found. Raises ConfigError."""
+    """Load the given configuration, or the first that exists. Raise ConfigError if it is wrong."""
     if config is not None:
         if not config.exists():
             raise click.ClickException(
-                f"there is no {config}; name another with --config, "
-                f"or write one with: bigred init {config}"
+                f"{config} does not exist; name another file with --config, "
+                f"or create it with: bigred init {config}"
             )
         return load(config)
     found = next((path for path in (LOCAL_CONFIG, SYSTEM_CONFIG) if path.exists()), None)
     if found is None:
         raise click.ClickException(
-            f"no configuration: neither ./{LOCAL_CONFIG} nor {SYSTEM_CONFIG} is there; "
-            "name one with --config, or write one with: bigred init"
+            f"no configuration: neither ./{LOCAL_CONFIG} nor {SYSTEM_CONFIG} exists; "
+            "name one with --config, or create one with: bigred init"
         )
     return load(found)
 
 
 def pick_app(settings: Settings, app: str | None) -> str:
-    """Give the app that is named, or the only one. Raises UnknownAppError."""
+    """Return the name of the given app, or of the only one. Raise UnknownAppError."""
     known = ", ".join(settings.apps)
     if app is None:
         if len(settings.apps) > 1:
-            raise UnknownAppError(f"name the app with --app; there is: {known}")
+            raise UnknownAppError(f"name the app with --app; available: {known}")
         return next(iter(settings.apps))
     if app not in settings.apps:
-        raise UnknownAppError(f"no app {app!r} in the configuration; there is: {known}")
+        raise UnknownAppError(f"no app {app!r} in the configuration; available: {known}")
     return app
 
 
@@ -81,31 +82,31 @@ async def journal(settings: Settings) -> AsyncIterator[Database]:
 
 
 def need_state(settings: Settings) -> None:
-    """Raise ClickException unless the state folder is there, or can be made, and can be written."""
+    """Create the state folder if needed. Raise ClickException if it can't be written."""
     state = settings.server.state
-    mend = f"let {person()} write there, or name another folder as 'state' in [server]"
+    fix = f"let {person()} write there, or set `state` in [server] to another folder"
     try:
         state.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise click.ClickException(f"{state} can't be made: {error.strerror}; {mend}") from error
+        raise click.ClickException(f"can't create {state}: {error.strerror}; {fix}") from error
     for path in (state, journal_place(settings.server)):
         if isinstance(path, Path) and path.exists() and not os.access(path, os.W_OK):
-            raise click.ClickException(f"{path} can't be written; {mend}")
+            raise click.ClickException(f"{path} can't be written; {fix}")
 
 
 async def is_running(settings: Settings, db: Database) -> bool:
-    """Say whether the server runs; of several, whether any does."""
+    """Return whether a server is running."""
     return await session.is_any_open(journal_place(settings.server), db)
 
 
 async def need_server(settings: Settings, db: Database) -> None:
-    """Raise NotRunningError unless the server runs: what is asked now must not happen later."""
+    """Raise NotRunningError if no server is running: a command must not be carried out later."""
     if not await is_running(settings, db):
         raise NotRunningError("the server is not running; start it with: bigred server")
 
 
 def person() -> str:
-    """Say who types."""
+    """Return the name of the user who runs the command, also behind sudo."""
     if behind_sudo := os.environ.get("SUDO_USER"):
         return behind_sudo
     try:
@@ -115,10 +116,10 @@ def person() -> str:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run the asynchronous part of a verb. Raises ClickException when the journal is broken."""
+    """Run the asynchronous part of a verb. Raise ClickException if the journal can't be used."""
     try:
         return asyncio.run(work)
     except DatabaseError as error:
-        what, mend = _IN_A_FILE if isinstance(error.orig, sqlite3.Error) else _IN_POSTGRESQL
-        told = " ".join(str(error.orig).split())
-        raise click.ClickException(f"{what} can't be used: {told}; {mend}") from error
+        what, fix = _IN_A_FILE if isinstance(error.orig, sqlite3.Error) else _IN_POSTGRESQL
+        cause = " ".join(str(error.orig).split())
+        raise click.ClickException(f"{what} can't be used: {cause}; {fix}") from error

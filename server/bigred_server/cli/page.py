@@ -1,6 +1,6 @@
-"""Writes long lines so that a person can read them: wrapped between words at a terminal.
+"""Write text for people: wrap lines between words at a terminal, and format sizes and times.
 
-Into a pipe or a file each line goes as it is, for the programs that read them.
+In a pipe or a file, lines are not wrapped, for the programs that read them.
 """
 
 import shutil
@@ -12,11 +12,12 @@ import click
 
 from bigred_server.model import release
 
-_MIB = 1024 * 1024
+_MIB = 1024**2
+_GIB = 1024**3
 
 
 def write(text: str, indent: int = 0) -> None:
-    """Write one line; where it must be continued, `indent` columns from the left."""
+    """Write one line; if it is wrapped, indent the following lines by `indent` columns."""
     if sys.stdout.isatty():
         width = shutil.get_terminal_size().columns
         text = textwrap.fill(
@@ -32,18 +33,20 @@ def write(text: str, indent: int = 0) -> None:
 
 
 def plain(text: str, widest: int | None = None) -> str:
-    """Give a text of others so that it can do nothing to the terminal, in one line, cut to fit."""
-    told = release.plain(text)
-    return told if widest is None or len(told) <= widest else f"{told[: widest - 1]}…"
+    """Return foreign text on one line, without control characters, cut to `widest` characters."""
+    line = release.plain(text)
+    return line if widest is None or len(line) <= widest else f"{line[: widest - 1]}…"
 
 
 def size(octets: int) -> str:
-    """Write a size as people read it."""
+    """Format a size in bytes for people."""
     if octets < _MIB:
         return f"{octets / 1024:.1f} KiB"
-    return f"{octets / _MIB:.1f} MiB"
+    if octets < _GIB:
+        return f"{octets / _MIB:.1f} MiB"
+    return f"{octets / _GIB:.1f} GiB"
 
 
 def moment(at: float) -> str:
-    """Write a moment of Unix time in this machine's time."""
+    """Format a Unix time as local date and time."""
     return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")

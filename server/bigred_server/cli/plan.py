@@ -30,8 +30,8 @@ _HEADINGS = ("node", "release", "steps", "sessions", "free", "seconds")
 
 
 @dataclass(frozen=True)
-class _Told:
-    """A plan, and what it takes to tell it."""
+class _Report:
+    """A plan, and what is needed to print it."""
 
     app: str
     release: Release
@@ -43,23 +43,23 @@ class _Told:
 @click.command("plan")
 @click.argument("version", required=False)
 @app_option
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @config_option
 def command(version: str | None, app: str | None, as_json: bool, config: Path | None) -> None:
-    """Show what `deploy` would do with VERSION, node by node; nothing is touched.
+    """Show what `deploy` would do with VERSION on each node; nothing is touched.
 
-    Without VERSION it is the newest ready release. Exit code 0 when it could begin now.
+    Without VERSION, plan the newest ready release. Exit code 0 if the deployment could begin now.
     """
     settings = settings_of(config)
-    told = run(_plan(settings, pick_app(settings, app), version))
+    report = run(_plan(settings, pick_app(settings, app), version))
     if as_json:
-        click.echo(json.dumps(_json(told), indent=2))
+        click.echo(json.dumps(_json(report), indent=2))
     else:
-        _print(told)
-    sys.exit(0 if told.plan.could_begin else 1)
+        _print(report)
+    sys.exit(0 if report.plan.could_begin else 1)
 
 
-async def _plan(settings: Settings, app: str, version: str | None) -> _Told:
+async def _plan(settings: Settings, app: str, version: str | None) -> _Report:
     store, ours = release_store(settings.server), settings.fleet_of(app)
     async with journal(settings) as db, db.read() as connection:
         found = await releases.of_app(connection, app)
@@ -77,7 +77,7 @@ async def _plan(settings: Settings, app: str, version: str | None) -> _Told:
     view = to_be(Deployment(record, target, former), looks, ours.policy(), look.queued)
     history = [record.receipt for record in past if record.receipt]
     hindrance = deploy.already_running(running) if running else ""
-    return _Told(app, release, ours, known, plan(view, history, hindrance))
+    return _Report(app, release, ours, known, plan(view, history, hindrance))
 
 
 async def _look(settings: Settings, app: str) -> FleetLook:
@@ -89,41 +89,42 @@ async def _look(settings: Settings, app: str) -> FleetLook:
             await fleet.close()
 
 
-def _json(told: _Told) -> dict[str, object]:
-    made = told.plan
+def _json(report: _Report) -> dict[str, object]:
+    planned = report.plan
     return {
-        "app": told.app,
-        "release": told.release.version,
-        "could_begin": made.could_begin,
-        "reason": made.reason,
-        "strategy": told.settings.strategy,
-        "sessions_policy": told.settings.sessions,
-        "hooks": made.hooks,
-        "batches": made.batches,
-        "skipped": made.skipped,
-        "seconds": made.seconds,
-        "sessions_lost": made.sessions_lost,
-        "nodes": [{**vars(node), "release": _version(told, node)} for node in made.nodes],
+        "app": report.app,
+        "release": report.release.version,
+        "could_begin": planned.could_begin,
+        "reason": planned.reason,
+        "strategy": report.settings.strategy,
+        "sessions_policy": report.settings.sessions,
+        "hooks": planned.hooks,
+        "batches": planned.batches,
+        "skipped": planned.skipped,
+        "seconds": planned.seconds,
+        "sessions_lost": planned.sessions_lost,
+        "nodes": [{**vars(node), "release": _version(report, node)} for node in planned.nodes],
     }
 
 
-def _print(told: _Told) -> None:
-    made, release = told.plan, told.release
+def _print(report: _Report) -> None:
+    planned, release = report.plan, report.release
     author = f" by {release.author}" if release.author else ""
-    click.echo(f"{told.app} {release.version}{author}, by {told.settings.strategy}")
-    for sentence in _sentences(made):
+    click.echo(f"{report.app} {release.version}{author}, strategy {report.settings.strategy}")
+    for sentence in _sentences(planned):
         page.write(sentence, indent=4)
-    table.write([_row(told, node) for node in made.nodes], _HEADINGS)
-    for text, names in _by_text([(one.fate, one.name) for one in made.nodes if one.steps]).items():
+    table.write([_row(report, node) for node in planned.nodes], _HEADINGS)
+    fates = [(one.fate, one.name) for one in planned.nodes if one.steps]
+    for text, names in _by_text(fates).items():
         page.write(f"sessions on {names}: {text}", indent=4)
-    for text, names in _by_text([(one.trouble, one.name) for one in made.nodes]).items():
+    for text, names in _by_text([(one.trouble, one.name) for one in planned.nodes]).items():
         page.write(f"{names}: {text}", indent=4)
 
 
-def _row(told: _Told, node: NodePlan) -> tuple[str, ...]:
+def _row(report: _Report, node: NodePlan) -> tuple[str, ...]:
     return (
         node.name,
-        _version(told, node) + (f" → {told.release.version}" if node.steps else ""),
+        _version(report, node) + (f" → {report.release.version}" if node.steps else ""),
         " ".join(node.steps) or "-",
         "?" if node.sessions is None else str(node.sessions),
         "?" if node.free is None else page.size(node.free),
@@ -131,24 +132,27 @@ def _row(told: _Told, node: NodePlan) -> tuple[str, ...]:
     )
 
 
-def _sentences(made: Plan) -> list[str]:
-    if not made.could_begin:
-        return [f"It could not begin now: {made.reason}"]
-    order = ", then ".join(" with ".join(batch) for batch in made.batches)
-    whole = "nobody knows how long: there is no history yet"
-    if made.seconds is not None:
-        whole = f"about {made.seconds:g} s in all"
-    lost = "unknown" if made.sessions_lost is None else str(made.sessions_lost)
-    told = [f"It could begin now: {order or 'no node needs it'}; {whole}; sessions lost: {lost}."]
-    if made.hooks:
-        told.append(f"Hooks that run, their time not counted: {', '.join(made.hooks)}.")
-    if made.skipped:
-        told.append(f"Skipped, for they are down: {', '.join(made.skipped)}.")
-    return told
+def _sentences(planned: Plan) -> list[str]:
+    if not planned.could_begin:
+        return [f"It can't begin now: {planned.reason}"]
+    order = ", then ".join(" with ".join(batch) for batch in planned.batches)
+    duration = "unknown (no history yet)"
+    if planned.seconds is not None:
+        duration = f"about {planned.seconds:g} s"
+    lost = "unknown" if planned.sessions_lost is None else str(planned.sessions_lost)
+    sentences = [
+        f"It can begin now. Order: {order or 'no node needs it'}. "
+        f"Duration: {duration}. Sessions lost: {lost}."
+    ]
+    if planned.hooks:
+        sentences.append(f"Hooks, not included in the duration: {', '.join(planned.hooks)}.")
+    if planned.skipped:
+        sentences.append(f"Skipped (down): {', '.join(planned.skipped)}.")
+    return sentences
 
 
 def _by_text(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    """Say a text once for all the nodes that it is about."""
+    """Return the names of the nodes for each different text."""
     found: dict[str, list[str]] = {}
     for text, name in pairs:
         if text:
@@ -160,8 +164,8 @@ def _seconds(seconds: float | None) -> str:
     return "?" if seconds is None else f"{seconds:g}"
 
 
-def _version(told: _Told, node: NodePlan) -> str:
+def _version(report: _Report, node: NodePlan) -> str:
     if not node.digest:
         return "-"
-    known = told.known.get(node.digest)
+    known = report.known.get(node.digest)
     return known.version if known else node.digest[:12]

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from bigred_broker.messages import Phase
-from bigred_server.cli.follow import conclude, follow
+from bigred_server.cli.follow import follow, write_receipt
 from bigred_server.cli.options import (
     app_option,
     config_option,
@@ -26,10 +26,10 @@ from bigred_server.settings import Settings
 @app_option
 @config_option
 def command(app: str | None, config: Path | None) -> None:
-    """Go back to the last good release; a deployment that runs is taken back instead.
+    """Roll the running deployment back; without one, go back to the last good release.
 
-    The release that is taken back is bad from then on and can't be deployed again until it is
-    cleared: bigred release clear VERSION.
+    The release that was rolled back becomes bad: it can't be deployed again until it is cleared
+    with `bigred release clear VERSION`. Exit code 0 only if the earlier release is live.
     """
     settings = settings_of(config)
     name = pick_app(settings, app)
@@ -38,17 +38,17 @@ def command(app: str | None, config: Path | None) -> None:
 
 
 async def _rollback(settings: Settings, app: str) -> bool:
-    """Have it done and follow it; say whether the fleet is on the earlier release."""
+    """Roll back and follow it; return whether the nodes are on the earlier release."""
     store = release_store(settings.server)
     async with journal(settings) as db:
         await need_server(settings, db)
         record, was_running = await deploy.rollback(db, store, app, person())
         click.echo(
-            f"deployment {record.id} is taken back"
+            f"deployment {record.id} is being rolled back"
             if was_running
             else f"deployment {record.id} has begun"
         )
         record = await follow(settings, db, record.id)
-        conclude(record)
-    wanted = (Phase.ROLLED_BACK, Phase.ABORTED) if was_running else (Phase.SUCCEEDED,)
-    return record.phase in wanted
+        write_receipt(record)
+    expected = (Phase.ROLLED_BACK, Phase.ABORTED) if was_running else (Phase.SUCCEEDED,)
+    return record.phase in expected

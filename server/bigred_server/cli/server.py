@@ -15,12 +15,12 @@ from bigred_server.daemon import serve
 def command(config: Path | None) -> None:
     """Run the deploy server until it is stopped (SIGTERM or Ctrl-C).
 
-    Killed in the middle of a deployment, it goes on from what it sees when it is started again.
+    If it is killed in the middle of a deployment, it carries on when it is started again.
     """
     settings = settings_of(config)
     need_state(settings)
     logs.configure(settings.server.log_format)
-    # A line a probe, and ten at the first start, would bury what matters.
-    for chatty in ("httpx2", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    # One line per probe, and ten at the first start, would bury what matters.
+    for verbose in ("httpx2", "alembic"):
+        logging.getLogger(verbose).setLevel(logging.WARNING)
     run(serve(settings))

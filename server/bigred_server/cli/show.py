@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bigred_server.cli.follow import conclude, tell
 from bigred_server.cli.follow import follow as follow_events
+from bigred_server.cli.follow import unknown_deployment, write_event, write_receipt
+from bigred_server.cli.history import NO_DEPLOYMENTS
 from bigred_server.cli.options import config_option, journal, run, settings_of
 from bigred_server.journal import actions, deployments, events
 from bigred_server.journal.events import EventRecord
@@ -18,14 +19,14 @@ from bigred_server.settings import Settings
 
 @click.command("show")
 @click.argument("deployment", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, acts included.")
-@click.option("--follow", "-f", is_flag=True, help="Go on printing until it has ended.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, actions too.")
+@click.option("--follow", "-f", is_flag=True, help="Keep printing events until it ends.")
 @config_option
 def command(deployment: str | None, as_json: bool, follow: bool, config: Path | None) -> None:
-    """Show DEPLOYMENT, or the newest one: what happened, and its receipt."""
+    """Show DEPLOYMENT, or the newest one: its events and its receipt."""
     settings = settings_of(config)
     if follow:
-        conclude(run(_follow(settings, deployment)))
+        write_receipt(run(_follow(settings, deployment)))
         return
     record, happened, done = run(_show(settings, deployment))
     if as_json:
@@ -37,8 +38,8 @@ def command(deployment: str | None, as_json: bool, follow: bool, config: Path | 
         click.echo(json.dumps(everything, indent=2))
         return
     for event in happened:
-        tell(event)
-    conclude(record)
+        write_event(event)
+    write_receipt(record)
 
 
 async def _follow(settings: Settings, deployment: str | None) -> DeploymentRecord:
@@ -63,6 +64,7 @@ async def _find(db: AsyncConnection, deployment: str | None) -> DeploymentRecord
     else:
         found = await deployments.find(db, deployment)
     if found is None:
-        what = f"deployment {deployment}" if deployment else "deployment yet"
-        raise click.ClickException(f"there is no {what}; see: bigred history")
+        if deployment is None:
+            raise click.ClickException(NO_DEPLOYMENTS)
+        raise click.ClickException(unknown_deployment(deployment))
     return found

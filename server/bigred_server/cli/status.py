@@ -19,7 +19,8 @@ from bigred_server.cli.options import (
 from bigred_server.fleet import RealFleet
 from bigred_server.journal import builds, deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.model.build import UNDER_WAY, WAITING, Build, told
+from bigred_server.model.build import UNDER_WAY, WAITING, Build
+from bigred_server.model.build import told as build_text
 from bigred_server.places import release_store
 from bigred_server.requests.job_preflight import job_preflight
 from bigred_server.rollout.core import verdict_text
@@ -32,45 +33,45 @@ from bigred_server.tomcat.probe import client
 
 _COMMIT = 12
 
-# An app's state, why its nodes can't be seen (or what its job does next), and its builds that wait
-# or are under way.
-Standing = tuple[AppState, str, list[Build]]
+# An app's state, why its nodes can't be observed (or what its job deploys next), and its builds
+# that are waiting or in progress.
+AppStatus = tuple[AppState, str, list[Build]]
 
 
 @click.command("status")
 @app_option
-@click.option("--json", "as_json", is_flag=True, help="Print it as the server publishes it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON that the server publishes.")
 @config_option
 def command(app: str | None, as_json: bool, config: Path | None) -> None:
-    """Show each app: what is live, what waits, what runs, and how every node stands."""
+    """Show each app: its live and next release, its deployment, and the state of every node."""
     settings = settings_of(config)
     names = [pick_app(settings, app)] if app else list(settings.apps)
-    states, runs = run(_states(settings, names))
-    for state, trouble, under_way in states:
+    states, server_is_running = run(_states(settings, names))
+    for state, note, unfinished in states:
         if as_json:
             click.echo(state.model_dump_json(exclude_none=True))
         else:
-            _print(state, [*map(told, under_way), *([trouble] if trouble else [])])
-    if not as_json and not runs:
+            _print(state, [*map(build_text, unfinished), *([note] if note else [])])
+    if not as_json and not server_is_running:
         click.echo("The server is not running; start it with: bigred server", err=True)
 
 
-async def _states(settings: Settings, names: list[str]) -> tuple[list[Standing], bool]:
-    """Look at each app; say, too, whether the server runs."""
+async def _states(settings: Settings, names: list[str]) -> tuple[list[AppStatus], bool]:
+    """Observe each app; also return whether a server is running."""
     async with journal(settings) as db:
         states = [await _state(settings, db, name) for name in names]
         return states, await is_running(settings, db)
 
 
-async def _state(settings: Settings, db: Database, name: str) -> Standing:
+async def _state(settings: Settings, db: Database, name: str) -> AppStatus:
     look = _job_look if name in settings.jobs else _fleet_look
-    nodes, told = await look(settings, name)
+    nodes, note = await look(settings, name)
     async with db.read() as connection:
         known = await releases.of_app(connection, name)
         last = next(iter(await deployments.newest(connection, name, 1)), None)
-        under_way = await builds.of_app(connection, name, WAITING | UNDER_WAY)
+        unfinished = await builds.of_app(connection, name, WAITING | UNDER_WAY)
     looks = recognised(nodes, by_digest(known))
-    return app_state(name, last, known, looks, None), told, under_way
+    return app_state(name, last, known, looks, None), note, unfinished
 
 
 async def _fleet_look(settings: Settings, name: str) -> tuple[Looks, str]:
@@ -88,21 +89,22 @@ async def _job_look(settings: Settings, name: str) -> tuple[Looks, str]:
         seen = await preflight.look()
     return (
         {},
-        f"the next is {seen.run.version} of {preflight.job.url}" if seen.run else seen.hindrance,
+        f"next: {seen.run.version} of {preflight.job.url}" if seen.run else seen.hindrance,
     )
 
 
 def _print(state: AppState, notes: list[str]) -> None:
     app = click.style(state.app, bold=True)
-    page.write(f"{app}: live {_told(state.live)}, next {_told(state.candidate)}", indent=4)
+    page.write(f"{app}: live {_release(state.live)}, next {_release(state.candidate)}", indent=4)
     if state.candidate is not None and state.candidate.changed:
         _print_changes(state.candidate)
     if state.phase is not None:
-        reason = f": {state.reason}" if state.reason else ""
+        reason = f" ({state.reason})" if state.reason else ""
         since = datetime.fromisoformat(state.since).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         page.write(
-            f"deployment {state.deployment} of {_told(state.release)}, "
-            f"{state.phase.replace('_', ' ')} since {since}, by {state.who}{reason}",
+            f"deployment {state.deployment} of {_release(state.release)}, "
+            f"started by {state.who}: {state.phase.replace('_', ' ')}, "
+            f"{'ended' if state.phase.is_outcome else 'began'} {since}{reason}",
             indent=4,
         )
     if state.judgement is not None:
@@ -115,14 +117,14 @@ def _print(state: AppState, notes: list[str]) -> None:
 
 
 def _print_changes(candidate: ReleaseNote) -> None:
-    page.write(f"{changes_text(candidate)} since what is live:", indent=4)
+    page.write(f"{changes_text(candidate)} since the live release:", indent=4)
     for change in candidate.changes:
         page.write(f"    {change.commit[:_COMMIT]} {page.plain(change.message)}", indent=8)
     if candidate.changed > len(candidate.changes):
         page.write(f"    and {candidate.changed - len(candidate.changes)} more", indent=8)
 
 
-def _told(release: ReleaseNote | None) -> str:
+def _release(release: ReleaseNote | None) -> str:
     if release is None:
         return "none"
     return f"{release.version} by {release.author}" if release.author else release.version

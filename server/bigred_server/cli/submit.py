@@ -22,9 +22,9 @@ from bigred_server.settings import Settings
 
 @click.command("submit")
 @click.argument("war", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--version", "-V", required=True, help="The release's version, as people say it.")
+@click.option("--version", "-V", required=True, help="The version of the release.")
 @click.option("--commit", default="", help="The commit it was built from.")
-@click.option("--author", help="Who made it; without it, you.")
+@click.option("--author", help="Who made it; by default you.")
 @click.option("--message", "-m", default="", help="What is new.")
 @app_option
 @config_option
@@ -37,7 +37,7 @@ def command(
     app: str | None,
     config: Path | None,
 ) -> None:
-    """Hand in WAR as a release. It is checked, copied, and ready: the next press deploys it."""
+    """Submit WAR as a release. It is checked, copied, and ready: the next press deploys it."""
     settings = settings_of(config)
     name = pick_app(settings, app)
     submission = Submission(name, war, version, commit, author or person(), message)

@@ -1,7 +1,7 @@
-"""The one way in which the command line prints columns.
+"""Print tables, for every verb of the command line.
 
-At a terminal a table fits the width: long cells are folded, never cut. Into a pipe or a file each
-row goes as one plain line, however long, for the programs that read it.
+At a terminal a table fits the width: long cells are folded, never cut. In a pipe or a file each row
+is one plain line, however long, for the programs that read it.
 """
 
 import sys
@@ -21,7 +21,7 @@ Cell = str | Text
 _GAP = 2
 _NOTE_INDENT = 4
 _UNLIMITED = 1_000_000
-# A column up to this width, and a word in a wider one, is folded only when there is no room.
+# A column up to this width, or a word in a wider column, is folded only if there is no room.
 _NARROW = 12
 _ROW = "row"
 
@@ -35,10 +35,10 @@ def write(
     least: Sequence[int] = (),
     indent: int = 0,
 ) -> None:
-    """Write rows in columns; a cell is taken literally, whatever markup it seems to contain.
+    """Write rows in columns; cells are printed literally, even if they look like markup.
 
-    `notes`: for each row a line that goes below it, or "". `right`: the columns to align to the
-    right. `least`: the least width of each column, from the first.
+    `notes`: for each row, a line to print below it, or "". `right`: the columns to align to the
+    right. `least`: the minimum width of each column, from the first.
     """
     if not (rows or headings):
         return
@@ -75,7 +75,7 @@ def _width(column: Sequence[Text]) -> int:
 
 
 def _needed(column: Sequence[Text]) -> int:
-    """Say how much room a column needs: a narrow one all of it, a wide one that of its words."""
+    """Return the width that a column needs: a narrow one its own, a wide one that of its words."""
     if (width := _width(column)) > _NARROW:
         words = [cell_len(word) for cell in column for word in cell.plain.split()]
         width = min(max(words), _NARROW)
@@ -83,7 +83,7 @@ def _needed(column: Sequence[Text]) -> int:
 
 
 def _lines(console: Console, table: Padding) -> Iterator[tuple[Text, int | None]]:
-    """Draw a table line by line; with the last line of a row goes the row's number."""
+    """Yield the lines of a table; the last line of each row comes with the row's number."""
     drawn: list[tuple[Text, int | None]] = []
     for parts in console.render_lines(table, pad=False):
         line = Text.assemble(*((part.text, part.style or "") for part in parts))

@@ -1,4 +1,4 @@
-"""`bigred release`: what was handed in, what became of it, and what is kept of it."""
+"""`bigred release`: the releases of an app, what became of each, and which WARs are kept."""
 
 import click
 
@@ -11,7 +11,7 @@ from bigred_server.cli.release.show import show
 
 @click.group("release")
 def command() -> None:
-    """List, show, promote, clear and prune releases.
+    """List and manage releases.
 
     A release is named by its version, or by 8 or more digits that its SHA-256 begins with.
     """

@@ -23,9 +23,9 @@ from bigred_server.settings import Settings
 @app_option
 @config_option
 def clear(release: str, app: str | None, config: Path | None) -> None:
-    """Make a bad RELEASE ready again: it was not to blame after all.
+    """Make a bad RELEASE ready again.
 
-    The next press deploys it where it is newer than the live one and nothing newer is ready.
+    The next press deploys it if it is newer than the live release and no newer one is ready.
     """
     settings = settings_of(config)
     name = pick_app(settings, app)

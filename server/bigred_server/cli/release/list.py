@@ -13,8 +13,8 @@ from bigred_server.places import release_store
 from bigred_server.settings import Settings
 from bigred_server.web.models import ReleaseShown
 
-_HEADINGS = ("version", "stage", "SHA-256", "size", "handed in", "author", "commit", "kept")
-# As many as name it, and as many as people compare.
+_HEADINGS = ("version", "stage", "SHA-256", "size", "submitted", "author", "commit", "kept")
+# Enough to name a release, and as many as people compare.
 _DIGITS = 8
 _COMMIT = 12
 _WIDEST = 20
@@ -22,12 +22,12 @@ _WIDEST = 20
 
 @click.command("list")
 @app_option
-@click.option("--json", "as_json", is_flag=True, help="Print them as the HTTP API gives them.")
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON of the HTTP API.")
 @config_option
 def list_(app: str | None, as_json: bool, config: Path | None) -> None:
-    """List the releases of an app, the newest first.
+    """List the releases of an app, newest first.
 
-    The last column says whether the WAR is still in the store, so that it can be deployed.
+    The last column shows whether the WAR is still kept, so that it can be deployed.
     """
     settings = settings_of(config)
     name = pick_app(settings, app)
@@ -37,7 +37,7 @@ def list_(app: str | None, as_json: bool, config: Path | None) -> None:
         shown = [ReleaseShown.of(release, kept=kept).model_dump() for release, kept in found]
         click.echo(json.dumps(shown, indent=2))
     elif not found:
-        click.echo(f"no release of {name} yet; hand one in with: bigred submit")
+        click.echo(f"no releases of {name} yet; submit one with: bigred submit")
     else:
         table.write([_row(each, kept=kept) for each, kept in found], _HEADINGS)
 

@@ -19,7 +19,7 @@ Review = Callable[[Database, str, str], Awaitable[Release]]
 @app_option
 @config_option
 def promote(release: str, app: str | None, config: Path | None) -> None:
-    """Make a tested RELEASE ready, where the app says promote = "by_hand"."""
+    """Make a tested RELEASE ready, for an app with promote = "by_hand"."""
     _decide(submissions.promote, release, app, config)
 
 
@@ -28,7 +28,7 @@ def promote(release: str, app: str | None, config: Path | None) -> None:
 @app_option
 @config_option
 def reject(release: str, app: str | None, config: Path | None) -> None:
-    """Have a tested RELEASE go no further."""
+    """Reject a tested RELEASE; it becomes failed and is never deployed."""
     _decide(submissions.reject, release, app, config)
 
 

@@ -19,18 +19,21 @@ from bigred_server.web.models import DeploymentShown, ReleaseShown
 @click.command("show")
 @click.argument("release")
 @app_option
-@click.option("--json", "as_json", is_flag=True, help="Print it as the HTTP API gives it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON of the HTTP API.")
 @config_option
 def show(release: str, app: str | None, as_json: bool, config: Path | None) -> None:
-    """Show RELEASE, and every deployment that brought it or took it back."""
+    """Show RELEASE and its deployments.
+
+    These are all that deployed it, and all that rolled it back.
+    """
     settings = settings_of(config)
     name = pick_app(settings, app)
     found, records, versions = run(_find(settings, name, release))
     kept = release_store(settings.server).has(found.digest)
     if as_json:
-        where = [DeploymentShown.of(each, versions).model_dump() for each in records]
+        history = [DeploymentShown.of(each, versions).model_dump() for each in records]
         shown = ReleaseShown.of(found, kept=kept).model_dump()
-        click.echo(json.dumps({**shown, "deployments": where}, indent=2))
+        click.echo(json.dumps({**shown, "deployments": history}, indent=2))
         return
     click.echo(f"{name} {found.version} is {found.stage}")
     table.write(_details(found, kept=kept), indent=2)
@@ -44,12 +47,12 @@ def _details(release: Release, *, kept: bool) -> list[tuple[str, str]]:
     return [
         ("SHA-256", release.digest),
         ("size", page.size(release.size)),
-        ("handed in", page.moment(release.submitted_at)),
+        ("submitted", page.moment(release.submitted_at)),
         ("author", page.plain(release.author) or "-"),
         ("commit", page.plain(release.commit) or "-"),
         ("message", page.plain(release.message) or "-"),
-        ("answers", page.plain(release.marker) or "-"),
-        ("kept", "yes" if kept else "no: it must be submitted again before it is deployed"),
+        ("marker", page.plain(release.marker) or "-"),
+        ("kept", "yes" if kept else "no: submit it again to deploy it"),
     ]
 
 
