@@ -162,7 +162,7 @@ def test_a_disabled_part_is_not_a_problem() -> None:
 
 def test_a_missing_sound_card_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sound_card, "choose", lambda _: CardChoice(problem=sound_card.NO_CARD))
-    assert not voice.voice(VoiceSettings(engine=Choice.ESPEAK))[0].is_ok
+    assert not voice.voice(VoiceSettings(engine=EngineChoice.ESPEAK))[0].is_ok
 
 
 def test_an_unreachable_broker_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
