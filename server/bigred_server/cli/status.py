@@ -19,7 +19,7 @@ from bigred_server.cli.options import (
 from bigred_server.fleet import RealFleet
 from bigred_server.journal import builds, deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.model.build import UNDER_WAY, WAITING, Build, told
+from bigred_server.model.build import UNDER_WAY, WAITING, Build, build_text
 from bigred_server.places import release_store
 from bigred_server.requests.job_preflight import job_preflight
 from bigred_server.rollout.core import verdict_text
@@ -50,7 +50,7 @@ def command(app: str | None, as_json: bool, config: Path | None) -> None:
         if as_json:
             click.echo(state.model_dump_json(exclude_none=True))
         else:
-            _print(state, [*map(told, under_way), *([trouble] if trouble else [])])
+            _print(state, [*map(build_text, under_way), *([trouble] if trouble else [])])
     if not as_json and not runs:
         click.echo("The server is not running; start it with: bigred server", err=True)
 
