@@ -90,7 +90,9 @@ def _summary(slip: Mapping[str, Any], phase: str) -> list[str]:
     ]
     if judged := slip.get("judgement"):
         judgement = verdict_text.from_json(judged)
-        lines.append(f"{verdict_text.told(judgement, Mode.OFF)}; {verdict_text.caught(judgement)}")
+        lines.append(
+            f"{verdict_text.full_text(judgement, Mode.OFF)}; {verdict_text.detectable(judgement)}"
+        )
     if slip["skipped"]:
         lines.append(f"skipped, because they were down: {', '.join(slip['skipped'])}")
     return lines
