@@ -1,11 +1,14 @@
 """The judge in simulated worlds: a few cells of its bench, held to what it promises."""
 
+import os
+
 import numpy as np
 import pytest
 from tests.bench.judge import MOST_FALSE, cost_ms, judged
 from tests.support.worlds import World, drawn
 
-ROLLOUTS = 60
+# The whole run has more than the fast one.
+ROLLOUTS = int(os.environ.get("BIGRED_JUDGE_ROLLOUTS", "60"))
 
 
 @pytest.mark.parametrize(
