@@ -86,7 +86,7 @@ class RealFleet:
         looks = await asyncio.gather(*(self._look(name, pool, deep=deep) for name in self._nodes))
         nodes = dict(zip(self._nodes, looks, strict=True))
         served = {name: pool.server(self._app.server_of(name)).served for name in self._nodes}
-        return FleetLook(nodes, pool.pid, pool.counters, pool.trouble, pool.queued, served)
+        return FleetLook(nodes, pool.pid, pool.counters, pool.problem, pool.queued, served)
 
     async def _look(self, name: str, pool: PoolLook, *, deep: bool) -> NodeLook:
         shallow = NodeLook(name, pool.server(self._app.server_of(name)))

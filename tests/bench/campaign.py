@@ -112,13 +112,13 @@ def summary(results: Sequence[Result]) -> list[str]:
     restarted = [one for one in results if has(one, Fault.HAPROXY_RESTARTED)]
     others = [one for one in results if not has(one, Fault.HAPROXY_RESTARTED)]
     outcomes = sorted({result.phase for result in results})
-    troubles = [f"{sum(has(one, trouble) for one in results)} {trouble}" for trouble in Fault]
+    faults = [f"{sum(has(one, fault) for one in results)} {fault}" for fault in Fault]
     faulty = [str(result.run.seed) for result in results if result.faults]
     return [
         "",
         f"{len(results)} runs, {len(faulty)} not as they must be: {', '.join(faulty) or 'none'}",
         ", ".join(f"{sum(one.phase == name for one in results)} {name}" for name in outcomes),
-        ", ".join(troubles),
+        ", ".join(faults),
         f"{sum(one.requests for one in others)} requests, {sum(one.failed for one in others)} "
         f"failed, {sum(one.in_flight for one in others)} may have been in flight on killed nodes; "
         f"{sum(one.sessions_lost for one in others)} of {sum(one.sessions for one in others)} "
@@ -128,9 +128,9 @@ def summary(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def has(result: Result, trouble: Fault) -> bool:
+def has(result: Result, problem: Fault) -> bool:
     """Whether a run was drawn with this trouble."""
-    return any(one.fault is trouble for one in result.run.misfortunes)
+    return any(one.fault is problem for one in result.run.misfortunes)
 
 
 def tell(text: str) -> None:

@@ -60,7 +60,9 @@ async def measure(testbed: Testbed, cycles: int) -> tuple[list[float], list[floa
             lambda: lid_is(subscriber, Lid.CLOSED), DEADLINE_S, "the box is there"
         )
         await asyncio.to_thread(submit, testbed, SECOND, BuildKind.GOOD)
-        await subscriber.until(lambda: waits(subscriber), DEADLINE_S, f"{SECOND} is the candidate")
+        await subscriber.until(
+            lambda: is_waiting(subscriber), DEADLINE_S, f"{SECOND} is the candidate"
+        )
         for number in range(1, cycles + 1):
             armed.append(await answered(testbed, subscriber, "open", Answer.ARMED))
             await subscriber.until(lambda: subscriber.is_armed, DEADLINE_S, "the box is armed")
@@ -93,7 +95,7 @@ async def answered(testbed: Testbed, subscriber: Subscriber, word: str, wanted: 
     return (at_s - begun_s) * 1000
 
 
-def waits(subscriber: Subscriber) -> bool:
+def is_waiting(subscriber: Subscriber) -> bool:
     """Whether there is something to deploy."""
     return subscriber.app is not None and subscriber.app.candidate is not None
 
@@ -101,7 +103,9 @@ def waits(subscriber: Subscriber) -> bool:
 def is_over(subscriber: Subscriber) -> bool:
     """Whether the last deployment was cancelled and the next can be armed."""
     return (
-        waits(subscriber) and subscriber.app is not None and subscriber.app.phase is Phase.ABORTED
+        is_waiting(subscriber)
+        and subscriber.app is not None
+        and subscriber.app.phase is Phase.ABORTED
     )
 
 

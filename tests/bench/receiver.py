@@ -31,7 +31,7 @@ LINE = (
 
 
 @dataclass
-class Taken:
+class Received:
     """What one run took in; `longest_ms`: for how long the loop was not free at most."""
 
     sent: int
@@ -78,7 +78,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def measure(address: str, seconds: float, rate: int) -> Taken:
+async def measure(address: str, seconds: float, rate: int) -> Received:
     """Take in what a sender sends for so long."""
     observer = Observer(JudgePolicy(), {f"node{n}": f"s{n}" for n in range(4)})
     receiver, pulse = Receiver(address, {"shop": observer.line}), Pulse()
@@ -99,7 +99,7 @@ async def measure(address: str, seconds: float, rate: int) -> Taken:
         cpu_s = time.process_time() - cpu_s
         beating.cancel()
         child.join()
-    return Taken(sent.value, receiver.lines.total(), took_s, cpu_s, pulse.longest_s * 1000)
+    return Received(sent.value, receiver.lines.total(), took_s, cpu_s, pulse.longest_s * 1000)
 
 
 def send(address: str, seconds: float, rate: int, sent: object) -> None:
@@ -135,7 +135,7 @@ HEAD = (
 )
 
 
-def line(name: str, taken: Taken) -> str:
+def line(name: str, taken: Received) -> str:
     """Write a run as a line."""
     return (
         f"{name:6} {taken.sent:9} {taken.lines:9} {taken.sent - taken.lines:8} "

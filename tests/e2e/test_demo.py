@@ -184,7 +184,7 @@ def test_the_demo_succeeds_and_leaves_nothing_behind(demo: Callable[..., Demo]) 
     assert_nothing_left(folder, ports)
 
 
-def test_each_bad_release_is_taken_back_and_no_request_fails(demo: Callable[..., Demo]) -> None:
+def test_each_bad_release_is_rolled_back_and_no_request_fails(demo: Callable[..., Demo]) -> None:
     # Side by side, as two newcomers on one machine would.
     running = {kind: demo("--once", "--nodes", "2", "--rate", "80", "--bad", kind) for kind in BAD}
     folders = [testbed_of(one) for one in running.values()]

@@ -13,7 +13,7 @@ from tests.support.processes import living
 
 from bigred_broker.program import wait_until
 from bigred_server.pipeline import job
-from bigred_server.pipeline.job import Job, Result, UrlWait
+from bigred_server.pipeline.job import Job, Result, UrlProbe
 
 DAEMON = """
 import os, sys, time
@@ -115,7 +115,7 @@ def test_when_the_server_is_killed_it_ends(tmp_path: Path, mark: str) -> None:
 async def test_it_may_wait_for_a_server_that_it_started(tmp_path: Path) -> None:
     serve = "python3 -m http.server --bind 127.0.0.1 0 >port 2>&1 &"
     done = await Job(
-        [("sh", "-c", serve), UrlWait("http://127.0.0.1:1/", 0.3)],
+        [("sh", "-c", serve), UrlProbe("http://127.0.0.1:1/", 0.3)],
         tmp_path,
         tmp_path / "log",
         tmp_path,

@@ -30,7 +30,7 @@ class Heard:
     lines: list[LogLine] = field(default_factory=list)
     came: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def take(self, line: LogLine, _came: float) -> None:
+    def receive(self, line: LogLine, _came: float) -> None:
         self.lines.append(line)
         self.came.set()
 
@@ -88,7 +88,7 @@ def listening_log(tmp_path: Path) -> Make:
         with _node() as node:
             backend = BackendConfig("shop", (("n1", node),), "/health", logs=(address,))
             heard = Heard(HaproxyInstance(tmp_path / "ha", free_port(), backend), Receiver(address))
-            heard.receiver.handlers["shop"] = heard.take
+            heard.receiver.handlers["shop"] = heard.receive
             with heard.receiver.listening(), heard.haproxy.run():
                 yield heard
 

@@ -116,18 +116,18 @@ async def test_no_user_meets_a_server_that_comes_from_maint_with_a_bad_app(rig: 
     assert all("n1" in rig.ask(which) for which in (0, 1))
 
 
-async def test_while_one_is_away_nothing_is_known_and_the_order_names_it(rig: Rig) -> None:
+async def test_while_one_is_away_nothing_is_known_and_the_command_names_it(rig: Rig) -> None:
     await rig.until(all_up)
     away = Backend(str(rig.pair[1].folder / "gone.sock"), "shop")
     pool = Pool((rig.pool.backends[0], away))
     look = await pool.look()
     assert look.server("n1").admin is Admin.UNKNOWN
-    assert "gone.sock can't be reached" in look.trouble
+    assert "gone.sock can't be reached" in look.problem
     with pytest.raises(HaproxyError, match=r"gone\.sock can't be reached.*\(done at .*a/admin"):
         await pool.set_state("n1", Admin.MAINT)
 
 
-async def test_a_hushed_server_keeps_its_users_though_its_check_would_fail(rig: Rig) -> None:
+async def test_an_unchecked_server_keeps_its_users_though_its_check_would_fail(rig: Rig) -> None:
     await rig.until(all_up)
     await rig.pool.disable_checks("n1")
     rig.webs[0].health = rig.webs[1].health = 503
@@ -142,7 +142,7 @@ async def test_a_hushed_server_keeps_its_users_though_its_check_would_fail(rig: 
     await rig.until(lambda seen: not seen.server("n1").up)
 
 
-async def test_a_reload_is_a_new_process_and_forgets_no_hush(rig: Rig) -> None:
+async def test_a_reload_is_a_new_process_and_forgets_no_disabled_check(rig: Rig) -> None:
     before = await rig.until(all_up)
     await rig.pool.disable_checks("n1")
     await asyncio.to_thread(rig.pair[1].reload)
@@ -153,7 +153,7 @@ async def test_a_reload_is_a_new_process_and_forgets_no_hush(rig: Rig) -> None:
     assert not (await rig.pool.look()).server("n1").checks_disabled
 
 
-async def test_a_check_hushed_before_maint_is_fresh_again_before_ready(rig: Rig) -> None:
+async def test_a_check_disabled_before_maint_is_fresh_again_before_ready(rig: Rig) -> None:
     await rig.until(all_up)
     await rig.pool.disable_checks("n1")
     for which in (0, 1):

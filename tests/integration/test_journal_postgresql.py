@@ -210,7 +210,7 @@ async def test_an_address_that_is_none_is_told_without_its_password() -> None:
     assert "secret" not in str(told.value)
 
 
-async def test_a_missing_driver_is_told_with_the_mend(
+async def test_a_missing_driver_is_told_with_the_fix(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)

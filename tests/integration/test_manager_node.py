@@ -129,7 +129,7 @@ async def test_a_redeploy_replaces_the_app_and_looks_for_leaks(
     assert seen == "OK - Deployed application at context path [/lab]; no leaks found"
     assert await app.get() == (200, "2")
     look = await node.look(answers=True)
-    assert (look.digest, look.running, look.trouble) == (digest_of(two), True, "")
+    assert (look.digest, look.running, look.problem) == (digest_of(two), True, "")
     assert look.versions == (Version(""),)
 
 
@@ -160,7 +160,7 @@ async def test_an_ok_is_no_proof_for_the_app(node: Node, app: App, wars: Wars) -
     assert (await app.get())[0] == 500
 
 
-async def test_a_leak_is_told_with_its_mend(node: Node, wars: Wars) -> None:
+async def test_a_leak_is_told_with_its_fix(node: Node, wars: Wars) -> None:
     await put(node, wars.make("1", "leaks"))
     seen = await put(node, wars.make("2"))
     assert seen.endswith("instances of the app still in memory: 1; restart Tomcat when you can")
@@ -217,7 +217,7 @@ async def test_a_kept_release_that_is_missing_is_a_failure(manager: Manager, war
 # --- parallel ------------------------------------------------------------------------------------
 
 
-async def test_versions_stand_beside_each_other_and_sessions_stay(
+async def test_versions_stand_side_by_side_and_sessions_stay(
     parallel: Node, app: App, manager: Manager, http: httpx2.AsyncClient, wars: Wars
 ) -> None:
     one, two = wars.make("1"), wars.make("2")
@@ -364,7 +364,7 @@ async def test_a_tomcat_that_is_down_is_no_connection(
     )
     look = await Node(None, Manager(call, "/lab"), Strategy.REDEPLOY).look(answers=False)
     assert (look.digest, look.running, look.versions) == (None, None, None)
-    assert look.trouble.startswith("no connection to http://127.0.0.1:")
+    assert look.problem.startswith("no connection to http://127.0.0.1:")
 
 
 def test_without_a_user_there_is_no_manager(tmp_path: Path) -> None:

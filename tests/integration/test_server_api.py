@@ -105,7 +105,7 @@ def test_the_server_answers_and_tells_nothing_of_what_it_is_made_of(site: Site) 
         assert http.get(shop, headers={"Authorization": "Bearer nobody"}).status_code == 401
 
 
-def test_a_token_that_was_just_made_opens_the_door(site: Site) -> None:
+def test_a_token_that_was_just_made_is_accepted(site: Site) -> None:
     said = site.bigred("token", "wallboard", "--role", "viewer").stdout
     made = said.splitlines()[0].rpartition(" ")[2]
     site.config.write_text(site.config.read_text() + said[said.index("[api.tokens.wallboard]") :])

@@ -235,7 +235,7 @@ def test_a_file_that_is_no_toml_is_refused(gateway: Gateway) -> None:
     assert gateway.refused("status").startswith("bigred.toml: not valid TOML")
 
 
-def test_without_a_configuration_the_way_to_one_is_told(gateway: Gateway) -> None:
+def test_without_a_configuration_how_to_write_one_is_told(gateway: Gateway) -> None:
     gateway.config.unlink()
     assert gateway.refused("status").endswith("create one with: bigred init")
     said = gateway.refused("status", BIGRED_CONFIG="other.toml")

@@ -145,7 +145,7 @@ async def test_a_state_is_set_and_read_back(
     assert fake.servers["node1"].state == "ready"
 
 
-async def test_an_order_that_is_not_followed_is_an_error(
+async def test_a_command_that_is_not_followed_is_an_error(
     fake: FakeHaproxy, backend: Backend
 ) -> None:
     fake.deaf = True
@@ -159,7 +159,7 @@ async def test_sessions_are_cut_on_one_server_alone(fake: FakeHaproxy, backend: 
     assert [one.scur for one in fake.servers.values()] == [0, 3]
 
 
-async def test_a_socket_of_level_operator_is_told_how_to_be_mended(
+async def test_a_socket_of_level_operator_is_told_how_to_be_repaired(
     fake: FakeHaproxy, backend: Backend
 ) -> None:
     fake.level = "operator"

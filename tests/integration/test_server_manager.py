@@ -188,7 +188,7 @@ async def test_the_root_context_is_a_slash(reach: Reach, war: Path) -> None:
         (503, "that is not a Manager's answer; see Tomcat's log"),
     ],
 )
-async def test_each_status_has_its_mend(reach: Reach, status: int, mend: str) -> None:
+async def test_each_status_has_its_fix(reach: Reach, status: int, mend: str) -> None:
     async with reach(tomcat(status=status, location="https://elsewhere/")) as found:
         said = await failure(found.versions())
         assert said.startswith(f"{found.call.url}/text/list answers {status}: {mend}")
@@ -364,12 +364,12 @@ async def test_the_start_of_the_jvm_is_told(reach: Reach) -> None:
         ({"/shop": True, f"/shop##{FIRST}": True}, OLD),
     ],
 )
-async def test_over_http_alone_a_digest_is_mostly_untold(
+async def test_over_http_alone_a_digest_is_mostly_unknown(
     reach: Reach, contexts: dict[str, bool], digest: str
 ) -> None:
     async with reach(tomcat(contexts=contexts, sessions=3)) as found:
         seen = await Node(None, found, Strategy.REDEPLOY).look(answers=True)
-    assert (seen.digest, seen.running, seen.kept, seen.trouble) == (digest, True, None, "")
+    assert (seen.digest, seen.running, seen.kept, seen.problem) == (digest, True, None, "")
     assert sum(one.sessions for one in seen.versions or ()) == 3 * sum(contexts.values())
 
 
@@ -485,7 +485,7 @@ async def test_a_list_asked_before_an_act_ended_is_not_kept(reach: Reach) -> Non
         assert (await contexts.look()).versions == (Version(""),)
 
 
-async def test_leaks_are_told_with_their_mend_and_no_answer_is_no_failure(
+async def test_leaks_are_told_with_their_fix_and_no_answer_is_no_failure(
     reach: Reach, war: Path
 ) -> None:
     async with reach(tomcat(leaks=("/shop",))) as found:
@@ -518,7 +518,7 @@ async def test_a_manager_that_refuses_us_is_told_whatever_the_host_says(reach: R
     async with reach(tomcat(status=403)) as found:
         for host in (None, FakeHost(OLD)):
             seen = await Node(host, found, Strategy.REDEPLOY).look(answers=True)
-            assert "answers 403: allow this server's address" in seen.trouble
+            assert "answers 403: allow this server's address" in seen.problem
             assert seen.versions is None
 
 
@@ -538,16 +538,16 @@ async def test_a_manager_that_is_away_is_told_where_nothing_else_tells(
     fake.closes = True
     async with reach(fake) as found:
         seen = await Node(host, found, Strategy.REDEPLOY).look(answers=answers)
-    assert bool(seen.trouble) == is_told
+    assert bool(seen.problem) == is_told
     assert seen.digest == (OLD if host else None)
     assert seen.running == (host.running if host else None)
 
 
 async def test_a_node_without_a_manager_is_its_host() -> None:
-    host = FakeHost(OLD, trouble="no commands here", kept_in={OLD: Path("/kept/old.war")})
+    host = FakeHost(OLD, problem="no commands here", kept_in={OLD: Path("/kept/old.war")})
     node = Node(host, None, Strategy.RESTART)
     seen = await node.look(answers=False)
-    assert (seen.digest, seen.running, seen.trouble) == (OLD, True, "no commands here")
+    assert (seen.digest, seen.running, seen.problem) == (OLD, True, "no commands here")
     assert (seen.kept, seen.versions) == (frozenset({OLD}), None)
     await node.fetch(Path("/store/new.war"), NEW, frozenset({OLD}))
     await node.stop(5)

@@ -113,7 +113,7 @@ def test_capacity_is_the_sum_and_without_a_limit_anywhere_there_is_none(
     assert together(*(changed(UP, capacity=limit) for limit in limits)).capacity == capacity
 
 
-def test_requests_in_flight_are_summed_and_one_hushed_check_is_told() -> None:
+def test_requests_in_flight_are_summed_and_one_disabled_check_is_told() -> None:
     found = together(changed(UP, in_flight=3), changed(HUSHED, in_flight=4))
     assert found.in_flight == 7
     assert found.checks_disabled
@@ -131,7 +131,7 @@ def test_queue_and_counters_are_summed() -> None:
 def test_while_one_cannot_be_read_everything_is_unknown() -> None:
     found = merge({"a": look(UP)}, ["b: no answer", "c: no answer"])
     assert found.server("node1") == ServerLook(admin=Admin.UNKNOWN)
-    assert (found.pid, found.counters, found.trouble) == (None, None, "b: no answer; c: no answer")
+    assert (found.pid, found.counters, found.problem) == (None, None, "b: no answer; c: no answer")
 
 
 def test_a_server_that_one_lacks_is_unknown_and_the_others_are_not() -> None:
@@ -139,9 +139,9 @@ def test_a_server_that_one_lacks_is_unknown_and_the_others_are_not() -> None:
     found = merge({"/a.sock": look(UP, other), "/b.sock": look(other)})
     assert found.server("node2").admin is Admin.READY
     assert found.server("node1").admin is Admin.UNKNOWN
-    assert found.server("node1").trouble.startswith("HAProxy at /b.sock has no server 'node1'")
-    assert found.trouble == ""
-    assert found.server("node3").trouble.startswith("HAProxy has no server 'node3'")
+    assert found.server("node1").problem.startswith("HAProxy at /b.sock has no server 'node1'")
+    assert found.problem == ""
+    assert found.server("node3").problem.startswith("HAProxy has no server 'node3'")
 
 
 def test_the_process_number_changes_when_any_process_does() -> None:
@@ -174,7 +174,7 @@ class Balancers:
     def states(self, server: str = "node1") -> list[str]:
         return [fake.servers[server].state for fake in self.fakes]
 
-    def orders(self, number: int = 0) -> list[str]:
+    def commands(self, number: int = 0) -> list[str]:
         return [text for text in self.fakes[number].commands if not text.startswith("show")]
 
     @contextlib.asynccontextmanager
@@ -211,7 +211,7 @@ async def test_a_look_reads_all(two: Balancers) -> None:
     two.fakes[0].servers["node1"].maxconn = two.fakes[1].servers["node1"].maxconn = 20
     two.fakes[1].servers["node1"].scur = 4
     found = await two.pool.look()
-    assert found.trouble == ""
+    assert found.problem == ""
     assert found.queued == 3
     node = found.server("node1")
     assert (node.admin, node.up, node.fresh, node.in_flight) == (Admin.READY, True, True, 4)
@@ -231,13 +231,13 @@ async def test_one_that_does_not_answer_makes_all_unknown_and_is_named(two: Bala
         found = await two.pool.look()
     assert found.server("node1").admin is Admin.UNKNOWN
     assert found.pid is None
-    assert "2.sock: no" in found.trouble
-    assert "1.sock" not in found.trouble
+    assert "2.sock: no" in found.problem
+    assert "1.sock" not in found.problem
 
 
-async def test_an_order_ends_in_two_seconds_though_one_says_nothing(two: Balancers) -> None:
+async def test_a_command_ends_in_two_seconds_though_one_says_nothing(two: Balancers) -> None:
     two.fakes[1].silent = True
-    orders: list[Callable[[], Coroutine[Any, Any, object]]] = [
+    commands: list[Callable[[], Coroutine[Any, Any, object]]] = [
         lambda: two.pool.set_state("node1", Admin.MAINT),
         lambda: two.pool.cut("node1"),
         lambda: two.pool.disable_checks("node1"),
@@ -249,7 +249,7 @@ async def test_an_order_ends_in_two_seconds_though_one_says_nothing(two: Balance
             await order()
 
     async with asyncio.timeout(4):
-        await asyncio.gather(*map(refused, orders))
+        await asyncio.gather(*map(refused, commands))
 
 
 async def test_one_that_does_not_follow_is_named_and_who_did(two: Balancers) -> None:
@@ -285,7 +285,7 @@ async def test_sessions_are_cut_on_all(two: Balancers) -> None:
 async def test_a_proven_server_becomes_ready_at_once(two: Balancers) -> None:
     await two.pool.set_state("node1", Admin.DRAIN)
     assert await two.pool.set_state("node1", Admin.READY) == "UP"
-    assert two.orders()[1:] == ["set server shop/node1 state ready"]
+    assert two.commands()[1:] == ["set server shop/node1 state ready"]
 
 
 async def test_where_one_still_has_it_in_maint_it_passes_its_check_first(two: Balancers) -> None:
@@ -295,8 +295,8 @@ async def test_where_one_still_has_it_in_maint_it_passes_its_check_first(two: Ba
         await two.pool.set_state("node1", Admin.READY)
     assert two.states() == ["ready", "ready"]
     assert two.fakes[1].servers["node1"].health == two.fakes[1].servers["node1"].full
-    assert [text.rpartition(" ")[2] for text in two.orders(1)] == ["maint", "drain", "ready"]
-    assert [text.rpartition(" ")[2] for text in two.orders(0)] == ["ready"]
+    assert [text.rpartition(" ")[2] for text in two.commands(1)] == ["maint", "drain", "ready"]
+    assert [text.rpartition(" ")[2] for text in two.commands(0)] == ["ready"]
 
 
 async def test_an_app_that_is_not_well_stays_out_everywhere(two: Balancers) -> None:
@@ -321,7 +321,7 @@ async def test_where_no_check_tells_there_is_a_pause(two: Balancers) -> None:
 # --- hushed --------------------------------------------------------------------------------------
 
 
-async def test_a_hushed_server_stays_up_whatever_its_app_says(two: Balancers) -> None:
+async def test_an_unchecked_server_stays_up_whatever_its_app_says(two: Balancers) -> None:
     await two.pool.disable_checks("node1")
     for fake in two.fakes:
         for server in fake.servers.values():
@@ -338,15 +338,15 @@ async def test_a_hushed_server_stays_up_whatever_its_app_says(two: Balancers) ->
     assert not found.server("node2").up
 
 
-async def test_ready_has_a_hushed_server_checked_again(two: Balancers) -> None:
+async def test_ready_has_an_unchecked_server_checked_again(two: Balancers) -> None:
     await two.pool.disable_checks("node1")
     await two.pool.set_state("node1", Admin.READY)
     assert not (await two.pool.look()).server("node1").checks_disabled
-    assert "set server shop/node1 state maint" not in two.orders()
+    assert "set server shop/node1 state maint" not in two.commands()
 
 
 @pytest.mark.parametrize("state", [Admin.DRAIN, Admin.MAINT])
-async def test_a_check_hushed_before_is_on_again_when_the_server_comes_back(
+async def test_a_check_disabled_before_is_on_again_when_the_server_comes_back(
     two: Balancers, state: Admin
 ) -> None:
     await two.pool.disable_checks("node1")
@@ -362,16 +362,16 @@ async def test_a_check_hushed_before_is_on_again_when_the_server_comes_back(
     assert not (await two.pool.look()).server("node1").checks_disabled
 
 
-async def test_a_server_without_a_check_needs_no_hush(two: Balancers) -> None:
+async def test_a_server_without_a_check_needs_no_disabled_check(two: Balancers) -> None:
     for fake in two.fakes:
         fake.servers["node1"] = FakeServer(checked=False)
     await two.pool.disable_checks("node1")
     await two.pool.enable_checks("node1")
-    assert two.orders() == []
+    assert two.commands() == []
     assert not (await two.pool.look()).server("node1").checks_disabled
 
 
-async def test_a_hush_that_is_not_followed_is_an_error(two: Balancers) -> None:
+async def test_a_disabled_check_that_is_not_followed_is_an_error(two: Balancers) -> None:
     two.fakes[1].deaf = True
     with pytest.raises(HaproxyError, match=r"2\.sock was told to disable the check of shop/node1"):
         await two.pool.disable_checks("node1")
@@ -383,4 +383,4 @@ async def test_one_socket_is_a_pool_too(two: Balancers) -> None:
     assert (await pool.look()).server("node1").admin is Admin.READY
     both = Pool.of(HaproxySettings(socket=(address, "/none.sock"), backend="shop"))
     found: PoolLook = await both.look()
-    assert "/none.sock can't be reached" in found.trouble
+    assert "/none.sock can't be reached" in found.problem

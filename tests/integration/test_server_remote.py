@@ -33,7 +33,7 @@ def test_a_look_is_read() -> None:
     said = f"running 0\nstamp 12 9 b c\nkept {digest}.war\nkept x.war\nfree 3 4096"
     assert remote.look(said) == remote.RemoteLook("12 9 b c", 12, True, frozenset({digest}), 12288)
     assert remote.look("stamp\nfree ") == remote.RemoteLook(stamp="")
-    assert remote.look("trouble stat: x: Permission denied").trouble == "stat: x: Permission denied"
+    assert remote.look("trouble stat: x: Permission denied").problem == "stat: x: Permission denied"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_script_needs_no_backslash_and_no_bash() -> None:
     subprocess.run(["dash", "-n", "-c", SCRIPT], check=True, timeout=20)
 
 
-def test_room_is_needed_twice_and_to_spare() -> None:
+def test_disk_space_is_needed_twice_and_to_spare() -> None:
     paths.check_disk_space("/kept", 2 * 100 + disk_space.SPARE_BYTES, 100)
     with pytest.raises(NodeError, match=r"/kept has 64\.0 MiB free"):
         paths.check_disk_space("/kept", 2 * 100 + disk_space.SPARE_BYTES - 1, 100)

@@ -433,7 +433,7 @@ def test_a_deployment_is_rolled_back_on_request(rig: Rig) -> None:
     assert f"{version} is bad" in rig.refused("deploy", version)
 
 
-async def test_a_release_taken_back_later_is_bad_and_cannot_be_armed(rig: Rig) -> None:
+async def test_a_release_rolled_back_later_is_bad_and_cannot_be_armed(rig: Rig) -> None:
     earlier = rig.serving()["node1"]
     version = await asyncio.to_thread(rig.submit)
     rig.bigred("deploy", version)

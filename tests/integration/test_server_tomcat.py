@@ -414,7 +414,7 @@ async def test_a_kept_folder_that_can_not_be_made_is_an_error(tmp_path: Path) ->
     kept_folder(here).parent.write_text("a file")
     with pytest.raises(NodeError, match=r"could not be kept: .*Not a directory"):
         await here.fetch(tmp_path / "new.war", digest, frozenset())
-    assert "can't be read" in (await here.look(answers=True)).trouble
+    assert "can't be read" in (await here.look(answers=True)).problem
 
 
 async def test_a_war_that_can_not_be_read_is_unknown_not_missing(tmp_path: Path) -> None:
@@ -422,7 +422,7 @@ async def test_a_war_that_can_not_be_read_is_unknown_not_missing(tmp_path: Path)
     war_of(here).mkdir(parents=True)
     seen = await here.look(answers=True)
     assert seen.digest is None
-    assert "shop.war can't be read: Is a directory" in seen.trouble
+    assert "shop.war can't be read: Is a directory" in seen.problem
 
 
 @pytest.mark.parametrize("harm", ["cut short", "overwritten", "no zip", "locked", "foreign"])
@@ -481,7 +481,7 @@ async def test_a_release_that_is_kept_is_not_copied_again(tmp_path: Path) -> Non
     assert kept_at(here, digest).stat().st_ino == before
 
 
-async def test_a_release_for_which_there_is_no_room_is_refused_before_a_byte_is_copied(
+async def test_a_release_for_which_there_is_no_space_is_refused_before_a_byte_is_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = node(tmp_path)

@@ -113,14 +113,14 @@ async def test_a_release_is_brought_verified_put_in_place_and_seen(site: Site, h
     (site.war.parent / "shop" / "WEB-INF").mkdir(parents=True)
     seen = await host.look(answers=True)
     assert (seen.digest, seen.manifest["Version"]) == (old, "1.0.0")
-    assert (seen.running, seen.kept, seen.trouble) == (True, frozenset(), "")
+    assert (seen.running, seen.kept, seen.problem) == (True, frozenset(), "")
     assert seen.free is not None
     assert seen.free == pytest.approx(shutil.disk_usage(site.folder).free, rel=0.2)
     assert "is kept" in await host.fetch(site.folder / "new.war", new, frozenset())
     assert (await host.look(answers=True)).kept == frozenset({new})
     assert new[:12] in await host.swap(new)
     seen = await host.look(answers=True)
-    assert (seen.digest, seen.manifest["Version"], seen.trouble) == (new, "1.1.0", "")
+    assert (seen.digest, seen.manifest["Version"], seen.problem) == (new, "1.1.0", "")
     assert names_in(site.war.parent) == ["shop.war"]
     assert stat.S_IMODE(site.war.stat().st_mode) == 0o640
     assert names_in(site.kept) == [f"{new}.war"]
@@ -169,7 +169,7 @@ async def test_a_war_that_can_not_be_read_is_unknown_not_missing(site: Site, hos
     site.war.mkdir()
     seen = await host.look(answers=True)
     assert seen.digest is None
-    assert "can't be read" in seen.trouble
+    assert "can't be read" in seen.problem
 
 
 async def test_a_damaged_war_in_place_has_a_digest_and_no_manifest(site: Site, host: Host) -> None:
@@ -178,7 +178,7 @@ async def test_a_damaged_war_in_place_has_a_digest_and_no_manifest(site: Site, h
     assert (seen.digest, seen.manifest) == (digest_of(site.war), {})
 
 
-async def test_folders_with_strange_names_are_no_trouble(site: Site) -> None:
+async def test_folders_with_strange_names_are_handled(site: Site) -> None:
     folder = site.folder / 'it\'s $(id) "q" *'
     folder.mkdir()
     node = site.node(war=folder / "a b;$x.war", kept=site.folder / "kept here" / "{a,b}")
@@ -222,7 +222,7 @@ async def test_an_upload_cut_in_the_middle_leaves_the_war_alone_and_the_next_one
         assert 0 < (site.kept / left_behind).stat().st_size < 8 * MIB
         cable.left = None
         seen = await host.look(answers=True)
-        assert (seen.digest, seen.kept, seen.trouble) == (old, frozenset(), "")
+        assert (seen.digest, seen.kept, seen.problem) == (old, frozenset(), "")
         await host.fetch(site.folder / "new.war", new, frozenset())
         assert names_in(site.kept) == [f"{new}.war"]
 
@@ -262,11 +262,11 @@ async def test_an_sshd_that_is_away_is_told_and_found_again(tmp_path: Path) -> N
     async with reached(site.node()) as host:
         for _ in range(2):
             with made.start():
-                assert (await host.look(answers=True)).trouble == ""
-            assert (await host.look(answers=True)).trouble != ""
+                assert (await host.look(answers=True)).problem == ""
+            assert (await host.look(answers=True)).problem != ""
             seen = await host.look(answers=True)
             assert (seen.digest, seen.running) == (None, True)
-            assert "can't be reached" in seen.trouble
+            assert "can't be reached" in seen.problem
             with pytest.raises(NodeError, match=r"can't be reached: .*; is sshd running"):
                 await host.swap("0" * 64)
 
@@ -314,8 +314,8 @@ async def node_error(site: Site, **changes: object) -> str:
         assert (seen.digest, seen.running) == (None, None)
         with pytest.raises(NodeError) as caught:
             await host.swap("0" * 64)
-        assert str(caught.value) == seen.trouble
-        return seen.trouble
+        assert str(caught.value) == seen.problem
+        return seen.problem
 
 
 async def test_a_host_whose_key_has_changed_is_not_trusted(site: Site) -> None:
@@ -368,13 +368,13 @@ async def test_nodes_of_a_machine_share_one_connection_however_much_they_ask_at_
     looks = [one.look(answers=True) for one in both * 15 if one]
     async with asyncio.timeout(60):
         seen = await asyncio.gather(*looks)
-        assert [one.trouble for one in seen] == [""] * 30
+        assert [one.problem for one in seen] == [""] * 30
         assert (site.sshd.folder / "sshd.log").read_text().count("Accepted publickey") == 1
         # One node lets go; the other goes on all the same.
         assert both[0] is not None
         assert both[1] is not None
         await both[0].close()
-        assert (await both[1].look(answers=True)).trouble == ""
+        assert (await both[1].look(answers=True)).problem == ""
         await both[1].close()
 
 
@@ -387,14 +387,14 @@ async def test_a_host_that_takes_fewer_channels_for_the_moment_is_waited_for(
     with tight.start() as pid:
         async with reached(Site(tmp_path, tight, pid).node()) as host:
             seen = await asyncio.gather(*(host.look(answers=True) for _ in range(12)))
-    assert [one.trouble for one in seen] == [""] * 12
+    assert [one.problem for one in seen] == [""] * 12
     assert (tight.folder / "sshd.log").read_text().count("Accepted publickey") == 1
 
 
 async def test_what_a_login_script_prints_is_no_answer(site: Site, host: Host) -> None:
     (site.sshd.folder / ".bashrc").write_text("echo stamp 1 2 3; echo Welcome\n")
     seen = await host.look(answers=True)
-    assert (seen.digest, seen.trouble) == ("", "")
+    assert (seen.digest, seen.problem) == ("", "")
 
 
 # --- commands ------------------------------------------------------------------------------------
@@ -434,7 +434,7 @@ async def test_whether_tomcat_runs_is_unknown_when_its_command_hangs(
     monkeypatch.setattr("bigred_server.tomcat.ssh.RUNNING_DEADLINE_S", 1.0)
     async with reached(site.node(running=["sleep", "30"])) as host:
         seen = await host.look(answers=False)
-    assert (seen.running, seen.digest, seen.trouble) == (None, "", "")
+    assert (seen.running, seen.digest, seen.problem) == (None, "", "")
 
 
 async def test_a_command_that_hangs_ends_at_its_deadline_and_over_there_too(site: Site) -> None:
@@ -448,7 +448,7 @@ async def test_a_command_that_hangs_ends_at_its_deadline_and_over_there_too(site
         assert time.monotonic() - begun < 10
         assert pid.exists()
         await until(lambda: not is_alive(pid), "the command is gone")
-        assert (await host.look(answers=True)).trouble == ""
+        assert (await host.look(answers=True)).problem == ""
     assert (site.sshd.folder / "sshd.log").read_text().count("Accepted publickey") == 1
 
 
@@ -488,7 +488,9 @@ def on_any_host(site: Site, reach: str, **more: object) -> NodeSettings:
     return site.node(ssh=None, **more) if reach == "ssh" else site.local_node(**more)
 
 
-async def test_a_disk_without_room_is_refused_before_a_byte_is_sent(site: Site, reach: str) -> None:
+async def test_a_disk_without_space_is_refused_before_a_byte_is_sent(
+    site: Site, reach: str
+) -> None:
     new = make_war(site.folder / "new.war", "1.1.0", MIB)
     with small_disk(site.folder / "disk", 32 * MIB) as disk:
         async with reached(on_any_host(site, reach, kept=disk)) as host:

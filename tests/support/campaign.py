@@ -89,8 +89,8 @@ class Campaign:
                 self.rig.ended(victim.deployment, END_S)
             victim.finish()
             seen = self._settled(victim, run, version)
-            unmended = self._mended(victim, seen)
-        result = self._result(victim, run, seen, load, unmended)
+            unrepaired = self._repaired(victim, seen)
+        result = self._result(victim, run, seen, load, unrepaired)
         if len(seen.live) == 1:
             self._live = seen.live[0]
         for file in testbed.folder.glob(f"{load.out.name}*"):
@@ -126,7 +126,7 @@ class Campaign:
             asked_back=run.asks_back,
         )
 
-    def _mended(self, victim: Victim, seen: Evidence) -> list[str]:
+    def _repaired(self, victim: Victim, seen: Evidence) -> list[str]:
         """Bring the dead back, and see every node brought to the live release; name what is not."""
         victim.revive()
         if len(seen.live) != 1:
@@ -138,7 +138,7 @@ class Campaign:
         return []
 
     def _result(
-        self, victim: Victim, run: Run, seen: Evidence, load: Load, unmended: list[str]
+        self, victim: Victim, run: Run, seen: Evidence, load: Load, unrepaired: list[str]
     ) -> Result:
         requests = load.seen()
         failed = tuple(f"{one.kind} {one.outcome}" for one in request_log.failures(requests))
@@ -156,7 +156,7 @@ class Campaign:
             in_flight=victim.in_flight,
             sessions=len(over),
             sessions_lost=len(visit_log.lost(over)),
-            faults=(*found, *unmended),
+            faults=(*found, *unrepaired),
             story=tuple(victim.told()),
         )
 

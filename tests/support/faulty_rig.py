@@ -29,23 +29,23 @@ class Run:
     random: Random = field(init=False)
     scene: Scene = field(init=False)
     rollout: SimulatedRollout = field(init=False)
-    trouble: float = field(init=False)
+    problem: float = field(init=False)
     crashes: int = 0
     log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         random = self.random = Random(self.seed)
         self.scene = Scene.drawn(random)
-        self.trouble = random.choice([0.0, 0.02, 0.1, 0.3])
+        self.problem = random.choice([0.0, 0.02, 0.1, 0.3])
         self.rollout = self.scene.rollout()
         fleet = self.fleet
         fleet.lasts, fleet.luck = self._lasts, self._luck
         self.rollout.hooks.goes = self._hook
         for name in fleet.nodes:
-            if self.trouble and random.random() < 0.05:
+            if self.problem and random.random() < 0.05:
                 for server in fleet.pool.of(name):
                     server.set(Admin.MAINT, fleet.clock())
-            if self.trouble and random.random() < 0.05:
+            if self.problem and random.random() < 0.05:
                 fleet.nodes[name].die()
 
     @property
@@ -53,7 +53,7 @@ class Run:
         return self.rollout.fleet
 
     def _lasts(self, action: Action) -> float:
-        slow = self.random.random() < self.trouble
+        slow = self.random.random() < self.problem
         usual = {
             ActionKind.STOP: 2.0,
             ActionKind.SWAP: 1.0,
@@ -65,7 +65,7 @@ class Run:
         return lasts_s + (self.random.random() if slow else 0.0)
 
     def _luck(self, action: Action) -> Luck:
-        if self.random.random() >= self.trouble:
+        if self.random.random() >= self.problem:
             return Luck.WELL
         # Our own HAProxy adapter reads every state back: it does not lie.
         by_haproxy = action.kind in (
@@ -77,7 +77,7 @@ class Run:
         return self.random.choice([Luck.FAILS, Luck.LOST, *([] if by_haproxy else [Luck.LIES])])
 
     def _hook(self, _hook: Hook) -> tuple[float, HookState]:
-        fails = self.random.random() < self.trouble
+        fails = self.random.random() < self.problem
         return 3.0 * self.random.random(), HookState.FAILED if fails else HookState.DONE
 
     def _fate(self, action: Action) -> ActionFate:
@@ -101,7 +101,7 @@ class Run:
                 return
             if number == heals_at:
                 self.heal()
-            if self.random.random() < self.trouble:
+            if self.random.random() < self.problem:
                 self._happen()
             late = self.random.random() < 0.3
             self.tick(self.random.choice([0.1, 0.5, 1.0]), late=late)
@@ -113,7 +113,7 @@ class Run:
         self.rollout.tick(tick_s, ends_while_looking=late)
 
     def _verdict(self) -> Verdict:
-        if self.random.random() < self.trouble:
+        if self.random.random() < self.problem:
             return self.random.choice(list(Verdict))
         return Verdict.PASS
 
@@ -123,7 +123,7 @@ class Run:
 
     def heal(self) -> None:
         """End all trouble."""
-        self.trouble = 0.0
+        self.problem = 0.0
         self.rollout.judgement = Judgement(Verdict.PASS)
         self.scene.long = 0.0
         for proxy in self.fleet.pool.proxies:

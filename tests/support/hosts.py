@@ -12,7 +12,7 @@ class FakeHost:
 
     digest: str | None = ""
     running: bool | None = True
-    trouble: str = ""
+    problem: str = ""
     kept_in: dict[str, Path] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
 
@@ -24,7 +24,7 @@ class FakeHost:
             manifest={"Implementation-Version": "1"} if self.digest else {},
             kept=frozenset(self.kept_in),
             free=1 << 30,
-            trouble=self.trouble,
+            problem=self.problem,
         )
 
     async def copy_war(self, target: Path) -> None:

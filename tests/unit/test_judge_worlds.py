@@ -22,7 +22,7 @@ ROLLOUTS = int(os.environ.get("BIGRED_JUDGE_ROLLOUTS", "60"))
     ],
     ids=lambda world: world.name,
 )
-def test_a_good_build_is_not_taken_back(world: World) -> None:
+def test_a_good_build_is_not_rolled_back(world: World) -> None:
     random = np.random.default_rng(1)
     back = sum(judged(drawn(world, random))[0] is not None for _ in range(ROLLOUTS))
     assert back <= MOST_FALSE * ROLLOUTS

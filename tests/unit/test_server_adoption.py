@@ -99,7 +99,7 @@ async def test_what_only_says_its_release_is_left_alone_until_its_bytes_are_know
     assert await site.known() == {}
 
 
-async def test_the_way_back_is_to_what_most_nodes_run(site: Site) -> None:
+async def test_a_rollback_is_to_what_most_nodes_run(site: Site) -> None:
     new = await site.add("1.1.0", Stage.READY)
     assert await site.previous(new.digest, "0.8", "0.9", "0.9") == "0.9"
     assert [r.version for r in (await site.known()).values() if r.stage is Stage.LIVE] == ["0.9"]
@@ -116,13 +116,13 @@ async def test_without_a_node_that_tells_it_is_the_live_release(site: Site) -> N
     assert await site.previous(new.digest, "1.1.0", "", "") == "1.0.0"
 
 
-async def test_a_first_release_has_no_way_back(site: Site) -> None:
+async def test_a_first_release_has_no_rollback_target(site: Site) -> None:
     new = await site.add("1.0.0", Stage.READY)
     assert await site.previous(new.digest, "", "", "") is None
     assert await site.previous(new.digest, "1.0.0", "", "") is None
 
 
-async def test_a_bad_release_is_no_way_back(site: Site) -> None:
+async def test_a_bad_release_is_no_rollback_target(site: Site) -> None:
     await site.add("1.0.0", Stage.LIVE)
     await site.add("1.1.0", Stage.BAD)
     new = await site.add("1.2.0", Stage.READY)
@@ -130,7 +130,9 @@ async def test_a_bad_release_is_no_way_back(site: Site) -> None:
     assert await site.previous(new.digest, "1.1.0", "1.1.0", "1.1.0") == "1.0.0"
 
 
-async def test_after_a_first_release_that_failed_there_is_still_no_way_back(site: Site) -> None:
+async def test_after_a_first_release_that_failed_there_is_still_no_rollback_target(
+    site: Site,
+) -> None:
     await site.add("1.0.0", Stage.BAD)
     new = await site.add("1.0.1", Stage.READY)
     assert await site.previous(new.digest, "1.0.0", "1.0.0", "") is None

@@ -326,7 +326,7 @@ async def test_releases_are_listed_the_newest_first_with_whether_they_are_kept(s
     assert len(await site.get("/apps/shop/releases?limit=2")) == 2
 
 
-async def test_mends_are_listed_only_if_they_are_asked_for(site: Api) -> None:
+async def test_repairs_are_listed_only_if_they_are_asked_for(site: Api) -> None:
     await site.runs(mends="node1")
     assert [d["id"] for d in await site.get("/apps/shop/deployments")] == ["d-1"]
     found = await site.get("/apps/shop/deployments?mends=true")

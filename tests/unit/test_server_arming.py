@@ -109,7 +109,7 @@ UNFIT = "2 of 3 nodes of shop are up and 2 must stay up"
             "shop 1.1.0 was rolled back and is bad; nothing newer is ready",
         ),
         (
-            replace(OPEN, trouble="no such socket", healthy=0),
+            replace(OPEN, problem="no such socket", healthy=0),
             Refusal.UNHEALTHY,
             "the state of the nodes of shop is unknown: HAProxy does not answer",
         ),
@@ -139,7 +139,7 @@ def test_a_gate_that_is_shut_says_why(state: GateState, code: Refusal, reason: s
         replace(OPEN, releases=[release(OLD, "1.0.0", Stage.BAD, 1.0), READY], healthy=0),
     ],
 )
-def test_a_gate_is_open_when_nothing_is_in_the_way(state: GateState) -> None:
+def test_a_gate_is_open_when_nothing_prevents_another(state: GateState) -> None:
     assert gate(state) is None
 
 
@@ -176,17 +176,17 @@ class StillFleet:
     """Nodes that stand as they are told; nothing may be done to them here."""
 
     down: Sequence[str] = ()
-    trouble: str = ""
+    problem: str = ""
 
     async def look(self, *, deep: bool) -> FleetLook:
         assert not deep, "the answer to a lid must not wait for the nodes"
         await asyncio.sleep(0)
-        admin = Admin.UNKNOWN if self.trouble else Admin.READY
+        admin = Admin.UNKNOWN if self.problem else Admin.READY
         nodes = {
             name: node_look(name, admin, up=name not in self.down, answer=AppAnswer())
             for name in ("node1", "node2", "node3")
         }
-        return FleetLook(nodes, 1, Counters(0, 0, 0), self.trouble)
+        return FleetLook(nodes, 1, Counters(0, 0, 0), self.problem)
 
     async def act(self, action: Action) -> str:
         raise AssertionError(action)
@@ -419,7 +419,7 @@ async def test_nodes_that_fell_ill_after_the_lid_was_opened_are_not_touched(site
 
 
 async def test_a_haproxy_that_is_away_arms_nothing(site: Site) -> None:
-    site.fleet.trouble = "no answer"
+    site.fleet.problem = "no answer"
     assert refused_with(await site.opens(), Refusal.UNHEALTHY)
 
 
@@ -574,7 +574,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return move
 
 
-def taken(reply: Reply, command: Command | None) -> bool:
+def accepted(reply: Reply, command: Command | None) -> bool:
     return (reply.answer, reply.deployment, reply.command) == (Answer.ACCEPTED, "d-1", command)
 
 
@@ -583,7 +583,7 @@ def taken(reply: Reply, command: Command | None) -> bool:
 )
 async def test_a_press_into_a_running_deployment_holds_it(site: Site, phase: Phase) -> None:
     await site.runs(phase)
-    assert taken(await site.presses(None), Command.HOLD)
+    assert accepted(await site.presses(None), Command.HOLD)
     assert await site.asked() == (Command.HOLD, "office")
     assert await site.told() == [HOLD_TOLD]
     assert site.started == ["shop"]
@@ -597,7 +597,7 @@ async def test_an_emergency_stop_does_not_wait_for_haproxy(
 
     monkeypatch.setattr(StillFleet, "look", hangs)
     await site.runs()
-    assert taken(await site.presses(None), Command.HOLD)
+    assert accepted(await site.presses(None), Command.HOLD)
 
 
 async def test_a_press_while_it_is_held_continues(
@@ -607,7 +607,7 @@ async def test_a_press_while_it_is_held_continues(
     await site.presses(None)
     await site.picks_up(Phase.HOLDING)
     clock(QUIET_S + 1)
-    assert taken(await site.presses(None, "lab"), Command.CONTINUE)
+    assert accepted(await site.presses(None, "lab"), Command.CONTINUE)
     assert await site.asked() == (Command.CONTINUE, "lab")
     assert (await site.told())[1:] == ["lab asked to continue"]
 
@@ -618,12 +618,12 @@ async def test_a_hold_that_nobody_took_up_yet_is_one(
     await site.runs()
     await site.presses(None)
     clock(QUIET_S + 1)
-    assert taken(await site.presses(None), Command.CONTINUE)
+    assert accepted(await site.presses(None), Command.CONTINUE)
 
 
 async def test_what_a_terminal_held_a_press_continues(site: Site) -> None:
     await site.runs(Phase.HOLDING)
-    assert taken(await site.presses(None), Command.CONTINUE)
+    assert accepted(await site.presses(None), Command.CONTINUE)
 
 
 @pytest.mark.parametrize("box", ["office", "lab"])
@@ -635,7 +635,7 @@ async def test_a_stop_that_is_pressed_again_at_once_stays_a_stop(
     await site.presses(None)
     await site.picks_up(Phase.HOLDING)
     clock(after_s)
-    assert taken(await site.presses(None, box), None)
+    assert accepted(await site.presses(None, box), None)
     assert await site.asked() == (None, "office")
     assert await site.told() == [HOLD_TOLD]
 
@@ -644,12 +644,12 @@ async def test_presses_that_changed_nothing_do_not_silence_the_button_for_longer
     site: Site, clock: Callable[[float], None]
 ) -> None:
     await site.runs(Phase.HOLDING)
-    assert taken(await site.presses(None), Command.CONTINUE)
+    assert accepted(await site.presses(None), Command.CONTINUE)
     await site.picks_up(Phase.ROLLING)
     clock(4)
     assert refused_with(await site.presses(None), Refusal.RUNNING)
     clock(2)
-    assert taken(await site.presses(None), Command.HOLD)
+    assert accepted(await site.presses(None), Command.HOLD)
 
 
 async def test_a_press_just_after_a_continue_says_that_it_was_not_taken(
@@ -723,7 +723,7 @@ async def test_a_stop_that_comes_twice_at_once_is_one(site: Site) -> None:
     await site.runs()
     given = await asyncio.gather(*(site.presses(None, id="e-9") for _ in range(5)))
     assert given == [given[0]] * 5
-    assert taken(given[0], Command.HOLD)
+    assert accepted(given[0], Command.HOLD)
     assert await site.told() == [HOLD_TOLD]
 
 
@@ -740,12 +740,12 @@ async def held_down(site: Site, box: str = "office", **more: Any) -> None:
     assert await site.happens(EventType.HOLD, box, **more) is None
 
 
-async def test_a_button_held_down_on_a_held_deployment_takes_it_back(
+async def test_a_button_held_down_on_a_held_deployment_rolls_it_back(
     site: Site, clock: Callable[[float], None]
 ) -> None:
     await site.runs(Phase.HOLDING)
     # As a hand does it: the press, which continues, comes first.
-    assert taken(await site.presses(None), Command.CONTINUE)
+    assert accepted(await site.presses(None), Command.CONTINUE)
     await site.picks_up(Phase.ROLLING)
     clock(3.0)
     await held_down(site)
@@ -755,7 +755,7 @@ async def test_a_button_held_down_on_a_held_deployment_takes_it_back(
 
 
 @pytest.mark.parametrize("late_s", [0.0, 4.0])
-async def test_the_press_that_stops_takes_nothing_back_however_long_it_lasts(
+async def test_the_press_that_stops_rolls_nothing_back_however_long_it_lasts(
     site: Site, clock: Callable[[float], None], late_s: float
 ) -> None:
     await site.runs()
@@ -766,20 +766,20 @@ async def test_the_press_that_stops_takes_nothing_back_however_long_it_lasts(
     assert await site.asked() == (None, "office")
 
 
-async def test_a_second_press_on_a_held_deployment_takes_it_back_when_it_lasts(
+async def test_a_second_press_on_a_held_deployment_rolls_it_back_when_it_lasts(
     site: Site, clock: Callable[[float], None]
 ) -> None:
     await site.runs()
     await site.presses(None)
     await site.picks_up(Phase.HOLDING)
     clock(1.5)
-    assert taken(await site.presses(None), None)
+    assert accepted(await site.presses(None), None)
     clock(3.0)
     await held_down(site)
     assert await site.asked() == (Command.ROLLBACK, "office")
 
 
-async def test_a_hold_whose_press_was_lost_takes_back_what_is_held(site: Site) -> None:
+async def test_a_hold_whose_press_was_lost_rolls_back_what_is_held(site: Site) -> None:
     await site.runs(Phase.HOLDING)
     await held_down(site)
     assert await site.asked() == (Command.ROLLBACK, "office")
@@ -799,7 +799,7 @@ async def test_a_button_held_down_does_nothing_to_a_deployment_that_is_not_held(
     ("box", "more"),
     [("stranger", {}), ("home", {}), ("office", {"age_ms": MAX_AGE_MS + 1})],
 )
-async def test_a_hold_that_is_stale_or_of_another_box_takes_nothing_back(
+async def test_a_hold_that_is_stale_or_of_another_box_rolls_nothing_back(
     site: Site, box: str, more: dict[str, Any]
 ) -> None:
     await site.runs(Phase.HOLDING)

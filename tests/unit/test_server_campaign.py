@@ -23,7 +23,7 @@ RANDOM = os.environ.get("BIGRED_CAMPAIGN_RANDOM", "") == "1"
 
 @pytest.mark.parametrize("first", range(FIRST, FIRST + RUNS, BATCH))
 @pytest.mark.timeout(600)
-def test_no_trouble_breaks_a_rule_or_leaves_a_node_out(first: int) -> None:
+def test_no_fault_breaks_a_rule_or_leaves_a_node_out(first: int) -> None:
     for seed in range(first, min(first + BATCH, FIRST + RUNS)):
         run = Run(seed)
         run.go()
@@ -37,7 +37,7 @@ class AnyFault(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 1_000_000))
     def begins(self, seed: int) -> None:
         self.run = Run(seed)
-        self.run.trouble = 0.0
+        self.run.problem = 0.0
 
     @rule(ticks=st.integers(1, 12), late=st.booleans())
     def time_passes(self, ticks: int, late: bool) -> None:

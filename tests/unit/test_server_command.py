@@ -116,7 +116,7 @@ def test_a_command_takes_effect_in_the_next_step(
         (ABORT, ABORT, BACK),
     ],
 )
-def test_a_command_is_judged_as_if_the_one_before_had_been_taken_up(
+def test_a_command_is_judged_as_if_the_one_before_had_been_followed(
     pending: Command, command: Command, refused: str
 ) -> None:
     assert refusal(Phase.ROLLING, pending, command) == refused
@@ -128,7 +128,9 @@ def test_a_continue_that_waits_can_be_held_again() -> None:
 
 
 @pytest.mark.parametrize("second", SECOND_NODES.values(), ids=SECOND_NODES)
-def test_while_held_the_node_in_hand_is_made_whole_and_no_other_is_taken(second: NodeLook) -> None:
+def test_while_held_the_node_being_updated_is_finished_and_no_other_is_taken(
+    second: NodeLook,
+) -> None:
     held = deployment(Phase.HOLDING)
     found = decide(view(held, waited_s=31.0, a=ON_NEW, b=second, c=ON_OLD))
     assert found.phase is Phase.HOLDING
@@ -148,7 +150,7 @@ def test_a_deployment_held_at_its_canary_goes_on_with_it() -> None:
     assert decide(view(held, a=ON_OLD, b=ON_OLD, c=ON_OLD)).phase is Phase.CANARY
 
 
-def test_a_mend_is_stopped_only_while_its_node_is_not_in_hand() -> None:
+def test_a_repair_is_stopped_only_while_its_node_is_not_being_updated() -> None:
     mend = deployment(Phase.ROLLING, ("a",), None, ABORT, mends="a")
     assert decide(view(mend, a=ON_OLD, b=ON_NEW)).phase is Phase.ABORTED
     found = decide(view(mend, a=STOPPED, b=ON_NEW))

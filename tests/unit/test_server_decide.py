@@ -198,7 +198,7 @@ def test_the_others_follow_when_the_canary_serves() -> None:
     assert decide(view(deployment(Phase.CANARY), a=ON_NEW, b=ON_OLD)).phase is Phase.ROLLING
 
 
-def test_a_batch_is_taken_at_once_in_order() -> None:
+def test_a_batch_is_removed_at_once_in_order() -> None:
     policy = replace(POLICY, batch=2)
     looks: Given = {"a": ON_NEW, "b": ON_OLD, "c": ON_OLD, "d": ON_OLD}
     found = decide(view(deployment(nodes=tuple(looks)), policy=policy, **looks))
@@ -225,13 +225,13 @@ def test_a_node_that_haproxy_only_takes_for_up_does_not_count_for_min_healthy() 
     assert kinds(found) == {"c": ActionKind.MAINT}
 
 
-def test_no_node_is_taken_while_another_is_in_hand() -> None:
+def test_no_node_is_removed_while_another_is_being_updated() -> None:
     assert kinds(decide(view(deployment(), a=STOPPED, b=ON_OLD, c=ON_OLD))) == {
         "a": ActionKind.SWAP
     }
 
 
-def test_a_busy_node_neither_serves_nor_leaves_room_in_the_batch_whatever_it_looks_like() -> None:
+def test_a_busy_node_neither_serves_nor_leaves_space_in_the_batch_whatever_it_looks_like() -> None:
     # HAProxy restarted and opened it; MAINT is being said again.
     busy = {"a": ActionKind.START}
     found = decide(view(deployment(), busy=busy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
@@ -241,7 +241,7 @@ def test_a_busy_node_neither_serves_nor_leaves_room_in_the_batch_whatever_it_loo
     assert kinds(found) == {"a": ActionKind.MAINT}
 
 
-def test_a_node_that_died_is_taken_whatever_is_in_hand() -> None:
+def test_a_node_that_died_is_taken_whatever_is_being_updated() -> None:
     found = decide(view(deployment(), a=STARTING, b=DOWN, c=ON_OLD))
     assert kinds(found) == {"b": ActionKind.MAINT}
 
@@ -271,7 +271,7 @@ def test_it_has_succeeded_when_all_serve_and_nothing_runs_any_more() -> None:
     assert decide(view(deployment(), busy={"c": ActionKind.READY}, **looks)).phase is Phase.ROLLING
 
 
-def test_a_blind_haproxy_stops_everything_and_nothing_is_taken_back() -> None:
+def test_a_blind_haproxy_stops_everything_and_nothing_is_rolled_back() -> None:
     found = decide(view(deployment(), waited_s=599.0, a=BLIND, b=BLIND, c=BLIND))
     assert found == Decision(Phase.ROLLING)
 
@@ -396,7 +396,7 @@ def test_a_person_who_asks_for_the_rollback_gets_it_and_the_build_is_bad() -> No
     )
 
 
-def test_a_first_release_that_fails_has_no_way_back() -> None:
+def test_a_first_release_that_fails_has_no_rollback_target() -> None:
     first = deployment(previous=None)
     found = decide(view(first, waited_s=301.0, a=STARTING))
     assert found.phase is Phase.FAILED
@@ -449,7 +449,7 @@ def test_a_policy_to_abort_turns_back_when_requests_do_not_end() -> None:
     assert turned_back(seen) == ("a: its requests did not finish within 30 s", False)
 
 
-def test_there_is_nothing_to_abort_on_the_way_back() -> None:
+def test_there_is_nothing_to_abort_during_a_rollback() -> None:
     policy = replace(POLICY, on_drain_deadline=OnDrainDeadline.ABORT)
     hung = changed(CLOSED, digest="new", answer=Answer())
     back = deployment(Phase.ROLLING_BACK)
@@ -552,14 +552,14 @@ def test_a_node_that_could_not_go_back_is_named_at_the_end() -> None:
     assert found.reason == "could not be rolled back: a: swapping failed 2 times: no room"
 
 
-def test_a_way_back_without_progress_ends_and_names_who_is_not_back() -> None:
+def test_a_rollback_without_progress_ends_and_names_who_is_not_back() -> None:
     blind = changed(STOPPED, admin=Admin.UNKNOWN)
     found = decide(view(BACK, waited_s=600.1, a=blind, b=ON_OLD, c=ON_NEW))
     assert (found.phase, found.actions) == (Phase.FAILED, ())
     assert found.reason.endswith("for 600 s: a is unknown, c is pending")
 
 
-def test_users_are_not_waited_for_on_the_way_back() -> None:
+def test_users_are_not_waited_for_during_a_rollback() -> None:
     policy = replace(POLICY, sessions=Sessions.WAIT, sessions_s=20.0)
     found = decide(view(BACK, policy=policy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
     assert kinds(found) == {"a": ActionKind.MAINT}

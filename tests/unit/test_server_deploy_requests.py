@@ -140,7 +140,7 @@ async def test_of_two_who_ask_for_the_same_at_once_one_is_told_that_it_is_so(sit
 
 
 @pytest.mark.parametrize("command", Command)
-async def test_a_mend_takes_no_command_and_says_what_it_is(site: Site, command: Command) -> None:
+async def test_a_repair_takes_no_command_and_says_what_it_is(site: Site, command: Command) -> None:
     mend = await site.ran(LIVE, phase=Phase.ROLLING, mends="node2")
     with pytest.raises(DeploymentError, match="it only brings node2 back to the live release"):
         await deploy.command(site.db, "shop", command, "ada")
@@ -186,14 +186,14 @@ async def test_a_digest_that_two_begin_with_names_neither(site: Site) -> None:
     assert (await site.deploys("3" * 64)).digest == NEXT
 
 
-async def test_a_bad_release_is_refused_with_the_way_to_clear_it(site: Site) -> None:
+async def test_a_bad_release_is_refused_with_how_to_clear_it(site: Site) -> None:
     await site.release(LAST, "1.3.0", Stage.BAD)
     with pytest.raises(DeploymentError, match=r"shop 1.3.0 is bad: .*bigred release clear 1.3.0"):
         await site.deploys("1.3.0")
     await site.deploys("1.2.0")
 
 
-async def test_when_the_newest_is_bad_and_nothing_is_ready_the_way_to_clear_it_is_told(
+async def test_when_the_newest_is_bad_and_nothing_is_ready_how_to_clear_it_is_told(
     site: Site,
 ) -> None:
     async with site.db.write() as connection:
@@ -220,7 +220,7 @@ async def test_a_release_whose_war_is_gone_is_refused_before_anything_begins(sit
         ("node2", r"is running \(rolling\): it only brings node2 back to the live release"),
     ],
 )
-async def test_nothing_is_deployed_while_a_deployment_or_a_mend_runs(
+async def test_nothing_is_deployed_while_a_deployment_or_a_repair_runs(
     site: Site, mends: str | None, sentence: str
 ) -> None:
     await site.ran(LIVE, phase=Phase.ROLLING, mends=mends)
@@ -249,7 +249,7 @@ async def test_what_is_live_is_rolled_back_by_a_deployment_of_what_was_live_befo
     assert (record.digest, record.takes_back) == (FIRST, LIVE)
 
 
-async def test_a_mend_of_the_live_release_does_not_hide_what_was_live_before(site: Site) -> None:
+async def test_a_repair_of_the_live_release_does_not_hide_what_was_live_before(site: Site) -> None:
     await site.release(LAST, "0.9.0", Stage.RETIRED, submitted_at=9.0)
     await site.succeeded(LIVE, previous=FIRST)
     await site.succeeded(LIVE, previous=LAST, mends="node2")
@@ -260,7 +260,7 @@ async def test_a_mend_of_the_live_release_does_not_hide_what_was_live_before(sit
 @pytest.mark.parametrize(
     ("cleared", "digest"), [(False, None), (True, FIRST)], ids=["bad", "cleared"]
 )
-async def test_there_is_no_way_back_to_a_bad_release_until_it_is_cleared(
+async def test_there_is_no_rollback_target_to_a_bad_release_until_it_is_cleared(
     site: Site, cleared: bool, digest: str | None
 ) -> None:
     await site.succeeded(LIVE, previous=FIRST)
@@ -287,7 +287,7 @@ async def test_a_cleared_release_is_ready_and_what_made_it_bad_tells_who_cleared
     assert await site.told(made_bad) == ["ada cleared 1.3.0: it is ready to be deployed again"]
 
 
-async def test_a_release_that_was_taken_back_when_it_was_live_tells_it_there(site: Site) -> None:
+async def test_a_release_that_was_rolled_back_when_it_was_live_tells_it_there(site: Site) -> None:
     await site.release(LAST, "1.3.0", Stage.BAD)
     brought = await site.succeeded(LAST)
     taken_back = await site.succeeded(LIVE, takes_back=LAST)

@@ -100,7 +100,7 @@ def test_the_disk_must_hold_the_releases(
 
 
 @pytest.mark.parametrize(("theirs", "side"), [(30.0, "70 s behind"), (400.0, "299 s ahead of")])
-def test_a_wrong_clock_is_reported_with_its_side(theirs: float, side: str) -> None:
+def test_a_wrong_clock_is_reported_as_fast_or_slow(theirs: float, side: str) -> None:
     assert site.clock("n", theirs, 101.0, 101.0).text == f"its clock is {side} the server's"
 
 

@@ -58,7 +58,7 @@ def test_the_next_server_goes_on_with_what_was_heard() -> None:
     assert evaluate(other) == evaluate(evaluator)
 
 
-def test_on_the_way_back_it_counts_on_and_keeps_its_word() -> None:
+def test_during_a_rollback_it_counts_on_and_keeps_its_word() -> None:
     evaluator, _ = restored(BAD, BAD, BAD, FEW, FEW)
     for _ in range(3):
         before = evaluate(evaluator)

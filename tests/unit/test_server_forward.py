@@ -91,7 +91,7 @@ def test_a_node_that_was_set_aside_stays_in_the_pool_while_it_is_needed() -> Non
 # --- the release comes to the node ---------------------------------------------------------------
 
 
-def test_a_release_is_fetched_before_its_node_is_taken() -> None:
+def test_a_release_is_fetched_before_its_node_is_removed() -> None:
     lacking = changed(ON_OLD, kept=frozenset({"old"}))
     found = decide(view(deployment(), a=lacking, b=ON_NEW, c=ON_NEW))
     assert kinds(found) == {"a": ActionKind.FETCH}
@@ -111,7 +111,7 @@ def test_a_release_that_could_not_be_fetched_leaves_the_node_in_the_pool() -> No
     assert decide(view(deployment(), wait=twice, a=lacking, b=ON_NEW)).set_aside == ("a",)
 
 
-def test_a_node_in_hand_that_lost_the_release_fetches_it_again() -> None:
+def test_a_node_being_updated_that_lost_the_release_fetches_it_again() -> None:
     lacking = changed(STOPPED, kept=frozenset())
     assert kinds(decide(view(deployment(), a=lacking, b=ON_NEW))) == {"a": ActionKind.FETCH}
 
@@ -120,7 +120,7 @@ def test_a_node_in_hand_that_lost_the_release_fetches_it_again() -> None:
 
 
 @pytest.mark.parametrize(("load", "queued", "taken"), [(8, 0, True), (9, 0, False), (1, 1, False)])
-def test_a_node_is_taken_only_when_the_others_can_carry_its_load(
+def test_a_node_is_removed_only_when_the_others_can_carry_its_load(
     load: int, queued: int, taken: bool
 ) -> None:
     # Two others take ten at once, and may be filled to four fifths: sixteen.
@@ -143,7 +143,7 @@ def test_a_rollout_that_waits_for_headroom_for_too_long_is_held() -> None:
 # --- watching ------------------------------------------------------------------------------------
 
 
-def test_the_canaries_are_watched_before_the_others_are_taken() -> None:
+def test_the_canaries_are_watched_before_the_others_are_removed() -> None:
     policy = replace(POLICY, canary_bake_s=60.0)
     going = deployment(Phase.CANARY)
     looks: Given = {"a": ON_NEW, "b": ON_OLD, "c": ON_OLD}
@@ -249,7 +249,7 @@ def test_on_failure_runs_once_before_the_deployment_ends_badly() -> None:
     assert decide(view(back, policy=HOOKED, **looks)).phase is Phase.ROLLING_BACK
 
 
-def test_without_a_way_back_on_failure_settles_the_outcome() -> None:
+def test_without_a_rollback_target_on_failure_settles_the_outcome() -> None:
     first = deployment(previous=None)
     dead: Given = {"a": ON_NEW, "b": ON_NEW, "c": changed(CLOSED, digest="new")}
     found = decide(view(first, policy=HOOKED, waited_s=301.0, **dead))
@@ -266,7 +266,7 @@ def test_without_a_way_back_on_failure_settles_the_outcome() -> None:
         assert decide(view(over, policy=HOOKED, **ALL_NEW)) == Decision(Phase.FAILED)
 
 
-def test_a_rollback_runs_no_hook_of_the_way_forward() -> None:
+def test_a_rollback_runs_no_hook_of_a_rollout() -> None:
     back = deployment(Phase.ROLLING_BACK)
     for look in (ON_NEW, STOPPED, CLOSED, ON_OLD):
         found = decide(view(back, policy=HOOKED, a=look, b=ON_OLD, c=ON_OLD))
@@ -299,14 +299,14 @@ def test_a_full_disk_is_told_before_anything_is_touched() -> None:
 
 
 def test_a_node_that_can_not_be_reached_is_waited_for_and_then_nothing_is_touched() -> None:
-    away = changed(ON_OLD, digest=None, trouble="ssh to node b: connection refused")
+    away = changed(ON_OLD, digest=None, problem="ssh to node b: connection refused")
     preparing = deployment(Phase.PREPARING, ())
     assert decide(view(preparing, waited_s=60.0, a=ON_OLD, b=away)).phase is Phase.PREPARING
     found = decide(view(preparing, waited_s=60.1, a=ON_OLD, b=away))
     assert (found.phase, found.reason) == (Phase.ABORTED, "b: ssh to node b: connection refused")
 
 
-def test_what_nobody_can_name_is_not_replaced_without_a_way_back() -> None:
+def test_what_nobody_can_name_is_not_replaced_without_a_rollback_target() -> None:
     untold = changed(ON_OLD, digest=UNKNOWN_DIGEST)
     unknown = deployment(Phase.PREPARING, (), previous=None)
     found = decide(view(unknown, a=untold, b=untold))
@@ -320,7 +320,7 @@ def test_what_nobody_can_name_is_not_replaced_without_a_way_back() -> None:
 MEND = deployment(Phase.PREPARING, (), None, mends="b")
 
 
-def test_a_mend_is_about_its_node_alone() -> None:
+def test_a_repair_is_about_its_node_alone() -> None:
     found = decide(view(MEND, a=ON_NEW, b=CLOSED, c=ON_OLD))
     assert (found.phase, found.nodes) == (Phase.ROLLING, ("b",))
     going = deployment(Phase.ROLLING, ("b",), None, mends="b")
@@ -328,13 +328,13 @@ def test_a_mend_is_about_its_node_alone() -> None:
     assert decide(view(going, policy=HOOKED, a=ON_OLD, b=ON_NEW)).phase is Phase.SUCCEEDED
 
 
-def test_a_mend_that_fails_takes_nothing_back() -> None:
+def test_a_repair_that_fails_rolls_nothing_back() -> None:
     going = deployment(Phase.ROLLING, ("b",), None, mends="b")
     found = decide(view(going, policy=HOOKED, waited_s=301.0, a=ON_NEW, b=STARTING, c=ON_NEW))
     assert (found.phase, found.blames_build, found.hook) == (Phase.FAILED, False, None)
 
 
-def test_a_mend_never_takes_the_pool_below_min_healthy() -> None:
+def test_a_repair_never_takes_the_pool_below_min_healthy() -> None:
     going = deployment(Phase.ROLLING, ("b",), None, mends="b")
     assert not decide(view(going, a=DOWN, b=ON_OLD, c=DOWN)).actions
 

@@ -337,7 +337,7 @@ def used(number: int, **more: object) -> Span:
         ([used(0, threads=20_000)], "has 20000 threads on node1; the limit is 10000"),
     ],
 )
-def test_a_build_that_uses_too_much_is_taken_back(spans: list[Span], says: str) -> None:
+def test_a_build_that_uses_too_much_is_rolled_back(spans: list[Span], says: str) -> None:
     evidence = EMPTY
     for span in spans:
         evidence = weigh_spans(evidence, [span], [QUIET, QUIET], POLICY)
@@ -357,7 +357,7 @@ def test_a_build_that_uses_too_much_is_taken_back(spans: list[Span], says: str) 
         [used(n, cpu_s=9.0, gc_s=5.0, warming=True) for n in range(10)],
     ],
 )
-def test_what_is_usual_short_or_young_is_no_trouble(spans: list[Span]) -> None:
+def test_the_baseline_short_or_young_is_handled(spans: list[Span]) -> None:
     evidence = EMPTY
     for span in spans:
         evidence = weigh_spans(evidence, [span], [QUIET], POLICY)

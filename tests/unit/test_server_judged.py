@@ -59,7 +59,7 @@ def after(
 
 
 @pytest.mark.parametrize("phase", FORWARD)
-def test_a_verdict_takes_the_release_back_and_blames_it(phase: Phase) -> None:
+def test_a_verdict_rolls_the_release_back_and_blames_it(phase: Phase) -> None:
     found = after(Verdict.ROLLBACK, deployment(phase), policy())
     assert (found.phase, found.blames_build) == (Phase.ROLLING_BACK, True)
     assert found.reason == f"shop 2 {CLAUSE}"
@@ -81,13 +81,13 @@ def test_a_judge_that_only_watches_changes_nothing(mode: Mode, verdict: Verdict)
         assert after(verdict, deployment(phase), policy(mode)) == silent
 
 
-def test_the_way_back_is_not_judged() -> None:
+def test_a_rollback_is_not_judged() -> None:
     back = deployment(Phase.ROLLING_BACK)
     for verdict in Verdict:
         assert after(verdict, back, policy()) == after(None, back, policy())
 
 
-def test_a_node_that_is_mended_is_not_judged() -> None:
+def test_a_node_that_is_repaired_is_not_judged() -> None:
     mend = deployment(nodes=("a",), mends="a")
     assert after(Verdict.ROLLBACK, mend, policy()).phase is not Phase.ROLLING_BACK
 
@@ -97,7 +97,7 @@ def test_a_node_that_is_mended_is_not_judged() -> None:
 HELD = deployment(Phase.HOLDING, held_for=HeldFor.SUSPICION)
 
 
-def test_while_held_no_node_is_taken_and_the_one_in_hand_is_made_whole() -> None:
+def test_while_held_no_node_is_removed_and_the_one_being_updated_is_finished() -> None:
     looks: Given = {"a": ON_NEW, "b": changed(CLOSED, in_flight=0), "c": ON_OLD}
     found = after(Verdict.HOLD, HELD, policy(), looks)
     assert (found.phase, kinds(found)) == (Phase.HOLDING, {"b": ActionKind.STOP})
@@ -109,7 +109,7 @@ def test_a_suspicion_that_fades_lets_the_rollout_go_on(verdict: Verdict) -> None
     assert (found.phase, bool(found.finding)) == (Phase.ROLLING, True)
 
 
-def test_a_suspicion_that_stays_takes_the_build_back() -> None:
+def test_a_suspicion_that_stays_rolls_the_build_back() -> None:
     strict = policy(hold_s=60.0)
     assert after(Verdict.HOLD, HELD, strict, waited_s=60.0).phase is Phase.HOLDING
     found = after(Verdict.HOLD, HELD, strict, waited_s=60.1)

@@ -38,7 +38,7 @@ def test_a_release_that_is_live_is_told_with_who_what_and_where() -> None:
     ]
 
 
-def test_a_release_that_was_taken_back_is_told_with_the_reason() -> None:
+def test_a_release_that_was_rolled_back_is_told_with_the_reason() -> None:
     record = replace(RECORD, phase=Phase.ROLLED_BACK, reason="shop 1.4.2 failed 11 of 60 requests")
     told = notice.of_deployment(When.ROLLED_BACK, record, READY, None, "bigred show d-1")
     assert (told.title, told.kind) == ("shop 1.4.2 was rolled back", "warning")

@@ -234,7 +234,7 @@ async def test_a_war_whose_manifest_says_another_release_is_refused(
 # --- adoption ------------------------------------------------------------------------------------
 
 
-async def test_what_was_live_before_is_taken_in_as_live(
+async def test_what_was_live_before_is_adopted_as_live(
     db: Database, store: Store, tmp_path: Path
 ) -> None:
     source = make_war(tmp_path / "old.war")

@@ -81,7 +81,7 @@ def test_a_node_that_serves_the_release_already_is_left_alone() -> None:
         ({"a": ON_OLD, "b": DOWN}, sentences.too_few(1, 2, 1)),
         ({"a": ON_OLD, "b": ON_OLD, "c": BLIND}, sentences.FLEET_UNKNOWN),
         (
-            {"a": ON_OLD, "b": changed(ON_OLD, digest=None, trouble="no answer by SSH")},
+            {"a": ON_OLD, "b": changed(ON_OLD, digest=None, problem="no answer by SSH")},
             sentences.unreachable("b", "no answer by SSH"),
         ),
         (
@@ -99,7 +99,7 @@ def test_what_could_not_begin_says_why_and_touches_nothing(
     assert all(node.steps == () for node in found.nodes)
 
 
-def test_a_deployment_that_runs_is_in_the_way() -> None:
+def test_a_deployment_that_runs_prevents_another() -> None:
     found = made(hindrance="another runs", a=ON_OLD, b=ON_OLD)
     assert (found.could_begin, found.reason, found.batches) == (False, "another runs", ())
 

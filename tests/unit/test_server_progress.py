@@ -30,17 +30,17 @@ def seen(*looks: tuple[float, NodeLook], target: Target = NEW) -> NodeProgress:
     return progress["a"]
 
 
-def test_the_clock_of_a_station_runs_from_the_first_look_that_saw_it() -> None:
+def test_the_clock_of_a_phase_runs_from_the_first_look_that_saw_it() -> None:
     wait = seen((1.0, OPEN), (2.0, OPEN), (3.0, CLOSED), (4.0, CLOSED))
     assert (wait.phase, wait.since_s) == (NodePhase.DRAINING, 3.0)
 
 
-def test_requests_have_their_drain_time_from_when_the_door_was_closed() -> None:
+def test_requests_have_their_drain_time_from_when_it_was_closed() -> None:
     wait = seen((1.0, OPEN), (2.0, IN_DRAIN), (90.0, IN_DRAIN), (91.0, CLOSED))
     assert wait.since_s == 91.0
 
 
-def test_the_way_back_begins_with_clocks_and_tries_of_its_own() -> None:
+def test_a_rollback_begins_with_clocks_and_tries_of_its_own() -> None:
     unreadable = changed(CLOSED, digest=None)
     progress = track({}, {"a": unreadable}, NEW, 1.0)
     progress = tried(progress, "a", progress["a"], 2.0, "the disk is full")
@@ -55,19 +55,19 @@ def test_an_act_that_changed_nothing_is_a_try() -> None:
     assert (wait.tries, wait.tried_at_s, wait.failure) == (1, 2.0, "refused")
 
 
-def test_an_act_that_brought_the_node_on_is_no_try_at_its_next_station() -> None:
+def test_an_act_that_brought_the_node_on_is_no_try_at_its_next_phase() -> None:
     before = track({}, {"a": OPEN}, NEW, 1.0)
     after = track(before, {"a": CLOSED}, NEW, 2.0)
     assert tried(after, "a", before["a"], 3.0, "")["a"].tries == 0
 
 
-def test_closing_the_door_of_a_drained_node_is_no_try_of_cutting_it() -> None:
+def test_closing_a_drained_node_is_no_try_of_cutting_it() -> None:
     before = track({}, {"a": IN_DRAIN}, NEW, 1.0)
     after = track(before, {"a": CLOSED}, NEW, 2.0)
     assert tried(after, "a", before["a"], 3.0, "")["a"].tries == 0
 
 
-def test_an_act_of_the_way_forward_is_no_try_of_the_way_back() -> None:
+def test_an_act_of_a_rollout_is_no_try_of_a_rollback() -> None:
     unreadable = changed(CLOSED, digest=None)
     before = track({}, {"a": unreadable}, NEW, 1.0)
     after = track(before, {"a": unreadable}, OLD, 1.0)

@@ -149,7 +149,7 @@ def test_shared_sessions_are_never_lost() -> None:
     assert node_times("a", counted(("stop", "new", 9)), policy).sessions_lost == 0
 
 
-def test_beside_each_other_only_what_is_taken_away_loses_its_sessions() -> None:
+def test_side_by_side_only_what_is_taken_away_loses_its_sessions() -> None:
     policy = replace(POLICY, sessions=Sessions.PARALLEL)
     there = (("drain", "new", 10), ("deploy", "new", 10))
     assert node_times("a", counted(*there), policy).sessions_lost == 0

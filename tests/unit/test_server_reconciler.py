@@ -303,7 +303,7 @@ async def test_a_good_release_goes_live_on_all_nodes_one_after_the_other(site: S
     ],
     ids=str,
 )
-async def test_a_bad_release_is_taken_back_by_itself_and_marked(
+async def test_a_bad_release_is_rolled_back_by_itself_and_marked(
     site: Site, behaviour: Mapping[str, float | bool | str]
 ) -> None:
     build(site, site.new, **behaviour)
@@ -318,7 +318,7 @@ async def test_a_bad_release_is_taken_back_by_itself_and_marked(
     assert site.fleet.violations == []
 
 
-async def test_a_node_at_fault_takes_the_release_back_and_does_not_mark_it(site: Site) -> None:
+async def test_a_node_at_fault_rolls_the_release_back_and_does_not_mark_it(site: Site) -> None:
     def no_disk_space(action: Action) -> None:
         if (
             action.kind is ActionKind.SWAP
@@ -413,7 +413,7 @@ async def test_a_haproxy_that_restarts_is_told_its_states_again(site: Site) -> N
 # --- what was live before ------------------------------------------------------------------------
 
 
-async def test_what_was_live_before_is_taken_in_and_gone_back_to(site: Site) -> None:
+async def test_what_was_live_before_is_adopted_and_rolled_back_to(site: Site) -> None:
     async with site.db.write() as connection:
         await releases.set_stage(connection, "shop", site.old.digest, Stage.FAILED)
     async with site.server():

@@ -96,10 +96,10 @@ def test_a_share_is_a_number_of_nodes_rounded_up(
 
 
 @pytest.mark.parametrize("text", [3, 4, -1, "100%", "67%", "x", "50", "%", "-5%", "5.5%", "½%"])
-def test_a_share_that_is_none_or_leaves_no_node_to_take_is_refused(text: int | str) -> None:
+def test_a_share_that_is_none_or_leaves_no_node_to_update_is_refused(text: int | str) -> None:
     with pytest.raises(ValueError, match=r"leaves none that may be updated|is neither"):
         share(text, 3)
 
 
-def test_the_default_share_always_leaves_a_node_to_take() -> None:
+def test_the_default_share_always_leaves_a_node_to_update() -> None:
     assert all(0 <= share(None, nodes) < nodes for nodes in range(1, 200))

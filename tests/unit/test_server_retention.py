@@ -183,7 +183,7 @@ async def test_the_releases_of_an_app_that_is_not_configured_here_stay(
     assert await retention.prune(time.time()) == []
 
 
-async def test_what_a_running_mend_needs_stays(retention: Retention) -> None:
+async def test_what_a_running_repair_needs_stays(retention: Retention) -> None:
     await add(retention, *MANY)
     async with retention.db.write() as connection:
         await deployments.add(connection, running("a", mends="node1"))

@@ -156,7 +156,7 @@ BOTH = changed(
         (changed(BOTH, admin=Admin.READY, up=True, checks_disabled=True), ActionKind.READY),
     ],
 )
-def test_a_version_is_put_beside_the_old_one_behind_a_closed_door(
+def test_a_version_is_put_beside_the_old_one_while_the_node_is_drained(
     look: NodeLook, kind: ActionKind | None
 ) -> None:
     assert due(seen(Strategy.PARALLEL, look)) is kind
@@ -173,7 +173,7 @@ def test_a_version_is_put_beside_the_old_one_behind_a_closed_door(
         (changed(BOTH, versions=(SECOND,)), ActionKind.DEPLOY),
     ],
 )
-def test_the_way_back_takes_the_version_in_front_away(
+def test_a_rollback_takes_the_version_in_front_away(
     look: NodeLook, kind: ActionKind | None
 ) -> None:
     view = seen(Strategy.PARALLEL, look, Phase.ROLLING_BACK)
@@ -182,7 +182,7 @@ def test_the_way_back_takes_the_version_in_front_away(
         assert decide(view).actions[0].version == SECOND.name
 
 
-def test_sessions_are_never_driven_off_a_node_by_the_way_forward() -> None:
+def test_sessions_are_never_driven_off_a_node_by_a_rollout() -> None:
     for admin, up, checks_disabled, answer, versions in product(
         (Admin.READY, Admin.DRAIN),
         (True, False),
@@ -230,7 +230,7 @@ ELSEWHERE = changed(OLD, digest=NEW_DIGEST, answer=SAYS["new"])
         (CLOSED, PendingWork(set_aside=("a",), failed_at={"a": 400.0}), True),
     ],
 )
-def test_a_node_that_was_left_out_is_mended_when_it_is_back(
+def test_a_node_that_was_left_out_is_repaired_when_it_is_back(
     look: NodeLook, left: PendingWork, *, mended: bool
 ) -> None:
     found = to_repair({"a": replace(look, name="a")}, LIVE, left, MOVE, now=1000.0)

@@ -126,7 +126,7 @@ def test_clients_are_forgotten_before_they_are_too_many(monkeypatch: pytest.Monk
 # --- what is usual -------------------------------------------------------------------------------
 
 
-def test_what_is_usual_is_frozen_by_path_group_and_kept_as_json() -> None:
+def test_the_baseline_is_frozen_by_path_group_and_kept_as_json() -> None:
     learner = BaselineLearner()
     for number in range(200):
         learner.learn(line(1000.0 + number, took_ms=number + 1, path="/shop/a"))
@@ -138,7 +138,7 @@ def test_what_is_usual_is_frozen_by_path_group_and_kept_as_json() -> None:
     assert Baseline.from_json(usual.to_json()) == usual
 
 
-def test_too_little_is_nothing_usual() -> None:
+def test_too_little_is_no_baseline() -> None:
     learner = BaselineLearner()
     for number in range(99):
         learner.learn(line(1000.0 + number))
@@ -290,7 +290,7 @@ def test_missing_and_late_lines_are_counted(observer: Observer) -> None:
     assert (told.look.lines.received, told.look.lines.lost) == (5, -3)
 
 
-def test_what_the_next_server_gets_is_what_was_usual(observer: Observer) -> None:
+def test_what_the_next_server_gets_is_the_baseline(observer: Observer) -> None:
     for number in range(300):
         observer.learner.learn(line(1000.0 + number / 10, took_ms=7))
     kept = observer.begin(None)

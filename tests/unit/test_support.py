@@ -111,7 +111,7 @@ def test_a_seed_draws_the_same_run_again() -> None:
     assert draw(7, NODES, list(Fault)) == draw(7, NODES, list(Fault))
 
 
-def test_every_trouble_and_build_is_drawn_and_none_too_often() -> None:
+def test_every_fault_and_build_is_drawn_and_none_too_often() -> None:
     drawn = [draw(seed, NODES, list(Fault)) for seed in range(300)]
     assert {one.fault for run in drawn for one in run.misfortunes} == set(Fault)
     assert {run.build for run in drawn} == {
@@ -156,6 +156,6 @@ def test_the_managers_work_is_no_overhead() -> None:
     )
 
 
-def test_a_node_that_was_not_in_hand_has_none() -> None:
+def test_a_node_that_was_not_being_updated_has_none() -> None:
     assert overhead_s([], []) is None
     assert overhead_s([action(1, "fetch", (1.0, 2.0))], []) is None

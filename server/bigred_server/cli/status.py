@@ -80,7 +80,7 @@ async def _fleet_look(settings: Settings, name: str) -> tuple[Looks, str]:
             look = await fleet.look(deep=True)
         finally:
             await fleet.close()
-    return look.nodes, look.trouble
+    return look.nodes, look.problem
 
 
 async def _job_look(settings: Settings, name: str) -> tuple[Looks, str]:

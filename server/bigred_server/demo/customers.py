@@ -34,7 +34,7 @@ class Customer:
         _expect(answer, 200, f"Release {answer.headers.get('X-Release')} ")
         return answer.status_code
 
-    async def place_order(self, size: int) -> int:
+    async def order_something(self, size: int) -> int:
         """Send an order with a body of `size` bytes; the answer must state that size."""
         answer = await self.persistent.post(f"{self.url}/order", content=b"x" * size)
         _expect(answer, 201, f": {size} bytes")
@@ -49,7 +49,7 @@ class Customer:
     def request(self, kind: RequestKind, number: int) -> Awaitable[int]:
         """Send a request of one kind; `number` varies the page and the size of orders."""
         if kind is RequestKind.POST:
-            return self.place_order(100 + number * 37 % 3000)
+            return self.order_something(100 + number * 37 % 3000)
         page = "/basket" if number % 2 else "/"
         client = self.single_use if kind is RequestKind.FRESH else self.persistent
         return self.get_page(client, page)

@@ -17,7 +17,7 @@ class PoolLook:
     """One observation of a backend on all its HAProxies.
 
     `pid` changes when any of them is a new process; it and `counters`, their sum, are None while
-    one can't be read. `queued`: requests waiting for any of the servers. `trouble`: which HAProxies
+    one can't be read. `queued`: requests waiting for any of the servers. `problem`: which HAProxies
     could not be read, and why.
     """
 
@@ -25,11 +25,11 @@ class PoolLook:
     servers: Mapping[str, ServerLook] = field(default_factory=dict)
     counters: Counters | None = None
     queued: int = 0
-    trouble: str = ""
+    problem: str = ""
 
     def server(self, name: str) -> ServerLook:
         """Return the look at a server; it is UNKNOWN if no HAProxy has the server."""
-        return self.servers.get(name, ServerLook(trouble="" if self.trouble else _missing(name)))
+        return self.servers.get(name, ServerLook(problem="" if self.problem else _missing(name)))
 
 
 def merge(looks: Mapping[str, BackendLook], errors: Sequence[str] = ()) -> PoolLook:
@@ -38,7 +38,7 @@ def merge(looks: Mapping[str, BackendLook], errors: Sequence[str] = ()) -> PoolL
     Without errors, there must be at least one look.
     """
     if errors:
-        return PoolLook(trouble="; ".join(errors))
+        return PoolLook(problem="; ".join(errors))
     names = dict.fromkeys(name for look in looks.values() for name in look.servers)
     return PoolLook(
         pid=_pid(looks.values()),
@@ -51,7 +51,7 @@ def merge(looks: Mapping[str, BackendLook], errors: Sequence[str] = ()) -> PoolL
 def _server(name: str, looks: Mapping[str, BackendLook]) -> ServerLook:
     lacking = [address for address, look in looks.items() if name not in look.servers]
     if lacking:
-        return ServerLook(trouble=_missing(name, lacking))
+        return ServerLook(problem=_missing(name, lacking))
     seen = [look.servers[name].look for look in looks.values()]
     ready = [one for one in seen if one.admin is Admin.READY]
     return ServerLook(

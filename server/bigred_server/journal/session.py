@@ -51,7 +51,7 @@ class Session:
                 await asyncio.sleep(_NAME_RETRY_S)
             for task in renewing:
                 task.cancel()
-        raise _name_taken(self._name)
+        raise _name_in_use(self._name)
 
 
 def open_session(
@@ -115,10 +115,10 @@ async def _acquire_name(name_lease: Lease, name: str) -> None:
                     log.info("waiting for the name: an earlier run may have been killed", name=name)
                 await asyncio.sleep(_NAME_RETRY_S)
     except TimeoutError as error:
-        raise _name_taken(name) from error
+        raise _name_in_use(name) from error
 
 
-def _name_taken(name: str) -> NotRunningError:
+def _name_in_use(name: str) -> NotRunningError:
     return NotRunningError(
         f"another bigred server named {name} uses this journal; "
         "give each one its own 'name' in [server]"

@@ -32,7 +32,7 @@ class Result(BaseModel):
 
 
 @dataclass(frozen=True)
-class UrlWait:
+class UrlProbe:
     """A step that waits until a URL answers, for at most `within_s`."""
 
     url: str
@@ -47,7 +47,7 @@ class Job:
     supervisor's own files.
     """
 
-    steps: Sequence[Sequence[str] | UrlWait]
+    steps: Sequence[Sequence[str] | UrlProbe]
     folder: Path
     log: Path
     work: Path
@@ -87,7 +87,7 @@ class Job:
             "parent": os.getpid(),
             "steps": [
                 {"url": step.url, "within_s": step.within_s}
-                if isinstance(step, UrlWait)
+                if isinstance(step, UrlProbe)
                 else {"argv": list(step)}
                 for step in self.steps
             ],

@@ -116,7 +116,7 @@ def _run(spec: dict[str, Any], log: Log, end_s: float) -> int:
     code = 0
     for step in spec["steps"]:
         if url := step.get("url"):
-            _wait_for_url(url, min(end_s, time.monotonic() + step["within_s"]))
+            _poll_url(url, min(end_s, time.monotonic() + step["within_s"]))
             continue
         code = _command(step["argv"], spec, log, end_s, timeout)
         if code != 0:
@@ -189,7 +189,7 @@ def _terminate(child: "subprocess.Popen[bytes]") -> None:
         child.wait(_GRACE_S)
 
 
-def _wait_for_url(url: str, end_s: float) -> None:
+def _poll_url(url: str, end_s: float) -> None:
     """Wait until the URL answers with a status below 500."""
     seen = "no answer"
     while time.monotonic() < end_s:

@@ -11,7 +11,7 @@ from bigred_server.artifacts import war
 from bigred_server.errors import BuildError
 from bigred_server.model.build import Build
 from bigred_server.pipeline.checkout import Repository
-from bigred_server.pipeline.job import Job, Result, UrlWait
+from bigred_server.pipeline.job import Job, Result, UrlProbe
 from bigred_server.settings.build import BuildSettings, StageSettings
 from bigred_server.tomcat.instance import TomcatInstance
 
@@ -59,12 +59,12 @@ class Workspace:
     async def test(self, name: str, settings: StageSettings, build: Build) -> None:
         """Run one test stage. Raise BuildError if it fails."""
         environment = {**settings.environment, **self._variables(build)}
-        steps: list[tuple[str, ...] | UrlWait] = [settings.command]
+        steps: list[tuple[str, ...] | UrlProbe] = [settings.command]
         limit_s = settings.limit_s
         if settings.tomcat:
             tomcat = await asyncio.to_thread(self._tomcat, settings.tomcat_home)
             url = f"http://127.0.0.1:{tomcat.port}{self.context}"
-            steps = [tomcat.start_command, UrlWait(f"{url}/", settings.tomcat_s), *steps]
+            steps = [tomcat.start_command, UrlProbe(f"{url}/", settings.tomcat_s), *steps]
             environment["BIGRED_URL"] = url
             limit_s += settings.tomcat_s
         log = self.log(name)

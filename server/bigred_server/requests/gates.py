@@ -12,7 +12,7 @@ class GateState:
     """What the gates examine.
 
     `running`: the phase of a running deployment, of release `running_version` by `running_who`;
-    `mends`: the one node that it repairs. `healthy` of `total` nodes serve; `trouble`: why HAProxy
+    `mends`: the one node that it repairs. `healthy` of `total` nodes serve; `problem`: why HAProxy
     could not be read. For an app that Jenkins deploys: `run`: the release that would be started
     there, `hindrance`: the reason why it can't be.
     """
@@ -26,7 +26,7 @@ class GateState:
     healthy: int = 0
     total: int = 0
     min_healthy: int = 0
-    trouble: str = ""
+    problem: str = ""
     run: Release | None = None
     hindrance: str = ""
 
@@ -64,7 +64,7 @@ def gate(state: GateState) -> GateRefusal | None:
         return None
     if candidate(list(state.releases)) is None:
         return GateRefusal(Refusal.NO_CANDIDATE, _no_candidate(state))
-    if state.trouble:
+    if state.problem:
         return GateRefusal(
             Refusal.UNHEALTHY,
             f"the state of the nodes of {state.app} is unknown: HAProxy does not answer",

@@ -64,7 +64,7 @@ class FleetPreflightLook:
             healthy=sum(is_serving(node) for node in self.fleet.nodes.values()),
             total=len(self.app.nodes),
             min_healthy=self.app.policy().min_healthy,
-            trouble=self.fleet.trouble,
+            problem=self.fleet.problem,
         )
 
 

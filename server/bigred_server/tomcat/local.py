@@ -49,16 +49,16 @@ class LocalHost:
         manifest: dict[str, str] = {}
         kept: frozenset[str] = frozenset()
         free: int | None = None
-        trouble = []
+        problem = []
         try:
             digest, manifest = self._read()
         except OSError as error:
-            trouble.append(f"{self._paths.war} can't be read: {error.strerror or error}")
+            problem.append(f"{self._paths.war} can't be read: {error.strerror or error}")
         try:
             kept, free = self._kept.kept(), self._kept.free()
         except OSError as error:
-            trouble.append(f"{self._paths.folder} can't be read: {error.strerror or error}")
-        return HostLook(digest, running, manifest, kept, free, trouble="; ".join(trouble))
+            problem.append(f"{self._paths.folder} can't be read: {error.strerror or error}")
+        return HostLook(digest, running, manifest, kept, free, problem="; ".join(problem))
 
     def _read(self) -> tuple[str, dict[str, str]]:
         """Return digest and manifest of the WAR in place; read it again only if it changed."""

@@ -35,7 +35,7 @@ class Node:
             running=(host.running if host else None) if listed.versions is None else True,
             manifest=self._manifest(host, listed.versions),
             versions=listed.versions,
-            trouble=_problem(host, listed.error, answers=answers),
+            problem=_problem(host, listed.error, answers=answers),
         )
 
     async def running_since(self) -> float:
@@ -140,8 +140,8 @@ class Node:
 
 
 def _problem(host: HostLook | None, error: NodeError | None, *, answers: bool) -> str:
-    if host and host.trouble:
-        return host.trouble
+    if host and host.problem:
+        return host.problem
     # If nothing answers at all, the app's own silence is reported already.
     if error is None or (host and isinstance(error, NodeAwayError) and not answers):
         return ""

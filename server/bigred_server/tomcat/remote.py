@@ -31,7 +31,7 @@ class RemoteLook:
     running: bool | None = None
     kept: frozenset[str] = field(default=frozenset())
     free: int | None = None
-    trouble: str = ""
+    problem: str = ""
 
 
 def answer(output: str) -> tuple[str, int | None]:
@@ -57,7 +57,7 @@ def look(text: str) -> RemoteLook:
         running=None if running is None or running in _NOT_RUN else running == 0,
         kept=kept_digests(value for word, value in pairs if word == "kept"),
         free=_product(values.get("free", "")),
-        trouble=values.get("trouble", ""),
+        problem=values.get("trouble", ""),
     )
 
 

@@ -60,21 +60,21 @@ class SshHost:
         try:
             seen = await self._look(running)
         except NodeError as error:
-            return HostLook(running=True if answers else None, trouble=str(error))
-        trouble = seen.trouble
+            return HostLook(running=True if answers else None, problem=str(error))
+        problem = seen.problem
         digest: str | None = None
         manifest: dict[str, str] = {}
         try:
             digest, manifest = await self._read(seen)
         except NodeError as error:
-            trouble = trouble or str(error)
+            problem = problem or str(error)
         return HostLook(
             digest=digest,
             running=True if answers else seen.running,
             manifest=manifest,
             kept=seen.kept,
             free=seen.free,
-            trouble=trouble,
+            problem=problem,
         )
 
     async def _look(self, running: Sequence[str]) -> remote.RemoteLook:

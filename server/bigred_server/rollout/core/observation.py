@@ -67,7 +67,7 @@ class ServerLook:
     there. `capacity`: how many requests it accepts at once, None for any number.
     `checks_disabled`: its health checks were disabled. `partially_up`: some HAProxies send it
     users, others do not. `status` and `check`: HAProxy's own words, those of each HAProxy if they
-    differ. `trouble`: why the state is unknown.
+    differ. `problem`: why the state is unknown.
     """
 
     admin: Admin = Admin.UNKNOWN
@@ -80,7 +80,7 @@ class ServerLook:
     served: Served = field(default_factory=Served)
     status: str = ""
     check: str = ""
-    trouble: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class HostLook:
     bytes can't be read. `running`: whether Tomcat's process runs, None if unknown. `manifest`: of
     that WAR, empty if its bytes can't be read. `kept`: digests of the releases kept on the node,
     None if the node can keep none. `free`: free bytes on its disk. `versions`: all contexts of the
-    app, None if they can't be listed. `trouble`: why something could not be read, as a sentence
+    app, None if they can't be listed. `problem`: why something could not be read, as a sentence
     that says what to do; "" if everything was.
     """
 
@@ -101,7 +101,7 @@ class HostLook:
     kept: frozenset[str] | None = None
     free: int | None = None
     versions: tuple[Version, ...] | None = None
-    trouble: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,9 @@ class NodeLook:
     answer: Answer = field(default_factory=Answer)
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Why something could not be read; "" if everything was."""
-        return self.pool.trouble or self.host.trouble
+        return self.pool.problem or self.host.problem
 
     @property
     def sessions(self) -> int | None:

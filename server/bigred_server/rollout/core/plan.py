@@ -167,8 +167,8 @@ def _fate(view: View, look: NodeLook) -> str:
 
 
 def _problem(view: View, look: NodeLook, *, waits_for_load: bool) -> str:
-    if look.trouble:
-        return look.trouble
+    if look.problem:
+        return look.problem
     if not is_serving(look):
         down = look.pool.admin is Admin.READY
         return "HAProxy reports it down" if down else f"HAProxy has it in {look.pool.admin}"

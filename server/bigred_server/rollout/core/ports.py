@@ -20,13 +20,13 @@ class FleetLook:
 
     With several HAProxies, `pid` is a number computed from all of theirs: it changes when one of
     them is a new process. `queued`: requests waiting for any of the nodes. `served`: what HAProxy
-    counted at each node since its start. `trouble`: why HAProxy can't be read.
+    counted at each node since its start. `problem`: why HAProxy can't be read.
     """
 
     nodes: Looks
     pid: int | None
     counters: Counters | None
-    trouble: str = ""
+    problem: str = ""
     queued: int = 0
     served: Mapping[str, Served] = field(default_factory=dict)
 

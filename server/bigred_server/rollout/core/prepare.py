@@ -24,7 +24,7 @@ def prepare(view: View) -> Decision:
         return _prepare_repair(view, view.record.mends)
     looks = view.looks
     if any(look.pool.admin is Admin.UNKNOWN for look in looks.values()):
-        return _wait_for(view, tuple(looks), sentences.FLEET_UNKNOWN)
+        return _until_decided(view, tuple(looks), sentences.FLEET_UNKNOWN)
     healthy = tuple(name for name, look in looks.items() if is_serving(look))
     skipped = tuple(name for name in looks if name not in healthy)
     is_empty = not healthy or not any(look.host.digest for look in looks.values())
@@ -45,7 +45,7 @@ def _prepare_repair(view: View, name: str) -> Decision:
     if look is None:
         return Decision(Phase.ABORTED, reason=sentences.NO_NODES)
     if look.pool.admin is Admin.UNKNOWN or look.host.digest is None:
-        return _wait_for(view, (name,), sentences.unreachable(name, look.trouble))
+        return _until_decided(view, (name,), sentences.unreachable(name, look.problem))
     if reason := _no_disk_space(view, (name,)):
         return Decision(Phase.ABORTED, reason=reason)
     return Decision(Phase.ROLLING, nodes=(name,))
@@ -58,14 +58,16 @@ def _hindrance(view: View, healthy: tuple[str, ...]) -> Decision | None:
         return Decision(Phase.ABORTED, reason=reason)
     unread = tuple(name for name in healthy if looks[name].host.digest is None)
     if unread:
-        return _wait_for(view, unread, sentences.unreachable(unread[0], looks[unread[0]].trouble))
+        return _until_decided(
+            view, unread, sentences.unreachable(unread[0], looks[unread[0]].problem)
+        )
     unknown_digest = [name for name in healthy if looks[name].host.digest == UNKNOWN_DIGEST]
     if unknown_digest and view.deployment.previous is None:
         return Decision(Phase.ABORTED, reason=sentences.unknown_digest(unknown_digest[0]))
     return None
 
 
-def _wait_for(view: View, names: tuple[str, ...], reason: str) -> Decision:
+def _until_decided(view: View, names: tuple[str, ...], reason: str) -> Decision:
     if any(view.waited_s(name) > view.policy.check_s for name in names):
         return Decision(Phase.ABORTED, reason=reason)
     return Decision(Phase.PREPARING)

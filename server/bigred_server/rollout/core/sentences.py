@@ -96,9 +96,9 @@ def not_deployed(tries: int) -> str:
     return f"the Manager reported success {tries} times, but the release is not deployed"
 
 
-def unreachable(node: str, trouble: str) -> str:
+def unreachable(node: str, problem: str) -> str:
     """Report that a node that serves can't be reached for a deployment."""
-    return at_node(node, trouble or "its state could not be read")
+    return at_node(node, problem or "its state could not be read")
 
 
 def unknown_digest(node: str) -> str:
