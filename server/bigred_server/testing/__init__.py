@@ -1,1 +1,1 @@
-"""Fakes that speak the real wire protocols, and a simulated fleet; for tests and the demo."""
+"""Fakes that speak the real wire protocols, and a simulated fleet, for tests and the demo."""

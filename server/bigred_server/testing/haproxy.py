@@ -1,7 +1,7 @@
-"""A HAProxy to test against: its Runtime API on a real socket, its answers as 2.6 gives them.
+"""A fake HAProxy: the Runtime API on a real socket, with the answers of HAProxy 2.6.
 
-It serves nobody. Health is what a test says it is: `check` takes in one result at a time and goes
-through HAProxy's own states, rise and fall.
+It serves no requests. Tests determine its servers' health: `FakeServer.check` takes one result at a
+time and follows HAProxy's own states, rise and fall.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from bigred_server.testing.listener import listening
 
 __all__ = ["FakeHaproxy", "FakeServer"]
 
-# The fixed part of `show stat`; what follows the "-" depends on how HAProxy was built.
+# The fixed columns of `show stat`; those after the "-" depend on how HAProxy was built.
 COLUMNS = (
     "pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,"
     "status,weight,act,bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,"
@@ -37,8 +37,8 @@ _NEED_ADMIN = ("set ", "shutdown ", "enable ", "disable ")
 class FakeHaproxy:
     """One process with one backend; `async with fake.listen(path)` opens its socket.
 
-    `level`: of the socket. `silent`: takes commands and answers none. `garbage`: answers this to
-    everything. `deaf`: says nothing against an order, and does not follow it.
+    `level`: of the socket. `silent`: it accepts commands and answers none. `garbage`: its answer to
+    everything. `deaf`: it accepts changes of state without an error, and ignores them.
     """
 
     servers: dict[str, FakeServer]
@@ -56,18 +56,18 @@ class FakeHaproxy:
     commands: list[str] = field(default_factory=list)
 
     def listen(self, path: str) -> contextlib.AbstractAsyncContextManager[str]:
-        """Listen on a UNIX socket, or on a free loopback port for ""; give the address."""
+        """Listen on a UNIX socket, or on a free loopback port for ""; provide the address."""
         return listening(self._talk, path)
 
     def restart(self) -> None:
-        """Be a new process that knows nothing of the states that were set."""
+        """Become a new process that has lost the states that were set."""
         self.pid += 1
         self.requests = self.errors_5xx = self.retried = 0
         for server in self.servers.values():
             server.restart()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # As long as nobody asks for a prompt, HAProxy answers one line and hangs up.
+        # Unless asked for a prompt, HAProxy answers one line and closes the connection.
         with contextlib.suppress(ConnectionError):
             line = (await reader.readline()).decode().strip()
             if self.silent:
@@ -78,7 +78,7 @@ class FakeHaproxy:
                 writer.write("".join(map(self.answer, line.split(";"))).encode())
 
     def answer(self, command: str) -> str:
-        """Answer one command: some text and an empty line, or the empty line alone."""
+        """Answer one command with text and an empty line, or with the empty line alone."""
         command = command.strip()
         self.commands.append(command)
         if command.startswith(_NEED_ADMIN) and self.level != "admin":
@@ -161,6 +161,6 @@ class FakeHaproxy:
         return self.servers.get(name, "No such server.\n")
 
 
-def _row(proxy: str, name: str, told: dict[str, object]) -> str:
-    told = {"pxname": proxy, "svname": name, "-": "-", **told}
-    return ",".join(str(told.get(column, "")) for column in COLUMNS.split(",")) + ","
+def _row(proxy: str, name: str, values: dict[str, object]) -> str:
+    values = {"pxname": proxy, "svname": name, "-": "-", **values}
+    return ",".join(str(values.get(column, "")) for column in COLUMNS.split(",")) + ","

@@ -1,4 +1,4 @@
-"""One server of the fake HAProxy: its health, its check and its words, as 2.6 was seen to do it."""
+"""One server of the fake HAProxy: its health, its check and its status, as observed in 2.6."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,9 @@ _CHECK_CONFIGURED, _CHECK_ENABLED, _CHECK_PAUSED = 0x02, 0x04, 0x08
 class FakeServer:
     """A `server` line with `check rise R fall F`, or without a check (`checked` is False).
 
-    `op`: whether HAProxy takes it for up. It follows the health with each check, and stays as it is
-    while the check is `hushed`. `paused`: the check rests, for it was on when MAINT came.
+    `op`: whether HAProxy takes the server for up. It follows the health with each check, and stays
+    as it is while `checks_disabled`. `paused`: the check rests because it was enabled when MAINT
+    was set.
     """
 
     rise: int = 2
@@ -31,17 +32,17 @@ class FakeServer:
 
     @property
     def full(self) -> int:
-        """The health of a server that is surely up."""
+        """The health of a server whose check passes fully."""
         return self.rise + self.fall - 1
 
     @property
     def is_watched(self) -> bool:
-        """Whether it has a check that is not hushed."""
+        """Whether it has a check that is enabled."""
         return self.checked and not self.checks_disabled
 
     @property
     def status(self) -> str:
-        """The word of the row, with "1/2" while a change is not confirmed."""
+        """The status of the row, with "1/2" while a change is not confirmed."""
         if self.state == "maint":
             return "MAINT"
         word = "DRAIN" if self.state == "drain" else "UP"
@@ -61,9 +62,9 @@ class FakeServer:
         return _CHECK_CONFIGURED | enabled | (_CHECK_PAUSED if self.paused else 0)
 
     def set(self, state: str) -> None:
-        """Set the state. On leaving MAINT it is up, unconfirmed, and shows its *old* check.
+        """Set the state. On leaving MAINT, it is up, unconfirmed, and shows its *old* check.
 
-        A check that is hushed then is not even unconfirmed: its health stays 0, its server up.
+        If the check is disabled then, it is not even unconfirmed: its health stays 0 and it is up.
         """
         if state == "maint" and self.state != "maint":
             self.health, self.op, self.paused = 0, False, self.is_watched
@@ -73,9 +74,9 @@ class FakeServer:
         self.state = state
 
     def check(self, *, passes: bool) -> None:
-        """Take in one check; there is none in MAINT, and none while it is hushed.
+        """Run one check; there is none in MAINT, and none while checks are disabled.
 
-        A check that was hushed when MAINT came, and is on again since, runs even there.
+        A check that was disabled when MAINT was set and enabled since runs even in MAINT.
         """
         if self.paused or not self.is_watched:
             return
@@ -87,22 +88,22 @@ class FakeServer:
         self.op = self.state != "maint" and self.health >= self.rise
 
     def restart(self) -> None:
-        """Be as HAProxy's start makes it: whatever was set is forgotten, no check has run."""
+        """Reset to the state after HAProxy's start: in the pool, and no check has run."""
         self.state, self.health, self.op, self.check_status = "ready", self.rise, True, "INI"
         self.checks_disabled = self.paused = False
         self.scur = self.qcur = 0
 
     def columns(self) -> dict[str, object]:
-        """What `show stat` says of it."""
-        told = {"scur": self.scur, "qcur": self.qcur, "stot": 0, "status": self.status, "type": 2}
+        """Return its columns of `show stat`."""
+        values = {"scur": self.scur, "qcur": self.qcur, "stot": 0, "status": self.status, "type": 2}
         limit = {} if self.maxconn is None else {"slim": self.maxconn}
         if self.is_watched and not self.paused:
             check = {"check_status": self.check_status, "check_health": self.health}
-            told |= {**check, "check_rise": self.rise, "check_fall": self.fall}
-        return {**told, **limit, "addr": self.address}
+            values |= {**check, "check_rise": self.rise, "check_fall": self.fall}
+        return {**values, **limit, "addr": self.address}
 
     def line(self, backend: str, number: int, name: str) -> str:
-        """What `show servers state` says of it."""
+        """Return its line of `show servers state`."""
         bits = {"maint": MAINT_BIT, "drain": DRAIN_BIT}.get(self.state, 0)
         host, _, port = self.address.rpartition(":")
         up = 2 if self.op else 0

@@ -1,6 +1,6 @@
-"""A Jenkins to test against: one job, its queue and its builds, by the remote API of Jenkins LTS.
+"""A fake Jenkins: one job, its queue and its builds, with the remote API of Jenkins LTS.
 
-What it does not know it refuses with 501 and keeps in `refused`: a test that asks too much fails.
+It refuses unknown requests with 501 and lists them in `refused`, so that tests can fail on them.
 """
 
 import base64
@@ -26,9 +26,9 @@ _NOT_FOUND = FakeAnswer(404, b"<html>Not Found")
 class FakeJenkins:
     """One job, `job`, that takes `parameters` (names to choices, None for any text).
 
-    `crumbs`: whether a POST needs one although it is made with a token. `forgets`: whether items
-    that left the queue are gone. `breaks`: how many requests meet a status of 503. `deaf`: how many
-    POSTs are done without an answer. `forbids`: whether the user lacks Job/Build.
+    `crumbs`: whether a POST needs a crumb despite its token. `forgets`: whether items that left the
+    queue are unknown. `breaks`: how many requests get status 503. `deaf`: how many POSTs take
+    effect without an answer. `forbids`: whether the user lacks Job/Build.
     """
 
     job: str = "deploy-site"
@@ -60,12 +60,12 @@ class FakeJenkins:
         return f"{self.root}{self.path}/"
 
     def hold(self, item: int, state: str, why: str | None) -> None:
-        """Have an item wait for something."""
+        """Make an item wait, in a state and for a reason."""
         with self._lock:
             self.items[item].state, self.items[item].why = state, why
 
     def begin(self, item: int, **build: Any) -> FakeBuild:
-        """Have an item become a build."""
+        """Turn an item into a running build."""
         with self._lock:
             number, self.next_number = self.next_number, self.next_number + 1
             found = self.items[item]
@@ -74,14 +74,14 @@ class FakeJenkins:
             return self.builds[number]
 
     def finish(self, number: int, result: str) -> None:
-        """Have a build end."""
+        """End a build with a result."""
         with self._lock:
             build = self.builds[number]
             build.result, build.building = result, False
 
     @contextmanager
     def serving(self) -> Iterator[str]:
-        """Listen on a free port of this machine while the block runs; give the address."""
+        """Listen on a free loopback port while the block runs; provide the address."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -96,7 +96,7 @@ class FakeJenkins:
     def answer(
         self, method: str, target: str, headers: dict[str, str], form: dict[str, str]
     ) -> FakeAnswer | None:
-        """Give the answer to a request, None for none."""
+        """Return the answer to a request; None to give none."""
         with self._lock:
             if self.breaks:
                 self.breaks -= 1
@@ -124,13 +124,13 @@ class FakeJenkins:
                 return _NOT_FOUND
             return pages.of_item(item, self.url)
         if below == "/api/json":
-            told = {
+            fields = {
                 "fullName": self.job,
                 "url": self.url,
                 "buildable": self.buildable,
                 "nextBuildNumber": self.next_number,
             }
-            return pages.of_job(told, self.parameters, reversed(self.builds.values()))
+            return pages.of_job(fields, self.parameters, reversed(self.builds.values()))
         if found := re.fullmatch(r"/(\d+)/(.+)", below):
             build = self.builds.get(int(found[1]))
             match found[2]:
@@ -191,7 +191,7 @@ class FakeJenkins:
         if self.deaf:
             self.deaf -= 1
             return None
-        # As it knows itself, which is not always as we know it.
+        # Its own name for itself, which is not always the one that we use.
         location = f"http://jenkins.internal/queue/item/{item.id}/"
         return FakeAnswer(201, b"", (("location", location),))
 
@@ -233,6 +233,6 @@ def _handler(jenkins: FakeJenkins) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(answer.body)
 
         def log_request(self, code: object = "-", size: object = "-") -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler

@@ -1,6 +1,6 @@
-"""What a Jenkins to test against has, and the pages that tell of it: those of Jenkins 2.528.
+"""The items and builds of the fake Jenkins, and its pages, which are those of Jenkins 2.528.
 
-Fields that nobody here reads are there too.
+The pages include fields that nothing here reads.
 """
 
 import json
@@ -34,15 +34,15 @@ class FakeItem:
 
     @property
     def has_left(self) -> bool:
-        """Whether it is out of the queue."""
+        """Whether it has left the queue."""
         return self.state in ("cancelled", "left")
 
 
 @dataclass
 class FakeBuild:
-    """A build; `result` None while it runs. `stages`: None where it is no Pipeline.
+    """A build; `result`: None while it is running. `stages`: None if it is not a Pipeline.
 
-    `stops`: the ways by which it was asked to stop; it withstands as many as it is `stubborn`.
+    `stops`: how it was asked to stop, in order; it ignores the first `stubborn` requests.
     """
 
     number: int
@@ -59,7 +59,7 @@ class FakeBuild:
 
 @dataclass(frozen=True)
 class FakeAnswer:
-    """What is answered."""
+    """An answer to a request."""
 
     status: int
     body: bytes = b""
@@ -67,27 +67,27 @@ class FakeAnswer:
 
 
 def page(value: Mapping[str, Any]) -> FakeAnswer:
-    """Give a page of JSON."""
+    """Return a page of JSON."""
     return FakeAnswer(200, json.dumps(value).encode(), (("x-jenkins", "2.528.1"),))
 
 
 def of_queue(items: Iterable[FakeItem], job: str) -> FakeAnswer:
-    """Tell what waits of the job at the address `job`."""
+    """Return the page of the queue; `job`: the address of the job that its items belong to."""
     waiting = [_item(item, job) for item in items if not item.has_left]
     return page({"_class": "hudson.model.Queue", "items": waiting})
 
 
 def of_item(item: FakeItem, job: str) -> FakeAnswer:
-    """Tell of an item of the queue."""
+    """Return the page of an item of the queue."""
     return page(_item(item, job))
 
 
 def of_job(
-    told: Mapping[str, Any],
+    fields: Mapping[str, Any],
     parameters: Mapping[str, list[str] | None],
     builds: Iterable[FakeBuild],
 ) -> FakeAnswer:
-    """Tell of a job, the parameters it takes, and its builds, the newest first."""
+    """Return the page of a job with its parameters and its builds, the newest first."""
     definitions = [
         {
             "_class": f"hudson.model.{'Choice' if choices else 'String'}ParameterDefinition",
@@ -104,7 +104,7 @@ def of_job(
     return page(
         {
             "_class": _JOB,
-            **told,
+            **fields,
             "property": [discards, *([takes] if definitions else [])],
             "builds": [
                 {
@@ -121,7 +121,7 @@ def of_job(
 
 
 def of_build(build: FakeBuild, job: str) -> FakeAnswer:
-    """Tell of a build."""
+    """Return the page of a build."""
     return page(
         {
             "_class": _RUN,
@@ -138,7 +138,7 @@ def of_build(build: FakeBuild, job: str) -> FakeAnswer:
 
 
 def of_stages(build: FakeBuild) -> FakeAnswer:
-    """Tell of the stages of a Pipeline, as the plugin Pipeline: Stage View does."""
+    """Return the stages of a Pipeline as the plugin Pipeline: Stage View does."""
     return page(
         {
             "id": str(build.number),
@@ -150,7 +150,7 @@ def of_stages(build: FakeBuild) -> FakeAnswer:
 
 
 def of_console(build: FakeBuild, start: int) -> FakeAnswer:
-    """Give what the console has printed from `start`."""
+    """Return the console's output from byte `start` on."""
     text = build.console.encode()
     more = (("x-more-data", "true"),) if build.building else ()
     headers = (("x-text-size", str(len(text))), ("content-type", "text/plain;charset=UTF-8"), *more)

@@ -1,4 +1,4 @@
-"""A listener for the fake neighbours: every connection is talked to, and ended with the block."""
+"""A listener for the fakes: it serves every connection, and closes all of them at the end."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def listening(talk: Talk, path: str = "") -> AsyncIterator[str]:
-    """Listen on a UNIX socket, or on a free loopback port for ""; give the path, or host:port."""
+    """Listen on a UNIX socket, or on a free loopback port for ""; provide the path or host:port."""
     connections: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -31,7 +31,7 @@ async def listening(talk: Talk, path: str = "") -> AsyncIterator[str]:
         yield address
     finally:
         server.close()
-        await asyncio.sleep(0)  # a connection just taken gets its task
+        await asyncio.sleep(0)  # a connection that was just accepted gets its task
         for task in connections:
             task.cancel()
         await asyncio.gather(*connections, return_exceptions=True)

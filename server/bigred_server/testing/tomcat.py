@@ -1,4 +1,4 @@
-"""A Tomcat to test against: HTTP/1.1 on a loopback port, with an app that behaves as it is told."""
+"""A fake Tomcat: HTTP/1.1 on a loopback port, with an app that behaves as a test demands."""
 
 import asyncio
 import contextlib
@@ -13,12 +13,12 @@ from bigred_server.testing.tomcat_manager import FakeManager
 
 @dataclass
 class FakeTomcat:
-    """One app; `async with tomcat.listen()` opens its port and gives its URL.
+    """One app; `async with tomcat.listen()` opens its port and provides its URL.
 
-    `pages` maps a path to the status it answers with, other paths answer 404. `headers` and `body`
-    come with every answer. `hangs`: the connection is taken and nothing is answered. `closes`: it
-    is closed without an answer. `drip_s`: seconds between the bytes of an answer. `manager`: what
-    answers under /manager. `asked`: the paths, with queries, and `heads` all that came with them.
+    `pages`: the status of each path; other paths answer 404. `headers` and `body` are part of every
+    answer. `hangs`: connections are accepted and never answered. `closes`: they are closed without
+    an answer. `drip_s`: seconds between the bytes of an answer. `manager`: answers requests under
+    /manager. `asked`: the requested paths, with queries; `heads`: the headers of these requests.
     """
 
     pages: dict[str, int] = field(default_factory=lambda: {"/shop/health": 200})
@@ -33,12 +33,12 @@ class FakeTomcat:
 
     @classmethod
     def of_release(cls, marker: str) -> "FakeTomcat":
-        """Make one that says its release in the header X-Release."""
+        """Return a Tomcat that answers with its release in the header X-Release."""
         return cls(headers={"X-Release": marker})
 
     @contextlib.asynccontextmanager
     async def listen(self) -> AsyncIterator[str]:
-        """Listen on a free port; give the URL without a path."""
+        """Listen on a free port; provide the URL without a path."""
         async with listening(self._talk) as address:
             yield f"http://{address}"
 
@@ -61,11 +61,12 @@ class FakeTomcat:
 
     def _answer(self, path: str, head: Message, body: bytes) -> bytes | None:
         if self.manager and path.startswith("/manager/"):
-            said = self.manager.answer(path, head.get("authorization", ""), body)
-            if said is None:
+            answer = self.manager.answer(path, head.get("authorization", ""), body)
+            if answer is None:
                 return None
+            status, text = answer
             headers = {"Location": self.manager.location} if self.manager.location else {}
-            return _answer(said[0], said[1].encode(), headers)
+            return _answer(status, text.encode(), headers)
         return _answer(self.pages.get(path, 404), self.body, self.headers)
 
     async def _send(self, writer: asyncio.StreamWriter, answer: bytes) -> None:

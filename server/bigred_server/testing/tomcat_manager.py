@@ -1,10 +1,10 @@
-"""A Manager to test against: Tomcat 10.1's text protocol, with contexts that are only names."""
+"""A fake Manager: Tomcat 10.1's text protocol, with contexts that are only names."""
 
 import base64
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-# Tomcat's LocalStrings; what a language lacks is said in English.
+# Tomcat's LocalStrings; English replaces what a language lacks.
 _STRINGS = {
     "en": {
         "listed": "OK - Listed applications for virtual host [localhost]",
@@ -40,10 +40,11 @@ _STRINGS = {
 class FakeManager:
     """Knows contexts by name (`/shop`, `/shop##1`) and whether they run.
 
-    `language`: what it speaks, whatever it is asked in. `sessions`, `leaks`: of each context, and
-    names of leaked ones. `breaks`: the exception that a deployment meets. `starts`: whether what is
-    deployed starts. `busy`: how many more acts meet Tomcat at work. `hangs`: commands that get no
-    answer although they are done. `status`: what HTTP says instead of all that, with `location`.
+    `language`: the language of its answers, whatever the request accepts. `sessions`: the number in
+    each context; `leaks`: the names of leaked contexts. `breaks`: the exception that a deployment
+    raises. `starts`: whether deployed contexts start. `busy`: how many more commands find Tomcat
+    busy. `hangs`: commands that take effect without an answer. `status`: an HTTP status to answer
+    instead, with `location`.
     """
 
     user: str = "bigred"
@@ -62,7 +63,7 @@ class FakeManager:
     uploaded: list[int] = field(default_factory=list)
 
     def answer(self, target: str, authorization: str, body: bytes) -> tuple[int, str] | None:
-        """Give status and text, or None for no answer."""
+        """Return status and text, or None to give no answer."""
         pair = base64.b64encode(f"{self.user}:{self.password}".encode("latin-1")).decode()
         if self.status != 200:
             return self.status, "<html>"
@@ -79,23 +80,23 @@ class FakeManager:
     def _do(self, command: str, query: dict[str, str]) -> str:
         match command:
             case "list":
-                return "\n".join([self._say("listed"), *self._rows()])
+                return "\n".join([self._text("listed"), *self._rows()])
             case "vminfo":
                 return f"OK - VM info\nRuntime information:\n  startTime: {self.started_at_ms}"
             case "findleaks":
-                return "\n".join([self._say("leaks" if self.leaks else "no_leaks"), *self.leaks])
+                return "\n".join([self._text("leaks" if self.leaks else "no_leaks"), *self.leaks])
             case "start":
                 return self._start(query["path"] + f"##{query['version']}")
             case "deploy" | "undeploy":
                 name = query["path"] + (f"##{query['version']}" if "version" in query else "")
                 if self.busy:
                     self.busy -= 1
-                    # What Tomcat says after it is the state of the context, whoever made it so.
-                    return "\n".join([self._say("busy", name), self._say("deployed", name)])
+                    # The second line is the state of the context, whoever caused it.
+                    return "\n".join([self._text("busy", name), self._text("deployed", name)])
                 if command == "undeploy":
                     return self._undeploy(name)
                 return self._deploy(name, update="update" in query)
-        return self._say("unknown", command)
+        return self._text("unknown", command)
 
     def _rows(self) -> list[str]:
         rows = []
@@ -108,24 +109,24 @@ class FakeManager:
 
     def _start(self, name: str) -> str:
         if name not in self.contexts:
-            return self._say("no_context", name)
+            return self._text("no_context", name)
         self.contexts[name] = self.contexts[name] or self.starts
-        return self._say("started" if self.contexts[name] else "start_failed", name)
+        return self._text("started" if self.contexts[name] else "start_failed", name)
 
     def _deploy(self, name: str, *, update: bool) -> str:
         if name in self.contexts and not update:
-            return self._say("exists", name)
+            return self._text("exists", name)
         if self.breaks:
-            return self._say("exception", self.breaks)
+            return self._text("exception", self.breaks)
         self.contexts[name] = self.starts
-        return self._say("deployed" if self.starts else "not_started", name)
+        return self._text("deployed" if self.starts else "not_started", name)
 
     def _undeploy(self, name: str) -> str:
         if name not in self.contexts:
-            return self._say("no_context", name)
+            return self._text("no_context", name)
         del self.contexts[name]
-        return self._say("undeployed", name)
+        return self._text("undeployed", name)
 
-    def _say(self, what: str, about: str = "") -> str:
-        spoken = _STRINGS[self.language].get(what) or _STRINGS["en"][what]
-        return spoken.format(about)
+    def _text(self, key: str, argument: str = "") -> str:
+        text = _STRINGS[self.language].get(key) or _STRINGS["en"][key]
+        return text.format(argument)

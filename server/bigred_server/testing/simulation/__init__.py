@@ -1,4 +1,4 @@
-"""A rollout without a network: a fleet in memory, and the loop over it on a clock of its own."""
+"""A rollout without a network: a fleet in memory, and the rollout's loop on a virtual clock."""
 
 from bigred_server.testing.simulation.build import SimulatedBuild
 from bigred_server.testing.simulation.fleet import SimulatedFleet

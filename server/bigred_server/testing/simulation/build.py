@@ -13,9 +13,9 @@ class SimulatedBuild:
     """One WAR. All times are in seconds.
 
     `start_s`: from the process's start to the app's first answer; infinite for an app that never
-    answers. `lives_s`: the process ends by itself after so long. `says`: what it answers as its
-    release, "" for its own marker. `ok`: whether it answers with the wanted status. `passes`:
-    whether HAProxy's check is content with it. `size` in bytes.
+    answers. `lives_s`: after this time the process exits by itself. `says`: what it answers as its
+    release, "" for its own marker. `ok`: whether it answers with the expected status. `passes`:
+    whether HAProxy's check passes. `size` is in bytes.
     """
 
     digest: str
@@ -29,20 +29,20 @@ class SimulatedBuild:
 
     @property
     def target(self) -> Target:
-        """What a node is to run when this build is wanted, by a restart."""
+        """The target of a node that should run this build, by a restart."""
         return self.wanted(Strategy.RESTART)
 
     @property
     def starts(self) -> bool:
-        """Whether it ever answers."""
+        """Whether the app ever answers."""
         return self.start_s < float("inf")
 
     @property
     def answer(self) -> Answer:
-        """What the app answers once it is up."""
-        said = self.says or self.marker
-        return Answer(came=True, ok=self.ok, marker=said, text=f"release {said}, ok={self.ok}")
+        """The app's answer once it is up."""
+        marker = self.says or self.marker
+        return Answer(came=True, ok=self.ok, marker=marker, text=f"release {marker}, ok={self.ok}")
 
     def wanted(self, strategy: Strategy) -> Target:
-        """Give the goal of a node that gets there by a strategy."""
+        """Return the target of a node that should run this build, by a strategy."""
         return Target(self.digest, self.marker, strategy, self.size)

@@ -1,13 +1,14 @@
-"""A simulated context: one version of the app in a Tomcat that runs."""
+"""A simulated context: one version of the app in a running Tomcat."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass
 class Context:
-    """What was loaded, and when (seconds of the fleet's clock); it answers from `ready_at_s` on.
+    """The loaded WAR's digest, and when it was loaded (seconds of the fleet's clock).
 
-    `works` is False for one that failed, or that somebody stopped. `sessions`: when each ends.
+    It answers from `ready_at_s` on. `works`: False if it failed or somebody stopped it. `sessions`:
+    when each session ends.
     """
 
     digest: str
@@ -17,9 +18,9 @@ class Context:
     sessions: list[float] = field(default_factory=list)
 
     def is_ready(self, now_s: float) -> bool:
-        """Whether users get it."""
+        """Return whether it serves users."""
         return self.works and now_s >= self.ready_at_s
 
     def age(self, now_s: float) -> None:
-        """Let sessions end."""
+        """Remove the sessions that have ended."""
         self.sessions = [end_s for end_s in self.sessions if end_s > now_s]

@@ -1,4 +1,4 @@
-"""What the acts of a rollout do to a simulated fleet."""
+"""The effects of a rollout's actions on a simulated fleet."""
 
 from bigred_server.model import disk_space
 from bigred_server.rollout.core.action import Action, ActionKind
@@ -12,16 +12,16 @@ _STATES = {
     ActionKind.READY: Admin.READY,
     ActionKind.ADMIT: Admin.DRAIN,
 }
-# How long the Manager tries with an app that never starts, in seconds.
-_IN_VAIN_S = 2.0
+# How long the Manager tries to start an app that never starts, in seconds.
+_FAILING_S = 2.0
 
 
 def do(fleet: World, action: Action) -> str:
-    """Do an act; give why it failed, or ""."""
+    """Perform an action; return why it failed, or ""."""
     node, now_s = fleet.nodes[action.node], fleet.clock()
     match action.kind:
         case ActionKind.STOP:
-            # Only the process that it told to end: another may have been started since.
+            # Only the process that it asked to stop: another may have been started since.
             if node.stopping:
                 node.end()
         case ActionKind.FETCH:
@@ -53,8 +53,8 @@ def _fetch(node: SimulatedNode, action: Action) -> str:
 
 
 def starting_s(fleet: World, action: Action) -> float:
-    """Say how long the app takes to start in an act that waits for it."""
+    """Return how long the app takes to start, for an action that waits for it."""
     if action.kind is not ActionKind.DEPLOY:
         return 0.0
     build = fleet.builds[action.target.digest]
-    return build.start_s if build.starts else _IN_VAIN_S
+    return build.start_s if build.starts else _FAILING_S

@@ -1,8 +1,8 @@
-"""A fleet in memory, on a clock that is handed in: what a rollout may meet, and what it may break.
+"""A fleet in memory, on a clock of the caller's.
 
-It can do what the real one can do worst: acts fail, or succeed and their answer is lost, or lie;
-HAProxy goes away, or restarts and forgets; nodes die, hang, return. It keeps a list of what a
-rollout must never do and did (`violations`).
+It can fail in all the ways a real fleet can: actions fail, or succeed and their answer is lost, or
+report success falsely; HAProxy becomes unreachable, or restarts and loses its states; nodes die,
+hang and return. `violations` lists what a rollout must never do and did.
 """
 
 import asyncio
@@ -46,11 +46,11 @@ def _at_once(_act: Action) -> float:
 
 @dataclass
 class SimulatedFleet:
-    """All nodes of an app and the HAProxies before them; see `Fleet` for `look` and `act`.
+    """All nodes of an app and the HAProxies in front of them; see `Fleet` for `look` and `act`.
 
-    `arriving` gives how long (s) each request takes that comes to one server in one check interval;
-    `stays_s` for how long a session lives that such a request may begin. `lasts`: how long (s) an
-    act takes; `luck` how it goes.
+    `arriving`: returns the durations (s) of the requests that reach one server in one check
+    interval; `stays_s`: the longest life of a session that such requests may start. `lasts`:
+    returns how long (s) an action takes; `luck`: returns how it goes.
     """
 
     builds: Mapping[str, SimulatedBuild]
@@ -80,7 +80,7 @@ class SimulatedFleet:
         return self.see()
 
     async def act(self, action: Action) -> str:
-        """Do one act, in the time that it lasts. Raises NodeError when it fails."""
+        """Perform one action, in the time that it takes. Raise NodeError if it fails."""
         running = self.begin(action)
         await self.sleep(running.until_s - self.clock())
         if failure := self.finish(running):
@@ -107,7 +107,7 @@ class SimulatedFleet:
         return NodeLook(name, self.pool.see(name), host, node.answer(now_s))
 
     def begin(self, action: Action, *, again: bool = False) -> RunningAction:
-        """Begin an act; `again` when a door is closed again to a node where another act runs."""
+        """Begin an action; `again`: it closes a node again on which another action is running."""
         self.advance()
         self.actions.append(action)
         self.violations += broken_rules(self, action, again=again)
@@ -126,7 +126,7 @@ class SimulatedFleet:
         )
 
     def finish(self, running: RunningAction) -> str:
-        """End an act; give why it failed, or ""."""
+        """End an action; return why it failed, or ""."""
         self.advance()
         action = running.action
         if running.luck is Luck.FAILS:
@@ -139,12 +139,12 @@ class SimulatedFleet:
         return "no answer came in time" if running.luck is Luck.LOST else failure
 
     def undo(self, running: RunningAction) -> None:
-        """Have an act that was begun never happen."""
+        """Undo the beginning of an action, as if it had never begun."""
         if running.action.kind is ActionKind.STOP:
             self.nodes[running.action.node].stopping = False
 
     def advance(self) -> None:
-        """Bring everything up to the clock: processes, sessions, requests, HAProxy's checks."""
+        """Advance everything to the clock's time: processes, sessions, requests, checks."""
         now_s = self.clock()
         for name, node in self.nodes.items():
             node.age(now_s)
@@ -160,24 +160,24 @@ class SimulatedFleet:
 
     def _check(self, node: SimulatedNode, server: SimulatedServer, now_s: float) -> None:
         if node.answer(now_s).came and server.accepts_sticky_users:
-            coming = self.arriving(self.random)
-            taken = coming if server.accepts_new_users else coming[:1]
+            arriving = self.arriving(self.random)
+            accepted = arriving if server.accepts_new_users else arriving[:1]
             if server.maxconn is not None:
-                taken = taken[: max(0, server.maxconn - len(server.requests))]
-            self.served += len(taken)
-            server.requests += [now_s + lasts_s for lasts_s in taken]
+                accepted = accepted[: max(0, server.maxconn - len(server.requests))]
+            self.served += len(accepted)
+            server.requests += [now_s + lasts_s for lasts_s in accepted]
             first = node.front(now_s)
-            if taken and first and self.stays_s and server.accepts_new_users:
+            if accepted and first and self.stays_s and server.accepts_new_users:
                 first.sessions.append(now_s + self.stays_s * self.random.random())
         server.check(passes=node.passes(now_s))
 
     def restart_haproxy(self, number: int = 0) -> None:
-        """Have a HAProxy restarted without its states."""
+        """Restart a HAProxy, which loses its states."""
         self.served = 0
         self.pool.proxies[number].restart()
 
     def revive(self, name: str, *, running: bool) -> None:
-        """Have a machine back, with its Tomcat started or not."""
+        """Bring a machine back, with Tomcat started or not."""
         node = self.nodes[name]
         node.alive = True
         if running:

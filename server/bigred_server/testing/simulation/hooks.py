@@ -1,4 +1,4 @@
-"""The hooks of a simulated rollout: how they stand, and the rules that they are run by."""
+"""The hooks of a simulated rollout: their states, and the rules for running them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +13,10 @@ def _at_once(_hook: Hook) -> tuple[float, HookState]:
 
 @dataclass
 class SimulatedHooks:
-    """`goes` says for how long (s) a hook runs and how it ends; `violations` what was wrong."""
+    """Simulated hooks. `goes`: returns how long (s) a hook runs and how it ends.
+
+    `violations`: the rules that the rollout broke.
+    """
 
     goes: Callable[[Hook], tuple[float, HookState]] = _at_once
     states: dict[Hook, HookState] = field(default_factory=dict)
@@ -22,31 +25,34 @@ class SimulatedHooks:
     _until: dict[Hook, tuple[float, HookState]] = field(default_factory=dict)
 
     def begin(self, call: Call, now_s: float, *, touched: bool, whole: bool) -> None:
-        """Begin a hook, if none runs. `touched`: a node was; `whole`: all serve what is wanted."""
+        """Begin a hook, if none is running.
+
+        `touched`: whether any node was touched; `whole`: whether all nodes serve their target.
+        """
         if HookState.RUNNING in self.states.values():
             return
         if call.hook in self.states:
-            self.violations.append(f"{call.hook} is run again")
+            self.violations.append(f"{call.hook} runs again")
         if call.hook is Hook.BEFORE and touched:
-            self.violations.append("before is run after a node was touched")
+            self.violations.append("before runs after a node was touched")
         if call.hook is Hook.AFTER and not whole:
-            self.violations.append("after is run before all nodes serve")
+            self.violations.append("after runs before all nodes serve")
         if call.hook is Hook.ON_FAILURE and (call.outcome is None or call.outcome.value == ""):
-            self.violations.append("on_failure is not told the outcome")
+            self.violations.append("on_failure does not receive the outcome")
         self.calls.append(call)
         lasts_s, state = self.goes(call.hook)
         self.states[call.hook] = HookState.RUNNING
         self._until[call.hook] = now_s + lasts_s, state
 
     def end_due(self, now_s: float) -> None:
-        """End those whose time has come."""
+        """End the hooks whose time is up."""
         for hook, (until_s, state) in list(self._until.items()):
             if until_s <= now_s:
                 self.states[hook] = state
                 del self._until[hook]
 
     def crash(self) -> None:
-        """Have the server die: nobody knows what became of the one that ran."""
+        """Let the server die: what the running hook did is then unknown."""
         for hook in self._until:
             self.states[hook] = HookState.INTERRUPTED
         self._until = {}

@@ -1,4 +1,4 @@
-"""A clock for a real loop over a simulated fleet: time passes only while everybody waits."""
+"""A clock for a real loop over a simulated fleet: time passes only while every task waits."""
 
 import asyncio
 import contextlib
@@ -17,9 +17,9 @@ _POLL_S = 0.0005
 
 @dataclass
 class LoopClock:
-    """Time that passes as the loop goes round, however busy the machine is.
+    """Advances by the loop's waits, however busy the machine is.
 
-    A task that sleeps by it is woken when the loop's waits have added up to that moment. While a
+    A task that sleeps by it is woken when the loop's waits have added up to its time. While a
     context made by `holding` is open, time stands still.
     """
 
@@ -53,7 +53,7 @@ class LoopClock:
         self._sleepers = [one for one in self._sleepers if not one[1].done()]
 
     async def sleep(self, seconds: float) -> None:
-        """Return when so many seconds have passed."""
+        """Return when `seconds` have passed."""
         if seconds <= 0:
             return
         sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()

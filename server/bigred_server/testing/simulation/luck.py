@@ -1,4 +1,4 @@
-"""How the acts of a simulated rollout go, and how long they take."""
+"""How the actions of a simulated rollout go, and how long they take."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,9 +7,10 @@ from bigred_server.rollout.core.action import Action
 
 
 class Luck(StrEnum):
-    """How an act goes.
+    """How an action goes.
 
-    FAILS: not at all. LOST: as told, and its answer is lost. LIES: not at all, and says done.
+    FAILS: it has no effect. LOST: it takes effect, but its answer is lost. LIES: it has no effect,
+    but reports success.
     """
 
     WELL = "well"
@@ -19,7 +20,7 @@ class Luck(StrEnum):
 
 
 class ActionFate(StrEnum):
-    """What becomes of an act when the controller dies while it runs."""
+    """What becomes of an action if the reconciler dies while it is running."""
 
     DONE = "done"
     LOST = "lost"
@@ -28,7 +29,7 @@ class ActionFate(StrEnum):
 
 @dataclass(frozen=True)
 class RunningAction:
-    """An act that was begun, and when (seconds of the fleet's clock) it will have ended."""
+    """An action that was begun, and when it will end (seconds of the fleet's clock)."""
 
     action: Action
     until_s: float
@@ -37,10 +38,10 @@ class RunningAction:
 
 @dataclass
 class VirtualClock:
-    """Seconds that pass when somebody says so."""
+    """A clock in seconds that only its owner advances."""
 
     now_s: float = 0.0
 
     def __call__(self) -> float:
-        """Give the time."""
+        """Return the time."""
         return self.now_s

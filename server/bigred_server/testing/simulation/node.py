@@ -1,4 +1,4 @@
-"""A simulated node: a machine with WARs on its disk and a Tomcat that may run."""
+"""A simulated node: a machine with WARs on its disk and perhaps a running Tomcat."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Answer, Versi
 from bigred_server.testing.simulation.build import SimulatedBuild
 from bigred_server.testing.simulation.context import Context
 
-# From the start of Tomcat's process until it answers anybody.
+# From the start of Tomcat's process until its port opens.
 _PORT_S = 0.5
 _NOT_FOUND = Answer(came=True, text="status 404")
 
@@ -15,12 +15,12 @@ _NOT_FOUND = Answer(came=True, text="status 404")
 class SimulatedNode:
     """One machine. Times are seconds of the fleet's clock.
 
-    `wars` by Tomcat's version ("" for the one without), each with its digest; `contexts`, likewise,
-    are what the process loaded, None when there is no process. `kept`: the releases kept there,
-    None where only HTTP reaches it: then nobody sees the bytes, and nobody can start it. `free`:
-    bytes on its disk. `remembered`: the digest that the server knows to have deployed there, where
-    it can't see it. `stopping`: it was told to end and takes no more requests. `alive` is False
-    while the whole machine is gone; `hangs` while the app is there and answers nobody.
+    `wars`: digests by Tomcat's version ("" for the WAR without one); `contexts`: those that the
+    process loaded, None if there is no process. `kept`: the releases kept on the node, None if only
+    HTTP reaches it: then its bytes can't be read, and it can't be started. `free`: bytes on its
+    disk. `remembered`: the digest that the server last deployed there, if it can't read it.
+    `stopping`: the process was asked to stop and accepts no more requests. `alive`: False while the
+    whole machine is gone. `hangs`: the app runs but answers nothing.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class SimulatedNode:
 
     @property
     def digest(self) -> str:
-        """Of the WAR without a version, "" for none."""
+        """The digest of the WAR without a version, "" for none."""
         return self.wars.get("", "")
 
     @digest.setter
@@ -51,18 +51,18 @@ class SimulatedNode:
 
     @property
     def running(self) -> str | None:
-        """The digest that the process loaded to give it to new users; None without a process."""
+        """The digest that the process loaded for new users; None without a process."""
         if self.contexts is None:
             return None
         return self.contexts[max(self.contexts)].digest if self.contexts else ""
 
     def front(self, now_s: float) -> Context | None:
-        """Give the context that new users get."""
+        """Return the context that new users get, None if there is none."""
         ready = {name: one for name, one in (self.contexts or {}).items() if one.is_ready(now_s)}
         return ready[max(ready)] if ready else None
 
     def age(self, now_s: float) -> None:
-        """Let sessions end, and the process when one of its builds lives no longer."""
+        """End sessions whose time is up, and the process if one of its builds dies."""
         for one in (self.contexts or {}).values():
             one.age(now_s)
             build = self.builds.get(one.digest)
@@ -71,7 +71,7 @@ class SimulatedNode:
                 return
 
     def start(self, now_s: float) -> None:
-        """Start Tomcat with all that lies on its disk; nothing happens while it runs."""
+        """Start Tomcat with the WARs on its disk; do nothing if it is running."""
         if self.contexts is not None:
             return
         self.started_at_s, self.stopping, self.hangs = now_s, False, False
@@ -81,7 +81,7 @@ class SimulatedNode:
         }
 
     def deploy(self, name: str, digest: str, now_s: float) -> str:
-        """Have the Manager put a WAR in place and start it; give why it failed, or ""."""
+        """Make the Manager deploy a WAR and start it; return why it failed, or ""."""
         if self.contexts is None or self.hangs:
             return "the Manager does not answer"
         self.wars[name] = digest
@@ -91,7 +91,7 @@ class SimulatedNode:
         return "" if starts else "context failed to start"
 
     def undeploy(self, name: str) -> str:
-        """Have the Manager take a version away; give why it failed, or ""."""
+        """Make the Manager remove a version; return why it failed, or ""."""
         if self.contexts is None or self.hangs:
             return "the Manager does not answer"
         self.wars.pop(name, None)
@@ -99,17 +99,17 @@ class SimulatedNode:
         return ""
 
     def end(self) -> None:
-        """Have the process gone."""
+        """End the process."""
         self.contexts, self.stopping, self.hangs = None, False, False
         self.remembered = ""
 
     def die(self) -> None:
-        """Have the machine gone, and the process with it."""
+        """Make the machine disappear, and the process with it."""
         self.alive = False
         self.end()
 
     def answer(self, now_s: float) -> Answer:
-        """Give what the app answers on the node's own port."""
+        """Return the app's answer on the node's own port."""
         if self.contexts is None or not self.alive or self.stopping or self.hangs:
             return Answer()
         if (first := self.front(now_s)) is not None:
@@ -120,13 +120,13 @@ class SimulatedNode:
         return _NOT_FOUND if is_up else Answer()
 
     def passes(self, now_s: float) -> bool:
-        """Say whether HAProxy's check is content."""
+        """Return whether HAProxy's check passes."""
         first = self.front(now_s)
         build = self.builds.get(first.digest) if first else None
         return build is not None and build.passes and self.answer(now_s).came
 
     def versions(self, now_s: float) -> tuple[Version, ...] | None:
-        """Give the contexts as the Manager lists them, None while it does not answer."""
+        """Return the contexts as the Manager lists them, None while it does not answer."""
         silent = self.contexts is None or not self.alive or self.stopping or self.hangs
         if silent or not self.has_manager or now_s - self.started_at_s < _PORT_S:
             return None
@@ -136,7 +136,7 @@ class SimulatedNode:
         )
 
     def seen_digest(self, now_s: float) -> str | None:
-        """Give the digest as a look tells it."""
+        """Return the digest that a look shows."""
         if self.kept is not None and not self.is_parallel:
             return self.digest if self.alive else None
         versions = self.versions(now_s)
@@ -153,13 +153,13 @@ class SimulatedNode:
         return self.remembered or self._recognised(now_s)
 
     def _recognised(self, now_s: float) -> str:
-        """Tell a WAR that nobody sees by what the app says."""
+        """Return the digest of an unreadable WAR by the app's answer, if that is known."""
         answer = self.answer(now_s)
         known = {build.marker: digest for digest, build in self.builds.items()}
         return known.get(answer.marker, UNKNOWN_DIGEST) if answer.ok else UNKNOWN_DIGEST
 
     def seen_running(self, now_s: float) -> bool | None:
-        """Say whether a look sees Tomcat's process."""
+        """Return whether a look shows Tomcat's process, None if it can't tell."""
         if self.answer(now_s).came or self.versions(now_s) is not None:
             return True
         if self.kept is None or not self.alive:

@@ -1,4 +1,4 @@
-"""A rollout over a simulated fleet: the controller's loop without asyncio and without a journal."""
+"""A rollout over a simulated fleet: the reconciler's loop without asyncio and without a journal."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,9 +22,8 @@ from bigred_server.testing.simulation.luck import ActionFate, RunningAction, Vir
 class SimulatedRollout:
     """Looks, decides and acts, one tick at a time, until the deployment has ended.
 
-    `decided` lists every decision that changed something, with its time: the story of a run.
-    `at_end` is how the fleet really was when the outcome was decided. `judgement`: what the judge
-    says at the moment.
+    `decided`: every decision that changed something, with its time. `at_end`: the fleet's real
+    state when the outcome was decided. `judgement`: the judge's present judgement.
     """
 
     fleet: SimulatedFleet
@@ -53,13 +52,13 @@ class SimulatedRollout:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the deployment has an outcome and nothing runs any more."""
+        """Whether the deployment has an outcome and no action is running any more."""
         return self.deployment.record.phase.is_outcome and not self._running and not self._orphans
 
     def tick(self, tick_s: float, *, ends_while_looking: bool = False) -> None:
         """Look, decide, act, and let `tick_s` pass.
 
-        `ends_while_looking`: acts that are due end after the look was taken, as they may.
+        `ends_while_looking`: let actions that are due end just after the look, as may happen.
         """
         if not ends_while_looking:
             self._end_due()
@@ -89,13 +88,13 @@ class SimulatedRollout:
         self.clock.now_s += tick_s
 
     def ask(self, command: Command) -> None:
-        """Have a person ask for something; what can't be done now is refused."""
-        asked = self.deployment
-        if not refusal(asked.record.phase, asked.record.command, command):
-            self.deployment = replace(asked, record=replace(asked.record, command=command))
+        """Give a command as a person would; it is refused if it can't be followed now."""
+        deployment, record = self.deployment, self.deployment.record
+        if not refusal(record.phase, record.command, command):
+            self.deployment = replace(deployment, record=replace(record, command=command))
 
     def crash(self, fate: Callable[[Action], ActionFate]) -> None:
-        """Have the controller die and another one begin, which knows only the journal."""
+        """Let the reconciler die and another one begin, which knows only the journal."""
         begun = [running for running, _ in self._running.values()] + list(self._again.values())
         for running in begun:
             decided = fate(running.action)
@@ -153,7 +152,7 @@ class SimulatedRollout:
         for name in _due(self._again, now_s):
             self.fleet.finish(self._again.pop(name))
         for name in _due({name: one for name, (one, _) in self._running.items()}, now_s):
-            # A node stays busy until its door is surely closed again.
+            # A node stays busy until it is certainly closed again.
             if name not in self._again:
                 running, begun = self._running.pop(name)
                 failure = self.fleet.finish(running)

@@ -1,4 +1,4 @@
-"""The rules that a rollout must never break, held against what is really so when an act begins."""
+"""The rules that a rollout must never break, checked against the fleet's real state."""
 
 from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.observation import Admin
@@ -10,37 +10,37 @@ _CLOCK_S = 1e-6
 
 
 def broken_rules(fleet: World, action: Action, *, again: bool) -> list[str]:
-    """Name the rules that an act breaks, each in a sentence with the act."""
+    """Return the rules that an action breaks as it begins, each in a sentence with the action."""
     broken = {
-        ActionKind.FETCH: _fetched,
-        ActionKind.DRAIN: _taken,
-        ActionKind.MAINT: _taken,
+        ActionKind.FETCH: _fetch,
+        ActionKind.DRAIN: _close,
+        ActionKind.MAINT: _close,
         ActionKind.CUT: _cut,
-        ActionKind.STOP: _touched,
-        ActionKind.SWAP: _touched,
-        ActionKind.START: _started,
-        ActionKind.DEPLOY: _deployed,
-        ActionKind.UNDEPLOY: _undeployed,
-        ActionKind.READY: _given_back,
-        ActionKind.ADMIT: _given_back,
+        ActionKind.STOP: _touch,
+        ActionKind.SWAP: _touch,
+        ActionKind.START: _start,
+        ActionKind.DEPLOY: _deploy,
+        ActionKind.UNDEPLOY: _undeploy,
+        ActionKind.READY: _admit,
+        ActionKind.ADMIT: _admit,
     }[action.kind](fleet, action)
     return [f"{action.kind} {action.node}: {text}" for text in broken if not again]
 
 
 def serves(fleet: World, name: str) -> bool:
-    """Say whether any HAProxy sends a node users, and its app answers them."""
+    """Return whether any HAProxy sends users to a node, and its app answers them."""
     is_up = any(server.up for server in fleet.pool.of(name))
     return is_up and fleet.nodes[name].answer(fleet.clock()).came
 
 
-def _taken(fleet: World, action: Action) -> list[str]:
+def _close(fleet: World, action: Action) -> list[str]:
     if not serves(fleet, action.node):
         return []
     others = [name for name in fleet.nodes if name != action.node and _serves_all(fleet, name)]
     broken = []
     if len(others) < fleet.policy.min_healthy:
         broken.append(f"only {len(others)} others serve, {fleet.policy.min_healthy} must")
-    # Where the policy lets all nodes go at once, none has to carry what another one carried.
+    # If the policy allows removing all nodes at once, no node has to carry another one's load.
     if fleet.policy.min_healthy and _load(fleet) > _capacity(fleet, others):
         broken.append(f"{_load(fleet)} requests are too many for {', '.join(others)}")
     return broken
@@ -62,7 +62,7 @@ def _capacity(fleet: World, names: list[str]) -> float:
     return sum(known) * fleet.policy.headroom if len(known) == len(limits) else float("inf")
 
 
-def _fetched(fleet: World, action: Action) -> list[str]:
+def _fetch(fleet: World, action: Action) -> list[str]:
     return ["only HTTP reaches it"] if fleet.nodes[action.node].kept is None else []
 
 
@@ -75,17 +75,17 @@ def _lacks_release(fleet: World, action: Action) -> list[str]:
     )
 
 
-def _touched(fleet: World, action: Action) -> list[str]:
+def _touch(fleet: World, action: Action) -> list[str]:
     node = fleet.nodes[action.node]
     broken = _while_in_use(fleet, action)
     if any(server.admin is not Admin.MAINT for server in fleet.pool.of(action.node)):
-        broken.append("a HAProxy has it not in MAINT")
+        broken.append("a HAProxy does not have it in MAINT")
     if action.kind is ActionKind.SWAP:
         broken += _lacks_release(fleet, action)
         if node.contexts is not None:
             broken.append("Tomcat runs")
     if action.kind is ActionKind.STOP and node.digest == action.target.digest == node.running:
-        broken.append("it runs what is wanted")
+        broken.append("it already runs its target")
     return broken
 
 
@@ -102,48 +102,48 @@ def _while_in_use(fleet: World, action: Action) -> list[str]:
 
 def _cut(fleet: World, action: Action) -> list[str]:
     if fleet.policy.on_drain_deadline is not OnDrainDeadline.CUT:
-        return ["the policy does not say so"]
+        return ["the policy does not allow it"]
     return _while_in_use(fleet, action)
 
 
-def _started(fleet: World, action: Action) -> list[str]:
+def _start(fleet: World, action: Action) -> list[str]:
     node = fleet.nodes[action.node]
     if action.target.strategy is Strategy.RESTART and node.digest != action.target.digest:
-        return ["the WAR in place is another one"]
-    return ["nobody can"] if node.kept is None else []
+        return ["another WAR is in place"]
+    return ["it can't be started from here"] if node.kept is None else []
 
 
-def _deployed(fleet: World, action: Action) -> list[str]:
+def _deploy(fleet: World, action: Action) -> list[str]:
     node = fleet.nodes[action.node]
     broken = _lacks_release(fleet, action)
     if action.target.strategy is Strategy.REDEPLOY:
-        return [*broken, *_touched(fleet, action)]
+        return [*broken, *_touch(fleet, action)]
     if any(server.admin is Admin.READY for server in fleet.pool.of(action.node)):
-        broken.append("its door is open")
-    # The same version again is what a server does that does not know how far the last one came.
+        broken.append("it is in the pool")
+    # The same version may come again from a server that does not know how far the last one got.
     if any(name > action.version for name in node.wars):
         broken.append(f"{action.version} would not be the newest")
     return broken
 
 
-def _undeployed(fleet: World, action: Action) -> list[str]:
-    """A version may only go while the wanted one runs beside it, and then is what users get."""
+def _undeploy(fleet: World, action: Action) -> list[str]:
+    """Check that the target version runs and that users get it once the other one is removed."""
     contexts = fleet.nodes[action.node].contexts
     if contexts is None or action.version not in contexts:
         return []
     now_s = fleet.clock()
     left = {n: one for n, one in contexts.items() if n != action.version and one.is_ready(now_s)}
     wanted = [name for name, one in left.items() if one.digest == action.target.digest]
-    return [] if wanted else [f"without {action.version} the wanted one is not there"]
+    return [] if wanted else [f"without {action.version} the target does not run"]
 
 
-def _given_back(fleet: World, action: Action) -> list[str]:
+def _admit(fleet: World, action: Action) -> list[str]:
     node = fleet.nodes[action.node]
     answer = node.answer(fleet.clock())
     first = node.front(fleet.clock())
     digest = first.digest if first else ""
     if action.target.strategy is Strategy.REDEPLOY and node.kept is None and not node.remembered:
-        # Nobody can see the bytes; what the app says is all there is.
+        # The bytes can't be read; the app's answer is all the evidence there is.
         digest = action.target.digest
     if digest != action.target.digest or not answer.ok or answer.marker != action.target.marker:
         return [f"it has {digest!r} and answers {answer.text!r}"]

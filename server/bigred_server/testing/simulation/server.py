@@ -1,4 +1,4 @@
-"""A simulated server line of HAProxy: what it was told, its checks, its requests in flight."""
+"""A simulated server line of HAProxy: its state, its checks and its requests in flight."""
 
 from dataclasses import dataclass, field
 
@@ -11,10 +11,10 @@ FULL = RISE + FALL - 1
 
 @dataclass
 class SimulatedServer:
-    """One `server` with rise 2 and fall 2. `closed_at_s`: since when it is in MAINT, if it is.
+    """One `server` with rise 2 and fall 2. `closed_at_s`: since when it has been in MAINT.
 
-    `requests` holds when each request in flight will have been answered. `hushed`: it is not
-    checked. `maxconn`: how many it takes at once, None for any number.
+    `requests`: when each request in flight will be answered. `checks_disabled`: it is not checked.
+    `maxconn`: how many requests it accepts at once, None for any number.
     """
 
     admin: Admin = Admin.READY
@@ -26,7 +26,7 @@ class SimulatedServer:
 
     @property
     def up(self) -> bool:
-        """Whether the row shows UP: it does neither in DRAIN nor in MAINT."""
+        """Whether the row shows UP, which it never does in DRAIN or MAINT."""
         return self.admin is Admin.READY and self.health >= RISE
 
     @property
@@ -36,18 +36,18 @@ class SimulatedServer:
 
     @property
     def accepts_new_users(self) -> bool:
-        """Whether any user may be sent here."""
+        """Whether HAProxy sends any user here."""
         return self.up
 
     @property
     def accepts_sticky_users(self) -> bool:
-        """Whether users whose cookie names this server are sent here."""
+        """Whether HAProxy sends users here whose cookie names this server."""
         return self.admin is not Admin.MAINT and self.health >= RISE
 
     def set(self, admin: Admin, now_s: float) -> None:
-        """Set the administrative state, and check it again if it was hushed.
+        """Set the administrative state, and enable checks.
 
-        On leaving MAINT a server is up, and not yet confirmed.
+        On leaving MAINT, a server is up and not yet confirmed.
         """
         self.checks_disabled = False
         if self.admin is Admin.MAINT and admin is not Admin.MAINT:
@@ -59,7 +59,7 @@ class SimulatedServer:
         self.admin = admin
 
     def prove(self, now_s: float) -> bool:
-        """Say whether it may become READY at once; else it has its check to pass, in DRAIN."""
+        """Return whether it may become READY now; if not, it must first pass a check in DRAIN."""
         if self.admin is Admin.READY:
             return True
         if self.admin is Admin.MAINT or self.checks_disabled:
@@ -68,13 +68,13 @@ class SimulatedServer:
         return self.fresh
 
     def forget(self) -> None:
-        """Be as after a restart of HAProxy: in the pool, up, unconfirmed, without requests."""
+        """Reset to the state after HAProxy's restart: in the pool, up, unconfirmed, no requests."""
         self.set(Admin.READY, 0.0)
         self.health = RISE
         self.requests.clear()
 
     def check(self, *, passes: bool) -> None:
-        """Take in the result of one check; there is none in MAINT, nor of a hushed server."""
+        """Process the result of one check; there is none in MAINT, or while checks are disabled."""
         if self.admin is Admin.MAINT or self.checks_disabled:
             return
         if passes:
@@ -83,5 +83,5 @@ class SimulatedServer:
             self.health = self.health - 1 if self.health > RISE else 0
 
     def answer_due(self, now_s: float, *, process_is_gone: bool) -> None:
-        """End the requests that were answered by now, or were cut with their process."""
+        """End the requests that are answered by now, or all if their process is gone."""
         self.requests = [] if process_is_gone else [end for end in self.requests if end > now_s]

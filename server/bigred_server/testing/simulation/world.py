@@ -1,4 +1,4 @@
-"""What the effects and the rules of a simulation see of its fleet."""
+"""The part of a simulated fleet that its effects and rules use."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -10,7 +10,7 @@ from bigred_server.testing.simulation.pool import SimulatedPool
 
 
 class World(Protocol):
-    """Nodes, the HAProxies before them, the policy they are deployed by, and the time."""
+    """The nodes, the HAProxies in front of them, the deployment policy and the time."""
 
     builds: Mapping[str, SimulatedBuild]
     nodes: dict[str, SimulatedNode]
@@ -19,4 +19,4 @@ class World(Protocol):
 
     @property
     def clock(self) -> Callable[[], float]:
-        """What tells the time, in seconds."""
+        """Returns the time, in seconds."""
