@@ -1,4 +1,4 @@
-"""The real fleet of one app: HAProxies by their Runtime API, nodes by host, Manager and HTTP."""
+"""The real fleet of one app: HAProxy's Runtime API, and each node's host, Manager and HTTP port."""
 
 import asyncio
 import time
@@ -29,10 +29,10 @@ _ANSWER_KEEPS_S = 1.0
 
 @dataclass(frozen=True)
 class Memory:
-    """What a fleet asks of the journal.
+    """What a fleet needs to know from the journal.
 
-    `wanted`: the digests that must stay on the nodes. `redeploys`: how often the app was redeployed
-    on a node since a moment (Unix time).
+    `wanted`: returns the digests to keep on the nodes. `redeploys`: returns how often the app was
+    redeployed on a node since a given Unix time.
     """
 
     wanted: Callable[[], Awaitable[frozenset[str]]]
@@ -40,9 +40,9 @@ class Memory:
 
 
 class RealFleet:
-    """Looks at the nodes of one app and does the acts of its rollout.
+    """Looks at the nodes of one app and performs the actions of its rollout.
 
-    `hosts` is shared by the fleets of one process. Without a `memory` it can only look.
+    `hosts` is shared by the fleets of one process. Without a `memory`, the fleet can only look.
     """
 
     def __init__(
@@ -72,21 +72,21 @@ class RealFleet:
         self._answers: dict[str, tuple[float, Answer]] = {}
 
     async def check(self) -> None:
-        """Raise HaproxyError when HAProxy lacks a server, or denies us what we need."""
+        """Raise HaproxyError if HAProxy lacks a server or the permissions we need."""
         await self._pool.check([self._app.server_of(name) for name in self._nodes])
 
     async def close(self) -> None:
-        """Let go of whatever connections are kept open."""
+        """Close all open connections."""
         for node in self._nodes.values():
             await node.close()
 
     async def look(self, *, deep: bool) -> FleetLook:
         """Look at all nodes."""
-        seen = await self._pool.look()
-        looks = await asyncio.gather(*(self._look(name, seen, deep=deep) for name in self._nodes))
+        pool = await self._pool.look()
+        looks = await asyncio.gather(*(self._look(name, pool, deep=deep) for name in self._nodes))
         nodes = dict(zip(self._nodes, looks, strict=True))
-        served = {name: seen.server(self._app.server_of(name)).served for name in self._nodes}
-        return FleetLook(nodes, seen.pid, seen.counters, seen.trouble, seen.queued, served)
+        served = {name: pool.server(self._app.server_of(name)).served for name in self._nodes}
+        return FleetLook(nodes, pool.pid, pool.counters, pool.trouble, pool.queued, served)
 
     async def _look(self, name: str, pool: PoolLook, *, deep: bool) -> NodeLook:
         shallow = NodeLook(name, pool.server(self._app.server_of(name)))
@@ -99,12 +99,12 @@ class RealFleet:
         host = await node.look(answers=answer.came)
         self._manifests[name] = host.manifest
         if answer.came:
-            # Something that answers runs; only where nothing does is it worth a process to ask.
+            # If the app answers, Tomcat runs; only if it does not is it worth a process to ask.
             host = replace(host, running=True)
         return replace(shallow, host=host, answer=answer)
 
     async def _answer(self, name: str, *, in_service: bool) -> Answer:
-        """Ask the app, but not ten times a second where HAProxy's check finds it well anyway."""
+        """Ask the app, but at most once a second while it is in service and answers well."""
         asked_at_s, answer = self._answers.get(name, (float("-inf"), Answer()))
         if in_service and answer.ok and time.monotonic() - asked_at_s < _ANSWER_KEEPS_S:
             return answer
@@ -113,7 +113,7 @@ class RealFleet:
         return answer
 
     async def act(self, action: Action) -> str:
-        """Do one act."""
+        """Perform one action."""
         node, server, policy = (
             self._nodes[action.node],
             self._app.server_of(action.node),
@@ -121,17 +121,17 @@ class RealFleet:
         )
         match action.kind:
             case ActionKind.DRAIN:
-                seen = await self._pool.set_state(server, Admin.DRAIN)
-                # Sessions that were counted before may not be all: somebody was still let in.
+                evidence = await self._pool.set_state(server, Admin.DRAIN)
+                # The last count of sessions may be too low: new users were still let in.
                 node.forget()
-                return seen
+                return evidence
             case ActionKind.MAINT:
                 return await self._pool.set_state(server, Admin.MAINT)
             case ActionKind.READY:
                 return await self._pool.set_state(server, Admin.READY)
             case ActionKind.CUT:
                 await self._pool.cut(server)
-                return "sessions were cut"
+                return "requests in flight were cut"
             case ActionKind.FETCH:
                 return await self._fetch(node, action)
             case ActionKind.STOP:
@@ -145,36 +145,36 @@ class RealFleet:
             case ActionKind.UNDEPLOY:
                 return await node.undeploy(action.version, policy.stop_s)
             case ActionKind.ADMIT:
-                seen = await self._admit(action.node)
+                evidence = await self._admit(action.node)
                 await self._pool.set_state(server, Admin.DRAIN)
-                return seen
+                return evidence
 
     async def copy_war(self, name: str, target: Path) -> None:
-        """Copy the WAR that lies on a node to a file here. Raises NodeError."""
+        """Copy a node's WAR to a local file. Raise NodeError on failure."""
         await self._nodes[name].copy_war(target)
 
     async def _fetch(self, node: Node, action: Action) -> str:
-        keep = await self._remembered().wanted()
+        keep = await self._required_memory().wanted()
         source = await asyncio.to_thread(self._store.get, action.target.digest)
         return await node.fetch(source, action.target.digest, keep)
 
     async def _deploy(self, node: Node, server: str, action: Action) -> str:
         source = await asyncio.to_thread(self._store.get, action.target.digest)
         if action.target.strategy is Strategy.PARALLEL:
-            # A new version that fails HAProxy's check must not cost the users of the old one.
+            # A new version that fails HAProxy's check must not affect users of the old one.
             await self._pool.disable_checks(server)
         deadline_s = self._policy.start_s
-        seen = await node.deploy(source, action.target.digest, action.version, deadline_s)
+        evidence = await node.deploy(source, action.target.digest, action.version, deadline_s)
         if action.version:
-            return seen
-        times = await self._remembered().redeploys(action.node, await node.running_since())
+            return evidence
+        times = await self._required_memory().redeploys(action.node, await node.running_since())
         if times < self._app.warn_redeploys:
-            return seen
-        return f"{seen}; redeployed {times} times since Tomcat's start: restart it when you can"
+            return evidence
+        return f"{evidence}; redeployed {times} times since Tomcat's start: restart it when you can"
 
-    def _remembered(self) -> Memory:
+    def _required_memory(self) -> Memory:
         if self._memory is None:
-            raise NodeError("this fleet was made to be looked at only")
+            raise NodeError("this fleet has no journal, so it can only be looked at")
         return self._memory
 
     async def _admit(self, node: str) -> str:
@@ -183,11 +183,11 @@ class RealFleet:
             async with asyncio.timeout(limit_s):
                 return await self._probes[node].admit()
         except TimeoutError as error:
-            raise NodeError(f"smoke tests and warm-up took more than {limit_s:g} s") from error
+            raise NodeError(f"smoke tests and warm-up took longer than {limit_s:g} s") from error
 
 
 def managers_of(http: httpx2.AsyncClient, app: AppSettings, context: str) -> dict[str, Manager]:
-    """Give the Managers of an app's nodes, of those that have one."""
+    """Return the Managers of those of an app's nodes that have one."""
     found = {name: _manager(http, node, context) for name, node in app.nodes.items()}
     return {name: one for name, one in found.items() if one is not None}
 

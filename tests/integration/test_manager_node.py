@@ -163,7 +163,7 @@ async def test_an_ok_is_no_proof_for_the_app(node: Node, app: App, wars: Wars) -
 async def test_a_leak_is_told_with_its_mend(node: Node, wars: Wars) -> None:
     await put(node, wars.make("1", "leaks"))
     seen = await put(node, wars.make("2"))
-    assert seen.endswith("earlier lives of the app still in memory: 1; restart Tomcat when you can")
+    assert seen.endswith("instances of the app still in memory: 1; restart Tomcat when you can")
 
 
 async def test_a_deployment_that_timed_out_is_waited_out_by_the_next(

@@ -490,7 +490,7 @@ async def test_leaks_are_told_with_their_mend_and_no_answer_is_no_failure(
 ) -> None:
     async with reach(tomcat(leaks=("/shop",))) as found:
         seen = await Node(None, found, Strategy.REDEPLOY).deploy(war, NEW, "", 5)
-    assert seen.endswith("earlier lives of the app still in memory: 1; restart Tomcat when you can")
+    assert seen.endswith("instances of the app still in memory: 1; restart Tomcat when you can")
 
 
 async def test_a_version_beside_others_asks_for_no_collection_of_garbage(
@@ -556,8 +556,8 @@ async def test_a_node_without_a_manager_is_its_host() -> None:
     await node.close()
     fetched = f"fetch /store/new.war {NEW} ['{OLD}']"
     assert host.done == [fetched, "stop 5", f"swap {NEW}", "start 6", "close"]
-    assert "no Manager of this node is known" in await failure(node.deploy(Path(), NEW, "", 5))
-    assert "no Manager of this node is known" in await failure(node.running_since())
+    assert "this node has no Manager configured" in await failure(node.deploy(Path(), NEW, "", 5))
+    assert "this node has no Manager configured" in await failure(node.running_since())
 
 
 async def test_over_http_alone_there_is_nothing_to_stop_or_swap(reach: Reach) -> None:

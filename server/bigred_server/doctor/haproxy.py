@@ -1,4 +1,4 @@
-"""Findings from what HAProxy's Runtime API reports. Pure: works on one observation."""
+"""Findings from one look at HAProxy's Runtime API; this module asks HAProxy nothing itself."""
 
 import re
 from collections.abc import Iterable, Mapping

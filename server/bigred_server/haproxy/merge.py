@@ -1,7 +1,7 @@
-"""What several HAProxies say of one backend, put together: pure, and never more sure than they.
+"""Merge the looks of several HAProxies at one backend. Pure, and never more certain than they are.
 
-One that can't be read leaves everything UNKNOWN: a node that it still sends users to would be
-stopped under them.
+If one of them can't be read, everything is UNKNOWN: it may still send users to a node that would be
+stopped.
 """
 
 import zlib
@@ -14,10 +14,10 @@ from bigred_server.rollout.core.observation import Admin, Counters, Served, Serv
 
 @dataclass(frozen=True)
 class PoolLook:
-    """A backend on all its HAProxies, seen once.
+    """One observation of a backend on all its HAProxies.
 
-    `pid` changes when any of them is another process; it and `counters`, their sum, are None while
-    one can't be read. `queued`: requests that wait for any server at all. `trouble`: which of them
+    `pid` changes when any of them is a new process; it and `counters`, their sum, are None while
+    one can't be read. `queued`: requests waiting for any of the servers. `trouble`: which HAProxies
     could not be read, and why.
     """
 
@@ -28,17 +28,17 @@ class PoolLook:
     trouble: str = ""
 
     def server(self, name: str) -> ServerLook:
-        """Give what is known of a server: of one that nobody has, that it is UNKNOWN."""
+        """Return the look at a server; it is UNKNOWN if no HAProxy has the server."""
         return self.servers.get(name, ServerLook(trouble="" if self.trouble else _missing(name)))
 
 
-def merge(looks: Mapping[str, BackendLook], troubles: Sequence[str] = ()) -> PoolLook:
-    """Put together what the HAProxies at these addresses say; `troubles` of those that say nothing.
+def merge(looks: Mapping[str, BackendLook], errors: Sequence[str] = ()) -> PoolLook:
+    """Merge the looks of the HAProxies at these addresses; `errors`: of those that can't be read.
 
-    The looks must be at least one where there is no trouble.
+    Without errors, there must be at least one look.
     """
-    if troubles:
-        return PoolLook(trouble="; ".join(troubles))
+    if errors:
+        return PoolLook(trouble="; ".join(errors))
     names = dict.fromkeys(name for look in looks.values() for name in look.servers)
     return PoolLook(
         pid=_pid(looks.values()),
@@ -73,12 +73,12 @@ def _server(name: str, looks: Mapping[str, BackendLook]) -> ServerLook:
 
 
 def _fresh(seen: Sequence[ServerLook]) -> bool | None:
-    # A server on its way back has to pass its check; if none is, those that serve decide.
-    asked = [one for one in seen if one.admin is Admin.DRAIN]
-    asked = asked or [one for one in seen if one.admin is Admin.READY]
-    if not asked:
+    # A server that is coming back must pass its check; if there is none, those that serve count.
+    relevant = [one for one in seen if one.admin is Admin.DRAIN]
+    relevant = relevant or [one for one in seen if one.admin is Admin.READY]
+    if not relevant:
         return False
-    known = [one.fresh for one in asked if one.fresh is not None]
+    known = [one.fresh for one in relevant if one.fresh is not None]
     return all(known) if known else None
 
 
@@ -93,20 +93,20 @@ def _distinct(words: Iterable[str]) -> str:
 
 
 def _pid(looks: Iterable[BackendLook]) -> int:
-    # A number that every journal can keep, made of what no other process has.
+    # A number that any journal can store, computed from what identifies the processes.
     processes = [f"{look.process.pid} {look.process.since}" for look in looks]
     return zlib.crc32("\n".join(processes).encode())
 
 
 def _sum(all_counters: Iterable[Counters]) -> Counters:
-    told = list(all_counters)
+    parts = list(all_counters)
     return Counters(
-        requests=sum(one.requests for one in told),
-        errors_5xx=sum(one.errors_5xx for one in told),
-        retried=sum(one.retried for one in told),
+        requests=sum(one.requests for one in parts),
+        errors_5xx=sum(one.errors_5xx for one in parts),
+        retried=sum(one.retried for one in parts),
     )
 
 
 def _missing(name: str, addresses: Sequence[str] = ()) -> str:
     where = f"HAProxy at {', '.join(addresses)} has" if addresses else "HAProxy has"
-    return f"{where} no server {name!r} in the backend; add its line, or mend the node's `server`"
+    return f"{where} no server {name!r} in the backend; add its line or fix the node's `server`"

@@ -1,6 +1,6 @@
-"""HAProxy's tables as values: pure readers of `show stat` and `show servers state`.
+"""Read HAProxy's tables, `show stat` and `show servers state`, as values. Pure.
 
-Columns are found by their names, for their order grows with every version.
+Columns are found by their names because every version of HAProxy adds some.
 """
 
 import csv
@@ -24,7 +24,7 @@ _PASSING = frozenset({"L4OK", "L6OK", "L7OK", "L7OKC", "PROCOK"})
 class ServerRow:
     """One server of a backend in one HAProxy.
 
-    `checked`: its server line has a check, disabled or not. `address`: where HAProxy finds it.
+    `checked`: its server line has a check, disabled or not. `address`: where HAProxy connects.
     """
 
     name: str
@@ -35,7 +35,7 @@ class ServerRow:
 
 @dataclass(frozen=True)
 class Process:
-    """A HAProxy process. In a container every one may have the same `pid`; `since` tells them."""
+    """A HAProxy process. In containers all may have the same `pid`; `since` distinguishes them."""
 
     pid: int
     since: str
@@ -56,12 +56,12 @@ class BackendLook:
 
 
 def process(info: str) -> Process:
-    """Read `show info`. Raises KeyError and ValueError on anything else."""
-    said = {name: value.strip() for name, _, value in map(_parted, info.splitlines())}
-    return Process(int(said["Pid"]), said.get("Start_time_sec", ""), said["Version"])
+    """Read `show info`. Raise KeyError or ValueError on anything else."""
+    fields = {name: value.strip() for name, _, value in map(_split, info.splitlines())}
+    return Process(int(fields["Pid"]), fields.get("Start_time_sec", ""), fields["Version"])
 
 
-def _parted(line: str) -> tuple[str, str, str]:
+def _split(line: str) -> tuple[str, str, str]:
     return line.partition(":")
 
 
@@ -82,7 +82,7 @@ def server_states(answer: str) -> list[Mapping[str, str]]:
 
 
 def admin(bits: int) -> Admin:
-    """Tell the administrative state from `srv_admin_state`."""
+    """Return the administrative state for the bits of `srv_admin_state`."""
     if bits & _MAINT_BITS:
         return Admin.MAINT
     return Admin.DRAIN if bits & _DRAIN_BITS else Admin.READY
@@ -108,7 +108,7 @@ def row(fields: Mapping[str, str], state: Mapping[str, str]) -> ServerRow:
 
 
 def address(state: Mapping[str, str]) -> str:
-    """Give "host:port" as `show servers state` has it; "" for a server that has none (UNIX)."""
+    """Return "host:port" from `show servers state`; "" for a server without one (UNIX socket)."""
     host, port = state.get("srv_fqdn", "-"), state.get("srv_port", "0")
     if host in ("-", ""):
         host = state.get("srv_addr", "-")
@@ -118,11 +118,11 @@ def address(state: Mapping[str, str]) -> str:
 
 
 def is_fresh(fields: Mapping[str, str]) -> bool | None:
-    """Say whether the check passes fully by now; None when HAProxy gives no way to tell.
+    """Return whether the check now passes fully; None if HAProxy gives no way to know.
 
-    Of a hushed server it tells nothing. On leaving MAINT a server keeps the *old* result and gets a
-    health of `rise`; only with `fall` of 2 or more does a passing check raise it further, to rise +
-    fall - 1. A check that is no longer hushed keeps the old result and the old health.
+    A server with disabled checks shows nothing. On leaving MAINT, a server keeps the *old* result
+    and gets a health of `rise`; only if `fall` is 2 or more does a passing check raise it further,
+    to rise + fall - 1. When checks are enabled again, the old result and the old health remain.
     """
     check = fields.get("check_status", "")
     if not check or fields["status"] == "no check" or _number(fields.get("check_fall", "")) < 2:
@@ -142,9 +142,9 @@ def counters(fields: Mapping[str, str]) -> Counters:
 
 
 def served(fields: Mapping[str, str]) -> Served:
-    """Read what a server answered, and where it failed: 5xx, no connection, no or half an answer.
+    """Read a server's answers and errors: 5xx, no connection, no answer or half an answer.
 
-    The answers that HAProxy gives in its stead are not among those of the server.
+    Answers that HAProxy gives in the server's stead do not count as the server's.
     """
     kinds = ("1xx", "2xx", "3xx", "4xx", "5xx", "other")
     answers = sum(_number(fields.get(f"hrsp_{kind}", "")) for kind in kinds)
@@ -154,12 +154,12 @@ def served(fields: Mapping[str, str]) -> Served:
 
 
 def _retried(fields: Mapping[str, str]) -> int:
-    # A try elsewhere after no answer is counted in both; one after no connection in wredis alone.
+    # A retry elsewhere counts in both columns after no answer, in wredis alone after no connection.
     return max(_number(fields.get("wretr", "")), _number(fields.get("wredis", "")))
 
 
 def queued(fields: Mapping[str, str]) -> int:
-    """Read from the BACKEND row how many requests wait for any server."""
+    """Read from the BACKEND row how many requests are waiting for any of the servers."""
     return _number(fields.get("qcur", ""))
 
 

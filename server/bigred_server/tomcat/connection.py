@@ -24,7 +24,7 @@ _CLOSE_S = 2.0
 
 
 @dataclass
-class Clock:
+class HostClock:
     """The host's clock relative to our monotonic one, as of its last answer."""
 
     _ahead_ms: float | None = None
@@ -43,7 +43,7 @@ class SshConnection:
 
     def __init__(self, settings: SshSettings) -> None:
         self.settings = settings
-        self.clock = Clock()
+        self.clock = HostClock()
         self._connection: asyncssh.SSHClientConnection | None = None
         self._opening: asyncio.Task[asyncssh.SSHClientConnection] | None = None
         self._channels = asyncio.Semaphore(_CHANNELS)

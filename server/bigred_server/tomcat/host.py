@@ -1,4 +1,4 @@
-"""A host: the machine under a node, where its WAR lies and its Tomcat is stopped and started."""
+"""A host: the machine of a node, which has the WAR and on which Tomcat is stopped and started."""
 
 from pathlib import Path, PurePath
 from typing import Protocol
@@ -9,28 +9,29 @@ from bigred_server.rollout.core.observation import HostLook
 class Host(Protocol):
     """Every look at a host, and every effect on it.
 
-    Looking never changes it and never raises. The acts may be repeated without harm, leave nothing
-    half-done behind, and give what was seen; they raise NodeError, which says what was tried, what
+    A look never changes the host and never raises. Actions can be repeated without harm, leave
+    nothing half-done, and return evidence; they raise NodeError, which says what was tried, what
     was seen and what to do.
     """
 
     async def look(self, *, answers: bool) -> HostLook:
-        """Look at it. `answers`: the app was heard a moment ago, so Tomcat runs; don't ask."""
+        """Look at the host. `answers`: the app answered a moment ago, so Tomcat runs; don't ask."""
 
     async def copy_war(self, target: Path) -> None:
-        """Copy the WAR in place to a file here. Nothing is changed on the host."""
+        """Copy the WAR in place to a local file. Nothing is changed on the host."""
 
     async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
-        """Bring a release to the kept ones: to a temporary name, verified there, renamed.
+        """Add a release to the kept ones: copy it to a temporary name, verify it, rename it.
 
-        Done already, it does nothing but verify. Of the kept ones those not in `keep` go, and what
-        an interrupted fetch left. Refused, before a byte is sent, when the disk has no room.
+        If the release is already kept, only verify it. Remove kept releases that are not in `keep`,
+        and the remains of an interrupted fetch. Raise NodeError, before a byte is sent, if the disk
+        has too little space.
         """
 
     async def swap(self, digest: str) -> str:
-        """Put a kept release, verified once more, in place of the WAR, atomically.
+        """Verify a kept release again, and put it in place of the WAR atomically.
 
-        Tomcat must be stopped. What it unpacked from the old WAR goes first.
+        Tomcat must be stopped. What Tomcat unpacked from the old WAR is removed first.
         """
 
     async def stop(self, deadline_s: float) -> str:
@@ -40,7 +41,7 @@ class Host(Protocol):
         """Start Tomcat by its command."""
 
     def kept(self, digest: str) -> PurePath:
-        """Say where on the host a kept release lies."""
+        """Return the path of a kept release on the host."""
 
     async def close(self) -> None:
-        """Let go of whatever connection is kept open."""
+        """Close the connection to the host, if one is open."""

@@ -1,4 +1,4 @@
-"""One node: a host below, a Manager above, or both; every look at it and every effect on it."""
+"""One node, reached by its host, its Manager or both: every look at it and every effect on it."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ _LEAKS_DEADLINE_S = 30.0
 
 
 class Node:
-    """A node of one app. Looking never raises; acts raise NodeError and may be repeated."""
+    """A node of one app. `look` never raises; actions raise NodeError and can be repeated."""
 
     def __init__(self, host: Host | None, manager: Manager | None, strategy: Strategy) -> None:
         self._host = host
@@ -27,7 +27,7 @@ class Node:
         self._is_parallel = strategy is Strategy.PARALLEL
 
     async def look(self, *, answers: bool) -> HostLook:
-        """Look at it. `answers`: the app answered a moment ago, so Tomcat is running."""
+        """Look at the node. `answers`: the app answered a moment ago, so Tomcat is running."""
         listed, host = await asyncio.gather(self._list(), self._look_host(answers))
         return replace(
             host or HostLook(),
@@ -39,58 +39,59 @@ class Node:
         )
 
     async def running_since(self) -> float:
-        """Say since when Tomcat's JVM runs, in seconds of UTC by the node's clock."""
-        return await self._needed_manager().started_at()
+        """Return when Tomcat's JVM started, as Unix time by the node's clock."""
+        return await self._required_manager().started_at()
 
     async def copy_war(self, target: Path) -> None:
-        """Copy the WAR in place to a file here."""
-        await self._needed_host().copy_war(target)
+        """Copy the WAR in place to a local file."""
+        await self._required_host().copy_war(target)
 
     async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
-        """Bring a release to the node while it serves."""
-        return await self._needed_host().fetch(source, digest, keep)
+        """Copy a release to the node while it serves."""
+        return await self._required_host().fetch(source, digest, keep)
 
     async def swap(self, digest: str) -> str:
-        """Put a fetched release in place of the WAR of a stopped Tomcat."""
-        return await self._needed_host().swap(digest)
+        """Replace the WAR of a stopped Tomcat with a fetched release."""
+        return await self._required_host().swap(digest)
 
     async def deploy(self, source: Path, digest: str, version: str, deadline_s: float) -> str:
-        """Have the Manager replace the app, or with a `version` put it beside the others.
+        """Make the Manager replace the app, or with a `version` add it alongside the others.
 
-        Replacing ends every request and session of the app there: the node must be drained. Where
-        a host keeps releases, this one must have been fetched. NodeAwayError: nobody knows what
-        became of it; look again.
+        Replacing ends every request and session of the app there: the node must be drained. If the
+        host keeps releases, this one must have been fetched. After a NodeAwayError the result is
+        unknown: look again.
         """
-        manager = self._needed_manager()
-        with self._act(deploys=UNKNOWN_DIGEST if version else digest):
+        manager = self._required_manager()
+        with self._action(deploys=UNKNOWN_DIGEST if version else digest):
             if self._host is None:
-                seen = await manager.deploy(source, version, deadline_s)
+                evidence = await manager.deploy(source, version, deadline_s)
             else:
-                seen = await manager.deploy_kept(self._host.kept(digest), version, deadline_s)
-        return seen if version else f"{seen}; {await _leaks(manager)}"
+                kept = self._host.kept(digest)
+                evidence = await manager.deploy_kept(kept, version, deadline_s)
+        return evidence if version else f"{evidence}; {await _leaks(manager)}"
 
     async def undeploy(self, version: str, deadline_s: float) -> str:
-        """Have the Manager take one version away; "" is the context without one."""
-        with self._act():
-            return await self._needed_manager().undeploy(version, deadline_s)
+        """Make the Manager remove one version; "" is the context without one."""
+        with self._action():
+            return await self._required_manager().undeploy(version, deadline_s)
 
     async def stop(self, deadline_s: float) -> str:
         """Stop Tomcat."""
-        with self._act():
-            return await self._needed_host().stop(deadline_s)
+        with self._action():
+            return await self._required_host().stop(deadline_s)
 
     async def start(self, deadline_s: float) -> str:
         """Start Tomcat."""
-        with self._act():
-            return await self._needed_host().start(deadline_s)
+        with self._action():
+            return await self._required_host().start(deadline_s)
 
     def forget(self) -> None:
-        """Have the next look tell of no time before now."""
+        """Make the next look read everything anew."""
         if self._contexts:
             self._contexts.forget()
 
     async def close(self) -> None:
-        """Let go of whatever connection is kept open."""
+        """Close the connection to the host, if one is open."""
         if self._host:
             await self._host.close()
 
@@ -98,11 +99,11 @@ class Node:
         if host and not self._is_parallel:
             return host.digest
         if versions is None:
-            # A Tomcat that does not run gives nobody anything, and can be started.
+            # A Tomcat that does not run serves nobody, and can be started.
             return "" if host and host.running is False else None
         first = newest(versions)
         if first is None:
-            # A context that does not run has a WAR all the same, but here it is nobody's choice.
+            # A context that does not run still has a WAR; with parallel versions it is not used.
             return UNKNOWN_DIGEST if versions and not self._is_parallel else ""
         if first.name:
             return first.digest
@@ -113,10 +114,10 @@ class Node:
     def _manifest(
         self, host: HostLook | None, versions: tuple[Version, ...] | None
     ) -> Mapping[str, str]:
-        """Give the manifest of the WAR without a version, the one that a host reads."""
+        """Return the manifest of the WAR without a version, the only one that a host reads."""
         first = newest(versions or ())
-        is_behind = self._is_parallel and first is not None and first.name
-        return host.manifest if host and not is_behind else {}
+        is_shadowed = self._is_parallel and first is not None and first.name
+        return host.manifest if host and not is_shadowed else {}
 
     async def _list(self) -> Listed:
         return await self._contexts.look() if self._contexts else Listed()
@@ -124,35 +125,35 @@ class Node:
     async def _look_host(self, answers: bool) -> HostLook | None:
         return await self._host.look(answers=answers) if self._host else None
 
-    def _act(self, deploys: str = UNKNOWN_DIGEST) -> contextlib.AbstractContextManager[None]:
+    def _action(self, deploys: str = UNKNOWN_DIGEST) -> contextlib.AbstractContextManager[None]:
         return self._contexts.act(deploys) if self._contexts else contextlib.nullcontext()
 
-    def _needed_manager(self) -> Manager:
+    def _required_manager(self) -> Manager:
         if self._manager is None:
-            raise NodeError("no Manager of this node is known; name it in the node's table manager")
+            raise NodeError("this node has no Manager configured; add its table `manager`")
         return self._manager
 
-    def _needed_host(self) -> Host:
+    def _required_host(self) -> Host:
         if self._host is None:
-            raise NodeError("only HTTP reaches this node; that needs reach = 'local' or 'ssh'")
+            raise NodeError("only HTTP reaches this node; this needs reach = 'local' or 'ssh'")
         return self._host
 
 
 def _problem(host: HostLook | None, error: NodeError | None, *, answers: bool) -> str:
     if host and host.trouble:
         return host.trouble
-    # Where nothing answers at all, the app's own silence is told already.
+    # If nothing answers at all, the app's own silence is reported already.
     if error is None or (host and isinstance(error, NodeAwayError) and not answers):
         return ""
     return str(error)
 
 
 async def _leaks(manager: Manager) -> str:
-    """Tell what a redeploy left behind; not to know it is no failure."""
+    """Describe what a redeploy leaked; it is not an error if that can't be determined."""
     try:
         count = await manager.leaks(_LEAKS_DEADLINE_S)
     except NodeError as error:
         return f"leaks unknown: {error}"
     if count == 0:
         return "no leaks found"
-    return f"earlier lives of the app still in memory: {count}; restart Tomcat when you can"
+    return f"earlier instances of the app still in memory: {count}; restart Tomcat when you can"
