@@ -9,7 +9,7 @@ from pathlib import Path
 from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType
 from bigred_server.artifacts.store import Store
 from bigred_server.journal.session import Session
-from bigred_server.model.build import Build, told
+from bigred_server.model.build import Build, build_text
 from bigred_server.model.timestamp import utc
 from bigred_server.notify.notifier import Notifier
 from bigred_server.pipeline.builder import Builder
@@ -88,5 +88,5 @@ def event_of(build: Build, now: float) -> AppEvent:
         event_type=AppEventType.BUILD,
         app=build.app,
         at=utc(now),
-        text=told(build)[:MOST_TEXT],
+        text=build_text(build)[:MOST_TEXT],
     )

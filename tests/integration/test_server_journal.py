@@ -183,7 +183,7 @@ async def test_an_app_has_one_running_deployment(db: Database) -> None:
     async with db.write() as connection:
         await deployments.add(connection, record("d-1"))
         await deployments.add(connection, record("d-2", "blog"))
-        with pytest.raises(DeploymentError, match="a deployment of shop is running already"):
+        with pytest.raises(DeploymentError, match="a deployment of shop is already running"):
             await deployments.add(connection, record("d-3"))
         await deployments.change(connection, "d-1", phase=Phase.ABORTED, ended_at=2.0)
         await deployments.add(connection, record("d-3"))

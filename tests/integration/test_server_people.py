@@ -156,8 +156,8 @@ def test_a_command_says_what_it_did_and_the_journal_who_gave_it(
 @pytest.mark.parametrize(
     ("verb", "phase", "mends", "said"),
     [
-        ("hold", Phase.HOLDING, None, "can't be held: it is held already"),
-        ("continue", Phase.ROLLING, None, "can't be continued: it is not held"),
+        ("hold", Phase.HOLDING, None, "can't be held: it is already on hold"),
+        ("continue", Phase.ROLLING, None, "can't be continued: it is not on hold"),
         ("abort", Phase.ROLLING_BACK, None, "can't be aborted: it is being rolled back, which"),
         ("rollback", Phase.ROLLING_BACK, None, "can't be rolled back: it is being rolled back"),
         ("hold", Phase.ROLLING, "node1", "can't be held: it only brings node1 back to the live"),
@@ -255,7 +255,7 @@ def test_a_release_is_shown_with_every_deployment_of_it(gateway: Gateway) -> Non
 def test_a_release_is_named_whole(gateway: Gateway, verb: str, name: str) -> None:
     gateway.submit(Stage.BAD)
     said = gateway.bigred("release", verb, name, code=1)
-    assert said == f"there is no shop {name}; there is: 1.0.0"
+    assert said == f"no release {name} of shop; available: 1.0.0"
 
 
 def test_what_others_wrote_does_nothing_to_the_terminal(gateway: Gateway) -> None:
@@ -275,7 +275,7 @@ def test_a_bad_release_is_deployed_again_only_when_a_person_cleared_it(gateway: 
     with gateway.server():
         said = gateway.bigred("deploy", "1.1.0", "--no-wait", code=1)
         assert said == (
-            "shop 1.1.0 is bad: it was taken back; clear it with: bigred release clear 1.1.0"
+            "shop 1.1.0 is bad: it was rolled back; clear it with: bigred release clear 1.1.0"
         )
         assert gateway.bigred("release", "clear", "1.1.0") == "shop 1.1.0 is ready again\n"
         assert "cleared 1.1.0: it is ready to be deployed again" in gateway.bigred("show", "d-1")
@@ -308,7 +308,7 @@ def test_a_pruned_release_is_refused_before_anything_begins(gateway: Gateway) ->
     assert gateway.kept() == set(digests[1:])
     with gateway.server():
         said = gateway.bigred("deploy", "1.0.0", code=1)
-        assert said.startswith("the WAR of shop 1.0.0 is not in ")
+        assert said.startswith("the WAR of shop 1.0.0 is no longer in ")
         assert said.endswith("submit it again")
         assert gateway.bigred("history").startswith("no deployments yet")
 

@@ -86,7 +86,7 @@ UNFIT = "2 of 3 nodes of shop are up and 2 must stay up"
                 OPEN, running=Phase.ROLLING_BACK, running_version="1.1.0", running_who="office"
             ),
             Refusal.RUNNING,
-            "shop 1.1.0 by office is on its way: rolling back",
+            "shop 1.1.0 by office is in progress: rolling back",
         ),
         (
             replace(OPEN, running=Phase.ROLLING, running_version="1.0.0", mends="node2"),
@@ -111,7 +111,7 @@ UNFIT = "2 of 3 nodes of shop are up and 2 must stay up"
         (
             replace(OPEN, trouble="no such socket", healthy=0),
             Refusal.UNHEALTHY,
-            "the nodes of shop can't be seen: HAProxy is away",
+            "the state of the nodes of shop is unknown: HAProxy does not answer",
         ),
         (replace(OPEN, healthy=2), Refusal.UNHEALTHY, UNFIT),
         (
@@ -465,7 +465,7 @@ async def test_two_boxes_that_press_at_the_same_time_make_one_deployment(site: S
     assert sorted(reply.answer for reply in replies) == [Answer.ACCEPTED, Answer.REFUSED]
     loser = next(reply for reply in replies if reply.answer is Answer.REFUSED)
     assert loser.code is Refusal.RUNNING
-    assert "is on its way: preparing" in loser.reason
+    assert "is in progress: preparing" in loser.reason
     assert len(await site.deployments()) == 1
     assert site.started == ["shop"]
 
@@ -488,7 +488,7 @@ async def test_a_deployment_that_can_not_be_written_leaves_the_arming_unused(
     arming = await site.arms()
 
     async def fail(*_given: object) -> None:
-        raise DeploymentError("a deployment of shop is running already")
+        raise DeploymentError("a deployment of shop is already running")
 
     with monkeypatch.context() as patch:
         patch.setattr(deployments, "add", fail)
@@ -559,7 +559,7 @@ async def test_a_lid_that_closes_on_a_running_deployment_does_nothing(site: Site
 
 # --- the emergency stop --------------------------------------------------------------------------
 
-HOLD_TOLD = "office asked to hold it: the nodes in hand are made whole, no other is taken"
+HOLD_TOLD = "office asked to hold it: nodes being updated are finished; no new ones start"
 
 
 @pytest.fixture
@@ -661,7 +661,7 @@ async def test_a_press_just_after_a_continue_says_that_it_was_not_taken(
     clock(1)
     reply = await site.presses(None)
     assert refused_with(reply, Refusal.RUNNING)
-    assert reply.reason.endswith("it goes on since a moment ago; press again to hold it")
+    assert reply.reason.endswith("it continued a moment ago; press again to hold it")
 
 
 @pytest.mark.parametrize(
@@ -677,7 +677,7 @@ async def test_just_after_firing_only_another_box_stops_it(
     assert (reply.answer is Answer.ACCEPTED) is is_taken
     assert reply.deployment == fired.deployment
     if not is_taken:
-        assert reply.reason.endswith("it was fired a moment ago; press again to hold it")
+        assert reply.reason.endswith("it started a moment ago; press again to hold it")
 
 
 async def test_a_clock_that_is_set_back_does_not_silence_the_stop(
@@ -691,7 +691,7 @@ async def test_a_clock_that_is_set_back_does_not_silence_the_stop(
 @pytest.mark.parametrize(
     ("phase", "mends", "reason"),
     [
-        (Phase.ROLLING_BACK, None, "it is being rolled back, which is not stopped: it brings"),
+        (Phase.ROLLING_BACK, None, "it is being rolled back, which can't be stopped: it brings"),
         (Phase.ROLLING, "node2", "it only brings node2 back to the live release"),
     ],
 )
@@ -701,7 +701,7 @@ async def test_what_can_not_be_stopped_is_told(
     await site.runs(phase, mends=mends)
     reply = await site.presses(None)
     assert refused_with(reply, Refusal.RUNNING)
-    assert f"the deployment of shop is not stopped: {reason}" in reply.reason
+    assert f"the deployment of shop was not stopped: {reason}" in reply.reason
     assert await site.asked() == (None, "")
 
 

@@ -15,11 +15,11 @@ from bigred_server.model.build import (
     UNDER_WAY,
     WAITING,
     Build,
+    build_text,
     free_version,
     is_commit,
     next_of,
     superseded,
-    told,
 )
 from bigred_server.model.pushed_commit import PushedCommit
 from bigred_server.model.release import Stage
@@ -81,13 +81,13 @@ def test_a_commit_is_named_by_digits_alone(text: str, is_one: bool) -> None:
         ({"stage": Stage.BUILDING}, "build 7 of 0123456789ab by Ada is building"),
         ({"stage": Stage.TESTING, "test": "unit"}, "is being tested: unit"),
         ({"stage": Stage.READY, "version": "1.4.2"}, "is ready as 1.4.2"),
-        ({"stage": Stage.TESTED, "version": "1.4.2"}, "1.4.2, and waits to be promoted"),
+        ({"stage": Stage.TESTED, "version": "1.4.2"}, "1.4.2 and waits to be promoted"),
         ({"stage": Stage.FAILED, "reason": "exit 1"}, "failed: exit 1"),
         ({"stage": Stage.SUPERSEDED, "reason": "a newer one"}, "is superseded: a newer one"),
     ],
 )
 def test_people_are_told_where_a_build_stands(changes: dict[str, object], says: str) -> None:
-    assert says in told(replace(BUILD, **changes))  # type: ignore[arg-type]
+    assert says in build_text(replace(BUILD, **changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

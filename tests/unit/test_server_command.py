@@ -21,8 +21,8 @@ from bigred_server.rollout.core.decide import decide
 from bigred_server.rollout.core.observation import NodeLook
 
 HOLD, CONTINUE, ROLLBACK, ABORT = Command
-HELD, NOT_HELD = "it is held already", "it is not held"
-BACK = "it is being rolled back, which is not stopped: it brings every node to safety"
+HELD, NOT_HELD = "it is already on hold", "it is not on hold"
+BACK = "it is being rolled back, which can't be stopped: it brings every node to safety"
 ENDED = "it has ended"
 
 # What becomes of a command: the phase that it leads to, or the sentence that refuses it.
@@ -153,5 +153,5 @@ def test_a_mend_is_stopped_only_while_its_node_is_not_in_hand() -> None:
     assert decide(view(mend, a=ON_OLD, b=ON_NEW)).phase is Phase.ABORTED
     found = decide(view(mend, a=STOPPED, b=ON_NEW))
     assert (found.phase, found.actions) == (Phase.ROLLING, ())
-    assert found.finding.startswith("abort: the node in hand is made whole first")
+    assert found.finding.startswith("abort: the node being repaired is finished first")
     assert NEW.digest

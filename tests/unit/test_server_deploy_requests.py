@@ -135,7 +135,7 @@ async def test_of_two_who_ask_for_the_same_at_once_one_is_told_that_it_is_so(sit
     asked = (deploy.command(site.db, "shop", Command.HOLD, who) for who in ("ada", "bob"))
     done = await asyncio.gather(*asked, return_exceptions=True)
     [refused] = [each for each in done if isinstance(each, DeploymentError)]
-    assert str(refused).endswith("can't be held: it is held already")
+    assert str(refused).endswith("can't be held: it is already on hold")
     assert len(await site.told(record)) == 1
 
 
@@ -165,10 +165,10 @@ async def test_a_release_is_deployed_by_its_version_or_the_beginning_of_its_dige
 @pytest.mark.parametrize(
     ("named", "sentence"),
     [
-        ("9.9", "there is no shop 9.9; there is: 1.2.0, 1.1.0, 1.0.0"),
-        ("1.2", "there is no shop 1.2; "),
-        ("3" * 7, "there is no shop 3333333; "),
-        ("1.1.0", "shop 1.1.0 is live already"),
+        ("9.9", "no release 9.9 of shop; available: 1.2.0, 1.1.0, 1.0.0"),
+        ("1.2", "no release 1.2 of shop; "),
+        ("3" * 7, "no release 3333333 of shop; "),
+        ("1.1.0", "shop 1.1.0 is already live"),
     ],
 )
 async def test_what_can_not_be_deployed_is_refused(site: Site, named: str, sentence: str) -> None:
@@ -179,7 +179,9 @@ async def test_what_can_not_be_deployed_is_refused(site: Site, named: str, sente
 
 async def test_a_digest_that_two_begin_with_names_neither(site: Site) -> None:
     await site.release("3" * 63 + "4", "1.3.0", Stage.READY)
-    with pytest.raises(UnknownReleaseError, match=r"33333333 begins the SHA-256 of .*write more"):
+    with pytest.raises(
+        UnknownReleaseError, match=r"33333333 begins the SHA-256 .*give more digits"
+    ):
         await site.deploys("3" * 8)
     assert (await site.deploys("3" * 64)).digest == NEXT
 
@@ -203,7 +205,9 @@ async def test_when_the_newest_is_bad_and_nothing_is_ready_the_way_to_clear_it_i
 async def test_a_release_whose_war_is_gone_is_refused_before_anything_begins(site: Site) -> None:
     site.store.path(FIRST).unlink()
     for wish in (site.deploys("1.0.0"), site.rolls_back()):
-        with pytest.raises(DeploymentError, match=r"WAR of shop 1.0.0 is not in .*submit it again"):
+        with pytest.raises(
+            DeploymentError, match=r"shop 1\.0\.0 is no longer in .*submit it again"
+        ):
             await wish
     async with site.db.read() as connection:
         assert await deployments.running(connection, "shop") is None

@@ -158,7 +158,7 @@ async def test_bytes_have_one_version(db: Database, store: Store, tmp_path: Path
     given = Submission("shop", make_war(tmp_path / "x.war"), "1.0.0")
     await intake.submit(db, store, HEADER, given)
     again = Submission("shop", given.war, "1.1.0")
-    await refused(db, store, again, r"these bytes are shop 1\.0\.0 already")
+    await refused(db, store, again, r"this WAR is already shop 1\.0\.0")
 
 
 async def test_what_is_no_war_is_refused(db: Database, store: Store, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ async def test_what_is_no_version_is_refused(
     db: Database, store: Store, tmp_path: Path, version: str
 ) -> None:
     given = Submission("shop", make_war(tmp_path / "x.war"), version)
-    await refused(db, store, given, "is no version")
+    await refused(db, store, given, "is not a version")
 
 
 async def test_two_apps_may_have_the_same_war(db: Database, store: Store, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_the_app_will_answer_what_the_settings_say(expects: str, marker: str) ->
 
 
 def test_a_commit_that_is_expected_must_be_named() -> None:
-    with pytest.raises(ReleaseError, match="the app proves its release by the commit: name it"):
+    with pytest.raises(ReleaseError, match="the running app is recognised by its commit: give one"):
         intake.expected_marker(expecting("commit"), "1.0.0", "", "d" * 64, Path("x.war"))
 
 

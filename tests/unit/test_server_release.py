@@ -97,7 +97,7 @@ def test_a_share_is_a_number_of_nodes_rounded_up(
 
 @pytest.mark.parametrize("text", [3, 4, -1, "100%", "67%", "x", "50", "%", "-5%", "5.5%", "½%"])
 def test_a_share_that_is_none_or_leaves_no_node_to_take_is_refused(text: int | str) -> None:
-    with pytest.raises(ValueError, match=r"leaves none that may be taken|is neither"):
+    with pytest.raises(ValueError, match=r"leaves none that may be updated|is neither"):
         share(text, 3)
 
 

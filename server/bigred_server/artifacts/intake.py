@@ -1,4 +1,4 @@
-"""The intake: a WAR and what is said of it become a ready release."""
+"""The intake: a WAR and its metadata become a release."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ _MAX_VERSION = 100
 
 @dataclass(frozen=True)
 class Submission:
-    """What is handed in; `stage`: READY, or TESTED where a person is to promote it."""
+    """A submitted WAR and its metadata; `stage`: READY, or TESTED if a person must promote it."""
 
     app: str
     war: Path
@@ -33,18 +33,18 @@ class Submission:
 def expected_marker(
     marker: MarkerSettings, version: str, commit: str, digest: str, source: Path
 ) -> str:
-    """Say what the running app will answer as its release.
+    """Return what the running app will answer as its release.
 
-    Raises ReleaseError when it can be told from the WAR already that it will not.
+    Raise ReleaseError if the WAR already shows that it will not.
     """
     expected = {"version": version, "commit": commit, "digest": digest}[marker.expects]
     if not expected:
-        raise ReleaseError(f"the app proves its release by the {marker.expects}: name it")
+        raise ReleaseError(f"the running app is recognised by its {marker.expects}: give one")
     if marker.read is MarkerSource.MANIFEST:
-        said = war.manifest(source).get(marker.name)
-        if said != expected:
+        found = war.manifest(source).get(marker.name)
+        if found != expected:
             raise ReleaseError(
-                f"{source.name}: {marker.name} in its manifest is {said!r}, not {expected!r}"
+                f"{source.name}: {marker.name} in its manifest is {found!r}, not {expected!r}"
             )
     return expected
 
@@ -52,15 +52,16 @@ def expected_marker(
 async def submit(
     db: Database, store: Store, marker: MarkerSettings, submission: Submission
 ) -> tuple[Release, bool]:
-    """Take a release in; give it, and whether it is new. Submitting the same again is no error.
+    """Register a release; return it, and whether it is new.
 
-    Raises ReleaseError when the file is no WAR, or the version exists with other bytes.
+    Submitting the same release again is not an error. Raise ReleaseError if the file is not a WAR,
+    or if the version exists with other bytes.
     """
     if not 0 < len(submission.version) <= _MAX_VERSION or not submission.version.isprintable():
         raise ReleaseError(
-            f"{submission.version!r} is no version: 1 to {_MAX_VERSION} printable characters are"
+            f"{submission.version!r} is not a version: use 1 to {_MAX_VERSION} printable characters"
         )
-    # A server that takes it in has others to answer meanwhile.
+    # In a thread, because a server has other requests to answer meanwhile.
     await asyncio.to_thread(war.check, submission.war)
     digest = await asyncio.to_thread(store.put, submission.war)
     try:
@@ -82,11 +83,11 @@ async def _write(
             if known.digest == digest and known.version == version:
                 return known, False
             if known.digest == digest:
-                raise ReleaseError(f"these bytes are {app} {known.version} already")
+                raise ReleaseError(f"this WAR is already {app} {known.version}")
             if known.version == version:
                 raise ReleaseError(
                     f"{app} {version} exists with other bytes (SHA-256 {known.digest[:12]}…); "
-                    "a version is never changed: choose a new one"
+                    "versions never change: choose a new one"
                 )
         release = Release(
             app=app,
@@ -106,16 +107,16 @@ async def _write(
 
 
 async def adopt(
-    db: Database, store: Store, marker: MarkerSettings, app: str, source: Path, said: str
+    db: Database, store: Store, marker: MarkerSettings, app: str, source: Path, answered: str
 ) -> Release:
-    """Take in a WAR that was live before Bigred came, so that there is a way back to it.
+    """Register a WAR that was live before Bigred was installed, so that it can be rolled back to.
 
-    `said` is what the app answers as its release; where that is no version, one is made up.
+    `answered`: what the app answers as its release; if that is not a version, one is generated.
     """
     digest = await asyncio.to_thread(store.put, source)
-    version = (
-        said[:_MAX_VERSION] if said and marker.expects == "version" else f"found-{digest[:12]}"
-    )
+    version = f"found-{digest[:12]}"
+    if answered and marker.expects == "version":
+        version = answered[:_MAX_VERSION]
     async with db.write() as connection:
         known = await releases.of_app(connection, app)
         found = next((r for r in known if r.digest == digest), None)
@@ -126,9 +127,9 @@ async def adopt(
                 app=app,
                 digest=digest,
                 version=version,
-                marker=said,
+                marker=answered,
                 stage=Stage.LIVE,
-                # Older than whatever was submitted: what waits is still a candidate.
+                # Older than every submitted release, so that the candidate stays one.
                 submitted_at=min([r.submitted_at for r in known], default=time.time()) - 1.0,
                 message="found on the nodes",
                 size=store.size(digest),

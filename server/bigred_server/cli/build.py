@@ -11,7 +11,7 @@ from bigred_server.automation import builds_folder
 from bigred_server.cli import page, table
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.journal import builds
-from bigred_server.model.build import Build, told
+from bigred_server.model.build import Build, build_text
 from bigred_server.settings import Settings
 from bigred_server.web.models import BuildShown
 
@@ -64,7 +64,7 @@ def log(number: int, stage: str, app: str | None, config: Path | None) -> None:
     logs = sorted(path.stem for path in folder.glob("*.log"))
     if stage not in logs:
         kept = f"available: {', '.join(logs)}" if logs else "no log is kept on this machine"
-        raise click.ClickException(f"{told(found)}; it has no log {stage!r}; {kept}")
+        raise click.ClickException(f"{build_text(found)}; it has no log {stage!r}; {kept}")
     with (folder / f"{stage}.log").open("rb") as file:
         shutil.copyfileobj(file, sys.stdout.buffer)
 

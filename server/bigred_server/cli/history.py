@@ -9,12 +9,11 @@ from bigred_server.cli import table
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.journal import deployments, releases
 from bigred_server.model.deployment import DeploymentRecord
+from bigred_server.model.release import VersionsByDigest
 from bigred_server.settings import Settings
 
 NO_DEPLOYMENTS = "no deployments yet; begin one with: bigred deploy"
 _HEADINGS = ("deployment", "app", "release", "outcome", "by", "began", "seconds")
-
-Versions = dict[tuple[str, str], str]
 
 
 @click.command("history")
@@ -33,13 +32,13 @@ def command(app: str | None, limit: int, mends: bool, config: Path | None) -> No
     write(found, versions)
 
 
-def write(found: list[DeploymentRecord], versions: Versions) -> None:
+def write(found: list[DeploymentRecord], versions: VersionsByDigest) -> None:
     """Write one line per deployment, with its reason below."""
     rows = [_row(record, versions) for record in found]
     table.write(rows, _HEADINGS, notes=[record.reason for record in found])
 
 
-def _row(record: DeploymentRecord, versions: Versions) -> tuple[str, ...]:
+def _row(record: DeploymentRecord, versions: VersionsByDigest) -> tuple[str, ...]:
     version = versions.get((record.app, record.digest), record.digest[:12])
     return (
         record.id,
@@ -54,7 +53,7 @@ def _row(record: DeploymentRecord, versions: Versions) -> tuple[str, ...]:
 
 async def _history(
     settings: Settings, app: str | None, limit: int, *, mends: bool
-) -> tuple[list[DeploymentRecord], Versions]:
+) -> tuple[list[DeploymentRecord], VersionsByDigest]:
     async with journal(settings) as db, db.read() as connection:
         found = await deployments.newest(connection, app, limit, mends=mends)
         known = [r for name in settings.apps for r in await releases.of_app(connection, name)]

@@ -19,8 +19,7 @@ from bigred_server.cli.options import (
 from bigred_server.fleet import RealFleet
 from bigred_server.journal import builds, deployments, releases
 from bigred_server.journal.database import Database
-from bigred_server.model.build import UNDER_WAY, WAITING, Build
-from bigred_server.model.build import told as build_text
+from bigred_server.model.build import UNDER_WAY, WAITING, Build, build_text
 from bigred_server.places import release_store
 from bigred_server.requests.job_preflight import job_preflight
 from bigred_server.rollout.core import verdict_text

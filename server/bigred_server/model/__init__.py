@@ -1,1 +1,1 @@
-"""Values that are stored and passed on; pure, and below everything else."""
+"""Values that are stored and passed on; pure, and imported by everything else."""

@@ -12,7 +12,7 @@ LIFE_S = 60.0
 class Arming:
     """A challenge of 128 random bits, bound to a box, an app and a release's digest.
 
-    Good for one press until `deadline_s`, by the monotonic clock of the server's run `server_run`.
+    Valid for one press until `deadline_s`, by the monotonic clock of the server's run `server_run`.
     """
 
     id: str
@@ -26,12 +26,12 @@ class Arming:
 
 
 def new_id() -> str:
-    """Give 128 random bits as 32 hexadecimal digits."""
+    """Return 128 random bits as 32 hexadecimal digits."""
     return secrets.token_hex(16)
 
 
 def refusal(arming: Arming | None, box: str, server_run: str, now_s: float) -> Refusal | None:
-    """Say why a press of `box` with this arming is refused, or None when it is good.
+    """Return why a press of `box` with this arming is refused, or None if the arming is valid.
 
     `now_s` is the monotonic clock of the server's run.
     """

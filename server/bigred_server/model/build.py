@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bigred_server.model.release import Stage
 
-# What has not been begun, and what a server was at when it ended.
+# Builds that have not begun, and builds that are running or were when a server stopped.
 WAITING = frozenset({Stage.SUBMITTED})
 UNDER_WAY = frozenset({Stage.BUILDING, Stage.TESTING})
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -14,11 +14,11 @@ _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 @dataclass(frozen=True)
 class Build:
-    """One commit of one app, handed in by `who`.
+    """One commit of one app, submitted by `who`.
 
-    `number` counts the builds of an app. `stage`: as a release's; `test`: the test stage that it is
-    in or ended in, "" for none. `reason`: why it ended as it did. `digest`: of the release that
-    came of it. Times are seconds of Unix time.
+    `number` counts the builds of an app. `stage`: as for a release; `test`: the test stage that it
+    is in or ended in, "" for none. `reason`: why it ended as it did. `digest`: of the resulting
+    release. Times are seconds of Unix time.
     """
 
     id: str
@@ -39,8 +39,8 @@ class Build:
     ended_at: float | None = None
 
 
-def told(build: Build) -> str:
-    """Say where a build stands."""
+def build_text(build: Build) -> str:
+    """Describe the state of a build in a sentence."""
     what = f"build {build.number} of {build.commit[:12]}"
     if build.author:
         what += f" by {build.author}"
@@ -50,7 +50,7 @@ def told(build: Build) -> str:
         case Stage.READY:
             return f"{what} is ready as {build.version}"
         case Stage.TESTED:
-            return f"{what} is tested as {build.version}, and waits to be promoted"
+            return f"{what} is tested as {build.version} and waits to be promoted"
         case Stage.FAILED:
             return f"{what} failed: {build.reason}"
         case Stage.SUPERSEDED:
@@ -60,14 +60,14 @@ def told(build: Build) -> str:
 
 
 def is_commit(text: str) -> bool:
-    """Say whether a text names a commit: 7 to 64 hexadecimal digits."""
+    """Return whether a text is a commit id: 7 to 64 hexadecimal digits."""
     return _COMMIT.fullmatch(text) is not None
 
 
 def next_of(builds: Sequence[Build]) -> Build | None:
-    """Choose what is done next: what was under way when a server ended, or else the newest.
+    """Choose the next build: one that was running when a server stopped, or else the newest.
 
-    A newer commit supersedes the waiting ones, and never the one that is under way.
+    A newer commit supersedes waiting builds, but never one that is running.
     """
     under_way = [one for one in builds if one.stage in UNDER_WAY]
     waiting = [one for one in builds if one.stage in WAITING]
@@ -76,7 +76,7 @@ def next_of(builds: Sequence[Build]) -> Build | None:
 
 
 def superseded(builds: Sequence[Build]) -> list[Build]:
-    """List the waiting builds that a newer waiting one makes needless."""
+    """List the waiting builds that a newer waiting build supersedes."""
     waiting = sorted((one for one in builds if one.stage in WAITING), key=_number)
     return waiting[:-1]
 
@@ -86,7 +86,7 @@ def _number(build: Build) -> int:
 
 
 def free_version(wanted: str, taken: Sequence[str]) -> str:
-    """Give a version that no release has yet: the wanted one, or with a number behind it."""
+    """Return a version that no release has yet: the wanted one, with a number added if needed."""
     number, version = 1, wanted
     while version in taken:
         number += 1

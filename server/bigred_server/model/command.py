@@ -1,4 +1,4 @@
-"""What people may ask of a deployment that runs, and what becomes of it in every phase. Pure."""
+"""The commands to a running deployment, and whether each phase allows them. Pure."""
 
 from enum import StrEnum
 
@@ -6,9 +6,9 @@ from bigred_broker.messages import Phase
 
 
 class Command(StrEnum):
-    """An order to a running deployment.
+    """A command to a running deployment.
 
-    HOLD: make the node in hand whole and take no other. CONTINUE: go on from a hold. ROLLBACK:
+    HOLD: finish the nodes being updated and start no new ones. CONTINUE: end a hold. ROLLBACK:
     bring every node back to the last good release, which makes the new one bad. ABORT: the same,
     but the new release stays ready.
     """
@@ -19,21 +19,22 @@ class Command(StrEnum):
     ABORT = "abort"
 
 
-HELD_ALREADY = "it is held already"
-NOT_HELD = "it is not held"
-GOES_BACK = "it is being rolled back, which is not stopped: it brings every node to safety"
+HELD_ALREADY = "it is already on hold"
+NOT_HELD = "it is not on hold"
+GOES_BACK = "it is being rolled back, which can't be stopped: it brings every node to safety"
 HAS_ENDED = "it has ended"
 
-IS_ABORTED = "it is being aborted"
-RUNS_ELSEWHERE = "Jenkins does it: it can be aborted, nothing else"
+IS_ABORTED = "it is already being aborted"
+RUNS_ELSEWHERE = "Jenkins runs it, so it can only be aborted"
 
 _TO_SAFETY = (Command.ROLLBACK, Command.ABORT)
 
 
 def refusal(phase: Phase, pending: Command | None, command: Command) -> str:
-    """Say why a command can't be followed in a phase, or "" when it can.
+    """Return why a command can't be followed in a phase, or "" if it can.
 
-    `pending` was accepted before and not taken up yet: the new command is judged as if it had been.
+    `pending`: a command that was accepted before but not followed yet; the new one is checked as if
+    it had been.
     """
     if phase.is_outcome:
         return HAS_ENDED
@@ -48,7 +49,7 @@ def refusal(phase: Phase, pending: Command | None, command: Command) -> str:
 
 
 def refusal_elsewhere(phase: Phase, pending: Command | None, command: Command) -> str:
-    """Say the same of a deployment that is done elsewhere: it can only be aborted."""
+    """Return the same for a deployment that Jenkins runs: it can only be aborted."""
     if phase.is_outcome:
         return HAS_ENDED
     if pending is Command.ABORT:

@@ -14,10 +14,10 @@ from bigred_server.model.verdict import Verdict
 class DeploymentRecord:
     """One attempt to make one release live on all nodes of its app; times are seconds of Unix time.
 
-    `takes_back` is the release that becomes bad when this one is live: set for a rollback. `mends`:
-    the one node that is brought to the live release, None for a deployment of the whole app.
-    `judgement`: what the judge said last, `evidence`: all that it has seen. `trail`: where Jenkins
-    has it, None where Bigred deploys it itself.
+    `takes_back`: the release that becomes bad when this one is live; only set for a rollback.
+    `mends`: the one node to be repaired, None for a deployment of the whole app. `judgement`: the
+    latest judgement; `evidence`: all that it is based on. `trail`: the state of the Jenkins run,
+    None if Bigred deploys the app itself.
     """
 
     id: str

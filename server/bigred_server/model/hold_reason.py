@@ -1,13 +1,13 @@
-"""Why a deployment is held: it says who may let it go on."""
+"""Why a deployment is on hold, which decides what can end the hold."""
 
 from enum import StrEnum
 
 
 class HeldFor(StrEnum):
-    """ASKED by a person. LOAD: the other nodes could not carry one more.
+    """ASKED: a person asked for the hold. LOAD: the other nodes can't carry the load of one more.
 
-    SUSPICION: the judge speaks against the release; the hold ends when it no longer does. DOUBT:
-    the judge saw too little; the hold ends when it has seen enough. A person may end any of them.
+    SUSPICION: the verdict is against the release; the hold ends when it no longer is. DOUBT: there
+    is too little evidence; the hold ends when there is enough. People can end any hold.
     """
 
     ASKED = "asked"

@@ -1,4 +1,4 @@
-"""The hooks of a deployment: commands of the app's own, each run at most once a deployment."""
+"""The hooks of a deployment: an app's own commands, each run at most once per deployment."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,8 +8,8 @@ class Hook(StrEnum):
     """When a hook runs.
 
     BEFORE: once, before any node is touched (expand the schema). AFTER: once, when all nodes serve
-    and the last watch is over (contract it). ON_FAILURE: once, when the deployment failed or was
-    rolled back. A rollback runs neither of the first two.
+    and the last bake is over (contract it). ON_FAILURE: once, when the deployment has failed or was
+    rolled back. A rollback runs neither BEFORE nor AFTER.
     """
 
     BEFORE = "before"
@@ -18,18 +18,18 @@ class Hook(StrEnum):
 
 
 class HookState(StrEnum):
-    """How a hook stands; a hook that is in no state yet was not begun."""
+    """The state of a hook that was begun."""
 
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
-    # The server died while it ran: nobody knows what it did, so it is not run again.
+    # The server died while the hook ran: what it did is unknown, so it is not run again.
     INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
 class HookCommand:
-    """What a hook runs, as a list of arguments, and for how many seconds it may."""
+    """The command line of a hook, as a list of arguments, and its time limit in seconds."""
 
     line: tuple[str, ...]
     limit_s: float

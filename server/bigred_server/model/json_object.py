@@ -1,4 +1,4 @@
-"""A JSON object: what the journal keeps of values whose shape belongs to others."""
+"""A JSON object: how the journal stores values whose structure it does not define."""
 
 from typing import Any  # JSON
 

@@ -1,23 +1,26 @@
-"""A release: an immutable WAR named by its SHA-256, and the stage where it stands."""
+"""A release: an immutable WAR named by its SHA-256, and its stage in the pipeline."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bigred_broker.messages import ChangeNote, ReleaseNote
 from bigred_server.errors import UnknownReleaseError
 
-_TOLD = 500
-_TOLD_CHANGES = 10
-_TOLD_OF_CHANGE = 80
+_MOST_TEXT = 500
+_MOST_CHANGES = 10
+_MOST_CHANGE_TEXT = 80
 _LEAST_DIGITS = 8
-_NAMED = 10
+_LISTED = 10
+
+VersionsByDigest = Mapping[tuple[str, str], str]
+"""The versions of releases by app and digest."""
 
 
 class Stage(StrEnum):
-    """Where a release stands, or the commit that it is to be made of.
+    """The stage of a release, or of the commit that it is built from.
 
-    TESTED waits for a person to promote it. SUPERSEDED: a newer commit came before its turn.
+    TESTED: waits for a person to promote it. SUPERSEDED: a newer commit came before its turn.
     """
 
     SUBMITTED = "submitted"
@@ -34,7 +37,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """One commit: its full id, who made it, and the first line of what it says."""
+    """One commit: its full id, its author and the first line of its message."""
 
     commit: str
     author: str
@@ -43,9 +46,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Release:
-    """One release of one app. `marker` is what the running app answers when it is this release.
+    """One release of one app. `marker`: what the running app answers as its release.
 
-    `changes`: the commits that it has and that which was live when it was built has not, the newest
+    `changes`: its commits that the release live at the time of the build does not have, the newest
     first.
     """
 
@@ -62,73 +65,74 @@ class Release:
     changes: tuple[Change, ...] = ()
 
     def since(self, live: "Release | None") -> list[Change]:
-        """List the changes that the live release has not: it may be newer than when this was built.
+        """List the changes that the live release does not have.
 
-        What both were built with is in both lists.
+        The live release may be newer than the one `changes` refers to; what both were built with is
+        in both lists.
         """
         known = {change.commit for change in live.changes} | {live.commit} if live else set()
         return [change for change in self.changes if change.commit not in known]
 
     def note(self, live: "Release | None" = None) -> ReleaseNote:
-        """Give the release as it is told to others; long texts are cut to what a message holds.
+        """Return the release as it is published; long texts are cut to fit a message.
 
-        With the live one, tell what it changes.
+        If `live` is given, include what changes relative to it.
         """
         changes = self.since(live) if live else []
         return ReleaseNote(
             digest=self.digest,
             version=self.version,
-            author=self.author[:_TOLD],
-            message=self.message[:_TOLD],
+            author=self.author[:_MOST_TEXT],
+            message=self.message[:_MOST_TEXT],
             changes=tuple(
                 ChangeNote(
                     commit=one.commit,
-                    author=one.author[:_TOLD_OF_CHANGE],
-                    message=one.message[:_TOLD_OF_CHANGE],
+                    author=one.author[:_MOST_CHANGE_TEXT],
+                    message=one.message[:_MOST_CHANGE_TEXT],
                 )
-                for one in changes[:_TOLD_CHANGES]
+                for one in changes[:_MOST_CHANGES]
             ),
             changed=len(changes),
         )
 
 
 def plain(text: str) -> str:
-    """Give what others wrote as one line without control characters: no journal keeps a NUL."""
+    """Return others' text as one line without control characters: no journal can store a NUL."""
     return "".join(char if char.isprintable() else " " for char in text).strip()
 
 
 def named(releases: Sequence[Release], app: str, name: str) -> Release:
-    """Find a release by its version, or by at least 8 digits that its SHA-256 begins with.
+    """Find a release by its version, or by at least the first 8 digits of its SHA-256.
 
-    A version is taken whole: 1.4 never means 1.4.2. Raises UnknownReleaseError when the name is
-    nobody's, or could be that of two.
+    A version must match as a whole: 1.4 never means 1.4.2. Raise UnknownReleaseError if no release
+    matches, or more than one.
     """
     if found := next((release for release in releases if release.version == name), None):
         return found
     alike = [release for release in releases if release.digest.startswith(name.lower())]
     if len(name) < _LEAST_DIGITS or not alike:
-        versions = ", ".join(release.version for release in releases[:_NAMED]) or "none"
-        raise UnknownReleaseError(f"there is no {app} {name}; there is: {versions}")
+        versions = ", ".join(release.version for release in releases[:_LISTED]) or "none"
+        raise UnknownReleaseError(f"no release {name} of {app}; available: {versions}")
     if len(alike) > 1:
         versions = ", ".join(release.version for release in alike)
-        raise UnknownReleaseError(f"{name} begins the SHA-256 of {versions}: write more of it")
+        raise UnknownReleaseError(f"{name} begins the SHA-256 of {versions}; give more digits")
     return alike[0]
 
 
 def live_of(releases: Iterable[Release]) -> Release | None:
-    """Pick the release that is live, if any is."""
+    """Return the release that is live, if any is."""
     return next((release for release in releases if release.stage is Stage.LIVE), None)
 
 
 def counted(changes: int) -> str:
-    """Say how many changes there are."""
+    """Return the number of changes in words: "1 change", "3 changes"."""
     return "1 change" if changes == 1 else f"{changes} changes"
 
 
 def candidate(releases: list[Release]) -> Release | None:
-    """Pick the newest ready release that was submitted after the live one.
+    """Return the newest ready release that was submitted after the live one.
 
-    An older one that was passed over is no candidate: pressing the button must never go back.
+    An older one that was skipped is not a candidate: pressing the button must never go back.
     """
     live = live_of(releases)
     newest = max(

@@ -1,8 +1,8 @@
-"""Moments, as people and programs read them."""
+"""Timestamps as people and programs read them."""
 
 from datetime import UTC, datetime
 
 
 def utc(at: float) -> str:
-    """Write a moment of Unix time as ISO 8601 in UTC, with milliseconds."""
+    """Format Unix time as ISO 8601 in UTC, with milliseconds."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

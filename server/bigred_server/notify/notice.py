@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bigred_broker.messages import Phase
-from bigred_server.model.build import Build, told
+from bigred_server.model.build import Build, build_text
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Change, Release, counted
 from bigred_server.settings.notify import When
@@ -78,7 +78,7 @@ def of_candidate(release: Release, live: Release | None) -> Notice:
 def of_build(build: Build) -> Notice:
     """Return the notice of a failed build."""
     title = f"{build.app} build {build.number} failed"
-    lines = [told(build), build.message, f"log: bigred build log {build.number} {build.test}"]
+    lines = [build_text(build), build.message, f"log: bigred build log {build.number} {build.test}"]
     return Notice(When.BUILD_FAILED, title, "\n".join(line.strip() for line in lines if line))
 
 

@@ -1,1 +1,1 @@
-"""How a deployment begins, whether a press, a person, the API or a ready release asks for it."""
+"""How a deployment begins: by a press, a person, the API or a release that becomes ready."""

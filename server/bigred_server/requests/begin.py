@@ -1,4 +1,4 @@
-"""How a deployment begins, whoever asks for it: one record, written once."""
+"""Begin a deployment, whoever asks for it: one record, written once."""
 
 import time
 
@@ -25,10 +25,10 @@ async def begin_deployment(
 ) -> DeploymentRecord:
     """Write a new deployment in the caller's transaction, and return it.
 
-    `countdown_s`: how long it waits before it touches anything. `takes_back`: the digest of the
-    release that a rollback replaces. `mends`: the one node that is brought back to the live
-    release. `trail`: for a run of a Jenkins job, empty at first. Raises DeploymentError when a
-    deployment of the app is running already.
+    `countdown_s`: how long it waits before it touches any node. `takes_back`: the digest of the
+    release that a rollback replaces. `mends`: the one node to bring back to the live release.
+    `trail`: for a run of a Jenkins job, empty at first. Raise DeploymentError if a deployment of
+    the app is already running.
     """
     now = time.time()
     record = DeploymentRecord(

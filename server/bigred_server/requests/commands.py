@@ -1,6 +1,6 @@
-"""A command to a running deployment: refused with the reason, or written down for the rollout.
+"""A command to a running deployment: refused with a reason, or stored for the rollout to follow.
 
-All in the caller's transaction: what is judged is what the command is given to.
+All of it runs in the caller's transaction, so the deployment can't change in between.
 """
 
 import time
@@ -13,14 +13,14 @@ from bigred_server.journal import deployments, events
 from bigred_server.model.command import Command, refusal, refusal_elsewhere
 from bigred_server.model.deployment import DeploymentRecord
 
-_DONE_TO_IT = {
+_PARTICIPLES = {
     Command.HOLD: "held",
     Command.CONTINUE: "continued",
     Command.ROLLBACK: "rolled back",
     Command.ABORT: "aborted",
 }
 _ASKED_FOR = {
-    Command.HOLD: "to hold it: the nodes in hand are made whole, no other is taken",
+    Command.HOLD: "to hold it: nodes being updated are finished; no new ones start",
     Command.CONTINUE: "to continue",
     Command.ROLLBACK: "to roll it back",
     Command.ABORT: "to abort it",
@@ -28,7 +28,7 @@ _ASKED_FOR = {
 
 
 def hindrance(record: DeploymentRecord, command: Command) -> str:
-    """Say why a deployment can't be given a command, or "" when it can."""
+    """Return why a deployment can't be given a command, or "" if it can."""
     if record.mends is not None:
         return repair_text(record)
     if record.trail is not None:
@@ -37,20 +37,20 @@ def hindrance(record: DeploymentRecord, command: Command) -> str:
 
 
 def repair_text(record: DeploymentRecord) -> str:
-    """Say what a deployment is that only mends a node."""
-    return f"it only brings {record.mends} back to the live release, and ends by itself"
+    """Describe a deployment that only repairs a node."""
+    return f"it only brings {record.mends} back to the live release and ends by itself"
 
 
 async def give(
     db: AsyncConnection, record: DeploymentRecord, command: Command, who: str, why: str = ""
 ) -> None:
-    """Give a running deployment a command; the journal tells who did, and `why`.
+    """Give a running deployment a command; the journal records who gave it, and `why`.
 
-    Raises DeploymentError, and changes nothing, when it can't be followed.
+    Raise DeploymentError, and change nothing, if the command can't be followed.
     """
-    if no := hindrance(record, command):
+    if reason := hindrance(record, command):
         raise DeploymentError(
-            f"deployment {record.id} of {record.app} can't be {_DONE_TO_IT[command]}: {no}"
+            f"deployment {record.id} of {record.app} can't be {_PARTICIPLES[command]}: {reason}"
         )
     await deployments.change(db, record.id, command=command, commanded_by=who)
     text = f"{who} asked {_ASKED_FOR[command]}" + (f" ({why})" if why else "")

@@ -1,4 +1,4 @@
-"""Continuous deployment: a release that is ready goes live by itself, by the gates of a press."""
+"""Continuous deployment: a ready release is deployed by itself if it passes the gates."""
 
 import asyncio
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _EVERY_S = 1.0
 class Continuous:
     """The continuous deployment of one app. `run` it as a task.
 
-    A release gets one deployment by itself; one that was taken back or aborted is a person's.
+    Each release is deployed automatically once; after a rollback or an abort, people decide.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Continuous:
     store: Store
     preflight: FleetPreflight
     lead: Leadership
-    _told: str = ""
+    _reported: str = ""
 
     async def run(self) -> None:
         """Deploy until cancelled."""
@@ -44,31 +44,36 @@ class Continuous:
                 if await self.lead.hold():
                     await self.deploy()
             except (BigredError, SQLAlchemyError) as error:
-                self._tell(str(error))
+                self._report(str(error))
             await asyncio.sleep(_EVERY_S)
 
     async def deploy(self) -> bool:
-        """Begin a deployment if one is due and nothing is against it; say whether."""
+        """Begin a deployment if one is due and the gates allow it; return whether one began."""
         async with self.db.read() as db:
             release = await self._due(db)
         if release is None:
             return False
-        seen = await self.preflight.look()
+        look = await self.preflight.look()
         async with self.db.read() as db:
-            state = await seen.state(db)
-        if (no := gate(state)) is not None:
-            self._tell(no.reason)
+            state = await look.state(db)
+        if (refusal := gate(state)) is not None:
+            self._report(refusal.reason)
             return False
         if candidate(list(state.releases)) != release:
             # Another one became ready meanwhile: it has its own turn.
             return False
-        self._told = ""
+        self._reported = ""
         record = await deploy.deploy(self.db, self.store, self.name, release.version, WHO)
-        log.info("ready, so deployed", app=self.name, deployment=record.id, release=release.version)
+        log.info(
+            "deploying the ready release",
+            app=self.name,
+            deployment=record.id,
+            release=release.version,
+        )
         return True
 
     async def _due(self, db: AsyncConnection) -> Release | None:
-        """Give the candidate, unless it had a deployment before."""
+        """Return the candidate, unless it was deployed before."""
         if await deployments.running(db, self.name) is not None:
             return None
         found = candidate(await releases.of_app(db, self.name))
@@ -76,7 +81,7 @@ class Continuous:
             return None
         return found
 
-    def _tell(self, reason: str) -> None:
-        if reason != self._told:
-            self._told = reason
-            log.warning("the ready release waits", app=self.name, reason=reason)
+    def _report(self, reason: str) -> None:
+        if reason != self._reported:
+            self._reported = reason
+            log.warning("the ready release is waiting", app=self.name, reason=reason)

@@ -1,4 +1,4 @@
-"""What people ask of a rollout without a button: deploy this, hold it, take that back."""
+"""Requests of people without a button: deploy a release, give a command, roll back, clear."""
 
 import time
 from dataclasses import replace
@@ -23,9 +23,9 @@ _HISTORY = 100
 async def deploy(
     db: Database, store: Store, app: str, version: str | None, who: str
 ) -> DeploymentRecord:
-    """Have a release deployed, the candidate when no version is named.
+    """Begin the deployment of a release, or of the candidate if no version is given.
 
-    Raises DeploymentError or ReleaseError, and changes nothing, when that can't be.
+    Raise DeploymentError or ReleaseError, and change nothing, if that is impossible.
     """
     async with db.write() as connection:
         await _refuse_while_running(connection, app)
@@ -34,7 +34,7 @@ async def deploy(
 
 
 async def start_run(db: Database, release: Release, who: str) -> DeploymentRecord:
-    """Have a run started that is done elsewhere. Raises DeploymentError while one is running."""
+    """Begin a run of a Jenkins job. Raise DeploymentError if a deployment is running."""
     async with db.write() as connection:
         await _refuse_while_running(connection, release.app)
         known = await releases.renew(connection, release)
@@ -42,9 +42,9 @@ async def start_run(db: Database, release: Release, who: str) -> DeploymentRecor
 
 
 async def command(db: Database, app: str, command: Command, who: str) -> DeploymentRecord:
-    """Give the running deployment of an app a command; give the deployment.
+    """Give the running deployment of an app a command; return the deployment.
 
-    Raises DeploymentError, and changes nothing, when none is running or it can't be followed.
+    Raise DeploymentError, and change nothing, if none is running or the command can't be followed.
     """
     async with db.write() as connection:
         running = await deployments.running(connection, app)
@@ -55,9 +55,9 @@ async def command(db: Database, app: str, command: Command, who: str) -> Deploym
 
 
 async def rollback(db: Database, store: Store, app: str, who: str) -> tuple[DeploymentRecord, bool]:
-    """Have the running deployment taken back, or else the last one; say whether one was running.
+    """Roll back the running deployment or else the live release; return whether one was running.
 
-    The last good release needs no name. Raises DeploymentError when there is nothing to go back to.
+    The target is the last good release. Raise DeploymentError if there is none.
     """
     async with db.write() as connection:
         running = await deployments.running(connection, app)
@@ -70,16 +70,16 @@ async def rollback(db: Database, store: Store, app: str, who: str) -> tuple[Depl
             raise DeploymentError(f"no release of {app} is live")
         good = last_good(known, await deployments.newest(connection, app, _HISTORY))
         if good is None:
-            raise DeploymentError(_nowhere_to_go(app, known))
+            raise DeploymentError(_no_rollback_target(app, known))
         return await _add(connection, store, good, who, takes_back=live.digest), False
 
 
 async def clear(db: Database, app: str, name: str, who: str) -> Release:
-    """Make a bad release ready again; the deployment that made it bad tells who did.
+    """Make a bad release ready again; an event of the deployment that made it bad records by whom.
 
-    It keeps its place in time: it is the candidate again only where it was submitted after the
-    live one and nothing newer is ready. An older one may be deployed by its version, but no press
-    ever goes back to it. Raises ReleaseError when it is not bad.
+    It keeps its place in time: it becomes the candidate only if it was submitted after the live
+    release and nothing newer is ready. An older one can be deployed by its version, but no press
+    ever goes back to it. Raise ReleaseError if it is not bad.
     """
     async with db.write() as connection:
         release = named(await releases.of_app(connection, app), app, name)
@@ -94,10 +94,10 @@ async def clear(db: Database, app: str, name: str, who: str) -> Release:
         return replace(release, stage=Stage.READY)
 
 
-def _nowhere_to_go(app: str, known: list[Release]) -> str:
+def _no_rollback_target(app: str, known: list[Release]) -> str:
     bad = next((release.version for release in known if release.stage is Stage.BAD), None)
-    besides = f": {bad} is bad; {_how_to_clear(bad)}" if bad else ""
-    return f"{app} has no earlier release to go back to{besides}"
+    hint = f": {bad} is bad; {_how_to_clear(bad)}" if bad else ""
+    return f"{app} has no earlier release to roll back to{hint}"
 
 
 def _how_to_clear(version: str) -> str:
@@ -111,7 +111,7 @@ async def _refuse_while_running(db: AsyncConnection, app: str) -> None:
 
 
 def already_running(running: DeploymentRecord) -> str:
-    """Say that no other deployment can begin while one runs."""
+    """Return the error that no other deployment can begin while one is running."""
     what = f"deployment {running.id} of {running.app} by {running.who} is running ({running.phase})"
     if running.mends is not None:
         what += f": {commands.repair_text(running)}"
@@ -119,25 +119,27 @@ def already_running(running: DeploymentRecord) -> str:
 
 
 def chosen(known: list[Release], app: str, version: str | None) -> Release:
-    """Give the release that is to be deployed, the candidate when no version is named.
+    """Return the release to deploy: the one with this version, or the candidate if it is None.
 
-    Raises DeploymentError, or ReleaseError, when that can't be.
+    Raise DeploymentError or ReleaseError if it can't be deployed.
     """
     if version is None:
         found = candidate(known)
         if found is None:
             bad = known[0].version if known and known[0].stage is Stage.BAD else None
-            besides = f": {bad} is bad; {_how_to_clear(bad)}" if bad else ""
-            raise DeploymentError(f"no release of {app} is ready to be deployed{besides}")
+            hint = f": {bad} is bad; {_how_to_clear(bad)}" if bad else ""
+            raise DeploymentError(f"no release of {app} is ready to be deployed{hint}")
         return found
     release = named(known, app, version)
-    told = f"{app} {release.version}"
+    title = f"{app} {release.version}"
     if release.stage is Stage.LIVE:
-        raise DeploymentError(f"{told} is live already")
+        raise DeploymentError(f"{title} is already live")
     if release.stage is Stage.BAD:
-        raise DeploymentError(f"{told} is bad: it was taken back; {_how_to_clear(release.version)}")
+        raise DeploymentError(
+            f"{title} is bad: it was rolled back; {_how_to_clear(release.version)}"
+        )
     if release.stage not in (Stage.READY, Stage.RETIRED):
-        raise DeploymentError(f"{told} is {release.stage} and can't be deployed")
+        raise DeploymentError(f"{title} is {release.stage} and can't be deployed")
     return release
 
 
@@ -145,7 +147,7 @@ def need_war(store: Store, release: Release) -> None:
     """Raise DeploymentError unless the WAR of a release is in the store."""
     if not store.has(release.digest):
         raise DeploymentError(
-            f"the WAR of {release.app} {release.version} is not in {store.folder} any more: "
+            f"the WAR of {release.app} {release.version} is no longer in {store.folder}: "
             "submit it again"
         )
 

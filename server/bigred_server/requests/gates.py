@@ -1,4 +1,4 @@
-"""The gates: whether a box may arm or fire now, and in which words not. Pure."""
+"""The gates: whether a box may arm or fire now, and if not, the reason. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from bigred_server.model.release import Release, Stage, candidate, live_of
 
 @dataclass(frozen=True)
 class GateState:
-    """What the gates look at.
+    """What the gates examine.
 
-    `running` is the phase of a deployment that runs, `running_version` and `running_who` tell of
-    it; `mends` is the one node that it brings back to the live release. `healthy` of `total` nodes
-    serve; `trouble` says why HAProxy could not be read. Of an app that is deployed elsewhere: `run`
-    is what would be started there, `hindrance` the sentence that is against it.
+    `running`: the phase of a running deployment, of release `running_version` by `running_who`;
+    `mends`: the one node that it repairs. `healthy` of `total` nodes serve; `trouble`: why HAProxy
+    could not be read. For an app that Jenkins deploys: `run`: the release that would be started
+    there, `hindrance`: the reason why it can't be.
     """
 
     app: str
@@ -32,7 +32,7 @@ class GateState:
 
     @property
     def fires(self) -> Release | None:
-        """What a press would make live."""
+        """The release that a press would make live."""
         return self.run or candidate(list(self.releases))
 
 
@@ -45,7 +45,7 @@ class GateRefusal:
 
 
 def gate(state: GateState) -> GateRefusal | None:
-    """Give the first reason against a deployment, or None when there is none."""
+    """Return the first reason against a deployment, or None if there is none."""
     if state.running is not None and state.mends is not None:
         return GateRefusal(
             Refusal.RUNNING,
@@ -55,7 +55,7 @@ def gate(state: GateState) -> GateRefusal | None:
     if state.running is not None:
         return GateRefusal(
             Refusal.RUNNING,
-            f"{state.app} {state.running_version} by {state.running_who} is on its way: "
+            f"{state.app} {state.running_version} by {state.running_who} is in progress: "
             f"{state.running.replace('_', ' ')}",
         )
     if state.hindrance:
@@ -66,9 +66,10 @@ def gate(state: GateState) -> GateRefusal | None:
         return GateRefusal(Refusal.NO_CANDIDATE, _no_candidate(state))
     if state.trouble:
         return GateRefusal(
-            Refusal.UNHEALTHY, f"the nodes of {state.app} can't be seen: HAProxy is away"
+            Refusal.UNHEALTHY,
+            f"the state of the nodes of {state.app} is unknown: HAProxy does not answer",
         )
-    # A first release that failed counts for nothing: the next one must be able to mend it.
+    # A first release that failed does not count: the next one must be able to fix it.
     never_live = not any(r.stage in (Stage.LIVE, Stage.RETIRED) for r in state.releases)
     if state.healthy - 1 < state.min_healthy and not (never_live and state.healthy == 0):
         return GateRefusal(

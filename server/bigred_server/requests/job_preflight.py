@@ -1,4 +1,4 @@
-"""What the gates see of an app that Jenkins deploys: its job, and the next run of it."""
+"""The state that the gates examine for an app that Jenkins deploys: its job and the next run."""
 
 import contextlib
 import time
@@ -23,14 +23,14 @@ from bigred_server.settings.jenkins import JenkinsAppSettings
 
 @dataclass(frozen=True)
 class JobPreflightLook:
-    """One look at the job of an app: the run that would start, or what is against it."""
+    """One look at the job of an app: the run that would start, or why none can."""
 
     name: str
     run: Release | None
     hindrance: str
 
     async def state(self, db: AsyncConnection) -> GateState:
-        """Gather what is known of the app."""
+        """Return the state of the app, read in a transaction."""
         state = await journaled(db, self.name)
         return replace(state, run=self.run, hindrance=self.hindrance)
 
@@ -46,11 +46,11 @@ class JobPreflight:
 
     @property
     def countdown_s(self) -> float:
-        """How long after a press it begins."""
+        """The time from a press to the beginning of its deployment, in seconds."""
         return self.settings.countdown_s
 
     async def look(self) -> JobPreflightLook:
-        """Look at the job; never raises."""
+        """Look at the job; never raise."""
         try:
             seen = await self.job.look()
         except JenkinsError as error:
@@ -63,20 +63,20 @@ class JobPreflight:
 async def start(
     db: Database, preflight: JobPreflight, version: str | None, who: str
 ) -> DeploymentRecord:
-    """Have the job run. Raises DeploymentError when it can't, or when a version is asked for."""
+    """Begin a run of the job. Raise DeploymentError if it can't run, or if a version is given."""
     if version is not None:
         raise DeploymentError(
             f"{preflight.name} is deployed by Jenkins: its job {preflight.job.name} "
             "chooses the version"
         )
-    seen = await preflight.look()
-    if seen.run is None:
-        raise DeploymentError(seen.hindrance)
-    return await deploy.start_run(db, seen.run, who)
+    look = await preflight.look()
+    if look.run is None:
+        raise DeploymentError(look.hindrance)
+    return await deploy.start_run(db, look.run, who)
 
 
 def job_preflights(settings: Settings) -> dict[str, JobPreflight]:
-    """Give the sight of every app that Jenkins deploys, by name; close its job in the end."""
+    """Return the preflight of every app that Jenkins deploys; the caller closes their jobs."""
     return {
         name: JobPreflight(name, app, JenkinsJob(JenkinsCall(app.jenkins)))
         for name, app in settings.jobs.items()
@@ -85,7 +85,7 @@ def job_preflights(settings: Settings) -> dict[str, JobPreflight]:
 
 @contextlib.asynccontextmanager
 async def job_preflight(settings: Settings, name: str) -> AsyncIterator[JobPreflight]:
-    """Give the sight of one app that Jenkins deploys, for one look from a terminal."""
+    """Provide the preflight of one app that Jenkins deploys, and close its job at the end."""
     preflight = job_preflights(settings)[name]
     try:
         yield preflight

@@ -1,4 +1,4 @@
-"""What the gates look at, gathered from the journal and a look at the fleet."""
+"""The state that the gates examine, gathered from the journal and a look at the fleet."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -13,7 +13,7 @@ from bigred_server.settings import AppSettings
 
 
 async def journaled(db: AsyncConnection, app: str) -> GateState:
-    """Gather what the journal knows of an app, whoever deploys it."""
+    """Return what the journal knows of an app, whether Bigred or Jenkins deploys it."""
     known = await releases.of_app(db, app)
     running = await deployments.running(db, app)
     version = next((r.version for r in known if running and r.digest == running.digest), "")
@@ -28,25 +28,25 @@ async def journaled(db: AsyncConnection, app: str) -> GateState:
 
 
 class PreflightLook(Protocol):
-    """One look at whatever runs the app."""
+    """One look at what runs the app."""
 
     async def state(self, db: AsyncConnection) -> GateState:
-        """Gather what is known of the app, in a transaction."""
+        """Return the state of the app, read in a transaction."""
 
 
 class Preflight(Protocol):
-    """What a press needs to know of an app, whoever deploys it."""
+    """What a press needs to know of an app, whether Bigred or Jenkins deploys it."""
 
     @property
     def nodes(self) -> int:
-        """How many nodes it has, 0 where that is not ours to know."""
+        """How many nodes the app has, 0 if only Jenkins knows."""
 
     @property
     def countdown_s(self) -> float:
-        """How long after a press it begins, in seconds."""
+        """The time from a press to the beginning of its deployment, in seconds."""
 
     async def look(self) -> PreflightLook:
-        """Look; never raises. It may take its time, so it is done before the transaction."""
+        """Look; never raise. A look can take a while, so call this before the transaction."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class FleetPreflightLook:
     fleet: FleetLook
 
     async def state(self, db: AsyncConnection) -> GateState:
-        """Gather what is known of the app."""
+        """Return the state of the app, read in a transaction."""
         return replace(
             await journaled(db, self.name),
             healthy=sum(is_serving(node) for node in self.fleet.nodes.values()),
@@ -78,12 +78,12 @@ class FleetPreflight:
 
     @property
     def nodes(self) -> int:
-        """How many nodes it has."""
+        """How many nodes the app has."""
         return len(self.app.nodes)
 
     @property
     def countdown_s(self) -> float:
-        """How long after a press it begins, in seconds."""
+        """The time from a press to the beginning of its deployment, in seconds."""
         return self.app.countdown_s
 
     async def look(self) -> FleetPreflightLook:

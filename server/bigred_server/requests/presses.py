@@ -1,6 +1,6 @@
-"""Answers what happens at a box: a lid makes an arming, a press uses it and starts a deployment.
+"""Answer a box's events: an open lid makes an arming; a press uses it and begins a deployment.
 
-A press into a running deployment is the emergency stop (`stops`).
+A press while a deployment is running is the emergency stop (see `emergency_stop`).
 """
 
 import time
@@ -32,9 +32,10 @@ MAX_AGE_MS = 5000.0
 
 @dataclass(frozen=True)
 class Presses:
-    """The answers of one run of the server, named `server_run`, whose monotonic clock counts.
+    """Answers box events in one run of the server, whose monotonic clock limits the armings.
 
-    `sights` by app.
+    `preflights`: by app. `server_run`: the id of this run. `started` is called with the app when a
+    deployment of it began or got a command.
     """
 
     boxes: Mapping[str, BoxSettings]
@@ -44,9 +45,9 @@ class Presses:
     started: Callable[[str], None]
 
     async def answer(self, box: str, event: BoxEvent) -> Reply | None:
-        """Deal with an event; give the reply that is due, if one is.
+        """Process an event; return the reply to it, if there is one.
 
-        A repeated event gets the answer of the first; it does nothing again.
+        A repeated event gets the same reply as the first and has no further effect.
         """
         try:
             match event.event_type:
@@ -57,7 +58,7 @@ class Presses:
                 case EventType.HOLD:
                     await self._hold(box, event)
         except SQLAlchemyError:
-            log.exception("an event could not be journaled", box=box, id=event.id)
+            log.exception("an event could not be written to the journal", box=box, id=event.id)
             return refused(event, GateRefusal(Refusal.BUSY, sentences.BUSY))
         return None
 
@@ -73,19 +74,19 @@ class Presses:
             return refused(event, GateRefusal(Refusal.STALE, sentences.STALE))
         name = settings.app
         stops_it = event.event_type is EventType.PRESS and event.arming is None
-        # The emergency stop waits for nobody, HAProxy least of all.
-        seen = None if stops_it else await self.preflights[name].look()
+        # The emergency stop waits for nothing, least of all for HAProxy.
+        look = None if stops_it else await self.preflights[name].look()
         async with self.db.write() as db:
             # The same event may have come twice at once; now nobody else can answer it.
             known = await armings.answered(db, box, event.id)
             if known is not None:
                 return Reply.model_validate_json(known)
-            if seen is None:
+            if look is None:
                 reply = await _stop(db, box, name, event)
             elif event.event_type is EventType.LID_OPEN:
-                reply = await self._arm(db, box, name, seen, event)
+                reply = await self._arm(db, box, name, look, event)
             else:
-                reply = await self._fire(db, box, name, seen, event)
+                reply = await self._fire(db, box, name, look, event)
             await armings.remember(db, box, event.id, reply.model_dump_json(), time.time())
         log.info("answered", box=box, happened=event.event_type, answer=reply.answer, app=name)
         if reply.answer is Answer.ACCEPTED:
@@ -93,15 +94,15 @@ class Presses:
         return reply
 
     async def _arm(
-        self, db: AsyncConnection, box: str, name: str, seen: PreflightLook, event: BoxEvent
+        self, db: AsyncConnection, box: str, name: str, look: PreflightLook, event: BoxEvent
     ) -> Reply:
-        state = await seen.state(db)
+        state = await look.state(db)
         release = state.fires
-        no = gate(state)
-        if no is not None or release is None:
+        reason = gate(state)
+        if reason is not None or release is None:
             await armings.drop(db, box, time.time())
             return refused(
-                event, no or GateRefusal(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name
+                event, reason or GateRefusal(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name
             )
         arming = Arming(
             id=new_id(),
@@ -116,9 +117,9 @@ class Presses:
         return replies.armed(event, arming, release, self.preflights[name].nodes)
 
     async def _fire(
-        self, db: AsyncConnection, box: str, name: str, seen: PreflightLook, event: BoxEvent
+        self, db: AsyncConnection, box: str, name: str, look: PreflightLook, event: BoxEvent
     ) -> Reply:
-        state = await seen.state(db)
+        state = await look.state(db)
         if state.running is not None:
             return refused(event, gate(state) or GateRefusal(Refusal.RUNNING, ""), name)
         arming = await armings.find(db, event.arming) if event.arming else None
@@ -130,8 +131,8 @@ class Presses:
         release = next(announced, None) if state.run is None else state.run
         if release is None or release.stage is not Stage.READY:
             return refused(event, GateRefusal(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name)
-        if no := gate(state):
-            return refused(event, no, name)
+        if reason := gate(state):
+            return refused(event, reason, name)
         if state.run is not None:
             release = await releases.renew(db, release)
         return await self._start(db, box, arming, release, event, {} if state.run else None)
@@ -145,14 +146,14 @@ class Presses:
         event: BoxEvent,
         trail: Json | None,
     ) -> Reply:
-        """Use the arming up and make the deployment: both, or neither."""
+        """Use the arming and begin the deployment: both, or neither."""
         now = time.time()
         app = self.preflights[arming.app]
         try:
             async with db.begin_nested():
                 if not await armings.use(db, arming.id, now):
-                    no = GateRefusal(Refusal.USED, sentences.PRESS_REFUSALS[Refusal.USED])
-                    return refused(event, no, arming.app)
+                    reason = GateRefusal(Refusal.USED, sentences.PRESS_REFUSALS[Refusal.USED])
+                    return refused(event, reason, arming.app)
                 record = await begin_deployment(
                     db,
                     release.app,
@@ -166,7 +167,7 @@ class Presses:
         return replies.fired(event, record, release, app.nodes, app.countdown_s)
 
     async def _close(self, box: str) -> None:
-        """End the box's arming; within the countdown of its press, end that deployment."""
+        """End the box's arming; during the countdown after its press, abort the deployment."""
         settings = self.boxes.get(box)
         async with self.db.write() as db:
             await armings.drop(db, box, time.time())
@@ -176,7 +177,7 @@ class Presses:
         self.started(running.app)
 
     async def _hold(self, box: str, event: BoxEvent) -> None:
-        """Take back what is on hold, when the button of a box that may fire it is held down."""
+        """Roll back a deployment on hold if a box that may fire its app holds its button down."""
         settings = self.boxes.get(box)
         if settings is None or event.age_ms > MAX_AGE_MS:
             return

@@ -1,4 +1,4 @@
-"""The replies to a box, and the one sentence that each refusal has."""
+"""The replies to a box."""
 
 from bigred_broker.messages import Answer, BoxEvent, Reply
 from bigred_server.model.arming import LIFE_S, Arming
@@ -11,21 +11,21 @@ _MAX_REASON = 500
 
 
 def refused(
-    event: BoxEvent, no: GateRefusal, app: str | None = None, deployment: str | None = None
+    event: BoxEvent, refusal: GateRefusal, app: str | None = None, deployment: str | None = None
 ) -> Reply:
-    """Say no, and why."""
+    """Return the reply to an event that is refused."""
     return Reply(
         id=event.id,
         answer=Answer.REFUSED,
         app=app,
         deployment=deployment,
-        code=no.code,
-        reason=no.reason[:_MAX_REASON],
+        code=refusal.code,
+        reason=refusal.reason[:_MAX_REASON],
     )
 
 
 def armed(event: BoxEvent, arming: Arming, release: Release, nodes: int) -> Reply:
-    """Say what the next press would do."""
+    """Return the reply that announces what the next press would deploy."""
     return Reply(
         id=event.id,
         answer=Answer.ARMED,
@@ -40,7 +40,7 @@ def armed(event: BoxEvent, arming: Arming, release: Release, nodes: int) -> Repl
 def fired(
     event: BoxEvent, record: DeploymentRecord, release: Release, nodes: int, countdown_s: float
 ) -> Reply:
-    """Say that a deployment has begun."""
+    """Return the reply that a deployment has begun."""
     return Reply(
         id=event.id,
         answer=Answer.ACCEPTED,
@@ -53,7 +53,7 @@ def fired(
 
 
 def command_accepted(event: BoxEvent, running: DeploymentRecord, command: Command | None) -> Reply:
-    """Say that a running deployment was given a command, or that it has it already."""
+    """Return the reply that a running deployment has a command, whether new or given before."""
     return Reply(
         id=event.id,
         answer=Answer.ACCEPTED,

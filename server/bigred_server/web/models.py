@@ -1,6 +1,5 @@
 """The JSON bodies of the HTTP API. Times are UTC, in ISO 8601 with milliseconds."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any  # receipts are JSON
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,10 +11,8 @@ from bigred_server.model.build import Build
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.hold_reason import HeldFor
-from bigred_server.model.release import Release, Stage
+from bigred_server.model.release import Release, Stage, VersionsByDigest
 from bigred_server.model.timestamp import utc
-
-Versions = Mapping[tuple[str, str], str]
 
 
 class ResponseBody(BaseModel):
@@ -91,7 +88,7 @@ class DeploymentShown(ResponseBody):
     ended_at: str | None
 
     @classmethod
-    def of(cls, record: DeploymentRecord, versions: Versions) -> "DeploymentShown":
+    def of(cls, record: DeploymentRecord, versions: VersionsByDigest) -> "DeploymentShown":
         """Return the body for a deployment; `versions`: by app and digest."""
         return cls(**_deployment(record, versions))
 
@@ -130,7 +127,7 @@ class WholeDeployment(DeploymentShown):
     def whole(
         cls,
         record: DeploymentRecord,
-        versions: Versions,
+        versions: VersionsByDigest,
         events: list[EventRecord],
         acts: list[ActionRecord],
     ) -> "WholeDeployment":
@@ -218,7 +215,7 @@ class CommandRequest(RequestBody):
     command: Command
 
 
-def _deployment(record: DeploymentRecord, versions: Versions) -> dict[str, Any]:
+def _deployment(record: DeploymentRecord, versions: VersionsByDigest) -> dict[str, Any]:
     return {
         **_known(DeploymentShown, record),
         "version": versions.get((record.app, record.digest)),

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from bigred_server.cli import page, table
-from bigred_server.cli.history import Versions, write
+from bigred_server.cli.history import write
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.journal import deployments, releases
 from bigred_server.model.deployment import DeploymentRecord
-from bigred_server.model.release import Release, named
+from bigred_server.model.release import Release, VersionsByDigest, named
 from bigred_server.places import release_store
 from bigred_server.settings import Settings
 from bigred_server.web.models import DeploymentShown, ReleaseShown
@@ -58,7 +58,7 @@ def _details(release: Release, *, kept: bool) -> list[tuple[str, str]]:
 
 async def _find(
     settings: Settings, app: str, name: str
-) -> tuple[Release, list[DeploymentRecord], Versions]:
+) -> tuple[Release, list[DeploymentRecord], VersionsByDigest]:
     async with journal(settings) as db, db.read() as connection:
         known = await releases.of_app(connection, app)
         found = named(known, app, name)
