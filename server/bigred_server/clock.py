@@ -1,4 +1,4 @@
-"""The clock that a loop lives by: the system's, or one that a test advances."""
+"""The clock of a loop: the system's, or one that a test advances."""
 
 import asyncio
 import contextlib
@@ -7,13 +7,13 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time, and lets it pass."""
+    """Reads the time, and waits."""
 
     def monotonic(self) -> float:
         """Return monotonic seconds, for deadlines and durations."""
 
     def unix(self) -> float:
-        """Return seconds of Unix time, for people and for the journal."""
+        """Return Unix time in seconds, for people and for the journal."""
 
     async def wait(self, event: asyncio.Event, timeout_s: float) -> None:
         """Return once `event` is set, or after `timeout_s` seconds."""

@@ -1,4 +1,4 @@
-"""The deploy server: a seat at the journal, a desk for the boxes, and one controller an app."""
+"""The deploy server: a journal session, a gateway for the boxes, and one reconciler per app."""
 
 import asyncio
 import contextlib
@@ -45,15 +45,15 @@ _STATE_KEEPS_S = 10.0
 async def serve(settings: Settings) -> None:
     """Run the server until SIGTERM or SIGINT.
 
-    Raises NotRunningError when another one uses the journal or the name, JournalError when the
-    journal can't be opened, HaproxyError when an app's HAProxy denies us what we need.
+    Raise NotRunningError if another server uses the journal or the name, JournalError if the
+    journal can't be opened, and HaproxyError if an app's HAProxy denies us what we need.
     """
     place = journal_place(settings.server)
     async with (
-        session.open_session(place, settings.server.name, settings.apps) as taken,
+        session.open_session(place, settings.server.name, settings.apps) as opened,
         client() as http,
     ):
-        server = DeployServer(settings, taken, http)
+        server = DeployServer(settings, opened, http)
         try:
             await server.run()
         finally:
@@ -63,16 +63,16 @@ async def serve(settings: Settings) -> None:
 class DeployServer:
     """All parts of a running server."""
 
-    def __init__(self, settings: Settings, taken: Session, http: httpx2.AsyncClient) -> None:
+    def __init__(self, settings: Settings, session: Session, http: httpx2.AsyncClient) -> None:
         self._settings = settings
-        self._session = taken
-        self._gateway = MqttGateway(settings, taken.leads)
+        self._session = session
+        self._gateway = MqttGateway(settings, session.leads)
         notices = {name: app.notify for name, app in settings.apps.items()}
-        self._notifier = Notifier(notices, taken.db, settings.api.url)
+        self._notifier = Notifier(notices, session.db, settings.api.url)
         self._states: dict[str, tuple[float, AppState]] = {}
         self._store = store = release_store(settings.server)
         keeps = {name: app.keep for name, app in settings.fleets.items()}
-        self._retention = Retention(taken.db, store, keeps)
+        self._retention = Retention(session.db, store, keeps)
         hosts = NodeHosts()
         self._fleets = {
             name: RealFleet(settings, name, store, http, hosts, self._memory(name))
@@ -92,10 +92,12 @@ class DeployServer:
             **{name: self._job_reconciler(preflight) for name, preflight in self._jobs.items()},
         }
         self._automation = automation_of(
-            settings, taken, store, preflights, self._gateway.publish_event, self._notifier
+            settings, session, store, preflights, self._gateway.publish_event, self._notifier
         )
         every_preflight: dict[str, Preflight] = {**preflights, **self._jobs}
-        self._presses = Presses(settings.boxes, taken.db, every_preflight, taken.run, self._wake)
+        self._presses = Presses(
+            settings.boxes, session.db, every_preflight, session.run, self._wake
+        )
 
     def _reconciler(self, name: str, app: AppSettings, store: Store) -> Reconciler:
         db = self._session.db
@@ -110,7 +112,7 @@ class DeployServer:
             hooks=HookRunner(app.hooks.commands(), self._settings.server.state / "hooks"),
             telemetry=self._telemetry[name],
             lead=self._session.leads[name],
-            tell=self._keep_state,
+            publish=self._keep_state,
             settled=self._retention.tidy,
             begin_repair=begin_repair,
         )
@@ -123,7 +125,7 @@ class DeployServer:
             settings=preflight.settings,
             events=EventLog(self._session.db, self._publish),
             lead=self._session.leads[preflight.name],
-            tell=self._keep_state,
+            publish=self._keep_state,
         )
 
     def _app_telemetry(self, name: str, app: AppSettings, http: httpx2.AsyncClient) -> AppTelemetry:
@@ -140,7 +142,7 @@ class DeployServer:
         return Memory(lambda: self._retention.wanted(app), redeploys)
 
     async def close(self) -> None:
-        """Let go of whatever connections to nodes are kept open."""
+        """Close all open connections to nodes and to Jenkins."""
         for fleet in self._fleets.values():
             await fleet.close()
         for preflight in self._jobs.values():
@@ -159,15 +161,15 @@ class DeployServer:
         self._automation.wake(app)
 
     def _state_of(self, app: str) -> AppState | None:
-        told_at_s, state = self._states.get(app, (float("-inf"), None))
-        # Told twice a second by the server that leads the app; another one is told nothing.
-        return state if time.monotonic() - told_at_s < _STATE_KEEPS_S else None
+        updated_at_s, state = self._states.get(app, (float("-inf"), None))
+        # The server that leads the app updates it twice a second; another server never does.
+        return state if time.monotonic() - updated_at_s < _STATE_KEEPS_S else None
 
     def _api(self) -> list[Coroutine[None, None, None]]:
-        """Give what serves the HTTP API, if one is wanted. Raises ApiError when it can't listen."""
+        """Return what serves the HTTP API, if configured. Raise ApiError if it can't listen."""
         if not self._settings.api.listen:
             return []
-        # Half a second of imports, which those who want none are spared, and so is every verb.
+        # These imports take half a second: servers without an API and other commands skip them.
         from bigred_server.web import api, serve
 
         listening = serve.listening(self._settings.api.listen)
@@ -177,7 +179,7 @@ class DeployServer:
         return [serve.serve(built, listening)]
 
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT. Raises NotRunningError when the name is another's now."""
+        """Run until SIGTERM or SIGINT. Raise NotRunningError if another server took the name."""
         await self._check_fleets()
         api = self._api()
         stopped = asyncio.Event()
@@ -187,7 +189,7 @@ class DeployServer:
             await self._work(api, stopped)
 
     async def _work(self, api: list[Coroutine[None, None, None]], stopped: asyncio.Event) -> None:
-        """Run all parts until `stopped`. Raises NotRunningError as `run` does."""
+        """Run all parts until `stopped`. Raise NotRunningError as `run` does."""
         async with asyncio.TaskGroup() as tasks:
             kept = tasks.create_task(self._keep_session(stopped))
             running = [
@@ -197,16 +199,16 @@ class DeployServer:
                 *(tasks.create_task(each.run()) for each in self._telemetry.values()),
                 *map(tasks.create_task, (*self._automation.tasks(), *api)),
             ]
-            log.info("the server runs", apps=list(self._reconcilers))
+            log.info("the server is running", apps=list(self._reconcilers))
             await stopped.wait()
-            log.info("the server stops")
+            log.info("the server is stopping")
             for task in (kept, *running):
                 task.cancel()
         if not kept.cancelled() and (reason := kept.result()):
             raise reason
 
     async def _keep_session(self, stopped: asyncio.Event) -> NotRunningError:
-        """Keep the seat; when that can't be, stop in good order and give the reason."""
+        """Keep the session; if it is lost, stop the server cleanly and return the reason."""
         try:
             await self._session.keep()
         except NotRunningError as error:
@@ -219,6 +221,6 @@ class DeployServer:
                 await fleet.check()
             except HaproxyAwayError as error:
                 # It may come up later; until then nothing is armed and no node is touched.
-                log.warning("HAProxy is away", app=name, reason=str(error))
+                log.warning("HAProxy does not answer", app=name, reason=str(error))
             except HaproxyError as error:
                 raise HaproxyError(f"app {name}: {error}") from error

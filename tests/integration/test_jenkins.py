@@ -87,7 +87,7 @@ class Site:
                 settings=self.preflight.settings,
                 events=EventLog(self.db, self._hear),
                 lead=SqliteLeadership(),
-                tell=self._see,
+                publish=self._see,
             ).run()
         )
 
@@ -362,7 +362,7 @@ async def test_nothing_but_an_abort_is_possible_and_a_press_into_it_is_one(
         build = site.jenkins.begin(await site.queued(), stages=STAGES)
         await site.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
         for command in (Command.HOLD, Command.CONTINUE, Command.ROLLBACK):
-            with pytest.raises(DeploymentError, match="it can be aborted, nothing else"):
+            with pytest.raises(DeploymentError, match="Jenkins runs it, so it can only be aborted"):
                 await site.command(command)
         # A button bounces, and so do people.
         bounce = await site.happens(EventType.PRESS)

@@ -89,7 +89,7 @@ def running(office: Office) -> Iterator[Office]:
     log = office.folder / "server.log"
 
     def said() -> bool:
-        return log.exists() and "the server runs" in log.read_text()
+        return log.exists() and "the server is running" in log.read_text()
 
     arguments = ("server", "--config", str(office.folder / "bigred.toml"))
     with forked.running("the server", arguments, log, said):

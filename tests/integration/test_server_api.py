@@ -70,7 +70,7 @@ running = ["true"]
     @contextmanager
     def server(self) -> Iterator[Forked]:
         arguments = ("server", "--config", str(self.config))
-        ready = "the server runs"
+        ready = "the server is running"
         with forked.running(
             "server", arguments, self.folder / "server.log", lambda: ready in self.log()
         ) as child:

@@ -92,7 +92,7 @@ class Gateway:
     def server(self) -> Iterator[Forked]:
         arguments = ("server", "--config", str(self.config))
         with forked.running(
-            "the server", arguments, self.log, lambda: "the server runs" in self.said()
+            "the server", arguments, self.log, lambda: "the server is running" in self.said()
         ) as child:
             yield child
 
@@ -205,7 +205,7 @@ def test_a_version_is_never_given_other_bytes(gateway: Gateway) -> None:
     said = gateway.refused("submit", str(second), "--version", "1.0")
     assert "shop 1.0 exists with other bytes" in said
     assert "choose a new one" in said
-    assert "these bytes are shop 1.0 already" in gateway.refused(
+    assert "this WAR is already shop 1.0" in gateway.refused(
         "submit", str(first), "--version", "1.1"
     )
     assert gateway.contents() == before
@@ -353,10 +353,10 @@ def test_a_broker_that_is_away_is_told_once_and_waited_for(gateway: Gateway) -> 
 def test_what_cannot_be_deployed_is_told_with_the_reason(gateway: Gateway) -> None:
     with gateway.server():
         assert gateway.refused("deploy") == "no release of shop is ready to be deployed"
-        assert gateway.refused("deploy", "1.0") == "there is no shop 1.0; there is: none"
+        assert gateway.refused("deploy", "1.0") == "no release 1.0 of shop; available: none"
         assert gateway.refused("rollback") == "no release of shop is live"
         gateway.bigred("submit", str(war(gateway.folder)), "--version", "1.0")
-        for stage, reason in (("bad", "is bad"), ("live", "is live already")):
+        for stage, reason in (("bad", "is bad"), ("live", "is already live")):
             with closing(sqlite3.connect(gateway.state / "bigred.db")) as db, db:
                 db.execute("UPDATE release SET stage = ?", (stage,))
             assert reason in gateway.refused("deploy", "1.0")

@@ -37,7 +37,7 @@ async def test_a_hook_knows_what_it_is_for_and_its_output_is_kept(tmp_path: Path
 
 
 async def test_a_hook_that_fails_tells_its_code_and_its_last_words(tmp_path: Path) -> None:
-    with pytest.raises(HookError, match=r"it ended with 3; .*d-1-before\.log: no such table"):
+    with pytest.raises(HookError, match=r"it exited with code 3; .*d-1-before\.log: no such table"):
         await hooks(tmp_path, "sh", "-c", "echo no such table; exit 3").run(Hook.BEFORE, "d-1", {})
 
 
@@ -49,7 +49,7 @@ async def test_a_hook_that_can_not_be_run_is_told(tmp_path: Path) -> None:
 async def test_a_hook_that_hangs_ends_with_all_that_it_started(tmp_path: Path) -> None:
     child = tmp_path / "child"
     hangs = hooks(tmp_path, "sh", "-c", f"sleep 60 & echo $! >{child}; wait", limit_s=0.5)
-    with pytest.raises(HookError, match=r"it was not done in 0\.5 s; it printed nothing"):
+    with pytest.raises(HookError, match=r"it did not finish within 0\.5 s; it printed nothing"):
         await hangs.run(Hook.BEFORE, "d-1", {})
     ends(int(child.read_text()))
 

@@ -1,4 +1,4 @@
-"""After a simulated deployment: the caretaker's rules carried out until nothing is left to do."""
+"""After a simulated deployment: maintenance goes on until nothing is left to do."""
 
 from dataclasses import dataclass, field
 from random import Random

@@ -203,7 +203,7 @@ class Run:
         return self.violations + Inspection(self.rollout, self.scene).complaints()
 
     def repaired(self) -> list[str]:
-        """Have all trouble end and the caretaker work; name what is still not as it must be."""
+        """End all trouble and let maintenance work; name what is still not as it must be."""
         self.heal()
         left = Inspection(self.rollout, self.scene).left_behind(self.random)
         return self.violations + left

@@ -73,7 +73,7 @@ class Inspection:
         return [f"{name} is in the pool" for name in left_out if is_serving(looks[name])]
 
     def left_behind(self, random: Random) -> list[str]:
-        """Have the caretaker work, when all trouble is over; name who is not brought along."""
+        """Let maintenance work once all trouble is over; name the nodes it does not bring along."""
         live = (
             NEW[self.scene.kind] if self.rollout.deployment.record.phase is Phase.SUCCEEDED else OLD
         )

@@ -30,7 +30,7 @@ from tests.support.views import (
 
 from bigred_broker.messages import Phase
 from bigred_server.model.command import Command
-from bigred_server.rollout.core.action import HANDS_OFF, Action, ActionKind
+from bigred_server.rollout.core.action import OUT_OF_POOL, Action, ActionKind
 from bigred_server.rollout.core.decide import decide
 from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.observation import Admin, Answer, NodeLook, Version
@@ -113,7 +113,7 @@ def test_a_look_never_leads_to_an_act_on_a_busy_node_but_maint_while_hands_are_o
         for kind in ActionKind:
             for action in decide(replace(seen, busy={"a": kind})).actions:
                 assert action == Action(ActionKind.MAINT, "a", NEW)
-                assert kind in HANDS_OFF
+                assert kind in OUT_OF_POOL
                 assert look.pool.admin in (Admin.READY, Admin.MIXED)
 
 
@@ -279,7 +279,7 @@ def test_a_blind_haproxy_stops_everything_and_nothing_is_taken_back() -> None:
 def test_it_turns_back_when_no_node_comes_further() -> None:
     found = decide(view(deployment(), waited_s=600.1, a=CLOSED, b=ON_NEW, c=ON_OLD))
     assert (found.phase, found.blames_build) == (Phase.ROLLING_BACK, False)
-    assert found.reason == "no node made any progress for 600 s: a is draining, c is taking"
+    assert found.reason == "no node made any progress for 600 s: a is draining, c is pending"
 
 
 def test_a_node_that_left_the_configuration_is_out_of_scope() -> None:
@@ -305,13 +305,13 @@ def turned_back(seen: View) -> tuple[str, bool]:
 @pytest.mark.parametrize(
     ("look", "limit_s", "reason", "blames_build"),
     [
-        (changed(DRAINED, digest=None), 60.0, "a: it could not be looked at within 60 s", False),
+        (changed(DRAINED, digest=None), 60.0, "a: its state could not be read within 60 s", False),
         (DRAINED, 60.0, "a: Tomcat did not stop within 60 s", False),
-        (STOPPED, 120.0, "a: the WAR was not in place within 120 s", False),
+        (STOPPED, 120.0, "a: the WAR was not swapped within 120 s", False),
         (
             STARTING,
             300.0,
-            "a: the app did not answer as the wanted release within 300 s",
+            "a: the app did not answer with the expected release within 300 s",
             True,
         ),
         (CHECKING, 60.0, "a: HAProxy's check did not pass within 60 s", True),
@@ -347,7 +347,7 @@ def test_an_app_that_answers_wrongly_for_long_is_the_builds_fault() -> None:
     looks: Given = {"a": wrong, "b": ON_NEW, "c": ON_OLD}
     assert decide(view(deployment(), policy=STRICT, waited_s=15.0, **looks)).phase is Phase.ROLLING
     assert turned_back(view(deployment(), policy=STRICT, waited_s=15.1, **looks)) == (
-        "a: the app does not answer as the wanted release: answers 500",
+        "a: the app does not answer with the expected release: answers 500",
         True,
     )
 
@@ -378,7 +378,7 @@ def test_a_tomcat_that_ends_again_and_again_after_it_was_up_is_the_builds_fault(
 ) -> None:
     seen = view(deployment(), policy=STRICT, wait={"deaths": 2}, a=look, b=ON_NEW, c=ON_OLD)
     assert turned_back(seen) == (
-        "a: the app was up and Tomcat ended by itself 2 times; see its catalina.out",
+        "a: Tomcat exited by itself 2 times after the app was up; see its catalina.out",
         True,
     )
 
@@ -400,7 +400,7 @@ def test_a_first_release_that_fails_has_no_way_back() -> None:
     first = deployment(previous=None)
     found = decide(view(first, waited_s=301.0, a=STARTING))
     assert found.phase is Phase.FAILED
-    assert found.reason.endswith("; there is no earlier release to go back to")
+    assert found.reason.endswith("; there is no earlier release to roll back to")
 
 
 # --- requests in flight --------------------------------------------------------------------------
@@ -446,7 +446,7 @@ def test_requests_that_were_cut_are_not_waited_for_again() -> None:
 def test_a_policy_to_abort_turns_back_when_requests_do_not_end() -> None:
     policy = replace(POLICY, on_drain_deadline=OnDrainDeadline.ABORT)
     seen = view(deployment(), policy=policy, waited_s=30.1, a=CLOSED, b=ON_NEW, c=ON_OLD)
-    assert turned_back(seen) == ("a: requests were still in flight within 30 s", False)
+    assert turned_back(seen) == ("a: its requests did not finish within 30 s", False)
 
 
 def test_there_is_nothing_to_abort_on_the_way_back() -> None:
@@ -549,14 +549,14 @@ def test_a_node_that_can_not_go_back_is_left_while_the_others_go_on() -> None:
 def test_a_node_that_could_not_go_back_is_named_at_the_end() -> None:
     found = decide(view(BACK, wait={"tries": 2, "failure": "no room"}, a=SWAPPED, b=ON_OLD))
     assert found.phase is Phase.FAILED
-    assert found.reason == "could not be brought back: a: swapping failed 2 times: no room"
+    assert found.reason == "could not be rolled back: a: swapping failed 2 times: no room"
 
 
 def test_a_way_back_without_progress_ends_and_names_who_is_not_back() -> None:
     blind = changed(STOPPED, admin=Admin.UNKNOWN)
     found = decide(view(BACK, waited_s=600.1, a=blind, b=ON_OLD, c=ON_NEW))
     assert (found.phase, found.actions) == (Phase.FAILED, ())
-    assert found.reason.endswith("for 600 s: a is unknown, c is taking")
+    assert found.reason.endswith("for 600 s: a is unknown, c is pending")
 
 
 def test_users_are_not_waited_for_on_the_way_back() -> None:

@@ -1,4 +1,4 @@
-"""The jury of a deployment: what it hears is kept, goes on elsewhere, and is never unsaid."""
+"""The evaluator of a deployment: its evidence is kept, resumed elsewhere and never withdrawn."""
 
 import json
 from collections import deque

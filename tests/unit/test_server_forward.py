@@ -39,7 +39,7 @@ ALL_NEW: Given = {"a": ON_NEW, "b": ON_NEW, "c": ON_NEW}
 def test_a_node_that_fails_where_another_passed_is_set_aside_once(look: NodeLook) -> None:
     found = decide(view(deployment(), waited_s=301.0, a=look, b=ON_NEW, c=ON_OLD))
     assert (found.phase, found.set_aside, found.actions) == (Phase.ROLLING, ("a",), ())
-    assert found.finding.endswith("; it is set aside, and the others go on")
+    assert found.finding.endswith("; it is set aside, and the other nodes continue")
 
 
 def test_the_second_node_that_fails_is_the_builds_fault() -> None:
@@ -136,7 +136,7 @@ def test_a_rollout_that_waits_for_headroom_for_too_long_is_held() -> None:
     found = decide(seen)
     assert (found.phase, found.reason) == (
         Phase.HOLDING,
-        "the other nodes could not carry the load of one more",
+        "the other nodes could not carry the load of one more node",
     )
 
 
@@ -293,7 +293,7 @@ def test_a_full_disk_is_told_before_anything_is_touched() -> None:
     full = changed(ON_OLD, kept=frozenset({"old"}), free=3 << 20)
     found = decide(view(deployment(Phase.PREPARING, ()), a=ON_OLD, b=full))
     assert found.phase is Phase.ABORTED
-    assert found.reason.startswith("b: its disk has 3 MiB free and 65 are needed")
+    assert found.reason.startswith("b: its disk has 3 MiB free, but 65 MiB are needed")
     fetched = changed(full, kept=frozenset({"new"}))
     assert decide(view(deployment(Phase.PREPARING, ()), a=ON_OLD, b=fetched)).phase is Phase.CANARY
 
@@ -311,7 +311,7 @@ def test_what_nobody_can_name_is_not_replaced_without_a_way_back() -> None:
     unknown = deployment(Phase.PREPARING, (), previous=None)
     found = decide(view(unknown, a=untold, b=untold))
     assert found.phase is Phase.ABORTED
-    assert "hand in what is live first" in found.reason
+    assert "submit the live release first" in found.reason
     assert decide(view(deployment(Phase.PREPARING, ()), a=untold, b=untold)).phase is Phase.CANARY
 
 

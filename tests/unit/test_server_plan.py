@@ -66,7 +66,7 @@ def test_nodes_that_are_down_are_skipped_and_said_to_be() -> None:
     found = made(a=ON_OLD, b=DOWN, c=ON_OLD)
     assert (found.batches, found.skipped) == ((("a",), ("c",)), ("b",))
     assert [node.steps == () for node in found.nodes] == [False, True, False]
-    assert found.nodes[1].trouble == "HAProxy finds it down"
+    assert found.nodes[1].trouble == "HAProxy reports it down"
 
 
 def test_a_node_that_serves_the_release_already_is_left_alone() -> None:
@@ -145,9 +145,9 @@ def test_the_steps_of_a_node_are_those_of_its_strategy(
 @pytest.mark.parametrize(
     ("look", "sessions", "shared", "fate", "lost"),
     [
-        (HELD, Sessions.MOVE, False, "moved, lost unless the app can rebuild them", 14),
+        (HELD, Sessions.MOVE, False, "moved; lost unless the app can rebuild them", 14),
         (HELD, Sessions.MOVE, True, "kept: shared", 0),
-        (HELD, Sessions.WAIT, False, "waited for, up to 1800 s; what is left then is lost", 0),
+        (HELD, Sessions.WAIT, False, "waited for, up to 1800 s; any left then are lost", 0),
         (HELD, Sessions.PARALLEL, False, "stay on the old version", 0),
         (ON_OLD, Sessions.MOVE, False, UNCOUNTED, None),
         (ON_OLD, Sessions.WAIT, False, UNCOUNTED, None),

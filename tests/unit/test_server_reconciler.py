@@ -1,4 +1,4 @@
-"""The controller's loop on a real journal, over a fleet in memory that is quick and can fail."""
+"""The reconciler's loop on a real journal, over a fleet in memory that is quick and can fail."""
 
 import asyncio
 import contextlib
@@ -100,7 +100,7 @@ class Site:
             telemetry=self.telemetry,
             hooks=self.hooks,
             lead=self.lead,
-            tell=self.states.append,
+            publish=self.states.append,
             settled=self._settled,
             begin_repair=begin_repair,
             clock=self.clock,
@@ -556,7 +556,7 @@ async def test_acts_that_a_dead_server_left_open_are_unknown_and_it_goes_on(site
         if (action.node, action.kind) == ("a", "stop")
     ]
     assert outcomes == ["unknown", "done"]
-    assert "the server is back and goes on from what it sees" in await site.texts()
+    assert "the server is back and continues from what it observes" in await site.texts()
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -615,7 +615,7 @@ async def test_a_deployment_is_held_and_goes_on_by_command(site: Site) -> None:
 
         await until(it_is_held, 10)
         assert {action.node for action in site.fleet.actions} == {"a"}
-        with pytest.raises(DeploymentError, match="it is held already"):
+        with pytest.raises(DeploymentError, match="it is already on hold"):
             await deploy.command(site.db, "shop", Command.HOLD, "ada")
         await deploy.command(site.db, "shop", Command.CONTINUE, "ada")
         assert (await site.ends()).phase is Phase.SUCCEEDED
@@ -632,7 +632,7 @@ async def test_an_aborted_release_stays_ready(site: Site) -> None:
         await until(b_is_being_updated, 10)
         await deploy.command(site.db, "shop", Command.ABORT, "ada")
         ended = await site.ends()
-    assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "ada had it aborted")
+    assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "ada aborted it")
     assert site.is_whole(site.old)
     assert await site.stages() == {"1.0.0": Stage.LIVE, "1.1.0": Stage.READY}
 

@@ -190,7 +190,7 @@ running = ["running"]
         (
             "[apps.shop.haproxy]",
             "[apps.shop]\nmin_healthy = 1\n[apps.shop.haproxy]",
-            "1 of 1 nodes leaves none that may be taken",
+            "1 of 1 nodes leaves none that may be updated",
         ),
         (
             "[apps.shop.haproxy]",

@@ -108,7 +108,10 @@ def test_a_manager_that_says_ok_to_nothing_is_not_asked_for_ever() -> None:
     twice = {"tries": 2, "tried_at_s": 100.0}
     policy = replace(MOVE, min_healthy=3)
     view = seen(Strategy.REDEPLOY, CLOSED, Phase.CANARY, policy, waited_s=5.0, wait=twice)
-    assert decide(view).reason == "a: the Manager deployed it 2 times and it is not there"
+    assert (
+        decide(view).reason
+        == "a: the Manager reported success 2 times, but the release is not deployed"
+    )
 
 
 @pytest.mark.parametrize("strategy", [Strategy.REDEPLOY, Strategy.PARALLEL])

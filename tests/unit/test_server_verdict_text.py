@@ -44,28 +44,28 @@ def test_subscribers_get_the_numbers() -> None:
 
 
 def test_people_read_what_was_seen_and_what_speaks_against_it() -> None:
-    assert verdict_text.told(SAID, Mode.ROLLBACK) == (
+    assert verdict_text.full_text(SAID, Mode.ROLLBACK) == (
         "judge: rollback: 11 of 60 requests failed on the new release, 0 of 180 on the old one; "
-        "evidence 1,234 beside the old one, beyond measure against all being well; it failed 11 "
-        "of 60 requests on node1"
+        "relative evidence 1,234, absolute evidence beyond measure; it failed 11 of 60 requests on "
+        "node1"
     )
 
 
 @pytest.mark.parametrize(
     ("verdict", "end"),
     [
-        (Verdict.ROLLBACK, "; it only watches, and would have taken it back"),
-        (Verdict.HOLD, "; it only watches, and would have held"),
-        (Verdict.PASS, "beside the old one"),
-        (Verdict.INCONCLUSIVE, "beside the old one"),
+        (Verdict.ROLLBACK, "; the judge only watches, but would have rolled it back"),
+        (Verdict.HOLD, "; the judge only watches, but would have held it"),
+        (Verdict.PASS, "relative evidence 1"),
+        (Verdict.INCONCLUSIVE, "relative evidence 1"),
     ],
 )
 def test_a_judge_that_only_watches_says_what_it_would_have_done(verdict: Verdict, end: str) -> None:
-    assert verdict_text.told(Judgement(verdict), Mode.WATCH).endswith(end)
+    assert verdict_text.full_text(Judgement(verdict), Mode.WATCH).endswith(end)
 
 
 def test_what_would_have_been_caught_is_never_rounded_down() -> None:
-    assert verdict_text.caught(SAID) == (
-        "it would have caught a build that fails 7.2 % of requests, 19 times of 20"
+    assert verdict_text.detectable(SAID) == (
+        "it would have caught a build that fails 7.2 % of requests, 19 times out of 20"
     )
-    assert "too little was seen" in verdict_text.caught(Judgement(Verdict.INCONCLUSIVE))
+    assert "too little traffic" in verdict_text.detectable(Judgement(Verdict.INCONCLUSIVE))

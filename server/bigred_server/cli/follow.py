@@ -96,7 +96,9 @@ def _summary(receipt: Mapping[str, Any], phase: str) -> list[str]:
     ]
     if stored := receipt.get("judgement"):
         judgement = verdict_text.from_json(stored)
-        lines.append(f"{verdict_text.told(judgement, Mode.OFF)}; {verdict_text.caught(judgement)}")
+        lines.append(
+            f"{verdict_text.full_text(judgement, Mode.OFF)}; {verdict_text.detectable(judgement)}"
+        )
     if receipt["skipped"]:
         lines.append(f"skipped (down): {', '.join(receipt['skipped'])}")
     return lines

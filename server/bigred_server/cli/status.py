@@ -107,7 +107,7 @@ def _print(state: AppState, notes: list[str]) -> None:
             indent=4,
         )
     if state.judgement is not None:
-        page.write(verdict_text.seen(state.judgement), indent=4)
+        page.write(verdict_text.summary(state.judgement), indent=4)
     for text in notes:
         page.write(text, indent=4)
     if state.nodes:

@@ -133,7 +133,7 @@ class ProgressReport:
             await self._report(record, text)
 
     async def _report(self, record: DeploymentRecord, text: str) -> None:
-        await self.events.say(record, AppEventType.FINDING, text)
+        await self.events.report(record, AppEventType.FINDING, text)
 
 
 def _kind(why: str) -> str:

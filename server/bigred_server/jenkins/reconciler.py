@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from bigred_broker.messages import AppEventType, AppState, Phase
+from bigred_server.control_loop import ControlLoop
 from bigred_server.errors import JenkinsAwayError, JenkinsError
 from bigred_server.jenkins import sentences
 from bigred_server.jenkins.decide import Ask, End, Halt, Limits, Note, Step, decide
@@ -27,7 +28,6 @@ from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Stage
 from bigred_server.rollout.loop.app_state import app_state
 from bigred_server.rollout.loop.event_log import EventLog
-from bigred_server.rounds import Rounds
 from bigred_server.settings.jenkins import JenkinsAppSettings
 
 log = structlog.get_logger(__name__)
@@ -46,20 +46,20 @@ class JobReconciler:
     settings: JenkinsAppSettings
     events: EventLog
     lead: Leadership
-    tell: Callable[[AppState], None]
+    publish: Callable[[AppState], None]
     _reporter: ProgressReport | None = None
-    _rounds: Rounds = field(init=False)
+    _loop: ControlLoop = field(init=False)
 
     def __post_init__(self) -> None:
-        self._rounds = Rounds(self._log_error, _IDLE_S)
+        self._loop = ControlLoop(self._log_error, _IDLE_S)
 
     def wake(self) -> None:
         """Make the loop look now instead of at its next tick."""
-        self._rounds.wake()
+        self._loop.wake()
 
     async def run(self) -> None:
         """Run until cancelled."""
-        await self._rounds.run(self._tick)
+        await self._loop.run(self._tick)
 
     def _log_error(self, reason: str) -> None:
         log.error("the deployment waits", app=self.app, reason=reason)
@@ -174,7 +174,7 @@ class JobReconciler:
         return ended
 
     async def _report(self, record: DeploymentRecord, text: str) -> None:
-        await self.events.say(record, AppEventType.FINDING, text)
+        await self.events.report(record, AppEventType.FINDING, text)
 
     async def _publish_state(self, record: DeploymentRecord | None) -> None:
         async with self.db.read() as db:
@@ -183,7 +183,7 @@ class JobReconciler:
                 record = next(iter(await deployments.newest(db, self.app, 1)), None)
         state = app_state(self.app, record, known, {}, None)
         progress = self._reporter.progress if self._reporter and state.progress else None
-        self.tell(state.model_copy(update={"progress": progress}))
+        self.publish(state.model_copy(update={"progress": progress}))
 
     async def _reported(self, record: DeploymentRecord) -> set[str]:
         """Return the texts reported already, perhaps by another server."""

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bigred_server.artifacts import intake, war
 from bigred_server.artifacts.intake import Submission
 from bigred_server.artifacts.store import Store
+from bigred_server.control_loop import ControlLoop
 from bigred_server.errors import BigredError, BuildError, LeaseLostError
 from bigred_server.journal import builds, releases
 from bigred_server.journal.database import Database
@@ -33,7 +34,6 @@ from bigred_server.model.build import (
 from bigred_server.model.release import Change, Release, Stage, live_of
 from bigred_server.pipeline.checkout import Repository, repository_of
 from bigred_server.pipeline.workspace import Workspace
-from bigred_server.rounds import Rounds
 from bigred_server.settings import AppSettings
 from bigred_server.settings.build import BuildSettings, Promote
 
@@ -63,24 +63,24 @@ class Builder:
     folder: Path
     slots: asyncio.Semaphore
     report: Callable[[Build], None]
-    _rounds: Rounds = field(init=False)
+    _loop: ControlLoop = field(init=False)
     _repository: Repository = field(init=False)
 
     def __post_init__(self) -> None:
         expected = (BigredError, SQLAlchemyError, OSError)
-        self._rounds = Rounds(self._log_error, _POLL_S, expected)
+        self._loop = ControlLoop(self._log_error, _POLL_S, expected)
         self._repository = repository_of(self.build_settings, self.folder / "clone")
 
     def wake(self) -> None:
         """Check for waiting builds now instead of at the next poll."""
-        self._rounds.wake()
+        self._loop.wake()
 
     async def run(self) -> None:
         """Build until cancelled."""
-        await self._rounds.run(self._round)
+        await self._loop.run(self._tick)
 
-    async def _round(self) -> float:
-        """Run the waiting builds; return the pause before the next round, in seconds."""
+    async def _tick(self) -> float:
+        """Run the waiting builds; return the pause before the next tick, in seconds."""
         if await self.lead.hold():
             while await self._next():
                 pass

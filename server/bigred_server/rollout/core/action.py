@@ -1,4 +1,4 @@
-"""The acts: all that a rollout ever does to the world."""
+"""The actions: everything a rollout ever does to a node."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from bigred_server.rollout.core.target import Target
 class ActionKind(StrEnum):
     """What can be done to a node.
 
-    FETCH brings the release to the node's kept ones, while it serves. DEPLOY has the Manager
-    replace the app, or put a version beside it; UNDEPLOY has it take one version away. ADMIT warms
-    the node up, runs the smoke tests and sets DRAIN.
+    FETCH copies the release to the node's kept releases while the node serves. DEPLOY makes the
+    Manager replace the app, or add a version alongside it; UNDEPLOY makes it remove one version.
+    CUT ends the requests still in flight on the node. ADMIT warms the node up, runs the smoke tests
+    and sets DRAIN.
     """
 
     FETCH = "fetch"
@@ -28,17 +29,17 @@ class ActionKind(StrEnum):
     READY = "ready"
 
 
-# While one of these runs on a node, HAProxy must send nothing there.
-HANDS_OFF = frozenset(
+# While one of these runs on a node, HAProxy must send no request there.
+OUT_OF_POOL = frozenset(
     {ActionKind.STOP, ActionKind.SWAP, ActionKind.START, ActionKind.DEPLOY, ActionKind.ADMIT}
 )
 
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do to one node, towards one goal.
+    """One thing to do to one node, towards one target.
 
-    `version`: the one that DEPLOY makes or UNDEPLOY takes away, in Tomcat's word for it.
+    `version`: the Tomcat version that DEPLOY creates or UNDEPLOY removes.
     """
 
     kind: ActionKind

@@ -1,7 +1,7 @@
-"""Tomcat's versions of an app: names that sort in the order in which they were made. Pure.
+"""Tomcat's versions of an app: names that sort in the order of their deployment. Pure.
 
-Tomcat sends new users to the version whose name is the greatest as a *string*. A letter in front
-sorts ours after those that people number by hand.
+Tomcat sends new users to the version whose name is the greatest as a *string*. The leading letter
+sorts our versions after those that people number by hand.
 """
 
 import re
@@ -13,22 +13,22 @@ _NAME = re.compile(r"b([0-9]{10})-([0-9a-f]{64})")
 
 
 def name(number: int, digest: str) -> str:
-    """Give the name of the version that is made as the `number`-th with a WAR."""
+    """Return the name of the `number`-th version, which has the WAR `digest`."""
     return f"b{number:010d}-{digest}"
 
 
 def digest_of(version: str) -> str:
-    """Read the WAR's digest from a version's name; UNTOLD when it is not one of ours."""
+    """Return the WAR's digest in a version's name; UNKNOWN_DIGEST if the name is not ours."""
     found = _NAME.fullmatch(version)
     return found[2] if found else UNKNOWN_DIGEST
 
 
 def following(versions: Sequence[Version], digest: str) -> str:
-    """Give the name for one more version with a WAR."""
+    """Return the name for a new version, with the WAR `digest`, that sorts after all others."""
     numbers = [int(found[1]) for one in versions if (found := _NAME.fullmatch(one.name))]
     return name(max(numbers, default=0) + 1, digest)
 
 
 def newest(versions: Sequence[Version]) -> Version | None:
-    """Give the version that new users get."""
+    """Return the version that new users get; None if none is running."""
     return max((one for one in versions if one.running), key=lambda one: one.name, default=None)

@@ -1,4 +1,4 @@
-"""What HAProxy counted during a deployment, carried over its restarts."""
+"""What HAProxy counted during a deployment, added up across HAProxy's restarts."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any  # read from JSON
@@ -10,9 +10,10 @@ ZERO = Counters(0, 0, 0)
 
 @dataclass(frozen=True)
 class CounterDelta:
-    """`base` is where the process `pid` stood at the start; `carried` what others counted before.
+    """The counters of one HAProxy process since a start, and of the processes before it.
 
-    HAProxy counts from zero again in a new process: its pid tells.
+    `base`: the counters of process `pid` at the start; `seen`: its latest ones. `carried`: what
+    earlier processes counted. A new process, recognised by its pid, counts from zero.
     """
 
     pid: int
@@ -22,30 +23,30 @@ class CounterDelta:
 
     @property
     def total(self) -> Counters:
-        """What was counted since the start."""
+        """The counts since the start."""
         return _plus(self.carried, _minus(self.seen, self.base))
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON."""
+        """Return it as JSON."""
         return asdict(self)
 
 
 def begin(pid: int, counters: Counters) -> CounterDelta:
-    """Begin to count."""
+    """Start counting."""
     return CounterDelta(pid, counters, counters)
 
 
 def from_json(data: dict[str, Any]) -> CounterDelta:
-    """Read what `to_json` gave."""
+    """Restore what `to_json` returned."""
     parts = {name: Counters(**data[name]) for name in ("base", "seen", "carried")}
     return CounterDelta(pid=data["pid"], **parts)
 
 
-def track(tally: CounterDelta, pid: int, counters: Counters) -> CounterDelta:
-    """Take in a new look. Fewer requests than before: a person had the counters cleared."""
-    if pid != tally.pid or counters.requests < tally.seen.requests:
-        return CounterDelta(pid, ZERO, counters, carried=tally.total)
-    return replace(tally, seen=counters)
+def track(delta: CounterDelta, pid: int, counters: Counters) -> CounterDelta:
+    """Add the counters of a new look. If requests decreased, somebody cleared the counters."""
+    if pid != delta.pid or counters.requests < delta.seen.requests:
+        return CounterDelta(pid, ZERO, counters, carried=delta.total)
+    return replace(delta, seen=counters)
 
 
 def _plus(a: Counters, b: Counters) -> Counters:

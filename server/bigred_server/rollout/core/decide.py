@@ -1,7 +1,7 @@
-"""The decision: from a deployment, a look and the policy to the acts that are due now.
+"""The decision: which actions are due now, given a deployment, a look and the policy.
 
-Pure: no clock, no network, no memory. Called after every look; it must be right whatever happened
-in between, and must never do two things to a node that one look does not justify.
+Pure: no clock, no network, no memory. It is called after every look and must be right whatever
+happened in between. It must never order two actions on a node when the look justifies only one.
 """
 
 from collections.abc import Callable
@@ -12,30 +12,30 @@ from bigred_server.rollout.core import sentences
 from bigred_server.rollout.core.decision import Call, Decision
 from bigred_server.rollout.core.forward import forward
 from bigred_server.rollout.core.prepare import prepare
-from bigred_server.rollout.core.rollback import back
+from bigred_server.rollout.core.rollback import roll_back
 from bigred_server.rollout.core.view import View
 
 
 def decide(view: View) -> Decision:
-    """Say what is due."""
+    """Return what is due."""
     phase = view.record.phase
     if phase.is_outcome:
         return Decision(phase)
     if phase is Phase.PREPARING:
         return prepare(view)
     if phase is Phase.ROLLING_BACK:
-        return _end(view, _on_nodes(view, back))
+        return _end(view, _on_nodes(view, roll_back))
     return _failed(view) or _end(view, _on_nodes(view, forward))
 
 
-def _on_nodes(view: View, way: Callable[[View], Decision]) -> Decision:
+def _on_nodes(view: View, direction: Callable[[View], Decision]) -> Decision:
     if view.record.nodes and not view.nodes:
         return Decision(Phase.FAILED, reason=sentences.NO_NODES)
-    return way(view)
+    return direction(view)
 
 
 def _end(view: View, decision: Decision) -> Decision:
-    """Have the hook `on_failure` run before a deployment ends badly, and wait for it."""
+    """Before a deployment fails or is rolled back, run the hook `on_failure` and wait for it."""
     deployment = view.deployment
     if decision.phase not in (Phase.FAILED, Phase.ROLLED_BACK) or view.record.mends is not None:
         return decision
@@ -52,9 +52,9 @@ def _end(view: View, decision: Decision) -> Decision:
 
 
 def _failed(view: View) -> Decision | None:
-    """Stay with the failure that the hook was told of, whatever is seen or asked since.
+    """Stick to the failure that the hook was called for, whatever was seen or asked for since.
 
-    Only where there is no way back; a rollback goes on until every node is safe.
+    This applies only where no rollback is possible; a rollback continues until every node is safe.
     """
     match view.deployment.hooks.get(Hook.ON_FAILURE):
         case None:

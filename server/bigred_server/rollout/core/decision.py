@@ -11,7 +11,7 @@ from bigred_server.rollout.core.action import Action
 
 @dataclass(frozen=True)
 class Call:
-    """A hook that is due; `outcome` and `reason` tell ON_FAILURE how the deployment will end."""
+    """A hook that is due; ON_FAILURE receives the `outcome` to come and its `reason`."""
 
     hook: Hook
     outcome: Phase | None = None
@@ -20,11 +20,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Decision:
-    """What is due: the phase to be in, why (when it changes), the acts, and a hook.
+    """What is due: the phase to be in, the reason for a change of phase, the actions, and a hook.
 
-    `nodes`, `skipped` and `set_aside` are None while they stay as they are. `finding`: what people
-    should know although the phase stays. `held_for` goes with HOLDING; `tolerates`: what a person
-    who lets it go on bears with.
+    `nodes`, `skipped` and `set_aside` are None if they do not change. `finding`: what people should
+    know although the phase stays. `held_for` goes with HOLDING; `tolerates`: the verdict that a
+    person accepted by continuing.
     """
 
     phase: Phase

@@ -1,4 +1,4 @@
-"""A deployment as a decision sees it: its record, and what it wants of the nodes. Pure."""
+"""A deployment as a decision sees it: its record, and the targets of its nodes. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,8 +14,8 @@ from bigred_server.rollout.core.target import Target
 class Deployment:
     """A record with its digests resolved.
 
-    `target`: the new release. `previous`: what a rollback goes back to, None for an app's very
-    first release. `release`: the version as people say it. `hooks`: those that were called.
+    `target`: the new release. `previous`: the release that a rollback restores, None for an app's
+    very first release. `release`: the version people know it by. `hooks`: the hooks called so far.
     """
 
     record: DeploymentRecord
@@ -26,13 +26,13 @@ class Deployment:
 
 
 def entered(record: DeploymentRecord, decision: Decision, now: float) -> DeploymentRecord:
-    """Give the record as it was decided to be; `now` is Unix time. Its command was taken up."""
-    # Whoever asked for an abort may have said why.
-    asked = record.reason if decision.phase is Phase.ABORTED else ""
+    """Return the record with a decision applied and its command cleared; `now` is Unix time."""
+    # Whoever asked for an abort may have given a reason.
+    given = record.reason if decision.phase is Phase.ABORTED else ""
     return replace(
         record,
         phase=decision.phase,
-        reason=asked or decision.reason or _standing(record, decision.phase),
+        reason=given or decision.reason or _lasting_reason(record, decision.phase),
         blames_build=record.blames_build or decision.blames_build,
         nodes=record.nodes if decision.nodes is None else decision.nodes,
         skipped=record.skipped if decision.skipped is None else decision.skipped,
@@ -44,7 +44,7 @@ def entered(record: DeploymentRecord, decision: Decision, now: float) -> Deploym
     )
 
 
-def _standing(record: DeploymentRecord, phase: Phase) -> str:
-    """Give the reason that still holds: that of a hold is over when it goes on."""
-    goes_on = record.phase is Phase.HOLDING and phase is not Phase.HOLDING
-    return "" if goes_on and not phase.is_outcome else record.reason
+def _lasting_reason(record: DeploymentRecord, phase: Phase) -> str:
+    """Return the reason that still applies: the reason for a hold ends with the hold."""
+    continues = record.phase is Phase.HOLDING and phase is not Phase.HOLDING
+    return "" if continues and not phase.is_outcome else record.reason

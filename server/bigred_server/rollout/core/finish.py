@@ -1,4 +1,4 @@
-"""The end of the way forward: nobody left behind, the last watch, the hook `after`. Pure."""
+"""The end of a successful deployment: no node left behind, last bake, hook `after`. Pure."""
 
 from dataclasses import replace
 
@@ -12,21 +12,21 @@ from bigred_server.rollout.core.view import View, is_serving
 
 
 def finish(view: View) -> Decision:
-    """End a deployment, when nobody is left behind, the last watch is over and the hook has run."""
+    """End a deployment once no node is left behind, the last bake is over and the hook has run."""
     phase = view.record.phase
     if view.busy:
         return Decision(phase)
-    if back_again := _returned(view):
-        left = tuple(name for name in view.record.skipped if name not in back_again)
-        nodes = (*view.record.nodes, *back_again)
+    if returned := _returned(view):
+        left = tuple(name for name in view.record.skipped if name not in returned)
+        nodes = (*view.record.nodes, *returned)
         return Decision(Phase.ROLLING, nodes=nodes, skipped=left)
-    if (doors := closing(view)) or not are_out(view):
-        return Decision(phase, doors)
-    return _watch(view) or _after(view)
+    if (closings := closing(view)) or not are_out(view):
+        return Decision(phase, closings)
+    return _bake(view) or _after(view)
 
 
-def _watch(view: View) -> Decision | None:
-    """Watch all nodes for a last time, as long as the policy says and the judge needs."""
+def _bake(view: View) -> Decision | None:
+    """Bake all nodes one last time, for as long as the policy says and the judge needs."""
     phase, last_s = view.record.phase, view.policy.last_bake_s
     if view.record.mends is not None:
         return None
@@ -41,7 +41,7 @@ def _watch(view: View) -> Decision | None:
 
 
 def _returned(view: View) -> tuple[str, ...]:
-    """Name the nodes that were down at the beginning and serve by now, with whatever they have."""
+    """Name the nodes that were down at the start and now serve, with whatever release."""
     looks = view.looks
     return tuple(
         name
@@ -51,7 +51,7 @@ def _returned(view: View) -> tuple[str, ...]:
 
 
 def are_out(view: View) -> bool:
-    """Say whether every node that was set aside is out of the pool."""
+    """Return whether every node that was set aside is out of the pool."""
     looks = [view.looks[name] for name in view.record.set_aside if name in view.looks]
     return all(look.pool.admin is Admin.MAINT for look in looks)
 

@@ -1,4 +1,4 @@
-"""The way forward: canary, the other nodes, the last watch; held, and gone on with."""
+"""A deployment that moves forward: the canary, the other nodes, the last bake, and holds."""
 
 from bigred_broker.messages import Phase
 from bigred_server.model.command import Command
@@ -9,19 +9,19 @@ from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.node_fault import Fault, fault
 from bigred_server.rollout.core.node_phase import NodePhase
 from bigred_server.rollout.core.policy import OnDeadline
-from bigred_server.rollout.core.rollback import stuck, turn_back
+from bigred_server.rollout.core.rollback import begin_rollback, stuck
 from bigred_server.rollout.core.view import View
 
-_SETTLED = frozenset({NodePhase.SERVING, NodePhase.TAKING})
+_SETTLED = frozenset({NodePhase.SERVING, NodePhase.PENDING})
 
 
 def forward(view: View) -> Decision:
-    """Say what is due in a deployment that goes forward, or is held."""
-    if (asked := _commanded(view)) is not None:
-        return asked
+    """Return what is due in a deployment that moves forward or is on hold."""
+    if (commanded := _commanded(view)) is not None:
+        return commanded
     phase = view.record.phase
-    if (judged_so := verdict_policy.objected(view) or hold.over(view)) is not None:
-        return judged_so
+    if (changed := verdict_policy.objected(view) or hold.over(view)) is not None:
+        return changed
     if view.is_stuck and _is_in_progress(view):
         return _stuck(view)
     if view.is_blind or not view.nodes:
@@ -29,7 +29,7 @@ def forward(view: View) -> Decision:
     for name in view.active:
         if found := fault(view, name, view.node_phases[name]):
             return _failed(view, found)
-    return _go_on(view)
+    return _proceed(view)
 
 
 def _commanded(view: View) -> Decision | None:
@@ -45,41 +45,41 @@ def _commanded(view: View) -> Decision | None:
         case _ if view.record.mends is not None:
             return _stop_repair(view, command)
         case Command.ROLLBACK:
-            return turn_back(view, reason, blames_build=True)
+            return begin_rollback(view, reason, blames_build=True)
         case Command.ABORT:
-            return turn_back(view, reason, blames_build=False)
+            return begin_rollback(view, reason, blames_build=False)
 
 
 def _stop_repair(view: View, command: Command) -> Decision:
-    # A node in hand is only safe when it is finished: it was out of order before we came.
-    if view.busy or any(where not in _SETTLED for where in view.node_phases.values()):
+    # A node being repaired is safe only when it is finished: it was broken when we started.
+    if view.busy or any(phase not in _SETTLED for phase in view.node_phases.values()):
         return Decision(view.record.phase, finding=sentences.finished_first(command))
     return Decision(Phase.ABORTED, reason=sentences.ASKED_TO_STOP)
 
 
 def _is_in_progress(view: View) -> bool:
-    """Whether a node should be coming on: always, but for a hold with none in hand."""
+    """Whether a node should be progressing: always, except in a hold with none being updated."""
     node_phases = [view.node_phases[name] for name in view.active]
     if view.record.phase is Phase.HOLDING:
-        return any(where not in _SETTLED for where in node_phases)
-    return any(where is not NodePhase.SERVING for where in node_phases) or not finish.are_out(view)
+        return any(phase not in _SETTLED for phase in node_phases)
+    return any(phase is not NodePhase.SERVING for phase in node_phases) or not finish.are_out(view)
 
 
 def _stuck(view: View) -> Decision:
-    waiting = [name for name in view.active if view.node_phases[name] is NodePhase.TAKING]
+    waiting = [name for name in view.active if view.node_phases[name] is NodePhase.PENDING]
     others = [name for name in view.active if view.node_phases[name] not in _SETTLED]
     would_end = view.policy.on_hold_deadline is OnDeadline.ROLLBACK
     if would_end and waiting and not others and not view.leaves_headroom(waiting[:1]):
-        # Nobody's fault: there is too much to do for one node less.
+        # Nobody is to blame: the load is too high to do without one node.
         return Decision(Phase.HOLDING, reason=sentences.NO_HEADROOM, held_for=HeldFor.LOAD)
-    return turn_back(view, stuck(view), blames_build=False)
+    return begin_rollback(view, stuck(view), blames_build=False)
 
 
 def _failed(view: View, found: Fault) -> Decision:
-    """Tell a node that fails by itself from a build that fails: the first is set aside, once."""
+    """Set aside the first node that fails by itself; a second one is the build's fault."""
     if not _may_set_aside(view, found):
         is_second = bool(view.record.set_aside)
-        return turn_back(view, found.text, blames_build=found.blames_build or is_second)
+        return begin_rollback(view, found.text, blames_build=found.blames_build or is_second)
     return Decision(
         view.record.phase,
         set_aside=(*view.record.set_aside, found.node),
@@ -90,12 +90,11 @@ def _failed(view: View, found: Fault) -> Decision:
 def _may_set_aside(view: View, found: Fault) -> bool:
     if view.record.set_aside or view.record.mends is not None:
         return False
-    where = view.node_phases[found.node]
     others = [name for name in view.active if name != found.node]
-    # Requests that do not end are no fault of the node's; the policy has said what to do then.
-    if where is NodePhase.DRAINING:
+    # Requests that do not end are not the node's fault; the policy says what to do about them.
+    if view.node_phases[found.node] is NodePhase.DRAINING:
         return False
-    # Without it the others must be enough, also while one more of them is taken.
+    # The others must suffice without it, even while one more of them is being updated.
     is_done = all(view.node_phases[name] is NodePhase.SERVING for name in others)
     if len(others) - (0 if is_done else 1) < max(1 if is_done else 0, view.policy.min_healthy):
         return False
@@ -103,7 +102,7 @@ def _may_set_aside(view: View, found: Fault) -> bool:
     return passed_elsewhere or not found.blames_build
 
 
-def _go_on(view: View) -> Decision:
+def _proceed(view: View) -> Decision:
     deployment, node_phases = view.deployment, view.node_phases
     phase, active = deployment.record.phase, view.active
     if phase is Phase.HOLDING:
@@ -119,15 +118,15 @@ def _go_on(view: View) -> Decision:
     else:
         canaries, bake_s = tuple(serving), view.policy.batch_bake_s
         follows = Decision(phase, (*actions(view, active, view.policy.batch), *closing(view)))
-    return _watched(view, canaries, bake_s) or follows
+    return _bake(view, canaries, bake_s) or follows
 
 
-def _watched(view: View, nodes: tuple[str, ...], bake_s: float) -> Decision | None:
-    """Have no further node follow before these were watched; None when they were, or are none."""
+def _bake(view: View, nodes: tuple[str, ...], bake_s: float) -> Decision | None:
+    """Start no further node before these have baked; None if they have, or there are none."""
     meanwhile = Decision(view.record.phase, (*actions(view, view.active, batch=0), *closing(view)))
     if not view.is_baked(nodes, bake_s):
         return meanwhile
     if not nodes or verdict_policy.is_cleared(view):
         return None
-    looked_s = min(map(view.waited_s, nodes)) - bake_s
-    return verdict_policy.doubted(view, looked_s) or meanwhile
+    extra_s = min(map(view.waited_s, nodes)) - bake_s
+    return verdict_policy.doubted(view, extra_s) or meanwhile

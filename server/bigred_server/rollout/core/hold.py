@@ -1,16 +1,16 @@
-"""A hold, and how it ends when nobody says a word. Pure."""
+"""A hold, and how it ends if nobody gives a command. Pure."""
 
 from bigred_broker.messages import Phase
 from bigred_server.rollout.core import sentences, verdict_policy
 from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.node_phase import NodePhase
 from bigred_server.rollout.core.policy import OnDeadline
-from bigred_server.rollout.core.rollback import turn_back
+from bigred_server.rollout.core.rollback import begin_rollback
 from bigred_server.rollout.core.view import View
 
 
 def over(view: View) -> Decision | None:
-    """End a hold whose time or whose reason is over; None while it stands, or there is none."""
+    """End a hold whose time is up or whose reason is gone; None while it lasts or if none is on."""
     if view.record.phase is not Phase.HOLDING:
         return None
     if (late := _held_too_long(view)) is not None:
@@ -21,7 +21,7 @@ def over(view: View) -> Decision | None:
 
 
 def resumed(view: View) -> Phase:
-    """Say in which phase a held deployment goes on."""
+    """Return the phase in which a deployment on hold continues."""
     if not view.record.nodes:
         return Phase.PREPARING
     node_phases = view.node_phases
@@ -37,4 +37,4 @@ def _held_too_long(view: View) -> Decision | None:
         return None
     if policy.on_hold_deadline is OnDeadline.CONTINUE:
         return Decision(resumed(view), reason=sentences.hold_is_over(policy.hold_s))
-    return turn_back(view, sentences.hold_is_over(policy.hold_s), blames_build=False)
+    return begin_rollback(view, sentences.hold_is_over(policy.hold_s), blames_build=False)

@@ -1,4 +1,4 @@
-"""The one next step of a node in hand."""
+"""The next action on a node that is being updated."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,41 +10,41 @@ from bigred_server.rollout.core.policy import OnDrainDeadline, Sessions
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.rollout.core.view import View
 
-_GIVING_BACK = frozenset({ActionKind.ADMIT, ActionKind.READY})
+_ADMITTING = frozenset({ActionKind.ADMIT, ActionKind.READY})
 
 
-def next_action(view: View, name: str, where: NodePhase) -> Action | None:
-    """Give the next act for a node in hand, or None to wait."""
+def next_action(view: View, name: str, phase: NodePhase) -> Action | None:
+    """Return the next action on a node being updated, or None to wait."""
     if name in view.busy:
         return None
-    kind = _NEXT[where](view, name)
-    if kind in _GIVING_BACK and view.may_change(name):
+    kind = _NEXT[phase](view, name)
+    if kind in _ADMITTING and view.may_change(name):
         return None
     return Action(kind, name, view.target, _version(view, name, kind)) if kind else None
 
 
 def closing_kind(view: View) -> ActionKind:
-    """Say how a node is taken out of the pool: at once, or so that its users may stay."""
-    waits = view.policy.sessions is Sessions.WAIT and not view.goes_back
+    """Return how to take a node out of the pool: MAINT at once, or DRAIN so that users can stay."""
+    waits = view.policy.sessions is Sessions.WAIT and not view.is_rolling_back
     return (
         ActionKind.DRAIN if waits or view.target.strategy is Strategy.PARALLEL else ActionKind.MAINT
     )
 
 
 def lacks_release(view: View, name: str) -> bool:
-    """Say whether the release must still be brought to the node."""
+    """Return whether the release must still be fetched to the node."""
     kept = view.looks[name].host.kept
     return kept is not None and view.target.digest not in kept
 
 
 def may_try(view: View, name: str) -> bool:
-    """Say whether an act may be tried: for the first time, or after a pause."""
-    wait = view.progress[name]
-    return wait.tries == 0 or view.now_s - wait.tried_at_s >= view.policy.start_again_s
+    """Return whether an action may be tried: for the first time, or again after a pause."""
+    progress = view.progress[name]
+    return progress.tries == 0 or view.now_s - progress.tried_at_s >= view.policy.start_again_s
 
 
 def _version(view: View, name: str, kind: ActionKind) -> str:
-    """Name the version that an act makes or takes away; "" where there is only one."""
+    """Name the version that an action creates or removes; "" if the app has only one."""
     versions = view.looks[name].host.versions or ()
     if view.target.strategy is not Strategy.PARALLEL:
         return ""
@@ -57,7 +57,7 @@ def _version(view: View, name: str, kind: ActionKind) -> str:
 def _drain(view: View, name: str) -> ActionKind | None:
     look, policy = view.looks[name], view.policy
     if look.pool.admin is Admin.DRAIN:
-        # A request that is still being answered may begin a session.
+        # A request still in flight may start a session.
         done = closing_kind(view) is ActionKind.MAINT or (
             look.sessions == 0 and not look.pool.in_flight
         )
@@ -70,7 +70,7 @@ def _drain(view: View, name: str) -> ActionKind | None:
 
 
 def _place(kind: ActionKind) -> Callable[[View, str], ActionKind | None]:
-    """Give the step that puts a release in its place, fetched before where need be."""
+    """Return a step that puts a release in place, and fetches it first if needed."""
 
     def place(view: View, name: str) -> ActionKind | None:
         if not may_try(view, name):

@@ -1,4 +1,4 @@
-"""A fault: a node that will not get where it should, told from the clocks and the policy."""
+"""A fault: a node that fails to reach its target, found by its progress and the policy."""
 
 from dataclasses import dataclass
 
@@ -11,25 +11,25 @@ from bigred_server.rollout.core.view import View
 
 @dataclass(frozen=True)
 class Fault:
-    """Which node, why, and whether it is what it runs that is to blame."""
+    """Which node failed, why, and whether the build is to blame rather than the node."""
 
     node: str
     text: str
     blames_build: bool
 
 
-def fault(view: View, name: str, where: NodePhase) -> Fault | None:
-    """Say whether a node failed: too many tries, or a deadline of the policy is over."""
-    if where is NodePhase.SERVING or name in view.busy or view.may_change(name):
+def fault(view: View, name: str, phase: NodePhase) -> Fault | None:
+    """Return a node's fault if it failed: too many tries, or a deadline of the policy passed."""
+    if phase is NodePhase.SERVING or name in view.busy or view.may_change(name):
         return None
     if (deaths := view.progress[name].deaths) >= view.policy.tries:
         return Fault(name, sentences.at_node(name, sentences.dies_again(deaths)), True)
     if (text := _wrong_answer(view, name)) is not None:
         return Fault(name, sentences.at_node(name, text), True)
-    text = _overdue(view, name, where) or _tried(view, name, where)
+    text = _overdue(view, name, phase) or _tried(view, name, phase)
     if text is None:
         return None
-    return Fault(name, sentences.at_node(name, text), where in BUILD_PHASES)
+    return Fault(name, sentences.at_node(name, text), phase in BUILD_PHASES)
 
 
 def _wrong_answer(view: View, name: str) -> str | None:
@@ -39,13 +39,13 @@ def _wrong_answer(view: View, name: str) -> str | None:
     return sentences.wrong_answer(view.looks[name].answer.text)
 
 
-def _overdue(view: View, name: str, where: NodePhase) -> str | None:
-    limit_s = _deadlines(view).get(where)
-    if where is NodePhase.DRAINING and view.looks[name].pool.admin is not Admin.MAINT:
+def _overdue(view: View, name: str, phase: NodePhase) -> str | None:
+    limit_s = _deadlines(view).get(phase)
+    if phase is NodePhase.DRAINING and view.looks[name].pool.admin is not Admin.MAINT:
         return None
     if limit_s is None or view.waited_s(name) <= limit_s:
         return None
-    return sentences.overdue(where, limit_s)
+    return sentences.overdue(phase, limit_s)
 
 
 def _deadlines(view: View) -> dict[NodePhase, float]:
@@ -58,20 +58,20 @@ def _deadlines(view: View) -> dict[NodePhase, float]:
         NodePhase.STARTING: policy.start_s,
         NodePhase.CHECKING: policy.check_s,
     }
-    if policy.on_drain_deadline is OnDrainDeadline.ABORT and not view.goes_back:
+    if policy.on_drain_deadline is OnDrainDeadline.ABORT and not view.is_rolling_back:
         deadlines[NodePhase.DRAINING] = policy.drain_s
     return deadlines
 
 
-def _tried(view: View, name: str, where: NodePhase) -> str | None:
-    wait, policy = view.progress[name], view.policy
-    if wait.tries < policy.tries:
+def _tried(view: View, name: str, phase: NodePhase) -> str | None:
+    progress, policy = view.progress[name], view.policy
+    if progress.tries < policy.tries:
         return None
-    if wait.failure:
-        return sentences.failed_tries(wait.tries, where, wait.failure)
-    rested = view.now_s - wait.tried_at_s >= policy.start_again_s
-    if where is NodePhase.DEPLOYING and rested:
-        return sentences.rejects(wait.tries)
-    if where is NodePhase.STARTING and view.looks[name].host.running is False and rested:
-        return sentences.does_not_stay_up(wait.tries)
+    if progress.failure:
+        return sentences.failed_tries(progress.tries, phase, progress.failure)
+    paused = view.now_s - progress.tried_at_s >= policy.start_again_s
+    if phase is NodePhase.DEPLOYING and paused:
+        return sentences.not_deployed(progress.tries)
+    if phase is NodePhase.STARTING and view.looks[name].host.running is False and paused:
+        return sentences.does_not_stay_up(progress.tries)
     return None

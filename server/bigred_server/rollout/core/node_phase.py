@@ -1,4 +1,4 @@
-"""Where one node stands on its way to a goal, told from a look alone."""
+"""The phase of one node on its way to its target, derived from a look alone."""
 
 from enum import StrEnum
 
@@ -8,14 +8,16 @@ from bigred_server.rollout.core.target import Strategy, Target
 
 
 class NodePhase(StrEnum):
-    """The stations of the safe cycle, in its order; a node goes from TAKING to SERVING.
+    """The phases of a safe update, in order; a node goes from PENDING to SERVING.
 
-    Not every strategy has all of them. DEPLOYING: the Manager's turn. SHADOWED: the wanted version
-    is there, and a newer one is in front of it.
+    Not every strategy has all of them. PENDING: in the pool, not started yet. DEPLOYING: the
+    Manager must deploy the release. SHADOWED: the target version runs, but a newer one gets the new
+    users. ADMITTING: the app answers as it should, and warm-up and smoke tests are due. CHECKING:
+    HAProxy's check must pass.
     """
 
     UNKNOWN = "unknown"
-    TAKING = "taking"
+    PENDING = "pending"
     DRAINING = "draining"
     STOPPING = "stopping"
     SWAPPING = "swapping"
@@ -27,7 +29,8 @@ class NodePhase(StrEnum):
     SERVING = "serving"
 
 
-# A node that fails here fails because of what it runs; before, because of what it is.
+# A node that fails in one of these phases fails because of the build; in an earlier phase, because
+# of the node itself.
 BUILD_PHASES = frozenset(
     {NodePhase.DEPLOYING, NodePhase.STARTING, NodePhase.ADMITTING, NodePhase.CHECKING}
 )
@@ -36,27 +39,27 @@ _IN_POOL = frozenset({Admin.READY, Admin.MIXED})
 
 
 def is_proven(look: NodeLook, target: Target) -> bool:
-    """Say whether the node runs the goal: by its WAR's bytes and by what the app answers."""
+    """Return whether the node runs its target, by its WAR's digest and by the app's answer."""
     return (
         look.host.digest == target.digest and look.answer.ok and look.answer.marker == target.marker
     )
 
 
 def node_phase(look: NodeLook, target: Target, *, drained: bool = False) -> NodePhase:
-    """Tell where a node stands; with `drained`, as if no request were in flight any more."""
+    """Return a node's phase; with `drained`, as if no request were in flight."""
     if look.pool.admin is Admin.UNKNOWN or look.host.digest is None:
         return NodePhase.UNKNOWN
     if is_proven(look, target):
         return _proven_phase(look)
     if target.strategy is Strategy.PARALLEL:
-        return _beside(look, target)
+        return _parallel_phase(look, target)
     if look.pool.admin in _IN_POOL:
         return _unproven_in_pool(look, target)
     if look.pool.admin is Admin.DRAIN:
         return NodePhase.DRAINING
     if look.pool.in_flight and not drained:
         return NodePhase.DRAINING
-    return _closed(look, target)
+    return _closed_phase(look, target)
 
 
 def _proven_phase(look: NodeLook) -> NodePhase:
@@ -69,15 +72,15 @@ def _proven_phase(look: NodeLook) -> NodePhase:
 
 
 def _unproven_in_pool(look: NodeLook, target: Target) -> NodePhase:
-    # The right WAR, running, and HAProxy is content: one lost answer is no reason to take it.
-    is_content = look.pool.admin is Admin.READY and look.pool.up and not look.pool.checks_disabled
-    if is_content and look.host.digest == target.digest and look.host.running is not False:
+    # The right WAR runs and HAProxy's check passes: one lost answer is no reason to take it out.
+    passes = look.pool.admin is Admin.READY and look.pool.up and not look.pool.checks_disabled
+    if passes and look.host.digest == target.digest and look.host.running is not False:
         return NodePhase.CHECKING
-    return NodePhase.TAKING
+    return NodePhase.PENDING
 
 
-def _closed(look: NodeLook, target: Target) -> NodePhase:
-    """Where a drained node stands that does not run the goal."""
+def _closed_phase(look: NodeLook, target: Target) -> NodePhase:
+    """Return the phase of a drained node that does not run its target."""
     if look.host.digest == target.digest:
         return NodePhase.STARTING
     if look.host.running is None:
@@ -87,8 +90,8 @@ def _closed(look: NodeLook, target: Target) -> NodePhase:
     return NodePhase.STOPPING if look.host.running else NodePhase.SWAPPING
 
 
-def _beside(look: NodeLook, target: Target) -> NodePhase:
-    """Where a node stands whose versions live side by side; it never has to be empty."""
+def _parallel_phase(look: NodeLook, target: Target) -> NodePhase:
+    """Return the phase of a node whose versions run in parallel; it need not be drained."""
     versions = look.host.versions or ()
     is_there = any(one.running and one.digest == target.digest for one in versions)
     first = newest(versions)

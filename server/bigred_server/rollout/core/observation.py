@@ -1,4 +1,4 @@
-"""A look: what one observation of the fleet saw, as plain values."""
+"""A look: the result of one observation of the fleet, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from enum import StrEnum
 
 
 class Admin(StrEnum):
-    """What HAProxy was told about a server, whatever its health.
+    """The administrative state of a server in HAProxy, regardless of its health.
 
-    MIXED: several HAProxies were told different things. UNKNOWN: one of them can't be read.
+    MIXED: several HAProxies have different states. UNKNOWN: one of them can't be read.
     """
 
     READY = "ready"
@@ -18,13 +18,13 @@ class Admin(StrEnum):
     UNKNOWN = "unknown"
 
 
-# The digest of a WAR whose bytes can't be seen: only HTTP reaches the node.
+# The digest of a WAR whose bytes can't be read: only HTTP reaches the node.
 UNKNOWN_DIGEST = "?"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the app on a node's own port said. `came` is False when nothing answered at all."""
+    """The app's answer on a node's own port. `came` is False if nothing answered at all."""
 
     came: bool = False
     ok: bool = False
@@ -34,10 +34,10 @@ class Answer:
 
 @dataclass(frozen=True, order=True)
 class Version:
-    """One context of the app on a node, in the order in which Tomcat prefers them (the last one).
+    """One context of the app on a node; they sort so that Tomcat sends new users to the last one.
 
-    `name`: Tomcat's version, "" for a context without one. `digest`: of its WAR, UNTOLD where that
-    can't be seen.
+    `name`: Tomcat's version, "" for a context without one. `digest`: of its WAR, UNKNOWN_DIGEST if
+    its bytes can't be read.
     """
 
     name: str
@@ -48,9 +48,9 @@ class Version:
 
 @dataclass(frozen=True)
 class Served:
-    """What HAProxy counted at one node since its own start: answers, and errors among them.
+    """What HAProxy counted at one node since HAProxy's start: answers, and errors among them.
 
-    `retried`: attempts that failed there and were made again, there or elsewhere.
+    `retried`: attempts that failed there and were retried, there or elsewhere.
     """
 
     requests: int = 0
@@ -60,14 +60,14 @@ class Served:
 
 @dataclass(frozen=True)
 class ServerLook:
-    """One server of the pool, as one HAProxy or all of them together show it.
+    """One server of the pool, as shown by one HAProxy or by all of them together.
 
-    `up`: HAProxy sends requests, or would if it were READY. `fresh`: HAProxy's own check passes
-    fully by now; None when its settings give no way to tell. `in_flight`: requests running and
-    queued there. `capacity`: how many it accepts at once, None for any number. `checks_disabled`:
-    HAProxy was told not to check it. `partially_up`: one of several HAProxies sends it users, and
-    another does not. `status` and `check`: HAProxy's own words, each HAProxy's where they differ.
-    `trouble`: why the state is unknown.
+    `up`: HAProxy sends it requests, or would if it were READY. `fresh`: HAProxy's check now passes
+    fully; None if HAProxy's settings give no way to know. `in_flight`: requests running and queued
+    there. `capacity`: how many requests it accepts at once, None for any number.
+    `checks_disabled`: its health checks were disabled. `partially_up`: some HAProxies send it
+    users, others do not. `status` and `check`: HAProxy's own words, those of each HAProxy if they
+    differ. `trouble`: why the state is unknown.
     """
 
     admin: Admin = Admin.UNKNOWN
@@ -85,14 +85,14 @@ class ServerLook:
 
 @dataclass(frozen=True)
 class HostLook:
-    """What lies and runs on a node, as its host, its Manager or both show it.
+    """What is installed and running on a node, as shown by its host, its Manager or both.
 
-    `digest`: of the WAR that new users get, "" for none, None for unknown, UNKNOWN_DIGEST for one
-    whose bytes can't be seen. `running`: whether Tomcat's process lives, None for unknown.
-    `manifest`: of that WAR, empty where its bytes can't be seen. `kept`: digests of the releases
-    kept on the node, None where none can be. `free`: bytes free for another. `versions`: all
-    contexts of the app, None where nobody can list them. `trouble`: why something could not be
-    seen, as a sentence that says what to do; "" when everything was.
+    `digest`: of the WAR that new users get, "" for none, None if unknown, UNKNOWN_DIGEST if its
+    bytes can't be read. `running`: whether Tomcat's process runs, None if unknown. `manifest`: of
+    that WAR, empty if its bytes can't be read. `kept`: digests of the releases kept on the node,
+    None if the node can keep none. `free`: free bytes on its disk. `versions`: all contexts of the
+    app, None if they can't be listed. `trouble`: why something could not be read, as a sentence
+    that says what to do; "" if everything was.
     """
 
     digest: str | None = None
@@ -106,7 +106,7 @@ class HostLook:
 
 @dataclass(frozen=True)
 class NodeLook:
-    """One node, seen once: in the pool, on its host, and by its app's answer."""
+    """One observation of a node: in the pool, on its host, and by its app's answer."""
 
     name: str
     pool: ServerLook = field(default_factory=ServerLook)
@@ -115,12 +115,12 @@ class NodeLook:
 
     @property
     def trouble(self) -> str:
-        """Why something could not be seen; "" when everything was."""
+        """Why something could not be read; "" if everything was."""
         return self.pool.trouble or self.host.trouble
 
     @property
     def sessions(self) -> int | None:
-        """How many sessions the app has here, None where nobody counts them."""
+        """How many sessions the app has here, None if they can't be counted."""
         versions = self.host.versions
         return None if versions is None else sum(one.sessions for one in versions)
 
@@ -130,7 +130,7 @@ Looks = dict[str, NodeLook]
 
 @dataclass(frozen=True)
 class Counters:
-    """What HAProxy's backend counted since HAProxy's start."""
+    """The counters of HAProxy's backend since HAProxy's start."""
 
     requests: int
     errors_5xx: int

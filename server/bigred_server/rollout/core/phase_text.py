@@ -6,8 +6,8 @@ _PHASE_TEXTS = {
     Phase.PREPARING: "{version} is being prepared",
     Phase.CANARY: "{version} goes to the canary, the first of {nodes} nodes",
     Phase.ROLLING: "{version} goes to the other nodes",
-    Phase.BAKING: "{version} is watched",
-    Phase.HOLDING: "{version} is held",
+    Phase.BAKING: "{version} is being watched",
+    Phase.HOLDING: "{version} is on hold",
     Phase.ROLLING_BACK: "{version} is being rolled back",
     Phase.SUCCEEDED: "{version} is live on {nodes} nodes",
     Phase.ROLLED_BACK: "{version} was rolled back",
@@ -17,6 +17,6 @@ _PHASE_TEXTS = {
 
 
 def phase_text(phase: Phase, version: str, nodes: int, reason: str) -> str:
-    """Say in a sentence that a deployment entered a phase."""
+    """Return the sentence that reports that a deployment entered a phase."""
     text = _PHASE_TEXTS[phase].format(version=version, nodes=nodes)
     return f"{text}: {reason}" if reason else text

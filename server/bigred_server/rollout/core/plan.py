@@ -1,6 +1,6 @@
 """The plan: what a deployment would do to each node, how long it would take, what it costs. Pure.
 
-It asks the very rules that a rollout follows, and adds what earlier ones took.
+It applies the same rules that a rollout follows, and adds times from earlier deployments.
 """
 
 from collections.abc import Sequence
@@ -30,10 +30,11 @@ UNCOUNTED = "unknown: give the node a [manager] table"
 class NodePlan:
     """What would happen to one node.
 
-    `digest`: of what it has now, None for unknown. `steps` are empty for a node that stays as it
-    is. `sessions`: how many it holds, None where nobody counts them; `fate`: what becomes of them.
-    `free`: bytes left on its disk, None for unknown. `carried`: whether the others could carry its
-    load now. `seconds`: how long it would be in hand, None for unknown. `trouble`: what is wrong.
+    `digest`: of its present WAR, None if unknown. `steps`: empty if the node does not change.
+    `sessions`: how many it holds, None if they can't be counted; `fate`: what becomes of them.
+    `free`: free bytes on its disk, None if unknown. `carried`: whether the other nodes could carry
+    its load now. `seconds`: how long its update would take, None if unknown. `trouble`: what is
+    wrong.
     """
 
     name: str
@@ -51,10 +52,10 @@ class NodePlan:
 class Plan:
     """What a deployment would do.
 
-    `could_begin`: whether it could now; if not, `reason` says why, and nothing would be touched.
-    `hooks`: those that run, in their order. `batches`: the nodes that are in hand together, one
-    canary after the other first. `skipped`: nodes that are down. `seconds`: of the whole without
-    its hooks, None for unknown. `sessions_lost`: None where some are not counted.
+    `could_begin`: whether it could begin now; if not, `reason` says why, and no node would be
+    touched. `hooks`: those that would run, in order. `batches`: the nodes that would be updated
+    together, each canary on its own first. `skipped`: nodes that are down. `seconds`: for the whole
+    deployment without its hooks, None if unknown. `sessions_lost`: None if some can't be counted.
     """
 
     could_begin: bool
@@ -68,15 +69,15 @@ class Plan:
 
 
 def to_be(deployment: Deployment, looks: Looks, policy: Policy, queued: int = 0) -> View:
-    """Give the view of a deployment that is not there yet."""
+    """Return the view of a deployment that does not exist yet."""
     progress = track({}, looks, deployment.target, 0.0)
     return View(deployment, looks, progress, {}, policy, now_s=0.0, queued=queued)
 
 
 def plan(view: View, history: History, hindrance: str = "") -> Plan:
-    """Say what the deployment of a view, not begun yet, would do.
+    """Return what the deployment of a view, not begun yet, would do.
 
-    `hindrance`: why it can't begin, whatever its nodes are like.
+    `hindrance`: why it can't begin, regardless of its nodes; "" if nothing prevents it.
     """
     decision = _decision(view)
     could_begin = not hindrance and decision.nodes is not None
@@ -100,9 +101,9 @@ def plan(view: View, history: History, hindrance: str = "") -> Plan:
 
 
 def _decision(view: View) -> Decision:
-    """Let the rule decide as if its hook had run and its patience with the unseen were over."""
+    """Decide as if the hook `before` had run and the wait for unreachable nodes were over."""
     hooks = {Hook.BEFORE: HookState.DONE}
-    now_s = max((wait.since_s for wait in view.progress.values()), default=0.0)
+    now_s = max((progress.since_s for progress in view.progress.values()), default=0.0)
     return prepare(
         replace(
             view,
@@ -121,7 +122,7 @@ def _down(view: View) -> tuple[str, ...]:
 
 
 def _batches(view: View) -> tuple[tuple[str, ...], ...]:
-    """Say which nodes are taken together: those that the rollout itself would take."""
+    """Return the nodes that the rollout would update together, batch by batch."""
     node_phases = view.node_phases
     canaries = view.nodes[: view.policy.canary]
     batches: list[tuple[str, ...]] = []
@@ -129,10 +130,10 @@ def _batches(view: View) -> tuple[tuple[str, ...], ...]:
         left = tuple(name for name in group if node_phases[name] is not NodePhase.SERVING)
         while left:
             due = {action.node for action in actions(view, left, batch)}
-            # Where none may be taken now, one is as soon as the load allows it.
-            taken = tuple(name for name in left if name in due) or left[:1]
-            batches.append(taken)
-            left = tuple(name for name in left if name not in taken)
+            # If none may be updated now, one will be as soon as the load allows it.
+            chosen = tuple(name for name in left if name in due) or left[:1]
+            batches.append(chosen)
+            left = tuple(name for name in left if name not in chosen)
     return tuple(batches)
 
 
@@ -161,8 +162,8 @@ def _fate(view: View, look: NodeLook) -> str:
     if look.sessions is None:
         return UNCOUNTED
     if policy.sessions is Sessions.WAIT:
-        return f"waited for, up to {policy.sessions_s:g} s; what is left then is lost"
-    return "moved, lost unless the app can rebuild them"
+        return f"waited for, up to {policy.sessions_s:g} s; any left then are lost"
+    return "moved; lost unless the app can rebuild them"
 
 
 def _problem(view: View, look: NodeLook, *, waits_for_load: bool) -> str:
@@ -170,7 +171,7 @@ def _problem(view: View, look: NodeLook, *, waits_for_load: bool) -> str:
         return look.trouble
     if not is_serving(look):
         down = look.pool.admin is Admin.READY
-        return "HAProxy finds it down" if down else f"HAProxy has it in {look.pool.admin}"
+        return "HAProxy reports it down" if down else f"HAProxy has it in {look.pool.admin}"
     return sentences.NO_HEADROOM if waits_for_load else ""
 
 

@@ -1,4 +1,4 @@
-"""The policy of a rollout: every deadline has a name here, and the pool its rules."""
+"""The policy of a rollout: all its named deadlines, and the limits that the pool must keep."""
 
 import math
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from bigred_server.model.hook import Hook
 class Sessions(StrEnum):
     """What becomes of the sessions on a node before it is touched.
 
-    MOVE: their users go to other nodes at once. WAIT: they end first, up to a deadline. PARALLEL:
-    they stay, on the old version.
+    MOVE: their users go to other nodes at once. WAIT: the update waits for them to end, up to a
+    deadline. PARALLEL: they stay on the old version.
     """
 
     MOVE = "move"
@@ -21,7 +21,7 @@ class Sessions(StrEnum):
 
 
 class OnDrainDeadline(StrEnum):
-    """What to do with requests that are still in flight when the drain deadline is over."""
+    """What to do about requests still in flight when the drain deadline passes."""
 
     GO_ON = "go_on"
     CUT = "cut"
@@ -29,7 +29,7 @@ class OnDrainDeadline(StrEnum):
 
 
 class OnDeadline(StrEnum):
-    """What becomes of a deployment that is held when nobody decides in time."""
+    """What becomes of a deployment on hold if nobody decides in time."""
 
     ROLLBACK = "rollback"
     CONTINUE = "continue"
@@ -37,10 +37,10 @@ class OnDeadline(StrEnum):
 
 @dataclass(frozen=True)
 class Policy:
-    """How an app is rolled. All times are in seconds.
+    """How an app is rolled out. All times are in seconds.
 
-    `headroom`: the share of their capacity that the other nodes may be filled to when one is taken.
-    `sessions_shared`: the nodes have them in common, so that none is lost with a node.
+    `headroom`: the share of their capacity that the other nodes may use while one is being updated.
+    `sessions_shared`: the nodes share their sessions, so none is lost when a node stops.
     """
 
     min_healthy: int
@@ -74,10 +74,10 @@ class Policy:
 
 
 def share(text: int | str | None, nodes: int) -> int:
-    """Turn `min_healthy` into a number of nodes: a number, a percentage, or None for the default.
+    """Convert `min_healthy` (a number, a percentage, or None for the default) to a number of nodes.
 
-    The default keeps all but one of up to four nodes, else three quarters. A percentage is rounded
-    up. Raises ValueError for anything else, and for a number that leaves no node to take.
+    The default is all nodes but one for up to four nodes, and else three quarters. Percentages are
+    rounded up. Raise ValueError for anything else, and if the number leaves no node to update.
     """
     if text is None:
         return nodes - 1 if nodes <= 4 else math.ceil(nodes * 0.75)
@@ -88,5 +88,5 @@ def share(text: int | str | None, nodes: int) -> int:
     else:
         count = text
     if not 0 <= count < nodes:
-        raise ValueError(f"{text!r} of {nodes} nodes leaves none that may be taken")
+        raise ValueError(f"{text!r} of {nodes} nodes leaves none that may be updated")
     return count

@@ -1,6 +1,6 @@
-"""What a rollout needs of a fleet: every effect on it, and every look.
+"""The protocols between a rollout and the world: all looks at a fleet, and all effects on it.
 
-Nothing in this room knows HAProxy or Tomcat; tests and simulations hand it fleets of their own.
+Nothing in this package knows HAProxy or Tomcat; tests and simulations bring fleets of their own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ from bigred_server.rollout.core.observation import Counters, Looks, Served
 
 @dataclass(frozen=True)
 class FleetLook:
-    """The fleet seen once. `pid` and `counters` are HAProxy's; None while it can't be read.
+    """One observation of the fleet. `pid` and `counters`: HAProxy's; None while it can't be read.
 
-    With several HAProxies `pid` is a number made of all of theirs: it changes when one of them is
-    another process. `queued`: requests that wait for any node at all.
-    `served`: what it counted at each node since it began.
+    With several HAProxies, `pid` is a number computed from all of theirs: it changes when one of
+    them is a new process. `queued`: requests waiting for any of the nodes. `served`: what HAProxy
+    counted at each node since its start. `trouble`: why HAProxy can't be read.
     """
 
     nodes: Looks
@@ -32,21 +32,21 @@ class FleetLook:
 
 
 class Fleet(Protocol):
-    """What the controller needs of a fleet."""
+    """What the reconciler needs from a fleet."""
 
     async def look(self, *, deep: bool) -> FleetLook:
-        """Look at all nodes: at HAProxy's rows only, or `deep` at WAR, process and answer too."""
+        """Look at all nodes: at HAProxy's rows only, or if `deep` also at WAR, process and app."""
 
     async def act(self, action: Action) -> str:
-        """Do one act; give the evidence. Raises BigredError when it did not work."""
+        """Perform one action and return the evidence. Raise BigredError if it did not work."""
 
 
 @dataclass(frozen=True)
 class Observations:
-    """What the witness tells; `usual`: the share of errors before all this.
+    """What the telemetry observed; `usual`: the share of errors before the deployment.
 
-    `is_whole`: the look has ended; else it is one that still goes on, as it is so far. `spans` are
-    the new release's, `reference` what they are held against.
+    `is_whole`: the look is complete; if not, it contains what was observed so far. `spans`: those
+    of the new release; `reference`: the spans to compare them with.
     """
 
     look: Look
@@ -58,21 +58,21 @@ class Observations:
 
 
 class Telemetry(Protocol):
-    """Who sees what users get of one app."""
+    """What observes the service that users of one app get."""
 
     def rest(self, look: FleetLook, now: float) -> None:
-        """Take in a look at the fleet while no deployment runs: learn what is usual."""
+        """Process a look at the fleet while no deployment runs: update the baseline."""
 
     def begin(self, kept: Json | None) -> Json:
-        """Freeze what is usual, or take what was frozen before; give it, to be kept."""
+        """Freeze the baseline, or restore the one that was `kept`; return it, to be stored."""
 
     def see(
         self, look: FleetLook, deployment: Deployment, now: float, *, last: bool = False
     ) -> Observations | None:
-        """Take in a look at the fleet (Unix time); tell something about once a second.
+        """Process a look at the fleet (`now`: Unix time); return observations about once a second.
 
-        The `last` time it tells what it has, however short the time.
+        The `last` time, return what was observed so far, however short the time.
         """
 
     def probe(self, *, wanted: bool) -> None:
-        """Send requests of its own from now on, or no longer."""
+        """Start or stop sending probe requests."""

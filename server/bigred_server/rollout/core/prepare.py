@@ -1,4 +1,4 @@
-"""Before any node is touched: whether the deployment may begin, and on which nodes."""
+"""Before any node is touched: decide whether the deployment may begin, and on which nodes."""
 
 from bigred_broker.messages import Phase
 from bigred_server.model import disk_space
@@ -13,7 +13,7 @@ from bigred_server.rollout.core.view import View, is_serving
 
 
 def prepare(view: View) -> Decision:
-    """Say whether to begin, to wait, or to end with nothing touched."""
+    """Decide whether to begin, to wait, or to end with no node touched."""
     match view.record.command:
         case Command.ROLLBACK | Command.ABORT:
             return Decision(Phase.ABORTED, reason=sentences.ASKED_TO_STOP)
@@ -27,14 +27,14 @@ def prepare(view: View) -> Decision:
         return _wait_for(view, tuple(looks), sentences.FLEET_UNKNOWN)
     healthy = tuple(name for name, look in looks.items() if is_serving(look))
     skipped = tuple(name for name in looks if name not in healthy)
-    is_bare = not healthy or not any(look.host.digest for look in looks.values())
-    if view.deployment.previous is None and is_bare:
-        # The very first release: nobody is served yet, so nobody can be harmed.
+    is_empty = not healthy or not any(look.host.digest for look in looks.values())
+    if view.deployment.previous is None and is_empty:
+        # The very first release: there are no users yet who could be harmed.
         healthy, skipped = tuple(looks), ()
     elif (hindered := _hindrance(view, healthy)) is not None:
         return hindered
-    if no := _no_disk_space(view, healthy):
-        return Decision(Phase.ABORTED, reason=no)
+    if reason := _no_disk_space(view, healthy):
+        return Decision(Phase.ABORTED, reason=reason)
     return _before(view) or Decision(
         Phase.CANARY if view.policy.canary else Phase.ROLLING, nodes=healthy, skipped=skipped
     )
@@ -46,8 +46,8 @@ def _prepare_repair(view: View, name: str) -> Decision:
         return Decision(Phase.ABORTED, reason=sentences.NO_NODES)
     if look.pool.admin is Admin.UNKNOWN or look.host.digest is None:
         return _wait_for(view, (name,), sentences.unreachable(name, look.trouble))
-    if no := _no_disk_space(view, (name,)):
-        return Decision(Phase.ABORTED, reason=no)
+    if reason := _no_disk_space(view, (name,)):
+        return Decision(Phase.ABORTED, reason=reason)
     return Decision(Phase.ROLLING, nodes=(name,))
 
 
@@ -56,9 +56,9 @@ def _hindrance(view: View, healthy: tuple[str, ...]) -> Decision | None:
     if len(healthy) - 1 < policy.min_healthy:
         reason = sentences.too_few(len(healthy), len(looks), policy.min_healthy)
         return Decision(Phase.ABORTED, reason=reason)
-    unseen = tuple(name for name in healthy if looks[name].host.digest is None)
-    if unseen:
-        return _wait_for(view, unseen, sentences.unreachable(unseen[0], looks[unseen[0]].trouble))
+    unread = tuple(name for name in healthy if looks[name].host.digest is None)
+    if unread:
+        return _wait_for(view, unread, sentences.unreachable(unread[0], looks[unread[0]].trouble))
     unknown_digest = [name for name in healthy if looks[name].host.digest == UNKNOWN_DIGEST]
     if unknown_digest and view.deployment.previous is None:
         return Decision(Phase.ABORTED, reason=sentences.unknown_digest(unknown_digest[0]))
@@ -81,7 +81,7 @@ def _no_disk_space(view: View, names: tuple[str, ...]) -> str:
 
 
 def _before(view: View) -> Decision | None:
-    """Have the hook `before` run once; what nobody knows the end of is not run again."""
+    """Run the hook `before` once; a run whose end is unknown is not repeated."""
     if Hook.BEFORE not in view.policy.hooks:
         return None
     match view.deployment.hooks.get(Hook.BEFORE):

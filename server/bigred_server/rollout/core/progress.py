@@ -1,6 +1,6 @@
-"""How long each node stands where it stands: the only memory of the loop, and a harmless one.
+"""How long each node has been in its phase: the only memory of the loop, and a harmless one.
 
-Lost in a crash, the clocks start again; nothing but patience depends on them.
+If a crash loses it, the clocks start again; only deadlines depend on them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,13 +15,13 @@ _ORDER = {each: number for number, each in enumerate(NodePhase)}
 
 @dataclass(frozen=True)
 class NodeProgress:
-    """Since when (monotonic seconds) a node is at a station of its way to a goal.
+    """Since when (monotonic seconds) a node has been in a phase on its way to a target.
 
-    With it goes what was tried there: `failure` is what the last act said when it failed.
-    `wrong_since_s`: since when the app answers, but not as the wanted release, or, once it has
-    answered so, no longer answers though Tomcat runs. `deaths`: how often
-    Tomcat ended by itself after the app had answered as wanted. `furthest`: the furthest station
-    that the node ever reached towards the goal, and when.
+    `tries`, `tried_at_s`: actions tried in this phase; `failure`: why the last one failed.
+    `wrong_since_s`: since when the app has answered otherwise than as the target release; or, after
+    it has answered correctly, since when it has not answered although Tomcat runs. `deaths`: how
+    often Tomcat exited by itself after the app had answered correctly. `furthest`: the furthest
+    phase that the node ever reached towards the target, at `furthest_at_s`.
     """
 
     target: Target
@@ -44,61 +44,70 @@ ProgressByNode = Mapping[str, NodeProgress]
 def track(
     progress: ProgressByNode, looks: Looks, target: Target, now_s: float
 ) -> dict[str, NodeProgress]:
-    """Bring the clocks up to a new look. For another goal all of them begin anew."""
+    """Update the clocks with a new look. For a new target all of them start again."""
     return {name: _track(progress.get(name), look, target, now_s) for name, look in looks.items()}
 
 
-def _track(wait: NodeProgress | None, look: NodeLook, target: Target, now_s: float) -> NodeProgress:
-    here = node_phase(look, target)
-    if wait is None or wait.target != target:
-        wait = NodeProgress(
-            target, here, look.pool.admin, now_s, furthest=here, furthest_at_s=now_s
+def _track(
+    before: NodeProgress | None, look: NodeLook, target: Target, now_s: float
+) -> NodeProgress:
+    phase = node_phase(look, target)
+    if before is None or before.target != target:
+        progress = NodeProgress(
+            target, phase, look.pool.admin, now_s, furthest=phase, furthest_at_s=now_s
         )
-    elif (wait.phase, wait.admin) != (here, look.pool.admin):
-        # The door counts: requests have their time to end from when it was closed.
-        wait = replace(
-            wait,
-            phase=here,
+    elif (before.phase, before.admin) != (phase, look.pool.admin):
+        # The admin state counts too: the time for requests to end starts when the node is closed.
+        progress = replace(
+            before,
+            phase=phase,
             admin=look.pool.admin,
             since_s=now_s,
             tries=0,
             tried_at_s=0.0,
             failure="",
         )
-    if _ORDER[here] > _ORDER[wait.furthest]:
-        wait = replace(wait, furthest=here, furthest_at_s=now_s)
-    return _track_app(wait, look, target, now_s)
+    else:
+        progress = before
+    if _ORDER[phase] > _ORDER[progress.furthest]:
+        progress = replace(progress, furthest=phase, furthest_at_s=now_s)
+    return _track_app(progress, look, target, now_s)
 
 
-def _track_app(wait: NodeProgress, look: NodeLook, target: Target, now_s: float) -> NodeProgress:
+def _track_app(
+    progress: NodeProgress, look: NodeLook, target: Target, now_s: float
+) -> NodeProgress:
     if is_proven(look, target):
-        return replace(wait, wrong_since_s=None, proven=True)
-    if wait.proven and look.host.digest == target.digest and look.host.running is False:
-        wait = replace(wait, proven=False, deaths=wait.deaths + 1)
-    # Before it first answered it may still be starting; after that, it hangs.
-    tells = look.answer.came or (wait.proven and look.host.running)
-    if not tells or look.host.digest != target.digest:
-        return replace(wait, wrong_since_s=None)
-    return wait if wait.wrong_since_s is not None else replace(wait, wrong_since_s=now_s)
+        return replace(progress, wrong_since_s=None, proven=True)
+    if progress.proven and look.host.digest == target.digest and look.host.running is False:
+        progress = replace(progress, proven=False, deaths=progress.deaths + 1)
+    # Before its first correct answer, a silent app may still be starting; after it, it hangs.
+    is_evidence = look.answer.came or (progress.proven and look.host.running)
+    if not is_evidence or look.host.digest != target.digest:
+        return replace(progress, wrong_since_s=None)
+    return (
+        progress if progress.wrong_since_s is not None else replace(progress, wrong_since_s=now_s)
+    )
 
 
 def tried(
     progress: ProgressByNode, name: str, begun: NodeProgress, now_s: float, failure: str
 ) -> dict[str, NodeProgress]:
-    """Note that an act ended that was begun in the wait `begun`; no `failure` when it went well.
+    """Record the end of an action that began when the node's progress was `begun`.
 
-    An act that brought the node on, if only from open to closed, is no try where it came to.
+    `failure` is "" if it succeeded. An action that moved the node on, if only from open to closed,
+    does not count as a try in the new phase.
     """
-    wait = progress[name]
-    if (wait.target, wait.phase, wait.since_s) != (begun.target, begun.phase, begun.since_s):
+    node = progress[name]
+    if (node.target, node.phase, node.since_s) != (begun.target, begun.phase, begun.since_s):
         return dict(progress)
-    noted = replace(wait, tries=wait.tries + 1, tried_at_s=now_s, failure=failure)
-    return {**progress, name: noted}
+    recorded = replace(node, tries=node.tries + 1, tried_at_s=now_s, failure=failure)
+    return {**progress, name: recorded}
 
 
 def last_progress_s(progress: ProgressByNode, nodes: Iterable[str]) -> float:
-    """Give when (monotonic seconds) any of the nodes last came further than it had ever been.
+    """Return when (monotonic seconds) any of the nodes last got further than ever before.
 
-    Going round in circles is no progress.
+    A node that repeats earlier phases makes no progress.
     """
     return max((progress[name].furthest_at_s for name in nodes), default=0.0)

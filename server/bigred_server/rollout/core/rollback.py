@@ -1,4 +1,4 @@
-"""The way back: every node returns to the previous release."""
+"""The rollback: every node returns to the previous release."""
 
 from bigred_broker.messages import Phase
 from bigred_server.rollout.core import sentences
@@ -9,8 +9,8 @@ from bigred_server.rollout.core.node_phase import NodePhase
 from bigred_server.rollout.core.view import View
 
 
-def turn_back(view: View, reason: str, *, blames_build: bool) -> Decision:
-    """Begin the way back, or say why there is none."""
+def begin_rollback(view: View, reason: str, *, blames_build: bool) -> Decision:
+    """Begin a rollback, or end the deployment if none is needed or possible."""
     deployment = view.deployment
     if deployment.record.mends is not None:
         return Decision(Phase.FAILED, reason=reason)
@@ -21,8 +21,8 @@ def turn_back(view: View, reason: str, *, blames_build: bool) -> Decision:
     return Decision(Phase.ROLLING_BACK, reason=reason, blames_build=blames_build)
 
 
-def back(view: View) -> Decision:
-    """Bring the nodes back one at a time, the last one first; a node that fails is left."""
+def roll_back(view: View) -> Decision:
+    """Roll the nodes back one at a time, the last one first; leave out a node that fails."""
     deployment, node_phases = view.deployment, view.node_phases
     if view.is_stuck:
         return Decision(Phase.FAILED, reason=stuck(view))
@@ -39,7 +39,7 @@ def back(view: View) -> Decision:
 
 
 def stuck(view: View) -> str:
-    """Say that nothing moves any more, and where."""
+    """Return the reason for giving up: no node progresses, and where each is stuck."""
     node_phases = view.node_phases.items()
-    left = {name: where for name, where in node_phases if where is not NodePhase.SERVING}
+    left = {name: phase for name, phase in node_phases if phase is not NodePhase.SERVING}
     return sentences.stuck(view.policy.progress_s, left)

@@ -1,4 +1,4 @@
-"""The way of one node to a goal, walked on paper: which acts would follow one another. Pure."""
+"""A dry run of one node's update: the actions that would lead to its target, in order. Pure."""
 
 from dataclasses import replace
 
@@ -11,14 +11,14 @@ from bigred_server.rollout.core.progress import track
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.rollout.core.view import View, is_serving
 
-# More acts than any way has: one that goes round in circles ends all the same.
-_LONGEST = 20
+# More actions than any update needs: a simulation that repeats itself must end too.
+_MOST_ACTIONS = 20
 
 
 def simulate(view: View, name: str) -> tuple[ActionKind, ...]:
-    """Name the acts that would bring a node to the goal if each did what it should."""
+    """Return the actions that would bring a node to its target if each one succeeded."""
     done: list[ActionKind] = []
-    for _ in range(_LONGEST):
+    for _ in range(_MOST_ACTIONS):
         action = _next(view, name)
         if action is None:
             break
@@ -29,18 +29,18 @@ def simulate(view: View, name: str) -> tuple[ActionKind, ...]:
 
 
 def _next(view: View, name: str) -> Action | None:
-    where = node_phase(view.looks[name], view.target)
-    if where is NodePhase.SERVING:
+    phase = node_phase(view.looks[name], view.target)
+    if phase is NodePhase.SERVING:
         return None
-    if where is NodePhase.TAKING:
-        # A node that serves nobody is closed first, and what it lacks comes later.
+    if phase is NodePhase.PENDING:
+        # A node that serves nobody is taken out of the pool first; fetching comes later.
         fetches = is_serving(view.looks[name]) and lacks_release(view, name)
         return Action(ActionKind.FETCH if fetches else closing_kind(view), name, view.target)
-    return next_action(view, name, where)
+    return next_action(view, name, phase)
 
 
 def _after(look: NodeLook, action: Action) -> NodeLook:
-    """Give the look that an action leads to if it works and every wait comes to its end."""
+    """Return the look after an action, if the action works and every wait ends."""
     target, pool, host = action.target, look.pool, look.host
     match action.kind:
         case ActionKind.FETCH:

@@ -1,4 +1,4 @@
-"""The goal: what a node is to run, and by which strategy it gets there."""
+"""The target: the release that a node should run, and the strategy to get there."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,9 +7,9 @@ from enum import StrEnum
 class Strategy(StrEnum):
     """How a release gets onto a node.
 
-    RESTART: Tomcat is stopped, the WAR swapped, Tomcat started. REDEPLOY: the Manager replaces the
-    app in the living Tomcat of a drained node. PARALLEL: the Manager puts a new version beside the
-    old one; sessions stay where they are.
+    RESTART: stop Tomcat, swap the WAR, start Tomcat. REDEPLOY: the Manager replaces the app in the
+    running Tomcat of a drained node. PARALLEL: the Manager adds a new version alongside the old
+    one; sessions stay where they are.
     """
 
     RESTART = "restart"
@@ -19,7 +19,10 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True)
 class Target:
-    """What a node is to run: the WAR's digest, and what the app then answers as its release."""
+    """The release that a node should run.
+
+    `digest`: of its WAR, of `size` bytes. `marker`: what the running app answers as its release.
+    """
 
     digest: str
     marker: str

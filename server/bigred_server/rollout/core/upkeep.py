@@ -1,4 +1,4 @@
-"""Between deployments: nodes that came back are brought to what is live, old versions go. Pure."""
+"""Between deployments: repair nodes that were left out, and remove old versions. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from bigred_server.rollout.core.view import is_serving
 
 @dataclass(frozen=True)
 class PendingWork:
-    """What the last deployment of an app left behind.
+    """What the last deployment of an app left undone.
 
-    `skipped` nodes were down, those `set_aside` failed. `failed_at`: when a node was last tried and
-    failed (Unix time), be it in that deployment or in a mend since. `ended_at`: of that deployment.
+    `skipped` nodes were down, those `set_aside` failed. `failed_at`: by node, the Unix time of the
+    last failure, in that deployment or in a repair since. `ended_at`: the end of that deployment.
     """
 
     skipped: Sequence[str] = ()
@@ -29,9 +29,9 @@ class PendingWork:
 def to_repair(
     looks: Looks, live: Target, left: PendingWork, policy: Policy, now: float
 ) -> str | None:
-    """Name the next node that is to be brought to the live release, if any; `now` in Unix time.
+    """Return the next node to be brought to the live release, if any; `now` is Unix time.
 
-    Only a node that the last deployment had to leave out: what a person does to another is theirs.
+    Only nodes that the last deployment left out count: people may be working on the others.
     """
     failed_at = left.failed_at or {}
     for name in (*left.skipped, *left.set_aside):
@@ -40,7 +40,7 @@ def to_repair(
             continue
         if node_phase(look, live) is NodePhase.SERVING:
             continue
-        # One that was down is back when HAProxy says so; one that was set aside waits for us.
+        # A skipped node is back when HAProxy says so; one that was set aside waits for us.
         is_back = is_serving(look) if name in left.skipped else True
         if is_back and now - failed_at.get(name, float("-inf")) >= policy.mend_again_s:
             return name
@@ -50,7 +50,7 @@ def to_repair(
 def to_clean_up(
     looks: Looks, live: Target, left: PendingWork, policy: Policy, now: float
 ) -> list[Action]:
-    """Say which old versions go, one a node: those without sessions, or all after a deadline."""
+    """Return the old versions to undeploy, one per node: without sessions, or past a deadline."""
     if live.strategy is not Strategy.PARALLEL:
         return []
     is_late = now - left.ended_at >= policy.old_versions_s

@@ -1,4 +1,4 @@
-"""Adoption: what was live before Bigred came is taken in, so that there is a way back to it."""
+"""Adoption: register what was live before Bigred was installed, so it can be rolled back to."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,7 +18,7 @@ CopyWar = Callable[[str, Path], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Adoption:
-    """Takes in the WARs of one app's nodes; `bring` copies that of a node to a file here."""
+    """Adopts the WARs of one app's nodes; `copy_war` copies a node's WAR to a local file."""
 
     app: str
     db: Database
@@ -27,23 +27,24 @@ class Adoption:
     copy_war: CopyWar
 
     async def adopt_unanimous(self, looks: Looks) -> None:
-        """Make live what all nodes run and answer for; do nothing when they differ."""
+        """Make live what all nodes run and answer with; do nothing if they differ."""
         digests = {look.host.digest for look in looks.values()}
         if len(digests) != 1 or not all(
             look.host.digest and look.answer.ok for look in looks.values()
         ):
             return
         if UNKNOWN_DIGEST in digests:
-            # Only HTTP reaches them, and nobody has handed in yet what they say that they run.
+            # Only HTTP reaches them, and the release that they report was not submitted yet.
             return
         await self._adopt(looks, next(iter(looks)))
 
     async def previous(
         self, looks: Looks, new: str, known: Mapping[str, Release]
     ) -> Release | None:
-        """Say what to go back to: what most nodes run besides the new release, else the live one.
+        """Return the release to roll back to: what most nodes run, or else the live one.
 
-        None when there is nothing: the app's very first release. A bad release is no way back.
+        Neither the new release nor a bad one counts. None if there is nothing to roll back to: this
+        is the app's very first release.
         """
         digest = rollback_target(looks, new, known)
         if digest is None or digest in known:
@@ -60,14 +61,15 @@ class Adoption:
                 return known
         with self.store.part() as part:
             await self.copy_war(node, part)
-            said = look.answer.marker
-            return await intake.adopt(self.db, self.store, self.marker, self.app, part, said)
+            answered = look.answer.marker
+            return await intake.adopt(self.db, self.store, self.marker, self.app, part, answered)
 
 
 def rollback_target(looks: Looks, new: str, known: Mapping[str, Release]) -> str | None:
-    """Name what to go back to: what most nodes run besides the new release, else the live one.
+    """Return the digest to roll back to: what most nodes run, or else the live release.
 
-    None when there is nothing. A bad release is no way back, nor is one whose bytes nobody sees.
+    Neither the new release nor a bad one counts, nor one whose bytes can't be read. None if there
+    is nothing to roll back to.
     """
     bad = {release.digest for release in known.values() if release.stage is Stage.BAD}
     out = {new, UNKNOWN_DIGEST, *bad}

@@ -1,4 +1,4 @@
-"""Where an app stands, as it is told to lights, speech, terminal and every subscriber."""
+"""The state of an app, as published to lights, speech, the terminal and every subscriber."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ from bigred_server.rollout.core.target import Target
 
 _NODE_STATES = {
     NodePhase.UNKNOWN: NodeState.UNKNOWN,
-    NodePhase.TAKING: NodeState.SERVING,
+    NodePhase.PENDING: NodeState.SERVING,
     NodePhase.DRAINING: NodeState.DRAINING,
     NodePhase.STOPPING: NodeState.STOPPING,
     NodePhase.SWAPPING: NodeState.SWAPPING,
@@ -45,7 +45,7 @@ def app_state(
     looks: Looks,
     target: Target | None,
 ) -> AppState:
-    """Tell where an app stands: its running or else its last deployment, and its nodes."""
+    """Return the state of an app: its running or else its last deployment, and its nodes."""
     by_digest = {release.digest: release for release in releases}
     live = live_of(releases)
     waiting = candidate(list(releases))
@@ -83,25 +83,25 @@ def app_state(
 
 
 def changes(before: AppState | None, after: AppState, now: float) -> list[AppEvent]:
-    """Tell what is news between two states: a new candidate, and nodes that changed."""
+    """Return the events between two states: a new candidate, and nodes that changed."""
     if before is None:
         return []
-    news = []
+    events = []
     waiting = after.candidate
     if waiting is not None and waiting != before.candidate:
         author = f" by {waiting.author}" if waiting.author else ""
-        text = f"{waiting.version}{author} is ready to be deployed{_what(waiting)}"
-        news.append(_event(after, now, AppEventType.CANDIDATE, text))
+        text = f"{waiting.version}{author} is ready to be deployed{_changes(waiting)}"
+        events.append(_event(after, now, AppEventType.CANDIDATE, text))
     known = {node.name: node for node in before.nodes}
     for node in after.nodes:
-        was = known.get(node.name)
-        if was is not None and was.state is not node.state:
-            news.append(_event(after, now, AppEventType.NODE, node.state.value, node.name))
-    return news
+        earlier = known.get(node.name)
+        if earlier is not None and earlier.state is not node.state:
+            events.append(_event(after, now, AppEventType.NODE, node.state.value, node.name))
+    return events
 
 
-def _what(waiting: ReleaseNote) -> str:
-    """Say what a candidate changes, where that is known."""
+def _changes(waiting: ReleaseNote) -> str:
+    """Describe what a candidate changes, if that is known."""
     if not waiting.changed:
         return ""
     lines = [f"{one.message} ({one.author})" for one in waiting.changes[:_NAMED_CHANGES]]
@@ -110,7 +110,7 @@ def _what(waiting: ReleaseNote) -> str:
 
 
 def changes_text(note: ReleaseNote) -> str:
-    """Say how much a release changes, and by whom: "3 changes by Ada and Linus"."""
+    """Return how many changes a release has, and by whom: "3 changes by Ada and Linus"."""
     authors = list(dict.fromkeys(change.author for change in note.changes if change.author))
     if not authors:
         return counted(note.changed)
@@ -140,9 +140,9 @@ def _node_state(
     if target is not None and record is not None:
         if name in (*record.skipped, *record.set_aside):
             return NodeState.SKIPPED
-        where = node_phase(look, target)
-        if where is not NodePhase.TAKING or look.pool.up:
-            return _NODE_STATES[where]
+        phase = node_phase(look, target)
+        if phase is not NodePhase.PENDING or look.pool.up:
+            return _NODE_STATES[phase]
     if look.pool.admin is Admin.UNKNOWN:
         return NodeState.UNKNOWN
     if look.pool.admin is Admin.READY:

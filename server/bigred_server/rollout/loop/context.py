@@ -1,4 +1,4 @@
-"""The means of a rollout: what the deployments of one app are carried out with."""
+"""The context of a rollout: what all deployments of one app share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ from bigred_server.rollout.loop.hook_runner import HookRunner
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a course is carried out with; the same for all deployments of an app."""
+    """What a deployment run works with; the same for all deployments of an app.
+
+    `wake` makes the reconciler look again at once.
+    """
 
     db: Database
     policy: Policy

@@ -1,4 +1,4 @@
-"""The course of one deployment: each look leads to a decision, and the decision is carried out."""
+"""The run of one deployment: decide after each look, and carry out the decision."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -28,9 +28,9 @@ from bigred_server.rollout.loop.request_counter import RequestCounter
 
 @dataclass
 class DeploymentRun:
-    """One deployment on its way. Of what it did it remembers clocks and counters, nothing else.
+    """One deployment in progress. It remembers only clocks and counters, not what it did.
 
-    `hearing` is None where no judge is asked.
+    `evaluation` is None if the judge is off, and for a repair.
     """
 
     id: str
@@ -48,17 +48,17 @@ class DeploymentRun:
     async def go_on(
         self, record: DeploymentRecord, known: KnownReleases, look: FleetLook, busy: Busy
     ) -> DeploymentRecord:
-        """Decide from a look, and carry it out; give the deployment as it is then.
+        """Decide on a look, and carry out the decision; return the deployment's new record.
 
-        `look`: its releases are recognised. `busy`: the acts that ran when it was begun. One that
-        ended meanwhile may be younger than what the look saw: it counts as running still.
+        `look`: with unknown digests filled in. `busy`: the actions that were running when the look
+        began. The look may not show the effect of one that ended since, so it counts as running.
         """
-        record = await self.count.take(record, look)
+        record = await self.count.update(record, look)
         try:
             if record.phase is Phase.PREPARING and record.previous is None and not record.mends:
                 record, known = await self._find_rollback_target(record, known, look)
         except BigredError as error:
-            decision = Decision(Phase.ABORTED, reason=sentences.no_return_ticket(str(error)))
+            decision = Decision(Phase.ABORTED, reason=sentences.live_not_kept(str(error)))
         else:
             deployment = self._deployment(record, known, await self._hooks(record))
             if self.evaluation:
@@ -68,7 +68,7 @@ class DeploymentRun:
                 record = await self.evaluation.evaluate(record, deployment, look, last=True)
         entered = await self._enter(record, known, decision)
         if entered is None:
-            # Somebody asked for something meanwhile: it comes first.
+            # Somebody gave a command meanwhile: it comes first.
             self.context.wake()
             return record
         self._launch(entered, decision, look, busy, known)
@@ -106,14 +106,14 @@ class DeploymentRun:
     async def _enter(
         self, record: DeploymentRecord, known: KnownReleases, decision: Decision
     ) -> DeploymentRecord | None:
-        """Write what changed to the journal and tell it; None when a new command was in between."""
+        """Write what changed to the journal and publish it; None if a new command came first."""
         changed = entered(record, decision, self.context.clock.unix())
         if decision.phase is not record.phase:
             self.phase_since_s = self.context.clock.monotonic()
         if changed == record and not decision.finding:
             return record
         release = known[record.digest]
-        told = []
+        new_events = []
         async with self.context.db.write() as db:
             await self.executor.lead.fence(db)
             written = await outcome.write(
@@ -123,14 +123,14 @@ class DeploymentRun:
                 return None
             note = self.context.events.note
             if decision.finding:
-                told.append(await note(db, written, AppEventType.FINDING, decision.finding))
+                new_events.append(await note(db, written, AppEventType.FINDING, decision.finding))
             if decision.phase is not record.phase:
                 reason = written.reason if decision.reason or decision.phase.is_outcome else ""
                 count = len(written.nodes) - len(written.set_aside)
                 text = phase_text(written.phase, release.version, count, reason)
-                told.append(await note(db, written, AppEventType.PHASE, text))
+                new_events.append(await note(db, written, AppEventType.PHASE, text))
                 self.context.wake()
-        for event in told:
+        for event in new_events:
             self.context.events.publish(event)
         return written
 
@@ -171,7 +171,7 @@ class DeploymentRun:
     async def _find_rollback_target(
         self, record: DeploymentRecord, known: KnownReleases, look: FleetLook
     ) -> tuple[DeploymentRecord, KnownReleases]:
-        """Know what to go back to before anything is touched."""
+        """Determine the release to roll back to, before any node is touched."""
         previous = await self.context.adoption.previous(look.nodes, record.digest, known)
         if previous is None:
             return record, known
@@ -182,7 +182,7 @@ class DeploymentRun:
 
 
 def _sessions(look: NodeLook, action: Action) -> int | None:
-    """Count the sessions that an act is about: of one version, or of the whole node."""
+    """Count the sessions that an action affects: those of one version, or of the whole node."""
     if action.kind is not ActionKind.UNDEPLOY:
         return look.sessions
     return sum(one.sessions for one in look.host.versions or () if one.name == action.version)

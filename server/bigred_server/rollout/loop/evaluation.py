@@ -1,4 +1,4 @@
-"""The hearing: what the jury of a deployment says goes to the journal and to the people."""
+"""The evaluation of a deployment: write each judgement to the journal and publish it."""
 
 import time
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from bigred_server.rollout.loop.event_log import EventLog
 
 @dataclass
 class Evaluation:
-    """Every judgement is kept with its evidence: another server's jury goes on from there."""
+    """Stores every judgement with its evidence, so that another server can continue from there."""
 
     evaluator: Evaluator
     db: Database
@@ -27,7 +27,7 @@ class Evaluation:
 
     @property
     def judgement(self) -> Judgement | None:
-        """What was said last."""
+        """The latest judgement."""
         return self.evaluator.judgement
 
     async def evaluate(
@@ -38,28 +38,30 @@ class Evaluation:
         *,
         last: bool = False,
     ) -> DeploymentRecord:
-        """Hear the witness about a look, for the `last` time or not; give the record as it is then.
+        """Evaluate a look, possibly the `last` one; return the deployment's new record.
 
-        Nothing is heard before the first node is touched.
+        Nothing is evaluated before the first node is touched.
         """
         if record.phase is Phase.PREPARING:
             return record
         before = self.evaluator.judgement
-        said = self.evaluator.evaluate(deployment, look, time.time(), last=last)
-        if said is None:
+        judged = self.evaluator.evaluate(deployment, look, time.time(), last=last)
+        if judged is None:
             return record
-        if not self.evaluator.is_whole and before is not None and said.verdict is before.verdict:
-            # What grows within a look is told when the look has ended.
+        if not self.evaluator.is_whole and before is not None and judged.verdict is before.verdict:
+            # What accumulates within a look is reported when the look is complete.
             return record
-        record = replace(record, judgement=verdict_text.to_json(said), evidence=self.evaluator.kept)
-        text = verdict_text.told(said, self.evaluator.policy.mode)
+        record = replace(
+            record, judgement=verdict_text.to_json(judged), evidence=self.evaluator.kept
+        )
+        text = verdict_text.full_text(judged, self.evaluator.policy.mode)
         async with self.db.write() as db:
             await self.lead.fence(db)
             await deployments.change(
                 db, record.id, judgement=record.judgement, evidence=record.evidence
             )
-            told = await self.events.note(
-                db, record, AppEventType.VERDICT, text, judgement=verdict_text.note(said)
+            event = await self.events.note(
+                db, record, AppEventType.VERDICT, text, judgement=verdict_text.note(judged)
             )
-        self.events.publish(told)
+        self.events.publish(event)
         return record

@@ -1,4 +1,4 @@
-"""The jury of one deployment: it hears the witness, look by look, and says what it makes of it."""
+"""The evaluator of one deployment: collect evidence from each look, and judge it."""
 
 from dataclasses import dataclass, replace
 
@@ -19,11 +19,11 @@ from bigred_server.rollout.core.view import is_serving
 
 @dataclass
 class Evaluator:
-    """Holds the evidence of one deployment. The next server's jury goes on with what it keeps."""
+    """Holds the evidence of one deployment. The next server's evaluator continues with `kept`."""
 
     policy: JudgePolicy
     telemetry: Telemetry
-    usual: Json
+    baseline: Json
     evidence: Evidence = EMPTY
     judgement: Judgement | None = None
     is_whole: bool = True
@@ -32,7 +32,7 @@ class Evaluator:
     def restored(
         cls, policy: JudgePolicy, telemetry: Telemetry, kept: Json | None, judged: Json | None
     ) -> "Evaluator":
-        """Begin, or go on with what an earlier jury kept."""
+        """Begin, or continue with what an earlier evaluator kept."""
         known = kept or {}
         return cls(
             policy,
@@ -44,36 +44,38 @@ class Evaluator:
 
     @property
     def kept(self) -> Json:
-        """What the next server needs to go on."""
-        return {"usual": self.usual, "evidence": record.to_json(self.evidence)}
+        """What the next server needs to continue."""
+        return {"usual": self.baseline, "evidence": record.to_json(self.evidence)}
 
     def evaluate(
-        self, deployment: Deployment, seen: FleetLook, now: float, *, last: bool = False
+        self, deployment: Deployment, look: FleetLook, now: float, *, last: bool = False
     ) -> Judgement | None:
-        """Hear the witness; give a judgement when there is a new one. On the way back it counts on.
+        """Observe and judge; return the judgement if there is a new one. `now` is Unix time.
 
-        `now` in Unix time.
+        During a rollback the numbers still grow, but the verdict stays.
         """
-        observed = self.telemetry.see(seen, deployment, now, last=last)
+        observed = self.telemetry.see(look, deployment, now, last=last)
         if observed is None:
             return None
         evidence = weigh(self.evidence, observed.look, self.policy, observed.usual)
         if observed.is_whole:
             evidence = weigh_spans(evidence, observed.spans, observed.reference, self.policy)
             self.evidence = evidence = weigh_bins(evidence, observed.bins, self.policy)
-        said = judge(evidence, self.policy, has_baseline=_has_baseline(deployment, seen))
+        judged = judge(evidence, self.policy, has_baseline=_has_baseline(deployment, look))
         before = self.judgement
         if deployment.record.phase is Phase.ROLLING_BACK and before is not None:
-            said = replace(said, verdict=before.verdict, cause=before.cause, reason=before.reason)
-        self.judgement, self.is_whole = said, observed.is_whole
-        unsure = said.verdict is Verdict.INCONCLUSIVE
+            judged = replace(
+                judged, verdict=before.verdict, cause=before.cause, reason=before.reason
+            )
+        self.judgement, self.is_whole = judged, observed.is_whole
+        unsure = judged.verdict is Verdict.INCONCLUSIVE
         wanted = unsure and self.policy.inconclusive is Inconclusive.PROBE
         self.telemetry.probe(wanted=wanted and deployment.record.phase is not Phase.ROLLING_BACK)
-        return said
+        return judged
 
 
-def _has_baseline(deployment: Deployment, seen: FleetLook) -> bool:
+def _has_baseline(deployment: Deployment, look: FleetLook) -> bool:
     previous = deployment.previous
     if previous is None:
         return False
-    return any(is_serving(look) and is_proven(look, previous) for look in seen.nodes.values())
+    return any(is_serving(node) and is_proven(node, previous) for node in look.nodes.values())

@@ -1,4 +1,4 @@
-"""Tells what happens in a deployment: to the journal, the log, and every subscriber."""
+"""The event log: write what happens in a deployment to journal and log, and publish it."""
 
 import time
 from collections.abc import Callable
@@ -23,13 +23,13 @@ class EventLog:
     db: Database
     publish: Callable[[AppEvent], None]
 
-    async def say(
+    async def report(
         self, record: DeploymentRecord, kind: AppEventType, text: str, node: str | None = None
     ) -> None:
-        """Tell one thing."""
+        """Write one event in a transaction of its own, and publish it."""
         async with self.db.write() as db:
-            told = await self.note(db, record, kind, text, node)
-        self.publish(told)
+            event = await self.note(db, record, kind, text, node)
+        self.publish(event)
 
     async def note(
         self,
@@ -40,7 +40,7 @@ class EventLog:
         node: str | None = None,
         judgement: JudgementNote | None = None,
     ) -> AppEvent:
-        """Write one thing in the caller's transaction; give it, to be published after that."""
+        """Write one event in the caller's transaction; return it, to be published afterwards."""
         now = time.time()
         await events.add(db, record.id, now, kind, text, node)
         log.info(text, app=record.app, deployment=record.id, **({"node": node} if node else {}))

@@ -1,4 +1,4 @@
-"""Does acts, one at a time on a node, each between its intent and its outcome in the journal."""
+"""The executor of actions: one at a time per node, each with intent and outcome in the journal."""
 
 import asyncio
 import time
@@ -28,10 +28,10 @@ OnDone = Callable[[str], None]
 
 @dataclass
 class Executor:
-    """Runs acts as tasks of a group; `busy` says which nodes an act still runs on, and which.
+    """Runs actions as tasks of a group; `busy`: by node, the kind of action that is running.
 
-    `hook`: the hook that runs. Nothing is done without the lease: it is checked in the transaction
-    of the intent, and what still runs when the lease is over is cancelled.
+    `hook`: the hook that is running. Nothing is done without the lease: it is checked in the
+    transaction of the intent, and what is still running when the lease ends is cancelled.
     """
 
     db: Database
@@ -46,10 +46,10 @@ class Executor:
     def launch(
         self, record: DeploymentRecord, action: Action, done: OnDone, sessions: int | None = None
     ) -> None:
-        """Begin an act; `done` is called with why it failed, or "", when it has ended.
+        """Begin an action; when it ends, `done` is called with the reason it failed, or "".
 
-        An act on a node that is busy closes its door again, and counts as no try of anything.
-        `sessions`: how many the node holds now.
+        An action on a node that is busy takes it out of the pool again, and does not count as a
+        try. `sessions`: how many the node holds now.
         """
         if action.node not in self.busy:
             self.busy[action.node] = action.kind
@@ -59,7 +59,7 @@ class Executor:
             self._reasserting[action.node] = task
 
     def launch_hook(self, record: DeploymentRecord, hook: Hook, work: Work, done: OnDone) -> None:
-        """Begin a hook; `done` is called when it has ended."""
+        """Begin a hook; when it ends, `done` is called with the reason it failed, or ""."""
         self.hook = hook
         self.tasks.create_task(self._run_hook(record, hook, work, done))
 
@@ -80,7 +80,7 @@ class Executor:
         try:
             failure = await self._act(record, action, sessions)
             if again := self._reasserting.get(action.node):
-                # Were the node given back first, a late MAINT would take it out for good.
+                # If the node became READY first, a late MAINT would take it out for good.
                 await asyncio.wait([again])
         finally:
             del self.busy[action.node]
@@ -110,9 +110,10 @@ class Executor:
         *,
         sessions: int | None = None,
     ) -> str:
-        """Do an act between its intent and its outcome; give why it failed, or "".
+        """Write the intent, do the work, write the outcome; return why it failed, or "".
 
-        What can't be journaled is not done; where only the outcome can't be, the next look tells.
+        If the intent can't be written, nothing is done; if only the outcome can't be, the next look
+        shows it.
         """
         begun = time.time()
         try:
@@ -126,31 +127,31 @@ class Executor:
             now = time.time()
             outcome = Outcome.FAILED if failure else Outcome.DONE
             text = f"{kind} {outcome} in {now - begun:.2f} s"
-            seen = failure or evidence
+            result = failure or evidence
+            if result:
+                text += f": {result}"
             async with self.db.write() as db:
                 await self.lead.fence(db)
-                await actions.end(db, number, outcome, seen, now)
-                told = await self.events.note(
-                    db, record, AppEventType.ACT, f"{text}: {seen}" if seen else text, node or None
-                )
-            self.events.publish(told)
+                await actions.end(db, number, outcome, result, now)
+                event = await self.events.note(db, record, AppEventType.ACT, text, node or None)
+            self.events.publish(event)
         except SQLAlchemyError as error:
-            log.exception("an act could not be journaled", node=node, kind=kind)
+            log.exception("an action could not be written to the journal", node=node, kind=kind)
             return f"the journal could not be written: {error}"
         except BigredError as error:
-            log.warning("an act was not done to its end", node=node, kind=kind, reason=str(error))
+            log.warning("an action was not completed", node=node, kind=kind, reason=str(error))
             return str(error)
         return failure
 
     async def _guarded(self, work: Work, node: str, kind: ActionKind | Hook) -> tuple[str, str]:
-        """Do the work as long as this server leads; give why it failed, and the evidence."""
+        """Do the work while this server leads; return why it failed, or "", and the evidence."""
         try:
             async with self.lead.guard():
                 return "", await work()
         except BigredError as error:
             return str(error), ""
         except Exception as error:
-            # The outermost edge of the act's task: a fault of ours must not stop the loop that
-            # has other nodes in hand.
-            log.exception("an act broke", node=node, kind=kind)
+            # The outermost edge of the action's task: a bug of ours must not stop the loop that
+            # is updating other nodes.
+            log.exception("an action crashed", node=node, kind=kind)
             return f"{type(error).__name__}: {error}", ""

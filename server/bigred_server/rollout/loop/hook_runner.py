@@ -1,4 +1,4 @@
-"""Runs the hooks: commands of the app's own on this machine, bounded, their output kept."""
+"""The hook runner: runs an app's own commands on this machine, with a time limit and a log."""
 
 import asyncio
 import contextlib
@@ -16,15 +16,16 @@ _TAIL = 2000
 
 @dataclass(frozen=True)
 class HookRunner:
-    """The hooks of one app. `folder` keeps what each prints, one file per hook and deployment."""
+    """Runs the hooks of one app. `folder`: their output, one file per hook and deployment."""
 
     commands: Mapping[Hook, HookCommand]
     folder: Path
 
     async def run(self, hook: Hook, deployment: str, environment: Mapping[str, str]) -> str:
-        """Run a hook; give the end of what it printed. Raises HookError.
+        """Run a hook and return the end of its output. Raise HookError if it fails.
 
-        Its whole process group ends with it when its time is over, or when the server stops.
+        Its whole process group is killed when it ends, when its time is up or when the server
+        stops.
         """
         command, limit_s = self.commands[hook].line, self.commands[hook].limit_s
         log = self.folder / f"{deployment}-{hook}.log"
@@ -44,18 +45,18 @@ class HookRunner:
         try:
             code = await asyncio.wait_for(child.wait(), limit_s)
         except TimeoutError as error:
-            raise HookError(f"it was not done in {limit_s:g} s; {_told(log)}") from error
+            raise HookError(f"it did not finish within {limit_s:g} s; {_output(log)}") from error
         finally:
-            # Also what the hook left running in the background: nobody would wait for it.
+            # This includes what the hook left running in the background: nobody waits for it.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             await child.wait()
         if code != 0:
-            raise HookError(f"it ended with {code}; {_told(log)}")
-        return _told(log)
+            raise HookError(f"it exited with code {code}; {_output(log)}")
+        return _output(log)
 
 
-def _told(log: Path) -> str:
+def _output(log: Path) -> str:
     with log.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _TAIL))

@@ -1,4 +1,4 @@
-"""Cares for a fleet between deployments: has nodes mended, and old versions taken away."""
+"""Maintenance of a fleet between deployments: begin repairs of nodes, remove old versions."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ BeginRepair = Callable[[AsyncConnection, str, str, str], Awaitable[None]]
 class Maintenance:
     """Finishes what the last deployment of one app left undone, while none is running.
 
-    `begin_repair` begins the deployment that brings one node back, in the caller's transaction.
+    `begin_repair` begins the deployment that repairs one node, in the caller's transaction.
     """
 
     app: str
@@ -42,7 +42,7 @@ class Maintenance:
     _tried_at_s: dict[str, float] = field(default_factory=dict)
 
     async def do_next(self, live: Target, looks: Looks, executor: Executor) -> None:
-        """Do the next thing that the last deployment left to do, if any."""
+        """Do the next thing that the last deployment left undone, if any."""
         async with self.db.read() as db:
             found = await deployments.newest(db, self.app, _REPAIRS_SEEN, mends=True)
         last = next((record for record in found if record.mends is None), None)
@@ -77,7 +77,7 @@ class Maintenance:
 def _pending_work(last: DeploymentRecord, found: list[DeploymentRecord]) -> PendingWork:
     ended_at = last.ended_at or last.started_at
     failed_at = dict.fromkeys(last.set_aside, ended_at)
-    for mend in reversed(found):
-        if mend.mends and mend.started_at > last.started_at and mend.phase is not Phase.SUCCEEDED:
-            failed_at[mend.mends] = mend.ended_at or mend.started_at
+    for one in reversed(found):
+        if one.mends and one.started_at > last.started_at and one.phase is not Phase.SUCCEEDED:
+            failed_at[one.mends] = one.ended_at or one.started_at
     return PendingWork(last.skipped, last.set_aside, failed_at, ended_at)

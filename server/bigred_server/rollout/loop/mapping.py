@@ -1,4 +1,4 @@
-"""From what the journal keeps to what a decision is made of. Pure."""
+"""Map the journal's values to those that a decision is based on. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -23,12 +23,12 @@ _HOOK_STATES = {
 
 
 def by_digest(releases: Iterable[Release]) -> KnownReleases:
-    """Give the releases of one app by their digests."""
+    """Return the releases of one app by their digests."""
     return {release.digest: release for release in releases}
 
 
 def target_of(release: Release, strategy: Strategy) -> Target:
-    """Say what a node is to run, and how it gets there, when a release is wanted."""
+    """Return the target of a node that should run a release."""
     return Target(release.digest, release.marker, strategy, release.size)
 
 
@@ -38,7 +38,7 @@ def deployment_of(
     strategy: Strategy,
     hooks: Sequence[ActionRecord] = (),
 ) -> Deployment:
-    """Give a deployment as the decision sees it; `hooks` are the acts that were hooks."""
+    """Return a deployment as a decision sees it; `hooks`: those of its actions that are hooks."""
     previous = known.get(record.previous) if record.previous else None
     return Deployment(
         record,
@@ -53,7 +53,7 @@ def deployment_of(
 
 
 def hook_environment(record: DeploymentRecord, call: Call, known: KnownReleases) -> dict[str, str]:
-    """Give what a hook is told, as variables of its environment."""
+    """Return the environment variables that a hook receives."""
     previous = known.get(record.previous or "")
     return {
         "BIGRED_APP": record.app,
@@ -69,7 +69,7 @@ def hook_environment(record: DeploymentRecord, call: Call, known: KnownReleases)
 
 
 def recognised(looks: Looks, known: KnownReleases) -> Looks:
-    """Fill in digests that can't be seen, by what the app says: no two releases say the same."""
+    """Fill in unreadable digests by the app's answers: no two releases answer the same."""
     by_marker = {release.marker: release.digest for release in known.values()}
     return {name: _recognised(look, by_marker) for name, look in looks.items()}
 

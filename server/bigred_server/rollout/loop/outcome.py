@@ -1,4 +1,4 @@
-"""An outcome, and all that follows from it for the releases, in one transaction."""
+"""Write an outcome, and all its consequences for the releases, in one transaction."""
 
 from dataclasses import replace
 
@@ -20,17 +20,18 @@ async def write(
     release: Release,
     counted: Counters,
     policy: Policy,
-    taken_up: Command | None,
+    followed: Command | None,
 ) -> DeploymentRecord | None:
-    """Write what was decided; with an outcome go the releases' stages and the receipt.
+    """Write a decision, and for an outcome also the releases' stages and the receipt.
 
-    None, and nothing is written, when a new command came in since the decision.
+    Write nothing and return None if a new command was given since the decision; `followed`: the
+    command that the decision was made with.
     """
     if record.ended_at is not None:
         done = await actions.of_deployment(db, record.id)
-        slip = receipt(record, release.version, done, counted, policy, record.ended_at)
-        record = replace(record, receipt=slip)
-    if not await deployments.enter(db, record, taken_up):
+        made = receipt(record, release.version, done, counted, policy, record.ended_at)
+        record = replace(record, receipt=made)
+    if not await deployments.enter(db, record, followed):
         return None
     if record.ended_at is not None and record.mends is None:
         await _settle(db, record)

@@ -1,4 +1,4 @@
-"""The receipt: the end of every deployment in figures, made from the journal alone."""
+"""The receipt: the account of a deployment in figures, made from the journal alone."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,13 +17,14 @@ _ENDING = frozenset({ActionKind.STOP, ActionKind.DEPLOY})
 
 @dataclass(frozen=True)
 class NodeTimes:
-    """How long one node was in hand, in seconds, and with what; and its sessions.
+    """How long the update of one node took, in seconds and by step; and its sessions.
 
-    `fetch_s`: the release came to the node, which served meanwhile. `drain_s`: until Tomcat was
-    stopped, or the Manager's turn came. `stop_s`: Tomcat's stop. `start_s`: the new release put in
-    place and started, to the app's right answer. `check_s`: warm-up, smoke tests and HAProxy's
-    check. A node that was rolled forward and back has the sums of both. `sessions`: how many it
-    held when it was taken, None where nobody counts them; `sessions_lost`: how many ended with it.
+    `fetch_s`: fetching the release while the node served. `drain_s`: from leaving the pool until
+    Tomcat was stopped or the Manager deployed. `stop_s`: stopping Tomcat. `start_s`: from putting
+    the new release in place to the app's correct answer. `check_s`: warm-up, smoke tests and
+    HAProxy's check. A node that was updated and rolled back has the sums of both. `sessions`: how
+    many the node held when it left the pool, None if they can't be counted; `sessions_lost`: how
+    many were lost.
     """
 
     name: str
@@ -45,9 +46,9 @@ def receipt(
     policy: Policy,
     now: float,
 ) -> dict[str, Any]:
-    """Write the receipt. `requests`, `failed` and `retried` are as HAProxy's backend saw them.
+    """Return the receipt. `requests`, `failed` and `retried`: as counted by HAProxy's backend.
 
-    `judgement` is what the judge said last, None where it is off.
+    `judgement`: the latest judgement, None if the judge is off.
     """
     nodes = [node_times(name, actions, policy) for name in record.nodes]
     return {
@@ -75,16 +76,16 @@ def receipt(
 
 
 def node_times(name: str, actions: Sequence[ActionRecord], policy: Policy) -> NodeTimes:
-    """Add up the times of one node from its acts, in their order."""
+    """Add up the times of one node from its actions, in their order."""
     ours = [action for action in actions if action.node == name]
     spans = _spans(ours)
     begun = min((action.begun_at for action in ours), default=0.0)
     ended = max((_end(action) for action in ours), default=0.0)
-    taken = (action.sessions for action in ours if action.kind in _CLOSING)
+    sessions = (action.sessions for action in ours if action.kind in _CLOSING)
     return NodeTimes(
         name,
         seconds=round(ended - begun, 3),
-        sessions=next(taken, None),
+        sessions=next(sessions, None),
         sessions_lost=_lost(ours, policy),
         **{key: round(value, 3) for key, value in spans.items()},
     )
@@ -120,12 +121,12 @@ def _spans(ours: Sequence[ActionRecord]) -> dict[str, float]:
 
 
 def _lost(ours: Sequence[ActionRecord], policy: Policy) -> int | None:
-    """Count the sessions that ended with the app's process, or with the version they were on."""
+    """Count the sessions that ended with the app's process or with their version."""
     if policy.sessions_shared:
         return 0
     if policy.sessions is Sessions.PARALLEL:
         return sum(action.sessions or 0 for action in ours if action.kind == ActionKind.UNDEPLOY)
-    # An act that had to be tried again ended what the first try had left.
+    # An action that had to be tried again ended only what its first try had left.
     firsts = {action.digest: action.sessions for action in reversed(ours) if action.kind in _ENDING}
     return _total(list(firsts.values()))
 

@@ -1,7 +1,7 @@
-"""The main loop of one app: look, decide, act, and look again, until the deployment has ended.
+"""The main loop of one app: look, decide, act, and look again until the deployment has ended.
 
-Between deployments it keeps the app's state told and cares for what the last one left behind. It
-never remembers what it did to a node; after a crash it goes on from the journal and the next look.
+Between deployments it publishes the app's state and maintains the fleet. It never remembers what it
+did to a node; after a crash it continues from the journal and the next look.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import structlog
 
 from bigred_broker.messages import AppState
 from bigred_server.clock import SYSTEM, Clock
+from bigred_server.control_loop import ControlLoop
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.leadership import Leadership
@@ -37,7 +38,6 @@ from bigred_server.rollout.loop.mapping import (
     target_of,
 )
 from bigred_server.rollout.loop.resume import resume
-from bigred_server.rounds import Rounds
 
 log = structlog.get_logger(__name__)
 
@@ -48,10 +48,10 @@ _IDLE_LOOK_S = 2.0
 
 @dataclass
 class Reconciler:
-    """Runs the deployments of one app. One task; `wake` it when something is wanted.
+    """Runs the deployments of one app, in one task; `wake` it for new deployments and commands.
 
-    `lead`: whether this server may; while another one leads, it stands by. `settled` is called
-    after every deployment.
+    `lead`: whether this server leads the app; while another server does, it stands by. `publish`
+    receives every state of the app. `settled` is called after every deployment.
     """
 
     app: str
@@ -64,41 +64,41 @@ class Reconciler:
     hooks: HookRunner
     telemetry: Telemetry
     lead: Leadership
-    tell: Callable[[AppState], None]
+    publish: Callable[[AppState], None]
     settled: Callable[[], Awaitable[None]]
     begin_repair: BeginRepair
     clock: Clock = SYSTEM
-    _rounds: Rounds = field(init=False)
+    _loop: ControlLoop = field(init=False)
     _run: DeploymentRun | None = None
     _look: FleetLook = field(default_factory=lambda: FleetLook({}, None, None))
     _looked_at_s: float = float("-inf")
-    _told: AppState | None = None
+    _published: AppState | None = None
     _maintenance: Maintenance = field(init=False)
 
     def __post_init__(self) -> None:
-        self._rounds = Rounds(self._complain, IDLE_S, clock=self.clock)
+        self._loop = ControlLoop(self._log_error, IDLE_S, clock=self.clock)
         self._maintenance = Maintenance(
             self.app, self.db, self.lead, self.policy, self.begin_repair, self.clock, self.wake
         )
 
     def wake(self) -> None:
-        """Have the loop look now instead of at its next tick."""
-        self._rounds.wake()
+        """Make the loop look now instead of at its next tick."""
+        self._loop.wake()
 
     async def run(self) -> None:
-        """Run until cancelled. What an act left undone then is seen by the next server's look."""
+        """Run until cancelled. The next server's look shows what an action left undone then."""
         async with asyncio.TaskGroup() as tasks:
             executor = Executor(self.db, self.fleet, self.events, self.lead, tasks)
-            await self._rounds.run(lambda: self._tick(executor))
+            await self._loop.run(lambda: self._tick(executor))
 
-    def _complain(self, trouble: str) -> None:
-        log.error("the rollout waits", app=self.app, reason=trouble)
+    def _log_error(self, reason: str) -> None:
+        log.error("the rollout is waiting", app=self.app, reason=reason)
 
     async def _tick(self, executor: Executor) -> float:
-        """Do what is due; give how long to wait for the next time, in seconds."""
+        """Do what is due; return the seconds until the next tick."""
         if not await self.lead.hold():
-            # What another server does meanwhile is its own to tell.
-            self._run, self._told = None, None
+            # What another server does meanwhile is for that server to publish.
+            self._run, self._published = None, None
             return IDLE_S
         async with self.db.read() as db:
             record = await deployments.running(db, self.app)
@@ -112,19 +112,19 @@ class Reconciler:
             self._run = await resume(record, version, self._context(), executor)
         countdown_s = record.not_before - self.clock.unix()
         if countdown_s > 0 and record.command is None:
-            await self._tell(record, known)
+            await self._publish_state(record, known)
             return min(countdown_s, POLL_S)
         busy = dict(executor.busy)
-        await self._see(known)
+        await self._observe(known)
         record = await self._run.go_on(record, known, self._look, busy)
         if record.phase.is_outcome:
             async with self.db.read() as db:
                 known = by_digest(await releases.of_app(db, self.app))
-        await self._tell(record, known)
+        await self._publish_state(record, known)
         return POLL_S
 
-    async def _see(self, known: KnownReleases) -> None:
-        """Look at the fleet, and recognise the releases whose bytes can't be seen."""
+    async def _observe(self, known: KnownReleases) -> None:
+        """Look at the fleet, and recognise the releases whose bytes can't be read."""
         look = await self.fleet.look(deep=True)
         self._look = replace(look, nodes=recognised(look.nodes, known))
 
@@ -142,13 +142,13 @@ class Reconciler:
         )
 
     async def _between(self, known: KnownReleases, executor: Executor) -> float:
-        """Keep the state told; take in what was live before Bigred came; care for the fleet."""
+        """Publish the state, adopt what was live before Bigred, and maintain the fleet."""
         if self._run is not None:
             self._run = None
             await self.settled()
         if self.clock.monotonic() - self._looked_at_s >= _IDLE_LOOK_S:
             self._looked_at_s = self.clock.monotonic()
-            await self._see(known)
+            await self._observe(known)
             self.telemetry.rest(self._look, self.clock.unix())
             live = live_of(known.values())
             looks = self._look.nodes
@@ -159,17 +159,17 @@ class Reconciler:
         async with self.db.read() as db:
             last = next(iter(await deployments.newest(db, self.app, 1)), None)
             known = by_digest(await releases.of_app(db, self.app))
-        await self._tell(last, known)
+        await self._publish_state(last, known)
         return IDLE_S
 
-    async def _tell(self, record: DeploymentRecord | None, known: KnownReleases) -> None:
+    async def _publish_state(self, record: DeploymentRecord | None, known: KnownReleases) -> None:
         if record is not None and record.mends is not None:
-            # A node that is mended is no news to an office; the app's own deployment is the last.
+            # The repair of a node is no news for an office; it sees the app's last deployment.
             async with self.db.read() as db:
                 record = next(iter(await deployments.newest(db, self.app, 1)), None)
         target = wanted(deployment_of(record, known, self.strategy)) if record else None
         state = app_state(self.app, record, list(known.values()), self._look.nodes, target)
-        for news in changes(self._told, state, self.clock.unix()):
-            self.events.publish(news)
-        self._told = state
-        self.tell(state)
+        for event in changes(self._published, state, self.clock.unix()):
+            self.events.publish(event)
+        self._published = state
+        self.publish(state)

@@ -1,4 +1,4 @@
-"""The count of requests in one deployment, begun in the journal and carried over every restart."""
+"""The count of requests during one deployment, kept in the journal across restarts."""
 
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,7 @@ from bigred_server.rollout.loop.event_log import EventLog
 
 @dataclass
 class RequestCounter:
-    """What HAProxy counted since a deployment began."""
+    """Counts what HAProxy has counted since a deployment began."""
 
     db: Database
     lead: Leadership
@@ -27,17 +27,17 @@ class RequestCounter:
     def of(
         cls, record: DeploymentRecord, db: Database, lead: Leadership, events: EventLog
     ) -> "RequestCounter":
-        """Begin, or go on with what an earlier server kept."""
+        """Begin, or continue with what an earlier server kept."""
         kept = counter_delta.from_json(record.counters) if record.counters else None
         return cls(db, lead, events, kept)
 
     @property
     def total(self) -> Counters:
-        """What was counted so far."""
+        """The counts so far."""
         return self.delta.total if self.delta else counter_delta.ZERO
 
-    async def take(self, record: DeploymentRecord, look: FleetLook) -> DeploymentRecord:
-        """Bring the count up to a look; the journal keeps where it began."""
+    async def update(self, record: DeploymentRecord, look: FleetLook) -> DeploymentRecord:
+        """Update the count with a look; store it in the journal when HAProxy's process changes."""
         pid, counters = look.pid, look.counters
         if pid is None or counters is None:
             return record
@@ -48,8 +48,8 @@ class RequestCounter:
         if before is not None and before.pid == pid:
             return record
         if before is not None:
-            text = "HAProxy was reloaded or restarted; the states of its servers are set again"
-            await self.events.say(record, AppEventType.FINDING, text)
+            text = "HAProxy was reloaded or restarted; its servers' states are set again"
+            await self.events.report(record, AppEventType.FINDING, text)
         kept = self.delta.to_json()
         async with self.db.write() as db:
             await self.lead.fence(db)

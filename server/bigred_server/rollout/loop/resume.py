@@ -1,4 +1,4 @@
-"""The succession: a deployment is begun, or gone on with where an earlier server left it."""
+"""Begin a deployment, or resume one where an earlier server left it."""
 
 from collections.abc import Sequence
 
@@ -21,24 +21,24 @@ from bigred_server.rollout.loop.request_counter import RequestCounter
 async def resume(
     record: DeploymentRecord, version: str, context: RunContext, executor: Executor
 ) -> DeploymentRun:
-    """Begin with a deployment, or go on with one that an earlier server began."""
+    """Begin a deployment, or resume one that an earlier server began."""
     async with context.db.write() as db:
         await executor.lead.fence(db)
         await actions.end_left_open(db, record.id, context.clock.unix())
         orphans = _orphans(await actions.of_deployment(db, record.id), context)
     if record.phase is Phase.PREPARING:
         text = phase_text(record.phase, version, 0, f"{record.who} asked for it")
-        await context.events.say(record, AppEventType.PHASE, text)
+        await context.events.report(record, AppEventType.PHASE, text)
     else:
-        text = "the server is back and goes on from what it sees"
-        await context.events.say(record, AppEventType.FINDING, text)
+        text = "the server is back and continues from what it observes"
+        await context.events.report(record, AppEventType.FINDING, text)
     count = RequestCounter.of(record, context.db, executor.lead, context.events)
     evaluation = _evaluation(record, context, executor)
     return DeploymentRun(record.id, context, executor, count, evaluation, orphans)
 
 
 def _orphans(done: Sequence[ActionRecord], context: RunContext) -> dict[str, Orphan]:
-    """Name what the Managers may still be about, told by a server that is no more."""
+    """Return what the Managers may still be doing on behalf of a server that died."""
     ago_s = context.clock.monotonic() - context.clock.unix()
     start_s = context.policy.start_s
     return {
@@ -51,7 +51,7 @@ def _orphans(done: Sequence[ActionRecord], context: RunContext) -> dict[str, Orp
 def _evaluation(
     record: DeploymentRecord, context: RunContext, executor: Executor
 ) -> Evaluation | None:
-    """Call a jury, or the one of an earlier server again; none for a node that is mended."""
+    """Begin or resume the evaluation; None if the judge is off, and for a repair."""
     policy = context.policy.judge
     if policy.mode is Mode.OFF or record.mends is not None:
         return None

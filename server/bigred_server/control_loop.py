@@ -1,4 +1,4 @@
-"""Run the rounds of an app's loop: one after each pause, or at once when woken."""
+"""The control loop of an app: run a task's ticks, one after each pause or at once when woken."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,11 +12,11 @@ from bigred_server.errors import BigredError
 
 
 @dataclass
-class Rounds:
-    """The rounds of one loop.
+class ControlLoop:
+    """Runs ticks until cancelled, and survives those that fail with an expected error.
 
-    `report` is called with the error that fails a round, once per run of identical errors. After a
-    failed round the loop pauses for `pause_s`. `expected`: the errors to report, not to raise.
+    `report` is called with the error that fails a tick, once per run of identical errors. After a
+    failed tick the loop pauses for `pause_s`. `expected`: the errors to report; others are raised.
     """
 
     report: Callable[[str], None]
@@ -27,14 +27,14 @@ class Rounds:
     _reported: str = ""
 
     def wake(self) -> None:
-        """Start the next round now."""
+        """Start the next tick now."""
         self._wake.set()
 
-    async def run(self, do_round: Callable[[], Awaitable[float]]) -> NoReturn:
-        """Run rounds until cancelled; `do_round` returns the pause before the next, in seconds."""
+    async def run(self, tick: Callable[[], Awaitable[float]]) -> NoReturn:
+        """Run ticks until cancelled; `tick` returns the pause before the next one, in seconds."""
         while True:
             try:
-                pause_s = await do_round()
+                pause_s = await tick()
                 self._reported = ""
             except self.expected as error:
                 pause_s = self.pause_s
