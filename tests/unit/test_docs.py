@@ -9,7 +9,9 @@ import click
 import pytest
 
 from bigred_agent.cli import main as bigred_agent
-from bigred_server.cli import bigred
+
+# asyncssh starts ldconfig once, when it is imported: not within a test.
+from bigred_server.cli import bigred, doctor  # noqa: F401
 from bigred_server.settings import Settings, example
 
 ROOT = Path(__file__).resolve().parents[2]
