@@ -116,6 +116,8 @@ class Site:
             if task.done():
                 await task
         finally:
+            # Wherever it is, but not within a transaction: that ends with the process that dies.
+            await self.clock.released()
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task

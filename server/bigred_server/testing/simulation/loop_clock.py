@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 # How often other tasks may run before the loop's wait counts as over.
 _TURNS = 20
-_POLL_S = 0.0005
+_WOKEN_S = 0.001
 
 
 @dataclass
@@ -26,7 +26,11 @@ class LoopClock:
     now_s: float = 1000.0
     _began_at: float = field(default_factory=time.time)
     _held: int = 0
+    _free: asyncio.Event = field(default_factory=asyncio.Event)
     _sleepers: list[tuple[float, asyncio.Future[None]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._free.set()
 
     def monotonic(self) -> float:
         """See Clock."""
@@ -41,12 +45,18 @@ class LoopClock:
         for _ in range(_TURNS):
             await asyncio.sleep(0)
             if event.is_set():
+                # A loop that is woken all the time must not stop time.
+                self._pass(min(timeout_s, _WOKEN_S))
                 return
-        while self._held:
-            await asyncio.sleep(_POLL_S)
-            if event.is_set():
-                return
-        self.now_s += timeout_s
+        await self.released()
+        self._pass(timeout_s)
+
+    async def released(self) -> None:
+        """Return when no context made by `holding` is open."""
+        await self._free.wait()
+
+    def _pass(self, seconds: float) -> None:
+        self.now_s += seconds
         for until_s, sleeper in self._sleepers:
             if until_s <= self.now_s and not sleeper.done():
                 sleeper.set_result(None)
@@ -68,10 +78,13 @@ class LoopClock:
         @contextlib.asynccontextmanager
         async def held() -> AsyncIterator[T]:
             self._held += 1
+            self._free.clear()
             try:
                 async with opened() as inner:
                     yield inner
             finally:
                 self._held -= 1
+                if not self._held:
+                    self._free.set()
 
         return held
