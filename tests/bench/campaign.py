@@ -85,7 +85,7 @@ def series(
 
 def run(site: Campaign, seed: int, troubles: Sequence[Fault]) -> Result:
     """Run one seed; what broke the run itself is its fault."""
-    drawn = draw(seed, list(site.rig.testbed.nodes), troubles)
+    drawn = draw(seed, list(site.rig.demo_site.nodes), troubles)
     try:
         return site.run(drawn)
     except (ProgramError, OSError, AssertionError) as error:

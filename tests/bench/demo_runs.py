@@ -1,4 +1,4 @@
-"""Demo runs in a row, each on its own testbed: how fast, and whether a single request was lost.
+"""Demo runs in a row, each on its own demo site: how fast, and whether a single request was lost.
 
     ./bigred bench demo_runs --runs 20
 

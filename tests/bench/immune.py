@@ -19,10 +19,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any  # what `bigred show` prints
 
+from bigred_server.demo.demo_site import DemoSite, set_up
 from bigred_server.demo.load import LoadOptions, shopping
 from bigred_server.demo.options import DemoOptions
 from bigred_server.demo.sample import BuildKind
-from bigred_server.demo.testbed import Testbed, set_up
 
 RATE = 200.0
 CUSTOMERS = 100
@@ -60,21 +60,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     kinds = [kind for kind in WRONG if not options.only or kind in options.only]
     results: list[Result] = []
-    with set_up(4, tell, site()) as testbed:
-        os.environ["BIGRED_ORDERS"] = str(testbed.folder / "orders")
-        with testbed.server():
+    with set_up(4, tell, site()) as demo_site:
+        os.environ["BIGRED_ORDERS"] = str(demo_site.folder / "orders")
+        with demo_site.server():
             tell(HEAD)
             for number, kind in enumerate(kinds):
-                with customers(testbed, kind.value):
+                with customers(demo_site, kind.value):
                     for version, build in (
                         (f"1.{number}.1", BuildKind.GOOD),
                         (f"1.{number}.2", kind),
                     ):
-                        results.append(deploy(testbed, version, build))
+                        results.append(deploy(demo_site, version, build))
                         tell(line(results[-1]))
             if not options.only or OUTAGE in options.only:
-                with customers(testbed, OUTAGE):
-                    results.append(outage(testbed))
+                with customers(demo_site, OUTAGE):
+                    results.append(outage(demo_site))
                 tell(line(results[-1]))
     wrong = [one for one in results if one.fault]
     tell(f"{len(results)} deployments, {len(wrong)} not as they must be")
@@ -94,10 +94,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 @contextlib.contextmanager
-def customers(testbed: Testbed, name: str) -> Iterator[None]:
+def customers(demo_site: DemoSite, name: str) -> Iterator[None]:
     """Have customers come until the block ends; the judge learns what is usual first."""
     with shopping(
-        testbed.folder, testbed.url, LoadOptions(RATE, CUSTOMERS), f"traffic-{name}"
+        demo_site.folder, demo_site.url, LoadOptions(RATE, CUSTOMERS), f"traffic-{name}"
     ) as load:
         time.sleep(BEFORE_S)
         yield
@@ -122,25 +122,25 @@ def site() -> DemoOptions:
 COUNT = "import os; print(os.path.getsize(os.environ['BIGRED_ORDERS']))"
 
 
-def deploy(testbed: Testbed, version: str, kind: BuildKind) -> Result:
+def deploy(demo_site: DemoSite, version: str, kind: BuildKind) -> Result:
     """Deploy a build, and say whether it went as it must."""
-    testbed.bigred("submit", str(testbed.build(version, kind)), "--version", version)
-    return follow(testbed, version, kind.value, WRONG.get(kind))
+    demo_site.bigred("submit", str(demo_site.build(version, kind)), "--version", version)
+    return follow(demo_site, version, kind.value, WRONG.get(kind))
 
 
-def follow(testbed: Testbed, version: str, name: str, reason: str | None) -> Result:
+def follow(demo_site: DemoSite, version: str, name: str, reason: str | None) -> Result:
     """Have a release deployed and wait for its end, or for a hold; `reason`: of a bad one."""
     begun_s = time.monotonic()
-    testbed.bigred("deploy", version, "--no-wait")
+    demo_site.bigred("deploy", version, "--no-wait")
     while True:
-        shown = json.loads(testbed.bigred("show", "--json").stdout)
+        shown = json.loads(demo_site.bigred("show", "--json").stdout)
         seconds = time.monotonic() - begun_s
         if shown["ended_at"] is not None or shown["phase"] == "holding" or seconds > DEADLINE_S:
             break
         time.sleep(0.5)
     phase = shown["phase"]
     if shown["ended_at"] is None:
-        testbed.bigred("rollback")
+        demo_site.bigred("rollback")
     return Result(
         f"{version} {name}",
         phase,
@@ -160,17 +160,17 @@ def fault(phase: str, reason: str, wanted: str | None) -> str:
     return "" if wanted in reason else f"the reason does not say {wanted!r}"
 
 
-def outage(testbed: Testbed) -> Result:
+def outage(demo_site: DemoSite) -> Result:
     """Have what stands behind the shop fail for all nodes in the middle of a rollout."""
     version = "2.0.0"
-    testbed.bigred("submit", str(testbed.build(version)), "--version", version)
-    testbed.bigred("deploy", version, "--no-wait")
+    demo_site.bigred("submit", str(demo_site.build(version)), "--version", version)
+    demo_site.bigred("deploy", version, "--no-wait")
     time.sleep(15.0)
-    (testbed.folder / "outage").touch()
+    (demo_site.folder / "outage").touch()
     try:
-        return follow(testbed, version, "outage", "because of its environment")
+        return follow(demo_site, version, "outage", "because of its environment")
     finally:
-        (testbed.folder / "outage").unlink()
+        (demo_site.folder / "outage").unlink()
 
 
 HEAD = f"{'build':24} {'end':12} {'s':>5} {'new':>6} {'failed':>6} {'E':>8}  reason"

@@ -2,7 +2,7 @@
 
     ./bigred bench latency --cycles 50
 
-A testbed like the demo's (Mosquitto, HAProxy, two Tomcats, server, box with simulated button), but
+A site like the demo's (Mosquitto, HAProxy, two Tomcats, server, box with simulated button), but
 without customers. Each cycle lifts the lid, pushes, and closes the lid within the countdown, which
 cancels: each press is accepted and journaled as a deployment, and none touches a node. Measured is
 the time from the command to the button until another subscriber hears the answer, the button's
@@ -17,11 +17,11 @@ import time
 from collections.abc import Sequence
 
 from bigred_broker.messages import Answer, Lid, Phase
+from bigred_server.demo.demo_site import DemoSite, set_up
 from bigred_server.demo.reporter import Reporter
 from bigred_server.demo.sample import BuildKind
 from bigred_server.demo.scenario import SECOND, submit, subscribed
 from bigred_server.demo.subscriber import Subscriber
-from bigred_server.demo.testbed import Testbed, set_up
 
 MOST_CYCLES = 1000
 DEADLINE_S = 15.0
@@ -33,11 +33,13 @@ HAND_S = 0.25
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, and tell the figures."""
     options = parse(arguments)
-    with set_up(2, tell) as testbed:
-        text = testbed.config.read_text()
-        testbed.config.write_text(text.replace("countdown_s = 0.0", f"countdown_s = {COUNTDOWN_S}"))
-        with testbed.server(), testbed.box():
-            armed, accepted = asyncio.run(measure(testbed, min(options.cycles, MOST_CYCLES)))
+    with set_up(2, tell) as demo_site:
+        text = demo_site.config.read_text()
+        demo_site.config.write_text(
+            text.replace("countdown_s = 0.0", f"countdown_s = {COUNTDOWN_S}")
+        )
+        with demo_site.server(), demo_site.box():
+            armed, accepted = asyncio.run(measure(demo_site, min(options.cycles, MOST_CYCLES)))
     tell(f"{len(armed)} cycles, in ms        median      p90      p99      max")
     tell(figures("lid to armed", armed))
     tell(figures("press to accepted", accepted))
@@ -52,24 +54,24 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def measure(testbed: Testbed, cycles: int) -> tuple[list[float], list[float]]:
+async def measure(demo_site: DemoSite, cycles: int) -> tuple[list[float], list[float]]:
     """Give the milliseconds of each cycle: lid to armed, press to accepted."""
     armed, accepted = [], []
-    async with subscribed(testbed, Reporter(lambda _: None)) as subscriber:
+    async with subscribed(demo_site, Reporter(lambda _: None)) as subscriber:
         await subscriber.until(
             lambda: lid_is(subscriber, Lid.CLOSED), DEADLINE_S, "the box is there"
         )
-        await asyncio.to_thread(submit, testbed, SECOND, BuildKind.GOOD)
+        await asyncio.to_thread(submit, demo_site, SECOND, BuildKind.GOOD)
         await subscriber.until(
             lambda: is_waiting(subscriber), DEADLINE_S, f"{SECOND} is the candidate"
         )
         for number in range(1, cycles + 1):
-            armed.append(await answered(testbed, subscriber, "open", Answer.ARMED))
+            armed.append(await answered(demo_site, subscriber, "open", Answer.ARMED))
             await subscriber.until(lambda: subscriber.is_armed, DEADLINE_S, "the box is armed")
             await asyncio.sleep(HAND_S)
-            accepted.append(await answered(testbed, subscriber, "press", Answer.ACCEPTED))
+            accepted.append(await answered(demo_site, subscriber, "press", Answer.ACCEPTED))
             await asyncio.sleep(HAND_S)
-            testbed.set_button("close")
+            demo_site.set_button("close")
             await subscriber.until(
                 lambda: is_over(subscriber) and lid_is(subscriber, Lid.CLOSED),
                 DEADLINE_S,
@@ -81,11 +83,11 @@ async def measure(testbed: Testbed, cycles: int) -> tuple[list[float], list[floa
     return armed, accepted
 
 
-async def answered(testbed: Testbed, subscriber: Subscriber, word: str, wanted: Answer) -> float:
+async def answered(demo_site: DemoSite, subscriber: Subscriber, word: str, wanted: Answer) -> float:
     """Move the button; give the milliseconds until the wanted answer is heard."""
     seen = len(subscriber.replies)
     begun_s = time.monotonic()
-    testbed.set_button(word)
+    demo_site.set_button(word)
     await subscriber.until(
         lambda: len(subscriber.replies) > seen, DEADLINE_S, f"{word} is answered"
     )

@@ -107,8 +107,10 @@ def ancestor(
         hook.chmod(0o755)
         with rig(options.nodes, DemoOptions()) as place:
             place.stop()
-            change(place.testbed.haproxy)
-            nodes = [scripts(folder / node, tomcat) for node, tomcat in place.testbed.nodes.items()]
+            change(place.demo_site.haproxy)
+            nodes = [
+                scripts(folder / node, tomcat) for node, tomcat in place.demo_site.nodes.items()
+            ]
             build = (
                 f"rm -rf {folder}/checkout && git clone -q {repository.central} {folder}/checkout"
                 f" && BIGRED_VERSION=2.0 sh {folder}/checkout/build.sh"
@@ -161,14 +163,14 @@ def bigred(options: argparse.Namespace) -> Route:
 @contextlib.contextmanager
 def customers(place: Rig, options: argparse.Namespace) -> Iterator[Load]:
     """Have customers come until the block ends."""
-    with shopping(place.testbed.folder, place.testbed.url, LoadOptions(options.rate)) as load:
+    with shopping(place.demo_site.folder, place.demo_site.url, LoadOptions(options.rate)) as load:
         until(lambda: load.counts().requests > options.rate, 20, "customers have come")
         yield load
 
 
 def timed(name: str, place: Rig, load: Load, push: Callable[[], object], version: str) -> Route:
     """Push in the middle of a minute, and wait until every node serves the release."""
-    wanted = dict.fromkeys(place.testbed.nodes, version)
+    wanted = dict.fromkeys(place.demo_site.nodes, version)
     time.sleep((_MINUTE_S / 2 - time.time()) % _MINUTE_S)
     before, begun_s = load.counts(), time.monotonic()
     push()

@@ -98,9 +98,9 @@ def temporary(demo: Demo) -> Path:
     return Path((demo.home / "where").read_text())
 
 
-def testbed_of(demo: Demo) -> Path:
-    """The testbed's folder, as soon as it exists."""
-    wait_until(lambda: any(temporary(demo).glob("bigred-*")), 20, "the testbed has a folder")
+def folder_of(demo: Demo) -> Path:
+    """The demo site's folder, as soon as it exists."""
+    wait_until(lambda: any(temporary(demo).glob("bigred-*")), 20, "the demo site has a folder")
     return next(temporary(demo).glob("bigred-*"))
 
 
@@ -114,7 +114,7 @@ def alive(process: int) -> bool:
 
 
 def in_folder(folder: Path) -> list[int]:
-    """The processes that carry the testbed's mark or name its folder, like the watchdog."""
+    """The processes that carry the demo site's mark or name its folder, like the watchdog."""
     named = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -167,7 +167,7 @@ def requests_a_second(output: str) -> float:
 @pytest.mark.alone  # its rate is measured
 def test_the_demo_succeeds_and_leaves_nothing_behind(demo: Callable[..., Demo]) -> None:
     running = demo("--once")
-    folder = testbed_of(running)
+    folder = folder_of(running)
     running.until("the lid is lifted")
     ports = listening(in_folder(folder))
     assert len(ports) >= 5, "Mosquitto, HAProxy and three Tomcats listen"
@@ -188,7 +188,7 @@ def test_the_demo_succeeds_and_leaves_nothing_behind(demo: Callable[..., Demo]) 
 def test_each_bad_release_is_rolled_back_and_no_request_fails(demo: Callable[..., Demo]) -> None:
     # Side by side, as two newcomers on one machine would.
     running = {kind: demo("--once", "--nodes", "2", "--rate", "80", "--bad", kind) for kind in BAD}
-    folders = [testbed_of(one) for one in running.values()]
+    folders = [folder_of(one) for one in running.values()]
     for kind, one in running.items():
         assert one.ended() == 0, f"{kind}: {one.output}"
         receipt = one.receipt()
@@ -205,7 +205,7 @@ def test_whatever_ends_the_demo_nothing_is_left(demo: Callable[..., Demo], momen
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
     running = {number: demo("--once", "--nodes", "2", "--rate", "50") for number in signals}
     for number, one in running.items():
-        folder = testbed_of(one)
+        folder = folder_of(one)
         one.until(moment)
         wait_until(lambda folder=folder: len(in_folder(folder)) > 1, 20, "it has begun")  # type: ignore[misc]
         ports = listening(in_folder(folder))

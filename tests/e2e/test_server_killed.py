@@ -17,10 +17,10 @@ from tests.support import forked
 
 from bigred_broker.messages import AppState, NodeState
 from bigred_broker.program import Child, wait_until
+from bigred_server.demo.demo_site import DemoSite, set_up
 from bigred_server.demo.load import Load, shopping
 from bigred_server.demo.request_log import counts, failures
 from bigred_server.demo.sample import BuildKind
-from bigred_server.demo.testbed import Testbed, set_up
 
 RATE = 200.0
 DEADLINE_S = 60.0
@@ -82,24 +82,24 @@ DEPLOYMENTS: dict[str, tuple[Moment | None, ...]] = {
 
 @dataclass
 class Rig:
-    """A testbed with customers, and a server that can be killed and started again."""
+    """A demo site with customers, and a server that can be killed and started again."""
 
-    testbed: Testbed
+    demo_site: DemoSite
     load: Load
     _stack: ExitStack
     _server: Child | None = None
 
     def start(self) -> None:
-        self._server = self._stack.enter_context(self.testbed.server(run=forked.running))
+        self._server = self._stack.enter_context(self.demo_site.server(run=forked.running))
 
     def kill(self) -> None:
         assert self._server is not None
-        assert self._server.poll() is None, self.testbed.log("server").read_text()[-2000:]
+        assert self._server.poll() is None, self.demo_site.log("server").read_text()[-2000:]
         self._server.kill()
         self._server.wait(5)
 
     def deploy(self, version: str, kind: BuildKind = BuildKind.GOOD) -> str:
-        war = str(self.testbed.build(version, kind))
+        war = str(self.demo_site.build(version, kind))
         self.bigred("submit", war, "--version", version)
         return self.bigred("deploy", version, "--no-wait").split()[1]
 
@@ -109,10 +109,10 @@ class Rig:
         return done.stdout
 
     def tried(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return forked.run(*arguments, "--config", str(self.testbed.config))
+        return forked.run(*arguments, "--config", str(self.demo_site.config))
 
     def rows(self, query: str, *values: str) -> list[tuple[str, ...]]:
-        file = self.testbed.folder / "state" / "bigred.db"
+        file = self.demo_site.folder / "state" / "bigred.db"
         with closing(sqlite3.connect(file, timeout=5)) as journal:
             return journal.execute(query, values).fetchall()
 
@@ -134,15 +134,15 @@ class Rig:
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    with set_up(2, tell) as testbed:
-        text = testbed.config.read_text()
-        testbed.config.write_text(
+    with set_up(2, tell) as demo_site:
+        text = demo_site.config.read_text()
+        demo_site.config.write_text(
             text.replace('warmup = ["/shop/"]', 'warmup = ["/shop/"]\nwarmup_requests = 20')
             # Between the last act and the end is time to kill it.
             + "\n[apps.shop.bake]\nlast_s = 2.0\n"
         )
-        with ExitStack() as stack, shopping(testbed.folder, testbed.url, RATE) as load:
-            rig = Rig(testbed, load, stack)
+        with ExitStack() as stack, shopping(demo_site.folder, demo_site.url, RATE) as load:
+            rig = Rig(demo_site, load, stack)
             rig.start()
             yield rig
         tell(f"over all: {counts(load.seen())}")

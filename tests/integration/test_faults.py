@@ -36,22 +36,22 @@ QUICK: Tables = {"apps.shop.admission": {"warmup_requests": 20}}
 @contextmanager
 def under_load(made: Rig) -> Iterator[None]:
     """Have customers shop for the length of the block; none of their requests may fail."""
-    with shopping(made.testbed.folder, made.testbed.urls, ORDERS) as load:
+    with shopping(made.demo_site.folder, made.demo_site.urls, ORDERS) as load:
         yield
     assert failures(load.seen()) == []
 
 
 def all_serve(made: Rig, version: str) -> bool:
-    return made.serving() == dict.fromkeys(made.testbed.nodes, version)
+    return made.serving() == dict.fromkeys(made.demo_site.nodes, version)
 
 
 def test_one_of_two_haproxies_is_reloaded_in_mid_deployment() -> None:
     with rig(NODES, DemoOptions(haproxies=2, more=QUICK)) as made, under_load(made):
         deployment = made.deploy("2.0.0")
         made.until_act(deployment, "node1", Act.MAINT, ended=True)
-        made.testbed.haproxies[1].reload()
+        made.demo_site.haproxies[1].reload()
         made.until_act(deployment, "node2", Act.START, ended=True)
-        made.testbed.haproxies[0].reload()
+        made.demo_site.haproxies[0].reload()
         assert made.ended(deployment) is Phase.SUCCEEDED
         assert all_serve(made, "2.0.0")
         assert made.journal.faults(deployment) == []
@@ -59,7 +59,7 @@ def test_one_of_two_haproxies_is_reloaded_in_mid_deployment() -> None:
 
 def test_a_restart_of_haproxy_costs_what_was_under_way_and_nothing_after_it() -> None:
     with rig(NODES, DemoOptions(more=QUICK)) as made:
-        with shopping(made.testbed.folder, made.testbed.urls, ORDERS) as load:
+        with shopping(made.demo_site.folder, made.demo_site.urls, ORDERS) as load:
             deployment = made.deploy("2.0.0")
             made.until_act(deployment, "node1", Act.START, ended=True)
             made.restart_haproxy()
@@ -71,10 +71,10 @@ def test_a_restart_of_haproxy_costs_what_was_under_way_and_nothing_after_it() ->
 
 def leader(made: Rig) -> tuple[str, int]:
     """The server that leads the app, by its name, and its fencing token."""
-    engine = create_engine(made.testbed.journal, poolclass=NullPool)
+    engine = create_engine(made.demo_site.journal, poolclass=NullPool)
     with engine.connect() as db:
         row = db.execute(select(tables.lease).where(tables.lease.c.app == APP)).mappings().one()
-    return next(name for name in made.testbed.site.servers if name in row["holder"]), row["token"]
+    return next(name for name in made.demo_site.site.servers if name in row["holder"]), row["token"]
 
 
 def test_another_server_takes_over_from_a_leader_that_stands_still() -> None:
@@ -99,7 +99,7 @@ def test_another_server_takes_over_from_a_leader_that_stands_still() -> None:
 
 def submit_fat(made: Rig, version: str, size: int) -> str:
     """Deploy a release whose WAR has so many bytes more that nothing makes smaller."""
-    war = made.testbed.build(version)
+    war = made.demo_site.build(version)
     with zipfile.ZipFile(war, "a") as archive:
         archive.writestr("WEB-INF/ballast", os.urandom(size))
     made.bigred("submit", str(war), "--version", version)
@@ -175,7 +175,7 @@ def test_a_manager_that_fails_in_another_language_is_understood() -> None:
         }
         site = DemoOptions(strategy=Strategy.REDEPLOY, more={**QUICK, **urls})
         made = stack.enter_context(rig(NODES, site))
-        for tap, tomcat in zip(taps, made.testbed.nodes.values(), strict=True):
+        for tap, tomcat in zip(taps, made.demo_site.nodes.values(), strict=True):
             tap.target = tomcat.port
         with under_load(made):
             deployment = made.deploy("2.0.0", BuildKind.DOES_NOT_START)

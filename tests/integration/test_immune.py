@@ -38,7 +38,7 @@ def test_a_build_that_fails_its_users_is_rolled_back_and_said_to_be_bad(
     kind: BuildKind, reason: str
 ) -> None:
     with rig(3, site()) as place:
-        with shopping(place.testbed.folder, place.testbed.url, LoadOptions(150.0)) as load:
+        with shopping(place.demo_site.folder, place.demo_site.url, LoadOptions(150.0)) as load:
             until(lambda: load.counts().requests > 300, 20, "users have come")
             gone = place.deploy("1.1.0", kind)
             assert place.ended(gone) is Phase.ROLLED_BACK

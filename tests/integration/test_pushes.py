@@ -34,7 +34,7 @@ ASKS = "import sys, urllib.request\nurllib.request.urlopen(sys.argv[1], timeout=
 def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None:
     with pushing(vcs, 2, tests={"smoke": SMOKE}) as (place, repository):
         repository.write({"smoke.py": ASKS})
-        with shopping(place.testbed.folder, place.testbed.url, LoadOptions(150.0)) as load:
+        with shopping(place.demo_site.folder, place.demo_site.url, LoadOptions(150.0)) as load:
             until(lambda: load.counts().requests > 100, 20, "users have come")
             pushed = submitted(repository, repository.push("say 'hello'; $(exit 1) `id`", "1.7.0"))
             # Mercurial's tag is a later commit, and it is the newest that is built.
@@ -59,12 +59,12 @@ def test_a_push_leads_to_a_box_that_is_armed_where_a_press_is_wanted() -> None:
     with pushing("git", 2, deploy="on_press") as (place, repository):
         submitted(repository, repository.push("first", "1.7.0"))
         until(lambda: place.state().candidate is not None, 60, "the candidate waits")
-        with place.testbed.box():
-            log = place.testbed.log("box")
+        with place.demo_site.box():
+            log = place.demo_site.log("box")
             until(lambda: "candidate" in log.read_text(), 20, "its light tells that one waits")
-            place.testbed.set_button("open")
+            place.demo_site.set_button("open")
             until(lambda: "System is armed" in log.read_text(), 20, "it is armed")
-            place.testbed.set_button("press")
+            place.demo_site.set_button("press")
             place.until_serving("1.7.0")
 
 

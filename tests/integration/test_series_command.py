@@ -44,7 +44,7 @@ async def test_a_command_prints_a_number(http: httpx2.AsyncClient) -> None:
     [
         ("print('many')", "'many' is not a number"),
         ("raise SystemExit(3)", "failed: exit code 3"),
-        ("import time; time.sleep(60)", "no number in 0.5 s"),
+        ("import time; time.sleep(60)", "no number within 0.5 s"),
     ],
 )
 async def test_a_command_without_a_number_is_told_and_ends(

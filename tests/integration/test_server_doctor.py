@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from tests.support import forked
@@ -65,18 +66,20 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site() -> Iterator[Site]:
     with contextlib.ExitStack() as stack:
+        # Not pytest's folder: in a lane, its name is too long for HAProxy's socket.
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="bigred-doctor-")))
         webs = [stack.enter_context(web(name)) for name in ("n1", "n2")]
         for one in webs:
-            TomcatInstance(tmp_path / one.name, one.port).create()
-            server_xml = tmp_path / one.name / "conf" / "server.xml"
+            TomcatInstance(folder / one.name, one.port).create()
+            server_xml = folder / one.name / "conf" / "server.xml"
             server_xml.write_text(server_xml.read_text().replace("${bigred.port}", str(one.port)))
         servers = tuple((one.name, one.port) for one in webs)
         backend = BackendConfig("shop", servers, "/health", maxconn=50)
-        haproxy = HaproxyInstance(tmp_path / "haproxy", free_port(), backend)
+        haproxy = HaproxyInstance(folder / "haproxy", free_port(), backend)
         stack.enter_context(haproxy.run())
-        site = Site(tmp_path, haproxy, webs)
+        site = Site(folder, haproxy, webs)
         wait_until(lambda: "L7OK" in site.ask("show stat"), 10, "the checks have passed")
         yield site
 

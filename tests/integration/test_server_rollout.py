@@ -42,9 +42,9 @@ from bigred_broker.program import is_listening, wait_until
 from bigred_broker.topics import Topics
 from bigred_server.demo import cleanup
 from bigred_server.demo.config import APP, BOX
+from bigred_server.demo.demo_site import DemoSite, set_up
 from bigred_server.demo.load import shopping
 from bigred_server.demo.request_log import failures
-from bigred_server.demo.testbed import Testbed, set_up
 from bigred_server.model.action_record import Outcome
 from bigred_server.rollout.core.action import ActionKind
 
@@ -57,38 +57,38 @@ NODES = ("node1", "node2", "node3")
 class Rig:
     """The stage, with a server and a broker that can be stopped and started again."""
 
-    testbed: Testbed
+    demo_site: DemoSite
     stack: ExitStack
     _servers: ExitStack = field(default_factory=ExitStack)
     _versions: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
     def start_server(self) -> None:
-        self._servers.enter_context(self.testbed.server(run=forked.running))
+        self._servers.enter_context(self.demo_site.server(run=forked.running))
 
     def stop_server(self) -> None:
         self._servers.close()
 
     def stop_broker(self) -> None:
-        config = str(self.testbed.folder / "mqtt" / "mosquitto.conf").encode()
-        for process in cleanup.marked(self.testbed.folder):
+        config = str(self.demo_site.folder / "mqtt" / "mosquitto.conf").encode()
+        for process in cleanup.marked(self.demo_site.folder):
             if config in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0"):
                 os.kill(process, signal.SIGKILL)
-        wait_until(lambda: not is_listening(self.testbed.broker.port), 5, "the broker is gone")
+        wait_until(lambda: not is_listening(self.demo_site.broker.port), 5, "the broker is gone")
 
     def start_broker(self) -> None:
-        running = mosquitto.running(self.testbed.folder / "mqtt", self.testbed.broker.port)
+        running = mosquitto.running(self.demo_site.folder / "mqtt", self.demo_site.broker.port)
         self.stack.enter_context(running)
 
     def restart_haproxy(self) -> None:
         """As `systemctl restart` does: whoever was served is cut off, what was set is forgotten."""
-        haproxy = self.testbed.haproxy
+        haproxy = self.demo_site.haproxy
         os.kill(int((haproxy.folder / "haproxy.pid").read_text()), signal.SIGTERM)
         wait_until(lambda: not is_listening(haproxy.port), 10, "HAProxy is gone")
         self.stack.enter_context(haproxy.run())
 
     def submit(self) -> str:
         version = f"{next(self._versions)}.0.0"
-        self.bigred("submit", str(self.testbed.build(version)), "--version", version)
+        self.bigred("submit", str(self.demo_site.build(version)), "--version", version)
         return version
 
     def deploy(self, version: str) -> str:
@@ -105,10 +105,10 @@ class Rig:
         return done.stderr
 
     def _done(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return forked.run(*arguments, "--config", str(self.testbed.config))
+        return forked.run(*arguments, "--config", str(self.demo_site.config))
 
     def rows(self, query: str, *values: str) -> list[tuple[str, ...]]:
-        file = self.testbed.folder / "state" / "bigred.db"
+        file = self.demo_site.folder / "state" / "bigred.db"
         with closing(sqlite3.connect(file, timeout=5)) as journal:
             return journal.execute(query, values).fetchall()
 
@@ -142,17 +142,17 @@ class Rig:
         return {node.name: node.release for node in nodes if node.state is NodeState.SERVING}
 
     def log(self) -> str:
-        return self.testbed.log("server").read_text()
+        return self.demo_site.log("server").read_text()
 
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    with set_up(len(NODES), lambda _: None) as testbed, ExitStack() as stack:
-        text = testbed.config.read_text()
+    with set_up(len(NODES), lambda _: None) as demo_site, ExitStack() as stack:
+        text = demo_site.config.read_text()
         text = text.replace("countdown_s = 0.0", "countdown_s = 0.0\nmin_healthy = 1\nbatch = 2")
         text = text.replace('warmup = ["/shop/"]', 'warmup = ["/shop/"]\nwarmup_requests = 20')
-        testbed.config.write_text(text)
-        rig = Rig(testbed, stack)
+        demo_site.config.write_text(text)
+        rig = Rig(demo_site, stack)
         stack.callback(rig.stop_server)
         rig.start_server()
         yield rig
@@ -210,7 +210,7 @@ class Operator:
 @asynccontextmanager
 async def at_the_broker(rig: Rig) -> AsyncIterator[Operator]:
     topics = [TOPICS.every_box, TOPICS.every_app_state, TOPICS.server_status]
-    hand = Operator(Link(rig.testbed.broker, "test-hand", "bigred/test/status", topics))
+    hand = Operator(Link(rig.demo_site.broker, "test-hand", "bigred/test/status", topics))
     running = [asyncio.create_task(hand.link.run()), asyncio.create_task(hand.listen())]
     try:
         await hand.until(lambda: hand.link.is_up, "the link stands")
@@ -367,12 +367,12 @@ async def test_a_restart_of_the_broker_does_not_disturb_a_deployment(rig: Rig) -
 
 def test_a_reload_of_haproxy_in_mid_deployment_costs_no_request(rig: Rig) -> None:
     version = rig.submit()
-    with shopping(rig.testbed.folder, rig.testbed.url, 100.0) as load:
+    with shopping(rig.demo_site.folder, rig.demo_site.url, 100.0) as load:
         deployment = rig.deploy(version)
         rig.until_act(deployment, "node1", ActionKind.MAINT, Outcome.DONE)
-        rig.testbed.haproxy.reload()
+        rig.demo_site.haproxy.reload()
         rig.until_act(deployment, "node2", ActionKind.START, Outcome.DONE)
-        rig.testbed.haproxy.reload()
+        rig.demo_site.haproxy.reload()
         assert rig.outcome(deployment) == Phase.SUCCEEDED
     assert failures(load.seen()) == []
     told = [text for text in rig.texts(deployment) if "HAProxy was reloaded" in text]
@@ -383,9 +383,9 @@ def test_a_reload_of_haproxy_in_mid_deployment_costs_no_request(rig: Rig) -> Non
 def test_a_restart_of_haproxy_in_mid_drain_is_overcome(rig: Rig) -> None:
     version = rig.submit()
     # One of them is in flight whenever the door is closed.
-    waves = [in_flight(rig.testbed.url, 5000)]
+    waves = [in_flight(rig.demo_site.url, 5000)]
     deployment = rig.deploy(version)
-    waves.append(in_flight(rig.testbed.url, 5000))
+    waves.append(in_flight(rig.demo_site.url, 5000))
     rig.until_act(deployment, "node1", ActionKind.MAINT, Outcome.DONE)
     begun = [("fetch", "done"), ("maint", "done")]
     assert rig.actions(deployment, "node1") == begun, "a request is in flight"
@@ -400,7 +400,7 @@ def test_a_restart_of_haproxy_in_mid_drain_is_overcome(rig: Rig) -> None:
 
 
 def test_a_node_that_is_down_beforehand_is_skipped_and_listed(rig: Rig) -> None:
-    tomcat = rig.testbed.nodes["node3"]
+    tomcat = rig.demo_site.nodes["node3"]
     subprocess.run(tomcat.stop_command, timeout=20, check=True)
     wait_until(lambda: "node3" not in rig.serving(), 10, "HAProxy finds node3 down")
     version = rig.submit()

@@ -22,6 +22,8 @@ from bigred_server.demo.visit_log import read as read_visits
 from bigred_server.tomcat import class_data
 from bigred_server.tomcat.instance import TomcatInstance
 
+DEADLINE_S = 60.0
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -42,10 +44,10 @@ def traffic(url: str, out: Path, *options: str) -> Iterator[subprocess.Popen[byt
     argv = [sys.executable, "-m", "bigred_server.demo.traffic", "--url", url, "--out", str(out)]
     child = subprocess.Popen([*argv, "--max-seconds", "20", *options])
     try:
-        wait_until(lambda: bool(lines(out)), 10, "the traffic has begun")
+        wait_until(lambda: bool(lines(out)), DEADLINE_S, "the traffic has begun")
         yield child
         child.terminate()
-        assert child.wait(10) == 0
+        assert child.wait(DEADLINE_S) == 0
     finally:
         child.kill()
         child.wait(5)
@@ -63,7 +65,7 @@ def test_every_kind_of_customer_is_served(shop: str, tmp_path: Path) -> None:
     out = tmp_path / "traffic"
     begin = time.monotonic()
     with traffic(shop, out, "--rate", "50", "--slow", "1", "--users", "2"):
-        wait_until(lambda: lines(out)[-1]["requests"] > 60, 10, "60 requests were counted")
+        wait_until(lambda: lines(out)[-1]["requests"] > 60, DEADLINE_S, "60 requests were counted")
     seen = samples(out)
     assert counts(seen).failed == 0
     assert {one.kind for one in seen} == set(RequestKind)
@@ -76,7 +78,7 @@ def test_every_kind_of_customer_is_served(shop: str, tmp_path: Path) -> None:
 def test_the_asked_rate_is_kept(shop: str, tmp_path: Path) -> None:
     out = tmp_path / "traffic"
     with traffic(shop, out, "--rate", "100", "--slow", "0"):
-        wait_until(lambda: len(lines(out)) > 3, 10, "three seconds were counted")
+        wait_until(lambda: len(lines(out)) > 3, DEADLINE_S, "three seconds were counted")
     # By the requests themselves: a line of the counts may be late.
     begun_s = sorted(one.start_s for one in samples(out))
     rate = (len(begun_s) - 1) / (begun_s[-1] - begun_s[0])
@@ -85,14 +87,14 @@ def test_the_asked_rate_is_kept(shop: str, tmp_path: Path) -> None:
 
 def test_it_ends_by_itself(shop: str, tmp_path: Path) -> None:
     with traffic(shop, tmp_path / "traffic", "--max-seconds", "0.5", "--slow", "0") as child:
-        assert child.wait(10) == 0
+        assert child.wait(DEADLINE_S) == 0
     assert samples(tmp_path / "traffic")
 
 
 def test_a_closed_port_is_a_failure_and_told(tmp_path: Path) -> None:
     out = tmp_path / "traffic"
     with traffic(f"http://127.0.0.1:{free_port()}/shop", out, "--rate", "20", "--slow", "1"):
-        wait_until(lambda: lines(out)[-1]["requests"] > 10, 10, "10 requests were counted")
+        wait_until(lambda: lines(out)[-1]["requests"] > 10, DEADLINE_S, "10 requests were counted")
     seen = samples(out)
     assert counts(seen).failed == len(seen) == lines(out)[-1]["failed"]
     assert all(one.outcome.startswith("ConnectError") for one in seen)
@@ -101,7 +103,7 @@ def test_a_closed_port_is_a_failure_and_told(tmp_path: Path) -> None:
 def test_an_answer_of_another_page_is_a_failure(shop: str, tmp_path: Path) -> None:
     out = tmp_path / "traffic"
     with traffic(f"{shop}/nothing", out, "--rate", "20", "--slow", "1"):
-        wait_until(lambda: lines(out)[-1]["requests"] > 10, 10, "10 requests were counted")
+        wait_until(lambda: lines(out)[-1]["requests"] > 10, DEADLINE_S, "10 requests were counted")
     assert {one.outcome for one in samples(out)} >= {"WrongAnswerError: status 404 instead of 200"}
     assert not any(one.ok for one in samples(out))
     assert httpx2.get(f"{shop}/nothing/").status_code == 404
@@ -115,8 +117,8 @@ def test_users_are_known_from_their_login_on(shop: str, tmp_path: Path) -> None:
     out = tmp_path / "traffic"
     options = ("--rate", "10", "--slow", "0", "--users", "6", "--pause-s", "0.1")
     with traffic(shop, out, *options):
-        wait_until(lambda: sessions(out)[-1] == (6, 0), 10, "all have logged in")
-        wait_until(lambda: lines(out)[-1]["requests"] > 100, 10, "they have come back")
+        wait_until(lambda: sessions(out)[-1] == (6, 0), DEADLINE_S, "all have logged in")
+        wait_until(lambda: lines(out)[-1]["requests"] > 100, DEADLINE_S, "they have come back")
     visits = read_visits(out.with_name("traffic.visits"))
     assert [(visit.user, visit.fate) for visit in visits] == [
         (user, VisitOutcome.OPEN) for user in range(6)
@@ -130,7 +132,7 @@ def test_who_logs_out_is_followed_by_somebody_new(shop: str, tmp_path: Path) -> 
     out = tmp_path / "traffic"
     options = ("--rate", "10", "--slow", "0", "--users", "3", "--pause-s", "0.1")
     with traffic(shop, out, *options, "--stay-s", "0.5"):
-        wait_until(lambda: lines(out)[-1]["requests"] > 80, 10, "they have come and gone")
+        wait_until(lambda: lines(out)[-1]["requests"] > 80, DEADLINE_S, "they have come and gone")
     visits = read_visits(out.with_name("traffic.visits"))
     # At the very end all may be between two visits.
     assert {visit.fate for visit in visits} <= {VisitOutcome.ENDED, VisitOutcome.OPEN}
@@ -144,12 +146,14 @@ def test_a_lost_session_is_counted_once_and_is_no_failed_request(tmp_path: Path)
         out = tmp_path / "traffic"
         options = ("--rate", "10", "--slow", "0", "--users", "4", "--pause-s", "0.1")
         with traffic(url, out, *options):
-            wait_until(lambda: sessions(out)[-1] == (4, 0), 10, "all have logged in")
+            wait_until(lambda: sessions(out)[-1] == (4, 0), DEADLINE_S, "all have logged in")
             forget("node2")
-            wait_until(lambda: sessions(out)[-1] == (0, 4), 10, "all have lost their session")
+            wait_until(
+                lambda: sessions(out)[-1] == (0, 4), DEADLINE_S, "all have lost their session"
+            )
             forget("node1")
             before = lines(out)[-1]["requests"]
-            wait_until(lambda: lines(out)[-1]["requests"] > before + 60, 10, "they went on")
+            wait_until(lambda: lines(out)[-1]["requests"] > before + 60, DEADLINE_S, "they went on")
     visits = read_visits(out.with_name("traffic.visits"))
     assert [(visit.fate, visit.node) for visit in visits] == [(VisitOutcome.LOST, "node1")] * 4
     seen = [one for one in samples(out) if one.kind is RequestKind.SESSION]

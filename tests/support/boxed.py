@@ -231,7 +231,7 @@ def card(port: int, host: str = OUTSIDE, name: str = config.BOX) -> str:
 def at_home(built: Path, folder: Path, machine: str, nodes: int) -> Iterator[tuple[Rig, Box]]:
     """Run a site with its Tomcats; yield it with a switched-off box configured for its broker."""
     with rig(nodes, DemoOptions()) as place:
-        port = place.testbed.broker.port
+        port = place.demo_site.broker.port
         with mqtt_recorder(port) as recorder, boxed(built, folder, machine, recorder) as box:
             box.guest.write("bigred.toml", card(port))
             yield place, box

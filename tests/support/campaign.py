@@ -16,10 +16,10 @@ from tests.support.victim import Victim
 from bigred_broker.messages import Phase
 from bigred_broker.program import ProgramError
 from bigred_server.demo import request_log, visit_log
+from bigred_server.demo.demo_site import FIRST
 from bigred_server.demo.load import Load, LoadOptions, shopping
 from bigred_server.demo.options import DemoOptions, Tables
 from bigred_server.demo.sample import BuildKind
-from bigred_server.demo.testbed import FIRST
 from bigred_server.rollout.core.policy import Sessions
 from bigred_server.rollout.core.target import Strategy
 
@@ -78,8 +78,8 @@ class Campaign:
     def run(self, run: Run) -> Result:
         """Deploy, let the misfortunes happen, and judge what came of it."""
         self._number += 1
-        version, testbed = f"{self._number}.0.0", self.rig.testbed
-        with shopping(testbed.folder, testbed.urls, self.orders, f"run{self._number}") as load:
+        version, demo_site = f"{self._number}.0.0", self.rig.demo_site
+        with shopping(demo_site.folder, demo_site.urls, self.orders, f"run{self._number}") as load:
             until(lambda: load.sessions()[0] == self.orders.users, 20, "all users have logged in")
             deployment = self.rig.deploy(version, run.build)
             begun_at = self.rig.journal.told(deployment).started_at
@@ -93,7 +93,7 @@ class Campaign:
         result = self._result(victim, run, seen, load, unrepaired)
         if len(seen.live) == 1:
             self._live = seen.live[0]
-        for file in testbed.folder.glob(f"{load.out.name}*"):
+        for file in demo_site.folder.glob(f"{load.out.name}*"):
             file.unlink()
         return result
 
@@ -118,7 +118,7 @@ class Campaign:
             before=self._live,
             wanted=version,
             live=tuple(self.rig.journal.live()),
-            nodes=tuple(self.rig.testbed.nodes),
+            nodes=tuple(self.rig.demo_site.nodes),
             serving=self.rig.serving(),
             out=frozenset((*told.skipped, *told.set_aside)),
             killed=frozenset(victim.killed),

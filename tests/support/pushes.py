@@ -25,7 +25,7 @@ def shop() -> dict[str, str]:
 
 def api_url(place: Rig) -> str:
     """Give the address of the HTTP API of such a stage."""
-    return f"http://{load(place.testbed.config).api.listen}"
+    return f"http://{load(place.demo_site.config).api.listen}"
 
 
 @contextlib.contextmanager
@@ -56,7 +56,7 @@ def pushing(
                 "command": ("sh", "build.sh"),
                 "artifact": "target/shop.war" if compiled else "app.war",
             },
-            **{f"apps.shop.tests.{testbed}": told for testbed, told in (tests or {}).items()},
+            **{f"apps.shop.tests.{demo_site}": told for demo_site, told in (tests or {}).items()},
         }
         with rig(nodes, DemoOptions(more=tables)) as place:  # type: ignore[arg-type]
             token = Path(name) / "token"

@@ -1,4 +1,4 @@
-"""The rig: a testbed whose servers and neighbours the tests stop, hurt and start again."""
+"""The rig: a demo site whose servers and neighbours the tests stop, hurt and start again."""
 
 import contextlib
 import json
@@ -19,9 +19,9 @@ from bigred_broker import mosquitto
 from bigred_broker.messages import AppState, Phase
 from bigred_broker.program import Child, is_listening, stop, wait_until
 from bigred_server.demo import cleanup
+from bigred_server.demo.demo_site import DemoSite, Say, set_up
 from bigred_server.demo.options import DemoOptions
 from bigred_server.demo.sample import BuildKind
-from bigred_server.demo.testbed import Say, Testbed, set_up
 
 DEADLINE_S = 90.0
 _COMMAND_S = 60.0
@@ -34,20 +34,20 @@ Json = dict[str, Any]
 class Rig:
     """A stage, its journal, and the servers that run."""
 
-    testbed: Testbed
+    demo_site: DemoSite
     journal: Journal
     _stack: ExitStack
     _servers: dict[str, Child] = field(default_factory=dict)
 
     def start(self, server: str | None = None) -> None:
         """Start a server, the first unless named, and wait until it is at the broker."""
-        running = self._stack.enter_context(self.testbed.server(server, forked.running))
+        running = self._stack.enter_context(self.demo_site.server(server, forked.running))
         self._servers[self._name(server)] = running
 
     def kill(self, server: str | None = None) -> None:
         """Kill a server as a power cut does."""
         running = self._servers[self._name(server)]
-        assert running.poll() is None, self.testbed.log("server").read_text()[-2000:]
+        assert running.poll() is None, self.demo_site.log("server").read_text()[-2000:]
         running.kill()
         running.wait(5)
 
@@ -68,7 +68,7 @@ class Rig:
 
     def submit(self, version: str, kind: BuildKind = BuildKind.GOOD) -> None:
         """Hand in a release."""
-        self.bigred("submit", str(self.testbed.build(version, kind)), "--version", version)
+        self.bigred("submit", str(self.demo_site.build(version, kind)), "--version", version)
 
     def deploy(
         self, version: str, kind: BuildKind = BuildKind.GOOD, server: str | None = None
@@ -108,18 +108,18 @@ class Rig:
 
     def bigred(self, *arguments: str, server: str | None = None) -> str:
         """Run a verb that must work; give what it printed."""
-        config = self.testbed.config_of(self._name(server))
+        config = self.demo_site.config_of(self._name(server))
         done = forked.run(*arguments, "--config", str(config))
         assert done.returncode == 0, f"bigred {' '.join(arguments)}: {done.stderr}{done.stdout}"
         return done.stdout
 
     def serving(self) -> dict[str, str]:
         """Give the release of each node that serves, by our own eyes."""
-        return neighbours.serving(self.testbed.haproxies, self.testbed.nodes)
+        return neighbours.serving(self.demo_site.haproxies, self.demo_site.nodes)
 
     def until_serving(self, version: str, deadline_s: float = DEADLINE_S) -> None:
         """Wait until every node serves a release, and nothing is done to any."""
-        wanted = dict.fromkeys(self.testbed.nodes, version)
+        wanted = dict.fromkeys(self.demo_site.nodes, version)
         until(
             lambda: not self.journal.running() and self.serving() == wanted,
             deadline_s,
@@ -128,32 +128,32 @@ class Rig:
 
     def kill_tomcat(self, node: str) -> int | None:
         """Kill a node's Tomcat; give how many requests were in flight, None if it was down."""
-        return neighbours.kill(self.testbed.nodes[node], node, self.testbed.haproxies)
+        return neighbours.kill(self.demo_site.nodes[node], node, self.demo_site.haproxies)
 
     def start_tomcat(self, node: str) -> None:
         """Start a node's Tomcat, as the machine's own init would; it may take its time."""
-        command = self.testbed.nodes[node].start_command
+        command = self.demo_site.nodes[node].start_command
         subprocess.run(command, check=True, capture_output=True, timeout=_COMMAND_S)
 
     def restart_broker(self) -> None:
         """Kill Mosquitto, and start another one in its place."""
-        config = str(self.testbed.folder / "mqtt" / "mosquitto.conf").encode()
-        for process in cleanup.marked(self.testbed.folder):
+        config = str(self.demo_site.folder / "mqtt" / "mosquitto.conf").encode()
+        for process in cleanup.marked(self.demo_site.folder):
             if config in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0"):
                 os.kill(process, signal.SIGKILL)
-        port = self.testbed.broker.port
+        port = self.demo_site.broker.port
         wait_until(lambda: not is_listening(port), 5, "the broker is gone")
-        self._stack.enter_context(mosquitto.running(self.testbed.folder / "mqtt", port))
+        self._stack.enter_context(mosquitto.running(self.demo_site.folder / "mqtt", port))
 
     def restart_haproxy(self) -> None:
         """As `systemctl restart` does: whoever was served is cut off, what was set is forgotten."""
-        haproxy = self.testbed.haproxy
+        haproxy = self.demo_site.haproxy
         os.kill(int((haproxy.folder / "haproxy.pid").read_text()), signal.SIGTERM)
         wait_until(lambda: not is_listening(haproxy.port), 10, "HAProxy is gone")
         self._stack.enter_context(haproxy.run())
 
     def _name(self, server: str | None) -> str:
-        return server or self.testbed.site.servers[0]
+        return server or self.demo_site.site.servers[0]
 
 
 def until(is_so: Callable[[], bool], deadline_s: float, what: str) -> None:
@@ -172,8 +172,8 @@ def until(is_so: Callable[[], bool], deadline_s: float, what: str) -> None:
 @contextlib.contextmanager
 def rig(nodes: int, site: DemoOptions, say: Say = lambda _: None) -> Iterator[Rig]:
     """Set a stage with its servers running; all is gone when the block ends."""
-    with set_up(nodes, say, site) as testbed, ExitStack() as stack:
-        made = Rig(testbed, Journal(testbed.journal), stack)
+    with set_up(nodes, say, site) as demo_site, ExitStack() as stack:
+        made = Rig(demo_site, Journal(demo_site.journal), stack)
         for server in site.servers:
             made.start(server)
         yield made

@@ -13,9 +13,9 @@ from tests.support.watch import overhead_s, watching
 
 from bigred_broker.messages import Phase
 from bigred_server.demo import request_log, visit_log
+from bigred_server.demo.demo_site import FIRST
 from bigred_server.demo.load import LoadOptions, shopping
 from bigred_server.demo.options import DemoOptions, Tables
-from bigred_server.demo.testbed import FIRST
 from bigred_server.rollout.core.policy import Sessions
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import ReachBy
@@ -125,8 +125,8 @@ def orders(way: Route, rate: float, users: int) -> LoadOptions:
 
 def roll(made: Rig, way: Route, asked: LoadOptions, version: str) -> Rolled:
     """Deploy a release once under load, and see what it cost."""
-    testbed = made.testbed
-    with shopping(testbed.folder, testbed.urls, asked, f"way-{version}") as load:
+    demo_site = made.demo_site
+    with shopping(demo_site.folder, demo_site.urls, asked, f"way-{version}") as load:
         until(lambda: load.sessions()[0] >= asked.users * 0.8, 20, "the users have logged in")
         made.submit(version)
         planned, opened = made.plan(version)["sessions_lost"], load.sessions()[0]
@@ -140,7 +140,7 @@ def roll(made: Rig, way: Route, asked: LoadOptions, version: str) -> Rolled:
     over, requests = load.visits(), load.seen()
     added = [
         overhead_s([action for action in actions if action.node == name], watch.seen[name])
-        for name in testbed.nodes
+        for name in demo_site.nodes
     ]
     return Rolled(
         way=way,

@@ -76,7 +76,7 @@ class Victim:
         return {
             Fault.SERVER_KILLED: self._kill_server,
             Fault.SERVER_FROZEN: self._freeze_server,
-            Fault.HAPROXY_RELOADED: lambda _: rig.testbed.haproxy.reload(),
+            Fault.HAPROXY_RELOADED: lambda _: rig.demo_site.haproxy.reload(),
             Fault.HAPROXY_RESTARTED: lambda _: rig.restart_haproxy(),
             Fault.TOMCAT_KILLED: self._kill_tomcat,
             Fault.BROKER_RESTARTED: lambda _: rig.restart_broker(),
@@ -125,7 +125,7 @@ class Victim:
             "bigred_server",
             verb,
             "--config",
-            str(self.rig.testbed.config),
+            str(self.rig.demo_site.config),
         ]
         pipe = subprocess.PIPE
         self._commands[verb] = subprocess.Popen(argv, stdout=pipe, stderr=subprocess.STDOUT)

@@ -42,8 +42,8 @@ class Watch:
     def look(self) -> None:
         """Look once at every node."""
         with contextlib.suppress(OSError):  # HAProxy is being reloaded
-            tables = [neighbours.rows(haproxy) for haproxy in self.rig.testbed.haproxies]
-            for name in self.rig.testbed.nodes:
+            tables = [neighbours.rows(haproxy) for haproxy in self.rig.demo_site.haproxies]
+            for name in self.rig.demo_site.nodes:
                 now = self._sight(name, [table[name] for table in tables])
                 kept = self.seen.setdefault(name, [])
                 if not kept or _without_time(kept[-1]) != _without_time(now):
@@ -54,7 +54,7 @@ class Watch:
         if all(row.status.startswith("UP") for row in rows):
             # A node in service is not asked: a hundred more connections a second would be load.
             return Sight(at, busy, listens=True, lives=True)
-        tomcat = self.rig.testbed.nodes[name]
+        tomcat = self.rig.demo_site.nodes[name]
         process = neighbours.jvm(tomcat)
         lives = process is not None and not _is_zombie(process)
         return Sight(at, busy, is_listening(tomcat.port), lives)

@@ -1,6 +1,6 @@
-"""Cleans up the testbed: nothing that the demo started survives it, however the demo ended.
+"""Cleans up the demo site: nothing that the demo started survives it, however the demo ended.
 
-Every process of a testbed inherits an environment variable that names the testbed's folder. This
+Every process of a demo site inherits an environment variable that names the site's folder. This
 mark finds them all, even the Tomcats, which detach from their parent. A watchdog process cleans up
 if the demo was killed before it could do so itself.
 """
@@ -13,12 +13,12 @@ import sys
 import time
 from pathlib import Path
 
-MARK = "BIGRED_TESTBED"
+MARK = "BIGRED_DEMO_SITE"
 _GRACE_S = 3.0
 
 
 def marked(folder: Path) -> list[int]:
-    """List the processes that carry the testbed's mark, except this one."""
+    """List the processes that carry the demo site's mark, except this one."""
     mark = f"{MARK}={folder}".encode()
     found = []
     for entry in Path("/proc").iterdir():
@@ -34,7 +34,7 @@ def marked(folder: Path) -> list[int]:
 
 
 def clean_up(folder: Path) -> None:
-    """End every process of the testbed, and remove its folder."""
+    """End every process of the demo site, and remove its folder."""
     end_s = time.monotonic() + _GRACE_S
     number = signal.SIGTERM
     while processes := marked(folder):

@@ -1,4 +1,4 @@
-"""The configuration files of the testbed's servers."""
+"""The configuration files of the demo site's servers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ def configuration(
     log: str,
     server: str = SERVER,
 ) -> str:
-    """Return the bigred.toml of one server of a testbed in `folder`.
+    """Return the bigred.toml of one server of a demo site in `folder`.
 
     `log`: the address at which it receives HAProxy's log.
     """
@@ -47,7 +47,7 @@ def configuration(
 
 
 def state(folder: Path, server: str, site: DemoOptions) -> Path:
-    """Return the state folder of a server of the testbed."""
+    """Return the state folder of a server of the demo site."""
     return folder / ("state" if server == site.servers[0] else f"state-{server}")
 
 

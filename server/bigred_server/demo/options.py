@@ -1,4 +1,4 @@
-"""Options of the testbed's site, as plain values."""
+"""Options of the demo site's site, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class DemoOptions:
     strategy does not need them. `haproxies`: the number of HAProxies in front of the nodes.
     `database`: the URL of a PostgreSQL database instead of the SQLite file; it allows several
     `servers`. `prefix`: prepended to the nodes' commands. `more`: tables of the configuration, by
-    their full names; they override those of the testbed.
+    their full names; they override those of the demo site.
     """
 
     strategy: Strategy = Strategy.RESTART

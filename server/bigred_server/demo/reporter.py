@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from bigred_broker.messages import AppEvent, AppState, BoxState, Reply
+from bigred_server.demo.demo_site import Say
 from bigred_server.demo.subscriber import Received
-from bigred_server.demo.testbed import Say
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The sandbox of a testbed: its folder, the mark of its processes, and its Tomcats."""
+"""The sandbox of a demo site: its folder, the mark of its processes, and its Tomcats."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ def folder() -> Iterator[Path]:
     parent = parent if len(parent) <= _LONGEST_PARENT else "/tmp"  # noqa: S108
     made = Path(tempfile.mkdtemp(prefix="bigred-", dir=parent)).resolve()
     watchdog = cleanup.start_watchdog(made)
-    # Temporary files of the testbed's processes are put into the folder and removed with it.
+    # Temporary files of the demo site's processes are put into the folder and removed with it.
     with _environment({cleanup.MARK: str(made), "TMPDIR": str(made)}):
         try:
             yield made

@@ -11,6 +11,7 @@ from typing import Any  # a receipt is JSON
 
 from bigred_broker.messages import Answer, AppState, Lid, Phase
 from bigred_broker.program import ProgramError, tail
+from bigred_server.demo.demo_site import FIRST, DemoSite, Say, set_up
 from bigred_server.demo.load import Load, shopping
 from bigred_server.demo.options import DemoOptions
 from bigred_server.demo.reporter import Reporter
@@ -18,7 +19,6 @@ from bigred_server.demo.request_log import failures
 from bigred_server.demo.sample import BuildKind
 from bigred_server.demo.subscriber import Subscriber
 from bigred_server.demo.summary import Moments, summary
-from bigred_server.demo.testbed import FIRST, Say, Testbed, set_up
 from bigred_server.model.release import Stage as ReleaseStage
 
 SECOND = "1.1.0"
@@ -60,12 +60,12 @@ class Scenario:
         return Phase.SUCCEEDED if self.kind is BuildKind.GOOD else Phase.ROLLED_BACK
 
 
-def submit(testbed: Testbed, version: str, kind: BuildKind) -> str:
+def submit(demo_site: DemoSite, version: str, kind: BuildKind) -> str:
     """Submit a release as a developer would; return the output of the command."""
     message = "a red button on the order page" if kind is BuildKind.GOOD else f"a build that {kind}"
-    done = testbed.bigred(
+    done = demo_site.bigred(
         "submit",
-        str(testbed.build(version, kind)),
+        str(demo_site.build(version, kind)),
         *("--version", version, "--author", AUTHOR, "--message", message),
     )
     if done.returncode != 0:
@@ -75,38 +75,42 @@ def submit(testbed: Testbed, version: str, kind: BuildKind) -> str:
 
 def run_unattended(scenario: Scenario, say: Say) -> tuple[dict[str, Any], list[str]]:
     """Run the scenario to its end; return the receipt, and everything that went wrong."""
-    with set_up(scenario.nodes, say, scenario.site) as testbed, testbed.server(), testbed.box():
-        say(f"sending {scenario.rate:g} requests per second to {testbed.url}/")
-        with shopping(testbed.folder, testbed.url, scenario.rate) as load:
+    with (
+        set_up(scenario.nodes, say, scenario.site) as demo_site,
+        demo_site.server(),
+        demo_site.box(),
+    ):
+        say(f"sending {scenario.rate:g} requests per second to {demo_site.url}/")
+        with shopping(demo_site.folder, demo_site.url, scenario.rate) as load:
             begun_s = time.monotonic()
             try:
-                moments = asyncio.run(_run_steps(testbed, scenario, load, say))
+                moments = asyncio.run(_run_steps(demo_site, scenario, load, say))
             except ProgramError as error:
-                raise ProgramError(f"{error}{_log_tails(testbed)}") from error
+                raise ProgramError(f"{error}{_log_tails(demo_site)}") from error
         moments = replace(moments, traffic=begun_s, stopped=time.monotonic())
-        receipt = summary(_receipt(testbed), load.seen(), moments)
+        receipt = summary(_receipt(demo_site), load.seen(), moments)
         failed = [] if scenario.kind.is_for_the_judge else failures(load.seen())
         faults = [f"failed request: {f.kind} {f.outcome}" for f in failed]
-        return receipt, [*faults[:_FAILURES_SHOWN], *_faults(testbed, scenario, receipt)]
+        return receipt, [*faults[:_FAILURES_SHOWN], *_faults(demo_site, scenario, receipt)]
 
 
-def _log_tails(testbed: Testbed) -> str:
-    """Return the ends of the logs, which are removed with the testbed."""
-    logs = ((name, tail(testbed.log(name), 8)) for name in ("server", "box"))
+def _log_tails(demo_site: DemoSite) -> str:
+    """Return the ends of the logs, which are removed with the demo site."""
+    logs = ((name, tail(demo_site.log(name), 8)) for name in ("server", "box"))
     return "".join(f"\n--- the log of the {name}:\n{text}" for name, text in logs)
 
 
-def _receipt(testbed: Testbed) -> dict[str, Any]:
-    shown: dict[str, Any] = json.loads(testbed.bigred("show", "--json").stdout)["receipt"]
+def _receipt(demo_site: DemoSite) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(demo_site.bigred("show", "--json").stdout)["receipt"]
     return shown
 
 
-def _faults(testbed: Testbed, scenario: Scenario, receipt: dict[str, Any]) -> list[str]:
+def _faults(demo_site: DemoSite, scenario: Scenario, receipt: dict[str, Any]) -> list[str]:
     """List how the end differs from the expected one, in the fleet and not only in the receipt."""
     faults = []
     if receipt["outcome"] != scenario.expected:
         faults.append(f"the outcome is {receipt['outcome']}, expected: {scenario.expected}")
-    state = AppState.model_validate_json(testbed.bigred("status", "--json").stdout)
+    state = AppState.model_validate_json(demo_site.bigred("status", "--json").stdout)
     live = SECOND if scenario.kind is BuildKind.GOOD else FIRST
     for node in state.nodes:
         if (node.state, node.release) != ("serving", live):
@@ -114,33 +118,33 @@ def _faults(testbed: Testbed, scenario: Scenario, receipt: dict[str, Any]) -> li
                 f"{node.name} is {node.state} with {node.release}, expected: serving with {live}"
             )
     if scenario.kind is not BuildKind.GOOD:
-        refused = testbed.bigred("deploy", SECOND)
+        refused = demo_site.bigred("deploy", SECOND)
         if refused.returncode == 0 or f"is {ReleaseStage.BAD}" not in refused.stderr:
             faults.append(f"{SECOND} is not refused as bad: {refused.stderr.strip()}")
     return faults
 
 
-async def _run_steps(testbed: Testbed, scenario: Scenario, load: Load, say: Say) -> Moments:
-    async with subscribed(testbed, Reporter(say)) as subscriber:
+async def _run_steps(demo_site: DemoSite, scenario: Scenario, load: Load, say: Say) -> Moments:
+    async with subscribed(demo_site, Reporter(say)) as subscriber:
         await subscriber.until(lambda: _is_ready(subscriber), _READY_S, "box and server are ready")
         await asyncio.sleep(_BEFORE_S)
-        say(await asyncio.to_thread(submit, testbed, SECOND, scenario.kind))
+        say(await asyncio.to_thread(submit, demo_site, SECOND, scenario.kind))
         await subscriber.until(
             lambda: _is_candidate(subscriber), _READY_S, f"{SECOND} is the candidate"
         )
         say("the lid is lifted")
         lid_s = time.monotonic()
-        testbed.set_button("open")
+        demo_site.set_button("open")
         armed_s = await _answered(subscriber, Answer.ARMED)
         await subscriber.until(lambda: subscriber.is_armed, _ANSWER_S, "the box is armed")
         await asyncio.sleep(_LID_TO_PRESS_S)
         say("the button is pushed")
         press_s = time.monotonic()
-        testbed.set_button("press")
+        demo_site.set_button("press")
         accepted_s = await _answered(subscriber, Answer.ACCEPTED)
         await subscriber.until(lambda: _has_ended(subscriber), _END_S, "the deployment has ended")
         ended_s = time.monotonic()
-        testbed.set_button("close")
+        demo_site.set_button("close")
         await asyncio.sleep(_AFTER_S)
         counted = load.counts()
         say(f"{counted.requests} requests so far, {counted.failed} failed")
@@ -148,10 +152,10 @@ async def _run_steps(testbed: Testbed, scenario: Scenario, load: Load, say: Say)
 
 
 @contextlib.asynccontextmanager
-async def subscribed(testbed: Testbed, reporter: Reporter) -> AsyncIterator[Subscriber]:
+async def subscribed(demo_site: DemoSite, reporter: Reporter) -> AsyncIterator[Subscriber]:
     """Subscribe to all messages, and report them until the block ends."""
     subscriber = Subscriber(reporter.report)
-    listening = asyncio.create_task(subscriber.listen(testbed.broker))
+    listening = asyncio.create_task(subscriber.listen(demo_site.broker))
     try:
         yield subscriber
     finally:

@@ -1,4 +1,4 @@
-"""The live screen: the state of the testbed in the terminal, and the keys that control it."""
+"""The live screen: the state of the demo site in the terminal, and the keys that control it."""
 
 from collections import deque
 

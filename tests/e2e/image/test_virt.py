@@ -49,7 +49,7 @@ def box(home: tuple[Rig, Box]) -> Box:
 
 @pytest.fixture(scope="module")
 def load(place: Rig) -> Iterator[Load]:
-    with shopping(place.testbed.folder, place.testbed.url, LoadOptions(RATE)) as load:
+    with shopping(place.demo_site.folder, place.demo_site.url, LoadOptions(RATE)) as load:
         yield load
 
 

@@ -1,4 +1,4 @@
-"""The server can read the configuration that the testbed writes for each kind of site."""
+"""The server can read the configuration that the demo site writes for each kind of site."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import AppSettings, ReachBy, Settings, SshSettings, load
 from bigred_server.tomcat.instance import TomcatInstance
 
-TESTBED = Path("/testbed")
+TESTBED = Path("/demo site")
 SSH = SshSettings(
     host="127.0.0.1", port=2222, user="ada", key=Path("/k"), known_hosts=Path("/hosts")
 )
@@ -42,7 +42,7 @@ def test_the_plain_site_is_local_and_rolled_by_restart(tmp_path: Path) -> None:
     assert shop.haproxy.socket == "/h0.sock"
     assert {node.reach for node in shop.nodes.values()} == {ReachBy.LOCAL}
     assert shop.nodes["node1"].war == TESTBED / "node1" / "webapps" / "shop.war"
-    assert shop.nodes["node1"].stop == ("/bin/sh", "/testbed/node1/tomcat", "stop")
+    assert shop.nodes["node1"].stop == ("/bin/sh", "/demo site/node1/tomcat", "stop")
     assert shop.nodes["node1"].manager is None
 
 
@@ -66,8 +66,8 @@ def test_every_strategy_that_makes_sense_is_read(
 
 def test_what_sshd_starts_can_be_swept(tmp_path: Path) -> None:
     node = app(tmp_path, DemoOptions(reach=ReachBy.SSH, ssh=SSH, prefix=("/wrap",))).nodes["node1"]
-    env = ("/usr/bin/env", f"{cleanup.MARK}=/testbed", "TMPDIR=/testbed")
-    assert node.start == (*env, "/wrap", "/bin/sh", "/testbed/node1/tomcat", "start")
+    env = ("/usr/bin/env", f"{cleanup.MARK}=/demo site", "TMPDIR=/demo site")
+    assert node.start == (*env, "/wrap", "/bin/sh", "/demo site/node1/tomcat", "start")
 
 
 @pytest.mark.parametrize("site", [DemoOptions(sessions=Sessions.WAIT), DemoOptions(counted=True)])

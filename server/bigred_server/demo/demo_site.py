@@ -1,7 +1,7 @@
-"""The testbed: a whole site and a box on free loopback ports, in a temporary folder.
+"""The demo site: a whole site and a box on free loopback ports, in a temporary folder.
 
 Mosquitto, HAProxy, Tomcats with release 1.0.0 of the sample shop, the deploy server and the box's
-agent are all real. `set_up` yields the testbed, and leaves no process, port or file behind.
+agent are all real. `set_up` yields the demo site, and leaves no process, port or file behind.
 """
 
 import contextlib
@@ -45,8 +45,8 @@ def from_nothing(
 
 
 @dataclass(frozen=True)
-class Testbed:
-    """The parts of a testbed, and where its files are."""
+class DemoSite:
+    """The parts of a demo site, and where its files are."""
 
     folder: Path
     broker: BrokerSettings
@@ -93,7 +93,7 @@ class Testbed:
         return self.folder / "button.sock"
 
     def log(self, name: str) -> Path:
-        """Return the log file of a program of the testbed."""
+        """Return the log file of a program of the demo site."""
         return self.folder / f"{name}.log"
 
     def bigred(
@@ -144,8 +144,8 @@ class Testbed:
 
 
 @contextlib.contextmanager
-def set_up(nodes: int, say: Say, site: DemoOptions | None = None) -> Iterator[Testbed]:
-    """Set up the testbed with the site on release 1.0.0; report progress to `say`.
+def set_up(nodes: int, say: Say, site: DemoOptions | None = None) -> Iterator[DemoSite]:
+    """Set up the demo site with the site on release 1.0.0; report progress to `say`.
 
     The caller starts server and box. Raise ProgramError if a program is missing or does not start.
     """
@@ -169,14 +169,14 @@ def set_up(nodes: int, say: Say, site: DemoOptions | None = None) -> Iterator[Te
         haproxies = tuple(_haproxy(folder, number, backend) for number in range(site.haproxies))
         for haproxy in haproxies:
             stack.enter_context(haproxy.run())
-        testbed = Testbed(folder, broker, haproxies, tomcats, site)
+        demo_site = DemoSite(folder, broker, haproxies, tomcats, site)
         sockets = [haproxy.admin_socket for haproxy in haproxies]
         for server in site.servers:
             text = config.configuration(
                 folder, broker.port, sockets, tomcats, site, logs[server], server
             )
-            testbed.config_of(server).write_text(text)
-        yield testbed
+            demo_site.config_of(server).write_text(text)
+        yield demo_site
 
 
 def _tomcats(folder: Path, nodes: int, site: DemoOptions) -> dict[str, TomcatInstance]:
