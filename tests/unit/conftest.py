@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from bigred_server.journal.database import Database, DatabaseUrl
 
@@ -52,6 +53,13 @@ def pytest_runtest_teardown() -> Generator[None, object, object]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _plain_tracebacks() -> None:
+    """Print a logged exception plainly: rich takes seconds for one."""
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, renderer])
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _new_journals_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Migrate one journal, and copy it to wherever a new one is opened; it costs a sixth."""
     empty, opened = tmp_path_factory.mktemp("journal") / "empty.db", Database.open
@@ -67,4 +75,6 @@ def _new_journals_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     asyncio.run(migrate())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Database, "open", open_copy)
+        # No unit test cuts the power.
+        patch.setattr("bigred_server.journal.sqlite._SYNCHRONOUS", "OFF")
         yield
