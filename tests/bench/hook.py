@@ -21,7 +21,7 @@ from pathlib import Path
 import httpx2
 from tests.support.pushes import TOKEN, api_url, pushing
 from tests.support.repositories import Repository, call
-from tests.support.rig import Rig, until
+from tests.support.rig import Rig, wait_rarely
 
 from bigred_broker.program import free_port
 from bigred_server.hook.install import install, place_of
@@ -129,7 +129,7 @@ def fifty(options: argparse.Namespace) -> bool:
         def known() -> str:
             return place.bigred("build", "list", "--limit", "500")
 
-        until(lambda: not any(word in known() for word in UNDER_WAY), 120, "all is built")
+        wait_rarely(lambda: not any(word in known() for word in UNDER_WAY), 120, "all is built")
         asker.over.set()
         asking.join(20)
         listed = known()

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from tests.support.pushes import pushing, shop
 from tests.support.repositories import Repository
-from tests.support.rig import Rig, rig, until
+from tests.support.rig import Rig, rig, wait_rarely
 
 from bigred_server.demo.load import Load, LoadOptions, shopping
 from bigred_server.demo.options import DemoOptions
@@ -89,7 +89,9 @@ def plain(haproxy: HaproxyInstance) -> None:
     file.write_text("\n".join(kept) + "\n")
     old = haproxy.log.stat().st_size
     os.kill(int((haproxy.folder / "haproxy.pid").read_text()), signal.SIGUSR2)
-    until(lambda: b"Loading success" in haproxy.log.read_bytes()[old:], 20, "HAProxy is plain")
+    wait_rarely(
+        lambda: b"Loading success" in haproxy.log.read_bytes()[old:], 20, "HAProxy is plain"
+    )
 
 
 def ancestor(
@@ -164,7 +166,7 @@ def bigred(options: argparse.Namespace) -> Route:
 def customers(place: Rig, options: argparse.Namespace) -> Iterator[Load]:
     """Have customers come until the block ends."""
     with shopping(place.demo_site.folder, place.demo_site.url, LoadOptions(options.rate)) as load:
-        until(lambda: load.counts().requests > options.rate, 20, "customers have come")
+        wait_rarely(lambda: load.counts().requests > options.rate, 20, "customers have come")
         yield load
 
 
@@ -174,7 +176,7 @@ def timed(name: str, place: Rig, load: Load, push: Callable[[], object], version
     time.sleep((_MINUTE_S / 2 - time.time()) % _MINUTE_S)
     before, begun_s = load.counts(), time.monotonic()
     push()
-    until(lambda: place.serving() == wanted, _DEADLINE_S, f"{version} is live everywhere")
+    wait_rarely(lambda: place.serving() == wanted, _DEADLINE_S, f"{version} is live everywhere")
     took_s = time.monotonic() - begun_s
     time.sleep(_AFTER_S)
     after = load.counts()

@@ -7,8 +7,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
@@ -154,18 +153,15 @@ def tell(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def when(is_so: Callable[[], bool], what: str) -> None:
-    """Return at once when it is so: acts take milliseconds."""
-    end_s = time.monotonic() + DEADLINE_S
-    while not is_so():
-        assert time.monotonic() < end_s, f"never seen: {what}"
-        time.sleep(0.0005)
-
-
 def kill_at(rig: Rig, deployment: str, moment: Moment | None) -> str:
     """Kill the server at a moment; tell how far it was. Then start it again."""
     if moment is not None:
-        when(lambda: moment.is_now(rig.actions(deployment)), f"{moment} in {deployment}")
+        wait_until(
+            lambda: moment.is_now(rig.actions(deployment)),
+            DEADLINE_S,
+            f"{moment} in {deployment}",
+            every_s=0.0005,  # actions take milliseconds
+        )
     rig.kill()
     left = [
         f"{action.kind} of {action.node}"

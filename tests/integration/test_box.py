@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from tests.support.news import News
+from tests.support.until import until
 
 from bigred_broker import mosquitto
 from bigred_broker.connection import Delivery
@@ -88,7 +90,7 @@ class Server:
     seen: dict[str, bytes] = field(default_factory=dict)
     at_s: dict[str, float] = field(default_factory=dict)
     sentences: list[str] = field(default_factory=list)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    news: News = field(default_factory=lambda: News(DEADLINE_S))
 
     async def listen(self) -> None:
         while True:
@@ -103,16 +105,7 @@ class Server:
                 self.events.put_nowait(event)
             elif received.topic == TOPICS.box("red", "state"):
                 self.sentences.append(self.box().voice.said)
-            self._news.set()
-
-    async def until(self, ready: Callable[[], bool], what: str) -> None:
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                while not ready():
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError:
-            pytest.fail(f"not seen: {what}; the box says {self.seen}")
+            self.news.tell()
 
     async def event(self, kind: str) -> BoxEvent:
         async with asyncio.timeout(DEADLINE_S):
@@ -125,18 +118,24 @@ class Server:
 
     async def box_is(self, what: str, ready: Callable[[BoxState], bool]) -> BoxState:
         topic = TOPICS.box("red", "state")
-        await self.until(lambda: topic in self.seen and ready(self.box()), what)
+        await self.news.until(
+            lambda: topic in self.seen and ready(self.box()), what, lambda: self.seen
+        )
         return self.box()
 
     async def light(self, pattern: str) -> BoxState:
         return await self.box_is(f"light {pattern}", lambda box: box.lights.pattern == pattern)
 
     async def announced(self, text: str) -> None:
-        await self.until(lambda: text in self.sentences, f"announced {text!r}")
+        await self.news.until(
+            lambda: text in self.sentences, f"announced {text!r}", lambda: self.seen
+        )
 
     async def status(self, word: str) -> None:
         topic = TOPICS.box("red", "status")
-        await self.until(lambda: self.seen.get(topic) == word.encode(), f"the box {word}")
+        await self.news.until(
+            lambda: self.seen.get(topic) == word.encode(), f"the box {word}", lambda: self.seen
+        )
 
     def reply(self, event: BoxEvent, answer: Answer, **rest: object) -> None:
         message = Reply.model_validate({"id": event.id, "answer": answer, **rest})
@@ -432,7 +431,4 @@ async def test_an_event_leaves_the_box_within_a_poll_and_five_milliseconds(
 
 async def _logged(stage: Stage, text: str) -> None:
     """Wait for a sentence in the agent's own log, the only evidence without a broker."""
-    end = time.monotonic() + DEADLINE_S
-    while text not in stage.log.read_text():
-        assert time.monotonic() < end, f"not logged: {text}"
-        await asyncio.sleep(0.02)
+    await until(lambda: text in stage.log.read_text(), DEADLINE_S, f"it logs {text!r}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.processes import living
+from tests.support.until import until
 
 from bigred_broker.program import wait_until
 from bigred_server.pipeline import job
@@ -89,7 +90,7 @@ async def test_a_gigabyte_of_output_is_a_bounded_log(
 async def test_cancelled_it_leaves_nothing(tmp_path: Path, mark: str) -> None:
     sleeps = (sys.executable, "-c", "import time; time.sleep(600)", mark)
     running = asyncio.create_task(job_of(tmp_path, *sleeps).run())
-    await asyncio.to_thread(wait_until, lambda: bool(living(mark)), 10, "it runs")
+    await until(lambda: bool(living(mark)), 10, "it runs")
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running

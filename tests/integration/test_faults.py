@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import NullPool, create_engine, select
 from tests.support import postgresql, sshd
 from tests.support.disk import small_disk
-from tests.support.rig import Rig, rig, until
+from tests.support.rig import Rig, rig, wait_rarely
 from tests.support.tap import Tap, speaking
 
 from bigred_broker.messages import Phase
@@ -87,7 +87,7 @@ def test_another_server_takes_over_from_a_leader_that_stands_still() -> None:
             made.until_act(deployment, "node1", Act.STOP)
             with made.frozen(first):
                 frozen_s = time.monotonic()
-                until(lambda: leader(made)[0] == other, TAKE_OVER_S, f"{other} leads")
+                wait_rarely(lambda: leader(made)[0] == other, TAKE_OVER_S, f"{other} leads")
                 assert time.monotonic() - frozen_s <= TAKE_OVER_S
                 made.until_act(deployment, "node1", Act.READY, ended=True)
             # The first one wakes up in mid-deployment and must not lay a hand on anything.

@@ -4,7 +4,7 @@ Ten bad builds and ten good ones on four nodes are `./bigred bench immune`.
 """
 
 import pytest
-from tests.support.rig import Rig, rig, until
+from tests.support.rig import Rig, rig, wait_rarely
 
 from bigred_broker.messages import Phase
 from bigred_server.demo.load import LoadOptions, shopping
@@ -39,7 +39,7 @@ def test_a_build_that_fails_its_users_is_rolled_back_and_said_to_be_bad(
 ) -> None:
     with rig(3, site()) as place:
         with shopping(place.demo_site.folder, place.demo_site.url, LoadOptions(150.0)) as load:
-            until(lambda: load.counts().requests > 300, 20, "users have come")
+            wait_rarely(lambda: load.counts().requests > 300, 20, "users have come")
             gone = place.deploy("1.1.0", kind)
             assert place.ended(gone) is Phase.ROLLED_BACK
             slip = place.receipt(gone)
@@ -72,7 +72,7 @@ def test_without_users_and_probes_it_is_held_and_people_decide() -> None:
         def is_held() -> bool:
             return place.state().phase is Phase.HOLDING
 
-        until(is_held, 60, "it is held")
+        wait_rarely(is_held, 60, "it is held")
         assert "too little traffic to judge" in place.state().reason
         place.bigred("continue")
         assert place.ended(gone) is Phase.SUCCEEDED

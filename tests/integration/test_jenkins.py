@@ -6,7 +6,7 @@ The Jenkins speaks HTTP and refuses what Jenkins's remote API does not have.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,11 +123,11 @@ class Site:
 
     async def queued(self) -> int:
         """Wait for an item in the queue; give it."""
-        await self.until(lambda: bool(self.jenkins.items), "an item in the queue")
+        await self.news.until(lambda: bool(self.jenkins.items), "an item in the queue")
         return next(reversed(self.jenkins.items))
 
     async def ended(self, deployment: str) -> DeploymentRecord:
-        await self.until(
+        await self.news.until(
             lambda: any(e.deployment == deployment and e.phase in OUTCOMES for e in self.events),
             "that it has ended",
         )
@@ -135,9 +135,6 @@ class Site:
             record = await deployments.find(db, deployment)
         assert record is not None
         return record
-
-    async def until(self, is_so: Callable[[], bool], what: str) -> None:
-        await self.news.until(is_so, what)
 
     async def told(self, deployment: str) -> list[str]:
         async with self.db.read() as db:
@@ -203,20 +200,20 @@ async def test_a_press_runs_the_job_with_its_parameters_and_tells_how_it_goes(
             "REASON": f"fired by office ({deployment})",
         }
         jenkins.hold(item, "blocked", "Build #56 is already in progress (ETA: 23 min)")
-        await site.until(lambda: "ETA" in site.events[-1].text, "what it waits for")
+        await site.news.until(lambda: "ETA" in site.events[-1].text, "what it waits for")
         # A figure that counts down is no news.
         jenkins.hold(item, "blocked", "Build #56 is already in progress (ETA: 22 min)")
         jenkins.hold(item, "buildable", "Waiting for next available executor")
-        await site.until(lambda: "executor" in site.events[-1].text, "that it is buildable")
+        await site.news.until(lambda: "executor" in site.events[-1].text, "that it is buildable")
         build = jenkins.begin(item, stages=STAGES[:1], console="Started by user bigred\nmvn")
-        await site.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
+        await site.news.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
         assert site.states[-1].candidate is None
         build.since, build.estimated_ms = time.time() - 30, 60_000
         build.stages, build.console = STAGES, "Started by user bigred\nmvn package\ndone\n"
-        await site.until(
+        await site.news.until(
             lambda: any("stage Deploy started" in one.text for one in site.events), "the stage"
         )
-        await site.until(
+        await site.news.until(
             lambda: (
                 site.states[-1].progress is not None and 50 <= site.states[-1].progress.done <= 60
             ),
@@ -259,7 +256,7 @@ async def test_a_jenkins_that_wants_a_crumb_gets_one_and_a_new_one_when_it_is_ol
     async with site_with(tmp_path, jenkins) as site:
         for number in (57, 58):
             deployment = await site.fire()
-            await site.until(lambda: len(jenkins.items) == number - 56, "an item")  # noqa: B023
+            await site.news.until(lambda: len(jenkins.items) == number - 56, "an item")  # noqa: B023
             jenkins.begin(await site.queued())
             jenkins.finish(number, "SUCCESS")
             assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
@@ -285,7 +282,7 @@ async def test_a_build_that_is_no_success_is_not_live_and_can_be_fired_again(
         assert record.receipt["jenkins"]["console"] == ["BOOM"]
         assert await site.stages() == {"build 57": Stage.FAILED}
         again = await site.fire()
-        await site.until(lambda: len(site.jenkins.items) == 2, "another item")
+        await site.news.until(lambda: len(site.jenkins.items) == 2, "another item")
         site.jenkins.begin(await site.queued())
         site.jenkins.finish(58, "SUCCESS")
         assert (await site.ended(again)).phase is Phase.SUCCEEDED
@@ -300,7 +297,7 @@ async def test_an_item_that_is_cancelled_in_the_queue_is_aborted_and_its_number_
         site.jenkins.hold(await site.queued(), "cancelled", None)
         assert (await site.ended(deployment)).phase is Phase.ABORTED
         again = await site.fire()
-        await site.until(lambda: len(site.jenkins.items) == 2, "another item")
+        await site.news.until(lambda: len(site.jenkins.items) == 2, "another item")
         site.jenkins.begin(await site.queued())
         site.jenkins.finish(57, "SUCCESS")
         assert (await site.ended(again)).phase is Phase.SUCCEEDED
@@ -345,7 +342,7 @@ async def test_an_abort_stops_the_build_ever_harder(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         build = site.jenkins.begin(await site.queued(), stages=STAGES, stubborn=2)
-        await site.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
+        await site.news.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
         await site.command(Command.ABORT)
         assert (await site.ended(deployment)).phase is Phase.ABORTED
         assert build.stops == ["stop", "term", "kill"]
@@ -360,7 +357,7 @@ async def test_nothing_but_an_abort_is_possible_and_a_press_into_it_is_one(
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         build = site.jenkins.begin(await site.queued(), stages=STAGES)
-        await site.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
+        await site.news.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
         for command in (Command.HOLD, Command.CONTINUE, Command.ROLLBACK):
             with pytest.raises(DeploymentError, match="Jenkins runs it, so it can only be aborted"):
                 await site.command(command)
@@ -380,7 +377,7 @@ async def test_nothing_but_an_abort_is_possible_and_a_press_into_it_is_one(
 async def test_an_answer_that_is_lost_does_not_start_it_twice(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins(deaf=1)) as site:
         deployment = await site.fire()
-        await site.until(
+        await site.news.until(
             lambda: any("no answer from Jenkins" in one.text for one in site.events), "the loss"
         )
         [item] = site.jenkins.items
@@ -408,7 +405,7 @@ async def test_another_server_goes_on_where_one_was_killed(tmp_path: Path) -> No
         await site.leave()
         site.jenkins.begin(item, stages=STAGES[:1])
         site.serve()
-        await site.until(
+        await site.news.until(
             lambda: any("stage Build" in one.text for one in site.events), "the first stage"
         )
         await site.leave()
@@ -446,7 +443,7 @@ async def test_an_item_that_jenkins_forgot_is_found_among_the_builds(tmp_path: P
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         item = await site.queued()
-        await site.until(lambda: "item 1200" in site.events[-1].text, "that it is queued")
+        await site.news.until(lambda: "item 1200" in site.events[-1].text, "that it is queued")
         await site.leave()
         site.jenkins.begin(item)
         site.jenkins.forgets = True
@@ -459,7 +456,7 @@ async def test_a_build_that_is_deleted_has_failed(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         site.jenkins.begin(await site.queued())
-        await site.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
+        await site.news.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
         site.jenkins.builds.clear()
         record = await site.ended(deployment)
         assert (record.phase, "deleted" in record.reason) == (Phase.FAILED, True)
@@ -469,9 +466,9 @@ async def test_a_jenkins_that_restarts_meanwhile_is_waited_for(tmp_path: Path) -
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         site.jenkins.begin(await site.queued())
-        await site.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
+        await site.news.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
         site.jenkins.breaks = 5
-        await site.until(lambda: "answers again" in site.events[-1].text, "that it is back")
+        await site.news.until(lambda: "answers again" in site.events[-1].text, "that it is back")
         site.jenkins.finish(57, "SUCCESS")
         assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
         told = await site.told(deployment)

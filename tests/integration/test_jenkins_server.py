@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ class Office:
         told = {"v": 1, "event_type": kind, "id": f"e-{number}", "seq": number, "boot": "b-1"}
         body = json.dumps({**told, "age_ms": 1.0, **({"arming": arming} if arming else {})})
         self.recorder.publish("bigred/box/office/event", body)
-        self.until(lambda: bool(self.replies(number)), f"an answer to {kind}")
+        self.recorder.until(lambda: bool(self.replies(number)), DEADLINE_S, f"an answer to {kind}")
         return self.replies(number)[0]
 
     def replies(self, number: int) -> list[dict[str, Any]]:
@@ -63,9 +63,6 @@ class Office:
 
     def states(self) -> list[dict[str, Any]]:
         return [one.body for one in self.recorder.of("bigred/app/site/state")]
-
-    def until(self, is_so: Callable[[], bool], what: str) -> None:
-        self.recorder.until(is_so, DEADLINE_S, what)
 
 
 @pytest.fixture
@@ -94,7 +91,9 @@ def running(office: Office) -> Iterator[Office]:
     arguments = ("server", "--config", str(office.folder / "bigred.toml"))
     with forked.running("the server", arguments, log, said):
         status = "bigred/server/status"
-        office.until(lambda: office.recorder.last(status) == "online", "the server at the broker")
+        office.recorder.until(
+            lambda: office.recorder.last(status) == "online", DEADLINE_S, "the server at the broker"
+        )
         yield office
 
 
@@ -106,11 +105,17 @@ def test_a_press_at_a_box_runs_the_job_and_everybody_follows_it(running: Office)
     assert accepted["answer"] == "accepted"
     wait_until(lambda: bool(jenkins.items), DEADLINE_S, "an item in the queue")
     build = jenkins.begin(next(iter(jenkins.items)), console="copying\n", estimated_ms=10_000)
-    running.until(lambda: running.states()[-1].get("phase") == "rolling", "that it runs")
-    running.until(lambda: bool(running.states()[-1].get("progress", {}).get("done")), "progress")
+    running.recorder.until(
+        lambda: running.states()[-1].get("phase") == "rolling", DEADLINE_S, "that it runs"
+    )
+    running.recorder.until(
+        lambda: bool(running.states()[-1].get("progress", {}).get("done")), DEADLINE_S, "progress"
+    )
     build.console += "restarting\n"
     jenkins.finish(57, "SUCCESS")
-    running.until(lambda: running.states()[-1].get("phase") == "succeeded", "that it is live")
+    running.recorder.until(
+        lambda: running.states()[-1].get("phase") == "succeeded", DEADLINE_S, "that it is live"
+    )
     live = running.states()[-1]
     assert (live["live"]["version"], live["who"]) == ("build 57", "office")
     told = [one.body for one in running.recorder.of("bigred/app/site/event")]

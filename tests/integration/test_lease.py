@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from tests.support.postgresql import Cluster
+from tests.support.until import until
 
 from bigred_broker import program
 from bigred_broker.program import wait_until
@@ -103,8 +104,9 @@ class Stage:
     def until_all_by(self, who: str) -> float:
         """Wait until an actor acts for every app; give how long that took."""
         began_s = time.monotonic()
-        until(
+        wait_until(
             lambda: {deed.app for deed in self.effects() if deed.who == who} == set(APPS),
+            DEADLINE_S,
             f"{who} acts for all apps",
         )
         return time.monotonic() - began_s
@@ -120,10 +122,6 @@ class Stage:
             assert tokens == sorted(tokens), ours
             actors = [{deed.who for deed in ours if deed.token == token} for token in set(tokens)]
             assert all(len(each) == 1 for each in actors), ours
-
-
-def until(is_so: Callable[[], bool], what: str) -> None:
-    wait_until(is_so, DEADLINE_S, what)
 
 
 def tell(text: str) -> None:
@@ -149,9 +147,11 @@ def test_a_stopped_leader_that_goes_on_does_nothing_more(stage: Stage) -> None:
         first.send_signal(signal.SIGCONT)
     tell(f"SIGSTOP: another leads all apps after {took_s:.2f} s")
     assert took_s < TAKE_OVER_S
-    until(lambda: "lost" in stage.log("first").read_text(), "it has heard")
+    wait_until(
+        lambda: "lost" in stage.log("first").read_text(), DEADLINE_S, "it has lost the lease"
+    )
     seen = len(stage.effects())
-    until(lambda: len(stage.effects()) > seen + 200, "the second goes on")
+    wait_until(lambda: len(stage.effects()) > seen + 200, DEADLINE_S, "the second goes on")
     # One deed may have been begun: stopped between its last check and its one call to the system.
     late = [deed for deed in stage.effects() if deed.who == "first"][before:]
     assert len(late) <= 1
@@ -221,11 +221,13 @@ async def test_a_lease_is_kept_up_by_its_own_task(db: Database) -> None:
     lease = Lease(db, "shop", "one/1")
     keeping = asyncio.create_task(lease.run())
     ends: set[float] = set()
-    async with asyncio.timeout(DEADLINE_S):
-        while len(ends) < 3:
-            async with db.read() as connection:
-                ends |= set((await connection.execute(select(tables.lease.c.until))).scalars())
-            await asyncio.sleep(0.05)
+
+    async def is_renewed_twice() -> bool:
+        async with db.read() as connection:
+            ends.update((await connection.execute(select(tables.lease.c.until))).scalars())
+        return len(ends) >= 3
+
+    await until(is_renewed_twice, DEADLINE_S, "the lease is renewed twice")
     assert lease.left_s() > LEASE_S / 2
     assert lease.token == 1
     keeping.cancel()

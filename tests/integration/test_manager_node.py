@@ -3,12 +3,13 @@
 import asyncio
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 from tests.support.hosts import FakeHost
+from tests.support.until import until
 from tests.support.wars import Wars
 
 from bigred_broker.program import free_port
@@ -24,6 +25,7 @@ from bigred_server.tomcat.manager_call import ManagerCall
 from bigred_server.tomcat.node import Node
 
 USER = ManagerUser("bigred", 'p"<&>ü')
+DEADLINE_S = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,7 @@ async def manager(tomcat: TomcatInstance, http: httpx2.AsyncClient) -> AsyncIter
     """Give the Manager of a Tomcat that has no app of ours any more."""
     url = f"http://127.0.0.1:{tomcat.port}/manager"
     found = Manager(ManagerCall(http, url, USER.name, tomcat.base / "password"), "/lab")
-    await until(lambda: is_there(found))
+    await until(lambda: is_there(found), DEADLINE_S, "the Manager answers")
     yield found
     for one in await found.versions():
         await found.undeploy(one.name, 20)
@@ -74,12 +76,6 @@ async def is_there(manager: Manager) -> bool:
     except NodeAwayError:
         return False
     return True
-
-
-async def until(it_is_so: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
-        while not await it_is_so():  # noqa: ASYNC110  it is so over there, in Tomcat
-            await asyncio.sleep(0.05)
 
 
 async def put(node: Node, war: Path, version: str = "", deadline_s: float = 20) -> str:
@@ -188,7 +184,7 @@ async def test_what_timed_out_appears_by_itself(node: Node, app: App, wars: Wars
     async def is_up() -> bool:
         return await app.get() == (200, "2")
 
-    await until(is_up)
+    await until(is_up, DEADLINE_S, "the app is up")
     assert (await node.look(answers=True)).versions == (Version(""),)
 
 
@@ -259,7 +255,7 @@ async def test_undeploying_the_newest_turns_users_back_and_waits_for_their_reque
     async def is_back() -> bool:
         return await App(manager, http).get() == (200, "1")
 
-    await until(is_back)
+    await until(is_back, DEADLINE_S, "the older version answers")
     assert not in_flight.done()
     assert time.monotonic() - begun_s < 3
     assert (await parallel.look(answers=True)).digest == digest_of(one)

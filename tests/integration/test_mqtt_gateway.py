@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +81,7 @@ class Rig:
     ear: Link
     stack: ExitStack = field(default_factory=ExitStack)
     heard: list[tuple[str, bytes]] = field(default_factory=list)
-    _news: News = field(default_factory=lambda: News(DEADLINE_S))
+    news: News = field(default_factory=lambda: News(DEADLINE_S))
 
     def start_broker(self) -> None:
         self.stack.enter_context(mosquitto.running(self.folder / "mqtt", self.broker.port))
@@ -92,16 +92,13 @@ class Rig:
             if isinstance(happening, Delivery):
                 happening.ack()
                 self.heard.append((happening.topic, happening.payload))
-            self._news.tell()
-
-    async def until(self, is_so: Callable[[], bool], what: str) -> None:
-        await self._news.until(is_so, what)
+            self.news.tell()
 
     async def settled(self) -> None:
         """Wait until the gateway has handled all that was sent: it answers a false farewell."""
         seen = self.count(TOPICS.server_status, b"online")
         self.ear.publish(TOPICS.server_status, Status.OFFLINE.value.encode())
-        await self.until(
+        await self.news.until(
             lambda: self.count(TOPICS.server_status, b"online") > seen, "it says it is online"
         )
 
@@ -124,7 +121,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         asyncio.create_task(ear.run()),
         asyncio.create_task(rig.listen()),
     ]
-    await rig.until(lambda: rig.count(TOPICS.server_status, b"online") > 0, "all are there")
+    await rig.news.until(lambda: rig.count(TOPICS.server_status, b"online") > 0, "all are there")
     yield rig
     for task in running:
         task.cancel()
@@ -147,7 +144,7 @@ async def test_only_the_leader_speaks_and_answers(rig: Rig) -> None:
     event = AppEvent(event_type=AppEventType.FINDING, app="shop", at="now")
     topic = TOPICS.box("office", "event")
     rig.ear.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
-    await rig.until(lambda: rig.count(CONFIG) == 1, "the box is announced")
+    await rig.news.until(lambda: rig.count(CONFIG) == 1, "the box is announced")
     await rig.settled()
     rig.lead.leads = False
     rig.ear.publish(topic, lid("unheard"))
@@ -171,7 +168,7 @@ async def test_only_the_leader_speaks_and_answers(rig: Rig) -> None:
 async def test_what_was_told_before_another_led_is_not_told_again(rig: Rig) -> None:
     """Neither on a new connection, nor taken for told when it is so again."""
     rig.ear.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
-    await rig.until(lambda: rig.count(CONFIG) == 1, "the box is announced")
+    await rig.news.until(lambda: rig.count(CONFIG) == 1, "the box is announced")
     rig.gateway.keep_state(AppState(app="shop"))
     await rig.settled()
     assert (rig.count(STATE), rig.count(CONFIG)) == (1, 1)
@@ -179,19 +176,19 @@ async def test_what_was_told_before_another_led_is_not_told_again(rig: Rig) -> N
     rig.stack.close()
     seen = rig.count(TOPICS.server_status, b"online")
     await asyncio.to_thread(rig.start_broker)
-    await rig.until(lambda: rig.count(TOPICS.server_status, b"online") > seen, "both are back")
+    await rig.news.until(lambda: rig.count(TOPICS.server_status, b"online") > seen, "both are back")
     await rig.settled()
     assert (rig.count(STATE), rig.count(CONFIG)) == (1, 1)
     rig.lead.leads = True
     rig.lead.token = 3
     rig.gateway.keep_state(AppState(app="shop"))
-    await rig.until(lambda: rig.count(STATE) == 2, "the same state is told anew")
-    await rig.until(lambda: rig.count(CONFIG) == 2, "and so is the box")
+    await rig.news.until(lambda: rig.count(STATE) == 2, "the same state is told anew")
+    await rig.news.until(lambda: rig.count(CONFIG) == 2, "and so is the box")
 
 
 async def test_the_leader_tells_all_again_on_a_new_connection(rig: Rig) -> None:
     rig.gateway.keep_state(AppState(app="shop"))
-    await rig.until(lambda: rig.count(STATE) == 1, "the state is told")
+    await rig.news.until(lambda: rig.count(STATE) == 1, "the state is told")
     rig.stack.close()
     await asyncio.to_thread(rig.start_broker)
-    await rig.until(lambda: rig.count(STATE) == 2, "it is told again")
+    await rig.news.until(lambda: rig.count(STATE) == 2, "it is told again")

@@ -14,7 +14,7 @@ import pytest
 from tests.support import forked
 from tests.support.pushes import pushing
 from tests.support.repositories import Pushed, Repository
-from tests.support.rig import Rig, until
+from tests.support.rig import Rig, wait_rarely
 
 from bigred_server.demo.load import LoadOptions, shopping
 from bigred_server.hook.install import install, place_of
@@ -35,11 +35,11 @@ def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None
     with pushing(vcs, 2, tests={"smoke": SMOKE}) as (place, repository):
         repository.write({"smoke.py": ASKS})
         with shopping(place.demo_site.folder, place.demo_site.url, LoadOptions(150.0)) as load:
-            until(lambda: load.counts().requests > 100, 20, "users have come")
+            wait_rarely(lambda: load.counts().requests > 100, 20, "users have come")
             pushed = submitted(repository, repository.push("say 'hello'; $(exit 1) `id`", "1.7.0"))
             # Mercurial's tag is a later commit, and it is the newest that is built.
             assert re.search(r"[0-9a-f]{12} (was already )?submitted as shop build 1", pushed)
-            until(lambda: "ready" in place.bigred("build", "list"), 60, "it is built")
+            wait_rarely(lambda: "ready" in place.bigred("build", "list"), 60, "it is built")
             version = place.bigred("build", "list").splitlines()[1].split()[4]
             place.until_serving(version)
         assert load.counts().failed == 0
@@ -50,7 +50,7 @@ def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None
         # A build that its tests refuse stays where it is, and the one that is live stays.
         repository.write({"kind": "answers-500"})
         submitted(repository, repository.push("bad"))
-        until(lambda: "failed" in place.bigred("build", "list"), 60, "it has failed")
+        wait_rarely(lambda: "failed" in place.bigred("build", "list"), 60, "it has failed")
         assert "did not come up: status 500" in place.bigred("build", "list")
         assert set(place.serving().values()) == {version}
 
@@ -58,12 +58,14 @@ def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None
 def test_a_push_leads_to_a_box_that_is_armed_where_a_press_is_wanted() -> None:
     with pushing("git", 2, deploy="on_press") as (place, repository):
         submitted(repository, repository.push("first", "1.7.0"))
-        until(lambda: place.state().candidate is not None, 60, "the candidate waits")
+        wait_rarely(lambda: place.state().candidate is not None, 60, "the candidate waits")
         with place.demo_site.box():
             log = place.demo_site.log("box")
-            until(lambda: "candidate" in log.read_text(), 20, "its light tells that one waits")
+            wait_rarely(
+                lambda: "candidate" in log.read_text(), 20, "its light tells that one waits"
+            )
             place.demo_site.set_button("open")
-            until(lambda: "System is armed" in log.read_text(), 20, "it is armed")
+            wait_rarely(lambda: "System is armed" in log.read_text(), 20, "it is armed")
             place.demo_site.set_button("press")
             place.until_serving("1.7.0")
 
@@ -157,7 +159,7 @@ def test_what_was_queued_is_submitted_later_and_none_is_lost(
     place.start()
     assert f"{first.commit[:12]} submitted as shop build" in flushed(repository)
     assert flushed(repository) == "no commits are queued\n"
-    until(lambda: stages(place).get(first.commit) == "ready", 60, "it is ready")
+    wait_rarely(lambda: stages(place).get(first.commit) == "ready", 60, "it is ready")
     assert place.state().candidate is not None
 
 
@@ -209,5 +211,5 @@ def test_a_frozen_server_takes_nothing_and_loses_nothing(
     text = submitted(repository, second)
     assert re.search(rf"{second.commit[:12]} (was already )?submitted as shop build", text)
     assert waiting(repository) == 0
-    until(lambda: stages(place).get(second.commit) == "ready", 60, "the newest is built")
+    wait_rarely(lambda: stages(place).get(second.commit) == "ready", 60, "the newest is built")
     assert first.commit in stages(place)

@@ -10,7 +10,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ import httpx2
 import pytest
 from tests.support import forked
 from tests.support.news import News
+from tests.support.until import until
 
 from bigred_broker import mosquitto
 from bigred_broker.connection import Delivery
@@ -126,7 +126,12 @@ class Rig:
     def until_act(
         self, deployment: str, node: str, kind: ActionKind, outcome: Outcome | None
     ) -> None:
-        when(lambda: (kind, outcome) in self.actions(deployment, node), f"{kind} at {node}")
+        wait_until(
+            lambda: (kind, outcome) in self.actions(deployment, node),
+            DEADLINE_S,
+            f"{kind} at {node}",
+            every_s=0.001,  # actions take milliseconds
+        )
 
     def outcome(self, deployment: str) -> str:
         query = "SELECT phase FROM deployment WHERE id = ? AND ended_at IS NOT NULL"
@@ -158,14 +163,6 @@ def rig() -> Iterator[Rig]:
         yield rig
 
 
-def when(is_so: Callable[[], bool], what: str) -> None:
-    """Return at once when it is so: acts take milliseconds."""
-    end_s = time.monotonic() + DEADLINE_S
-    while not is_so():
-        assert time.monotonic() < end_s, f"never seen: {what}"
-        time.sleep(0.001)
-
-
 @dataclass
 class Operator:
     """A box of the test's own making, and all that it hears."""
@@ -173,7 +170,7 @@ class Operator:
     link: Link
     heard: dict[str, Reply] = field(default_factory=dict)
     kept: dict[str, bytes] = field(default_factory=dict)
-    _news: News = field(default_factory=lambda: News(DEADLINE_S))
+    news: News = field(default_factory=lambda: News(DEADLINE_S))
 
     async def listen(self) -> None:
         while True:
@@ -181,7 +178,7 @@ class Operator:
             if isinstance(happening, Delivery):
                 happening.ack()
                 self._hear(happening)
-            self._news.tell()
+            self.news.tell()
 
     def _hear(self, delivery: Delivery) -> None:
         match TOPICS.parse(delivery.topic):
@@ -191,19 +188,16 @@ class Operator:
             case _:
                 self.kept[delivery.topic] = delivery.payload
 
-    async def until(self, is_so: Callable[[], bool], what: str) -> None:
-        await self._news.until(is_so, what)
-
     async def send(self, event: BoxEvent, box: str = BOX) -> Reply:
         """Send an event; give the answer to it."""
         self.heard.pop(event.id, None)
         self.link.publish(TOPICS.box(box, "event"), encode(event))
-        await self.until(lambda: event.id in self.heard, f"{event.event_type} is answered")
+        await self.news.until(lambda: event.id in self.heard, f"{event.event_type} is answered")
         return self.heard[event.id]
 
     async def app_state(self) -> AppState:
         topic = TOPICS.app(APP, "state")
-        await self.until(lambda: topic in self.kept, "the app's state is there")
+        await self.news.until(lambda: topic in self.kept, "the app's state is there")
         return decode(AppState, self.kept[topic])
 
 
@@ -213,7 +207,7 @@ async def at_the_broker(rig: Rig) -> AsyncIterator[Operator]:
     hand = Operator(Link(rig.demo_site.broker, "test-hand", "bigred/test/status", topics))
     running = [asyncio.create_task(hand.link.run()), asyncio.create_task(hand.listen())]
     try:
-        await hand.until(lambda: hand.link.is_up, "the link stands")
+        await hand.news.until(lambda: hand.link.is_up, "the link stands")
         yield hand
     finally:
         for task in running:
@@ -253,7 +247,7 @@ async def test_the_retained_state_is_what_status_says(rig: Rig) -> None:
             state = decode(AppState, kept) if kept else None
             return bool(state and state.candidate and state.candidate.version == version)
 
-        await hand.until(announced, f"{version} is the candidate")
+        await hand.news.until(announced, f"{version} is the candidate")
         said = await asyncio.to_thread(rig.state)
         assert await hand.app_state() == said
         assert hand.kept[TOPICS.server_status] == b"online"
@@ -333,7 +327,7 @@ async def test_a_broker_that_is_away_is_waited_for(rig: Rig) -> None:
     def complains() -> bool:
         return "can't be reached" in rig.log()[begin:]
 
-    await asyncio.to_thread(wait_until, complains, 15, "the server says so")
+    await until(complains, 15, "the server says so")
     rig.start_broker()
     await starting
     assert rig.log()[begin:].count("link down") == 1
@@ -354,13 +348,13 @@ async def test_a_restart_of_the_broker_does_not_disturb_a_deployment(rig: Rig) -
     async with at_the_broker(rig) as hand:
         # The new broker remembers nothing: whatever is there was published again.
         ended = TOPICS.app(APP, "state")
-        await hand.until(
+        await hand.news.until(
             lambda: (
                 ended in hand.kept and decode(AppState, hand.kept[ended]).phase is Phase.SUCCEEDED
             ),
             "the state is there again",
         )
-        await hand.until(
+        await hand.news.until(
             lambda: hand.kept.get(TOPICS.server_status) == b"online", "the server is there again"
         )
 
@@ -452,7 +446,7 @@ async def test_a_server_that_is_stopped_says_so_and_comes_back_to_the_same(rig: 
     async with at_the_broker(rig) as hand:
         rig.stop_server()
         status = TOPICS.server_status
-        await hand.until(lambda: hand.kept.get(status) == b"offline", "the server is gone")
+        await hand.news.until(lambda: hand.kept.get(status) == b"offline", "the server is gone")
         await asyncio.to_thread(rig.start_server)
-        await hand.until(lambda: hand.kept.get(status) == b"online", "the server is back")
+        await hand.news.until(lambda: hand.kept.get(status) == b"online", "the server is back")
     assert rig.bigred("status", "--json") == before

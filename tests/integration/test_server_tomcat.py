@@ -16,6 +16,7 @@ import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.until import until
 
 from bigred_broker.program import wait_until
 from bigred_server.artifacts import war
@@ -540,7 +541,7 @@ async def test_a_swap_that_its_caller_gave_up_changes_nothing_afterwards(
     go_on.set()
     folder = war_of(here).parent
     gone = lambda: not any(".bigred-" in name for name in names_in(folder))  # noqa: E731
-    await asyncio.to_thread(wait_until, gone, 10, "the thread has ended")
+    await until(gone, 10, "the thread has ended")
     assert names_in(folder) == ["shop", "shop.war"]
     assert (await here.look(answers=True)).digest == old
 
@@ -550,7 +551,7 @@ async def test_a_command_that_its_caller_gave_up_does_not_do_its_work_later(tmp_
     running = asyncio.create_task(local.run(command, 60))
     pid = tmp_path / "pid"
     begun = lambda: pid.exists() and pid.read_text() != ""  # noqa: E731
-    await asyncio.to_thread(wait_until, begun, 5, "it runs")
+    await until(begun, 5, "it runs")
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -8,7 +8,7 @@ import signal
 import stat
 import time
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,9 @@ import pytest
 from tests.support import sshd
 from tests.support.disk import small_disk
 from tests.support.sshd import Sshd
+from tests.support.until import until
 from tests.support.wire import Wire, wire
 
-from bigred_broker.program import wait_until
 from bigred_server.artifacts.files import digest_of
 from bigred_server.errors import NodeError
 from bigred_server.model import disk_space
@@ -28,6 +28,7 @@ from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.ssh import SshHost
 
 MIB = 1 << 20
+DEADLINE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,6 @@ def make_war(path: Path, version: str = "1.0.0", size: int = 0) -> str:
 
 def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
-
-
-async def until(ready: Callable[[], bool], what: str) -> None:
-    await asyncio.to_thread(wait_until, ready, 10, what)
 
 
 def is_alive(pid_file: Path) -> bool:
@@ -234,7 +231,7 @@ async def test_a_machine_that_dies_in_mid_upload_is_reached_again(site: Site, ho
     def flows() -> bool:
         return any(path.stat().st_size > 0 for path in site.kept.glob(".*"))
 
-    await until(flows, "the upload flows")
+    await until(flows, DEADLINE_S, "the upload flows")
     site.sshd.cut(site.pid)
     with pytest.raises(NodeError, match="failed"):
         await fetch
@@ -247,7 +244,7 @@ async def test_a_fetch_that_its_caller_gave_up_is_cleared_up_by_the_next(
 ) -> None:
     new = make_war(site.folder / "new.war", "1.1.0", 64 * MIB)
     fetch = asyncio.create_task(host.fetch(site.folder / "new.war", new, frozenset()))
-    await until(lambda: any(site.kept.glob(".*")), "the upload flows")
+    await until(lambda: any(site.kept.glob(".*")), DEADLINE_S, "the upload flows")
     fetch.cancel()
     with pytest.raises(asyncio.CancelledError):
         await fetch
@@ -282,7 +279,7 @@ async def test_what_reaches_a_stalled_machine_too_late_is_not_done(site: Site) -
             await host.stop(1)
         for pid in connections:
             os.kill(pid, signal.SIGCONT)
-        await until(lambda: not sshd.descendants(site.pid), "the connection is gone")
+        await until(lambda: not sshd.descendants(site.pid), DEADLINE_S, "the connection is gone")
         assert not done.exists()
         await host.look(answers=True)
         await host.stop(5)
@@ -447,7 +444,7 @@ async def test_a_command_that_hangs_ends_at_its_deadline_and_over_there_too(site
             await host.stop(4)
         assert time.monotonic() - begun < 10
         assert pid.exists()
-        await until(lambda: not is_alive(pid), "the command is gone")
+        await until(lambda: not is_alive(pid), DEADLINE_S, "the command is gone")
         assert (await host.look(answers=True)).problem == ""
     assert (site.sshd.folder / "sshd.log").read_text().count("Accepted publickey") == 1
 
@@ -458,11 +455,11 @@ async def test_a_command_that_its_caller_gave_up_ends_over_there(site: Site) -> 
     async with reached(site.node(stop=hang)) as host:
         await host.look(answers=True)  # connects
         stop = asyncio.create_task(host.stop(6))
-        await until(lambda: is_alive(pid), "the command runs")
+        await until(lambda: is_alive(pid), DEADLINE_S, "the command runs")
         stop.cancel()
         with pytest.raises(asyncio.CancelledError):
             await stop
-        await until(lambda: not is_alive(pid), "the command is gone")
+        await until(lambda: not is_alive(pid), DEADLINE_S, "the command is gone")
 
 
 async def test_a_tomcat_in_the_background_holds_nothing_up(site: Site) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+from tests.support.until import until
+
 from bigred_broker import mosquitto
 from bigred_broker.link import Link
 from bigred_broker.program import free_port
@@ -19,9 +21,7 @@ async def test_the_broker_brings_them(tmp_path: Path) -> None:
         teller = Link(broker, "teller", "t/status", [])
         telling = asyncio.create_task(teller.run())
         teller.keep("shop/orders", b"12")
-        async with asyncio.timeout(15):
-            while not heard._last:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await until(lambda: bool(heard._last), 15, "the total arrives")
         assert heard.read("total") == 12.0
         for task in (running, telling):
             task.cancel()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +17,9 @@ from tests.support import forked
 from tests.support.forked import Forked
 from tests.support.news import News
 from tests.support.postgresql import Cluster
+from tests.support.until import until
 
-from bigred_broker import mosquitto, program
+from bigred_broker import mosquitto
 from bigred_broker.connection import Delivery
 from bigred_broker.link import Link
 from bigred_broker.messages import (
@@ -95,7 +96,7 @@ class Box:
 
     link: Link
     heard: list[tuple[float, str, bytes]] = field(default_factory=list)
-    _news: News = field(default_factory=lambda: News(DEADLINE_S))
+    news: News = field(default_factory=lambda: News(DEADLINE_S))
 
     async def listen(self) -> None:
         while True:
@@ -103,10 +104,7 @@ class Box:
             if isinstance(happening, Delivery):
                 happening.ack()
                 self.heard.append((time.monotonic(), happening.topic, happening.payload))
-            self._news.tell()
-
-    async def until(self, is_so: Callable[[], bool], what: str) -> None:
-        await self._news.until(is_so, what)
+            self.news.tell()
 
     def payloads(self, topic: str) -> list[bytes]:
         return [payload for _, where, payload in self.heard if where == topic]
@@ -126,7 +124,7 @@ class Box:
     async def ask(self) -> None:
         """Open the lid; wait for the answer."""
         event = self.open_lid()
-        await self.until(
+        await self.news.until(
             lambda: event in [reply.id for reply in self.replies()], "the lid is answered"
         )
 
@@ -151,7 +149,7 @@ async def box(rig: Rig) -> AsyncIterator[Box]:
     ]
     box = Box(Link(rig.broker, BOX, TOPICS.box(BOX, "status"), topics))
     running = [asyncio.create_task(box.link.run()), asyncio.create_task(box.listen())]
-    await box.until(lambda: box.link.is_up, "the link stands")
+    await box.news.until(lambda: box.link.is_up, "the link stands")
     box.link.keep(TOPICS.box(BOX, "info"), encode(BoxInfo(agent="test")))
     yield box
     for task in running:
@@ -188,16 +186,16 @@ async def test_the_servers_are_online_as_long_as_one_lives(
     first, last = await start(rig, "one", "two")
     # A server's log is read sooner than the box hears the server: the second one's word may come
     # after the first one's end.
-    await box.until(lambda: len(box.statuses()) >= 2, "both are there")
+    await box.news.until(lambda: len(box.statuses()) >= 2, "both are there")
     assert [status for _, status in box.statuses()] == [Status.ONLINE] * 2
     first.send_signal(number)
-    await box.until(lambda: len(box.statuses()) >= 4, "the other one says that it lives")
+    await box.news.until(lambda: len(box.statuses()) >= 4, "the other one says that it lives")
     (gone_s, offline), (back_s, online) = box.statuses()[2:]
     assert (offline, online) == (Status.OFFLINE, Status.ONLINE)
     tell(f"{number.name}: offline for {(back_s - gone_s) * 1000:.1f} ms")
     assert back_s - gone_s < SETTLE_S
     last.send_signal(number)
-    await box.until(lambda: len(box.statuses()) >= 5, "the last one is gone")
+    await box.news.until(lambda: len(box.statuses()) >= 5, "the last one is gone")
     assert box.statuses()[-1][1] == Status.OFFLINE
 
 
@@ -207,20 +205,21 @@ async def test_another_answers_within_fifteen_seconds_of_a_leader_that_is_stoppe
     first, _ = await start(rig, "one", "two")
     await box.ask()
     states = TOPICS.app(APP, "state")
-    await box.until(lambda: bool(box.payloads(states)), "the leader tells the state")
+    await box.news.until(lambda: bool(box.payloads(states)), "the leader tells the state")
     told = len(box.payloads(states))
     first.send_signal(signal.SIGSTOP)
     try:
         took_s = await box.ask_until_answered()
         tell(f"SIGSTOP: another answers after {took_s:.2f} s")
         assert took_s < TAKE_OVER_S
-        await box.until(lambda: len(box.payloads(states)) > told, "the new leader tells it, too")
+        await box.news.until(
+            lambda: len(box.payloads(states)) > told, "the new leader tells it, too"
+        )
         seen = len(box.payloads(states))
     finally:
         first.send_signal(signal.SIGCONT)
     log = rig.folder / "one.log"
-    await asyncio.to_thread(
-        program.wait_until,
+    await until(
         lambda: "another server has the lease" in log.read_text(),
         DEADLINE_S,
         "it has heard that another leads",

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from tests.support import verdict
 from tests.support.faults import Fault, Run
 from tests.support.faulty import Faulty
-from tests.support.rig import Rig, rig, until
+from tests.support.rig import Rig, rig, wait_rarely
 from tests.support.verdict import Evidence
 from tests.support.victim import Victim
 
@@ -80,7 +80,9 @@ class Campaign:
         self._number += 1
         version, demo_site = f"{self._number}.0.0", self.rig.demo_site
         with shopping(demo_site.folder, demo_site.urls, self.orders, f"run{self._number}") as load:
-            until(lambda: load.sessions()[0] == self.orders.users, 20, "all users have logged in")
+            wait_rarely(
+                lambda: load.sessions()[0] == self.orders.users, 20, "all users have logged in"
+            )
             deployment = self.rig.deploy(version, run.build)
             begun_at = self.rig.journal.told(deployment).started_at
             victim = Victim(self.rig, self.faulty, deployment, begun_at)
@@ -106,7 +108,7 @@ class Campaign:
             return not verdict.faults(seen[-1])
 
         with contextlib.suppress(ProgramError):
-            until(is_well, _SETTLE_S, "all is well")
+            wait_rarely(is_well, _SETTLE_S, "all is well")
         return seen[-1]
 
     def _look(self, victim: Victim, run: Run, version: str) -> Evidence:

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -79,7 +78,9 @@ class Rig:
 
     def ended(self, deployment: str, deadline_s: float = DEADLINE_S) -> Phase:
         """Wait for a deployment's outcome."""
-        until(lambda: self.journal.has_ended(deployment), deadline_s, f"{deployment} has ended")
+        wait_rarely(
+            lambda: self.journal.has_ended(deployment), deadline_s, f"{deployment} has ended"
+        )
         return Phase(self.journal.told(deployment).phase)
 
     def until_act(self, deployment: str, node: str, kind: str, *, ended: bool = False) -> None:
@@ -120,7 +121,7 @@ class Rig:
     def until_serving(self, version: str, deadline_s: float = DEADLINE_S) -> None:
         """Wait until every node serves a release, and nothing is done to any."""
         wanted = dict.fromkeys(self.demo_site.nodes, version)
-        until(
+        wait_rarely(
             lambda: not self.journal.running() and self.serving() == wanted,
             deadline_s,
             f"every node serves {version} and none is in hand",
@@ -156,17 +157,9 @@ class Rig:
         return server or self.demo_site.site.servers[0]
 
 
-def until(is_so: Callable[[], bool], deadline_s: float, what: str) -> None:
-    """As `wait_until`, but asking so rarely that what is waited for has the machine's time."""
-    asked_s = [time.monotonic() - _ASK_S]
-
-    def is_so_now() -> bool:
-        if time.monotonic() - asked_s[0] < _ASK_S:
-            return False
-        asked_s[0] = time.monotonic()
-        return is_so()
-
-    wait_until(is_so_now, deadline_s, what)
+def wait_rarely(is_so: Callable[[], bool], deadline_s: float, what: str) -> None:
+    """As `wait_until`, but leaving the machine's time to what is waited for."""
+    wait_until(is_so, deadline_s, what, every_s=_ASK_S)
 
 
 @contextlib.contextmanager

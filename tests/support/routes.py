@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.support import sshd
-from tests.support.rig import Rig, rig, until
+from tests.support.rig import Rig, rig, wait_rarely
 from tests.support.watch import overhead_s, watching
 
 from bigred_broker.messages import Phase
@@ -127,7 +127,7 @@ def roll(made: Rig, way: Route, asked: LoadOptions, version: str) -> Rolled:
     """Deploy a release once under load, and see what it cost."""
     demo_site = made.demo_site
     with shopping(demo_site.folder, demo_site.urls, asked, f"way-{version}") as load:
-        until(lambda: load.sessions()[0] >= asked.users * 0.8, 20, "the users have logged in")
+        wait_rarely(lambda: load.sessions()[0] >= asked.users * 0.8, 20, "the users have logged in")
         made.submit(version)
         planned, opened = made.plan(version)["sessions_lost"], load.sessions()[0]
         begun = time.time()
@@ -135,7 +135,7 @@ def roll(made: Rig, way: Route, asked: LoadOptions, version: str) -> Rolled:
             deployment = made.bigred("deploy", version, "--no-wait").split()[1]
             phase = made.ended(deployment, END_S)
         end_s = time.monotonic() + 3 * asked.pause_s
-        until(lambda: time.monotonic() > end_s, 30, "every user has come back once more")
+        wait_rarely(lambda: time.monotonic() > end_s, 30, "every user has come back once more")
     actions, told = made.journal.actions(deployment), made.journal.told(deployment)
     over, requests = load.visits(), load.seen()
     added = [

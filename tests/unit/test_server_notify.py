@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.until import until
 
 from bigred_broker.messages import AppEvent, AppEventType, Phase
 from bigred_server.journal import deployments, releases
@@ -87,22 +88,13 @@ class Sent:
 
     def __init__(self) -> None:
         self.notices: list[Notice] = []
-        self.came = asyncio.Event()
         self.fails = False
 
     def take(self, _settings: NotifySettings, told: Notice) -> bool:
         self.notices.append(told)
-        self._loop.call_soon_threadsafe(self.came.set)
         if self.fails:
             raise OSError("no route")
         return True
-
-    async def until(self, count: int) -> None:
-        self._loop = asyncio.get_running_loop()
-        async with asyncio.timeout(10):
-            while len(self.notices) < count:
-                self.came.clear()
-                await self.came.wait()
 
 
 def event(
@@ -125,7 +117,7 @@ async def test_those_are_told_who_want_to_be(db: Database, monkeypatch: pytest.M
     sender.receive_build(replace(BUILD, stage=Stage.READY))
     sender.receive_build(BUILD)
     running = asyncio.create_task(sender.run())
-    await sent.until(2)
+    await until(lambda: len(sent.notices) >= 2, 10, "two notices are sent")
     running.cancel()
     assert [one.title for one in sent.notices] == ["shop 1.4.2 is live", "shop build 7 failed"]
     assert "receipt: https://bigred/api/v1/deployments/d-1" in sent.notices[0].body
@@ -142,7 +134,7 @@ async def test_who_can_not_be_reached_holds_nobody_up(
     for _ in range(200):
         sender.receive_build(BUILD)
     running = asyncio.create_task(sender.run())
-    await sent.until(2)
+    await until(lambda: len(sent.notices) >= 2, 10, "two notices are sent")
     running.cancel()
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 from tests.support.telemetry import FakeTelemetry
+from tests.support.until import until
 from tests.support.wars import bringing
 
 from bigred_broker.messages import AppEvent, AppState, Phase
@@ -135,8 +136,8 @@ class Site:
         assert found is not None
         return found
 
-    async def ends(self, deadline_s: float = 20.0) -> DeploymentRecord:
-        await until(self._has_ended, deadline_s)
+    async def ends(self) -> DeploymentRecord:
+        await until(self._has_ended, _AT_MOST_S, "the deployment has ended")
         return await self.record()
 
     async def _has_ended(self) -> bool:
@@ -170,12 +171,6 @@ class Site:
             look.pool.up and look.pool.admin is Admin.READY and look.host.digest == release.digest
             for look in looks
         ) and set(self.running().values()) == {release.digest}
-
-
-async def until(condition: Callable[[], Awaitable[bool]], deadline_s: float) -> None:
-    async with asyncio.timeout(max(deadline_s, _AT_MOST_S)):
-        while not await condition():  # noqa: ASYNC110 - the journal has no event to wait for
-            await asyncio.sleep(0.01)
 
 
 @dataclass(frozen=True)
@@ -267,7 +262,7 @@ async def test_a_good_release_goes_live_on_all_nodes_one_after_the_other(site: S
     await site.start()
     async with site.server():
         ended = await site.ends()
-        await until(site.its_end_is_told, 5)
+        await until(site.its_end_is_told, _AT_MOST_S, "the end is reported")
     assert (ended.phase, ended.nodes, ended.previous) == (Phase.SUCCEEDED, NODES, site.old.digest)
     assert site.is_whole(site.new)
     assert await site.stages() == {"1.0.0": Stage.RETIRED, "1.1.0": Stage.LIVE}
@@ -346,7 +341,7 @@ async def test_a_rollback_that_a_person_asked_for_is_done(site: Site) -> None:
         async def b_is_being_updated() -> bool:
             return any(action.node == "b" for action in site.fleet.actions)
 
-        await until(b_is_being_updated, 10)
+        await until(b_is_being_updated, _AT_MOST_S, "b is being updated")
         async with site.db.write() as connection:
             asked = {"command": Command.ROLLBACK, "commanded_by": "linus"}
             await deployments.change(connection, "d-1", **asked)
@@ -375,7 +370,7 @@ async def test_the_countdown_is_waited_for_unless_a_person_stops_it(site: Site) 
         async def it_is_told() -> bool:
             return bool(site.states) and site.states[-1].phase is Phase.PREPARING
 
-        await until(it_is_told, 5)
+        await until(it_is_told, _AT_MOST_S, "it is reported")
         assert site.fleet.actions == []
         async with site.db.write() as connection:
             await deployments.change(connection, "d-1", command=Command.ABORT, reason="not today")
@@ -400,7 +395,7 @@ async def test_a_haproxy_that_restarts_is_told_its_states_again(site: Site) -> N
                 for action in site.fleet.actions
             )
 
-        await until(b_is_being_stopped, 10)
+        await until(b_is_being_stopped, _AT_MOST_S, "b is being stopped")
         site.fleet.restart_haproxy()
         ended = await site.ends()
     assert ended.phase is Phase.SUCCEEDED
@@ -423,7 +418,7 @@ async def test_what_was_live_before_is_adopted_and_rolled_back_to(site: Site) ->
         async def it_is_adopted() -> bool:
             return (await site.stages())["1.0.0"] is Stage.LIVE
 
-        await until(it_is_adopted, 5)
+        await until(it_is_adopted, _AT_MOST_S, "it is adopted")
 
 
 async def test_a_first_release_goes_live_on_empty_nodes(site: Site) -> None:
@@ -530,11 +525,11 @@ async def test_maint_that_is_said_again_late_does_not_take_a_node_out_for_good(
                 for action in site.fleet.actions
             )
 
-        await until(b_is_admitted, 10)
+        await until(b_is_admitted, _AT_MOST_S, "b is admitted")
         late.append(site.fleet.actions[-1])
         site.fleet.restart_haproxy()
         assert (await site.ends()).phase is Phase.SUCCEEDED
-        await until(site.nothing_is_left_open, 5)
+        await until(site.nothing_is_left_open, _AT_MOST_S, "nothing is left open")
     assert site.is_whole(site.new)
 
 
@@ -546,7 +541,7 @@ async def test_acts_that_a_dead_server_left_open_are_unknown_and_it_goes_on(site
         async def it_stops_a() -> bool:
             return any(action.kind == "stop" for action in await site.actions())
 
-        await until(it_stops_a, 10)
+        await until(it_stops_a, _AT_MOST_S, "a is being stopped")
     site.fleet.lasts = lambda _act: 0.005
     async with site.server():
         ended = await site.ends()
@@ -589,7 +584,7 @@ async def test_a_node_that_left_the_configuration_does_not_stop_the_server(site:
         async def it_rolls() -> bool:
             return (await site.record()).phase is Phase.ROLLING
 
-        await until(it_rolls, 10)
+        await until(it_rolls, _AT_MOST_S, "it is rolling")
     for fleet_part in (site.fleet.nodes, site.fleet.servers):
         del fleet_part["c"]
     site.fleet.policy = Policy(**{**vars(POLICY), "min_healthy": 1})
@@ -608,14 +603,14 @@ async def test_a_deployment_is_held_and_goes_on_by_command(site: Site) -> None:
         async def a_is_being_updated() -> bool:
             return any(action.node == "a" for action in site.fleet.actions)
 
-        await until(a_is_being_updated, 10)
+        await until(a_is_being_updated, _AT_MOST_S, "a is being updated")
         await deploy.command(site.db, "shop", Command.HOLD, "ada")
 
         async def it_is_held() -> bool:
             record = await site.record()
             return record.phase is Phase.HOLDING and record.command is None
 
-        await until(it_is_held, 10)
+        await until(it_is_held, _AT_MOST_S, "it is held")
         assert {action.node for action in site.fleet.actions} == {"a"}
         with pytest.raises(DeploymentError, match="it is already on hold"):
             await deploy.command(site.db, "shop", Command.HOLD, "ada")
@@ -631,7 +626,7 @@ async def test_an_aborted_release_stays_ready(site: Site) -> None:
         async def b_is_being_updated() -> bool:
             return any(action.node == "b" for action in site.fleet.actions)
 
-        await until(b_is_being_updated, 10)
+        await until(b_is_being_updated, _AT_MOST_S, "b is being updated")
         await deploy.command(site.db, "shop", Command.ABORT, "ada")
         ended = await site.ends()
     assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "ada aborted it")
@@ -651,7 +646,7 @@ async def test_hooks_run_once_each_and_a_server_that_dies_in_one_does_not_run_it
         async def after_runs() -> bool:
             return any(line.startswith("after") for line in ran.lines)
 
-        await until(after_runs, 20)
+        await until(after_runs, _AT_MOST_S, "the hook after the deployment runs")
     async with site.server():
         ended = await site.ends()
     assert ran.lines == ["before 1.1.0 1.0.0", "after 1.1.0 1.0.0"]
@@ -687,7 +682,7 @@ async def test_a_node_that_was_down_is_brought_to_the_live_release_when_it_retur
         async def c_is_repaired() -> bool:
             return site.is_whole(site.new)
 
-        await until(c_is_repaired, 20)
+        await until(c_is_repaired, _AT_MOST_S, "c is repaired")
 
         async def it_is_written() -> bool:
             async with site.db.read() as connection:
@@ -697,7 +692,7 @@ async def test_a_node_that_was_down_is_brought_to_the_live_release_when_it_retur
                 (None, Phase.SUCCEEDED),
             ]
 
-        await until(it_is_written, 10)
+        await until(it_is_written, _AT_MOST_S, "it is written")
     async with site.db.read() as connection:
         assert [r.id for r in await deployments.newest(connection, "shop")] == ["d-1"]
     assert site.fleet.violations == []
@@ -721,7 +716,7 @@ async def test_a_server_that_does_not_lead_does_and_tells_nothing(site: Site) ->
     site.lead = lead = Lost()
     await site.start()
     async with site.server():
-        await until(lead.was_asked_often, 10)
+        await until(lead.was_asked_often, _AT_MOST_S, "the lead is checked often")
     assert site.fleet.actions == []
     assert site.states == []
     assert (await site.record()).phase is Phase.PREPARING
