@@ -1,8 +1,8 @@
-"""What looking at a host costs, and bringing it a release: this machine, and the same by SSH.
+"""What it costs to look at a host and to bring it a release: this machine, directly and by SSH.
 
     ./bigred bench hosts
 
-The far one is a real sshd on loopback: what is measured is processes and ciphers, no network.
+The remote one is a real sshd on loopback: this measures processes and ciphers, not the network.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The script `./bigred` on a machine that has only a handful of tools.
 
-Nothing is installed and no network is used: python3, pip, sudo and apt-get are stand-ins that note
-what they were asked for. Only what the script looks for by a fixed path is the real machine's.
+Nothing is installed and no network is used: python3, pip, sudo and apt-get are stand-ins that
+record their arguments. Only what the script finds by a fixed path is the real machine's.
 """
 
 import os
@@ -39,7 +39,7 @@ esac
 
 @dataclass(frozen=True)
 class Machine:
-    """A checkout, a PATH of its own, and notes of what was asked of the stand-ins."""
+    """A checkout, a PATH of its own, and the recorded calls of the stand-ins."""
 
     home: Path
 
@@ -104,7 +104,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def missing(verb: str) -> list[str]:
-    """What the PATH above lacks, less what the script finds by its fixed path on this machine."""
+    """Return what the PATH above lacks, less what the script finds by a fixed path."""
 
     def somewhere(*patterns: str) -> bool:
         return any(any(Path("/").glob(pattern)) for pattern in patterns)

@@ -105,7 +105,7 @@ class Server:
                 self.events.put_nowait(event)
             elif received.topic == TOPICS.box("red", "state"):
                 self.sentences.append(self.box().voice.said)
-            self.news.tell()
+            self.news.notify()
 
     async def event(self, kind: str) -> BoxEvent:
         async with asyncio.timeout(DEADLINE_S):
@@ -415,7 +415,7 @@ async def test_an_event_leaves_the_box_within_a_poll_and_five_milliseconds(
 ) -> None:
     whole_ms, inside_ms = [], []
     for word, kind in [("open", "lid_open"), ("close", "lid_close")] * 20:
-        # Pauses as of people, not in step with the polling.
+        # Pauses like a person's, not in step with the polling.
         await asyncio.sleep(0.1 + random.random() * 0.03)
         sent_s = time.monotonic()
         await stage.button(word)

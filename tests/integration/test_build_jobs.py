@@ -1,4 +1,4 @@
-"""A job of a build: its time and log are bounded, and nothing of it goes on after it."""
+"""A build's job: its time and log are bounded, and none of its processes outlives it."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ os.execv({python!r}, [{python!r}, "-c", "import time; time.sleep(600)", {mark!r}
 
 @pytest.fixture
 def mark(tmp_path: Path) -> str:
-    """Give a word that the command lines of this test's processes have, and no others."""
+    """Return a word that only the command lines of this test's processes contain."""
     return f"mark-{tmp_path.name}-{os.getpid()}"
 
 

@@ -1,4 +1,4 @@
-"""Commits of real repositories become releases; what fails is told, and leaves nothing."""
+"""Commits of real repositories become releases; failures are reported, and leave nothing."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The archive of Tomcat's classes: made once, used by the JVM, and never in the way of a start."""
+"""The archive of Tomcat's classes: made once, used by the JVM, and never an obstacle to a start."""
 
 import shutil
 import subprocess
@@ -40,7 +40,7 @@ def running(folder: Path, option: str) -> Iterator[TomcatInstance]:
 
 
 def maps(tomcat: TomcatInstance, archive: Path) -> bool:
-    """Whether the JVM has the archive in its memory."""
+    """Return whether the JVM has mapped the archive into its memory."""
     process = int((tomcat.base / "pid").read_text())
     return str(archive) in Path(f"/proc/{process}/maps").read_text()
 

@@ -1,4 +1,4 @@
-"""Commands of nodes that fail when they are told to."""
+"""Commands of nodes that fail on request."""
 
 import subprocess
 from pathlib import Path

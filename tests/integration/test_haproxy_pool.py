@@ -1,4 +1,4 @@
-"""Two real HAProxies before the same servers: told alike, and believed only together."""
+"""Two real HAProxies in front of the same servers: set alike, and believed only together."""
 
 import asyncio
 import contextlib
@@ -38,10 +38,10 @@ class Rig:
         return {httpx2.get(url, timeout=5).text for _ in range(times)}
 
     def impatient(self) -> Pool:
-        """The pool, for whom a check that does not pass has soon not passed."""
+        """Return the pool with a short patience for checks."""
         return replace(self.pool, check_s=4)
 
-    async def tell(self, which: int, command: str) -> None:
+    async def command(self, which: int, command: str) -> None:
         await runtime.set_command(str(self.pair[which].admin_socket), command)
 
     async def look_until(self, so: Callable[[PoolLook], bool]) -> PoolLook:
@@ -97,7 +97,7 @@ async def test_what_is_tried_again_is_counted_at_the_server_that_failed(rig: Rig
 
 async def test_a_server_that_one_was_not_told_of_is_mixed(rig: Rig) -> None:
     await rig.look_until(all_up)
-    await rig.tell(1, "set server shop/n1 state maint")
+    await rig.command(1, "set server shop/n1 state maint")
     look = await rig.pool.look()
     assert (look.server("n1").admin, look.server("n1").up) == (Admin.MIXED, True)
     assert look.server("n2").admin is Admin.READY
@@ -135,7 +135,7 @@ async def test_an_unchecked_server_keeps_its_users_though_its_check_would_fail(r
     await rig.look_until(all_up)
     await rig.pool.disable_checks("n1")
     rig.webs[0].health = rig.webs[1].health = 503
-    # n2's checks on both see it: as many have been left out for n1.
+    # n2's checks on both see it: as many have been skipped for n1.
     look = await rig.look_until(
         lambda seen: not (seen.server("n2").up or seen.server("n2").partially_up)
     )
@@ -161,7 +161,7 @@ async def test_a_check_disabled_before_maint_is_fresh_again_before_ready(rig: Ri
     await rig.look_until(all_up)
     await rig.pool.disable_checks("n1")
     for which in (0, 1):
-        await rig.tell(which, "set server shop/n1 state maint")
+        await rig.command(which, "set server shop/n1 state maint")
     rig.webs[0].health = 503
     with pytest.raises(HaproxyError, match="has not passed its check"):
         await rig.impatient().set_state("n1", Admin.READY)

@@ -1,4 +1,4 @@
-"""A bad build on a real site: noticed from a few requests, and taken back by itself.
+"""A bad build on a real site: noticed after a few requests, and rolled back automatically.
 
 Ten bad builds and ten good ones on four nodes are `./bigred bench immune`.
 """
@@ -48,7 +48,7 @@ def test_a_build_that_fails_its_users_is_rolled_back_and_said_to_be_bad(
             assert "on node1" in slip["reason"]
             said = slip["judgement"]
             assert said["relative"] >= 100
-            # What users got of it, all told: as many as their own side counted.
+            # All errors that users received: as many as they counted themselves.
             assert 0 < said["failed"] <= said["requests"] < 400
             assert said["lost"] == 0
             assert any("rollback" in text for text in noted(place, gone))

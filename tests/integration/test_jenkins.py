@@ -78,28 +78,28 @@ class Site:
     _loop: asyncio.Task[None] | None = None
 
     def serve(self) -> None:
-        """Have a server follow the app."""
+        """Start a server that follows the app."""
         self._loop = asyncio.create_task(
             JobReconciler(
                 app="site",
                 db=self.db,
                 job=self.preflight.job,
                 settings=self.preflight.settings,
-                events=EventLog(self.db, self._hear),
+                events=EventLog(self.db, self._record_event),
                 lead=SqliteLeadership(),
-                publish=self._see,
+                publish=self._record_state,
             ).run()
         )
 
     async def leave(self) -> None:
-        """Have the server go away."""
+        """Stop the server."""
         if self._loop is not None:
             self._loop.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._loop
 
     async def fire(self) -> str:
-        """Lift the lid and press; give the deployment."""
+        """Lift the lid and press; return the deployment's id."""
         armed = await self.happens(EventType.LID_OPEN)
         assert armed.answer is Answer.ARMED, armed
         assert armed.nodes == 0
@@ -122,7 +122,7 @@ class Site:
         await deploy.command(self.db, "site", command, "ada")
 
     async def queued(self) -> int:
-        """Wait for an item in the queue; give it."""
+        """Wait for an item in the queue; return it."""
         await self.news.until(lambda: bool(self.jenkins.items), "an item in the queue")
         return next(reversed(self.jenkins.items))
 
@@ -136,7 +136,7 @@ class Site:
         assert record is not None
         return record
 
-    async def told(self, deployment: str) -> list[str]:
+    async def event_texts(self, deployment: str) -> list[str]:
         async with self.db.read() as db:
             return [event.text for event in await events.of_deployment(db, deployment)]
 
@@ -144,13 +144,13 @@ class Site:
         async with self.db.read() as db:
             return {one.version: one.stage for one in await releases.of_app(db, "site")}
 
-    def _hear(self, event: AppEvent) -> None:
+    def _record_event(self, event: AppEvent) -> None:
         self.events.append(event)
-        self.news.tell()
+        self.news.notify()
 
-    def _see(self, state: AppState) -> None:
+    def _record_state(self, state: AppState) -> None:
         self.states.append(state)
-        self.news.tell()
+        self.news.notify()
 
 
 @contextlib.asynccontextmanager
@@ -201,7 +201,7 @@ async def test_a_press_runs_the_job_with_its_parameters_and_tells_how_it_goes(
         }
         jenkins.hold(item, "blocked", "Build #56 is already in progress (ETA: 23 min)")
         await site.news.until(lambda: "ETA" in site.events[-1].text, "what it waits for")
-        # A figure that counts down is no news.
+        # A figure that only counts down is not reported.
         jenkins.hold(item, "blocked", "Build #56 is already in progress (ETA: 22 min)")
         jenkins.hold(item, "buildable", "Waiting for next available executor")
         await site.news.until(lambda: "executor" in site.events[-1].text, "that it is buildable")
@@ -235,7 +235,7 @@ async def test_a_press_runs_the_job_with_its_parameters_and_tells_how_it_goes(
         assert run["url"] == f"{jenkins.url}57/"
         assert [one["name"] for one in run["stages"]] == ["Build", "Deploy"]
         assert run["console"] == ["Started by user bigred", "mvn package", "done"]
-        told = await site.told(deployment)
+        told = await site.event_texts(deployment)
         assert sum("ETA" in text for text in told) == 1
         assert not any("mvn" in text for text in told)
 
@@ -260,7 +260,7 @@ async def test_a_jenkins_that_wants_a_crumb_gets_one_and_a_new_one_when_it_is_ol
             jenkins.begin(await site.queued())
             jenkins.finish(number, "SUCCESS")
             assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
-            # Its sessions are over, as after a restart.
+            # Its sessions have ended, as after a restart.
             jenkins._sessions.clear()
         assert await site.stages() == {"build 57": Stage.RETIRED, "build 58": Stage.LIVE}
 
@@ -347,7 +347,8 @@ async def test_an_abort_stops_the_build_ever_harder(tmp_path: Path) -> None:
         assert (await site.ended(deployment)).phase is Phase.ABORTED
         assert build.stops == ["stop", "term", "kill"]
         assert any(
-            "asked Jenkins to terminate it for ada" in text for text in await site.told(deployment)
+            "asked Jenkins to terminate it for ada" in text
+            for text in await site.event_texts(deployment)
         )
 
 
@@ -412,7 +413,7 @@ async def test_another_server_goes_on_where_one_was_killed(tmp_path: Path) -> No
         site.serve()
         site.jenkins.finish(57, "SUCCESS")
         assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
-        told = await site.told(deployment)
+        told = await site.event_texts(deployment)
         assert sum("stage Build finished" in text for text in told) == 1
         assert len(site.jenkins.items) == 1
 
@@ -427,7 +428,7 @@ async def test_a_server_that_died_while_it_asked_finds_what_it_had_asked_for(
         await site.leave()
         async with site.db.write() as db:
             await deployments.change(db, deployment, trail={"asked_at": time.time()})
-        # Another one's, with other parameters, came after it.
+        # Another user's item, with other parameters, came after it.
         jenkins.begin(item)
         other = jenkins.items[item]
         jenkins.items[9] = type(other)(9, {"STAGE": "staging", "REASON": ""}, "bigred")
@@ -471,7 +472,7 @@ async def test_a_jenkins_that_restarts_meanwhile_is_waited_for(tmp_path: Path) -
         await site.news.until(lambda: "answers again" in site.events[-1].text, "that it is back")
         site.jenkins.finish(57, "SUCCESS")
         assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
-        told = await site.told(deployment)
+        told = await site.event_texts(deployment)
         assert sum("the build goes on there" in text for text in told) == 1
 
 

@@ -37,7 +37,7 @@ token_file = "{folder}/token"
 
 @dataclass
 class Office:
-    """A folder with a configuration, a Jenkins, and whatever is heard at the broker."""
+    """A folder with a configuration, a Jenkins, and all messages at the broker."""
 
     folder: Path
     jenkins: FakeJenkins
@@ -50,7 +50,7 @@ class Office:
         )
 
     def event(self, kind: str, number: int, arming: str | None = None) -> dict[str, Any]:
-        """Have the box publish an event; give the answer."""
+        """Publish an event as the box; return the reply."""
         told = {"v": 1, "event_type": kind, "id": f"e-{number}", "seq": number, "boot": "b-1"}
         body = json.dumps({**told, "age_ms": 1.0, **({"arming": arming} if arming else {})})
         self.recorder.publish("bigred/box/office/event", body)

@@ -1,6 +1,6 @@
 """The journal on a real PostgreSQL that goes away, comes back, or is held up by a stopped server.
 
-What the journal means is tested in tests/unit, on both databases.
+The journal's semantics are tested in tests/unit, on both databases.
 """
 
 import asyncio
@@ -90,7 +90,7 @@ async def test_a_database_that_does_not_answer_is_an_error_within_seconds(
             await versions(db)
         took_s = time.monotonic() - began_s
     sys.stdout.write(f"no answer: an error after {took_s:.1f} s\n")
-    # Of an old connection, and of the new one that is tried instead.
+    # For an old connection, and for the new one that replaces it.
     assert took_s < ANSWER_S + CONNECT_S + 5.0
     assert await versions(db) == ["1"]
 
@@ -133,7 +133,7 @@ async def test_a_server_stopped_in_the_middle_of_writing_gives_its_turn_up(
             assert await stopped.stdout.readline() == b"writes\n"
             began_s = time.monotonic()
             while not await versions(db):
-                # The first try may give up just before the turn is free.
+                # The first attempt may give up just before the lock is free.
                 with contextlib.suppress(OperationalError):
                     await add_release(db, "1")
         took_s = time.monotonic() - began_s
@@ -144,7 +144,7 @@ async def test_a_server_stopped_in_the_middle_of_writing_gives_its_turn_up(
         await stopped.wait()
 
 
-# --- turns ---------------------------------------------------------------------------------------
+# --- one writer at a time ------------------------------------------------------------------------
 
 
 async def test_a_writer_sees_what_was_written_while_it_waited_for_its_turn(db: Database) -> None:
@@ -171,7 +171,7 @@ async def test_nothing_is_written_by_reading(db: Database) -> None:
             await releases.add(connection, Release("shop", A, "1", "1", Stage.READY, 1.0))
 
 
-# --- what it takes -------------------------------------------------------------------------------
+# --- what it can store ---------------------------------------------------------------------------
 
 
 async def test_whatever_a_command_printed_can_be_kept(db: Database) -> None:
@@ -188,7 +188,7 @@ async def test_whatever_a_command_printed_can_be_kept(db: Database) -> None:
     assert action.evidence == event.text[:2000]
 
 
-# --- opened --------------------------------------------------------------------------------------
+# --- opening it ----------------------------------------------------------------------------------
 
 
 async def test_a_database_that_is_not_there_is_told_without_its_password(url: str) -> None:

@@ -1,4 +1,4 @@
-"""Nodes over a real Tomcat's Manager: what it says, and what the app then does."""
+"""Nodes reached by a real Tomcat's Manager: what it answers, and what the app then does."""
 
 import asyncio
 import subprocess
@@ -51,7 +51,7 @@ async def http() -> AsyncIterator[httpx2.AsyncClient]:
 
 @pytest.fixture
 async def manager(tomcat: TomcatInstance, http: httpx2.AsyncClient) -> AsyncIterator[Manager]:
-    """Give the Manager of a Tomcat that has no app of ours any more."""
+    """Yield the Manager of a Tomcat, and undeploy everything of ours afterwards."""
     url = f"http://127.0.0.1:{tomcat.port}/manager"
     found = Manager(ManagerCall(http, url, USER.name, tomcat.base / "password"), "/lab")
     await until(lambda: is_there(found), DEADLINE_S, "the Manager answers")
@@ -82,15 +82,15 @@ async def put(node: Node, war: Path, version: str = "", deadline_s: float = 20) 
     return await node.deploy(war, digest_of(war), version, deadline_s)
 
 
-async def put_beside(node: Node, war: Path) -> str:
-    """Deploy the following version; give its name."""
+async def put_alongside(node: Node, war: Path) -> str:
+    """Deploy the next version; return its name."""
     version = following((await node.look(answers=False)).versions or (), digest_of(war))
     await put(node, war, version)
     return version
 
 
 class App:
-    """The app as a user meets it; with a session, if it gave one."""
+    """The app as a user sees it; with a session, if the user has one."""
 
     def __init__(self, manager: Manager, http: httpx2.AsyncClient) -> None:
         self._url = manager.call.url.removesuffix("/manager") + "/lab"
@@ -98,7 +98,7 @@ class App:
         self._session = ""
 
     async def get(self, path: str = "/") -> tuple[int, str]:
-        """Give status and release."""
+        """Return status and release."""
         headers = {"cookie": self._session} if self._session else {}
         response = await self._http.get(self._url + path, headers=headers, timeout=20)
         if given := response.headers.get("set-cookie"):
@@ -217,9 +217,9 @@ async def test_versions_stand_side_by_side_and_sessions_stay(
     parallel: Node, app: App, manager: Manager, http: httpx2.AsyncClient, wars: Wars
 ) -> None:
     one, two = wars.make("1"), wars.make("2")
-    first = await put_beside(parallel, one)
+    first = await put_alongside(parallel, one)
     assert await app.get("/visit") == (200, "1")
-    second = await put_beside(parallel, two)
+    second = await put_alongside(parallel, two)
     assert await app.get("/visit") == (200, "1")
     assert await App(manager, http).get("/visit") == (200, "2")
     look = await parallel.look(answers=True)
@@ -233,10 +233,10 @@ async def test_versions_stand_side_by_side_and_sessions_stay(
 async def test_our_own_requests_are_not_bound_to_an_old_version(
     parallel: Node, http: httpx2.AsyncClient, manager: Manager, wars: Wars
 ) -> None:
-    await put_beside(parallel, wars.make("1"))
+    await put_alongside(parallel, wars.make("1"))
     url = manager.call.url.removesuffix("/manager") + "/lab/visit"
     assert (await http.get(url)).headers["x-release"] == "1"
-    await put_beside(parallel, wars.make("2"))
+    await put_alongside(parallel, wars.make("2"))
     assert (await http.get(url)).headers["x-release"] == "2"
 
 
@@ -244,8 +244,8 @@ async def test_undeploying_the_newest_turns_users_back_and_waits_for_their_reque
     parallel: Node, app: App, manager: Manager, http: httpx2.AsyncClient, wars: Wars
 ) -> None:
     one, two = wars.make("1"), wars.make("2")
-    await put_beside(parallel, one)
-    second = await put_beside(parallel, two)
+    await put_alongside(parallel, one)
+    second = await put_alongside(parallel, two)
     in_flight = asyncio.create_task(app.get("/slow?ms=5000"))
     others = [asyncio.create_task(_ask_often(App(manager, http))) for _ in range(4)]
     await asyncio.sleep(0.5)
@@ -273,9 +273,9 @@ async def _ask_often(app: App) -> set[int]:
 async def test_a_version_that_does_not_start_is_taken_away_and_nobody_notices(
     parallel: Node, app: App, wars: Wars
 ) -> None:
-    first = await put_beside(parallel, wars.make("1"))
+    first = await put_alongside(parallel, wars.make("1"))
     with pytest.raises(NodeError, match="context failed to start"):
-        await put_beside(parallel, wars.make("2", "listener-throws"))
+        await put_alongside(parallel, wars.make("2", "listener-throws"))
     assert await app.get() == (200, "1")
     look = await parallel.look(answers=True)
     assert [one.name for one in look.versions or ()] == [first]
@@ -289,7 +289,7 @@ async def test_a_version_that_timed_out_is_found_done_by_the_next_try(
     with pytest.raises(NodeAwayError):
         await put(parallel, war, version, deadline_s=0.5)
     seen = await put(parallel, war, version)
-    # It waited for the start, or came when that was just done; and never began it again.
+    # It waited for the start, or came just after it, and never started it again.
     assert seen in (
         f"OK - Started application at context path [/lab##{version}]",
         f"/lab##{version} is already deployed",
@@ -306,13 +306,13 @@ async def test_a_context_without_a_version_is_behind_all_others(
     assert (await Node(host, manager, Strategy.PARALLEL).look(answers=True)).digest == digest_of(
         one
     )
-    second = await put_beside(parallel, two)
+    second = await put_alongside(parallel, two)
     look = await parallel.look(answers=True)
     assert look.versions == (Version(""), Version(second, digest_of(two)))
     assert look.digest == digest_of(two)
 
 
-# --- the way there -------------------------------------------------------------------------------
+# --- the connection ------------------------------------------------------------------------------
 
 
 async def test_the_root_context_is_named_by_a_slash(manager: Manager, wars: Wars) -> None:

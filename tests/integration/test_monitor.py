@@ -15,7 +15,7 @@ EVENT: dict[str, Any] = {"event": "RTC_CHANGE"}
 
 
 def answers(line: socket.socket) -> Iterator[str]:
-    """Take the commands to the monitor, and answer as a raspi3b whose pins 17 and 40 are high."""
+    """Answer the monitor's commands as a raspi3b whose pins 17 and 40 are high."""
     registers = {"xp /1wx 0x3f200034": 0x0002_0000, "xp /1wx 0x3f200038": 0x0000_0100}
     for said in line.makefile():
         asked = json.loads(said)

@@ -1,4 +1,4 @@
-"""The MQTT gateway at a real Mosquitto, before and after another server led the app in between."""
+"""The MQTT gateway at a real Mosquitto, before and after another server has led the app."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ CONFIG = "homeassistant/device/office/config"
 
 @dataclass
 class Lead:
-    """A leadership that the test gives and takes."""
+    """A leadership that the test grants and revokes."""
 
     token: int = 1
     leads: bool = True
@@ -60,7 +60,7 @@ class Lead:
 
 @dataclass
 class Presses:
-    """Answers nothing, and knows what it was asked."""
+    """Answers nothing, and records the events."""
 
     asked: list[str] = field(default_factory=list)
 
@@ -71,16 +71,16 @@ class Presses:
 
 @dataclass
 class Rig:
-    """A broker that forgets all when it is restarted, a gateway, and an ear."""
+    """A broker that forgets everything when it restarts, a gateway, and a listener."""
 
     folder: Path
     broker: BrokerSettings
     lead: Lead
     presses: Presses
     gateway: MqttGateway
-    ear: Link
+    listener: Link
     stack: ExitStack = field(default_factory=ExitStack)
-    heard: list[tuple[str, bytes]] = field(default_factory=list)
+    received: list[tuple[str, bytes]] = field(default_factory=list)
     news: News = field(default_factory=lambda: News(DEADLINE_S))
 
     def start_broker(self) -> None:
@@ -88,22 +88,22 @@ class Rig:
 
     async def listen(self) -> None:
         while True:
-            happening = await self.ear.events.get()
+            happening = await self.listener.events.get()
             if isinstance(happening, Delivery):
                 happening.ack()
-                self.heard.append((happening.topic, happening.payload))
-            self.news.tell()
+                self.received.append((happening.topic, happening.payload))
+            self.news.notify()
 
     async def settled(self) -> None:
-        """Wait until the gateway has handled all that was sent: it answers a false farewell."""
+        """Wait until the gateway has handled everything sent: it answers a false farewell."""
         seen = self.count(TOPICS.server_status, b"online")
-        self.ear.publish(TOPICS.server_status, Status.OFFLINE.value.encode())
+        self.listener.publish(TOPICS.server_status, Status.OFFLINE.value.encode())
         await self.news.until(
             lambda: self.count(TOPICS.server_status, b"online") > seen, "it says it is online"
         )
 
     def count(self, topic: str, payload: bytes | None = None) -> int:
-        return sum(where == topic and payload in (None, what) for where, what in self.heard)
+        return sum(where == topic and payload in (None, what) for where, what in self.received)
 
 
 @pytest.fixture
@@ -112,13 +112,13 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     lead, presses = Lead(), Presses()
     settings = settings_with(broker)
     topics = [TOPICS.server_status, TOPICS.every_app, CONFIG]
-    ear = Link(broker, "ear", "bigred/test/status", topics)
+    listener = Link(broker, "listener", "bigred/test/status", topics)
     gateway = MqttGateway(settings, {"shop": lead})
-    rig = Rig(tmp_path, broker, lead, presses, gateway, ear)
+    rig = Rig(tmp_path, broker, lead, presses, gateway, listener)
     rig.start_broker()
     running = [
         asyncio.create_task(gateway.run(presses)),  # type: ignore[arg-type]
-        asyncio.create_task(ear.run()),
+        asyncio.create_task(listener.run()),
         asyncio.create_task(rig.listen()),
     ]
     await rig.news.until(lambda: rig.count(TOPICS.server_status, b"online") > 0, "all are there")
@@ -143,31 +143,31 @@ def lid(number: str) -> bytes:
 async def test_only_the_leader_speaks_and_answers(rig: Rig) -> None:
     event = AppEvent(event_type=AppEventType.FINDING, app="shop", at="now")
     topic = TOPICS.box("office", "event")
-    rig.ear.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
+    rig.listener.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
     await rig.news.until(lambda: rig.count(CONFIG) == 1, "the box is announced")
     await rig.settled()
     rig.lead.leads = False
-    rig.ear.publish(topic, lid("unheard"))
-    rig.ear.publish("homeassistant/status", b"online")
+    rig.listener.publish(topic, lid("unheard"))
+    rig.listener.publish("homeassistant/status", b"online")
     rig.gateway.keep_state(AppState(app="shop"))
     rig.gateway.publish_event(event)
     await rig.settled()
     assert rig.presses.asked == []
     assert [rig.count(each) for each in (STATE, EVENT, CONFIG)] == [0, 0, 1]
     rig.lead.leads = True
-    rig.ear.publish(topic, lid("heard"))
-    rig.ear.publish("homeassistant/status", b"online")
+    rig.listener.publish(topic, lid("received"))
+    rig.listener.publish("homeassistant/status", b"online")
     rig.gateway.keep_state(AppState(app="shop"))
     rig.gateway.publish_event(event)
     await rig.settled()
-    assert rig.presses.asked == ["heard"]
+    assert rig.presses.asked == ["received"]
     assert [rig.count(each) for each in (STATE, EVENT)] == [1, 1]
     assert rig.count(CONFIG) >= 2
 
 
 async def test_what_was_told_before_another_led_is_not_told_again(rig: Rig) -> None:
-    """Neither on a new connection, nor taken for told when it is so again."""
-    rig.ear.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
+    """Neither on a new connection, nor skipped as already published when it recurs."""
+    rig.listener.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
     await rig.news.until(lambda: rig.count(CONFIG) == 1, "the box is announced")
     rig.gateway.keep_state(AppState(app="shop"))
     await rig.settled()

@@ -1,4 +1,4 @@
-"""A real push, and nothing more: to a live release, or to an armed box."""
+"""A real push alone leads to a live release, or to an armed box."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None
         with shopping(place.demo_site.folder, place.demo_site.url, LoadOptions(150.0)) as load:
             wait_rarely(lambda: load.counts().requests > 100, 20, "users have come")
             pushed = submitted(repository, repository.push("say 'hello'; $(exit 1) `id`", "1.7.0"))
-            # Mercurial's tag is a later commit, and it is the newest that is built.
+            # Mercurial's tag is a later commit, and the newest commit is built.
             assert re.search(r"[0-9a-f]{12} (was already )?submitted as shop build 1", pushed)
             wait_rarely(lambda: "ready" in place.bigred("build", "list"), 60, "it is built")
             version = place.bigred("build", "list").splitlines()[1].split()[4]
@@ -47,7 +47,7 @@ def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None
         assert live is not None
         assert (live.version, live.author) == (version, "Ada")
         assert version.startswith("1.7.0")
-        # A build that its tests refuse stays where it is, and the one that is live stays.
+        # A build whose tests fail goes no further, and the live release stays live.
         repository.write({"kind": "answers-500"})
         submitted(repository, repository.push("bad"))
         wait_rarely(lambda: "failed" in place.bigred("build", "list"), 60, "it has failed")
@@ -72,7 +72,7 @@ def test_a_push_leads_to_a_box_that_is_armed_where_a_press_is_wanted() -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
-    """Give a repository with our hook in it, of a server that is not there."""
+    """Yield a repository with our hook for a server that is not there."""
     made = Repository.made("git", tmp_path / "repository")
     (tmp_path / "token").write_text("secret")
     install(place_of(Vcs.GIT, made.central), "http://127.0.0.1:1", "shop", tmp_path / "token")
@@ -90,9 +90,9 @@ def flushed(repository: Repository) -> str:
 
 
 def submitted(repository: Repository, pushed: Pushed) -> str:
-    """What the push printed, or the flush if the server was too busy to answer at once.
+    """Return what the push printed, or the flush if the server was too busy to answer immediately.
 
-    Such a server may have accepted the push all the same: then it "was already submitted".
+    Such a server may still have accepted the push: then it "was already submitted".
     """
     return flushed(repository) if "queued" in pushed.told else pushed.told
 
@@ -117,7 +117,7 @@ def test_a_server_that_hangs_holds_a_push_up_for_less_than_a_second(
         told = repository.push("slower").told
         took_s = time.monotonic() - begun_s
     assert "no answer within 0.7 s" in told
-    # With git's own time, which is not ours; `./bigred bench hook` measures ours.
+    # Including git's own time, which is not ours; `./bigred bench hook` measures ours.
     assert took_s < 5.0
 
 
@@ -137,13 +137,13 @@ def test_a_hook_that_was_there_goes_on_being_called(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def office() -> Iterator[tuple[Rig, Repository]]:
-    """Set up a site whose app is built from pushes and deployed by nobody."""
+    """Set up a site whose app is built from pushes and never deployed."""
     with pushing("git", 1, deploy="on_press", compiled=False) as set_up:
         yield set_up
 
 
 def stages(place: Rig) -> dict[str, str]:
-    """The stage of each commit's build."""
+    """Return the stage of each commit's build."""
     return {
         one["commit"]: one["stage"] for one in json.loads(place.bigred("build", "list", "--json"))
     }
@@ -164,7 +164,7 @@ def test_what_was_queued_is_submitted_later_and_none_is_lost(
 
 
 class _Taker(BaseHTTPRequestHandler):
-    """Takes commits as the server does, and keeps them."""
+    """Accepts commits as the server does, and records them."""
 
     taken: ClassVar[list[str]] = []
 
@@ -178,7 +178,7 @@ class _Taker(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def test_however_many_pushes_are_queued_all_are_submitted(

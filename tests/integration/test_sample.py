@@ -36,7 +36,7 @@ def serve(tomcat: TomcatInstance, war: Path) -> httpx2.Client:
 
 
 def test_the_same_version_has_the_same_bytes(wars: Path, tmp_path: Path) -> None:
-    # By another process: each compiles the source once.
+    # In another process, because each compiles the source once.
     again = "import pathlib, sys; from bigred_server.demo.sample import build"
     code = f"{again}; build(pathlib.Path(sys.argv[1]), '1.0')"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], timeout=60, check=True)

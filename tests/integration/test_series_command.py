@@ -1,4 +1,4 @@
-"""Business metrics by a command: what it prints is a number, or is told and is not zero."""
+"""Business metrics from a command: its output is a number, or is reported and not taken as 0."""
 
 import sys
 from collections.abc import AsyncIterator

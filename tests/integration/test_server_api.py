@@ -1,4 +1,4 @@
-"""The HTTP API as the deploy server serves it: beside all else, and never longer than that."""
+"""The HTTP API as the deploy server serves it: alongside everything else, and no longer than it."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ from tests.support.forked import Forked
 from bigred_broker.program import free_port, is_listening, wait_until
 
 DEADLINE_S = 30.0
-# The server's own bound for what is being answered, and for all the rest that it has to end.
+# The server's own bounds for requests being answered, and for everything else that it must end.
 STOP_S = 8.0
 TOKEN = "secret-of-ada"  # noqa: S105
 
@@ -157,7 +157,7 @@ def test_a_body_that_never_ends_is_cut_off_when_the_server_stops(site: Site) -> 
                 f"Content-Type: application/json\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
             )
             client.sendall(head.encode() + b"{")
-            # Another request is answered after it: by then the first one is being read.
+            # Another request is answered after it, so the first one is being read by then.
             with site.http() as http:
                 assert http.get("/healthz").status_code == 200
             os.kill(server.pid, signal.SIGTERM)
@@ -217,5 +217,5 @@ def test_an_answer_is_sent_at_once_and_not_held_back_for_an_acknowledgement(site
     with site.server(), site.http() as http:
         wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
         taken_s = [http.get("/healthz").elapsed.total_seconds() for _ in range(20)]
-        # Linux waits 40 ms at least before it acknowledges what is not answered.
+        # Linux waits at least 40 ms before it acknowledges a segment without an answer.
         assert min(taken_s) < 0.03

@@ -146,7 +146,7 @@ def test_each_verb_for_releases_says_what_it_is_for(verb: str) -> None:
 
 
 def from_nothing(*command: str, folder: Path) -> Done:
-    """Run a command as everybody does, by a Python of its own."""
+    """Run a command as users do, in a Python process of its own."""
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=DEADLINE_S, check=False
     )

@@ -1,4 +1,4 @@
-"""`bigred init` and `bigred doctor` before a real HAProxy: what they write, find and leave."""
+"""`bigred init` and `bigred doctor` with a real HAProxy: what they write and find."""
 
 import asyncio
 import contextlib
@@ -49,7 +49,7 @@ class Site:
         return self.bigred("init", str(self.config), "--haproxy", self.socket, *arguments)
 
     def configure(self) -> None:
-        """Do what a person does after `init`: correct the guesses."""
+        """Correct the guesses, as a person does after `init`."""
         assert self.init("--backend", "shop").returncode == 0
         text = self.config.read_text()
         for name in ("n1", "n2"):
@@ -153,7 +153,7 @@ def test_on_our_own_recipe_the_doctor_finds_nothing_bad(site: Site) -> None:
     assert bad(findings) == []
     assert code == 0
     found = {(one["code"], one["level"]) for one in findings if one["level"] != "ok"}
-    # What the demo leaves at its default, no log, no Manager; and nothing was written.
+    # No log and no Manager, as the demo's defaults leave it; and nothing was written.
     assert found == {
         ("tomcat-servlets", "warn"),
         ("haproxy-log", "warn"),

@@ -1,4 +1,4 @@
-"""HAProxy by its Runtime API: what its tables say, what it refuses, and when it is not itself."""
+"""HAProxy's Runtime API: what its tables say, what it refuses, and what happens without it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -133,7 +133,7 @@ def test_a_tcp_backend_counts_sessions_for_want_of_requests() -> None:
     assert rows.counters({"stot": "7"}).requests == 7
 
 
-# --- telling -------------------------------------------------------------------------------------
+# --- commands ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", [Admin.MAINT, Admin.DRAIN, Admin.READY])
@@ -200,7 +200,7 @@ async def test_several_commands_go_over_one_connection(backend: Backend) -> None
     assert told == "admin\n\nadmin\n\n"
 
 
-# --- not itself ----------------------------------------------------------------------------------
+# --- when it misbehaves --------------------------------------------------------------------------
 
 
 async def test_a_haproxy_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Hooks: commands that are bounded, told who they are for, and leave nothing running."""
+"""Hooks: bounded commands that receive their context and leave nothing running."""
 
 import os
 from pathlib import Path

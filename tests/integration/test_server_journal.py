@@ -1,4 +1,4 @@
-"""The journal: its tables, its transactions, and who may have it."""
+"""The journal: its tables, its transactions, and its lock."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ A, B = "a" * 64, "b" * 64
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> DatabaseUrl:
-    """A new journal's place, on either database."""
+    """Return the URL of a new journal, on either database."""
     if request.param == "sqlite":
         return tmp_path / "below" / "bigred.db"
     cluster: Cluster = request.getfixturevalue("postgresql")
@@ -72,7 +72,7 @@ async def test_the_migrations_make_the_tables_that_the_code_means(db: Database) 
         assert await connection.run_sync(differences) == []
 
 
-# A deployment with an act, as the first revision had them.
+# A deployment with an action, as in the first revision of the schema.
 EARLIER = (
     "INSERT INTO deployment (id, app, digest, who, phase, reason, nodes, skipped, rollback_asked,"
     " blames_build, not_before, started_at)"
@@ -176,7 +176,7 @@ async def test_a_version_is_one_release(db: Database) -> None:
                 await releases.add(connection, release(B, "1"))
 
 
-# --- deployments and acts ------------------------------------------------------------------------
+# --- deployments and actions ---------------------------------------------------------------------
 
 
 async def test_an_app_has_one_running_deployment(db: Database) -> None:
@@ -278,7 +278,7 @@ async def test_old_answers_and_armings_are_forgotten(db: Database) -> None:
         assert await armings.answered(connection, "office", "e-2") == "{}"
 
 
-# --- several at once -----------------------------------------------------------------------------
+# --- concurrent use ------------------------------------------------------------------------------
 
 
 async def test_writers_of_one_process_wait_for_each_other(db: Database) -> None:

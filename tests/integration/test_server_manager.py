@@ -1,4 +1,4 @@
-"""Tomcat's Manager: what is asked of it, what its answers mean, and what a node makes of them."""
+"""Tomcat's Manager: the requests to it, what its answers mean, and how a node uses them."""
 
 import asyncio
 import contextlib
@@ -58,7 +58,7 @@ Reach = Callable[[FakeTomcat], contextlib.AbstractAsyncContextManager[Manager]]
 
 @pytest.fixture
 def reach(http: httpx2.AsyncClient, password: Path) -> Reach:
-    """Give what listens as a Tomcat and gives the Manager that asks it."""
+    """Return a function that serves a fake Tomcat and yields the Manager that calls it."""
 
     @contextlib.asynccontextmanager
     async def reached(tomcat: FakeTomcat) -> AsyncIterator[Manager]:
@@ -78,7 +78,7 @@ async def failure(action: Awaitable[object]) -> str:
     return str(caught.value)
 
 
-# --- what it says --------------------------------------------------------------------------------
+# --- its answers ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_line_that_is_no_context_is_none() -> None:
     )
 
 
-# --- asking --------------------------------------------------------------------------------------
+# --- requests ------------------------------------------------------------------------------------
 
 
 async def test_it_is_asked_in_english_with_a_password_and_escaped(reach: Reach, war: Path) -> None:
@@ -240,7 +240,7 @@ async def test_a_failure_is_one_in_every_language(
     assert said.endswith(f"/manager/text/deploy answers: {line}")
 
 
-# --- when nobody knows ---------------------------------------------------------------------------
+# --- unknown outcomes ----------------------------------------------------------------------------
 
 
 async def test_no_answer_is_neither_success_nor_failure(reach: Reach, war: Path) -> None:

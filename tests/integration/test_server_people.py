@@ -1,6 +1,6 @@
 """Commands from a terminal: to a running deployment, and for the management of releases.
 
-The journal is held as a server would hold it, but nothing carries the commands out.
+The journal is locked as by a server, but nothing carries out the commands.
 """
 
 import asyncio
@@ -288,7 +288,7 @@ def test_pruning_says_what_goes_and_takes_nothing_that_is_needed(gateway: Gatewa
     stages = (Stage.RETIRED,) * 4 + (Stage.LIVE, Stage.READY)
     digests = gateway.submit(*stages)
     gateway.deployment(digests[0], phase=Phase.ROLLING)
-    # Live 1.4.0, next 1.5.0, the way back 1.3.0, running 1.0.0, and keep = 1 besides: 1.2.0.
+    # Live 1.4.0, next 1.5.0, rollback target 1.3.0, running 1.0.0, and one more by keep = 1: 1.2.0.
     dry = gateway.bigred("release", "prune", "--dry-run")
     assert "shop 1.1.0" in dry
     assert "would be freed" in dry

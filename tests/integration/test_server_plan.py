@@ -1,4 +1,4 @@
-"""`bigred plan`: it asks HAProxy and the journal, and changes neither."""
+"""`bigred plan` reads HAProxy and the journal, and changes neither."""
 
 import asyncio
 import json

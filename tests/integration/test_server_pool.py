@@ -1,4 +1,4 @@
-"""Several HAProxies before one app: what they say together, and what all of them are told."""
+"""Several HAProxies in front of one app: their combined state, and commands to all of them."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ MAINT = changed(UP, admin=Admin.MAINT, up=False, fresh=None, status="MAINT", che
 HUSHED = changed(UP, checks_disabled=True, fresh=None, status="no check", check="")
 
 
-# --- what they say together ----------------------------------------------------------------------
+# --- their combined state ------------------------------------------------------------------------
 
 
 def look(*rows: ServerRow, pid: int = 1, since: str = "1", queued: int = 0) -> BackendLook:
@@ -63,7 +63,7 @@ def test_a_server_that_only_some_send_users_is_told_so(
 @pytest.mark.parametrize(
     ("rows", "admin", "up", "fresh"),
     [
-        # one alone is what it is
+        # one alone is unchanged
         ([UP], Admin.READY, True, True),
         ([DOWN], Admin.READY, False, False),
         ([DRAIN], Admin.DRAIN, False, True),
@@ -75,14 +75,14 @@ def test_a_server_that_only_some_send_users_is_told_so(
         ([UP, UP], Admin.READY, True, True),
         ([DRAIN, DRAIN], Admin.DRAIN, False, True),
         ([MAINT, MAINT], Admin.MAINT, False, False),
-        # the same state, and one is worse
+        # the same admin state, and one is worse
         ([UP, DOWN], Admin.READY, False, False),
         ([DRAIN, STALE], Admin.DRAIN, False, False),
         ([DRAIN, BLIND], Admin.DRAIN, False, True),
         ([STALE, BLIND], Admin.DRAIN, False, False),
         ([BLIND, BLIND], Admin.DRAIN, False, None),
         ([UP, HUSHED], Admin.READY, True, True),
-        # they were told different things
+        # they were set differently
         ([UP, DRAIN], Admin.MIXED, True, True),
         ([UP, STALE], Admin.MIXED, True, False),
         ([DOWN, DRAIN], Admin.MIXED, False, True),
@@ -153,14 +153,14 @@ def test_the_process_number_changes_when_any_process_does() -> None:
         number(look(pid=1), look(pid=3)),
         number(look(pid=4), look(pid=2)),
         number(look(pid=2), look(pid=1)),
-        number(look(pid=1, since="2"), look(pid=2)),  # a container's pid is always the same
+        number(look(pid=1, since="2"), look(pid=2)),  # in a container, the pid is always the same
         number(look(pid=1)),
     ]
     assert len(set(seen)) == len(seen)
     assert seen[0] == number(look(pid=1), look(pid=2))
 
 
-# --- what all of them are told -------------------------------------------------------------------
+# --- commands to all of them ---------------------------------------------------------------------
 
 
 @dataclass
@@ -318,7 +318,7 @@ async def test_where_no_check_tells_there_is_a_pause(two: Balancers) -> None:
     assert two.states() == ["ready", "ready"]
 
 
-# --- hushed --------------------------------------------------------------------------------------
+# --- disabled checks -----------------------------------------------------------------------------
 
 
 async def test_an_unchecked_server_stays_up_whatever_its_app_says(two: Balancers) -> None:
@@ -351,7 +351,7 @@ async def test_a_check_disabled_before_is_on_again_when_the_server_comes_back(
 ) -> None:
     await two.pool.disable_checks("node1")
     for fake in two.fakes:
-        fake.servers["node1"].set(state)  # by a person's hand, past the pool
+        fake.servers["node1"].set(state)  # by hand, bypassing the pool
     two.app_is_well = False
     async with two.checking():
         with pytest.raises(HaproxyError, match="has not passed its check"):

@@ -1,4 +1,4 @@
-"""What is said on a far host, and what its script makes of an order: without SSH."""
+"""The commands for a remote host, and how its script carries them out: without SSH."""
 
 import subprocess
 import time
@@ -14,7 +14,7 @@ from bigred_server.tomcat import paths, remote
 from bigred_server.tomcat.ssh import SCRIPT
 
 
-def tell(*call: str, until_ms: int = 0) -> tuple[int, str, int | None]:
+def call_script(*call: str, until_ms: int = 0) -> tuple[int, str, int | None]:
     argv = ["sh", "-c", SCRIPT, "bigred", str(until_ms), *call]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=20)
     return done.returncode, *remote.answer(done.stdout)
@@ -46,10 +46,10 @@ def test_only_the_command_itself_says_whether_tomcat_runs(code: int, running: bo
 def test_what_comes_in_time_is_done_and_what_comes_late_is_not(tmp_path: Path) -> None:
     now_ms = int(time.time() * 1000)
     order = ("command_of", "5", "800", "touch", str(tmp_path / "done"))
-    late = tell(*order, until_ms=now_ms - 1000)
+    late = call_script(*order, until_ms=now_ms - 1000)
     assert late[:2] == (1, "this call came too late and was not run")
     assert not (tmp_path / "done").exists()
-    code, text, there_ms = tell(*order, until_ms=now_ms + 60_000)
+    code, text, there_ms = call_script(*order, until_ms=now_ms + 60_000)
     assert (code, text) == (0, "")
     assert there_ms == pytest.approx(now_ms, abs=20_000)
     assert (tmp_path / "done").exists()

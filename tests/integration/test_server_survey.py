@@ -1,4 +1,4 @@
-"""A HAProxy asked for all that it has, before anything is configured."""
+"""The survey of a HAProxy before anything is configured."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ async def test_backends_and_servers_are_listed_in_their_order(tmp_path: Path) ->
 async def test_the_file_of_a_haproxy_that_is_not_here_is_never_taken_for_ours(
     tmp_path: Path,
 ) -> None:
-    fake = FakeHaproxy({})  # its process number is nobody's here, as a container's is
+    fake = FakeHaproxy({})  # no process here has its pid, as with a container
     async with fake.listen(str(tmp_path / "admin.sock")) as at:
         seen = await survey(at)
     assert seen.config is None

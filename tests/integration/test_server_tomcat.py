@@ -1,4 +1,4 @@
-"""A node: the app asked for its release, the commands run, the WAR swapped."""
+"""A node: asking the app for its release, running the commands, swapping the WAR."""
 
 import asyncio
 import contextlib
@@ -579,7 +579,7 @@ def test_only_a_node_that_is_more_than_http_has_a_host() -> None:
 
 
 def damage(path: Path, harm: str) -> None:
-    """Write a WAR whose manifest can't be read."""
+    """Write a WAR with an unreadable manifest."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("META-INF/MANIFEST.MF", "Version: 1\n" * 500)

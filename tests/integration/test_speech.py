@@ -1,4 +1,4 @@
-"""What is heard of a box: the sentence that was said, and not another of the same voice."""
+"""Recognising a box's speech: the sentence that it said, and not another in the same voice."""
 
 import subprocess
 import wave
@@ -34,7 +34,7 @@ def said(sentence: str) -> Samples:
 
 @pytest.fixture(scope="module")
 def wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording of all sentences but the last, as QEMU's sound card makes one."""
+    """A recording of all sentences except the last, like those of QEMU's sound card."""
     noise = np.random.default_rng(1)
     pause = np.zeros(RATE // 2)
     parts = [part for sentence in SENTENCES[:-1] for part in (pause, said(sentence))]

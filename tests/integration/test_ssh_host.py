@@ -1,4 +1,4 @@
-"""A host reached by a real sshd: what is brought there is whole, and nothing comes half or late."""
+"""A host reached by a real sshd: whatever arrives there is complete, and nothing arrives late."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ DEADLINE_S = 10.0
 
 @dataclass(frozen=True)
 class Site:
-    """A Tomcat's folders beside an sshd."""
+    """A Tomcat's folders on the host of an sshd."""
 
     folder: Path
     sshd: Sshd
@@ -92,7 +92,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 def is_alive(pid_file: Path) -> bool:
-    """Whether a process lives that wrote its id into a file; a zombie does not."""
+    """Return whether the process that wrote its id into a file lives; a zombie does not."""
     try:
         pid = int(pid_file.read_text())
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -293,7 +293,7 @@ async def test_what_was_sent_too_late_is_not_done_and_the_next_is(site: Site) ->
         assert isinstance(host, SshHost)
         host.connection.clock.set(
             int(time.time() - 60) * 1000
-        )  # as if the call were a minute on its way
+        )  # as if the call had been under way for a minute
         with pytest.raises(NodeError, match="this call came too late and was not run"):
             await host.stop(10)
         assert not done.exists()
@@ -301,11 +301,11 @@ async def test_what_was_sent_too_late_is_not_done_and_the_next_is(site: Site) ->
         assert done.exists()
 
 
-# --- who may connect to whom ---------------------------------------------------------------------
+# --- authentication and host keys ----------------------------------------------------------------
 
 
 async def node_error(site: Site, **changes: object) -> str:
-    """Give what a look says with other SSH settings; an act must say the same."""
+    """Return a look's problem with other SSH settings; an action must report the same."""
     async with reached(site.node(ssh=site.sshd.settings.model_copy(update=changes))) as host:
         seen = await host.look(answers=False)
         assert (seen.digest, seen.running) == (None, None)
@@ -367,7 +367,7 @@ async def test_nodes_of_a_machine_share_one_connection_however_much_they_ask_at_
         seen = await asyncio.gather(*looks)
         assert [one.problem for one in seen] == [""] * 30
         assert (site.sshd.folder / "sshd.log").read_text().count("Accepted publickey") == 1
-        # One node lets go; the other goes on all the same.
+        # One node disconnects; the other carries on.
         assert both[0] is not None
         assert both[1] is not None
         await both[0].close()
@@ -378,7 +378,7 @@ async def test_nodes_of_a_machine_share_one_connection_however_much_they_ask_at_
 async def test_a_host_that_takes_fewer_channels_for_the_moment_is_waited_for(
     tmp_path: Path,
 ) -> None:
-    # sshd counts a channel until it has seen the end of its command, some time after we have.
+    # sshd counts a channel until it has seen the end of its command, a while after us.
     tight = sshd.make(tmp_path / "sshd", "MaxSessions 2\n")
     (tmp_path / "tomcat" / "webapps").mkdir(parents=True)
     with tight.start() as pid:
@@ -473,7 +473,7 @@ async def test_a_tomcat_in_the_background_holds_nothing_up(site: Site) -> None:
         os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
-# --- disks that are full, there and here ---------------------------------------------------------
+# --- full disks, there and here ------------------------------------------------------------------
 
 
 @pytest.fixture(params=["ssh", "local"])

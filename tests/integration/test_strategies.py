@@ -1,4 +1,4 @@
-"""Three strategies by three ways to a node, under load: no request fails, no session is lost.
+"""Three strategies, each by another reach, under load: no request fails, no session is lost.
 
 The whole table on four nodes is `./bigred bench strategies`.
 """

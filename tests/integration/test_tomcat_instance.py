@@ -38,7 +38,7 @@ def tomcat(tmp_path: Path, war: Path) -> Iterator[TomcatInstance]:
 
 
 def do(command: tuple[str, ...]) -> int:
-    # capture_output waits until nobody holds the pipes any more, so it would wait for a JVM too.
+    # capture_output waits until no process holds the pipes any more, so also for a JVM.
     return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode
 
 
@@ -70,7 +70,7 @@ def slow_request(tomcat: TomcatInstance, ms: int) -> httpx2.Response:
 
 def busy(tomcat: TomcatInstance) -> bool:
     # Tomcat's end of a connection: established (01), accepted (it has an inode), all input read.
-    # Java's sockets are IPv6 ones, whatever they are bound to, unless the machine has no IPv6.
+    # Java's sockets are IPv6 ones, whatever their address, unless the machine has no IPv6.
     for table in Path("/proc/net").glob("tcp*"):
         for line in table.read_text().splitlines():
             _, local, _, state, queues, _, _, _, _, inode, *_ = line.split(maxsplit=10)
@@ -194,6 +194,6 @@ def test_a_missing_java_is_told_with_its_package(
 def test_its_script_runs_while_another_process_still_holds_it_open(tmp_path: Path) -> None:
     tomcat = TomcatInstance(tmp_path / "node", free_port())
     tomcat.create()
-    # As a child does that another thread forked while the script was written.
+    # Like a child that another thread forked while the script was being written.
     with (tmp_path / "node" / "tomcat").open("ab"):
         assert subprocess.run(tomcat.running_command, timeout=10, check=False).returncode == 1

@@ -47,7 +47,7 @@ TOPICS = Topics()
 
 @dataclass(frozen=True)
 class Rig:
-    """What the servers share, and a folder for each one's configuration."""
+    """What the servers share, and a folder with their configurations."""
 
     folder: Path
     database: str
@@ -92,10 +92,10 @@ def rig(postgresql: Cluster, tmp_path: Path) -> Iterator[Rig]:
 
 @dataclass
 class Box:
-    """A box of the test's own, who hears everything, and when."""
+    """A box played by the test, which records every message and its time."""
 
     link: Link
-    heard: list[tuple[float, str, bytes]] = field(default_factory=list)
+    received: list[tuple[float, str, bytes]] = field(default_factory=list)
     news: News = field(default_factory=lambda: News(DEADLINE_S))
 
     async def listen(self) -> None:
@@ -103,18 +103,18 @@ class Box:
             happening = await self.link.events.get()
             if isinstance(happening, Delivery):
                 happening.ack()
-                self.heard.append((time.monotonic(), happening.topic, happening.payload))
-            self.news.tell()
+                self.received.append((time.monotonic(), happening.topic, happening.payload))
+            self.news.notify()
 
     def payloads(self, topic: str) -> list[bytes]:
-        return [payload for _, where, payload in self.heard if where == topic]
+        return [payload for _, where, payload in self.received if where == topic]
 
     def replies(self) -> list[Reply]:
         return [decode(Reply, payload) for payload in self.payloads(TOPICS.box(BOX, "reply"))]
 
     def statuses(self) -> list[tuple[float, str]]:
         topic = TOPICS.server_status
-        return [(at, payload.decode()) for at, where, payload in self.heard if where == topic]
+        return [(at, payload.decode()) for at, where, payload in self.received if where == topic]
 
     def open_lid(self) -> str:
         event = BoxEvent(event_type=EventType.LID_OPEN, id=uuid.uuid4().hex, seq=1, boot="test")
@@ -122,14 +122,14 @@ class Box:
         return event.id
 
     async def ask(self) -> None:
-        """Open the lid; wait for the answer."""
+        """Open the lid; wait for the reply."""
         event = self.open_lid()
         await self.news.until(
             lambda: event in [reply.id for reply in self.replies()], "the lid is answered"
         )
 
     async def ask_until_answered(self) -> float:
-        """Open the lid again and again; give how long it took until one was answered."""
+        """Open the lid repeatedly; return how long it took until one was answered."""
         began_s = time.monotonic()
         asked: set[str] = set()
         while not asked & {reply.id for reply in self.replies()}:
@@ -157,8 +157,8 @@ async def box(rig: Rig) -> AsyncIterator[Box]:
     await asyncio.gather(*running, return_exceptions=True)
 
 
-def tell(text: str) -> None:
-    """Figures for whoever runs this with `pytest -s`."""
+def report(text: str) -> None:
+    """Print figures, which `pytest -s` shows."""
     sys.stdout.write(f"{text}\n")
 
 
@@ -184,15 +184,15 @@ async def test_the_servers_are_online_as_long_as_one_lives(
     rig: Rig, box: Box, number: signal.Signals
 ) -> None:
     first, last = await start(rig, "one", "two")
-    # A server's log is read sooner than the box hears the server: the second one's word may come
-    # after the first one's end.
+    # A server's log may be ready before the box receives its status: the second server's status
+    # may arrive after the first one's end.
     await box.news.until(lambda: len(box.statuses()) >= 2, "both are there")
     assert [status for _, status in box.statuses()] == [Status.ONLINE] * 2
     first.send_signal(number)
     await box.news.until(lambda: len(box.statuses()) >= 4, "the other one says that it lives")
     (gone_s, offline), (back_s, online) = box.statuses()[2:]
     assert (offline, online) == (Status.OFFLINE, Status.ONLINE)
-    tell(f"{number.name}: offline for {(back_s - gone_s) * 1000:.1f} ms")
+    report(f"{number.name}: offline for {(back_s - gone_s) * 1000:.1f} ms")
     assert back_s - gone_s < SETTLE_S
     last.send_signal(number)
     await box.news.until(lambda: len(box.statuses()) >= 5, "the last one is gone")
@@ -210,7 +210,7 @@ async def test_another_answers_within_fifteen_seconds_of_a_leader_that_is_stoppe
     first.send_signal(signal.SIGSTOP)
     try:
         took_s = await box.ask_until_answered()
-        tell(f"SIGSTOP: another answers after {took_s:.2f} s")
+        report(f"SIGSTOP: another answers after {took_s:.2f} s")
         assert took_s < TAKE_OVER_S
         await box.news.until(
             lambda: len(box.payloads(states)) > told, "the new leader tells it, too"
@@ -222,7 +222,7 @@ async def test_another_answers_within_fifteen_seconds_of_a_leader_that_is_stoppe
     await until(
         lambda: "another server has the lease" in log.read_text(),
         DEADLINE_S,
-        "it has heard that another leads",
+        "it has learned that another leads",
     )
     before = len(box.replies())
     await box.ask()
@@ -236,7 +236,7 @@ async def test_a_leader_that_ends_well_is_followed_at_once(rig: Rig, box: Box) -
     await box.ask()
     first.send_signal(signal.SIGTERM)
     took_s = await box.ask_until_answered()
-    tell(f"SIGTERM: another answers after {took_s:.2f} s")
+    report(f"SIGTERM: another answers after {took_s:.2f} s")
     assert took_s < 5.0
     assert await asyncio.to_thread(first.wait, DEADLINE_S) == 0
 
@@ -259,7 +259,7 @@ async def test_a_server_that_was_killed_is_started_again_under_its_name(rig: Rig
     began_s = time.monotonic()
     await asyncio.to_thread(rig.server, "one", "one-again")
     took_s = await box.ask_until_answered()
-    tell(f"killed and started again: ready after {time.monotonic() - began_s:.2f} s")
+    report(f"killed and started again: ready after {time.monotonic() - began_s:.2f} s")
     assert took_s < TAKE_OVER_S
 
 

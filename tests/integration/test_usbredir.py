@@ -1,4 +1,4 @@
-"""The cable to a QEMU, laid by a socket in a folder."""
+"""The cable to a QEMU, connected by a socket in a folder."""
 
 import socket
 from pathlib import Path

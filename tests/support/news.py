@@ -14,7 +14,7 @@ class News:
     deadline_s: float
     _received: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Report that something was received."""
         self._received.set()
 

@@ -1,4 +1,4 @@
-"""The ways to roll a site: strategy, reach and sessions; one deployment under load for each."""
+"""The ways to deploy on a site: strategy, reach and sessions; each is tried under load."""
 
 import contextlib
 import time
@@ -20,7 +20,7 @@ from bigred_server.rollout.core.policy import Sessions
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import ReachBy
 
-# Users of a site that waits for sessions log out after about this long.
+# On a site that waits for sessions, users log out after about this long.
 STAY_S = 3.0
 END_S = 240.0
 
@@ -31,7 +31,7 @@ MORE: Tables = {
 
 @dataclass(frozen=True)
 class Route:
-    """One way to roll a site."""
+    """One way to deploy on a site."""
 
     strategy: Strategy
     reach: ReachBy
@@ -42,7 +42,7 @@ class Route:
 
     @property
     def keeps_sessions(self) -> bool:
-        """Whether no session may be lost."""
+        """Return whether no session may be lost."""
         return self.sessions is not Sessions.MOVE
 
 
@@ -61,11 +61,11 @@ WAYS = tuple(_all_ways())
 
 @dataclass(frozen=True)
 class Rolled:
-    """What one deployment cost.
+    """The cost of one deployment.
 
-    `failed`: what became of each failed request. `sessions`: how many were made in all, `open` when
-    the deployment began, `lost` in the end; `planned`: how many the plan said would be lost.
-    `overheads_s`: what the server added to each node's time in hand.
+    `failed`: how each failed request ended. `sessions`: how many were made in all, `open` when the
+    deployment began, `lost` in the end; `planned`: how many the plan expected to lose.
+    `overheads_s`: what the server added to the time of each node's update.
     """
 
     way: Route
@@ -88,13 +88,13 @@ class Rolled:
         if self.way.keeps_sessions and self.lost:
             found.append(f"{self.lost} of {self.sessions} sessions were lost")
         if not self.way.keeps_sessions and self.lost != self.planned:
-            found.append(f"{self.lost} sessions were lost, the plan said {self.planned}")
+            found.append(f"{self.lost} sessions were lost, the plan expected {self.planned}")
         return found
 
 
 @contextlib.contextmanager
 def site(way: Route, nodes: int) -> Iterator[Rig]:
-    """Set up a rig that is rolled this way."""
+    """Set up a rig for deployments of this kind."""
     with TemporaryDirectory(prefix="sshd-") as folder, contextlib.ExitStack() as stack:
         ssh = None
         if way.reach is ReachBy.SSH:
@@ -118,13 +118,13 @@ def site(way: Route, nodes: int) -> Iterator[Rig]:
 
 
 def orders(way: Route, rate: float, users: int) -> LoadOptions:
-    """Give the customers of such a site."""
+    """Return the customers of such a site."""
     stay_s = STAY_S if way.sessions is Sessions.WAIT else None
     return LoadOptions(rate, users=users, pause_s=0.5, stay_s=stay_s)
 
 
 def roll(made: Rig, way: Route, asked: LoadOptions, version: str) -> Rolled:
-    """Deploy a release once under load, and see what it cost."""
+    """Deploy a release once under load, and return what it cost."""
     demo_site = made.demo_site
     with shopping(demo_site.folder, demo_site.urls, asked, f"way-{version}") as load:
         wait_rarely(lambda: load.sessions()[0] >= asked.users * 0.8, 20, "the users have logged in")
@@ -136,7 +136,7 @@ def roll(made: Rig, way: Route, asked: LoadOptions, version: str) -> Rolled:
             phase = made.ended(deployment, END_S)
         end_s = time.monotonic() + 3 * asked.pause_s
         wait_rarely(lambda: time.monotonic() > end_s, 30, "every user has come back once more")
-    actions, told = made.journal.actions(deployment), made.journal.told(deployment)
+    actions, told = made.journal.actions(deployment), made.journal.deployment(deployment)
     over, requests = load.visits(), load.seen()
     added = [
         overhead_s([action for action in actions if action.node == name], watch.seen[name])

@@ -1,4 +1,4 @@
-"""Tiny WARs to try a Tomcat with: one class opens and serves, and fails as it is told."""
+"""Tiny WARs for trying a Tomcat: one class starts and serves, and fails on request."""
 
 import shutil
 import subprocess
@@ -104,10 +104,10 @@ class Wars:
         self._class = (folder / "lab" / "Lab.class").read_bytes()
 
     def make(self, version: str, does: str = "", *, start_ms: int = 0, padding: int = 0) -> Path:
-        """Give a WAR of a version; `does`: listener-throws, servlet-throws or leaks.
+        """Return a WAR of a version; `does`: listener-throws, servlet-throws or leaks.
 
-        On `/visit` it begins a session, on `/slow?ms=` it takes its time; every other path is as
-        good. X-Release is the version. `start_ms`: of its start. `padding`: bytes more.
+        `/visit` begins a session, `/slow?ms=` answers late; all other paths are alike. X-Release is
+        the version. `start_ms`: how long its start takes. `padding`: additional bytes.
         """
         war = self._folder / f"lab-{version}-{does}-{start_ms}-{padding}.war"
         told = f"version={version}\ndoes={does}\nstart_ms={start_ms}\n"
@@ -121,7 +121,7 @@ class Wars:
 
 
 def bringing(wars: Mapping[str, Path]) -> Callable[[str, Path], Awaitable[None]]:
-    """Give what brings the WARs of nodes that lie here."""
+    """Return a function that copies the WARs of nodes from here."""
 
     async def copy_war(node: str, target: Path) -> None:
         shutil.copyfile(wars[node], target)

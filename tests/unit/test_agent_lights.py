@@ -1,4 +1,4 @@
-"""Patterns that anybody can tell apart, a player that sets the lamp only on a change, and pins."""
+"""Distinguishable patterns, a player that sets the lamp only on a change, and pins."""
 
 import asyncio
 import itertools

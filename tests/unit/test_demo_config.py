@@ -47,7 +47,7 @@ def test_the_plain_site_is_local_and_rolled_by_restart(tmp_path: Path) -> None:
 
 
 SENSIBLE = [(strategy, reach) for strategy in Strategy for reach in ReachBy]
-SENSIBLE.remove((Strategy.RESTART, ReachBy.MANAGER))  # nothing can be restarted by HTTP
+SENSIBLE.remove((Strategy.RESTART, ReachBy.MANAGER))  # HTTP alone can't restart anything
 
 
 @pytest.mark.parametrize(("strategy", "reach"), SENSIBLE)

@@ -1,4 +1,4 @@
-"""The judge in simulated worlds: a few cells of its bench, held to what it promises."""
+"""The judge in simulated worlds: a few cells of its bench, compared with its targets."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 from tests.bench.judge import MOST_FALSE, cost_ms, judged
 from tests.support.worlds import World, drawn
 
-# The whole run has more than the fast one.
+# The whole test run has more cells than the fast one.
 ROLLOUTS = int(os.environ.get("BIGRED_JUDGE_ROLLOUTS", "60"))
 
 

@@ -1,4 +1,4 @@
-"""What calls itself pure is pure, and type names stand for one thing."""
+"""Modules that claim to be pure are pure, and each type name stands for one thing."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What was live before Bigred came: taken in, and what there is to go back to."""
+"""Adoption of what was live before Bigred, so that there is something to roll back to."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from bigred_server.settings import MarkerSettings
 
 @dataclass
 class Site:
-    """Nodes with WARs on this disk, and a journal."""
+    """Nodes with WARs on the local disk, and a journal."""
 
     db: Database
     adoption: Adoption
@@ -29,7 +29,7 @@ class Site:
     wars: dict[str, Path]
 
     def runs(self, *versions: str) -> dict[str, NodeLook]:
-        """Have the nodes run these versions, "" for none, and look at them."""
+        """Make the nodes run these versions, "" for none, and look at them."""
         return {
             name: self._look(name, path, version)
             for (name, path), version in zip(self.wars.items(), versions, strict=True)
@@ -43,7 +43,7 @@ class Site:
         return node_look(name, Admin.READY, True, True, 0, digest, True, answer)
 
     def war(self, path: Path, version: str) -> str:
-        # Always at the same time, for the bytes to be the same.
+        # Always with the same time, so that the bytes are the same.
         with ZipFile(path, "w") as archive:
             archive.comment = version.encode()
         return digest_of(path)

@@ -1,4 +1,4 @@
-"""The HTTP API: who may ask what, what is given, and every no as one sentence."""
+"""The HTTP API: permissions, answers, and refusals of one sentence each."""
 
 import asyncio
 import hashlib
@@ -34,7 +34,7 @@ COMMIT = "0123456789" * 4
 PUSHED = {"branch": "main", "commit": COMMIT, "who": "ada"}
 SECRET = "of-the-webhook"  # noqa: S105
 
-# Every route: who may use it at least, and what whoever may gets on the site below.
+# Every route: the least role that may use it, and its status on the site below.
 ROUTES = [
     ("GET", f"{V1}/apps", None, "viewer", 200),
     ("GET", f"{V1}/apps/shop", None, "viewer", 200),
@@ -50,7 +50,7 @@ ROUTES = [
     ("GET", f"{V1}/apps/shop/builds", None, "viewer", 200),
     ("POST", f"{V1}/apps/shop/commits", {"commits": [PUSHED]}, "operator", 202),
 ]
-# Who sends these has no token: they are signed.
+# These are signed instead of carrying a token.
 SIGNED = ("POST", f"{V1}/apps/{{app}}/webhooks/{{forge}}")
 
 
@@ -159,7 +159,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Api]:
     await database.close()
 
 
-# --- who may ask what ----------------------------------------------------------------------------
+# --- permissions ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ async def test_a_tested_release_is_promoted_or_rejected_and_no_other(site: Api) 
     assert found["stage"] == "failed"
 
 
-# --- looking -------------------------------------------------------------------------------------
+# --- queries -------------------------------------------------------------------------------------
 
 
 async def test_the_state_of_an_app_is_given_as_it_is_published(site: Api) -> None:
@@ -346,7 +346,7 @@ async def test_a_deployment_is_given_with_its_events_acts_and_receipt(site: Api)
     assert found["receipt"] == {"requests": 7}
 
 
-# --- asking --------------------------------------------------------------------------------------
+# --- commands ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ async def test_a_version_with_a_slash_can_be_named(site: Api) -> None:
     assert cleared["version"] == "2.0/rc"
 
 
-# --- every no ------------------------------------------------------------------------------------
+# --- refusals ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

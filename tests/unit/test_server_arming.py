@@ -1,4 +1,4 @@
-"""From lid to press: who may fire what, now, once, and in which words not."""
+"""From lid to press: who may fire what, only now and once, and how refusals are worded."""
 
 import asyncio
 import time
@@ -135,7 +135,7 @@ def test_a_gate_that_is_shut_says_why(state: GateState, code: Refusal, reason: s
         replace(OPEN, min_healthy=0, healthy=1),
         replace(OPEN, releases=[READY], healthy=0),
         replace(OPEN, releases=[READY], healthy=3),
-        # A first release that failed left no node that serves: the next must not be barred.
+        # A failed first release left no node that serves; the next must not be blocked.
         replace(OPEN, releases=[release(OLD, "1.0.0", Stage.BAD, 1.0), READY], healthy=0),
     ],
 )
@@ -173,7 +173,7 @@ def settings(countdown_s: float = 0.0) -> Settings:
 
 @dataclass
 class StillFleet:
-    """Nodes that stand as they are told; nothing may be done to them here."""
+    """Nodes in a fixed state; nothing may be done to them here."""
 
     down: Sequence[str] = ()
     problem: str = ""
@@ -246,23 +246,23 @@ class Site:
                 await releases.add(connection, one)
 
     async def runs(self, phase: Phase = Phase.ROLLING, **more: object) -> DeploymentRecord:
-        """Have a deployment running that somebody began long ago at a terminal."""
+        """Add a running deployment that was started long ago at a terminal."""
         record = DeploymentRecord("d-1", "shop", NEW, OLD, "ada", 1.0, phase=phase)
         async with self.db.write() as connection:
             await deployments.add(connection, replace(record, **more))  # type: ignore[arg-type]
         return record
 
     async def picks_up(self, phase: Phase) -> None:
-        """As the rollout's loop does with a command."""
+        """Handle a command as the rollout's loop does."""
         async with self.db.write() as connection:
             await deployments.change(connection, "d-1", phase=phase, command=None)
 
     async def asked(self) -> tuple[Command | None, str]:
-        """What was asked last and is not taken up, and by whom."""
+        """Return the last command that has not been handled, and who gave it."""
         [record] = await self.deployments()
         return record.command, record.commanded_by
 
-    async def told(self) -> list[str]:
+    async def event_texts(self) -> list[str]:
         [record] = await self.deployments()
         async with self.db.read() as connection:
             return [each.text for each in await events.of_deployment(connection, record.id)]
@@ -564,7 +564,7 @@ HOLD_TOLD = "office asked to hold it: nodes being updated are finished; no new o
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Moves this machine's clock on, by seconds."""
+    """Advances this machine's clock by seconds."""
     moved = [time.time()]
     monkeypatch.setattr(time, "time", lambda: moved[0])
 
@@ -585,7 +585,7 @@ async def test_a_press_into_a_running_deployment_holds_it(site: Site, phase: Pha
     await site.runs(phase)
     assert accepted(await site.presses(None), Command.HOLD)
     assert await site.asked() == (Command.HOLD, "office")
-    assert await site.told() == [HOLD_TOLD]
+    assert await site.event_texts() == [HOLD_TOLD]
     assert site.started == ["shop"]
 
 
@@ -609,7 +609,7 @@ async def test_a_press_while_it_is_held_continues(
     clock(QUIET_S + 1)
     assert accepted(await site.presses(None, "lab"), Command.CONTINUE)
     assert await site.asked() == (Command.CONTINUE, "lab")
-    assert (await site.told())[1:] == ["lab asked to continue"]
+    assert (await site.event_texts())[1:] == ["lab asked to continue"]
 
 
 async def test_a_hold_that_nobody_took_up_yet_is_one(
@@ -637,7 +637,7 @@ async def test_a_stop_that_is_pressed_again_at_once_stays_a_stop(
     clock(after_s)
     assert accepted(await site.presses(None, box), None)
     assert await site.asked() == (None, "office")
-    assert await site.told() == [HOLD_TOLD]
+    assert await site.event_texts() == [HOLD_TOLD]
 
 
 async def test_presses_that_changed_nothing_do_not_silence_the_button_for_longer(
@@ -724,7 +724,7 @@ async def test_a_stop_that_comes_twice_at_once_is_one(site: Site) -> None:
     given = await asyncio.gather(*(site.presses(None, id="e-9") for _ in range(5)))
     assert given == [given[0]] * 5
     assert accepted(given[0], Command.HOLD)
-    assert await site.told() == [HOLD_TOLD]
+    assert await site.event_texts() == [HOLD_TOLD]
 
 
 async def test_a_stop_that_is_too_old_stops_nothing(site: Site) -> None:
@@ -744,13 +744,15 @@ async def test_a_button_held_down_on_a_held_deployment_rolls_it_back(
     site: Site, clock: Callable[[float], None]
 ) -> None:
     await site.runs(Phase.HOLDING)
-    # As a hand does it: the press, which continues, comes first.
+    # As a person does it: the press, which continues the deployment, comes first.
     assert accepted(await site.presses(None), Command.CONTINUE)
     await site.picks_up(Phase.ROLLING)
     clock(3.0)
     await held_down(site)
     assert await site.asked() == (Command.ROLLBACK, "office")
-    assert (await site.told())[1:] == ["office asked to roll it back (the button was held down)"]
+    assert (await site.event_texts())[1:] == [
+        "office asked to roll it back (the button was held down)"
+    ]
     assert site.started == ["shop", "shop"]
 
 

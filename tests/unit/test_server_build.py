@@ -1,4 +1,4 @@
-"""A commit's way to a release, as far as it is pure: whose turn it is, versions, and webhooks."""
+"""The pure part of a commit's way to a release: the order of builds, versions, and webhooks."""
 
 import hashlib
 import hmac
@@ -36,7 +36,7 @@ builds = st.lists(st.sampled_from(list(Stage)), max_size=8).map(
 )
 
 
-# --- whose turn it is ----------------------------------------------------------------------------
+# --- the order of builds -------------------------------------------------------------------------
 
 
 @given(known=builds)
@@ -108,7 +108,7 @@ def test_a_build_that_makes_no_sense_is_refused(told_so: dict[str, object], why:
         BuildSettings.model_validate({**well, **told_so})
 
 
-# --- what git tells its hook ---------------------------------------------------------------------
+# --- git's input to its hook ---------------------------------------------------------------------
 
 
 def test_new_commits_of_branches_are_submitted_and_nothing_else() -> None:

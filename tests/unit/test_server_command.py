@@ -1,4 +1,4 @@
-"""The whole table: every command in every phase, wherever the nodes stand."""
+"""The whole table: every command in every phase, for every state of the nodes."""
 
 from itertools import product
 
@@ -25,7 +25,7 @@ HELD, NOT_HELD = "it is already on hold", "it is not on hold"
 BACK = "it is being rolled back, which can't be stopped: it brings every node to safety"
 ENDED = "it has ended"
 
-# What becomes of a command: the phase that it leads to, or the sentence that refuses it.
+# The effect of a command: the phase that it leads to, or the sentence that refuses it.
 TABLE: dict[Phase, dict[Command, Phase | str]] = {
     Phase.PREPARING: {
         HOLD: Phase.HOLDING,

@@ -1,4 +1,4 @@
-"""HAProxy's configuration file: what a backend is given by its defaults, fronts and itself."""
+"""HAProxy's configuration file: a backend's settings from its defaults, frontends and itself."""
 
 from pathlib import Path
 

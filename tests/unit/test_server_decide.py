@@ -1,4 +1,4 @@
-"""What is due, for everything that a look can show: no act that it does not justify."""
+"""The next action for everything that a look can show: none that the look does not justify."""
 
 from dataclasses import replace
 from itertools import product
@@ -61,7 +61,7 @@ def proven(look: NodeLook, target: Target) -> bool:
 
 
 def justified(kind: ActionKind, look: NodeLook, target: Target) -> bool:
-    """Say whether a look that is just taken justifies an act, by the safe cycle of the design."""
+    """Return whether a fresh look justifies an action, by the safe cycle of the design."""
     closed = look.pool.admin is Admin.MAINT and look.pool.in_flight == 0
     return {
         ActionKind.DRAIN: False,
@@ -102,7 +102,7 @@ def test_a_look_leads_to_the_one_act_that_it_justifies_and_to_no_other(
             assert not actions, look
         elif not actions and look.pool.admin not in (Admin.READY, Admin.MIXED):
             due = [kind for kind in ActionKind if justified(kind, look, target)]
-            # An app that is proven, whatever else is said of it, only waits for the door.
+            # A proven app, whatever else the look says, only waits for READY.
             assert not due or proven(look, target), (look, due)
 
 
@@ -232,7 +232,7 @@ def test_no_node_is_removed_while_another_is_being_updated() -> None:
 
 
 def test_a_busy_node_neither_serves_nor_leaves_space_in_the_batch_whatever_it_looks_like() -> None:
-    # HAProxy restarted and opened it; MAINT is being said again.
+    # HAProxy restarted and put it back in service; MAINT is being set again.
     busy = {"a": ActionKind.START}
     found = decide(view(deployment(), busy=busy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
     assert kinds(found) == {"a": ActionKind.MAINT}
@@ -292,7 +292,7 @@ def test_a_deployment_all_of_whose_nodes_left_the_configuration_failed(phase: Ph
     assert decide(view(deployment(phase), d=ON_OLD)).phase is Phase.FAILED
 
 
-# --- faults, on every one of which it turns back -------------------------------------------------
+# --- faults, each of which makes it roll back ----------------------------------------------------
 
 
 def turned_back(seen: View) -> tuple[str, bool]:
@@ -505,7 +505,7 @@ def test_a_node_comes_back_on_a_fresh_check_or_where_there_is_none_after_a_pause
     assert kinds(decide(seen)) == ({"a": due} if due else {})
 
 
-# --- the way back --------------------------------------------------------------------------------
+# --- rolling back --------------------------------------------------------------------------------
 
 BACK = deployment(Phase.ROLLING_BACK)
 

@@ -1,4 +1,4 @@
-"""What people ask for without a button: written down with who asked, or refused with the reason."""
+"""Requests without a button: recorded with who made them, or refused with the reason."""
 
 import asyncio
 import itertools
@@ -23,7 +23,7 @@ FIRST, LIVE, NEXT, LAST = "1" * 64, "2" * 64, "3" * 64, "4" * 64
 
 @dataclass
 class Site:
-    """A journal with releases of one app, whose WARs are kept."""
+    """A journal with releases of one app, and a store with their WARs."""
 
     db: Database
     store: Store
@@ -39,7 +39,7 @@ class Site:
         return made
 
     async def ran(self, digest: str, **more: object) -> DeploymentRecord:
-        """A deployment, running unless it is told that it has ended."""
+        """Return a deployment, which runs unless it is given an end."""
         number = next(self.numbers)
         begun = DeploymentRecord(f"d-{number}", "shop", digest, None, "office", number)
         record = replace(begun, **more)  # type: ignore[arg-type]
@@ -56,7 +56,7 @@ class Site:
         assert found is not None
         return found
 
-    async def told(self, record: DeploymentRecord) -> list[str]:
+    async def event_texts(self, record: DeploymentRecord) -> list[str]:
         async with self.db.read() as connection:
             return [each.text for each in await events.of_deployment(connection, record.id)]
 
@@ -98,11 +98,11 @@ async def test_a_command_is_written_down_with_who_asked_or_changes_nothing(
         with pytest.raises(DeploymentError, match=f"deployment d-1 of shop can't be .*: {no}"):
             await deploy.command(site.db, "shop", command, "ada")
         assert await site.found(before) == before
-        assert await site.told(before) == []
+        assert await site.event_texts(before) == []
         return
     assert (await deploy.command(site.db, "shop", command, "ada")).id == before.id
     assert await site.found(before) == replace(before, command=command, commanded_by="ada")
-    [text] = await site.told(before)
+    [text] = await site.event_texts(before)
     assert text.startswith("ada asked to ")
 
 
@@ -136,7 +136,7 @@ async def test_of_two_who_ask_for_the_same_at_once_one_is_told_that_it_is_so(sit
     done = await asyncio.gather(*asked, return_exceptions=True)
     [refused] = [each for each in done if isinstance(each, DeploymentError)]
     assert str(refused).endswith("can't be held: it is already on hold")
-    assert len(await site.told(record)) == 1
+    assert len(await site.event_texts(record)) == 1
 
 
 @pytest.mark.parametrize("command", Command)
@@ -228,7 +228,7 @@ async def test_nothing_is_deployed_while_a_deployment_or_a_repair_runs(
         await site.deploys()
 
 
-# --- going back ----------------------------------------------------------------------------------
+# --- rolling back --------------------------------------------------------------------------------
 
 
 async def test_a_running_deployment_is_rolled_back_and_a_new_one_is_not_begun(site: Site) -> None:
@@ -237,7 +237,7 @@ async def test_a_running_deployment_is_rolled_back_and_a_new_one_is_not_begun(si
     assert (asked.id, was_running) == (record.id, True)
     found = await site.found(record)
     assert (found.command, found.commanded_by) == (Command.ROLLBACK, "ada")
-    assert await site.told(record) == ["ada asked to roll it back"]
+    assert await site.event_texts(record) == ["ada asked to roll it back"]
 
 
 async def test_what_is_live_is_rolled_back_by_a_deployment_of_what_was_live_before(
@@ -284,7 +284,9 @@ async def test_a_cleared_release_is_ready_and_what_made_it_bad_tells_who_cleared
     cleared = await deploy.clear(site.db, "shop", "1.3.0", "ada")
     assert (cleared.version, cleared.stage) == ("1.3.0", Stage.READY)
     assert (await site.stages())["1.3.0"] is Stage.READY
-    assert await site.told(made_bad) == ["ada cleared 1.3.0: it is ready to be deployed again"]
+    assert await site.event_texts(made_bad) == [
+        "ada cleared 1.3.0: it is ready to be deployed again"
+    ]
 
 
 async def test_a_release_that_was_rolled_back_when_it_was_live_tells_it_there(site: Site) -> None:
@@ -292,8 +294,8 @@ async def test_a_release_that_was_rolled_back_when_it_was_live_tells_it_there(si
     brought = await site.succeeded(LAST)
     taken_back = await site.succeeded(LIVE, takes_back=LAST)
     await deploy.clear(site.db, "shop", LAST[:8], "ada")
-    assert await site.told(brought) == []
-    assert len(await site.told(taken_back)) == 1
+    assert await site.event_texts(brought) == []
+    assert len(await site.event_texts(taken_back)) == 1
 
 
 @pytest.mark.parametrize(

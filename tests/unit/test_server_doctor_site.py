@@ -59,7 +59,7 @@ def test_secrets_are_ours_alone(
     ("known", "port", "level"),
     [
         (f"app1 {KEY}\n", 22, Severity.OK),
-        (f"app1 {KEY}\n", 2222, Severity.OK),  # as asyncssh itself has it
+        (f"app1 {KEY}\n", 2222, Severity.OK),  # as asyncssh itself writes it
         (f"app2 {KEY}\n", 2222, Severity.BAD),
         (f"[app1]:2222 {KEY}\n", 2222, Severity.OK),
         (f"app2 {KEY}\n", 22, Severity.BAD),

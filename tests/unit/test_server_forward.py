@@ -1,4 +1,4 @@
-"""The rules on the way forward: whom to set aside, when to watch, what to run, whom to wait for."""
+"""The rules on the way forward: nodes to set aside, baking, hooks, and nodes to wait for."""
 
 from dataclasses import replace
 
@@ -116,14 +116,14 @@ def test_a_node_being_updated_that_lost_the_release_fetches_it_again() -> None:
     assert kinds(decide(view(deployment(), a=lacking, b=ON_NEW))) == {"a": ActionKind.FETCH}
 
 
-# --- head-room -----------------------------------------------------------------------------------
+# --- headroom ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("load", "queued", "taken"), [(8, 0, True), (9, 0, False), (1, 1, False)])
 def test_a_node_is_removed_only_when_the_others_can_carry_its_load(
     load: int, queued: int, taken: bool
 ) -> None:
-    # Two others take ten at once, and may be filled to four fifths: sixteen.
+    # Two others serve ten at once each, and may be filled to four fifths: sixteen.
     full = changed(ON_NEW, capacity=10, in_flight=load)
     mine = changed(ON_OLD, capacity=10, in_flight=0)
     seen = view(deployment(), queued=queued, a=mine, b=full, c=full)
@@ -140,7 +140,7 @@ def test_a_rollout_that_waits_for_headroom_for_too_long_is_held() -> None:
     )
 
 
-# --- watching ------------------------------------------------------------------------------------
+# --- baking --------------------------------------------------------------------------------------
 
 
 def test_the_canaries_are_watched_before_the_others_are_removed() -> None:
@@ -273,7 +273,7 @@ def test_a_rollback_runs_no_hook_of_a_rollout() -> None:
         assert found.hook is None or found.hook.hook is Hook.ON_FAILURE
 
 
-# --- who is in scope -----------------------------------------------------------------------------
+# --- nodes in scope ------------------------------------------------------------------------------
 
 
 def test_a_node_that_came_back_meanwhile_is_taken_before_the_end() -> None:
@@ -315,7 +315,7 @@ def test_what_nobody_can_name_is_not_replaced_without_a_rollback_target() -> Non
     assert decide(view(deployment(Phase.PREPARING, ()), a=untold, b=untold)).phase is Phase.CANARY
 
 
-# --- a node that is mended -----------------------------------------------------------------------
+# --- repairing a node ----------------------------------------------------------------------------
 
 MEND = deployment(Phase.PREPARING, (), None, mends="b")
 
@@ -346,7 +346,7 @@ def test_a_repair_never_takes_the_pool_below_min_healthy() -> None:
     "look",
     [
         changed(ON_OLD, admin=Admin.MIXED, partially_up=True),
-        # One of them finds it down: between those two there is no way.
+        # One of them finds it down: there is no path between those two.
         changed(ON_OLD, up=False, partially_up=True),
     ],
 )

@@ -47,7 +47,7 @@ SITES = [
 ]
 
 
-# --- what both say -------------------------------------------------------------------------------
+# --- what both contain ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("write", [starter, full])
@@ -80,7 +80,7 @@ def test_no_line_is_too_long_to_read(write: Write) -> None:
     assert max(map(len, write(site(*LOCAL, *REMOTE)).splitlines())) <= 100
 
 
-# --- what HAProxy tells, and what is guessed from it ---------------------------------------------
+# --- what HAProxy reports, and guesses from it ---------------------------------------------------
 
 
 def test_urls_and_ways_to_the_nodes_are_those_of_haproxy() -> None:
@@ -187,7 +187,7 @@ def test_when_haproxy_was_not_asked_its_socket_is_to_be_edited_as_well() -> None
 
 
 def edited(text: str) -> list[str]:
-    """List the lines that a comment with EDIT is about."""
+    """List the lines to which a comment with EDIT refers."""
     return re.findall(r"^# EDIT: .+\n(.+)", text, re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""A run in Jenkins: the next step from every look, and what is against starting one."""
+"""A run in Jenkins: the next step from every look, and reasons not to start one."""
 
 import itertools
 from dataclasses import replace
@@ -181,7 +181,7 @@ def test_every_look_at_every_run_has_a_step_and_only_news_changes_the_run() -> N
     looks += [GOING, *(over(result) for result in ("SUCCESS", "FAILURE", "ABORTED"))]
     for run, seen, abort in itertools.product(runs, looks, [False, True]):
         if run.build and isinstance(seen, Started | Queued):
-            # Of a build that is known nobody asks the queue.
+            # Once the build is known, the queue is not queried.
             continue
         for later_s in (0.0, 50.0, 5_000.0):
             found = step(run, seen, later_s, abort=abort)
@@ -198,7 +198,7 @@ def test_a_run_is_read_as_it_was_written_and_unknown_keys_are_ignored(run: RunRe
     assert RunRecord.of({**run.to_json(), "newer": 1}) == run
 
 
-# --- what may be asked of it ---------------------------------------------------------------------
+# --- valid commands ------------------------------------------------------------------------------
 
 
 def test_what_runs_elsewhere_can_only_be_aborted_and_only_once() -> None:
@@ -209,7 +209,7 @@ def test_what_runs_elsewhere_can_only_be_aborted_and_only_once() -> None:
         assert refusal_elsewhere(phase, Command.ABORT, command)
 
 
-# --- what is against it --------------------------------------------------------------------------
+# --- reasons not to start ------------------------------------------------------------------------
 
 CONFIG = """\
 [server]

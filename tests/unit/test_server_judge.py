@@ -1,4 +1,4 @@
-"""The judge: what chance may do to it, what it must notice, and every verdict of its table."""
+"""The judge: its false alarms, what it must notice, and every verdict of its table."""
 
 import json
 import math
@@ -23,7 +23,7 @@ shares = st.floats(0.01, 0.99)
 small = st.integers(0, 12)
 
 
-# --- what chance may do --------------------------------------------------------------------------
+# --- false alarms --------------------------------------------------------------------------------
 
 
 @given(rho=shares, errors=small, odds=st.sampled_from([1.0, 1.5, 3.0]))
@@ -113,13 +113,13 @@ def test_one_side_alone_says_nothing_of_the_other() -> None:
 
 def test_the_share_is_on_the_safe_side_of_requests_and_of_clients() -> None:
     assert relative.rho(Arm(10, 10), Arm(30, 30)) == 0.25
-    # Few requests of as many clients: when everybody fails, half of the errors are its own.
+    # Few requests from as many clients: if all fail, half of the errors are the canary's.
     assert relative.rho(Arm(10, 10), Arm(90, 10)) == 0.5
     assert relative.rho(Arm(90, 10), Arm(10, 10)) == 0.9
 
 
 def test_one_error_a_look_of_one_client_is_what_it_takes_with_four_nodes() -> None:
-    """The facts' own table: five or six errors in a row on the canary, none elsewhere."""
+    """The table of the facts: five or six errors in a row on the canary, none elsewhere."""
     looks = 0
     evidence = EMPTY
     while judge(evidence, POLICY, has_baseline=True).verdict is not Verdict.ROLLBACK:
@@ -292,7 +292,7 @@ def test_a_slower_build_is_found_by_its_tail_and_by_pairs() -> None:
         evidence = weigh(evidence, one, POLICY, 0.0)
     said = judge(evidence, POLICY, has_baseline=True)
     assert said.verdict is Verdict.ROLLBACK
-    # The cut that speaks most against it is named.
+    # The cut with the strongest evidence is named.
     assert said.reason == (
         "is slow: 24 of 120 requests on node1 took longer than 99 in 100 used to, compared with "
         "0 of 360 on the old release"

@@ -1,4 +1,4 @@
-"""What the judge's word means for a rollout, in every mode and phase."""
+"""The effect of a verdict on a rollout, in every mode and phase."""
 
 from dataclasses import replace
 
@@ -152,7 +152,7 @@ def test_before_the_judge_has_said_a_word_no_further_node_follows(phase: Phase) 
     assert after(None, deployment(phase), policy(Mode.WATCH)).phase is Phase.ROLLING
 
 
-# --- too little seen -----------------------------------------------------------------------------
+# --- too little evidence -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("phase", [Phase.CANARY, Phase.ROLLING])

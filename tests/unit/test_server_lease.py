@@ -1,4 +1,4 @@
-"""What a server believes of its lease, and what it does when that is over. No database here."""
+"""What a server assumes about its lease, and what it does when the lease ends. No database."""
 
 import asyncio
 import contextlib
@@ -70,12 +70,12 @@ def test_one_who_has_resigned_never_asks_again() -> None:
     assert state.request_at_s == math.inf
 
 
-# --- the lease, before a database of the test's own ----------------------------------------------
+# --- the lease, on a fake database ---------------------------------------------------------------
 
 
 @dataclass
 class Fake:
-    """A database, a clock, and what the table of leases answers."""
+    """A database, a clock, and the answers of the table of leases."""
 
     now_s: float = 100.0
     answer: int | Exception | None = 1

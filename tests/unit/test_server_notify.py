@@ -1,4 +1,4 @@
-"""Notices: what people far away are told, of what, and that nobody waits for them."""
+"""Notices: who is notified of what, and that nothing waits for them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -84,7 +84,7 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 class Sent:
-    """What was sent, instead of apprise's doing it."""
+    """Records notices instead of sending them by apprise."""
 
     def __init__(self) -> None:
         self.notices: list[Notice] = []

@@ -1,4 +1,4 @@
-"""The plan: the rollout's own rules, asked beforehand; figures from what earlier ones took."""
+"""The plan: the rollout's own rules, applied beforehand, with figures from earlier rollouts."""
 
 from dataclasses import replace
 from typing import Any  # a receipt is JSON

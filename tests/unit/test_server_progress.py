@@ -1,4 +1,4 @@
-"""The clocks: how long a node stands somewhere, what was tried there, and what is progress."""
+"""The clocks: how long a node is in a phase, what was tried there, and what counts as progress."""
 
 from dataclasses import replace
 
@@ -89,10 +89,10 @@ def test_an_app_that_falls_silent_is_timed_like_one_that_answers_wrongly() -> No
     hangs = replace(UP, answer=Answer())
     assert seen((1.0, UP), (2.0, hangs), (9.0, hangs)).wrong_since_s == 2.0
     assert seen((1.0, UP), (2.0, hangs), (3.0, UP)).wrong_since_s is None
-    # It ended and is started again: it has its time to start.
+    # It ended and is started again, so it gets its time to start.
     ended = changed(hangs, running=False)
     assert seen((1.0, UP), (2.0, ended), (3.0, hangs)).wrong_since_s is None
-    # Nobody knows whether Tomcat runs: that is the machine's trouble.
+    # Whether Tomcat runs is unknown: that is a problem of the machine.
     unknown = changed(hangs, running=None)
     assert seen((1.0, UP), (2.0, unknown)).wrong_since_s is None
 

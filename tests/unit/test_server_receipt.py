@@ -1,4 +1,4 @@
-"""The receipt: times added up from the acts, requests counted over HAProxy's restarts."""
+"""The receipt: times added up from the actions, requests counted across HAProxy's restarts."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from bigred_server.rollout.loop.receipt import NodeTimes, node_times, receipt
 
 
 def actions(*told: tuple[str, float, float | None], node: str = "a") -> list[ActionRecord]:
-    """Make acts from (kind, begun, ended)."""
+    """Make actions from (kind, begun, ended)."""
     return [
         ActionRecord(number, "d-1", node, kind, "d", begun, ended, "done", "")
         for number, (kind, begun, ended) in enumerate(told)
@@ -125,7 +125,7 @@ def test_the_receipt_says_it_all() -> None:
 
 
 def counted(*told: tuple[str, str, int]) -> list[ActionRecord]:
-    """Make acts from (kind, the goal's digest, sessions on the node)."""
+    """Make actions from (kind, the target's digest, sessions on the node)."""
     return [
         ActionRecord(number, "d-1", "a", kind, digest, 0.0, 1.0, "done", "", sessions)
         for number, (kind, digest, sessions) in enumerate(told)
@@ -163,7 +163,7 @@ def test_a_release_that_is_fetched_takes_its_time_while_the_node_serves() -> Non
     assert (found.fetch_s, found.drain_s, found.stop_s) == (3.0, 1.0, 1.0)
 
 
-# --- the tally -----------------------------------------------------------------------------------
+# --- the counters --------------------------------------------------------------------------------
 
 
 def test_what_was_counted_before_is_not_counted() -> None:

@@ -1,4 +1,4 @@
-"""The reconciler's loop on a real journal, over a fleet in memory that is quick and can fail."""
+"""The reconciler's loop on a real journal, with a fast fleet in memory that can fail."""
 
 import asyncio
 import contextlib
@@ -64,13 +64,13 @@ POLICY = Policy(
 )
 
 
-# A net under a test that hangs; nothing here depends on how fast the machine is.
+# A safety net for a hanging test; nothing here depends on how fast the machine is.
 _AT_MOST_S = 90.0
 
 
 @dataclass
 class Site:
-    """One app: a journal, a fleet, and a server that may die and come again."""
+    """One app: a journal, a fleet, and a server that may die and come back."""
 
     db: Database
     fleet: SimulatedFleet
@@ -109,7 +109,7 @@ class Site:
 
     @contextlib.asynccontextmanager
     async def server(self) -> AsyncIterator[Reconciler]:
-        """Have a server run; at the end of the block it is cut off wherever it is."""
+        """Run a server; at the end of the block it is cut off wherever it is."""
         made = self.reconciler()
         task = asyncio.create_task(made.run())
         try:
@@ -200,7 +200,7 @@ def war(path: Path, version: str) -> str:
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """Keep the log to itself: its coloured tracebacks would hold the loop up for a second each."""
+    """Capture the log: each of its coloured tracebacks would block the loop for a second."""
     with capture_logs():
         yield
 
@@ -246,7 +246,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 def build(site: Site, release: Release, **behaviour: float | bool | str) -> None:
-    """Have a release behave so."""
+    """Make a release behave this way."""
     known = dict(site.fleet.builds)
     made = SimulatedBuild(release.digest, release.marker, **{"start_s": 0.03, **behaviour})  # type: ignore[arg-type]
     known[release.digest] = made
@@ -255,7 +255,7 @@ def build(site: Site, release: Release, **behaviour: float | bool | str) -> None
         node.builds = known
 
 
-# --- the whole way -------------------------------------------------------------------------------
+# --- whole deployments ---------------------------------------------------------------------------
 
 
 async def test_a_good_release_goes_live_on_all_nodes_one_after_the_other(site: Site) -> None:
@@ -439,7 +439,7 @@ async def test_a_first_release_goes_live_on_empty_nodes(site: Site) -> None:
 
 
 def refuse(site: Site, check: Callable[[Action], None]) -> None:
-    """Have the fleet run `check` before each act."""
+    """Make the fleet run `check` before each action."""
     action = site.fleet.act
 
     async def checked(one: Action) -> str:
@@ -593,7 +593,7 @@ async def test_a_node_that_left_the_configuration_does_not_stop_the_server(site:
     assert site.is_whole(site.new)
 
 
-# --- commands, hooks, mends and the lease --------------------------------------------------------
+# --- commands, hooks, repairs and the lease ------------------------------------------------------
 
 
 async def test_a_deployment_is_held_and_goes_on_by_command(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""Which release is the candidate, how a release is told, and how many nodes a share is."""
+"""Which release is the candidate, how a release is named, and how many nodes a share is."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What is kept and what makes room: in use, the newest besides, and never what may be needed."""
+"""What is kept and what is deleted: releases in use and the newest are kept."""
 
 import asyncio
 import threading
@@ -58,7 +58,7 @@ FOUR = known(a=RETIRED, b=RETIRED, c=RETIRED, d=LIVE)
         (FOUR, [record("d", None)], "c"),
         (known(a=RETIRED, b=BAD, d=LIVE), [record("d", "b")], "a"),
         (known(a=BAD, d=LIVE), [record("d", "a")], None),
-        # Cleared: it was live before and is good again; what never was live is no way back.
+        # Cleared: it was live before and is good again. What never was live is no rollback target.
         (known(a=READY, d=LIVE), [record("d", "a")], "a"),
         (known(a=READY, d=LIVE), [], None),
         (known(a=RETIRED, b=READY), [], None),
@@ -78,21 +78,21 @@ MANY = known(a=RETIRED, b=RETIRED, c=BAD, d=RETIRED, e=LIVE, f=READY, g=READY)
 @pytest.mark.parametrize(
     ("releases", "history", "keep", "kept"),
     [
-        # Live e, candidate g, way back d; besides them the newest.
+        # Live e, candidate g, rollback target d; besides them the newest.
         (MANY, [], 0, "deg"),
         (MANY, [], 1, "defg"),
         (MANY, [], 2, "cdefg"),
         (MANY, [], 9, "abcdefg"),
-        # The way back is older than what is kept besides.
+        # The rollback target is older than the others that are kept.
         (MANY, [record("e", "a")], 1, "aefg"),
         (MANY, [record("e", "a"), record("a", "b")], 0, "aeg"),
-        # A running deployment needs its release, the one before, and the one that it takes back.
+        # A running deployment needs its release, the one before, and the one that it rolls back.
         (MANY, [running("b")], 0, "bdeg"),
         (MANY, [running("f", "b")], 0, "bdefg"),
         (MANY, [running("d", "e", takes_back="c")], 0, "cdeg"),
         (MANY, [running("a", mends="node1")], 0, "adeg"),
         (MANY, [record("e", "b", mends="node1")], 0, "deg"),
-        # No candidate behind a newer live release; what is being tested is in use, what failed not.
+        # No candidate older than the live release; one being tested is in use, a failed one is not.
         (known(a=READY, b=LIVE), [], 0, "b"),
         (known(a=RETIRED, b=LIVE, c=Stage.TESTING), [], 0, "abc"),
         (known(a=RETIRED, b=LIVE, c=Stage.TESTED), [], 0, "abc"),

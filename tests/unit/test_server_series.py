@@ -1,4 +1,4 @@
-"""Business metrics and probes: where numbers come from, and what is asked of whom."""
+"""Business metrics and probes: where numbers come from, and which requests they need."""
 
 import asyncio
 import json
@@ -104,7 +104,7 @@ def test_a_message_without_a_number_is_told_and_is_not_zero(payload: bytes) -> N
         heard.read("total")
 
 
-# --- the watch -----------------------------------------------------------------------------------
+# --- observing -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ async def test_bins_are_kept_in_the_journal_and_judged_in_a_deployment(db: Datab
         assert len(await journal.of(connection, "shop", "orders")) == 13
 
 
-# --- what JVMs used ------------------------------------------------------------------------------
+# --- the JVMs' usage -----------------------------------------------------------------------------
 
 
 async def test_what_jvms_used_at_every_age_is_known_to_the_next_server(db: Database) -> None:
@@ -149,7 +149,7 @@ async def test_what_jvms_used_at_every_age_is_known_to_the_next_server(db: Datab
     other = BaselineStore("till", db)
     await other.sync()
     assert other.ages.like("old", spans[4]) == []
-    # What is new at the other is read when a deployment begins.
+    # New values at the other are read when a deployment begins.
     first.add("new", spans)
     await first.sync()
     second.stale = True

@@ -1,4 +1,4 @@
-"""The example is the schema: complete, with the defaults, and wrong files are told by line."""
+"""The example is the schema: complete, with the defaults; errors in files name the line."""
 
 import re
 import tomllib
@@ -31,7 +31,7 @@ EVERY_KEY_SET = UNSET.sub("", example())
 def pairs(
     model: type[BaseModel], data: object, where: str = ""
 ) -> Iterator[tuple[str, FieldInfo, object]]:
-    """Walk a model and what a file gives for it: each key, its field, its value or None."""
+    """Walk a model and a file's values for it: yield each key, its field, its value or None."""
     assert isinstance(data, dict)
     for name, info in model.model_fields.items():
         place = f"{where}{name}"
@@ -47,7 +47,7 @@ def pairs(
 
 
 def models(annotation: object) -> Iterator[type[BaseModel]]:
-    """List the models that an annotation is made of, whatever it wraps them in."""
+    """List the models in an annotation, however they are wrapped."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):
@@ -55,7 +55,7 @@ def models(annotation: object) -> Iterator[type[BaseModel]]:
 
 
 def is_of(model: type[BaseModel], value: object) -> bool:
-    """Say whether a table is of this of the two kinds of app."""
+    """Return whether a table belongs to this of the two kinds of app."""
     if "driver" not in model.model_fields or not isinstance(value, dict):
         return True
     return value.get("driver", "tomcat") in get_args(model.model_fields["driver"].annotation)
@@ -63,7 +63,7 @@ def is_of(model: type[BaseModel], value: object) -> bool:
 
 def test_the_example_holds_every_key_of_every_section() -> None:
     found = list(pairs(Settings, tomllib.loads(EVERY_KEY_SET)))
-    # Each node shows what its reach needs: a key must stand with one of them.
+    # Each node shows the keys of its reach: a key must appear in one of them.
     places = [(re.sub(r"\.node[0-9]\.", ".node.", place), value) for place, _, value in found]
     shown = {place for place, value in places if value is not None}
     assert {place for place, _ in places} - shown == set()
@@ -72,7 +72,7 @@ def test_the_example_holds_every_key_of_every_section() -> None:
 
 def test_what_the_example_shows_as_the_default_is_the_default() -> None:
     shown = dict(re.findall(r"^#([a-z_]+) = (.+)$", example(), re.MULTILINE))
-    # No default to show: what stands there is one of many.
+    # There is no default to show: the value there is an example.
     examples = {"min_healthy", "server", "ca", "certificate", "key", "url"}
     examples |= {
         "webhook_secret_file",

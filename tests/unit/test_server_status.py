@@ -1,4 +1,4 @@
-"""Where an app stands, as lights, speech and terminal are told it."""
+"""An app's state, as lights, speech and terminal receive it."""
 
 from dataclasses import replace
 

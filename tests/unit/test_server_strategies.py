@@ -1,4 +1,4 @@
-"""The steps of the other two strategies, told from looks; and the care between deployments."""
+"""The steps of the other two strategies, decided from looks; and maintenance between rollouts."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,7 +34,7 @@ def seen(
     waited_s: float = 0.0,
     wait: Mapping[str, object] | None = None,
 ) -> View:
-    """See node a so, and two others that are done."""
+    """Return a view of node a in this state, and two others that are done."""
     new, old = Target(NEW_DIGEST, "2", strategy), Target(OLD_DIGEST, "1", strategy)
     going = deployment(phase, ("a", "b", "c"), old, target=new)
     target = wanted(going)
@@ -53,7 +53,7 @@ def seen(
 
 
 def due(view: View) -> ActionKind | None:
-    """Give what is due at node a."""
+    """Return what is due at node a."""
     return kinds(decide(view)).get("a")
 
 
@@ -116,7 +116,7 @@ def test_a_manager_that_says_ok_to_nothing_is_not_asked_for_ever() -> None:
 
 @pytest.mark.parametrize("strategy", [Strategy.REDEPLOY, Strategy.PARALLEL])
 def test_a_node_that_may_still_change_by_itself_is_not_given_back(strategy: Strategy) -> None:
-    """A server died while the Manager deployed the new release; the next one is to go back."""
+    """A server died while the Manager deployed the new release; the next one must roll back."""
     closed = changed(CLOSED, checks_disabled=strategy is Strategy.PARALLEL, admin=Admin.DRAIN)
     for where in (closed, changed(closed, checks_disabled=False)):
         going_back = seen(strategy, where, Phase.ROLLING_BACK, waited_s=10.0)
@@ -210,7 +210,7 @@ def test_a_new_version_sorts_after_all_that_are_there() -> None:
     assert context_version.newest(stopped) == FIRST
 
 
-# --- care ----------------------------------------------------------------------------------------
+# --- maintenance ---------------------------------------------------------------------------------
 
 LIVE = Target(OLD_DIGEST, "1")
 SERVES = replace(OLD, name="a")

@@ -30,7 +30,7 @@ class Terminal(io.StringIO):
 
 @contextmanager
 def terminal(columns: int) -> Iterator[Terminal]:
-    """What is printed here goes to a terminal of this width."""
+    """Print to a terminal of this width."""
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(Terminal()) as terminal:
         patch.setenv("COLUMNS", str(columns))
         patch.setenv("TERM", "xterm")

@@ -23,7 +23,7 @@ from bigred_server.telemetry.core.observer import Observer
 from bigred_server.telemetry.core.window import LatencySample
 from bigred_server.telemetry.probes import Pages
 
-# --- the line ------------------------------------------------------------------------------------
+# --- a log line ----------------------------------------------------------------------------------
 
 GOOD = b"<134>Nov 25 12:00:00 haproxy[1]: bigred1 1000 250 shop s1 200 12 15 -- 0 777 GET /shop/a\n"
 
@@ -123,7 +123,7 @@ def test_clients_are_forgotten_before_they_are_too_many(monkeypatch: pytest.Monk
     assert len(clients._last) <= 100
 
 
-# --- what is usual -------------------------------------------------------------------------------
+# --- the baseline --------------------------------------------------------------------------------
 
 
 def test_the_baseline_is_frozen_by_path_group_and_kept_as_json() -> None:
@@ -197,7 +197,7 @@ def test_a_node_is_not_judged_by_its_speed_before_it_is_warm(observer: Observer)
     told = see(observer, 5.0, fleet(a=ON_NEW, b=ON_OLD))
     assert told is not None
     assert (told.look.errors.canary, told.look.warming) == (Arm(), Arm(1, 1, 0))
-    # It is warm: that ends the look.
+    # It is warm, which ends the look.
     told = see(observer, 10.0, fleet(a=ON_NEW, b=ON_OLD))
     assert told is not None
     observer.line(line(11.0, "a"), 11.0)
@@ -237,7 +237,7 @@ def test_without_a_log_a_node_counts_once_per_look(observer: Observer) -> None:
     assert told is not None
     assert (told.look.warming, told.look.errors.baseline) == (Arm(50, 1, 1), Arm(60, 1, 0))
     assert (told.look.answered, told.look.failed) == (50, 7)
-    # No line came of those that were over a look ago.
+    # No line arrived for requests that ended more than a look ago.
     told = see(observer, 10.0, fleet({"a": (150, 7), "b": (360, 5)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
     assert told.look.lines.lost == 110
@@ -280,9 +280,9 @@ def test_missing_and_late_lines_are_counted(observer: Observer) -> None:
     see(observer, 4.9, fleet({"a": (10, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
     told = see(observer, 5.0, fleet({"a": (12, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
-    # Of the two newest the lines may be on their way.
+    # The lines of the two newest may be on their way.
     assert (told.look.lines.received, told.look.lines.late, told.look.lines.lost) == (6, 2, 4)
-    # Those that come after all are missing no more.
+    # Those that arrive late are no longer missing.
     for number in range(5):
         observer.line(line(1.0, "a", client=str(number)), 6.0)
     told = see(observer, 10.0, fleet({"a": (12, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))

@@ -1,4 +1,4 @@
-"""The judge's word as the journal keeps it, and as people read it."""
+"""The verdict as the journal keeps it, and as people read it."""
 
 import json
 import math

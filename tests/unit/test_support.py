@@ -1,4 +1,4 @@
-"""The judges of the campaign: they see what is wrong, and nothing else."""
+"""The checks of the campaign: they find what is wrong, and nothing else."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -52,7 +52,7 @@ def test_a_deployment_that_ended_well_has_no_fault() -> None:
         (replace(GOOD, serving={"node1": "2.0.0"}), "node2 is not in the pool"),
         (replace(GOOD, serving={**GOOD.serving, "node2": "1.0.0"}), "node2 serves 1.0.0"),
         (replace(GOOD, failed=("get 502",)), "1 requests failed, 0 may have been"),
-        (replace(GOOD, journal=("act 1 was left open",)), "left open"),
+        (replace(GOOD, journal=("action 1 was left open",)), "left open"),
     ],
 )
 def test_what_is_wrong_at_the_end_is_named(evidence: Evidence, fault: str) -> None:
@@ -87,15 +87,15 @@ def test_acts_in_their_order_are_consistent() -> None:
 @pytest.mark.parametrize(
     ("actions", "fault"),
     [
-        ([action(1, "stop", (1, None))], "act 1 (stop node1) was left open"),
-        ([action(1, "stop", (7, 8))], "act 1 (stop node1) was begun after the outcome"),
+        ([action(1, "stop", (1, None))], "action 1 (stop node1) was left open"),
+        ([action(1, "stop", (7, 8))], "action 1 (stop node1) was begun after the outcome"),
         (
             [action(1, "stop", (1, 3)), action(2, "swap", (2, 4))],
-            "act 2 (swap node1) was begun before act 1 (stop node1) had ended",
+            "action 2 (swap node1) was begun before action 1 (stop node1) had ended",
         ),
         (
             [action(1, "stop", (1, 2), token=2), action(2, "swap", (3, 4), token=1)],
-            "act 2 (swap node1) has an older token than act 1 (stop node1)",
+            "action 2 (swap node1) has an older token than action 1 (stop node1)",
         ),
     ],
 )
@@ -125,7 +125,7 @@ def test_every_fault_and_build_is_drawn_and_none_too_often() -> None:
 
 
 def preflights(*spans: tuple[float, str]) -> Iterator[Sight]:
-    """Each moment with what was so from then on: b(usy), l(istens), a(live)."""
+    """Yield each moment with the state from then on: b(usy), l(istens), a(live)."""
     for at, flags in spans:
         yield Sight(at, "b" in flags, "l" in flags, "a" in flags)
 

@@ -1,4 +1,4 @@
-"""The virtual button, addressed as QEMU does: the bytes follow usbredir's own description."""
+"""The virtual button, addressed as by QEMU: the bytes follow usbredir's own description."""
 
 import socket
 import struct
