@@ -204,7 +204,7 @@ def test_a_rollback_is_finished_whenever_the_server_is_killed(rig: Rig) -> None:
     assert rig.load.counts().failed == 0
 
 
-def test_a_server_killed_while_nothing_runs_disturbs_nothing(rig: Rig) -> None:
+def test_a_server_killed_between_deployments_disturbs_nothing(rig: Rig) -> None:
     before = rig.bigred("status", "--json")
     rig.kill()
     assert "The server is not running" in rig.tried("status").stderr

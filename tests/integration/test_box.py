@@ -309,7 +309,7 @@ async def test_an_unplugged_button_is_reported_and_found_again(stage: Stage) -> 
     await server.event("lid_open")
 
 
-async def test_events_during_an_outage_of_the_broker_are_lost_and_never_repeated(
+async def test_events_during_a_broker_outage_are_lost_and_never_repeated(
     stage: Stage,
 ) -> None:
     server, button = stage.server, stage.button

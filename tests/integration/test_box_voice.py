@@ -156,7 +156,7 @@ async def test_a_quieter_voice_is_quieter(heard: Path) -> None:
     assert quiet < loud / 2
 
 
-async def test_say_speaks_the_test_phrase_when_it_is_given_nothing(heard: Path) -> None:
+async def test_say_without_text_speaks_the_test_phrase(heard: Path) -> None:
     await speak_once("", VoiceSettings())
     assert seconds(heard / "0.wav") > 0.5
 

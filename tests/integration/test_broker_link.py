@@ -345,7 +345,7 @@ async def test_a_link_that_starts_before_its_broker_finds_it(stopped_broker: Bro
 
 
 @pytest.mark.usefixtures("hurry")
-async def test_the_same_reason_is_told_once(stopped_broker: Broker) -> None:
+async def test_the_same_reason_is_reported_once(stopped_broker: Broker) -> None:
     async with running(Link(stopped_broker.settings, "red", STATUS, [])) as red:
         await happened(red, LinkDown)
         tries = 0
@@ -396,7 +396,7 @@ async def test_a_frozen_broker_is_noticed_by_the_heartbeat_and_found_again(
             assert seen == [b"online"]
 
 
-async def test_a_link_that_is_given_up_leaves_its_will(broker: Broker) -> None:
+async def test_a_dropped_link_leaves_its_will(broker: Broker) -> None:
     deliveries: asyncio.Queue[LinkEvent] = asyncio.Queue()
     async with up(broker, STATUS, name="watch") as watcher:
         connection = Connection(broker.settings, "red", STATUS, 0, deliveries)
@@ -406,7 +406,7 @@ async def test_a_link_that_is_given_up_leaves_its_will(broker: Broker) -> None:
 
 
 @pytest.mark.usefixtures("hurry")
-async def test_who_loses_its_name_to_another_is_told_so_in_words(broker: Broker) -> None:
+async def test_a_link_that_loses_its_name_reports_it_in_words(broker: Broker) -> None:
     async with up(broker) as red, up(broker):
         down = await happened(red, LinkDown)
         # Before 2.0.12, Mosquitto gives no reason for a takeover; later versions do.

@@ -57,7 +57,7 @@ def test_one_of_two_haproxies_is_reloaded_in_mid_deployment() -> None:
         assert made.journal.faults(deployment) == []
 
 
-def test_a_restart_of_haproxy_costs_what_was_under_way_and_nothing_after_it() -> None:
+def test_a_restart_of_haproxy_costs_only_the_requests_in_flight() -> None:
     with rig(NODES, DemoOptions(more=QUICK)) as made:
         with shopping(made.demo_site.folder, made.demo_site.urls, ORDERS) as load:
             deployment = made.deploy("2.0.0")
@@ -77,7 +77,7 @@ def leader(made: Rig) -> tuple[str, int]:
     return next(name for name in made.demo_site.site.servers if name in row["holder"]), row["token"]
 
 
-def test_another_server_takes_over_from_a_leader_that_stands_still() -> None:
+def test_another_server_takes_over_from_a_frozen_leader() -> None:
     with postgresql.running() as cluster:
         site = DemoOptions(database=cluster.new_database(), servers=("left", "right"), more=QUICK)
         with rig(NODES, site) as made, under_load(made):
@@ -114,7 +114,7 @@ def kept_apart(folder: Path, size: int) -> Iterator[Rig]:
         yield made
 
 
-def test_a_node_whose_disk_is_full_keeps_a_deployment_from_beginning(tmp_path: Path) -> None:
+def test_a_node_with_a_full_disk_keeps_a_deployment_from_starting(tmp_path: Path) -> None:
     with kept_apart(tmp_path / "kept", MEGABYTE) as made, under_load(made):
         deployment = submit_fat(made, "2.0.0", 4 * MEGABYTE)
         assert made.ended(deployment) is Phase.ABORTED
@@ -147,7 +147,7 @@ def fill(disk: Path) -> None:
             file.flush()
 
 
-def test_ssh_cut_in_the_middle_of_an_upload_is_begun_again(tmp_path: Path) -> None:
+def test_an_upload_cut_in_the_middle_is_started_again(tmp_path: Path) -> None:
     place = sshd.make(tmp_path)
     with ExitStack() as stack:
         stack.enter_context(place.start())

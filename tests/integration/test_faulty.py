@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.support.faulty import Faulty
 
 
-def test_a_command_fails_once_when_told(tmp_path: Path) -> None:
+def test_a_command_fails_once_on_request(tmp_path: Path) -> None:
     faulty = Faulty(tmp_path / "faults")
     faulty.create()
     faulty.fail_once("node1", "stop")

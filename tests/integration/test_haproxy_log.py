@@ -96,7 +96,7 @@ def listening_log(tmp_path: Path) -> Make:
 
 
 @pytest.mark.parametrize("by", ["udp", "unix"])
-async def test_each_request_is_a_line_and_checks_are_none(
+async def test_each_request_is_a_line_and_checks_are_not(
     listening_log: Make, tmp_path: Path, by: str
 ) -> None:
     address = f"127.0.0.1:{free_port()}" if by == "udp" else str(tmp_path / "log.sock")
@@ -121,7 +121,7 @@ async def test_each_request_is_a_line_and_checks_are_none(
     assert len(heard.lines) == 5
 
 
-async def test_a_node_that_breaks_off_is_to_blame(listening_log: Make, tmp_path: Path) -> None:
+async def test_a_node_that_breaks_off_is_blamed(listening_log: Make, tmp_path: Path) -> None:
     async with listening_log(str(tmp_path / "log.sock")) as heard:
         async with httpx2.AsyncClient(trust_env=False) as http:
             await http.post(f"{heard.url}/breaks")
@@ -132,7 +132,7 @@ async def test_a_node_that_breaks_off_is_to_blame(listening_log: Make, tmp_path:
         assert heard.lines[1].path.startswith("/shop/xxx")
 
 
-async def test_a_place_that_is_taken_is_told_and_a_dead_socket_is_replaced(tmp_path: Path) -> None:
+async def test_an_address_in_use_is_reported_and_a_dead_socket_is_replaced(tmp_path: Path) -> None:
     at = f"127.0.0.1:{free_port()}"
     second = contextlib.ExitStack()
     with Receiver(at).listening(), second, pytest.raises(HaproxyError, match="haproxy_log"):

@@ -86,7 +86,7 @@ async def test_a_server_leaves_and_comes_back_on_both(rig: Rig) -> None:
     assert (rig.ask(0), rig.ask(1)) == ({"n1", "n2"}, {"n1", "n2"})
 
 
-async def test_what_is_tried_again_is_counted_at_the_server_that_failed(rig: Rig) -> None:
+async def test_retries_are_counted_at_the_server_that_failed(rig: Rig) -> None:
     await rig.look_until(all_up)
     rig.webs[0].breaks_off = True
     assert rig.ask(0) == {"n2"}
@@ -95,7 +95,7 @@ async def test_what_is_tried_again_is_counted_at_the_server_that_failed(rig: Rig
     assert look.server("n2").served.retried == 0
 
 
-async def test_a_server_that_one_was_not_told_of_is_mixed(rig: Rig) -> None:
+async def test_a_server_set_differently_on_one_is_mixed(rig: Rig) -> None:
     await rig.look_until(all_up)
     await rig.command(1, "set server shop/n1 state maint")
     look = await rig.pool.look()
@@ -103,7 +103,7 @@ async def test_a_server_that_one_was_not_told_of_is_mixed(rig: Rig) -> None:
     assert look.server("n2").admin is Admin.READY
 
 
-async def test_no_user_meets_a_server_that_comes_from_maint_with_a_bad_app(rig: Rig) -> None:
+async def test_no_user_reaches_a_bad_app_that_comes_out_of_maint(rig: Rig) -> None:
     await rig.look_until(all_up)
     await rig.pool.set_state("n1", Admin.MAINT)
     rig.webs[0].health = 503
@@ -120,7 +120,7 @@ async def test_no_user_meets_a_server_that_comes_from_maint_with_a_bad_app(rig: 
     assert all("n1" in rig.ask(which) for which in (0, 1))
 
 
-async def test_while_one_is_away_nothing_is_known_and_the_command_names_it(rig: Rig) -> None:
+async def test_while_one_is_absent_the_state_is_unknown_and_commands_name_it(rig: Rig) -> None:
     await rig.look_until(all_up)
     away = Backend(str(rig.pair[1].folder / "gone.sock"), "shop")
     pool = Pool((rig.pool.backends[0], away))

@@ -34,7 +34,7 @@ def noted(place: Rig, deployment: str) -> list[str]:
         (BuildKind.ERRORS_ON_ORDERS, "all of them on /shop/order"),
     ],
 )
-def test_a_build_that_fails_its_users_is_rolled_back_and_said_to_be_bad(
+def test_a_build_that_fails_its_users_is_rolled_back_and_marked_bad(
     kind: BuildKind, reason: str
 ) -> None:
     with rig(3, site()) as place:

@@ -188,7 +188,7 @@ STAGES = [
 ]
 
 
-async def test_a_press_runs_the_job_with_its_parameters_and_tells_how_it_goes(
+async def test_a_press_runs_the_job_with_its_parameters_and_reports_its_progress(
     tmp_path: Path,
 ) -> None:
     jenkins = FakeJenkins(parameters={"STAGE": ["staging", "production"], "REASON": None})
@@ -269,7 +269,7 @@ async def test_a_jenkins_that_wants_a_crumb_gets_one_and_a_new_one_when_it_is_ol
     ("result", "phase"),
     [("FAILURE", Phase.FAILED), ("UNSTABLE", Phase.FAILED), ("ABORTED", Phase.ABORTED)],
 )
-async def test_a_build_that_is_no_success_is_not_live_and_can_be_fired_again(
+async def test_a_failed_build_is_not_live_and_can_be_fired_again(
     tmp_path: Path, result: str, phase: Phase
 ) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
@@ -289,7 +289,7 @@ async def test_a_build_that_is_no_success_is_not_live_and_can_be_fired_again(
         assert (await site.stages())["build 58"] is Stage.LIVE
 
 
-async def test_an_item_that_is_cancelled_in_the_queue_is_aborted_and_its_number_has_its_turn_again(
+async def test_an_item_cancelled_in_the_queue_is_aborted_and_its_number_is_reused(
     tmp_path: Path,
 ) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
@@ -304,7 +304,7 @@ async def test_an_item_that_is_cancelled_in_the_queue_is_aborted_and_its_number_
         assert await site.stages() == {"build 57": Stage.LIVE}
 
 
-async def test_a_build_of_somebody_else_in_between_is_not_taken_for_ours(tmp_path: Path) -> None:
+async def test_another_users_build_is_not_taken_for_ours(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         item = await site.queued()
@@ -316,7 +316,7 @@ async def test_a_build_of_somebody_else_in_between_is_not_taken_for_ours(tmp_pat
         assert await site.stages() == {"build 58": Stage.LIVE}
 
 
-async def test_an_item_that_waits_too_long_is_taken_from_the_queue(tmp_path: Path) -> None:
+async def test_an_item_that_waits_too_long_is_cancelled(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins(), queue_s=0.3) as site:
         record = await site.ended(await site.fire())
         assert record.phase is Phase.FAILED
@@ -328,7 +328,7 @@ async def test_an_item_that_waits_too_long_is_taken_from_the_queue(tmp_path: Pat
 # --- stopping it ---------------------------------------------------------------------------------
 
 
-async def test_an_abort_takes_it_from_the_queue(tmp_path: Path) -> None:
+async def test_an_abort_cancels_the_item(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         item = await site.queued()
@@ -352,7 +352,7 @@ async def test_an_abort_stops_the_build_ever_harder(tmp_path: Path) -> None:
         )
 
 
-async def test_nothing_but_an_abort_is_possible_and_a_press_into_it_is_one(
+async def test_only_an_abort_is_possible_and_a_press_during_the_run_is_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
@@ -388,7 +388,9 @@ async def test_an_answer_that_is_lost_does_not_start_it_twice(tmp_path: Path) ->
         assert len(site.jenkins.items) == 1
 
 
-async def test_what_never_reached_jenkins_has_failed_and_is_not_fired_late(tmp_path: Path) -> None:
+async def test_a_request_that_never_reached_jenkins_has_failed_and_is_not_fired_late(
+    tmp_path: Path,
+) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         await site.leave()
         deployment = await site.fire()
@@ -399,7 +401,7 @@ async def test_what_never_reached_jenkins_has_failed_and_is_not_fired_late(tmp_p
         assert site.jenkins.items == {}
 
 
-async def test_another_server_goes_on_where_one_was_killed(tmp_path: Path) -> None:
+async def test_another_server_continues_after_one_was_killed(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         item = await site.queued()
@@ -418,7 +420,7 @@ async def test_another_server_goes_on_where_one_was_killed(tmp_path: Path) -> No
         assert len(site.jenkins.items) == 1
 
 
-async def test_a_server_that_died_while_it_asked_finds_what_it_had_asked_for(
+async def test_a_server_that_died_during_its_request_finds_the_run(
     tmp_path: Path,
 ) -> None:
     jenkins = FakeJenkins(parameters={"STAGE": None, "REASON": None})
@@ -453,7 +455,7 @@ async def test_an_item_that_jenkins_forgot_is_found_among_the_builds(tmp_path: P
         assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
 
 
-async def test_a_build_that_is_deleted_has_failed(tmp_path: Path) -> None:
+async def test_a_deleted_build_has_failed(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         site.jenkins.begin(await site.queued())
@@ -463,7 +465,7 @@ async def test_a_build_that_is_deleted_has_failed(tmp_path: Path) -> None:
         assert (record.phase, "deleted" in record.reason) == (Phase.FAILED, True)
 
 
-async def test_a_jenkins_that_restarts_meanwhile_is_waited_for(tmp_path: Path) -> None:
+async def test_a_restarting_jenkins_is_awaited(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         site.jenkins.begin(await site.queued())
@@ -476,7 +478,7 @@ async def test_a_jenkins_that_restarts_meanwhile_is_waited_for(tmp_path: Path) -
         assert sum("the build goes on there" in text for text in told) == 1
 
 
-async def test_of_a_console_of_many_megabytes_only_the_end_is_read(tmp_path: Path) -> None:
+async def test_only_the_end_of_a_huge_console_is_read(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         line = "x" * 99 + "\n"
@@ -498,7 +500,7 @@ async def test_of_a_console_of_many_megabytes_only_the_end_is_read(tmp_path: Pat
         (FakeJenkins(breaks=99), "", "Jenkins is starting, stopping or broken"),
     ],
 )
-async def test_what_is_against_a_run_is_said_when_the_lid_opens_and_at_the_terminal(
+async def test_reasons_against_a_run_are_given_at_the_lid_and_at_the_terminal(
     tmp_path: Path, jenkins: FakeJenkins, parameters: str, why: str
 ) -> None:
     async with site_with(tmp_path, jenkins, parameters) as site:
@@ -510,7 +512,7 @@ async def test_what_is_against_a_run_is_said_when_the_lid_opens_and_at_the_termi
     assert jenkins.items == {}
 
 
-async def test_a_user_without_the_permission_to_build_is_told_when_it_is_fired(
+async def test_a_missing_permission_to_build_is_reported_when_it_is_fired(
     tmp_path: Path,
 ) -> None:
     async with site_with(tmp_path, FakeJenkins(forbids=True)) as site:
@@ -519,7 +521,7 @@ async def test_a_user_without_the_permission_to_build_is_told_when_it_is_fired(
         assert "Job/Build" in record.reason
 
 
-async def test_a_jenkins_that_is_not_there_is_no_arming(tmp_path: Path) -> None:
+async def test_without_jenkins_there_is_no_arming(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         jenkins = site.preflight.settings.jenkins.model_copy(update={"url": "http://127.0.0.1:1"})
         site.preflight.job.call.settings = jenkins
@@ -528,13 +530,13 @@ async def test_a_jenkins_that_is_not_there_is_no_arming(tmp_path: Path) -> None:
         assert "no answer from Jenkins at http://127.0.0.1:1" in refused.reason
 
 
-async def test_a_version_can_not_be_asked_for(tmp_path: Path) -> None:
+async def test_a_version_cannot_be_requested(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         with pytest.raises(DeploymentError, match="its job deploy-site chooses the version"):
             await start(site.db, site.preflight, "1.4.2", "ada")
 
 
-async def test_one_run_at_a_time(tmp_path: Path) -> None:
+async def test_only_one_run_happens_at_a_time(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         await start(site.db, site.preflight, None, "ada")
         refused = await site.happens(EventType.LID_OPEN)

@@ -123,7 +123,7 @@ def test_a_press_at_a_box_runs_the_job_and_everybody_follows_it(running: Office)
     assert "\n".join(console).split("\n") == ["copying", "restarting"]
 
 
-def test_a_terminal_runs_the_job_follows_it_and_shows_what_became_of_it(running: Office) -> None:
+def test_a_terminal_runs_the_job_follows_it_and_shows_its_outcome(running: Office) -> None:
     jenkins = running.jenkins
     status = running.bigred("status").stdout
     assert f"next: build 57 of {jenkins.url}" in " ".join(status.split())
@@ -155,7 +155,7 @@ def test_a_terminal_runs_the_job_follows_it_and_shows_what_became_of_it(running:
         (["deploy"], "the server is not running"),
     ],
 )
-def test_what_is_not_for_such_an_app_is_said_in_a_sentence(
+def test_commands_that_do_not_apply_are_refused_with_a_sentence(
     office: Office, verb: list[str], why: str
 ) -> None:
     done = office.bigred(*verb)
@@ -164,7 +164,7 @@ def test_what_is_not_for_such_an_app_is_said_in_a_sentence(
     assert done.stderr.count("\n") == 1
 
 
-def test_the_doctor_looks_at_the_job(office: Office) -> None:
+def test_the_doctor_checks_the_job(office: Office) -> None:
     well = office.bigred("doctor")
     assert well.returncode == 0, well.stdout
     office.jenkins.buildable = False

@@ -55,7 +55,7 @@ async def versions(db: Database) -> list[str]:
 # --- away and back -------------------------------------------------------------------------------
 
 
-async def test_a_database_that_was_restarted_is_used_without_an_error(
+async def test_a_restarted_database_is_used_without_an_error(
     postgresql: Cluster, db: Database
 ) -> None:
     await add_release(db, "1")
@@ -66,7 +66,7 @@ async def test_a_database_that_was_restarted_is_used_without_an_error(
     assert await versions(db) == ["1", "2"]
 
 
-async def test_a_connection_that_is_cut_in_the_middle_is_an_error_of_the_journal(
+async def test_a_connection_cut_in_the_middle_is_a_journal_error(
     postgresql: Cluster, db: Database
 ) -> None:
     async def be_cut() -> None:
@@ -80,7 +80,7 @@ async def test_a_connection_that_is_cut_in_the_middle_is_an_error_of_the_journal
     await add_release(db, "1")
 
 
-async def test_a_database_that_does_not_answer_is_an_error_within_seconds(
+async def test_an_unresponsive_database_is_an_error_within_seconds(
     postgresql: Cluster, db: Database
 ) -> None:
     await add_release(db, "1")
@@ -95,7 +95,7 @@ async def test_a_database_that_does_not_answer_is_an_error_within_seconds(
     assert await versions(db) == ["1"]
 
 
-async def test_whoever_is_cancelled_while_the_database_is_silent_goes_at_once(
+async def test_a_task_cancelled_while_the_database_is_silent_ends_at_once(
     postgresql: Cluster, db: Database
 ) -> None:
     await versions(db)
@@ -121,9 +121,7 @@ asyncio.run(main(sys.argv[1]))
 """
 
 
-async def test_a_server_stopped_in_the_middle_of_writing_gives_its_turn_up(
-    url: str, db: Database
-) -> None:
+async def test_a_server_frozen_while_writing_loses_its_lock(url: str, db: Database) -> None:
     stopped = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", STOPPED_WRITER, url), stdout=asyncio.subprocess.PIPE
     )
@@ -147,7 +145,7 @@ async def test_a_server_stopped_in_the_middle_of_writing_gives_its_turn_up(
 # --- one writer at a time ------------------------------------------------------------------------
 
 
-async def test_a_writer_sees_what_was_written_while_it_waited_for_its_turn(db: Database) -> None:
+async def test_a_writer_sees_what_was_written_while_it_waited(db: Database) -> None:
     async def later() -> int:
         async with db.write() as connection:
             return len(await releases.of_app(connection, "shop"))
@@ -160,12 +158,12 @@ async def test_a_writer_sees_what_was_written_while_it_waited_for_its_turn(db: D
     assert await waiting == 1
 
 
-async def test_a_transaction_aside_waits_for_no_turn(db: Database) -> None:
+async def test_a_concurrent_write_does_not_wait(db: Database) -> None:
     async with db.write(), asyncio.timeout(DEADLINE_S), db.write_concurrently() as connection:
         assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
 
 
-async def test_nothing_is_written_by_reading(db: Database) -> None:
+async def test_reading_writes_nothing(db: Database) -> None:
     with pytest.raises(SQLAlchemyError, match="read-only transaction"):
         async with db.read() as connection:
             await releases.add(connection, Release("shop", A, "1", "1", Stage.READY, 1.0))
@@ -174,7 +172,7 @@ async def test_nothing_is_written_by_reading(db: Database) -> None:
 # --- what it can store ---------------------------------------------------------------------------
 
 
-async def test_whatever_a_command_printed_can_be_kept(db: Database) -> None:
+async def test_any_output_of_a_command_can_be_stored(db: Database) -> None:
     said = "a\0b \u2603 " + "x" * 5000
     await add_release(db, "1", "é" * 2000)
     async with db.write() as connection:
@@ -191,7 +189,7 @@ async def test_whatever_a_command_printed_can_be_kept(db: Database) -> None:
 # --- opening it ----------------------------------------------------------------------------------
 
 
-async def test_a_database_that_is_not_there_is_told_without_its_password(url: str) -> None:
+async def test_an_absent_database_is_reported_without_its_password(url: str) -> None:
     place = "postgresql://ada:secret@127.0.0.1:1/bigred"
     with pytest.raises(JournalError) as told:
         await Database.open(place)
@@ -204,13 +202,13 @@ async def test_a_database_that_is_not_there_is_told_without_its_password(url: st
         await Database.open("postgresql://postgres@/nowhere" + url[url.index("?") :])
 
 
-async def test_an_address_that_is_none_is_told_without_its_password() -> None:
+async def test_an_invalid_address_is_reported_without_its_password() -> None:
     with pytest.raises(JournalError, match=r"not a URL: write postgresql://") as told:
         await Database.open("postgresql://ada:secret@host:port/bigred")
     assert "secret" not in str(told.value)
 
 
-async def test_a_missing_driver_is_told_with_the_fix(
+async def test_a_missing_driver_is_reported_with_the_fix(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)

@@ -137,7 +137,7 @@ def rig(postgresql: Cluster, tmp_path: Path) -> Iterator[Rig]:
         yield Rig(postgresql.new_database(), tmp_path, stack)
 
 
-def test_a_stopped_leader_that_goes_on_does_nothing_more(rig: Rig) -> None:
+def test_a_frozen_leader_that_resumes_does_nothing_more(rig: Rig) -> None:
     first = rig.actor("first")
     rig.until_all_by("first")
     rig.actor("second")
@@ -158,7 +158,7 @@ def test_a_stopped_leader_that_goes_on_does_nothing_more(rig: Rig) -> None:
     rig.check(but=late)
 
 
-def test_another_takes_over_from_one_that_was_killed(rig: Rig) -> None:
+def test_another_takes_over_from_a_killed_leader(rig: Rig) -> None:
     first = rig.actor("first")
     rig.until_all_by("first")
     rig.actor("second")
@@ -169,7 +169,7 @@ def test_another_takes_over_from_one_that_was_killed(rig: Rig) -> None:
     rig.check()
 
 
-def test_another_takes_over_at_once_from_one_that_ends_well(rig: Rig) -> None:
+def test_another_takes_over_at_once_from_a_leader_that_stops_properly(rig: Rig) -> None:
     first = rig.actor("first")
     rig.until_all_by("first")
     rig.actor("second")
@@ -211,7 +211,7 @@ async def test_one_of_two_leads_and_the_token_grows_with_every_change(db: Databa
         await one.resign()
 
 
-async def test_apps_are_led_each_by_itself(db: Database) -> None:
+async def test_each_app_has_its_own_leader(db: Database) -> None:
     assert await Lease(db, "shop", "one/1").hold()
     assert await Lease(db, "blog", "other/1").hold()
 
@@ -233,7 +233,7 @@ async def test_a_lease_is_kept_up_by_its_own_task(db: Database) -> None:
     keeping.cancel()
 
 
-async def test_a_fence_lets_nobody_take_over_before_the_transaction_ends(
+async def test_a_fence_prevents_a_takeover_before_the_transaction_ends(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bigred_server.journal.lease.ANSWER_S", DEADLINE_S)
@@ -249,7 +249,7 @@ async def test_a_fence_lets_nobody_take_over_before_the_transaction_ends(
     assert await Lease(db, "shop", "other/2").hold()
 
 
-async def test_a_fence_stops_the_transaction_of_one_who_was_overtaken(db: Database) -> None:
+async def test_a_fence_stops_the_transaction_of_a_former_leader(db: Database) -> None:
     lease = Lease(db, "shop", "one/1")
     await lease.hold()
     async with db.write() as connection:
@@ -261,7 +261,7 @@ async def test_a_fence_stops_the_transaction_of_one_who_was_overtaken(db: Databa
             await lease.fence(connection)
 
 
-async def test_the_same_run_gets_a_new_token_when_there_was_a_gap(db: Database) -> None:
+async def test_the_same_run_gets_a_new_token_after_a_gap(db: Database) -> None:
     lease = Lease(db, "shop", "one/1")
     await lease.hold()
     async with db.write() as connection:
@@ -271,7 +271,7 @@ async def test_the_same_run_gets_a_new_token_when_there_was_a_gap(db: Database) 
             await lease.fence(connection)
 
 
-async def test_a_database_that_does_not_answer_does_not_hold_up_who_leads(
+async def test_an_unresponsive_database_does_not_block_the_leader(
     postgresql: Cluster, db: Database
 ) -> None:
     now_s = 100.0
@@ -326,7 +326,7 @@ async def test_a_server_whose_name_was_taken_meanwhile_ends(postgresql: Cluster)
                     await stopped.keep()
 
 
-async def test_a_server_on_postgresql_is_seen_to_run(postgresql: Cluster) -> None:
+async def test_a_running_server_on_postgresql_is_detected(postgresql: Cluster) -> None:
     url = postgresql.new_database()
     async with opened(url) as db:
         assert not await is_any_open(url, db)
@@ -335,7 +335,7 @@ async def test_a_server_on_postgresql_is_seen_to_run(postgresql: Cluster) -> Non
         assert not await is_any_open(url, db)
 
 
-async def test_a_lease_of_a_database_that_is_gone_is_no_error(db: Database) -> None:
+async def test_a_lease_in_a_lost_database_is_no_error(db: Database) -> None:
     async with db.write() as connection:
         await connection.exec_driver_sql("DROP TABLE lease")
     lease = Lease(db, "shop", "one/1")

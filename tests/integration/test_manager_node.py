@@ -129,7 +129,7 @@ async def test_a_redeploy_replaces_the_app_and_looks_for_leaks(
     assert look.versions == (Version(""),)
 
 
-async def test_another_process_can_not_tell_what_was_deployed(
+async def test_another_process_cannot_know_what_was_deployed(
     node: Node, manager: Manager, wars: Wars
 ) -> None:
     await put(node, wars.make("1"))
@@ -151,12 +151,12 @@ async def test_an_app_that_does_not_start_is_a_failure_and_the_old_one_is_gone(
     assert await app.get() == (200, "1")
 
 
-async def test_an_ok_is_no_proof_for_the_app(node: Node, app: App, wars: Wars) -> None:
+async def test_an_ok_does_not_prove_the_app(node: Node, app: App, wars: Wars) -> None:
     assert (await put(node, wars.make("2", "servlet-throws"))).startswith("OK - Deployed")
     assert (await app.get())[0] == 500
 
 
-async def test_a_leak_is_told_with_its_fix(node: Node, wars: Wars) -> None:
+async def test_a_leak_is_reported_with_its_fix(node: Node, wars: Wars) -> None:
     await put(node, wars.make("1", "leaks"))
     seen = await put(node, wars.make("2"))
     assert seen.endswith("instances of the app still in memory: 1; restart Tomcat when you can")
@@ -177,7 +177,9 @@ async def test_a_deployment_that_timed_out_is_waited_out_by_the_next(
     assert await app.get() == (200, "3")
 
 
-async def test_what_timed_out_appears_by_itself(node: Node, app: App, wars: Wars) -> None:
+async def test_a_deployment_that_timed_out_appears_by_itself(
+    node: Node, app: App, wars: Wars
+) -> None:
     with pytest.raises(NodeAwayError):
         await put(node, wars.make("2", start_ms=1500), deadline_s=0.5)
 
@@ -193,7 +195,7 @@ async def test_sixty_megabytes_are_sent(node: Node, app: App, wars: Wars) -> Non
     assert await app.get() == (200, "big")
 
 
-async def test_a_kept_release_is_deployed_without_a_byte_sent(
+async def test_a_kept_release_is_deployed_without_sending_a_byte(
     manager: Manager, app: App, wars: Wars
 ) -> None:
     war = wars.make("kept")
@@ -213,7 +215,7 @@ async def test_a_kept_release_that_is_missing_is_a_failure(manager: Manager, war
 # --- parallel ------------------------------------------------------------------------------------
 
 
-async def test_versions_stand_side_by_side_and_sessions_stay(
+async def test_versions_run_in_parallel_and_sessions_stay(
     parallel: Node, app: App, manager: Manager, http: httpx2.AsyncClient, wars: Wars
 ) -> None:
     one, two = wars.make("1"), wars.make("2")
@@ -240,7 +242,7 @@ async def test_our_own_requests_are_not_bound_to_an_old_version(
     assert (await http.get(url)).headers["x-release"] == "2"
 
 
-async def test_undeploying_the_newest_turns_users_back_and_waits_for_their_requests(
+async def test_undeploying_the_newest_sends_users_back_and_waits_for_their_requests(
     parallel: Node, app: App, manager: Manager, http: httpx2.AsyncClient, wars: Wars
 ) -> None:
     one, two = wars.make("1"), wars.make("2")
@@ -270,7 +272,7 @@ async def _ask_often(app: App) -> set[int]:
     return {(await app.get())[0] for _ in range(300)}
 
 
-async def test_a_version_that_does_not_start_is_taken_away_and_nobody_notices(
+async def test_a_version_that_does_not_start_is_undeployed_unnoticed(
     parallel: Node, app: App, wars: Wars
 ) -> None:
     first = await put_alongside(parallel, wars.make("1"))
@@ -281,7 +283,7 @@ async def test_a_version_that_does_not_start_is_taken_away_and_nobody_notices(
     assert [one.name for one in look.versions or ()] == [first]
 
 
-async def test_a_version_that_timed_out_is_found_done_by_the_next_try(
+async def test_a_version_that_timed_out_is_found_by_the_next_try(
     parallel: Node, app: App, wars: Wars
 ) -> None:
     war = wars.make("1", start_ms=2000)
@@ -297,7 +299,7 @@ async def test_a_version_that_timed_out_is_found_done_by_the_next_try(
     assert await app.get() == (200, "1")
 
 
-async def test_a_context_without_a_version_is_behind_all_others(
+async def test_a_context_without_a_version_sorts_before_all_others(
     manager: Manager, parallel: Node, wars: Wars
 ) -> None:
     one, two = wars.make("1"), wars.make("2")
@@ -324,7 +326,7 @@ async def test_the_root_context_is_named_by_a_slash(manager: Manager, wars: Wars
     assert await root.undeploy("", 20) == "OK - Undeployed application at context path [/]"
 
 
-async def test_a_wrong_password_is_told_before_a_byte_is_sent(
+async def test_a_wrong_password_is_reported_before_a_byte_is_sent(
     manager: Manager, tmp_path: Path, wars: Wars
 ) -> None:
     (tmp_path / "password").write_text("wrong")
@@ -347,12 +349,12 @@ async def _in_spanish(request: httpx2.Request) -> None:
     request.headers["accept-language"] = "es"
 
 
-async def test_since_when_tomcat_runs_is_known(node: Node) -> None:
+async def test_the_start_time_of_tomcat_is_known(node: Node) -> None:
     age_s = time.time() - await node.running_since()
     assert 0 < age_s < 300
 
 
-async def test_a_tomcat_that_is_down_is_no_connection(
+async def test_a_stopped_tomcat_gives_no_connection(
     http: httpx2.AsyncClient, manager: Manager
 ) -> None:
     call = ManagerCall(

@@ -49,7 +49,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
         serving.join(5)
 
 
-def test_the_pins_of_a_board_are_read_and_what_is_refused_is_told(path: Path) -> None:
+def test_the_pins_of_a_board_are_read_and_a_refusal_is_reported(path: Path) -> None:
     with monitor(path) as talk:
         assert [number for number in range(54) if talk.pin(number)] == [17, 40]
         with pytest.raises(RuntimeError, match="no such one"):

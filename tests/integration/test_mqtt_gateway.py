@@ -140,7 +140,7 @@ def lid(number: str) -> bytes:
     return encode(BoxEvent(event_type=EventType.LID_OPEN, id=number, seq=1, boot="test"))
 
 
-async def test_only_the_leader_speaks_and_answers(rig: Rig) -> None:
+async def test_only_the_leader_publishes_and_answers(rig: Rig) -> None:
     event = AppEvent(event_type=AppEventType.FINDING, app="shop", at="now")
     topic = TOPICS.box("office", "event")
     rig.listener.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
@@ -165,7 +165,7 @@ async def test_only_the_leader_speaks_and_answers(rig: Rig) -> None:
     assert rig.count(CONFIG) >= 2
 
 
-async def test_what_was_told_before_another_led_is_not_told_again(rig: Rig) -> None:
+async def test_what_was_published_before_another_led_is_not_published_again(rig: Rig) -> None:
     """Neither on a new connection, nor skipped as already published when it recurs."""
     rig.listener.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
     await rig.news.until(lambda: rig.count(CONFIG) == 1, "the box is announced")
@@ -186,7 +186,7 @@ async def test_what_was_told_before_another_led_is_not_told_again(rig: Rig) -> N
     await rig.news.until(lambda: rig.count(CONFIG) == 2, "and so is the box")
 
 
-async def test_the_leader_tells_all_again_on_a_new_connection(rig: Rig) -> None:
+async def test_the_leader_publishes_everything_again_on_a_new_connection(rig: Rig) -> None:
     rig.gateway.keep_state(AppState(app="shop"))
     await rig.news.until(lambda: rig.count(STATE) == 1, "the state is told")
     rig.stack.close()

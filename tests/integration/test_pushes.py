@@ -55,7 +55,7 @@ def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None
         assert set(place.serving().values()) == {version}
 
 
-def test_a_push_leads_to_a_box_that_is_armed_where_a_press_is_wanted() -> None:
+def test_with_on_press_a_push_leads_to_a_box_that_can_be_armed() -> None:
     with pushing("git", 2, deploy="on_press") as (place, repository):
         submitted(repository, repository.push("first", "1.7.0"))
         wait_rarely(lambda: place.state().candidate is not None, 60, "the candidate waits")
@@ -105,7 +105,7 @@ def test_a_push_never_fails_and_is_queued_while_the_server_is_away(repository: R
     assert waiting(repository) == 2
 
 
-def test_a_server_that_hangs_holds_a_push_up_for_less_than_a_second(
+def test_a_hanging_server_delays_a_push_by_less_than_a_second(
     repository: Repository, tmp_path: Path
 ) -> None:
     repository.push("first")
@@ -121,7 +121,7 @@ def test_a_server_that_hangs_holds_a_push_up_for_less_than_a_second(
     assert took_s < 5.0
 
 
-def test_a_hook_that_was_there_goes_on_being_called(tmp_path: Path) -> None:
+def test_an_existing_hook_is_still_called(tmp_path: Path) -> None:
     made = Repository.made("git", tmp_path / "repository")
     theirs = made.central / "hooks" / "post-receive"
     theirs.write_text(f"#!/bin/sh\ncat >{tmp_path}/seen\n")
@@ -149,7 +149,7 @@ def stages(place: Rig) -> dict[str, str]:
     }
 
 
-def test_what_was_queued_is_submitted_later_and_none_is_lost(
+def test_queued_pushes_are_submitted_later_and_none_is_lost(
     office: tuple[Rig, Repository],
 ) -> None:
     place, repository = office
@@ -200,7 +200,7 @@ def test_however_many_pushes_are_queued_all_are_submitted(
     assert waiting(repository) == 0
 
 
-def test_a_frozen_server_takes_nothing_and_loses_nothing(
+def test_a_frozen_server_accepts_nothing_and_loses_nothing(
     office: tuple[Rig, Repository],
 ) -> None:
     place, repository = office

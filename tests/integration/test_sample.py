@@ -100,7 +100,7 @@ def test_a_slow_start_takes_three_seconds_and_is_good(tomcat: TomcatInstance, wa
     assert not BuildKind.SLOW_START.is_bad
 
 
-def test_a_session_is_known_from_login_to_logout(tomcat: TomcatInstance, wars: Path) -> None:
+def test_a_session_lasts_from_login_to_logout(tomcat: TomcatInstance, wars: Path) -> None:
     with serve(tomcat, build(wars, "1.0")) as shop:
         assert shop.get("/me").status_code == 410
         assert "JSESSIONID" not in shop.cookies

@@ -18,7 +18,7 @@ from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
 DIGEST = "1" * 64
 
 
-async def test_the_verb_asks_haproxy_and_the_journal_and_tells_them_nothing(
+async def test_the_verb_reads_haproxy_and_the_journal_and_changes_neither(
     tmp_path: Path,
 ) -> None:
     fake = FakeHaproxy({f"node{number}": FakeServer() for number in range(1, 3)})

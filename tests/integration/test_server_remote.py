@@ -20,7 +20,7 @@ def call_script(*call: str, until_ms: int = 0) -> tuple[int, str, int | None]:
     return done.returncode, *remote.answer(done.stdout)
 
 
-def test_an_answer_begins_at_its_mark_and_tells_the_time() -> None:
+def test_an_answer_begins_at_its_mark_and_contains_the_time() -> None:
     assert remote.answer("Welcome!\nbigred answers at 1700\n whole \n") == ("whole", 1700)
     assert remote.answer("This account is not available.\n") == (
         "This account is not available.",
@@ -43,7 +43,7 @@ def test_only_the_command_itself_says_whether_tomcat_runs(code: int, running: bo
     assert remote.look(f"running {code}").running is running
 
 
-def test_what_comes_in_time_is_done_and_what_comes_late_is_not(tmp_path: Path) -> None:
+def test_a_call_in_time_is_done_and_a_late_one_is_not(tmp_path: Path) -> None:
     now_ms = int(time.time() * 1000)
     order = ("command_of", "5", "800", "touch", str(tmp_path / "done"))
     late = call_script(*order, until_ms=now_ms - 1000)
@@ -66,7 +66,7 @@ def test_disk_space_is_needed_twice_and_to_spare() -> None:
         paths.check_disk_space("/kept", 2 * 100 + disk_space.SPARE_BYTES - 1, 100)
 
 
-def test_what_is_kept_goes_only_when_nobody_wants_it() -> None:
+def test_kept_releases_are_removed_only_when_not_needed() -> None:
     kept = frozenset({"a", "b", "c"})
     assert paths.surplus(kept, "a", frozenset({"b", "x"})) == ["c"]
     names = ["0" * 64 + ".war", "0" * 64 + ".war.part", "shop.war", "A" * 64 + ".war"]

@@ -238,7 +238,7 @@ def in_flight(url: str, ms: int) -> Callable[[], list[int]]:
     return read
 
 
-async def test_the_retained_state_is_what_status_says(rig: Rig) -> None:
+async def test_the_retained_state_is_what_status_prints(rig: Rig) -> None:
     async with at_the_broker(rig) as operator:
         version = await asyncio.to_thread(rig.submit)
 
@@ -253,7 +253,7 @@ async def test_the_retained_state_is_what_status_says(rig: Rig) -> None:
         assert operator.kept[TOPICS.server_status] == b"online"
 
 
-async def test_a_press_deploys_what_was_announced_and_once(rig: Rig) -> None:
+async def test_a_press_deploys_the_announced_release_once(rig: Rig) -> None:
     announced = await asyncio.to_thread(rig.submit)
     async with at_the_broker(rig) as operator:
         armed = await operator.send(happened(EventType.LID_OPEN))
@@ -289,7 +289,7 @@ async def test_an_unknown_box_may_fire_nothing(rig: Rig) -> None:
     assert rig.deployments() == before
 
 
-async def test_malformed_events_are_logged_once_and_the_server_goes_on(rig: Rig) -> None:
+async def test_malformed_events_are_logged_once_and_the_server_carries_on(rig: Rig) -> None:
     async with at_the_broker(rig) as operator:
         for payload in (b"{", b"\xff\x00", b'{"v":2}', b"[]", b"x" * 16_000):
             operator.link.publish(TOPICS.box(BOX, "event"), payload)
@@ -299,7 +299,7 @@ async def test_malformed_events_are_logged_once_and_the_server_goes_on(rig: Rig)
     assert rig.log().count("malformed message") == 1
 
 
-async def test_what_was_sent_to_be_retained_is_never_heard(rig: Rig) -> None:
+async def test_retained_events_are_never_handled(rig: Rig) -> None:
     before = rig.deployments()
     topic = TOPICS.box(BOX, "event")
     stale = happened(EventType.LID_OPEN)
@@ -318,7 +318,7 @@ async def test_what_was_sent_to_be_retained_is_never_heard(rig: Rig) -> None:
     assert rig.deployments() == before
 
 
-async def test_a_broker_that_is_away_is_waited_for(rig: Rig) -> None:
+async def test_an_absent_broker_is_awaited(rig: Rig) -> None:
     rig.stop_server()
     rig.stop_broker()
     begin = len(rig.log())
@@ -443,7 +443,7 @@ async def test_a_release_rolled_back_later_is_bad_and_cannot_be_armed(rig: Rig) 
     assert "bad" in reply.reason
 
 
-async def test_a_server_that_is_stopped_says_so_and_comes_back_to_the_same(rig: Rig) -> None:
+async def test_a_stopped_server_says_so_and_returns_to_the_same_state(rig: Rig) -> None:
     before = rig.bigred("status", "--json")
     async with at_the_broker(rig) as operator:
         rig.stop_server()

@@ -24,7 +24,7 @@ USERS = 12
     ],
     ids=str,
 )
-def test_a_site_is_rolled_without_a_failed_request(way: Route) -> None:
+def test_a_site_is_updated_without_a_failed_request(way: Route) -> None:
     with site(way, NODES) as rig:
         rolled = roll(rig, way, orders(way, RATE, USERS), "2.0.0")
         assert rolled.faults() == []

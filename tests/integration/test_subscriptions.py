@@ -14,7 +14,7 @@ from bigred_server.telemetry.subscriptions import Subscriptions
 TOTAL = SeriesSettings(mqtt="shop/orders")
 
 
-async def test_the_broker_brings_them(tmp_path: Path) -> None:
+async def test_values_arrive_over_the_broker(tmp_path: Path) -> None:
     with mosquitto.running(tmp_path / "mqtt", free_port()) as broker:
         heard = Subscriptions(broker, "listener", {"total": TOTAL})
         running = asyncio.create_task(heard.run())

@@ -79,7 +79,7 @@ def busy(tomcat: TomcatInstance) -> bool:
     return False
 
 
-def test_it_starts_and_stops_and_tells_whether_it_runs(tomcat: TomcatInstance) -> None:
+def test_it_starts_and_stops_and_reports_whether_it_runs(tomcat: TomcatInstance) -> None:
     assert do(tomcat.running_command) != 0
     start(tomcat)
     assert do(tomcat.running_command) == 0
@@ -94,7 +94,7 @@ def test_the_jvm_is_known_as_soon_as_start_returns(tomcat: TomcatInstance) -> No
     assert do(tomcat.running_command) == 0
 
 
-def test_starting_a_running_one_does_nothing(tomcat: TomcatInstance) -> None:
+def test_starting_a_running_tomcat_does_nothing(tomcat: TomcatInstance) -> None:
     start(tomcat)
     before = jvms(tomcat)
     assert do(tomcat.start_command) == 0
@@ -122,7 +122,9 @@ def test_a_start_killed_in_the_middle_leaves_one_jvm_or_none(tomcat: TomcatInsta
         assert jvms(tomcat) == []
 
 
-def test_the_number_of_another_process_fools_nobody(tomcat: TomcatInstance) -> None:
+def test_another_process_with_the_same_pid_is_not_mistaken_for_tomcat(
+    tomcat: TomcatInstance,
+) -> None:
     (tomcat.base / "pid").write_text(f"{os.getpid()}\n")
     assert do(tomcat.running_command) != 0
     assert do(tomcat.stop_command) == 0
@@ -130,7 +132,7 @@ def test_the_number_of_another_process_fools_nobody(tomcat: TomcatInstance) -> N
     assert len(jvms(tomcat)) == 1
 
 
-def test_a_request_in_flight_gets_its_answer_and_a_new_one_is_refused(
+def test_a_request_in_flight_is_answered_and_a_new_one_is_refused(
     tomcat: TomcatInstance,
 ) -> None:
     start(tomcat)
@@ -144,7 +146,7 @@ def test_a_request_in_flight_gets_its_answer_and_a_new_one_is_refused(
         assert stop.result() == 0
 
 
-def test_a_start_after_a_stop_that_was_killed_gives_a_new_jvm(tomcat: TomcatInstance) -> None:
+def test_a_start_after_a_killed_stop_gives_a_new_jvm(tomcat: TomcatInstance) -> None:
     start(tomcat)
     before = jvms(tomcat)
     with ThreadPoolExecutor(1) as callers:
@@ -177,12 +179,12 @@ def test_it_listens_on_one_loopback_address_only(tomcat: TomcatInstance) -> None
         assert other.connect_ex(("127.0.0.2", tomcat.port)) != 0
 
 
-def test_a_missing_tomcat_is_told_with_its_package(tmp_path: Path) -> None:
+def test_a_missing_tomcat_is_reported_with_its_package(tmp_path: Path) -> None:
     with pytest.raises(ProgramError, match="tomcat10-common"):
         TomcatInstance(tmp_path / "node", free_port(), home=tmp_path).create()
 
 
-def test_a_missing_java_is_told_with_its_package(
+def test_a_missing_java_is_reported_with_its_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)

@@ -180,7 +180,7 @@ async def test_each_lid_has_one_answer(rig: Rig, box: Box) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_the_servers_are_online_as_long_as_one_lives(
+async def test_the_servers_are_online_while_one_lives(
     rig: Rig, box: Box, number: signal.Signals
 ) -> None:
     first, last = await start(rig, "one", "two")
@@ -199,7 +199,7 @@ async def test_the_servers_are_online_as_long_as_one_lives(
     assert box.statuses()[-1][1] == Status.OFFLINE
 
 
-async def test_another_answers_within_fifteen_seconds_of_a_leader_that_is_stopped(
+async def test_another_answers_within_fifteen_seconds_of_a_frozen_leader(
     rig: Rig, box: Box
 ) -> None:
     first, _ = await start(rig, "one", "two")
@@ -231,7 +231,7 @@ async def test_another_answers_within_fifteen_seconds_of_a_leader_that_is_stoppe
     assert decode(AppState, box.payloads(states)[-1]).app == APP
 
 
-async def test_a_leader_that_ends_well_is_followed_at_once(rig: Rig, box: Box) -> None:
+async def test_a_leader_that_stops_properly_is_replaced_at_once(rig: Rig, box: Box) -> None:
     first, _ = await start(rig, "one", "two")
     await box.ask()
     first.send_signal(signal.SIGTERM)
@@ -241,7 +241,7 @@ async def test_a_leader_that_ends_well_is_followed_at_once(rig: Rig, box: Box) -
     assert await asyncio.to_thread(first.wait, DEADLINE_S) == 0
 
 
-async def test_a_second_server_of_one_name_is_refused(rig: Rig, box: Box) -> None:
+async def test_a_second_server_with_the_same_name_is_refused(rig: Rig, box: Box) -> None:
     [first] = await start(rig, "one")
     command = ("server", "-c", str(rig.config("one")))
     done = await asyncio.to_thread(forked.run, *command, deadline_s=DEADLINE_S)
@@ -273,7 +273,7 @@ def test_verbs_know_whether_any_server_runs(rig: Rig) -> None:
     assert "no release of shop is ready" in rig.bigred("deploy").stderr
 
 
-def test_a_database_that_is_away_is_told_in_one_line(rig: Rig, postgresql: Cluster) -> None:
+def test_an_absent_database_is_reported_in_one_line(rig: Rig, postgresql: Cluster) -> None:
     config = rig.config("cli")
     config.write_text(config.read_text().replace(str(postgresql.folder), str(rig.folder)))
     done = forked.run("server", "-c", str(config), deadline_s=DEADLINE_S)

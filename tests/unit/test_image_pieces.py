@@ -17,7 +17,7 @@ pydantic-core==2.50.4 \\
 """
 
 
-def test_only_the_named_libraries_are_taken_from_the_lock() -> None:
+def test_only_the_named_libraries_come_from_the_lock() -> None:
     taken = agent.lines_of(frozenset({"pydantic-core"}), REQUIREMENTS)
     assert taken == "pydantic-core==2.50.4 \\\n    --hash=sha256:cc\n"
 

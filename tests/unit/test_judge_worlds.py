@@ -45,5 +45,5 @@ def test_a_bad_build_is_caught_from_few_requests(world: World, most: int) -> Non
 
 
 @pytest.mark.alone
-def test_a_look_is_judged_in_a_moment() -> None:
+def test_a_look_is_judged_quickly() -> None:
     assert cost_ms() < 20

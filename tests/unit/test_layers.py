@@ -43,7 +43,7 @@ def effects() -> list[str]:
 
 
 @pytest.mark.parametrize("module", PURE)
-def test_a_module_that_says_it_is_pure_is_under_the_rule(
+def test_a_module_that_claims_to_be_pure_is_under_the_rule(
     graph: grimp.ImportGraph, module: str
 ) -> None:
     for effect in effects():

@@ -56,7 +56,7 @@ def test_an_arming_is_good_for_one_press_of_one_box_in_one_run_for_a_while(
     assert refusal(arming, box, run, now_s) is code
 
 
-def test_an_arming_can_not_be_guessed() -> None:
+def test_an_arming_cannot_be_guessed() -> None:
     ids = [new_id() for _ in range(1000)]
     assert all(len(bytes.fromhex(one)) == 16 for one in ids)
     # Each of the 128 bits is set in about half of them: by chance it is not once in 10^18 runs.
@@ -122,7 +122,7 @@ UNFIT = "2 of 3 nodes of shop are up and 2 must stay up"
         (replace(OPEN, releases=[READY], healthy=2), Refusal.UNHEALTHY, UNFIT),
     ],
 )
-def test_a_gate_that_is_shut_says_why(state: GateState, code: Refusal, reason: str) -> None:
+def test_a_closed_gate_says_why(state: GateState, code: Refusal, reason: str) -> None:
     no = gate(state)
     assert no is not None
     assert (no.code, no.reason) == (code, reason)
@@ -139,7 +139,7 @@ def test_a_gate_that_is_shut_says_why(state: GateState, code: Refusal, reason: s
         replace(OPEN, releases=[release(OLD, "1.0.0", Stage.BAD, 1.0), READY], healthy=0),
     ],
 )
-def test_a_gate_is_open_when_nothing_prevents_another(state: GateState) -> None:
+def test_a_gate_is_open_if_nothing_prevents_a_deployment(state: GateState) -> None:
     assert gate(state) is None
 
 
@@ -347,7 +347,7 @@ async def test_the_event_of_another_box_may_have_the_same_id(site: Site) -> None
     assert [made.who for made in await site.deployments()] == ["lab"]
 
 
-async def test_another_boxs_arming_is_no_arming(site: Site) -> None:
+async def test_another_boxs_arming_is_invalid(site: Site) -> None:
     arming = await site.arms("office")
     assert refused_with(await site.presses(arming, "lab"), Refusal.NO_ARMING)
     assert (await site.presses(arming, "office")).answer is Answer.ACCEPTED
@@ -362,9 +362,7 @@ async def test_a_press_without_an_arming_of_ours_does_nothing(
     assert await site.deployments() == []
 
 
-async def test_an_arming_that_is_over_does_nothing(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_expired_arming_does_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     arming = await site.arms()
     now_s = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now_s + LIFE_S + 1)
@@ -391,7 +389,7 @@ async def test_a_lid_that_closes_ends_its_arming_and_no_other(site: Site) -> Non
     assert (await site.presses(lab, "lab")).answer is Answer.ACCEPTED
 
 
-async def test_what_was_announced_is_deployed_though_a_newer_release_came(site: Site) -> None:
+async def test_the_announced_release_is_deployed_even_if_a_newer_one_arrived(site: Site) -> None:
     arming = await site.arms()
     await site.add(release(NEWER, "1.2.0", Stage.READY, 3.0))
     reply = await site.presses(arming)
@@ -410,7 +408,7 @@ async def test_a_release_that_is_no_longer_ready_is_not_deployed(site: Site, sta
     assert await site.deployments() == []
 
 
-async def test_nodes_that_fell_ill_after_the_lid_was_opened_are_not_touched(site: Site) -> None:
+async def test_nodes_that_failed_after_the_lid_was_opened_are_not_touched(site: Site) -> None:
     arming = await site.arms()
     site.fleet.down = ("node2",)
     assert refused_with(await site.presses(arming), Refusal.UNHEALTHY)
@@ -418,7 +416,7 @@ async def test_nodes_that_fell_ill_after_the_lid_was_opened_are_not_touched(site
     assert (await site.presses(arming)).answer is Answer.ACCEPTED
 
 
-async def test_a_haproxy_that_is_away_arms_nothing(site: Site) -> None:
+async def test_an_absent_haproxy_arms_nothing(site: Site) -> None:
     site.fleet.problem = "no answer"
     assert refused_with(await site.opens(), Refusal.UNHEALTHY)
 
@@ -441,7 +439,7 @@ async def test_an_event_that_is_too_old_does_nothing(site: Site, kind: EventType
 
 
 @pytest.mark.parametrize("kind", [EventType.LID_OPEN, EventType.PRESS])
-async def test_a_box_that_nobody_configured_may_fire_nothing(site: Site, kind: EventType) -> None:
+async def test_an_unconfigured_box_may_fire_nothing(site: Site, kind: EventType) -> None:
     reply = await site.happens(kind, "stranger")
     assert reply is not None
     assert refused_with(reply, Refusal.NOT_ALLOWED)
@@ -475,14 +473,14 @@ async def test_a_lid_during_a_deployment_arms_nothing(site: Site) -> None:
     assert refused_with(await site.opens("lab"), Refusal.RUNNING)
 
 
-async def test_one_apps_deployment_does_not_bar_another_app(site: Site) -> None:
+async def test_one_apps_deployment_does_not_block_another_app(site: Site) -> None:
     await site.add(replace(READY, app="blog"))
     await site.presses(await site.arms("office"))
     assert (await site.presses(await site.arms("home"), "home")).app == "blog"
     assert sorted(made.app for made in await site.deployments()) == ["blog", "shop"]
 
 
-async def test_a_deployment_that_can_not_be_written_leaves_the_arming_unused(
+async def test_a_deployment_that_cannot_be_written_leaves_the_arming_unused(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arming = await site.arms()
@@ -496,7 +494,7 @@ async def test_a_deployment_that_can_not_be_written_leaves_the_arming_unused(
     assert (await site.presses(arming)).answer is Answer.ACCEPTED
 
 
-async def test_a_journal_that_can_not_be_written_is_told(
+async def test_a_journal_that_cannot_be_written_is_reported(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sqlalchemy.exc import OperationalError
@@ -612,16 +610,14 @@ async def test_a_press_while_it_is_held_continues(
     assert (await site.event_texts())[1:] == ["lab asked to continue"]
 
 
-async def test_a_hold_that_nobody_took_up_yet_is_one(
-    site: Site, clock: Callable[[float], None]
-) -> None:
+async def test_a_hold_not_yet_in_effect_counts(site: Site, clock: Callable[[float], None]) -> None:
     await site.runs()
     await site.presses(None)
     clock(QUIET_S + 1)
     assert accepted(await site.presses(None), Command.CONTINUE)
 
 
-async def test_what_a_terminal_held_a_press_continues(site: Site) -> None:
+async def test_a_press_continues_a_deployment_held_from_a_terminal(site: Site) -> None:
     await site.runs(Phase.HOLDING)
     assert accepted(await site.presses(None), Command.CONTINUE)
 
@@ -652,7 +648,7 @@ async def test_presses_that_changed_nothing_do_not_silence_the_button_for_longer
     assert accepted(await site.presses(None), Command.HOLD)
 
 
-async def test_a_press_just_after_a_continue_says_that_it_was_not_taken(
+async def test_a_press_just_after_a_continue_says_that_it_was_ignored(
     site: Site, clock: Callable[[float], None]
 ) -> None:
     await site.runs(Phase.HOLDING)
@@ -695,7 +691,7 @@ async def test_a_clock_that_is_set_back_does_not_silence_the_stop(
         (Phase.ROLLING, "node2", "it only brings node2 back to the live release"),
     ],
 )
-async def test_what_can_not_be_stopped_is_told(
+async def test_a_deployment_that_cannot_be_stopped_says_so(
     site: Site, phase: Phase, mends: str | None, reason: str
 ) -> None:
     await site.runs(phase, mends=mends)
@@ -801,7 +797,7 @@ async def test_a_button_held_down_does_nothing_to_a_deployment_that_is_not_held(
     ("box", "more"),
     [("stranger", {}), ("home", {}), ("office", {"age_ms": MAX_AGE_MS + 1})],
 )
-async def test_a_hold_that_is_stale_or_of_another_box_rolls_nothing_back(
+async def test_a_stale_hold_or_one_of_another_box_rolls_nothing_back(
     site: Site, box: str, more: dict[str, Any]
 ) -> None:
     await site.runs(Phase.HOLDING)

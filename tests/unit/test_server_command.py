@@ -78,7 +78,7 @@ def test_the_table_names_every_command_in_every_phase() -> None:
 
 
 @pytest.mark.parametrize(("phase", "command"), list(product(Phase, Command)))
-def test_a_command_is_refused_with_a_sentence_or_taken(phase: Phase, command: Command) -> None:
+def test_a_command_is_refused_with_a_sentence_or_accepted(phase: Phase, command: Command) -> None:
     wanted = TABLE[phase][command]
     assert refusal(phase, None, command) == ("" if isinstance(wanted, Phase) else wanted)
 
@@ -116,19 +116,19 @@ def test_a_command_takes_effect_in_the_next_step(
         (ABORT, ABORT, BACK),
     ],
 )
-def test_a_command_is_judged_as_if_the_one_before_had_been_followed(
+def test_a_command_is_judged_as_if_the_previous_one_had_taken_effect(
     pending: Command, command: Command, refused: str
 ) -> None:
     assert refusal(Phase.ROLLING, pending, command) == refused
 
 
-def test_a_continue_that_waits_can_be_held_again() -> None:
+def test_a_pending_continue_can_be_held_again() -> None:
     assert refusal(Phase.HOLDING, CONTINUE, HOLD) == ""
     assert refusal(Phase.HOLDING, CONTINUE, CONTINUE) == NOT_HELD
 
 
 @pytest.mark.parametrize("second", SECOND_NODES.values(), ids=SECOND_NODES)
-def test_while_held_the_node_being_updated_is_finished_and_no_other_is_taken(
+def test_while_held_the_node_being_updated_is_finished_and_no_other_starts(
     second: NodeLook,
 ) -> None:
     held = deployment(Phase.HOLDING)
@@ -138,14 +138,14 @@ def test_while_held_the_node_being_updated_is_finished_and_no_other_is_taken(
     assert bool(found.actions) is (second in (CLOSED, STOPPED))
 
 
-def test_a_deployment_held_before_its_first_node_begins_from_the_beginning() -> None:
+def test_a_deployment_held_before_its_first_node_starts_from_the_beginning() -> None:
     held = deployment(Phase.HOLDING, (), command=CONTINUE)
     assert decide(view(held, a=ON_OLD, b=ON_OLD)).phase is Phase.PREPARING
     held = deployment(Phase.HOLDING, (), command=ABORT)
     assert decide(view(held, a=ON_OLD, b=ON_OLD)).phase is Phase.ABORTED
 
 
-def test_a_deployment_held_at_its_canary_goes_on_with_it() -> None:
+def test_a_deployment_held_at_its_canary_continues_with_it() -> None:
     held = deployment(Phase.HOLDING, command=CONTINUE)
     assert decide(view(held, a=ON_OLD, b=ON_OLD, c=ON_OLD)).phase is Phase.CANARY
 

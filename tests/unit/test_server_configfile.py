@@ -103,7 +103,7 @@ def test_a_backend_that_is_not_there_is_none() -> None:
 
 
 @pytest.mark.parametrize("text", ['backend shop\n log-format "unfinished\n', "backend\n", "\x00"])
-def test_what_cannot_be_understood_is_no_crash(text: str) -> None:
+def test_unknown_lines_do_not_crash(text: str) -> None:
     proxy(parse(text), "shop")
 
 

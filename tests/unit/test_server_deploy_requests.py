@@ -89,7 +89,7 @@ CASES = list(itertools.product(RUNNING, [None, *Command], Command))
 
 
 @pytest.mark.parametrize(("phase", "pending", "command"), CASES)
-async def test_a_command_is_written_down_with_who_asked_or_changes_nothing(
+async def test_a_command_is_recorded_with_who_asked_or_changes_nothing(
     site: Site, phase: Phase, pending: Command | None, command: Command
 ) -> None:
     before = await site.ran(NEXT, phase=phase, command=pending, commanded_by="bob")
@@ -130,7 +130,7 @@ async def test_without_a_running_deployment_there_is_nothing_to_command(
         await deploy.command(site.db, "shop", command, "ada")
 
 
-async def test_of_two_who_ask_for_the_same_at_once_one_is_told_that_it_is_so(site: Site) -> None:
+async def test_of_two_who_give_the_same_command_one_learns_that_it_is_given(site: Site) -> None:
     record = await site.ran(NEXT, phase=Phase.ROLLING)
     asked = (deploy.command(site.db, "shop", Command.HOLD, who) for who in ("ada", "bob"))
     done = await asyncio.gather(*asked, return_exceptions=True)
@@ -140,7 +140,9 @@ async def test_of_two_who_ask_for_the_same_at_once_one_is_told_that_it_is_so(sit
 
 
 @pytest.mark.parametrize("command", Command)
-async def test_a_repair_takes_no_command_and_says_what_it_is(site: Site, command: Command) -> None:
+async def test_a_repair_accepts_no_command_and_says_what_it_is(
+    site: Site, command: Command
+) -> None:
     mend = await site.ran(LIVE, phase=Phase.ROLLING, mends="node2")
     with pytest.raises(DeploymentError, match="it only brings node2 back to the live release"):
         await deploy.command(site.db, "shop", command, "ada")
@@ -171,13 +173,15 @@ async def test_a_release_is_deployed_by_its_version_or_the_beginning_of_its_dige
         ("1.1.0", "shop 1.1.0 is already live"),
     ],
 )
-async def test_what_can_not_be_deployed_is_refused(site: Site, named: str, sentence: str) -> None:
+async def test_a_release_that_cannot_be_deployed_is_refused(
+    site: Site, named: str, sentence: str
+) -> None:
     with pytest.raises((DeploymentError, UnknownReleaseError)) as caught:
         await site.deploys(named)
     assert sentence in str(caught.value)
 
 
-async def test_a_digest_that_two_begin_with_names_neither(site: Site) -> None:
+async def test_an_ambiguous_digest_names_no_release(site: Site) -> None:
     await site.release("3" * 63 + "4", "1.3.0", Stage.READY)
     with pytest.raises(
         UnknownReleaseError, match=r"33333333 begins the SHA-256 .*give more digits"
@@ -193,7 +197,7 @@ async def test_a_bad_release_is_refused_with_how_to_clear_it(site: Site) -> None
     await site.deploys("1.2.0")
 
 
-async def test_when_the_newest_is_bad_and_nothing_is_ready_how_to_clear_it_is_told(
+async def test_if_the_newest_is_bad_and_none_is_ready_the_refusal_says_how_to_clear_it(
     site: Site,
 ) -> None:
     async with site.db.write() as connection:
@@ -202,7 +206,7 @@ async def test_when_the_newest_is_bad_and_nothing_is_ready_how_to_clear_it_is_to
         await site.deploys()
 
 
-async def test_a_release_whose_war_is_gone_is_refused_before_anything_begins(site: Site) -> None:
+async def test_a_release_without_its_war_is_refused_before_anything_starts(site: Site) -> None:
     site.store.path(FIRST).unlink()
     for wish in (site.deploys("1.0.0"), site.rolls_back()):
         with pytest.raises(
@@ -231,7 +235,7 @@ async def test_nothing_is_deployed_while_a_deployment_or_a_repair_runs(
 # --- rolling back --------------------------------------------------------------------------------
 
 
-async def test_a_running_deployment_is_rolled_back_and_a_new_one_is_not_begun(site: Site) -> None:
+async def test_a_running_deployment_is_rolled_back_without_starting_a_new_one(site: Site) -> None:
     record = await site.ran(NEXT, phase=Phase.CANARY)
     asked, was_running = await site.rolls_back()
     assert (asked.id, was_running) == (record.id, True)
@@ -240,7 +244,7 @@ async def test_a_running_deployment_is_rolled_back_and_a_new_one_is_not_begun(si
     assert await site.event_texts(record) == ["ada asked to roll it back"]
 
 
-async def test_what_is_live_is_rolled_back_by_a_deployment_of_what_was_live_before(
+async def test_the_live_release_is_rolled_back_by_deploying_the_previous_one(
     site: Site,
 ) -> None:
     await site.succeeded(LIVE, previous=FIRST)
@@ -276,7 +280,7 @@ async def test_there_is_no_rollback_target_to_a_bad_release_until_it_is_cleared(
 # --- clearing ------------------------------------------------------------------------------------
 
 
-async def test_a_cleared_release_is_ready_and_what_made_it_bad_tells_who_cleared_it(
+async def test_a_cleared_release_is_ready_and_its_bad_deployment_names_who_cleared_it(
     site: Site,
 ) -> None:
     await site.release(LAST, "1.3.0", Stage.BAD)
@@ -289,7 +293,7 @@ async def test_a_cleared_release_is_ready_and_what_made_it_bad_tells_who_cleared
     ]
 
 
-async def test_a_release_that_was_rolled_back_when_it_was_live_tells_it_there(site: Site) -> None:
+async def test_a_release_rolled_back_when_live_records_its_clearing_there(site: Site) -> None:
     await site.release(LAST, "1.3.0", Stage.BAD)
     brought = await site.succeeded(LAST)
     taken_back = await site.succeeded(LIVE, takes_back=LAST)

@@ -43,7 +43,7 @@ def test_clocks_are_compared_to_the_whole_second_of_a_date(
         (None, 0, Severity.BAD),
     ],
 )
-def test_secrets_are_ours_alone(
+def test_secrets_are_readable_only_by_us(
     tmp_path: Path, content: str | None, mode: int, level: Severity
 ) -> None:
     file = tmp_path / "password"

@@ -27,7 +27,7 @@ RECORD = DeploymentRecord("d-1", "shop", NEW, OLD, "office", 10.0, phase=Phase.S
 BUILD = Build("b-1", 7, "shop", "abc", "main", "ada", 1.0, Stage.FAILED, "unit", "exit 1")
 
 
-def test_a_release_that_is_live_is_told_with_who_what_and_where() -> None:
+def test_a_live_release_is_announced_with_who_what_and_where() -> None:
     told = notice.of_deployment(When.SUCCEEDED, RECORD, READY, LIVE, "https://x/d-1")
     assert (told.title, told.kind) == ("shop 1.4.2 is live", "success")
     assert told.body.splitlines() == [
@@ -39,14 +39,14 @@ def test_a_release_that_is_live_is_told_with_who_what_and_where() -> None:
     ]
 
 
-def test_a_release_that_was_rolled_back_is_told_with_the_reason() -> None:
+def test_a_rollback_is_announced_with_the_reason() -> None:
     record = replace(RECORD, phase=Phase.ROLLED_BACK, reason="shop 1.4.2 failed 11 of 60 requests")
     told = notice.of_deployment(When.ROLLED_BACK, record, READY, None, "bigred show d-1")
     assert (told.title, told.kind) == ("shop 1.4.2 was rolled back", "warning")
     assert "shop 1.4.2 failed 11 of 60 requests" in told.body
 
 
-def test_of_many_changes_the_newest_are_told() -> None:
+def test_of_many_changes_the_newest_are_named() -> None:
     many = tuple(Change(f"{n}", "Ada", f"change {n}") for n in range(50))
     told = notice.of_candidate(replace(READY, changes=many), LIVE)
     assert told.title == "shop 1.4.2 by Ada is ready to be deployed"
@@ -54,14 +54,14 @@ def test_of_many_changes_the_newest_are_told() -> None:
     assert told.body.endswith("- change 19 (Ada)\n- and 30 more")
 
 
-def test_a_build_that_failed_is_told_with_where_its_log_is() -> None:
+def test_a_failed_build_is_announced_with_the_place_of_its_log() -> None:
     told = notice.of_build(BUILD)
     assert told.title == "shop build 7 failed"
     assert "failed: exit 1" in told.body
     assert "bigred build log 7 unit" in told.body
 
 
-def test_every_phase_that_can_be_told_has_its_title() -> None:
+def test_every_phase_that_can_be_announced_has_a_title() -> None:
     for when in notice.OF_PHASE.values():
         assert notice.of_deployment(when, RECORD, READY, LIVE, "x").title
 
@@ -103,7 +103,9 @@ def event(
     return AppEvent(event_type=kind, app="shop", at="now", deployment=deployment, phase=phase)
 
 
-async def test_those_are_told_who_want_to_be(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_those_who_asked_are_notified(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent = Sent()
     monkeypatch.setattr(notifier, "_notify", sent.take)
     team = NotifySettings(urls=("json://x",), events=(When.SUCCEEDED, When.BUILD_FAILED))
@@ -123,7 +125,7 @@ async def test_those_are_told_who_want_to_be(db: Database, monkeypatch: pytest.M
     assert "receipt: https://bigred/api/v1/deployments/d-1" in sent.notices[0].body
 
 
-async def test_who_can_not_be_reached_holds_nobody_up(
+async def test_an_unreachable_recipient_delays_nobody(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = Sent()

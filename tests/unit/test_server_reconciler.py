@@ -300,7 +300,7 @@ async def test_a_good_release_goes_live_on_all_nodes_one_after_the_other(site: S
     ],
     ids=str,
 )
-async def test_a_bad_release_is_rolled_back_by_itself_and_marked(
+async def test_a_bad_release_is_rolled_back_automatically_and_marked(
     site: Site, behaviour: Mapping[str, float | bool | str]
 ) -> None:
     build(site, site.new, **behaviour)
@@ -334,7 +334,7 @@ async def test_a_node_at_fault_rolls_the_release_back_and_does_not_mark_it(site:
     assert await site.stages() == {"1.0.0": Stage.LIVE, "1.1.0": Stage.READY}
 
 
-async def test_a_rollback_that_a_person_asked_for_is_done(site: Site) -> None:
+async def test_a_requested_rollback_is_done(site: Site) -> None:
     await site.start()
     async with site.server():
 
@@ -363,7 +363,7 @@ async def test_too_few_nodes_abort_before_anything_is_touched(site: Site) -> Non
     assert (await site.stages())["1.1.0"] is Stage.READY
 
 
-async def test_the_countdown_is_waited_for_unless_a_person_stops_it(site: Site) -> None:
+async def test_a_deployment_waits_for_the_countdown_unless_a_person_stops_it(site: Site) -> None:
     await site.start(not_before=time.time() + 60)
     async with site.server():
 
@@ -382,7 +382,7 @@ async def test_the_countdown_is_waited_for_unless_a_person_stops_it(site: Site) 
     assert site.fleet.actions == []
 
 
-async def test_a_haproxy_that_restarts_is_told_its_states_again(site: Site) -> None:
+async def test_a_haproxy_that_restarts_gets_its_states_again(site: Site) -> None:
     await site.start()
     site.fleet.lasts = lambda action: (
         0.2 if action.kind is ActionKind.STOP and action.node == "b" else 0.005
@@ -449,7 +449,7 @@ def refuse(site: Site, check: Callable[[Action], None]) -> None:
     site.fleet.act = checked  # type: ignore[method-assign, assignment]
 
 
-async def test_an_act_that_breaks_in_an_unforeseen_way_does_not_end_the_loop(site: Site) -> None:
+async def test_an_unforeseen_error_of_an_action_does_not_end_the_loop(site: Site) -> None:
     broken: list[Action] = []
 
     def once(action: Action) -> None:
@@ -466,7 +466,7 @@ async def test_an_act_that_breaks_in_an_unforeseen_way_does_not_end_the_loop(sit
 
 
 @pytest.mark.parametrize("function", ["begin", "end"])
-async def test_a_journal_that_can_not_be_written_for_a_while_does_not_end_the_loop(
+async def test_a_journal_that_cannot_be_written_for_a_while_does_not_end_the_loop(
     site: Site, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
     write = getattr(actions, function)
@@ -487,7 +487,7 @@ async def test_a_journal_that_can_not_be_written_for_a_while_does_not_end_the_lo
     assert site.is_whole(site.new)
 
 
-async def test_a_look_that_fails_is_taken_again(site: Site) -> None:
+async def test_a_failed_look_is_repeated(site: Site) -> None:
     look = site.fleet.look
     failures: list[object] = []
 
@@ -503,7 +503,7 @@ async def test_a_look_that_fails_is_taken_again(site: Site) -> None:
         assert (await site.ends()).phase is Phase.SUCCEEDED
 
 
-async def test_maint_that_is_said_again_late_does_not_take_a_node_out_for_good(
+async def test_a_late_repeated_maint_does_not_remove_a_node_for_good(
     site: Site,
 ) -> None:
     late: list[Action] = []
@@ -533,7 +533,9 @@ async def test_maint_that_is_said_again_late_does_not_take_a_node_out_for_good(
     assert site.is_whole(site.new)
 
 
-async def test_acts_that_a_dead_server_left_open_are_unknown_and_it_goes_on(site: Site) -> None:
+async def test_actions_that_a_dead_server_left_open_are_unknown_and_the_deployment_continues(
+    site: Site,
+) -> None:
     site.fleet.lasts = lambda action: 60.0 if action.kind is ActionKind.STOP else 0.005
     await site.start()
     async with site.server():
@@ -557,7 +559,7 @@ async def test_acts_that_a_dead_server_left_open_are_unknown_and_it_goes_on(site
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_a_server_that_dies_again_and_again_brings_it_to_its_end(
+async def test_a_server_that_dies_repeatedly_still_finishes_the_deployment(
     site: Site, seed: int
 ) -> None:
     random = Random(seed)
@@ -596,7 +598,7 @@ async def test_a_node_that_left_the_configuration_does_not_stop_the_server(site:
 # --- commands, hooks, repairs and the lease ------------------------------------------------------
 
 
-async def test_a_deployment_is_held_and_goes_on_by_command(site: Site) -> None:
+async def test_a_deployment_is_held_and_continued_by_command(site: Site) -> None:
     await site.start()
     async with site.server():
 
@@ -656,7 +658,7 @@ async def test_hooks_run_once_each_and_a_server_that_dies_in_one_does_not_run_it
     assert ended.receipt["hooks"] == {"before": "done", "after": "unknown"}
 
 
-async def test_a_hook_before_that_fails_stops_everything(site: Site) -> None:
+async def test_a_failing_before_hook_stops_everything(site: Site) -> None:
     site.hooks = RecordedHooks({}, site.folder, failing=Hook.BEFORE)
     site.fleet.policy = Policy(**{**vars(POLICY), "hooks": frozenset({Hook.BEFORE})})
     await site.start()
@@ -712,7 +714,7 @@ class Lost(SqliteLeadership):
         return len(self.asked) > 2
 
 
-async def test_a_server_that_does_not_lead_does_and_tells_nothing(site: Site) -> None:
+async def test_a_server_that_does_not_lead_does_and_publishes_nothing(site: Site) -> None:
     site.lead = lead = Lost()
     await site.start()
     async with site.server():

@@ -71,7 +71,7 @@ async def test_prometheus_is_asked_for_a_number() -> None:
         {"prometheus": "http://127.0.0.1:9090"},
     ],
 )
-def test_a_series_has_one_source_and_all_that_it_needs(told: dict[str, object]) -> None:
+def test_a_series_has_one_source_and_all_its_settings(told: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="needs"):
         SeriesSettings.model_validate(told)
 
@@ -82,7 +82,7 @@ TOTAL = SeriesSettings(mqtt="shop/orders")
 INSIDE = SeriesSettings(mqtt="shop/orders", pointer="/by~1day/1/n", counts="since")
 
 
-def test_messages_bring_a_total_or_what_came_since() -> None:
+def test_messages_contain_a_total_or_an_increment() -> None:
     heard = Subscriptions(BrokerSettings(), "x", {"total": TOTAL, "inside": INSIDE})
     with pytest.raises(SeriesError, match="no message on 'shop/orders' yet"):
         heard.read("total")
@@ -97,7 +97,7 @@ def test_messages_bring_a_total_or_what_came_since() -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"many", b"true", b"[]", b"\xff", b'{"n": 1}'])
-def test_a_message_without_a_number_is_told_and_is_not_zero(payload: bytes) -> None:
+def test_a_message_without_a_number_is_reported_and_does_not_count_as_zero(payload: bytes) -> None:
     heard = Subscriptions(BrokerSettings(), "x", {"total": TOTAL})
     heard.receive("shop/orders", payload)
     with pytest.raises(SeriesError, match="no number in"):
@@ -135,7 +135,7 @@ async def test_bins_are_kept_in_the_journal_and_judged_in_a_deployment(db: Datab
 # --- the JVMs' usage -----------------------------------------------------------------------------
 
 
-async def test_what_jvms_used_at_every_age_is_known_to_the_next_server(db: Database) -> None:
+async def test_the_next_server_knows_what_jvms_used_at_every_age(db: Database) -> None:
     spans = [Span("n", 10.0 * n, 10.0, 100, 1.0, 0.0, 1, None, 9, 9) for n in range(1, 9)]
     first = BaselineStore("shop", db)
     await first.sync()
@@ -157,7 +157,7 @@ async def test_what_jvms_used_at_every_age_is_known_to_the_next_server(db: Datab
     assert second.ages.like("new", spans[0]) == spans[:2]
 
 
-async def test_the_journal_keeps_the_newest_spans_and_bears_what_it_can_not_read(
+async def test_the_journal_keeps_the_newest_spans_and_tolerates_unreadable_ones(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bigred_server.journal.spans._KEPT", 3)
@@ -175,7 +175,7 @@ async def test_the_journal_keeps_the_newest_spans_and_bears_what_it_can_not_read
 # --- probes --------------------------------------------------------------------------------------
 
 
-async def test_the_same_page_is_asked_of_both_in_turns() -> None:
+async def test_both_cohorts_are_probed_with_the_same_page_in_turn() -> None:
     asked: list[str] = []
     enough = asyncio.Event()
 
@@ -226,6 +226,6 @@ def test_a_jvm_is_read_and_two_moments_are_a_span() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "OK - Number of results: 0", json.dumps({"a": 1})])
-def test_what_is_no_jvm_is_told(text: str) -> None:
+def test_an_answer_without_a_jvm_is_reported(text: str) -> None:
     with pytest.raises(NodeError, match="can't be read"):
         vitals.read(text.splitlines())

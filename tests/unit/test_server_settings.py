@@ -125,7 +125,7 @@ def test_every_time_of_the_policy_can_be_set() -> None:
     assert {field.name for field in fields(Policy)} == in_file
 
 
-def test_everything_of_the_judges_policy_can_be_set() -> None:
+def test_every_value_of_the_judges_policy_can_be_set() -> None:
     in_file = {*JudgeSettings.model_fields} - {"probes"}
     assert {field.name for field in fields(JudgePolicy)} - {"series"} == in_file
     rails = {*GuardSettings.model_fields} - {"every_s"}
@@ -141,7 +141,7 @@ def test_everything_of_the_judges_policy_can_be_set() -> None:
         ({"probes": {"paths": ["shop"]}}, "path"),
     ],
 )
-def test_a_judge_that_makes_no_sense_is_refused(told: dict[str, object], why: str) -> None:
+def test_a_contradictory_judge_is_refused(told: dict[str, object], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         JudgeSettings.model_validate(told)
 
@@ -199,7 +199,7 @@ running = ["running"]
         ),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place_and_the_nearest_key(
+def test_errors_are_reported_with_their_place_and_the_nearest_key(
     old: str, new: str, finding: str
 ) -> None:
     assert GOOD.count(old) >= 1
@@ -230,6 +230,6 @@ def test_a_file_is_loaded(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
 
 
-def test_settings_say_their_defaults_once() -> None:
+def test_each_default_is_stated_once() -> None:
     assert MarkerSettings(path="/x").name == "X-Release"
     assert AppSettings.model_fields["batch"].default == Policy(min_healthy=0).batch

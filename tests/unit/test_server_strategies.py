@@ -81,9 +81,7 @@ CLOSED = changed(OLD, admin=Admin.MAINT, up=False, in_flight=0)
         ),
     ],
 )
-def test_the_manager_has_its_turn_on_a_drained_node_only(
-    look: NodeLook, kind: ActionKind | None
-) -> None:
+def test_the_manager_acts_only_on_a_drained_node(look: NodeLook, kind: ActionKind | None) -> None:
     assert due(seen(Strategy.REDEPLOY, look)) is kind
 
 
@@ -94,7 +92,7 @@ def test_an_app_is_never_redeployed_on_a_node_with_traffic() -> None:
             assert (admin, in_flight) == (Admin.MAINT, 0)
 
 
-def test_a_deploy_that_failed_is_tried_again_after_a_rest_and_then_blamed_on_the_build() -> None:
+def test_a_failed_deploy_is_retried_after_a_pause_and_then_blamed_on_the_build() -> None:
     once = {"tries": 1, "tried_at_s": 100.0, "failure": "FAIL - it did not start"}
     assert due(seen(Strategy.REDEPLOY, CLOSED, wait=once, waited_s=4.9)) is None
     assert due(seen(Strategy.REDEPLOY, CLOSED, wait=once, waited_s=5.0)) is ActionKind.DEPLOY
@@ -104,7 +102,7 @@ def test_a_deploy_that_failed_is_tried_again_after_a_rest_and_then_blamed_on_the
     assert (found.phase, found.blames_build) == (Phase.ROLLING_BACK, True)
 
 
-def test_a_manager_that_says_ok_to_nothing_is_not_asked_for_ever() -> None:
+def test_a_manager_whose_ok_has_no_effect_is_not_asked_for_ever() -> None:
     twice = {"tries": 2, "tried_at_s": 100.0}
     policy = replace(MOVE, min_healthy=3)
     view = seen(Strategy.REDEPLOY, CLOSED, Phase.CANARY, policy, waited_s=5.0, wait=twice)
@@ -115,7 +113,7 @@ def test_a_manager_that_says_ok_to_nothing_is_not_asked_for_ever() -> None:
 
 
 @pytest.mark.parametrize("strategy", [Strategy.REDEPLOY, Strategy.PARALLEL])
-def test_a_node_that_may_still_change_by_itself_is_not_given_back(strategy: Strategy) -> None:
+def test_a_node_that_may_still_change_by_itself_stays_out(strategy: Strategy) -> None:
     """A server died while the Manager deployed the new release; the next one must roll back."""
     closed = changed(CLOSED, checks_disabled=strategy is Strategy.PARALLEL, admin=Admin.DRAIN)
     for where in (closed, changed(closed, checks_disabled=False)):
@@ -156,7 +154,7 @@ BOTH = changed(
         (changed(BOTH, admin=Admin.READY, up=True, checks_disabled=True), ActionKind.READY),
     ],
 )
-def test_a_version_is_put_beside_the_old_one_while_the_node_is_drained(
+def test_a_version_is_deployed_alongside_the_old_one_while_the_node_is_drained(
     look: NodeLook, kind: ActionKind | None
 ) -> None:
     assert due(seen(Strategy.PARALLEL, look)) is kind
@@ -173,16 +171,14 @@ def test_a_version_is_put_beside_the_old_one_while_the_node_is_drained(
         (changed(BOTH, versions=(SECOND,)), ActionKind.DEPLOY),
     ],
 )
-def test_a_rollback_takes_the_version_in_front_away(
-    look: NodeLook, kind: ActionKind | None
-) -> None:
+def test_a_rollback_undeploys_the_newest_version(look: NodeLook, kind: ActionKind | None) -> None:
     view = seen(Strategy.PARALLEL, look, Phase.ROLLING_BACK)
     assert due(view) is kind
     if kind is ActionKind.UNDEPLOY:
         assert decide(view).actions[0].version == SECOND.name
 
 
-def test_sessions_are_never_driven_off_a_node_by_a_rollout() -> None:
+def test_a_rollout_never_drives_sessions_off_a_node() -> None:
     for admin, up, checks_disabled, answer, versions in product(
         (Admin.READY, Admin.DRAIN),
         (True, False),
@@ -200,7 +196,7 @@ def test_sessions_are_never_driven_off_a_node_by_a_rollout() -> None:
         )
 
 
-def test_a_new_version_sorts_after_all_that_are_there() -> None:
+def test_a_new_version_sorts_after_all_existing_ones() -> None:
     there = (Version(""), Version("2"), Version("0099"), FIRST, SECOND)
     made = context_version.following(there, NEW_DIGEST)
     assert made > max(one.name for one in there)
@@ -230,14 +226,14 @@ ELSEWHERE = changed(OLD, digest=NEW_DIGEST, answer=SAYS["new"])
         (CLOSED, PendingWork(set_aside=("a",), failed_at={"a": 400.0}), True),
     ],
 )
-def test_a_node_that_was_left_out_is_repaired_when_it_is_back(
+def test_a_node_that_was_left_out_is_repaired_when_it_returns(
     look: NodeLook, left: PendingWork, *, mended: bool
 ) -> None:
     found = to_repair({"a": replace(look, name="a")}, LIVE, left, MOVE, now=1000.0)
     assert found == ("a" if mended else None)
 
 
-def test_an_old_version_goes_when_its_sessions_are_gone_or_its_time_is_over() -> None:
+def test_an_old_version_is_removed_when_its_sessions_are_gone_or_its_time_is_up() -> None:
     live = Target(NEW_DIGEST, "2", Strategy.PARALLEL)
     serving = changed(BOTH, name="a", admin=Admin.READY, up=True)
     left = PendingWork(ended_at=1000.0)

@@ -53,7 +53,7 @@ def test_a_line_is_read_with_its_times() -> None:
         b"\xff\xfe bigred1",
     ],
 )
-def test_a_line_that_is_not_ours_is_none(datagram: bytes) -> None:
+def test_a_foreign_line_is_ignored(datagram: bytes) -> None:
     assert read(datagram) is None
 
 
@@ -73,7 +73,7 @@ def test_a_line_that_is_not_ours_is_none(datagram: bytes) -> None:
         (500, "CD", True),
     ],
 )
-def test_the_server_is_to_blame_for_its_own_errors_alone(
+def test_the_server_is_blamed_only_for_its_own_errors(
     status: int, state: str, failed: bool
 ) -> None:
     assert line(status=status, state=state).failed is failed
@@ -91,7 +91,7 @@ def test_the_server_is_to_blame_for_its_own_errors_alone(
         ("/a/averyveryverylongnameofathing", "/a/*"),
     ],
 )
-def test_names_and_numbers_are_no_groups(path: str, group: str) -> None:
+def test_names_and_numbers_are_replaced_in_groups(path: str, group: str) -> None:
     assert line(path=path).group == group
 
 
@@ -174,7 +174,7 @@ def see(observer: Observer, now: float, look: FleetLook) -> Observations | None:
     return observer.see(look, GOING, now)
 
 
-def test_each_client_counts_once_a_node_and_look(observer: Observer) -> None:
+def test_each_client_counts_once_per_node_and_look(observer: Observer) -> None:
     see(observer, 0.0, fleet(a=ON_NEW, b=ON_OLD))
     see(observer, 20.0, fleet(a=ON_NEW, b=ON_OLD))
     see(observer, 20.1, fleet(a=ON_NEW, b=ON_OLD))
@@ -221,7 +221,7 @@ def test_the_look_ends_when_a_node_changes_its_cohort(observer: Observer) -> Non
     assert (told.is_whole, told.look.warming) == (True, Arm(1, 1, 1))
 
 
-def test_a_request_that_fails_long_after_is_its_nodes_of_then(observer: Observer) -> None:
+def test_a_request_that_fails_late_counts_for_the_cohort_of_its_start(observer: Observer) -> None:
     see(observer, 0.0, fleet(a=ON_NEW, b=ON_OLD))
     see(observer, 4.0, fleet(a=changed(OUT, digest="new"), b=ON_OLD))
     observer.line(line(34.0, "a", 504, came=3.0, state="sH"), 34.0)
@@ -243,7 +243,7 @@ def test_without_a_log_a_node_counts_once_per_look(observer: Observer) -> None:
     assert told.look.lines.lost == 110
 
 
-def test_what_haproxy_retried_is_seen_with_and_without_a_log(observer: Observer) -> None:
+def test_retries_are_seen_with_and_without_a_log(observer: Observer) -> None:
     see(observer, 0.0, fleet({"a": (100, 0, 3), "b": (300, 0, 0)}, a=ON_NEW, b=ON_OLD))
     told = see(observer, 5.0, fleet({"a": (150, 0, 9), "b": (360, 0, 0)}, a=ON_NEW, b=ON_OLD))
     assert told is not None
@@ -290,7 +290,7 @@ def test_missing_and_late_lines_are_counted(observer: Observer) -> None:
     assert (told.look.lines.received, told.look.lines.lost) == (5, -3)
 
 
-def test_what_the_next_server_gets_is_the_baseline(observer: Observer) -> None:
+def test_the_next_server_gets_the_baseline(observer: Observer) -> None:
     for number in range(300):
         observer.learner.learn(line(1000.0 + number / 10, took_ms=7))
     kept = observer.begin(None)
@@ -322,7 +322,7 @@ def test_a_release_is_compared_with_nodes_of_the_same_age() -> None:
     assert ages.like("other", spans[4]) == []
 
 
-def test_pages_are_learnt_from_what_several_users_asked_for() -> None:
+def test_pages_are_learnt_from_requests_of_several_users() -> None:
     pages = Pages()
     for client in ("c1", "c2", "c1"):
         pages.add(line(client=client, path="/shop/a"))
@@ -344,7 +344,7 @@ DAY = 86_400
         ({1_000_000 - day * DAY + 60 * n: 7.0 for day in (1, 2) for n in range(-2, 3)}, 7.0),
     ],
 )
-def test_what_is_expected_comes_from_earlier_days_or_from_just_before(
+def test_expectations_come_from_earlier_days_or_from_just_before(
     bins: dict[int, float], wanted: float | None
 ) -> None:
     found, reference = expected(bins, 1_000_000, 60, 1_000_000.0)

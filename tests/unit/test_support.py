@@ -55,7 +55,7 @@ def test_a_deployment_that_ended_well_has_no_fault() -> None:
         (replace(GOOD, journal=("action 1 was left open",)), "left open"),
     ],
 )
-def test_what_is_wrong_at_the_end_is_named(evidence: Evidence, fault: str) -> None:
+def test_violations_at_the_end_are_named(evidence: Evidence, fault: str) -> None:
     found = verdict.faults(evidence)
     assert len(found) == 1
     assert fault in found[0]
@@ -74,11 +74,11 @@ def test_a_node_out_of_the_pool_for_a_reason_is_no_fault(excuse: dict[str, objec
     assert verdict.faults(replace(seen, **excuse)) == []  # type: ignore[arg-type]
 
 
-def test_what_was_in_flight_on_a_killed_node_may_fail() -> None:
+def test_requests_in_flight_on_a_killed_node_may_fail() -> None:
     assert verdict.faults(replace(GOOD, failed=("post 502",) * 2, in_flight=2)) == []
 
 
-def test_acts_in_their_order_are_consistent() -> None:
+def test_actions_in_order_are_consistent() -> None:
     actions = [action(1, "maint", (1, 2)), action(2, "stop", (2, 4)), action(3, "maint", (3, 3.1))]
     actions += [action(4, "stop", (3, 5), node="node2"), action(5, "undeploy", (9, 9.5))]
     assert journal.faults(actions, ended_at=6) == []
@@ -99,7 +99,7 @@ def test_acts_in_their_order_are_consistent() -> None:
         ),
     ],
 )
-def test_what_is_wrong_in_a_journal_is_named(actions: list[ActionRecord], fault: str) -> None:
+def test_violations_in_a_journal_are_named(actions: list[ActionRecord], fault: str) -> None:
     assert journal.faults(actions, ended_at=6) == [fault]
 
 
@@ -111,7 +111,7 @@ def test_a_seed_draws_the_same_run_again() -> None:
     assert draw(7, NODES, list(Fault)) == draw(7, NODES, list(Fault))
 
 
-def test_every_fault_and_build_is_drawn_and_none_too_often() -> None:
+def test_every_fault_and_build_is_drawn_but_none_too_often() -> None:
     drawn = [draw(seed, NODES, list(Fault)) for seed in range(300)]
     assert {one.fault for run in drawn for one in run.misfortunes} == set(Fault)
     assert {run.build for run in drawn} == {
@@ -130,7 +130,7 @@ def preflights(*spans: tuple[float, str]) -> Iterator[Sight]:
         yield Sight(at, "b" in flags, "l" in flags, "a" in flags)
 
 
-def test_the_overhead_is_what_the_node_did_not_need_itself() -> None:
+def test_overhead_is_the_time_that_the_node_itself_did_not_need() -> None:
     actions = [
         action(1, "maint", (10.0, 10.0)),
         action(2, "stop", (12.1, 13.1)),  # noticed 0.1 s late; the port closes 0.1 s later still
