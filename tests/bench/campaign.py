@@ -68,24 +68,24 @@ def series(
     strategy: Strategy, seeds: list[int], options: argparse.Namespace, end_s: float
 ) -> Iterator[Result]:
     """Yield the result of each seed on sites of one strategy; a new site after each failure."""
-    orders = LoadOptions(
+    load_options = LoadOptions(
         options.rate, slow=2 * options.nodes, slowest_ms=1500, users=2 * options.nodes
     )
-    troubles = [one for one in Fault if options.restarts or one is not Fault.HAPROXY_RESTARTED]
+    kinds = [one for one in Fault if options.restarts or one is not Fault.HAPROXY_RESTARTED]
     while seeds and time.monotonic() < end_s:
-        with campaign(options.nodes, strategy, orders) as site:
+        with campaign(options.nodes, strategy, load_options) as site:
             report(f"{strategy}: an undisturbed deployment takes {site.calibrate():.1f} s")
             while seeds and time.monotonic() < end_s:
-                result = run(site, seeds.pop(0), troubles)
+                result = run(site, seeds.pop(0), kinds)
                 show(strategy, result, story=options.stories or bool(result.faults))
                 yield result
                 if result.faults:
                     break
 
 
-def run(site: Campaign, seed: int, troubles: Sequence[Fault]) -> Result:
+def run(site: Campaign, seed: int, kinds: Sequence[Fault]) -> Result:
     """Run one seed; an error of the run itself counts as its fault."""
-    drawn = draw(seed, list(site.rig.demo_site.nodes), troubles)
+    drawn = draw(seed, list(site.rig.demo_site.nodes), kinds)
     try:
         return site.run(drawn)
     except (ProgramError, OSError, AssertionError) as error:

@@ -15,7 +15,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 
-from tests.support.routes import WAYS, Rolled, Route, orders, roll, site
+from tests.support.routes import ROUTES, Rolled, Route, load_options, roll, site
 
 from bigred_broker.program import ProgramError
 
@@ -28,16 +28,16 @@ HEAD = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Deploy each way; print a line for each deployment, and the overall overhead."""
     options = parse(arguments)
-    ways = [way for way in WAYS if options.only in str(way)]
+    routes = [route for route in ROUTES if options.only in str(route)]
     rolled: list[Rolled] = []
     broken = 0
     report(HEAD)
-    for way in ways:
+    for route in routes:
         try:
-            rolled += measure(way, options)
+            rolled += measure(route, options)
         except (ProgramError, OSError, AssertionError) as error:
             broken += 1
-            report(f"{way!s:<28} FAULT: {type(error).__name__}: {error}")
+            report(f"{route!s:<28} FAULT: {type(error).__name__}: {error}")
     added = [each for one in rolled for each in one.overheads_s]
     if added:
         report(f"\noverhead per node: {figures(added)} ({len(added)} nodes)")
@@ -61,13 +61,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def measure(way: Route, options: argparse.Namespace) -> list[Rolled]:
+def measure(route: Route, options: argparse.Namespace) -> list[Rolled]:
     """Set up a site and deploy on it."""
     rolled = []
-    with site(way, options.nodes) as rig:
+    with site(route, options.nodes) as rig:
         for number in range(options.times):
-            asked = orders(way, options.rate, options.users)
-            rolled.append(roll(rig, way, asked, f"{number + 2}.0.0"))
+            asked = load_options(route, options.rate, options.users)
+            rolled.append(roll(rig, route, asked, f"{number + 2}.0.0"))
             report(line(rolled[-1]))
             for fault in rolled[-1].faults():
                 report(f"  FAULT: {fault}")
@@ -77,7 +77,8 @@ def measure(way: Route, options: argparse.Namespace) -> list[Rolled]:
 def line(one: Rolled) -> str:
     """Format one deployment."""
     return (
-        f"{one.way!s:<28} {one.seconds:8.1f}  {one.requests:8}  {len(one.failed):6}  {one.open:4}  "
+        f"{one.route!s:<28} {one.seconds:8.1f}  {one.requests:8}  {len(one.failed):6}  "
+        f"{one.open:4}  "
         f"{one.sessions:4}  {one.lost:4}  {one.planned:4}  {figures(one.overheads_s)}"
     )
 

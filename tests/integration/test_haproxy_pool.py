@@ -108,12 +108,12 @@ async def test_no_user_reaches_a_bad_app_that_comes_out_of_maint(rig: Rig) -> No
     await rig.pool.set_state("n1", Admin.MAINT)
     rig.webs[0].health = 503
     rig.webs[0].served.clear()
-    order = asyncio.create_task(rig.impatient().set_state("n1", Admin.READY))
-    while not order.done():
+    ready = asyncio.create_task(rig.impatient().set_state("n1", Admin.READY))
+    while not ready.done():
         assert await asyncio.to_thread(rig.ask, 0) == {"n2"}
         assert await asyncio.to_thread(rig.ask, 1) == {"n2"}
     with pytest.raises(HaproxyError, match="has not passed its check in 4 s: DOWN L7STS"):
-        await order
+        await ready
     assert rig.webs[0].served == []
     rig.webs[0].health = 200
     await rig.pool.set_state("n1", Admin.READY)

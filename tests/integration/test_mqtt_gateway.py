@@ -182,13 +182,13 @@ async def test_what_was_published_before_another_led_is_not_published_again(rig:
     rig.lead.leads = True
     rig.lead.token = 3
     rig.gateway.keep_state(AppState(app="shop"))
-    await rig.news.until(lambda: rig.count(STATE) == 2, "the same state is told anew")
+    await rig.news.until(lambda: rig.count(STATE) == 2, "the same state is published anew")
     await rig.news.until(lambda: rig.count(CONFIG) == 2, "and so is the box")
 
 
 async def test_the_leader_publishes_everything_again_on_a_new_connection(rig: Rig) -> None:
     rig.gateway.keep_state(AppState(app="shop"))
-    await rig.news.until(lambda: rig.count(STATE) == 1, "the state is told")
+    await rig.news.until(lambda: rig.count(STATE) == 1, "the state is published")
     rig.stack.close()
     await asyncio.to_thread(rig.start_broker)
-    await rig.news.until(lambda: rig.count(STATE) == 2, "it is told again")
+    await rig.news.until(lambda: rig.count(STATE) == 2, "it is published again")

@@ -343,7 +343,7 @@ def test_a_second_server_on_the_same_journal_is_refused(gateway: Gateway) -> Non
 
 def test_an_absent_broker_is_reported_once_and_awaited(gateway: Gateway) -> None:
     with gateway.server() as server:
-        wait_until(lambda: BROKER_AWAY in gateway.said(), DEADLINE_S, "it is told")
+        wait_until(lambda: BROKER_AWAY in gateway.said(), DEADLINE_S, "it is reported")
         with mosquitto.running(gateway.folder / "mqtt", gateway.broker_port):
             wait_until(
                 lambda: "connected to the broker" in gateway.said(), DEADLINE_S, "it is there"

@@ -179,7 +179,7 @@ async def test_the_root_context_is_a_slash(reach: Reach, war: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "mend"),
+    ("status", "fix"),
     [
         (401, "give the user 'bigred' the password in "),
         (403, "allow this server's address in manager/META-INF/context.xml (RemoteCIDRValve)"),
@@ -188,10 +188,10 @@ async def test_the_root_context_is_a_slash(reach: Reach, war: Path) -> None:
         (503, "that is not a Manager's answer; see Tomcat's log"),
     ],
 )
-async def test_each_status_has_its_fix(reach: Reach, status: int, mend: str) -> None:
+async def test_each_status_has_its_fix(reach: Reach, status: int, fix: str) -> None:
     async with reach(tomcat(status=status, location="https://elsewhere/")) as found:
         said = await failure(found.versions())
-        assert said.startswith(f"{found.call.url}/text/list answers {status}: {mend}")
+        assert said.startswith(f"{found.call.url}/text/list answers {status}: {fix}")
         assert SECRET not in said
 
 
@@ -521,7 +521,7 @@ async def test_a_refusing_manager_is_reported_whatever_the_host_says(reach: Reac
 
 
 @pytest.mark.parametrize(
-    ("host", "answers", "is_told"),
+    ("host", "answers", "is_reported"),
     [
         (None, False, True),
         (FakeHost(OLD, running=False), False, False),
@@ -530,13 +530,13 @@ async def test_a_refusing_manager_is_reported_whatever_the_host_says(reach: Reac
     ],
 )
 async def test_an_absent_manager_is_reported_if_there_is_no_other_reason(
-    reach: Reach, host: FakeHost | None, answers: bool, is_told: bool
+    reach: Reach, host: FakeHost | None, answers: bool, is_reported: bool
 ) -> None:
     fake = tomcat()
     fake.closes = True
     async with reach(fake) as found:
         seen = await Node(host, found, Strategy.REDEPLOY).look(answers=answers)
-    assert bool(seen.problem) == is_told
+    assert bool(seen.problem) == is_reported
     assert seen.digest == (OLD if host else None)
     assert seen.running == (host.running if host else None)
 

@@ -244,9 +244,9 @@ async def test_a_command_ends_within_two_seconds_even_if_one_is_silent(two: Bala
         lambda: two.pool.check(["node1"]),
     ]
 
-    async def refused(order: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    async def refused(call: Callable[[], Coroutine[Any, Any, object]]) -> None:
         with pytest.raises(HaproxyAwayError, match=r"2\.sock: .*\(done at .*1\.sock\)"):
-            await order()
+            await call()
 
     async with asyncio.timeout(4):
         await asyncio.gather(*map(refused, commands))

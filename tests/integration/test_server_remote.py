@@ -45,11 +45,11 @@ def test_only_the_command_itself_says_whether_tomcat_runs(code: int, running: bo
 
 def test_a_call_in_time_is_done_and_a_late_one_is_not(tmp_path: Path) -> None:
     now_ms = int(time.time() * 1000)
-    order = ("command_of", "5", "800", "touch", str(tmp_path / "done"))
-    late = call_script(*order, until_ms=now_ms - 1000)
+    call = ("command_of", "5", "800", "touch", str(tmp_path / "done"))
+    late = call_script(*call, until_ms=now_ms - 1000)
     assert late[:2] == (1, "this call came too late and was not run")
     assert not (tmp_path / "done").exists()
-    code, text, there_ms = call_script(*order, until_ms=now_ms + 60_000)
+    code, text, there_ms = call_script(*call, until_ms=now_ms + 60_000)
     assert (code, text) == (0, "")
     assert there_ms == pytest.approx(now_ms, abs=20_000)
     assert (tmp_path / "done").exists()

@@ -204,7 +204,7 @@ class Operator:
 @asynccontextmanager
 async def at_the_broker(rig: Rig) -> AsyncIterator[Operator]:
     topics = [TOPICS.every_box, TOPICS.every_app_state, TOPICS.server_status]
-    operator = Operator(Link(rig.demo_site.broker, "test-hand", "bigred/test/status", topics))
+    operator = Operator(Link(rig.demo_site.broker, "test-operator", "bigred/test/status", topics))
     running = [asyncio.create_task(operator.link.run()), asyncio.create_task(operator.listen())]
     try:
         await operator.news.until(lambda: operator.link.is_up, "the link stands")
@@ -389,7 +389,7 @@ def test_a_restart_of_haproxy_in_mid_drain_is_overcome(rig: Rig) -> None:
     assert rig.outcome(deployment) == Phase.SUCCEEDED
     kinds = [kind for kind, _ in rig.actions(deployment, "node1")]
     assert kinds[1:3] == [ActionKind.MAINT, ActionKind.MAINT], (
-        "the door is closed again before the stop"
+        "the node is taken out again before the stop"
     )
     assert rig.serving() == dict.fromkeys(NODES, version)
     assert [len(answers()) for answers in waves] == [len(NODES)] * 2

@@ -205,7 +205,7 @@ async def test_another_answers_within_fifteen_seconds_of_a_frozen_leader(
     first, _ = await start(rig, "one", "two")
     await box.ask()
     states = TOPICS.app(APP, "state")
-    await box.news.until(lambda: bool(box.payloads(states)), "the leader tells the state")
+    await box.news.until(lambda: bool(box.payloads(states)), "the leader publishes the state")
     told = len(box.payloads(states))
     first.send_signal(signal.SIGSTOP)
     try:
@@ -213,7 +213,7 @@ async def test_another_answers_within_fifteen_seconds_of_a_frozen_leader(
         report(f"SIGSTOP: another answers after {took_s:.2f} s")
         assert took_s < TAKE_OVER_S
         await box.news.until(
-            lambda: len(box.payloads(states)) > told, "the new leader tells it, too"
+            lambda: len(box.payloads(states)) > told, "the new leader publishes it, too"
         )
         seen = len(box.payloads(states))
     finally:

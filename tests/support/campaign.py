@@ -62,7 +62,7 @@ class Campaign:
 
     rig: Rig
     faulty: Faulty
-    orders: LoadOptions
+    load_options: LoadOptions
     _live: str = FIRST
     _number: int = 1
     _usual_s: float = 0.0
@@ -79,9 +79,13 @@ class Campaign:
         """Deploy, make the faults happen, and check the result."""
         self._number += 1
         version, demo_site = f"{self._number}.0.0", self.rig.demo_site
-        with shopping(demo_site.folder, demo_site.urls, self.orders, f"run{self._number}") as load:
+        with shopping(
+            demo_site.folder, demo_site.urls, self.load_options, f"run{self._number}"
+        ) as load:
             wait_rarely(
-                lambda: load.sessions()[0] == self.orders.users, 20, "all users have logged in"
+                lambda: load.sessions()[0] == self.load_options.users,
+                20,
+                "all users have logged in",
             )
             deployment = self.rig.deploy(version, run.build)
             begun_at = self.rig.journal.deployment(deployment).started_at
@@ -172,10 +176,10 @@ def site(strategy: Strategy, faulty: Faulty) -> DemoOptions:
 
 
 @contextlib.contextmanager
-def campaign(nodes: int, strategy: Strategy, orders: LoadOptions) -> Iterator[Campaign]:
+def campaign(nodes: int, strategy: Strategy, load_options: LoadOptions) -> Iterator[Campaign]:
     """Set up a rig for a campaign; everything is removed when the block ends."""
     with TemporaryDirectory(prefix="faults-") as folder:
         faulty = Faulty(Path(folder))
         faulty.create()
         with rig(nodes, site(strategy, faulty)) as made:
-            yield Campaign(made, faulty, orders)
+            yield Campaign(made, faulty, load_options)

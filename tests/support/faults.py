@@ -77,13 +77,13 @@ class Run:
         )
 
 
-def draw(seed: int, nodes: Sequence[str], troubles: Sequence[Fault]) -> Run:
+def draw(seed: int, nodes: Sequence[str], kinds: Sequence[Fault]) -> Run:
     """Draw the run of a seed; the same arguments always give the same run."""
     chance = random.Random(seed)
     build = chance.choice(_BAD) if chance.random() < _BAD_SHARE else BuildKind.GOOD
     drawn: list[Misfortune] = []
     for at in sorted(chance.uniform(0.0, 1.0) for _ in range(chance.randint(1, _MOST))):
-        left = [one for one in troubles if not _is_used(one, drawn)]
+        left = [one for one in kinds if not _is_used(one, drawn)]
         drawn.append(_misfortune(chance, chance.choice(left), at, nodes))
     return Run(seed, build, tuple(drawn))
 

@@ -167,7 +167,7 @@ class Run:
     def _happen_at(self, what: int, name: str, number: int) -> None:
         fleet, node = self.fleet, self.fleet.nodes[name]
         server = fleet.pool.proxies[number].servers[name]
-        deeds: dict[int, Callable[[], None]] = {
+        effects: dict[int, Callable[[], None]] = {
             3: node.die,
             4: lambda: fleet.revive(name, running=self.random.random() < 0.5),
             5: lambda: setattr(node, "hangs", not node.hangs and node.contexts is not None),
@@ -181,7 +181,7 @@ class Run:
             15: lambda: server.requests.append(fleet.clock() + 500.0),
         }
         if what != 4 or not node.alive:
-            deeds[what]()
+            effects[what]()
 
     def _stop_context(self, name: str) -> Callable[[], None]:
         """Return an action that stops a version by hand."""

@@ -46,7 +46,7 @@ class Route:
         return self.sessions is not Sessions.MOVE
 
 
-def _all_ways() -> Iterator[Route]:
+def _all_routes() -> Iterator[Route]:
     for reach in ReachBy:
         if reach is not ReachBy.MANAGER:
             yield Route(Strategy.RESTART, reach, Sessions.MOVE)
@@ -56,7 +56,7 @@ def _all_ways() -> Iterator[Route]:
         yield Route(Strategy.PARALLEL, reach, Sessions.PARALLEL)
 
 
-WAYS = tuple(_all_ways())
+ROUTES = tuple(_all_routes())
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Rolled:
     `overheads_s`: what the server added to the time of each node's update.
     """
 
-    way: Route
+    route: Route
     phase: Phase
     reason: str
     seconds: float
@@ -85,45 +85,45 @@ class Rolled:
         found = [f"failed: {one}" for one in self.failed[:5]]
         if self.phase is not Phase.SUCCEEDED:
             found.append(f"it {self.phase}: {self.reason}")
-        if self.way.keeps_sessions and self.lost:
+        if self.route.keeps_sessions and self.lost:
             found.append(f"{self.lost} of {self.sessions} sessions were lost")
-        if not self.way.keeps_sessions and self.lost != self.planned:
+        if not self.route.keeps_sessions and self.lost != self.planned:
             found.append(f"{self.lost} sessions were lost, the plan expected {self.planned}")
         return found
 
 
 @contextlib.contextmanager
-def site(way: Route, nodes: int) -> Iterator[Rig]:
+def site(route: Route, nodes: int) -> Iterator[Rig]:
     """Set up a rig for deployments of this kind."""
     with TemporaryDirectory(prefix="sshd-") as folder, contextlib.ExitStack() as stack:
         ssh = None
-        if way.reach is ReachBy.SSH:
+        if route.reach is ReachBy.SSH:
             place = sshd.make(Path(folder))
             stack.enter_context(place.start())
             ssh = place.settings
         asked = DemoOptions(
-            strategy=way.strategy,
-            sessions=way.sessions,
-            reach=way.reach,
+            strategy=route.strategy,
+            sessions=route.sessions,
+            reach=route.reach,
             ssh=ssh,
             sticky=True,
             counted=True,
             more=MORE,
         )
         made = stack.enter_context(rig(nodes, asked))
-        if way.reach is ReachBy.MANAGER:
-            # Nobody sees the bytes that are live; there is a way back when they are handed in.
+        if route.reach is ReachBy.MANAGER:
+            # The live bytes can't be seen; submitting them makes a rollback possible.
             made.submit(FIRST)
         yield made
 
 
-def orders(way: Route, rate: float, users: int) -> LoadOptions:
+def load_options(route: Route, rate: float, users: int) -> LoadOptions:
     """Return the customers of such a site."""
-    stay_s = STAY_S if way.sessions is Sessions.WAIT else None
+    stay_s = STAY_S if route.sessions is Sessions.WAIT else None
     return LoadOptions(rate, users=users, pause_s=0.5, stay_s=stay_s)
 
 
-def roll(made: Rig, way: Route, asked: LoadOptions, version: str) -> Rolled:
+def roll(made: Rig, route: Route, asked: LoadOptions, version: str) -> Rolled:
     """Deploy a release once under load, and return what it cost."""
     demo_site = made.demo_site
     with shopping(demo_site.folder, demo_site.urls, asked, f"way-{version}") as load:
@@ -143,7 +143,7 @@ def roll(made: Rig, way: Route, asked: LoadOptions, version: str) -> Rolled:
         for name in demo_site.nodes
     ]
     return Rolled(
-        way=way,
+        route=route,
         phase=phase,
         reason=told.reason,
         seconds=(told.ended_at or begun) - begun,

@@ -82,7 +82,7 @@ def overhead_s(actions: Sequence[ActionRecord], seen: Sequence[Sight]) -> float 
     """Return the seconds that the server added to one node's update, None without one. Pure.
 
     From the node's MAINT to its last READY, less: requests in flight; Tomcat's own stop and start,
-    or the Manager's work; smoke tests and warm-up. The rest is the way to the node, the swap,
+    or the Manager's work; smoke tests and warm-up. The rest is reaching the node, the swap,
     HAProxy's check, and every delay until something was noticed. If the deployment waits for users,
     it is counted from when they are gone: the time before is theirs. `actions` and `seen` are the
     node's own.

@@ -151,9 +151,9 @@ def test_a_deployment_held_at_its_canary_continues_with_it() -> None:
 
 
 def test_a_repair_is_stopped_only_while_its_node_is_not_being_updated() -> None:
-    mend = deployment(Phase.ROLLING, ("a",), None, ABORT, mends="a")
-    assert decide(view(mend, a=ON_OLD, b=ON_NEW)).phase is Phase.ABORTED
-    found = decide(view(mend, a=STOPPED, b=ON_NEW))
+    repair = deployment(Phase.ROLLING, ("a",), None, ABORT, mends="a")
+    assert decide(view(repair, a=ON_OLD, b=ON_NEW)).phase is Phase.ABORTED
+    found = decide(view(repair, a=STOPPED, b=ON_NEW))
     assert (found.phase, found.actions) == (Phase.ROLLING, ())
     assert found.finding.startswith("abort: the node being repaired is finished first")
     assert NEW.digest

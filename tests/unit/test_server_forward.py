@@ -317,11 +317,11 @@ def test_an_unknown_release_is_not_replaced_without_a_rollback_target() -> None:
 
 # --- repairing a node ----------------------------------------------------------------------------
 
-MEND = deployment(Phase.PREPARING, (), None, mends="b")
+REPAIR = deployment(Phase.PREPARING, (), None, mends="b")
 
 
 def test_a_repair_touches_only_its_node() -> None:
-    found = decide(view(MEND, a=ON_NEW, b=CLOSED, c=ON_OLD))
+    found = decide(view(REPAIR, a=ON_NEW, b=CLOSED, c=ON_OLD))
     assert (found.phase, found.nodes) == (Phase.ROLLING, ("b",))
     going = deployment(Phase.ROLLING, ("b",), None, mends="b")
     assert kinds(decide(view(going, a=ON_NEW, b=ON_OLD, c=ON_NEW))) == {"b": ActionKind.MAINT}

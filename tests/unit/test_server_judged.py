@@ -88,8 +88,8 @@ def test_a_rollback_is_not_judged() -> None:
 
 
 def test_a_node_that_is_repaired_is_not_judged() -> None:
-    mend = deployment(nodes=("a",), mends="a")
-    assert after(Verdict.ROLLBACK, mend, policy()).phase is not Phase.ROLLING_BACK
+    repair = deployment(nodes=("a",), mends="a")
+    assert after(Verdict.ROLLBACK, repair, policy()).phase is not Phase.ROLLING_BACK
 
 
 # --- a hold and its end --------------------------------------------------------------------------

@@ -76,9 +76,9 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
         for release in (LIVE, READY):
             await releases.add(connection, release)
         await deployments.add(connection, RECORD)
-        mend = replace(RECORD, id="d-2", mends="node1", ended_at=20.0)
+        repair = replace(RECORD, id="d-2", mends="node1", ended_at=20.0)
         await deployments.change(connection, "d-1", ended_at=20.0)
-        await deployments.add(connection, mend)
+        await deployments.add(connection, repair)
     yield opened
     await opened.close()
 

@@ -23,7 +23,7 @@ OLD_DIGEST, NEW_DIGEST = "a" * 64, "b" * 64
 FIRST = Version(context_version.name(1, OLD_DIGEST), OLD_DIGEST)
 SECOND = Version(context_version.name(2, NEW_DIGEST), NEW_DIGEST)
 MOVE = Policy(min_healthy=1)
-BESIDE = Policy(min_healthy=1, sessions=Sessions.PARALLEL)
+IN_PARALLEL = Policy(min_healthy=1, sessions=Sessions.PARALLEL)
 
 
 def seen(
@@ -48,7 +48,7 @@ def seen(
     progress = track({}, looks, target, 100.0)
     if wait:
         progress["a"] = replace(progress["a"], **wait)  # type: ignore[arg-type]
-    chosen = policy or (BESIDE if strategy is Strategy.PARALLEL else MOVE)
+    chosen = policy or (IN_PARALLEL if strategy is Strategy.PARALLEL else MOVE)
     return View(going, looks, progress, {}, chosen, 100.0 + waited_s)
 
 
@@ -131,9 +131,9 @@ def test_a_node_that_may_still_change_by_itself_stays_out(strategy: Strategy) ->
 # --- parallel ------------------------------------------------------------------------------------
 
 ALONE = changed(OLD, versions=(replace(FIRST, sessions=7),))
-DOOR = changed(ALONE, admin=Admin.DRAIN, up=False)
+DRAINED = changed(ALONE, admin=Admin.DRAIN, up=False)
 BOTH = changed(
-    DOOR, versions=(replace(FIRST, sessions=7), SECOND), digest=NEW_DIGEST, answer=SAYS["new"]
+    DRAINED, versions=(replace(FIRST, sessions=7), SECOND), digest=NEW_DIGEST, answer=SAYS["new"]
 )
 
 
@@ -142,10 +142,13 @@ BOTH = changed(
     [
         (ALONE, ActionKind.DRAIN),
         (changed(ALONE, kept=frozenset()), ActionKind.FETCH),
-        (DOOR, ActionKind.DEPLOY),
-        (changed(DOOR, admin=Admin.MAINT), ActionKind.DEPLOY),
-        (changed(DOOR, versions=()), ActionKind.DEPLOY),
-        (changed(DOOR, running=False, answer=Answer(), digest="", versions=None), ActionKind.START),
+        (DRAINED, ActionKind.DEPLOY),
+        (changed(DRAINED, admin=Admin.MAINT), ActionKind.DEPLOY),
+        (changed(DRAINED, versions=()), ActionKind.DEPLOY),
+        (
+            changed(DRAINED, running=False, answer=Answer(), digest="", versions=None),
+            ActionKind.START,
+        ),
         (replace(BOTH, answer=SAYS["500"]), None),
         (changed(BOTH, checks_disabled=True), ActionKind.ADMIT),
         (BOTH, ActionKind.READY),
@@ -165,8 +168,8 @@ def test_a_version_is_deployed_alongside_the_old_one_while_the_node_is_drained(
     [
         (changed(BOTH, admin=Admin.READY, up=True), ActionKind.UNDEPLOY),
         (changed(BOTH, checks_disabled=True), ActionKind.UNDEPLOY),
-        (changed(DOOR, checks_disabled=True), ActionKind.ADMIT),
-        (DOOR, ActionKind.READY),
+        (changed(DRAINED, checks_disabled=True), ActionKind.ADMIT),
+        (DRAINED, ActionKind.READY),
         (ALONE, None),
         (changed(BOTH, versions=(SECOND,)), ActionKind.DEPLOY),
     ],
@@ -214,7 +217,7 @@ ELSEWHERE = changed(OLD, digest=NEW_DIGEST, answer=SAYS["new"])
 
 
 @pytest.mark.parametrize(
-    ("look", "left", "mended"),
+    ("look", "left", "is_repaired"),
     [
         (ELSEWHERE, PendingWork(skipped=("a",)), True),
         (changed(ELSEWHERE, up=False), PendingWork(skipped=("a",)), False),
@@ -227,20 +230,20 @@ ELSEWHERE = changed(OLD, digest=NEW_DIGEST, answer=SAYS["new"])
     ],
 )
 def test_a_node_that_was_left_out_is_repaired_when_it_returns(
-    look: NodeLook, left: PendingWork, *, mended: bool
+    look: NodeLook, left: PendingWork, *, is_repaired: bool
 ) -> None:
     found = to_repair({"a": replace(look, name="a")}, LIVE, left, MOVE, now=1000.0)
-    assert found == ("a" if mended else None)
+    assert found == ("a" if is_repaired else None)
 
 
 def test_an_old_version_is_removed_when_its_sessions_are_gone_or_its_time_is_up() -> None:
     live = Target(NEW_DIGEST, "2", Strategy.PARALLEL)
     serving = changed(BOTH, name="a", admin=Admin.READY, up=True)
     left = PendingWork(ended_at=1000.0)
-    assert to_clean_up({"a": serving}, live, left, BESIDE, now=8199.0) == []
+    assert to_clean_up({"a": serving}, live, left, IN_PARALLEL, now=8199.0) == []
     goes = [Action(ActionKind.UNDEPLOY, "a", live, FIRST.name)]
-    assert to_clean_up({"a": serving}, live, left, BESIDE, now=8200.0) == goes
+    assert to_clean_up({"a": serving}, live, left, IN_PARALLEL, now=8200.0) == goes
     empty = changed(serving, versions=(FIRST, SECOND))
-    assert to_clean_up({"a": empty}, live, left, BESIDE, now=1001.0) == goes
+    assert to_clean_up({"a": empty}, live, left, IN_PARALLEL, now=1001.0) == goes
     ours = replace(live, strategy=Strategy.RESTART)
-    assert to_clean_up({"a": empty}, ours, left, BESIDE, now=9000.0) == []
+    assert to_clean_up({"a": empty}, ours, left, IN_PARALLEL, now=9000.0) == []
