@@ -40,7 +40,7 @@ from bigred_server.settings import example
 BOX, APP = "office", "shop"
 DEADLINE_S = 40.0
 TAKE_OVER_S = 15.0
-# What a box takes for nothing.
+# The longest outage that a box ignores.
 SETTLE_S = 2.0
 TOPICS = Topics()
 

@@ -48,7 +48,7 @@ def test_a_deployment_that_ended_well_has_no_fault() -> None:
         (replace(GOOD, phase=Phase.ROLLING), "still rolling"),
         (replace(GOOD, build=BuildKind.ANSWERS_500), "was made live"),
         (replace(GOOD, phase=Phase.ROLLED_BACK), "instead of 1.0.0"),
-        (replace(GOOD, live=()), "live are none"),
+        (replace(GOOD, live=()), "live releases are none"),
         (replace(GOOD, serving={"node1": "2.0.0"}), "node2 is not in the pool"),
         (replace(GOOD, serving={**GOOD.serving, "node2": "1.0.0"}), "node2 serves 1.0.0"),
         (replace(GOOD, failed=("get 502",)), "1 requests failed, 0 may have been"),
