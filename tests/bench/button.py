@@ -101,11 +101,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         live.run("systemctl stop bigred-agent")
         live.cable.plug()
         live.run("udevadm wait --timeout=20 /dev/hidraw0")
-        told, read, way_s = measure(live, min(options.moves, MOST_MOVES))
-    report(f"{len(told)} moves, in ms               median      p95      max")
-    report(figures("move to reported", told))
+        found, read, way_s = measure(live, min(options.moves, MOST_MOVES))
+    report(f"{len(found)} moves, in ms               median      p95      max")
+    report(figures("move to reported", found))
     report(figures("reported to read", [one - way_s / 2 for one in read]))
-    report(figures("move to read", [a + b - way_s / 2 for a, b in zip(told, read, strict=True)]))
+    report(figures("move to read", [a + b - way_s / 2 for a, b in zip(found, read, strict=True)]))
     report(f"a datagram's round trip: {1000 * way_s:.1f} ms")
     return 0
 
@@ -129,7 +129,7 @@ def measure(live: Running, moves: int) -> tuple[list[float], list[float], float]
         (button.release, "open False"),
         (button.close_lid, "closed False"),
     ]
-    told, read = [], []
+    found, read = [], []
     with listening() as ear, reader(live, ear) as output:
         expect(ear, "closed False", 6 * DEADLINE_S)
         for number in range(moves):
@@ -137,9 +137,9 @@ def measure(live: Running, moves: int) -> tuple[list[float], list[float], float]
             move, seen = hand[number % len(hand)]
             moved_at_s = move()
             delivered_at_s = button.delivered_at_s()
-            told.append(delivered_at_s - moved_at_s)
+            found.append(delivered_at_s - moved_at_s)
             read.append(expect(ear, seen, DEADLINE_S) - delivered_at_s)
-    return told, read, float(output[0])
+    return found, read, float(output[0])
 
 
 def expect(ear: Ear, seen: str, deadline_s: float) -> float:

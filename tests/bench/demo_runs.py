@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report(line(number, receipt))
             if options.lines:
                 report(json.dumps(receipt))
-    for told in summary(receipts):
-        report(told)
+    for given in summary(receipts):
+        report(given)
     return 1 if faults or len(receipts) < options.runs else 0
 
 

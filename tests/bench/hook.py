@@ -43,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         falls = middle > MOST_HOOK_MS if name == WELL else most > MOST_AWAY_MS
         short = short or falls
         plain, ours = statistics.median(without), statistics.median(with_hook)
-        told = f"{name:20} {plain:8.0f} {ours:8.0f} {middle:12.0f} {most:10.0f}"
-        report(f"{told}{'  falls short' if falls else ''}")
+        row = f"{name:20} {plain:8.0f} {ours:8.0f} {middle:12.0f} {most:10.0f}"
+        report(f"{row}{'  falls short' if falls else ''}")
     return 1 if fifty(options) or short else 0
 
 

@@ -76,8 +76,8 @@ async def main() -> None:
             for reach, ssh in (("local", None), ("ssh", far.settings)):
                 war = folder / reach / "webapps" / "shop.war"
                 war.parent.mkdir(parents=True)
-                told = {"url": "http://127.0.0.1:1", "reach": reach, "ssh": ssh, "war": war}
-                host = Hosts().of(NodeSettings.model_validate({**told, "running": ["true"]}))
+                fields = {"url": "http://127.0.0.1:1", "reach": reach, "ssh": ssh, "war": war}
+                host = Hosts().of(NodeSettings.model_validate({**fields, "running": ["true"]}))
                 assert host is not None
                 await measure(reach, host, folder)
 

@@ -113,19 +113,19 @@ def cell_of(world: World, rollouts: int) -> Cell:
     """Simulate one world."""
     told_apart = f"{world.name} {world.nodes} {world.rate}"
     random = np.random.default_rng(zlib.crc32(told_apart.encode()))
-    told = []
+    found = []
     others: list[tuple[bool, bool, bool]] = []
     for number in range(rollouts):
         story = drawn(world, random)
-        told.append(judged(story))
+        found.append(judged(story))
         slow = number < ORACLE_ROLLOUTS and oracles.mann_whitney(story)
         others.append((oracles.fisher(story), oracles.threshold(story), slow))
-    caught = [asked for asked, _, _ in told if asked is not None]
+    caught = [asked for asked, _, _ in found if asked is not None]
     return Cell(
         world,
         len(caught) / rollouts,
-        sum(held for _, held, _ in told) / rollouts,
-        sum(out for _, _, out in told) / rollouts,
+        sum(held for _, held, _ in found) / rollouts,
+        sum(out for _, _, out in found) / rollouts,
         sum(one for one, _, _ in others) / rollouts,
         sum(one for _, one, _ in others) / rollouts,
         sum(one for _, _, one in others) / min(rollouts, ORACLE_ROLLOUTS),

@@ -168,10 +168,10 @@ def kill_at(rig: Rig, deployment: str, moment: Moment | None) -> str:
         for action in rig.actions(deployment)
         if not action.outcome
     ]
-    told = f"{rig.phase(deployment)}, left open: {', '.join(left) or 'nothing'}"
+    found = f"{rig.phase(deployment)}, left open: {', '.join(left) or 'nothing'}"
     assert not rig.has_ended(deployment), "the deployment still runs when the server is killed"
     rig.start()
-    return f"killed at {moment or 'its beginning'} ({told})"
+    return f"killed at {moment or 'its beginning'} ({found})"
 
 
 @pytest.mark.timeout(300)

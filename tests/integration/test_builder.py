@@ -73,7 +73,7 @@ async def automation(
     folder: Path, central: Path, vcs: str = "git", **more: object
 ) -> AsyncIterator[BuildSite]:
     settings = parse(example(), Settings, "example").fleets["shop"]
-    told: dict[str, object] = {
+    fields: dict[str, object] = {
         "build": {
             "repository": str(central),
             "vcs": vcs,
@@ -82,7 +82,7 @@ async def automation(
             "limit_s": 30.0,
         },
     }
-    app = AppSettings.model_validate({**settings.model_dump(), **told, **more})
+    app = AppSettings.model_validate({**settings.model_dump(), **fields, **more})
     assert app.build is not None
     db = await Database.open(folder / "bigred.db")
     builder = Builder(

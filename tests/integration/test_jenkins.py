@@ -110,11 +110,13 @@ class Site:
 
     async def happens(self, kind: EventType, arming: str | None = None) -> Reply:
         self.count += 1
-        told = {"event_type": kind, "id": f"e-{self.count}", "seq": self.count, "boot": "b"}
+        fields = {"event_type": kind, "id": f"e-{self.count}", "seq": self.count, "boot": "b"}
         presses = Presses(
             self.settings.boxes, self.db, {"site": self.preflight}, "run", lambda _app: None
         )
-        reply = await presses.answer("office", BoxEvent.model_validate({**told, "arming": arming}))
+        reply = await presses.answer(
+            "office", BoxEvent.model_validate({**fields, "arming": arming})
+        )
         assert reply is not None
         return reply
 
@@ -235,9 +237,9 @@ async def test_a_press_runs_the_job_with_its_parameters_and_reports_its_progress
         assert run["url"] == f"{jenkins.url}57/"
         assert [one["name"] for one in run["stages"]] == ["Build", "Deploy"]
         assert run["console"] == ["Started by user bigred", "mvn package", "done"]
-        told = await site.event_texts(deployment)
-        assert sum("ETA" in text for text in told) == 1
-        assert not any("mvn" in text for text in told)
+        found = await site.event_texts(deployment)
+        assert sum("ETA" in text for text in found) == 1
+        assert not any("mvn" in text for text in found)
 
 
 async def test_a_job_without_parameters_in_a_folder_is_run_too(tmp_path: Path) -> None:
@@ -415,8 +417,8 @@ async def test_another_server_continues_after_one_was_killed(tmp_path: Path) -> 
         site.serve()
         site.jenkins.finish(57, "SUCCESS")
         assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
-        told = await site.event_texts(deployment)
-        assert sum("stage Build finished" in text for text in told) == 1
+        found = await site.event_texts(deployment)
+        assert sum("stage Build finished" in text for text in found) == 1
         assert len(site.jenkins.items) == 1
 
 
@@ -474,8 +476,8 @@ async def test_a_restarting_jenkins_is_awaited(tmp_path: Path) -> None:
         await site.news.until(lambda: "answers again" in site.events[-1].text, "that it is back")
         site.jenkins.finish(57, "SUCCESS")
         assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
-        told = await site.event_texts(deployment)
-        assert sum("the build goes on there" in text for text in told) == 1
+        found = await site.event_texts(deployment)
+        assert sum("the build goes on there" in text for text in found) == 1
 
 
 async def test_only_the_end_of_a_huge_console_is_read(tmp_path: Path) -> None:

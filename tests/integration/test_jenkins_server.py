@@ -51,8 +51,8 @@ class Office:
 
     def event(self, kind: str, number: int, arming: str | None = None) -> dict[str, Any]:
         """Publish an event as the box; return the reply."""
-        told = {"v": 1, "event_type": kind, "id": f"e-{number}", "seq": number, "boot": "b-1"}
-        body = json.dumps({**told, "age_ms": 1.0, **({"arming": arming} if arming else {})})
+        fields = {"v": 1, "event_type": kind, "id": f"e-{number}", "seq": number, "boot": "b-1"}
+        body = json.dumps({**fields, "age_ms": 1.0, **({"arming": arming} if arming else {})})
         self.recorder.publish("bigred/box/office/event", body)
         self.recorder.until(lambda: bool(self.replies(number)), DEADLINE_S, f"an answer to {kind}")
         return self.replies(number)[0]
@@ -118,8 +118,8 @@ def test_a_press_at_a_box_runs_the_job_and_everybody_follows_it(running: Office)
     )
     live = running.states()[-1]
     assert (live["live"]["version"], live["who"]) == ("build 57", "office")
-    told = [one.body for one in running.recorder.of("bigred/app/site/event")]
-    console = [event["text"] for event in told if event["event_type"] == "console"]
+    published = [one.body for one in running.recorder.of("bigred/app/site/event")]
+    console = [event["text"] for event in published if event["event_type"] == "console"]
     assert "\n".join(console).split("\n") == ["copying", "restarting"]
 
 

@@ -40,10 +40,10 @@ async def db(url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-async def add_release(db: Database, version: str, told: str = "") -> None:
+async def add_release(db: Database, version: str, note: str = "") -> None:
     digest = f"{int(version):064}"
     async with db.write() as connection:
-        release = Release("shop", digest, version, told, Stage.READY, 1.0, told, told, told)
+        release = Release("shop", digest, version, note, Stage.READY, 1.0, note, note, note)
         await releases.add(connection, release)
 
 
@@ -191,9 +191,9 @@ async def test_any_output_of_a_command_can_be_stored(db: Database) -> None:
 
 async def test_an_absent_database_is_reported_without_its_password(url: str) -> None:
     place = "postgresql://ada:secret@127.0.0.1:1/bigred"
-    with pytest.raises(JournalError) as told:
+    with pytest.raises(JournalError) as raised:
         await Database.open(place)
-    said = str(told.value)
+    said = str(raised.value)
     assert "the journal at postgresql://ada:***@127.0.0.1:1/bigred can't be used" in said
     assert "fix 'database' in [server]" in said
     assert "secret" not in said
@@ -203,9 +203,9 @@ async def test_an_absent_database_is_reported_without_its_password(url: str) -> 
 
 
 async def test_an_invalid_address_is_reported_without_its_password() -> None:
-    with pytest.raises(JournalError, match=r"not a URL: write postgresql://") as told:
+    with pytest.raises(JournalError, match=r"not a URL: write postgresql://") as raised:
         await Database.open("postgresql://ada:secret@host:port/bigred")
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(raised.value)
 
 
 async def test_a_missing_driver_is_reported_with_the_fix(

@@ -39,8 +39,8 @@ def path(tmp_path: Path) -> Iterator[Path]:
             with line:
                 line.sendall(json.dumps(GREETING).encode() + b"\n")
                 for answer in answers(line):
-                    told = f"{json.dumps(EVENT)}\n{json.dumps({'return': answer})}\n"
-                    line.sendall(told.encode())
+                    reply = f"{json.dumps(EVENT)}\n{json.dumps({'return': answer})}\n"
+                    line.sendall(reply.encode())
                 line.sendall(b'{"error": {"class": "CommandNotFound", "desc": "no such one"}}\n')
 
         serving = threading.Thread(target=serve)

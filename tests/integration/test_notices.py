@@ -67,7 +67,7 @@ async def test_a_notice_goes_to_every_address_of_the_file(inbox: Inbox, tmp_path
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await db.close()
-    (told,) = inbox.taken
-    assert told["title"] == "shop build 7 failed"
-    assert told["type"] == "warning"
-    assert "bigred build log 7 unit" in str(told["message"])
+    (found,) = inbox.taken
+    assert found["title"] == "shop build 7 failed"
+    assert found["type"] == "warning"
+    assert "bigred build log 7 unit" in str(found["message"])

@@ -94,14 +94,14 @@ def submitted(repository: Repository, pushed: Pushed) -> str:
 
     Such a server may still have accepted the push: then it "was already submitted".
     """
-    return flushed(repository) if "queued" in pushed.told else pushed.told
+    return flushed(repository) if "queued" in pushed.output else pushed.output
 
 
 def test_a_push_never_fails_and_is_queued_while_the_server_is_away(repository: Repository) -> None:
-    told = repository.push("one").told
-    assert "1 push is queued for the next push or `bigred hook flush`" in told
-    assert "ConnectionRefusedError" in told
-    assert "2 pushes are queued" in repository.push("two").told
+    found = repository.push("one").output
+    assert "1 push is queued for the next push or `bigred hook flush`" in found
+    assert "ConnectionRefusedError" in found
+    assert "2 pushes are queued" in repository.push("two").output
     assert waiting(repository) == 2
 
 
@@ -114,9 +114,9 @@ def test_a_hanging_server_delays_a_push_by_less_than_a_second(
         install(place_of(Vcs.GIT, repository.central), url, "shop", tmp_path / "token")
         repository.commit("slow")
         begun_s = time.monotonic()
-        told = repository.push("slower").told
+        found = repository.push("slower").output
         took_s = time.monotonic() - begun_s
-    assert "no answer within 0.7 s" in told
+    assert "no answer within 0.7 s" in found
     # Including git's own time, which is not ours; `./bigred bench hook` measures ours.
     assert took_s < 5.0
 
@@ -155,7 +155,7 @@ def test_queued_pushes_are_submitted_later_and_none_is_lost(
     place, repository = office
     place.stop()
     first = repository.push("one")
-    assert "queued" in first.told
+    assert "queued" in first.output
     place.start()
     assert f"{first.commit[:12]} submitted as shop build" in flushed(repository)
     assert flushed(repository) == "no commits are queued\n"
@@ -169,8 +169,8 @@ class _Taker(BaseHTTPRequestHandler):
     taken: ClassVar[list[str]] = []
 
     def do_POST(self) -> None:
-        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.taken.extend(one["commit"] for one in told["commits"])
+        found = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.taken.extend(one["commit"] for one in found["commits"])
         body = b'{"text": "submitted"}'
         self.send_response(202)
         self.send_header("Content-Length", str(len(body)))
@@ -206,7 +206,7 @@ def test_a_frozen_server_accepts_nothing_and_loses_nothing(
     place, repository = office
     with place.frozen():
         first = repository.push("three")
-        assert "no answer within 0.7 s" in first.told
+        assert "no answer within 0.7 s" in first.output
     second = repository.push("four")
     text = submitted(repository, second)
     assert re.search(rf"{second.commit[:12]} (was already )?submitted as shop build", text)

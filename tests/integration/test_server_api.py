@@ -202,9 +202,9 @@ def test_without_an_address_nothing_listens(site: Site) -> None:
 
 
 def test_without_an_api_its_libraries_are_not_loaded() -> None:
-    told = "import sys, bigred_server.cli.options; print('fastapi' in sys.modules)"
+    code = "import sys, bigred_server.cli.options; print('fastapi' in sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", told],
+        [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,

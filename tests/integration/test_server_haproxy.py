@@ -125,8 +125,8 @@ def test_the_administrative_bits_are_read(bits: int, state: Admin) -> None:
 
 
 def test_requests_in_flight_are_the_running_and_the_queued_ones() -> None:
-    told = {"svname": "a", "status": "UP", "scur": "3", "qcur": "2"}
-    assert rows.row(told, {"srv_admin_state": "0"}).look.in_flight == 5
+    given = {"svname": "a", "status": "UP", "scur": "3", "qcur": "2"}
+    assert rows.row(given, {"srv_admin_state": "0"}).look.in_flight == 5
 
 
 def test_a_tcp_backend_counts_sessions_instead_of_requests() -> None:
@@ -194,8 +194,8 @@ async def test_a_command_unknown_to_haproxy_is_refused(backend: Backend) -> None
 
 
 async def test_several_commands_go_over_one_connection(backend: Backend) -> None:
-    told = await runtime.command(backend.address, "show cli level; show cli level")
-    assert told == "admin\n\nadmin\n\n"
+    given = await runtime.command(backend.address, "show cli level; show cli level")
+    assert given == "admin\n\nadmin\n\n"
 
 
 # --- when it misbehaves --------------------------------------------------------------------------

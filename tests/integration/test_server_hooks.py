@@ -29,10 +29,10 @@ def ends(process: int) -> None:
 async def test_a_hook_receives_its_context_and_its_output_is_kept(tmp_path: Path) -> None:
     tell = hooks(tmp_path, "sh", "-c", 'echo "$BIGRED_APP $BIGRED_RELEASE"; echo more >&2')
     environment = {"BIGRED_APP": "shop", "BIGRED_RELEASE": "1.1.0 $(reboot)"}
-    told = await tell.run(Hook.BEFORE, "d-1", environment)
+    output = await tell.run(Hook.BEFORE, "d-1", environment)
     assert os.environ.keys().isdisjoint(environment)
     log = tmp_path / "hooks" / "d-1-before.log"
-    assert told == f"{log}: shop 1.1.0 $(reboot)\nmore"
+    assert output == f"{log}: shop 1.1.0 $(reboot)\nmore"
     assert log.read_text() == "shop 1.1.0 $(reboot)\nmore\n"
 
 

@@ -322,8 +322,8 @@ async def test_processes_open_and_write_a_new_journal_at_the_same_time(place: Da
         for who in range(3)
     ]
     async with asyncio.timeout(60):
-        told = [(await writer.communicate())[1].decode() for writer in writers]
-    assert [writer.returncode for writer in writers] == [0, 0, 0], told
+        stderr = [(await writer.communicate())[1].decode() for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0, 0], stderr
     database = await Database.open(place)
     async with database.read() as connection:
         assert len(await releases.of_app(connection, "shop")) == 75

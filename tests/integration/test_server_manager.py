@@ -68,8 +68,8 @@ def reach(http: httpx2.AsyncClient, password: Path) -> Reach:
     return reached
 
 
-def tomcat(**told: object) -> FakeTomcat:
-    return FakeTomcat(manager=FakeManager(**told))  # type: ignore[arg-type]
+def tomcat(**settings: object) -> FakeTomcat:
+    return FakeTomcat(manager=FakeManager(**settings))  # type: ignore[arg-type]
 
 
 async def failure(action: Awaitable[object]) -> str:

@@ -293,8 +293,8 @@ def test_pruning_lists_what_it_removes_and_keeps_what_is_needed(gateway: Gateway
     assert "shop 1.1.0" in dry
     assert "would be freed" in dry
     assert gateway.kept() == set(digests)
-    told = gateway.bigred("release", "prune")
-    assert [line.split()[-2:] for line in told.splitlines()] == [
+    printed = gateway.bigred("release", "prune")
+    assert [line.split()[-2:] for line in printed.splitlines()] == [
         ["shop", "1.1.0"],
         ["are", "freed"],
     ]

@@ -36,9 +36,9 @@ async def test_the_verb_reads_haproxy_and_the_journal_and_changes_neither(
     async with fake.listen(str(socket)):
         arguments = ["plan", "--json", "--config", str(config)]
         done = await asyncio.to_thread(CliRunner().invoke, bigred, arguments)
-    told = json.loads(done.output)
-    assert (done.exit_code, told["could_begin"], told["release"]) == (0, True, "1.1.0")
-    assert [node["name"] for node in told["nodes"]] == list(fake.servers)
+    found = json.loads(done.output)
+    assert (done.exit_code, found["could_begin"], found["release"]) == (0, True, "1.1.0")
+    assert [node["name"] for node in found["nodes"]] == list(fake.servers)
     assert fake.commands
     assert all(command.startswith("show ") for command in fake.commands), fake.commands
     assert rows(state / "bigred.db") == before

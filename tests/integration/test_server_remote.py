@@ -74,11 +74,11 @@ def test_kept_releases_are_removed_only_when_not_needed() -> None:
 
 
 def app(war: str, **node: object) -> dict[str, object]:
-    told = {"url": "http://127.0.0.1:1", "war": war, "stop": ["a"], "start": ["a"], **node}
+    fields = {"url": "http://127.0.0.1:1", "war": war, "stop": ["a"], "start": ["a"], **node}
     return {
         "haproxy": {"socket": "/s", "backend": "b"},
         "marker": {"path": "/"},
-        "nodes": {"n1": {**told, "running": ["a"]}},
+        "nodes": {"n1": {**fields, "running": ["a"]}},
     }
 
 

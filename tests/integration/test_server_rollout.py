@@ -371,8 +371,8 @@ def test_a_reload_of_haproxy_in_mid_deployment_costs_no_request(rig: Rig) -> Non
         rig.demo_site.haproxy.reload()
         assert rig.outcome(deployment) == Phase.SUCCEEDED
     assert failures(load.seen()) == []
-    told = [text for text in rig.texts(deployment) if "HAProxy was reloaded" in text]
-    assert len(told) == 2
+    reported = [text for text in rig.texts(deployment) if "HAProxy was reloaded" in text]
+    assert len(reported) == 2
     assert rig.serving() == dict.fromkeys(NODES, version)
 
 

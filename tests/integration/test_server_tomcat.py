@@ -216,8 +216,8 @@ def node(folder: Path, command: tuple[str, ...] = ("true",)) -> LocalHost:
 
 
 async def test_a_command_returns_its_code_and_its_output(tmp_path: Path) -> None:
-    told = await local.run(script(tmp_path, "echo out; echo err >&2; exit 3"), 5)
-    assert told == (3, "out\nerr")
+    result = await local.run(script(tmp_path, "echo out; echo err >&2; exit 3"), 5)
+    assert result == (3, "out\nerr")
 
 
 async def test_only_the_end_of_a_long_output_is_kept(tmp_path: Path) -> None:

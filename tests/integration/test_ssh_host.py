@@ -48,8 +48,8 @@ class Site:
         return self.folder / "tomcat" / "bigred-releases" / "shop"
 
     def node(self, *, ssh: SshSettings | None = None, **more: object) -> NodeSettings:
-        told = {"url": "http://127.0.0.1:1", "reach": "ssh", "war": self.war, **more}
-        return NodeSettings.model_validate({"ssh": ssh or self.sshd.settings, **told})
+        fields = {"url": "http://127.0.0.1:1", "reach": "ssh", "war": self.war, **more}
+        return NodeSettings.model_validate({"ssh": ssh or self.sshd.settings, **fields})
 
     def local_node(self, **more: object) -> NodeSettings:
         return NodeSettings.model_validate({"url": "http://127.0.0.1:1", "war": self.war, **more})

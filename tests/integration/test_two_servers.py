@@ -206,14 +206,14 @@ async def test_another_answers_within_fifteen_seconds_of_a_frozen_leader(
     await box.ask()
     states = TOPICS.app(APP, "state")
     await box.news.until(lambda: bool(box.payloads(states)), "the leader publishes the state")
-    told = len(box.payloads(states))
+    published = len(box.payloads(states))
     first.send_signal(signal.SIGSTOP)
     try:
         took_s = await box.ask_until_answered()
         report(f"SIGSTOP: another answers after {took_s:.2f} s")
         assert took_s < TAKE_OVER_S
         await box.news.until(
-            lambda: len(box.payloads(states)) > told, "the new leader publishes it, too"
+            lambda: len(box.payloads(states)) > published, "the new leader publishes it, too"
         )
         seen = len(box.payloads(states))
     finally:

@@ -180,8 +180,8 @@ class Box:
 
     def said(self) -> list[str]:
         """Return the sentences it was asked to say, according to its state."""
-        told = [one.body["voice"] for one in self.recorder.of(f"bigred/box/{self.name}/state")]
-        by_count = {voice["count"]: voice["said"] for voice in told if voice.get("said")}
+        voices = [one.body["voice"] for one in self.recorder.of(f"bigred/box/{self.name}/state")]
+        by_count = {voice["count"]: voice["said"] for voice in voices if voice.get("said")}
         return [by_count[count] for count in sorted(by_count)]
 
     def wait_for_card(self, card: str) -> None:

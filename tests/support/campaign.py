@@ -116,17 +116,17 @@ class Campaign:
         return seen[-1]
 
     def _look(self, victim: Victim, run: Run, version: str) -> Evidence:
-        told = self.rig.journal.deployment(victim.deployment)
+        row = self.rig.journal.deployment(victim.deployment)
         return Evidence(
             build=run.build,
-            phase=Phase(told.phase),
-            reason=told.reason,
+            phase=Phase(row.phase),
+            reason=row.reason,
             before=self._live,
             wanted=version,
             live=tuple(self.rig.journal.live()),
             nodes=tuple(self.rig.demo_site.nodes),
             serving=self.rig.serving(),
-            out=frozenset((*told.skipped, *told.set_aside)),
+            out=frozenset((*row.skipped, *row.set_aside)),
             killed=frozenset(victim.killed),
             journal=tuple(self.rig.journal.faults(victim.deployment)),
             asked_back=run.asks_back,

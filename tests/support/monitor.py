@@ -38,8 +38,8 @@ class Monitor:
 
     def word(self, address: int) -> int:
         """Read 32 bits of the machine's physical memory, registers included."""
-        told = self.ask("human-monitor-command", **{"command-line": f"xp /1wx {address:#x}"})
-        return int(str(told).split()[-1], 16)
+        printed = self.ask("human-monitor-command", **{"command-line": f"xp /1wx {address:#x}"})
+        return int(str(printed).split()[-1], 16)
 
     def pin(self, number: int) -> bool:
         """Return whether a GPIO pin of a raspi3b is high."""

@@ -56,7 +56,7 @@ def pushing(
                 "command": ("sh", "build.sh"),
                 "artifact": "target/shop.war" if compiled else "app.war",
             },
-            **{f"apps.shop.tests.{demo_site}": told for demo_site, told in (tests or {}).items()},
+            **{f"apps.shop.tests.{stage}": commands for stage, commands in (tests or {}).items()},
         }
         with rig(nodes, DemoOptions(more=tables)) as place:  # type: ignore[arg-type]
             token = Path(name) / "token"

@@ -34,7 +34,7 @@ class Pushed:
     """A commit, and what its push printed."""
 
     commit: str
-    told: str
+    output: str
 
 
 @dataclass(frozen=True)

@@ -95,13 +95,13 @@ class Rig:
 
     def plan(self, version: str) -> Json:
         """Return what a deployment would do."""
-        told: Json = json.loads(self.bigred("plan", version, "--json"))
-        return told
+        answer: Json = json.loads(self.bigred("plan", version, "--json"))
+        return answer
 
     def receipt(self, deployment: str) -> Json:
         """Return the receipt of a deployment that has ended."""
-        told: Json = json.loads(self.bigred("show", "--json", deployment))["receipt"]
-        return told
+        answer: Json = json.loads(self.bigred("show", "--json", deployment))["receipt"]
+        return answer
 
     def state(self) -> AppState:
         """Return the app's state as `bigred status` reports it."""

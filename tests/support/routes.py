@@ -136,7 +136,7 @@ def roll(made: Rig, route: Route, asked: LoadOptions, version: str) -> Rolled:
             phase = made.ended(deployment, END_S)
         end_s = time.monotonic() + 3 * asked.pause_s
         wait_rarely(lambda: time.monotonic() > end_s, 30, "every user has come back once more")
-    actions, told = made.journal.actions(deployment), made.journal.deployment(deployment)
+    actions, row = made.journal.actions(deployment), made.journal.deployment(deployment)
     over, requests = load.visits(), load.seen()
     added = [
         overhead_s([action for action in actions if action.node == name], watch.seen[name])
@@ -145,8 +145,8 @@ def roll(made: Rig, route: Route, asked: LoadOptions, version: str) -> Rolled:
     return Rolled(
         route=route,
         phase=phase,
-        reason=told.reason,
-        seconds=(told.ended_at or begun) - begun,
+        reason=row.reason,
+        seconds=(row.ended_at or begun) - begun,
         requests=len(requests),
         failed=tuple(f"{one.kind} {one.outcome}" for one in request_log.failures(requests)),
         sessions=len(over),

@@ -139,6 +139,6 @@ class Victim:
         except subprocess.TimeoutExpired:
             command.kill()
             said, _ = command.communicate()
-        told = said.decode().strip().splitlines() or ["nothing"]
-        first = told[0] if command.returncode == 0 else told[-1]
+        printed = said.decode().strip().splitlines() or ["nothing"]
+        first = printed[0] if command.returncode == 0 else printed[-1]
         self.log(f"bigred {verb} ended with {command.returncode}: {first}")

@@ -28,8 +28,8 @@ def test_a_library_that_is_not_locked_is_refused() -> None:
 
 
 def test_a_package_that_apt_would_install_is_named_with_its_version() -> None:
-    told = "Inst udev (257.13 Debian [arm64]) []\nConf udev (257.13)\nInst libc6 (2.41 x)\n"
-    assert root.installed(told) == ("libc6 2.41", "udev 257.13")
+    printed = "Inst udev (257.13 Debian [arm64]) []\nConf udev (257.13)\nInst libc6 (2.41 x)\n"
+    assert root.installed(printed) == ("libc6 2.41", "udev 257.13")
 
 
 def test_an_archive_without_packages_is_refused() -> None:

@@ -261,10 +261,10 @@ async def test_an_app_without_a_build_accepts_no_commits(site: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "told", [{"commit": "--upload-pack=sh"}, {"commit": ""}, {"branch": ""}, {"more": 1}]
+    "wrong", [{"commit": "--upload-pack=sh"}, {"commit": ""}, {"branch": ""}, {"more": 1}]
 )
-async def test_an_invalid_commit_is_refused(site: Api, told: dict[str, object]) -> None:
-    await site.post("/apps/shop/commits", {"commits": [{**PUSHED, **told}]}, status=422)
+async def test_an_invalid_commit_is_refused(site: Api, wrong: dict[str, object]) -> None:
+    await site.post("/apps/shop/commits", {"commits": [{**PUSHED, **wrong}]}, status=422)
 
 
 async def test_a_webhook_needs_a_signature_and_no_token(site: Api) -> None:
@@ -462,9 +462,9 @@ async def chunks(total: int) -> AsyncIterator[bytes]:
         yield b" " * 1024
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["with its length", "in chunks"])
-async def test_an_oversized_body_is_not_read(site: Api, told: bool) -> None:
-    content = b" " * (MAX_BODY + 1) if told else chunks(2 * MAX_BODY)
+@pytest.mark.parametrize("with_length", [True, False], ids=["with its length", "in chunks"])
+async def test_an_oversized_body_is_not_read(site: Api, with_length: bool) -> None:
+    content = b" " * (MAX_BODY + 1) if with_length else chunks(2 * MAX_BODY)
     answer = await site.http.post(
         f"{V1}/apps/shop/commands",
         content=content,

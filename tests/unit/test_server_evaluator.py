@@ -71,10 +71,10 @@ def test_during_a_rollback_it_keeps_counting_and_keeps_its_verdict() -> None:
 
 def test_an_unfinished_look_is_judged_and_not_added() -> None:
     evaluator, telemetry = restored()
-    told = deque(
+    found = deque(
         [Observations(BAD, is_whole=False), Observations(BAD, is_whole=False), Observations(BAD)]
     )
-    telemetry.see = lambda *_, **__: told.popleft()  # type: ignore[method-assign]
+    telemetry.see = lambda *_, **__: found.popleft()  # type: ignore[method-assign]
     seen = [evaluate(evaluator) for _ in range(3)]
     assert [said.requests for said in seen if said] == [20, 20, 20]
 

@@ -231,8 +231,8 @@ APP = parse(CONFIG, Settings, "bigred.toml").jobs["site"]
 def job(**more: object) -> answers.JobInfo:
     stages = {"name": "STAGE", "choices": ["staging", "production"]}
     takes = {"parameterDefinitions": [stages, {"name": "REASON"}, {"name": "DRY"}]}
-    told = {"buildable": True, "nextBuildNumber": 57, "property": [{}, takes], **more}
-    return answers.JobInfo.model_validate(told)
+    given = {"buildable": True, "nextBuildNumber": 57, "property": [{}, takes], **more}
+    return answers.JobInfo.model_validate(given)
 
 
 @pytest.mark.parametrize(
@@ -267,10 +267,10 @@ def test_reasons_against_a_run_are_given_before_a_press(more: dict[str, object],
 )
 def test_an_invalid_job_is_reported_with_its_place(line: str, why: str) -> None:
     text = CONFIG.replace('STAGE = "production"\n', "") + line + "\n"
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as raised:
         parse(text, Settings, "bigred.toml")
-    assert why in str(told.value)
-    assert "tagged-union" not in str(told.value)
+    assert why in str(raised.value)
+    assert "tagged-union" not in str(raised.value)
 
 
 def test_a_misspelt_key_behind_the_driver_has_its_nearest_neighbour() -> None:

@@ -158,13 +158,13 @@ def test_a_regression_as_small_as_that_is_caught_in_19_of_20_cases(asked: int) -
 
 
 def look(canary: Arm, baseline: Arm, at: float = 0.0, **more: object) -> Look:
-    told = {
+    result = {
         "answered": canary.requests,
         "failed": canary.hits,
         "nodes": {"node1": (canary.hits, canary.requests)},
     }
-    told |= {"answered_old": baseline.requests, "failed_old": baseline.hits}
-    return Look(at, 5.0, Pair(canary, baseline), **(told | more))  # type: ignore[arg-type]
+    result |= {"answered_old": baseline.requests, "failed_old": baseline.hits}
+    return Look(at, 5.0, Pair(canary, baseline), **(result | more))  # type: ignore[arg-type]
 
 
 def with_levels(relatively: float, absolutely: float, requests: int = 100) -> Evidence:

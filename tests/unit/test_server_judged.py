@@ -38,8 +38,8 @@ def said(verdict: Verdict, cause: Cause = Cause.BUILD) -> Judgement:
     return Judgement(verdict, cause, CLAUSE, requests=60)
 
 
-def policy(mode: Mode = Mode.ROLLBACK, **told: object) -> Policy:
-    return replace(POLICY, judge=JudgePolicy(mode=mode, **told))  # type: ignore[arg-type]
+def policy(mode: Mode = Mode.ROLLBACK, **fields: object) -> Policy:
+    return replace(POLICY, judge=JudgePolicy(mode=mode, **fields))  # type: ignore[arg-type]
 
 
 def after(
@@ -194,8 +194,8 @@ def test_a_doubt_ends_with_enough_evidence_or_a_persons_continue() -> None:
     held = deployment(Phase.HOLDING, held_for=HeldFor.DOUBT)
     assert after(Verdict.INCONCLUSIVE, held, policy()).phase is Phase.HOLDING
     assert after(Verdict.PASS, held, policy()).phase is Phase.ROLLING
-    told = after(Verdict.INCONCLUSIVE, updated(held, command=Command.CONTINUE), policy())
-    assert (told.phase, told.tolerates) == (Phase.ROLLING, Verdict.INCONCLUSIVE)
+    found = after(Verdict.INCONCLUSIVE, updated(held, command=Command.CONTINUE), policy())
+    assert (found.phase, found.tolerates) == (Phase.ROLLING, Verdict.INCONCLUSIVE)
     goes = after(Verdict.INCONCLUSIVE, deployment(tolerates=Verdict.INCONCLUSIVE), policy())
     assert kinds(goes) == {"b": ActionKind.MAINT}
 

@@ -28,9 +28,9 @@ BUILD = Build("b-1", 7, "shop", "abc", "main", "ada", 1.0, Stage.FAILED, "unit",
 
 
 def test_a_live_release_is_announced_with_who_what_and_where() -> None:
-    told = notice.of_deployment(When.SUCCEEDED, RECORD, READY, LIVE, "https://x/d-1")
-    assert (told.title, told.kind) == ("shop 1.4.2 is live", "success")
-    assert told.body.splitlines() == [
+    message = notice.of_deployment(When.SUCCEEDED, RECORD, READY, LIVE, "https://x/d-1")
+    assert (message.title, message.kind) == ("shop 1.4.2 is live", "success")
+    assert message.body.splitlines() == [
         "requested by office",
         "2 changes since 1.4.1:",
         "- Make it fast (Linus)",
@@ -41,24 +41,24 @@ def test_a_live_release_is_announced_with_who_what_and_where() -> None:
 
 def test_a_rollback_is_announced_with_the_reason() -> None:
     record = replace(RECORD, phase=Phase.ROLLED_BACK, reason="shop 1.4.2 failed 11 of 60 requests")
-    told = notice.of_deployment(When.ROLLED_BACK, record, READY, None, "bigred show d-1")
-    assert (told.title, told.kind) == ("shop 1.4.2 was rolled back", "warning")
-    assert "shop 1.4.2 failed 11 of 60 requests" in told.body
+    message = notice.of_deployment(When.ROLLED_BACK, record, READY, None, "bigred show d-1")
+    assert (message.title, message.kind) == ("shop 1.4.2 was rolled back", "warning")
+    assert "shop 1.4.2 failed 11 of 60 requests" in message.body
 
 
 def test_of_many_changes_the_newest_are_named() -> None:
     many = tuple(Change(f"{n}", "Ada", f"change {n}") for n in range(50))
-    told = notice.of_candidate(replace(READY, changes=many), LIVE)
-    assert told.title == "shop 1.4.2 by Ada is ready to be deployed"
-    assert told.body.startswith("50 changes since 1.4.1:\n- change 0 (Ada)\n")
-    assert told.body.endswith("- change 19 (Ada)\n- and 30 more")
+    message = notice.of_candidate(replace(READY, changes=many), LIVE)
+    assert message.title == "shop 1.4.2 by Ada is ready to be deployed"
+    assert message.body.startswith("50 changes since 1.4.1:\n- change 0 (Ada)\n")
+    assert message.body.endswith("- change 19 (Ada)\n- and 30 more")
 
 
 def test_a_failed_build_is_announced_with_the_place_of_its_log() -> None:
-    told = notice.of_build(BUILD)
-    assert told.title == "shop build 7 failed"
-    assert "failed: exit 1" in told.body
-    assert "bigred build log 7 unit" in told.body
+    message = notice.of_build(BUILD)
+    assert message.title == "shop build 7 failed"
+    assert "failed: exit 1" in message.body
+    assert "bigred build log 7 unit" in message.body
 
 
 def test_every_phase_that_can_be_announced_has_a_title() -> None:
@@ -90,8 +90,8 @@ class Sent:
         self.notices: list[Notice] = []
         self.fails = False
 
-    def take(self, _settings: NotifySettings, told: Notice) -> bool:
-        self.notices.append(told)
+    def take(self, _settings: NotifySettings, message: Notice) -> bool:
+        self.notices.append(message)
         if self.fails:
             raise OSError("no route")
         return True

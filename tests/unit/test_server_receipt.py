@@ -13,11 +13,11 @@ from bigred_server.rollout.core.policy import Policy, Sessions
 from bigred_server.rollout.loop.receipt import NodeTimes, node_times, receipt
 
 
-def actions(*told: tuple[str, float, float | None], node: str = "a") -> list[ActionRecord]:
+def actions(*given: tuple[str, float, float | None], node: str = "a") -> list[ActionRecord]:
     """Make actions from (kind, begun, ended)."""
     return [
         ActionRecord(number, "d-1", node, kind, "d", begun, ended, "done", "")
-        for number, (kind, begun, ended) in enumerate(told)
+        for number, (kind, begun, ended) in enumerate(given)
     ]
 
 
@@ -89,8 +89,8 @@ def test_the_receipt_is_complete() -> None:
         skipped=("b",),
         judgement=JUDGED,
     )
-    told = receipt(record, "1.1.0", ONCE + HOOK, Counters(1000, 1, 2), POLICY, 113.5)
-    assert told.pop("per_node") == [
+    given = receipt(record, "1.1.0", ONCE + HOOK, Counters(1000, 1, 2), POLICY, 113.5)
+    assert given.pop("per_node") == [
         {
             "name": "a",
             "seconds": 13.5,
@@ -103,7 +103,7 @@ def test_the_receipt_is_complete() -> None:
             "sessions_lost": None,
         }
     ]
-    assert told == {
+    assert given == {
         "deployment": "d-1",
         "app": "shop",
         "outcome": "succeeded",
@@ -124,11 +124,11 @@ def test_the_receipt_is_complete() -> None:
     }
 
 
-def counted(*told: tuple[str, str, int]) -> list[ActionRecord]:
+def counted(*given: tuple[str, str, int]) -> list[ActionRecord]:
     """Make actions from (kind, the target's digest, sessions on the node)."""
     return [
         ActionRecord(number, "d-1", "a", kind, digest, 0.0, 1.0, "done", "", sessions)
-        for number, (kind, digest, sessions) in enumerate(told)
+        for number, (kind, digest, sessions) in enumerate(given)
     ]
 
 

@@ -78,7 +78,7 @@ class Site:
     old: Release
     new: Release
     states: list[AppState] = field(default_factory=list)
-    told: list[AppEvent] = field(default_factory=list)
+    published: list[AppEvent] = field(default_factory=list)
     folder: Path = field(default_factory=Path)
     hooks: HookRunner = field(default_factory=lambda: HookRunner({}, Path()))
     lead: Leadership = field(default_factory=SqliteLeadership)
@@ -97,7 +97,7 @@ class Site:
             policy=self.fleet.policy,
             strategy=Strategy.RESTART,
             adoption=self.adoption,
-            events=EventLog(self.db, self.told.append),
+            events=EventLog(self.db, self.published.append),
             telemetry=self.telemetry,
             hooks=self.hooks,
             lead=self.lead,
@@ -286,7 +286,7 @@ async def test_a_good_release_goes_live_on_all_nodes_one_after_the_other(site: S
     assert phases[-3:] == [Phase.CANARY, Phase.ROLLING, Phase.SUCCEEDED]
     assert site.states[-1].live is not None
     assert site.states[-1].live.version == "1.1.0"
-    assert any("is live on 3 nodes" in event.text for event in site.told)
+    assert any("is live on 3 nodes" in event.text for event in site.published)
 
 
 @pytest.mark.parametrize(

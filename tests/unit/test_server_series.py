@@ -27,10 +27,10 @@ NOTHING_HEARD = Subscriptions(BrokerSettings(), "x", {})
 
 
 def answering(*bodies: object) -> httpx2.AsyncClient:
-    told = iter(bodies)
+    given = iter(bodies)
 
     def answer(_request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, json=next(told))
+        return httpx2.Response(200, json=next(given))
 
     return httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
 
@@ -39,10 +39,10 @@ def answering(*bodies: object) -> httpx2.AsyncClient:
 
 
 async def test_a_query_selects_a_number(tmp_path: Path) -> None:
-    told = SeriesSettings(sql="SELECT 40 + 2", database=f"sqlite:///{tmp_path}/x.db")
+    given = SeriesSettings(sql="SELECT 40 + 2", database=f"sqlite:///{tmp_path}/x.db")
     async with answering() as http:
-        assert await sources.read(told, http) == 42.0
-        broken = told.model_copy(update={"sql": "SELECT nothing FROM nowhere"})
+        assert await sources.read(given, http) == 42.0
+        broken = given.model_copy(update={"sql": "SELECT nothing FROM nowhere"})
         with pytest.raises(SeriesError, match="the query failed"):
             await sources.read(broken, http)
 
@@ -53,17 +53,17 @@ NOTHING = {"status": "success", "data": {"resultType": "vector", "result": []}}
 
 
 async def test_prometheus_is_asked_for_a_number() -> None:
-    told = SeriesSettings(prometheus="http://127.0.0.1:9090", query="sum(orders)")
+    given = SeriesSettings(prometheus="http://127.0.0.1:9090", query="sum(orders)")
     async with answering(VECTOR, SCALAR, NOTHING, {"status": "error"}) as http:
-        assert await sources.read(told, http) == 7.0
-        assert await sources.read(told, http) == 8.0
+        assert await sources.read(given, http) == 7.0
+        assert await sources.read(given, http) == 8.0
         for _ in range(2):
             with pytest.raises(SeriesError, match="without a number"):
-                await sources.read(told, http)
+                await sources.read(given, http)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "given",
     [
         {},
         {"command": ("x",), "sql": "SELECT 1", "database": "sqlite://"},
@@ -71,9 +71,9 @@ async def test_prometheus_is_asked_for_a_number() -> None:
         {"prometheus": "http://127.0.0.1:9090"},
     ],
 )
-def test_a_series_has_one_source_and_all_its_settings(told: dict[str, object]) -> None:
+def test_a_series_has_one_source_and_all_its_settings(given: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="needs"):
-        SeriesSettings.model_validate(told)
+        SeriesSettings.model_validate(given)
 
 
 # --- MQTT ----------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ async def test_the_journal_keeps_the_newest_spans_and_tolerates_unreadable_ones(
             await kept.add(connection, "shop", [("old", {"number": number})])
     async with db.read() as connection:
         found = await kept.of(connection, "shop")
-    assert [told["number"] for _, told in found] == [3, 4, 5]
+    assert [given["number"] for _, given in found] == [3, 4, 5]
     reader = BaselineStore("shop", db)
     await reader.sync()
     assert not reader.stale

@@ -92,8 +92,8 @@ def test_what_the_example_shows_as_the_default_is_the_default() -> None:
         name = place.rpartition(".")[2]
         if name in shown and name not in examples and value is not None and not info.is_required():
             default = info.get_default()
-            told = list(default) if isinstance(default, tuple) else default
-            assert value == (str(told) if isinstance(told, Path) else told), place
+            given = list(default) if isinstance(default, tuple) else default
+            assert value == (str(given) if isinstance(given, Path) else given), place
 
 
 def test_what_the_example_does_not_comment_out_has_no_default_or_comes_with_the_reach() -> None:
@@ -133,7 +133,7 @@ def test_every_value_of_the_judges_policy_can_be_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("given", "why"),
     [
         ({"hold_at": 30.0, "rollback_at": 20.0}, "hold_at can't be greater than rollback_at"),
         ({"guards": {"hits": 5, "windows": 4}}, "hits can't be greater than windows"),
@@ -141,9 +141,9 @@ def test_every_value_of_the_judges_policy_can_be_set() -> None:
         ({"probes": {"paths": ["shop"]}}, "path"),
     ],
 )
-def test_a_contradictory_judge_is_refused(told: dict[str, object], why: str) -> None:
+def test_a_contradictory_judge_is_refused(given: dict[str, object], why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        JudgeSettings.model_validate(told)
+        JudgeSettings.model_validate(given)
 
 
 GOOD = """\

@@ -131,7 +131,7 @@ def test_an_event_of_the_button_is_published_at_once(box: Box) -> None:
             # Longer than a contact bounces.
             time.sleep(0.3 + 0.01 * number)
     figure(
-        f"report to received outside: median {statistics.median(late):.0f} ms, most {max(late):.0f};"
+        f"report to reception: median {statistics.median(late):.0f} ms, most {max(late):.0f};"
         f" of which from read to sent {statistics.median(aged):.0f}, most {max(aged):.0f}"
     )
     assert statistics.median(late) <= LATE_MS
