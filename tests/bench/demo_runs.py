@@ -1,4 +1,4 @@
-"""Demo runs in a row, each on its own demo site: how fast they are, and whether any request is lost.
+"""Demo runs in a row, each on its own demo site: how fast they are, and whether requests are lost.
 
     ./bigred bench demo_runs --runs 20
 

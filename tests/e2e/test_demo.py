@@ -114,7 +114,7 @@ def alive(process: int) -> bool:
 
 
 def in_folder(folder: Path) -> list[int]:
-    """Return the processes that carry the demo site's mark or name its folder, like the watchdog."""
+    """Return the processes with the demo site's mark or folder, like the watchdog."""
     named = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
