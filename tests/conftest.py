@@ -1,4 +1,4 @@
-"""What all tests may ask for, and the lanes that they run in."""
+"""Fixtures for all tests, and the lanes in which they run."""
 
 import os
 from collections.abc import Generator
@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """In lanes, run a test beside those of other lanes, or alone."""
+    """In lanes, run a test alongside those of other lanes, or alone."""
     if not hasattr(item.config, "workerinput"):
         return (yield)
     with turn(alone=item.get_closest_marker("alone") is not None):

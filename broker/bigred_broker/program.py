@@ -67,13 +67,18 @@ def find_program(name: str, package: str) -> str:
     return found
 
 
-def wait_until(ready: Callable[[], bool], deadline_s: float, what: str) -> None:
-    """Return as soon as `ready()` is true. Raises ProgramError with `what` at the deadline."""
+def wait_until(
+    ready: Callable[[], bool], deadline_s: float, what: str, every_s: float = 0.02
+) -> None:
+    """Return as soon as `ready()`, asked every `every_s`, is true.
+
+    Raises ProgramError with `what` at the deadline.
+    """
     end = time.monotonic() + deadline_s
     while not ready():
         if time.monotonic() > end:
             raise ProgramError(f"{what}: still not true after {deadline_s:g} s")
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What Bigred replaces, as it was: a commit hook wrote a flag file; a cron job looked for it once a
 # minute and ran this script, which went through the Tomcats behind HAProxy: stop, copy, start. No
-# test, no check, no way back.
+# test, no check, no rollback.
 #
 #     ancestor.sh FLAG WAR NODE...    NODE: the folder of a Tomcat with stop.sh, start.sh and webapps/
 set -e

@@ -1,10 +1,10 @@
-"""How quick the HTTP API is: one request after another to a server that runs beside it.
+"""How fast the HTTP API is: one request after another to a server on the same machine.
 
     ./bigred bench api --requests 500
 
-The server's journal is empty, and neither HAProxy nor a broker is there; it looks for them all the
-time, as it does on a site. Each figure is the time from the request until its whole answer is
-there, on one connection that is kept open, and (for the first route) on a new one each time.
+The server's journal is empty, and there is neither HAProxy nor a broker; it keeps trying to reach
+them, as it does on a site. Each figure is the time from the request to the end of its answer, on
+one connection that is kept open, and (for the first route) on a new one each time.
 """
 
 import argparse
@@ -28,7 +28,7 @@ SHOP = "/api/v1/apps/shop"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and tell the figures."""
+    """Measure, and print the figures."""
     parser = argparse.ArgumentParser(prog="./bigred bench api", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--requests", type=int, default=500, help="of each kind (default 500)")
@@ -49,14 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 DEADLINE_S,
             ),
         ):
-            tell(f"{count} requests each, in ms              median      p90      p99      max")
+            report(f"{count} requests each, in ms              median      p90      p99      max")
             for path in (SHOP, f"{SHOP}/releases", f"{SHOP}/deployments", "/healthz"):
-                tell(figures(f"GET {path}", times(count, partial(http.get, path))))
+                report(figures(f"GET {path}", times(count, partial(http.get, path))))
 
             def anew() -> httpx2.Response:
                 return http.get(SHOP, headers={"Connection": "close"})
 
-            tell(figures(f"GET {SHOP}, new connection", times(count, anew)))
+            report(figures(f"GET {SHOP}, new connection", times(count, anew)))
     return 0
 
 
@@ -79,7 +79,7 @@ def write(folder: Path, port: int) -> Path:
 
 
 def answers(http: httpx2.Client, path: str) -> bool:
-    """Whether the server tells of the nodes already."""
+    """Return whether the server reports the nodes already."""
     try:
         return bool(http.get(path).json()["nodes"])
     except httpx2.TransportError:
@@ -87,7 +87,7 @@ def answers(http: httpx2.Client, path: str) -> bool:
 
 
 def times(count: int, ask: Callable[[], httpx2.Response]) -> list[float]:
-    """Give the milliseconds of each request; stop at the first that is not answered well."""
+    """Return the milliseconds of each request; stop at the first that fails."""
     taken = []
     for _ in range(count):
         begun_s = time.monotonic()
@@ -97,15 +97,15 @@ def times(count: int, ask: Callable[[], httpx2.Response]) -> list[float]:
 
 
 def figures(name: str, values: Sequence[float]) -> str:
-    """Write the distribution of one figure."""
+    """Format the distribution of one figure."""
     ascending = sorted(values)
     ranks = [ascending[min(len(ascending) - 1, int(len(ascending) * part))] for part in (0.9, 0.99)]
     shown = [statistics.median(ascending), *ranks, ascending[-1]]
     return f"{name:<40}" + "".join(f"{value:9.2f}" for value in shown)
 
 
-def tell(text: str) -> None:
-    """Print a line at once, also into a pipe."""
+def report(text: str) -> None:
+    """Print a line immediately, also into a pipe."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

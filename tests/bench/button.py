@@ -1,10 +1,11 @@
-"""From the finger to the driver: how soon a box in QEMU reads what is done to a virtual button.
+"""From finger to driver: how soon a box in QEMU reads what happens to a virtual button.
 
     ./bigred bench button --machine raspi3b
 
-Starts the built card, stops its agent, and lets the agent's own driver read the button at its usual
-beat. Each move is timed until the button told it, and until the guest has read it and said so by a
-datagram; half of a datagram's way to and fro is taken off. It needs root and `./bigred image`.
+Starts the built card, stops its agent, and reads the button with the agent's own driver at its
+usual rate. Each move is timed until the button has reported it, and until the guest has read it and
+confirmed that by a datagram; half of a datagram's round trip is subtracted. Needs root and a card
+built by `./bigred image`.
 """
 
 import argparse
@@ -28,12 +29,12 @@ from bigred_image.__main__ import FOLDER
 
 MOST_MOVES = 1000
 DEADLINE_S = 10.0
-# What a quick hand needs between two motions.
+# The time that a fast hand needs between two motions.
 HAND_S = (0.2, 0.4)
 _ECHOES = 50
 _ECHO = b"echo"
 _PYTHON = "/opt/bigred/.venv/bin/python3"
-# This machine as QEMU's network shows it to the guest.
+# This machine's address in QEMU's network, as the guest sees it.
 _HOST = "10.0.2.2"
 _READER = f"""
 import socket, sys, time
@@ -69,14 +70,14 @@ button.close()
 
 @dataclass
 class Ear:
-    """Hears what the guest says, and answers its echoes."""
+    """Receives the guest's datagrams, and returns its echoes."""
 
     line: socket.socket
     said: "queue.Queue[tuple[float, str]]" = field(default_factory=queue.Queue)
     guest: tuple[str, int] | None = None
 
     def hear(self) -> None:
-        """Hear until the line is shut."""
+        """Receive until the socket is closed."""
         while True:
             data, self.guest = self.line.recvfrom(99)
             now_s = time.monotonic()
@@ -89,23 +90,23 @@ class Ear:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and tell the figures."""
+    """Measure, and print the figures."""
     options = parse(arguments)
     with TemporaryDirectory(prefix="bigred-") as folder, contextlib.ExitStack() as stack:
         box = stack.enter_context(guest(options.folder, Path(folder) / "box", options.machine))
         begun_s = time.monotonic()
         live = stack.enter_context(box.power())
         live.wait_for_ssh()
-        tell(f"ssh after {time.monotonic() - begun_s:.0f} s")
+        report(f"ssh after {time.monotonic() - begun_s:.0f} s")
         live.run("systemctl stop bigred-agent")
         live.cable.plug()
         live.run("udevadm wait --timeout=20 /dev/hidraw0")
-        told, read, way_s = measure(live, min(options.moves, MOST_MOVES))
-    tell(f"{len(told)} moves, in ms               median      p95      max")
-    tell(figures("move to told", told))
-    tell(figures("told to read", [one - way_s / 2 for one in read]))
-    tell(figures("move to read", [a + b - way_s / 2 for a, b in zip(told, read, strict=True)]))
-    tell(f"a datagram to and fro: {1000 * way_s:.1f} ms")
+        found, read, way_s = measure(live, min(options.moves, MOST_MOVES))
+    report(f"{len(found)} moves, in ms               median      p95      max")
+    report(figures("move to reported", found))
+    report(figures("reported to read", [one - way_s / 2 for one in read]))
+    report(figures("move to read", [a + b - way_s / 2 for a, b in zip(found, read, strict=True)]))
+    report(f"a datagram's round trip: {1000 * way_s:.1f} ms")
     return 0
 
 
@@ -120,7 +121,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def measure(live: Running, moves: int) -> tuple[list[float], list[float], float]:
-    """Give the seconds of each move until told, and from then until read; and an echo's way."""
+    """Return each move's seconds until reported, from then until read, and an echo's round trip."""
     button = live.guest.button
     hand = [
         (button.open_lid, "open False"),
@@ -128,7 +129,7 @@ def measure(live: Running, moves: int) -> tuple[list[float], list[float], float]
         (button.release, "open False"),
         (button.close_lid, "closed False"),
     ]
-    told, read = [], []
+    found, read = [], []
     with listening() as ear, reader(live, ear) as output:
         expect(ear, "closed False", 6 * DEADLINE_S)
         for number in range(moves):
@@ -136,13 +137,13 @@ def measure(live: Running, moves: int) -> tuple[list[float], list[float], float]
             move, seen = hand[number % len(hand)]
             moved_at_s = move()
             delivered_at_s = button.delivered_at_s()
-            told.append(delivered_at_s - moved_at_s)
+            found.append(delivered_at_s - moved_at_s)
             read.append(expect(ear, seen, DEADLINE_S) - delivered_at_s)
-    return told, read, float(output[0])
+    return found, read, float(output[0])
 
 
 def expect(ear: Ear, seen: str, deadline_s: float) -> float:
-    """Give when the guest said what it is to say next. Raises RuntimeError, queue.Empty."""
+    """Return when the guest reported `seen`. Raises RuntimeError, queue.Empty."""
     at_s, said = ear.said.get(timeout=deadline_s)
     if said != seen:
         raise RuntimeError(f"the guest read {said}, not {seen}")
@@ -166,7 +167,7 @@ def listening() -> Iterator[Ear]:
 
 @contextlib.contextmanager
 def reader(live: Running, ear: Ear) -> Iterator[list[str]]:
-    """Run the guest's half until the block ends; what it printed is in the list then."""
+    """Run the guest's half until the block ends; the list then has its output."""
     port = ear.line.getsockname()[1]
     output: list[str] = []
     command = f"{_PYTHON} - {port}"
@@ -185,13 +186,13 @@ def reader(live: Running, ear: Ear) -> Iterator[list[str]]:
 
 
 def figures(what: str, seconds: Sequence[float]) -> str:
-    """Give a line of the table."""
+    """Format a line of the table."""
     cuts = statistics.quantiles([1000 * one for one in seconds], n=100)
     return f"{what:24}{cuts[49]:15.1f}{cuts[94]:9.1f}{1000 * max(seconds):9.1f}"
 
 
-def tell(line: str) -> None:
-    """Print a line at once."""
+def report(line: str) -> None:
+    """Print a line immediately."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

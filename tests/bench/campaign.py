@@ -1,19 +1,19 @@
-"""The random campaign on real processes: deployments in trouble, and not a request lost by it.
+"""The random campaign on real processes: deployments meet faults, and no request is lost.
 
     ./bigred bench campaign --runs 100 --seed 1
 
 A site with light Tomcats under load is set up for each strategy in turn; each run deploys the next
-release there while things break that its seed has drawn. Then it must have an outcome, the
-fleet must be on one release and in the pool (or the reason names who is not), the journal must be
-consistent, and no more requests may have failed than were in flight on a Tomcat that was killed.
-What is out or old must come back by itself. A run takes about half a minute. One that fails is told
-with its whole story and makes the exit code 1; the next one gets a new site. Its seed alone does it
-again:
+release there while the faults drawn by its seed happen. Afterwards the deployment must have an
+outcome, all nodes must run one release and be in the pool (or the reason must name those that do
+not), the journal must be consistent, and no more requests may have failed than were in flight on a
+Tomcat that was killed. Nodes that are out of the pool or on an old release must come back by
+themselves. A run takes about half a minute. A failed run is printed with its whole story and makes
+the exit code 1; the next one gets a new site. The seed alone repeats it:
 
     ./bigred bench campaign --runs 1 --seed 4711 --strategy restart
 
-A full restart of HAProxy loses requests by its nature: with --restarts it happens too, and what
-fails in its runs is counted apart.
+A full restart of HAProxy inevitably loses requests: with --restarts it happens too, and the failed
+requests of those runs are counted separately.
 """
 
 import argparse
@@ -32,20 +32,20 @@ MOST_RUNS = 10_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, tell a line a run, and the totals."""
+    """Run; print a line for each run, and the totals."""
     options = parse(arguments)
     strategies = [Strategy(options.strategy)] if options.strategy else list(Strategy)
     end_s = time.monotonic() + options.minutes * 60
     results: list[Result] = []
     runs = min(options.runs, MOST_RUNS)
     for number, strategy in enumerate(strategies):
-        # Dealt out in turn, so that a seed belongs to the same strategy however many there are.
+        # Assigned in turn, so that a seed has the same strategy however many runs there are.
         seeds = list(range(options.seed + number, options.seed + runs, len(strategies)))
         results += series(strategy, seeds, options, end_s)
     for line in summary(results):
-        tell(line)
+        report(line)
     if len(results) < runs:
-        tell(f"only {len(results)} of {runs} runs were begun in {options.minutes:g} minutes")
+        report(f"only {len(results)} of {runs} runs were started in {options.minutes:g} minutes")
     return 1 if len(results) < runs or any(result.faults for result in results) else 0
 
 
@@ -55,37 +55,37 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1, help="of the first run")
-    parser.add_argument("--strategy", choices=list(Strategy), help="this one alone")
+    parser.add_argument("--strategy", choices=list(Strategy), help="only this one")
     parser.add_argument("--nodes", type=int, default=4)
     parser.add_argument("--rate", type=float, default=100.0, help="requests per second")
-    parser.add_argument("--restarts", action="store_true", help="restart HAProxy, too")
-    parser.add_argument("--minutes", type=float, default=240.0, help="begin no run after this")
-    parser.add_argument("--stories", action="store_true", help="tell the story of each run")
+    parser.add_argument("--restarts", action="store_true", help="also restart HAProxy")
+    parser.add_argument("--minutes", type=float, default=240.0, help="start no run after this")
+    parser.add_argument("--stories", action="store_true", help="print the story of each run")
     return parser.parse_args(arguments)
 
 
 def series(
     strategy: Strategy, seeds: list[int], options: argparse.Namespace, end_s: float
 ) -> Iterator[Result]:
-    """Give the result of each seed on sites of one strategy; a new site after each that failed."""
-    orders = LoadOptions(
+    """Yield the result of each seed on sites of one strategy; a new site after each failure."""
+    load_options = LoadOptions(
         options.rate, slow=2 * options.nodes, slowest_ms=1500, users=2 * options.nodes
     )
-    troubles = [one for one in Fault if options.restarts or one is not Fault.HAPROXY_RESTARTED]
+    kinds = [one for one in Fault if options.restarts or one is not Fault.HAPROXY_RESTARTED]
     while seeds and time.monotonic() < end_s:
-        with campaign(options.nodes, strategy, orders) as site:
-            tell(f"{strategy}: an undisturbed deployment takes {site.calibrate():.1f} s")
+        with campaign(options.nodes, strategy, load_options) as site:
+            report(f"{strategy}: an undisturbed deployment takes {site.calibrate():.1f} s")
             while seeds and time.monotonic() < end_s:
-                result = run(site, seeds.pop(0), troubles)
+                result = run(site, seeds.pop(0), kinds)
                 show(strategy, result, story=options.stories or bool(result.faults))
                 yield result
                 if result.faults:
                     break
 
 
-def run(site: Campaign, seed: int, troubles: Sequence[Fault]) -> Result:
-    """Run one seed; what broke the run itself is its fault."""
-    drawn = draw(seed, list(site.rig.demo_site.nodes), troubles)
+def run(site: Campaign, seed: int, kinds: Sequence[Fault]) -> Result:
+    """Run one seed; an error of the run itself counts as its fault."""
+    drawn = draw(seed, list(site.rig.demo_site.nodes), kinds)
     try:
         return site.run(drawn)
     except (ProgramError, OSError, AssertionError) as error:
@@ -94,21 +94,21 @@ def run(site: Campaign, seed: int, troubles: Sequence[Fault]) -> Result:
 
 
 def show(strategy: Strategy, result: Result, *, story: bool) -> None:
-    """Tell one run in a line, and its story if wanted."""
+    """Print one run as a line, and its story if requested."""
     drawn = "; ".join(str(one) for one in result.run.misfortunes)
-    tell(
+    report(
         f"{result.run.seed:6} {strategy:<8} {result.phase:<11} {result.seconds:5.1f} s "
         f"{result.requests:5} requests, {result.failed} failed of {result.in_flight} in flight | "
         f"{result.run.build}: {drawn}"
     )
     for fault in result.faults:
-        tell(f"       NOT AS IT MUST BE: {fault}")
+        report(f"       FAULT: {fault}")
     for line in result.story if story else ():
-        tell(f"       {line}")
+        report(f"       {line}")
 
 
 def summary(results: Sequence[Result]) -> list[str]:
-    """Write the totals."""
+    """Format the totals."""
     restarted = [one for one in results if has(one, Fault.HAPROXY_RESTARTED)]
     others = [one for one in results if not has(one, Fault.HAPROXY_RESTARTED)]
     outcomes = sorted({result.phase for result in results})
@@ -116,7 +116,7 @@ def summary(results: Sequence[Result]) -> list[str]:
     faulty = [str(result.run.seed) for result in results if result.faults]
     return [
         "",
-        f"{len(results)} runs, {len(faulty)} not as they must be: {', '.join(faulty) or 'none'}",
+        f"{len(results)} runs, {len(faulty)} with faults: {', '.join(faulty) or 'none'}",
         ", ".join(f"{sum(one.phase == name for one in results)} {name}" for name in outcomes),
         ", ".join(faults),
         f"{sum(one.requests for one in others)} requests, {sum(one.failed for one in others)} "
@@ -129,12 +129,12 @@ def summary(results: Sequence[Result]) -> list[str]:
 
 
 def has(result: Result, problem: Fault) -> bool:
-    """Whether a run was drawn with this trouble."""
+    """Return whether a run was drawn with this fault."""
     return any(one.fault is problem for one in result.run.misfortunes)
 
 
-def tell(text: str) -> None:
-    """Print a line at once, also into a pipe."""
+def report(text: str) -> None:
+    """Print a line immediately, also into a pipe."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

@@ -1,9 +1,9 @@
-"""Demo runs in a row, each on its own demo site: how fast, and whether a single request was lost.
+"""Demo runs in a row, each on its own demo site: how fast they are, and whether requests are lost.
 
     ./bigred bench demo_runs --runs 20
 
-Each run takes about 20 s. A run that does not end as it must is told at once, and the exit code is
-1 in the end. `overhead` is a node's time in hand less drain, stop and start: warm-up, smoke tests,
+Each run takes about 20 s. A run that ends wrongly is reported immediately, and makes the exit code
+1. `overhead` is the time of a node's update less drain, stop and start: warm-up, smoke tests,
 HAProxy's check, and what the server's loop adds between the steps.
 """
 
@@ -26,23 +26,23 @@ Receipt = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, tell one line a run, and the figures over all."""
+    """Run; print a line for each run, and the overall figures."""
     options = parse(arguments)
     receipts: list[Receipt] = []
     faults = 0
-    tell("run  outcome      requests  failed  retried  seconds  armed ms  accepted ms")
+    report("run  outcome      requests  failed  retried  seconds  armed ms  accepted ms")
     for number in range(1, min(options.runs, MOST_RUNS) + 1):
         receipt, said = play(options)
         if receipt is None or said:
             faults += 1
-            tell(f"{number:3}  NOT AS IT MUST BE: {said or 'no receipt'}")
+            report(f"{number:3}  FAULT: {said or 'no receipt'}")
         if receipt is not None:
             receipts.append(receipt)
-            tell(line(number, receipt))
+            report(line(number, receipt))
             if options.lines:
-                tell(json.dumps(receipt))
-    for told in summary(receipts):
-        tell(told)
+                report(json.dumps(receipt))
+    for given in summary(receipts):
+        report(given)
     return 1 if faults or len(receipts) < options.runs else 0
 
 
@@ -54,12 +54,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--rate", type=float, default=250.0, help="requests per second")
     parser.add_argument("--bad", choices=KINDS, help="submit a bad release of this kind")
-    parser.add_argument("--lines", action="store_true", help="print each receipt, too")
+    parser.add_argument("--lines", action="store_true", help="also print each receipt")
     return parser.parse_args(arguments)
 
 
 def play(options: argparse.Namespace) -> tuple[Receipt | None, str]:
-    """Run the demo once; give its receipt, and what it found wrong."""
+    """Run the demo once; return its receipt, and what it found wrong."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         file = Path(folder) / "receipt.json"
         command = [str(BIGRED), "demo", "--once", "--json", str(file)]
@@ -76,7 +76,7 @@ def play(options: argparse.Namespace) -> tuple[Receipt | None, str]:
 
 
 def line(number: int, receipt: Receipt) -> str:
-    """Write one run."""
+    """Format one run."""
     return (
         f"{number:3}  {receipt['outcome']:<11}  {receipt['requests']:8}  {receipt['failed']:6}  "
         f"{receipt['retried']:7}  {receipt['seconds']:7.2f}  {receipt['lid_to_armed_ms']:8.1f}  "
@@ -85,7 +85,7 @@ def line(number: int, receipt: Receipt) -> str:
 
 
 def summary(receipts: Sequence[Receipt]) -> list[str]:
-    """Write the figures over all runs."""
+    """Format the figures of all runs."""
     if not receipts:
         return ["no receipt at all"]
     nodes = [node for receipt in receipts for node in receipt["per_node"] if node["seconds"]]
@@ -108,17 +108,17 @@ def summary(receipts: Sequence[Receipt]) -> list[str]:
 
 
 def overhead(node: dict[str, float]) -> float:
-    """Give a node's seconds less drain, stop and start."""
+    """Return a node's seconds less drain, stop and start."""
     return node["seconds"] - node["drain_s"] - node["stop_s"] - node["start_s"]
 
 
 def figures(name: str, values: Sequence[float]) -> str:
-    """Write median and maximum of one figure."""
+    """Format median and maximum of one figure."""
     return f"{name:<24} {statistics.median(values):8.3f} {max(values):8.3f}"
 
 
-def tell(text: str) -> None:
-    """Print a line at once, also into a pipe."""
+def report(text: str) -> None:
+    """Print a line immediately, also into a pipe."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

@@ -1,8 +1,8 @@
-"""What looking at a host costs, and bringing it a release: this machine, and the same by SSH.
+"""What it costs to look at a host and to bring it a release: this machine, directly and by SSH.
 
     ./bigred bench hosts
 
-The far one is a real sshd on loopback: what is measured is processes and ciphers, no network.
+The remote one is a real sshd on loopback: this measures processes and ciphers, not the network.
 """
 
 import asyncio
@@ -76,8 +76,8 @@ async def main() -> None:
             for reach, ssh in (("local", None), ("ssh", far.settings)):
                 war = folder / reach / "webapps" / "shop.war"
                 war.parent.mkdir(parents=True)
-                told = {"url": "http://127.0.0.1:1", "reach": reach, "ssh": ssh, "war": war}
-                host = Hosts().of(NodeSettings.model_validate({**told, "running": ["true"]}))
+                fields = {"url": "http://127.0.0.1:1", "reach": reach, "ssh": ssh, "war": war}
+                host = Hosts().of(NodeSettings.model_validate({**fields, "running": ["true"]}))
                 assert host is not None
                 await measure(reach, host, folder)
 

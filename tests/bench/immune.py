@@ -3,10 +3,9 @@
     ./bigred bench immune
 
 HAProxy and four Tomcats, a hundred customers with an address each, a judge that may roll back.
-Every bad build of the sample shop that only its users can tell from a good one goes live once,
-between good ones; then an outage behind the shop comes in mid-rollout. A bad one must be rolled
-back or held, for the right reason; a good one must not be touched. Each deployment takes about a
-minute.
+Every bad build of the sample shop that only its users can tell from a good one is deployed once,
+between good ones; then an outage behind the shop begins in mid-rollout. A bad build must be rolled
+back or held, for the right reason; a good one must succeed. Each deployment takes about a minute.
 """
 
 import argparse
@@ -45,7 +44,7 @@ WRONG = {
 
 @dataclass(frozen=True)
 class Result:
-    """How one deployment went."""
+    """The result of one deployment."""
 
     name: str
     phase: str
@@ -56,14 +55,14 @@ class Result:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Deploy them all, and tell the figures; 1 when one was not as it must be."""
+    """Deploy all builds, and print the figures; return 1 if one ended wrongly."""
     options = parse(arguments)
     kinds = [kind for kind in WRONG if not options.only or kind in options.only]
     results: list[Result] = []
-    with set_up(4, tell, site()) as demo_site:
+    with set_up(4, report, site()) as demo_site:
         os.environ["BIGRED_ORDERS"] = str(demo_site.folder / "orders")
         with demo_site.server():
-            tell(HEAD)
+            report(HEAD)
             for number, kind in enumerate(kinds):
                 with customers(demo_site, kind.value):
                     for version, build in (
@@ -71,15 +70,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         (f"1.{number}.2", kind),
                     ):
                         results.append(deploy(demo_site, version, build))
-                        tell(line(results[-1]))
+                        report(line(results[-1]))
             if not options.only or OUTAGE in options.only:
                 with customers(demo_site, OUTAGE):
                     results.append(outage(demo_site))
-                tell(line(results[-1]))
+                report(line(results[-1]))
     wrong = [one for one in results if one.fault]
-    tell(f"{len(results)} deployments, {len(wrong)} not as they must be")
+    report(f"{len(results)} deployments, {len(wrong)} ended wrongly")
     for one in wrong:
-        tell(f"  {one.name}: {one.fault} ({one.phase}: {one.reason})")
+        report(f"  {one.name}: {one.fault} ({one.phase}: {one.reason})")
     return 1 if wrong else 0
 
 
@@ -88,25 +87,25 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./bigred bench immune", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
-        "--only", nargs="*", choices=[*WRONG, OUTAGE], help="these bad builds alone, or an outage"
+        "--only", nargs="*", choices=[*WRONG, OUTAGE], help="only these bad builds, or an outage"
     )
     return parser.parse_args(arguments)
 
 
 @contextlib.contextmanager
 def customers(demo_site: DemoSite, name: str) -> Iterator[None]:
-    """Have customers come until the block ends; the judge learns what is usual first."""
+    """Run customers until the block ends; first the judge learns its baseline."""
     with shopping(
         demo_site.folder, demo_site.url, LoadOptions(RATE, CUSTOMERS), f"traffic-{name}"
     ) as load:
         time.sleep(BEFORE_S)
         yield
         counts = load.counts()
-    tell(f"{'':24} {counts.requests} requests, {counts.failed} failed")
+    report(f"{'':24} {counts.requests} requests, {counts.failed} failed")
 
 
 def site() -> DemoOptions:
-    """Give a site whose judge is quick: an hour of traffic in a minute."""
+    """Return a site with a fast judge: an hour of traffic in a minute."""
     count = [sys.executable, "-c", COUNT]
     return DemoOptions(
         counted=True,
@@ -123,13 +122,13 @@ COUNT = "import os; print(os.path.getsize(os.environ['BIGRED_ORDERS']))"
 
 
 def deploy(demo_site: DemoSite, version: str, kind: BuildKind) -> Result:
-    """Deploy a build, and say whether it went as it must."""
+    """Deploy a build, and return whether it ended as it must."""
     demo_site.bigred("submit", str(demo_site.build(version, kind)), "--version", version)
     return follow(demo_site, version, kind.value, WRONG.get(kind))
 
 
 def follow(demo_site: DemoSite, version: str, name: str, reason: str | None) -> Result:
-    """Have a release deployed and wait for its end, or for a hold; `reason`: of a bad one."""
+    """Deploy a release and wait for its end or a hold; `reason`: that expected of a bad one."""
     begun_s = time.monotonic()
     demo_site.bigred("deploy", version, "--no-wait")
     while True:
@@ -152,16 +151,16 @@ def follow(demo_site: DemoSite, version: str, name: str, reason: str | None) -> 
 
 
 def fault(phase: str, reason: str, wanted: str | None) -> str:
-    """Say what is not as it must be."""
+    """Return what is wrong, or ""."""
     if wanted is None:
-        return "" if phase == "succeeded" else "a good build was touched"
+        return "" if phase == "succeeded" else "a good build did not succeed"
     if phase not in ("rolled_back", "holding"):
         return "a bad build went live"
     return "" if wanted in reason else f"the reason does not say {wanted!r}"
 
 
 def outage(demo_site: DemoSite) -> Result:
-    """Have what stands behind the shop fail for all nodes in the middle of a rollout."""
+    """Make the service behind the shop fail for all nodes in mid-rollout."""
     version = "2.0.0"
     demo_site.bigred("submit", str(demo_site.build(version)), "--version", version)
     demo_site.bigred("deploy", version, "--no-wait")
@@ -177,7 +176,7 @@ HEAD = f"{'build':24} {'end':12} {'s':>5} {'new':>6} {'failed':>6} {'E':>8}  rea
 
 
 def line(one: Result) -> str:
-    """Write a result as a line."""
+    """Format a result as a line."""
     said = one.judgement
     return (
         f"{one.name:24} {one.phase:12} {one.seconds:5.1f} {said.get('requests', 0):6} "
@@ -185,8 +184,8 @@ def line(one: Result) -> str:
     )
 
 
-def tell(text: str) -> None:
-    """Write a line at once."""
+def report(text: str) -> None:
+    """Print a line immediately."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

@@ -1,12 +1,13 @@
-"""The judge beside the usual ways: simulated rollouts by the thousand, good builds and bad ones.
+"""The judge compared with the usual methods in thousands of simulated rollouts, good and bad.
 
     ./bigred bench judge --rollouts 2000
 
-A cell of the table is one world (tests/support/worlds.py): nodes, requests a second, and what is
-special about it. Each rollout is ten minutes in looks of five seconds, judged by the very code that
-runs in the server; no build is taken back before the end, so that each method has its chance. For
-good builds every rollback is a false one: at most 1 % may be. For bad ones the median number of the
-canary's requests until the rollback is shown; for latency, of those after the warm-up.
+A cell of the table is one world (tests/support/worlds.py): nodes, requests per second, and what is
+special about it. Each rollout is ten minutes of looks every five seconds, judged by the same code
+that runs in the server; no build is rolled back before the end, so that every method sees all of
+it. For good builds every rollback is a false alarm: at most 1 % are allowed. For bad ones the table
+shows the median number of the canary's requests until the rollback; for latency, of those after the
+warm-up.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from bigred_server.model.verdict import Verdict
 
 POLICY = JudgePolicy()
 MOST_FALSE = 0.01
-# Mann-Whitney takes its time; so many rollouts are enough for it.
+# Mann-Whitney is slow; this many rollouts are enough for it.
 ORACLE_ROLLOUTS = 200
 PLAIN = [World("good", nodes, rate) for nodes in (2, 4, 8) for rate in (1.0, 10.0, 100.0)]
 SPECIAL = ("outage", "clumped", "slowstart", "warming", "heavy", "sticky", "bot")
@@ -55,7 +56,7 @@ WANTED = {("fails 20 %", 4, 10.0): 40, ("fails 5 %", 4, 10.0): 200, ("takes x2",
 
 @dataclass(frozen=True)
 class Cell:
-    """What came of one world: shares of rollouts, and the requests until a rollback."""
+    """The results of one world: shares of rollouts, and the requests until a rollback."""
 
     world: World
     rolled_back: float
@@ -68,12 +69,12 @@ class Cell:
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing is wrong with the build."""
+        """Return whether the build is good."""
         return not self.world.worse and self.world.times == 1.0 and not self.world.tail
 
     @property
     def falls_short(self) -> bool:
-        """Whether it is not as it must be."""
+        """Return whether the judge misses its target here."""
         if self.is_good:
             return self.rolled_back > MOST_FALSE
         wanted = WANTED.get((self.world.name, self.world.nodes, self.world.rate))
@@ -81,20 +82,21 @@ class Cell:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Simulate, and print the table; 1 when a cell falls short."""
+    """Simulate, and print the table; return 1 if a cell falls short."""
     options = parse(arguments)
-    tell(
-        f"{options.rollouts} rollouts a cell; look and judgement with 100 nodes: {cost_ms():.2f} ms"
+    report(
+        f"{options.rollouts} rollouts per cell; "
+        f"look and judgement with 100 nodes: {cost_ms():.2f} ms"
     )
-    tell(HEAD)
+    report(HEAD)
     cells = []
     with ProcessPoolExecutor(options.processes) as pool:
         jobs = [(world, options.rollouts) for world in GOOD + BAD]
         for cell in pool.map(cell_of, *zip(*jobs, strict=True)):
             cells.append(cell)
-            tell(line(cell))
+            report(line(cell))
     short = [cell for cell in cells if cell.falls_short]
-    tell(f"{len(cells)} cells, {len(short)} fall short")
+    report(f"{len(cells)} cells, {len(short)} fall short")
     return 1 if short else 0
 
 
@@ -102,7 +104,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="./bigred bench judge", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--rollouts", type=int, default=2000, help="a cell (default 2000)")
+    parser.add_argument("--rollouts", type=int, default=2000, help="per cell (default 2000)")
     parser.add_argument("--processes", type=int, default=2, help="at once (default 2)")
     return parser.parse_args(arguments)
 
@@ -111,19 +113,19 @@ def cell_of(world: World, rollouts: int) -> Cell:
     """Simulate one world."""
     told_apart = f"{world.name} {world.nodes} {world.rate}"
     random = np.random.default_rng(zlib.crc32(told_apart.encode()))
-    told = []
+    found = []
     others: list[tuple[bool, bool, bool]] = []
     for number in range(rollouts):
         story = drawn(world, random)
-        told.append(judged(story))
+        found.append(judged(story))
         slow = number < ORACLE_ROLLOUTS and oracles.mann_whitney(story)
         others.append((oracles.fisher(story), oracles.threshold(story), slow))
-    caught = [asked for asked, _, _ in told if asked is not None]
+    caught = [asked for asked, _, _ in found if asked is not None]
     return Cell(
         world,
         len(caught) / rollouts,
-        sum(held for _, held, _ in told) / rollouts,
-        sum(out for _, _, out in told) / rollouts,
+        sum(held for _, held, _ in found) / rollouts,
+        sum(out for _, _, out in found) / rollouts,
         sum(one for one, _, _ in others) / rollouts,
         sum(one for _, one, _ in others) / rollouts,
         sum(one for _, _, one in others) / min(rollouts, ORACLE_ROLLOUTS),
@@ -132,7 +134,7 @@ def cell_of(world: World, rollouts: int) -> Cell:
 
 
 def judged(story: Story) -> tuple[int | None, bool, bool]:
-    """Judge one rollout: the canary's requests until the rollback, whether held, and for what."""
+    """Judge one rollout: the canary's requests until rollback, whether held, and for what."""
     evidence, asked = EMPTY, 0
     held = environment = False
     by_latency = story.world.times != 1.0 or story.world.tail
@@ -148,7 +150,7 @@ def judged(story: Story) -> tuple[int | None, bool, bool]:
 
 
 def cost_ms() -> float:
-    """Give what a look and a judgement cost with a hundred nodes and fifty path groups."""
+    """Return the cost of a look and its judgement with 100 nodes and 50 path groups."""
     arm = Arm(5000, 4000, 20)
     pairs = tuple(Pair(arm, arm) for _ in range(50))
     nodes = {f"node{number}": (1, 50) for number in range(100)}
@@ -175,7 +177,7 @@ HEAD = (
 
 
 def line(cell: Cell) -> str:
-    """Write a cell as a line."""
+    """Format a cell as a line."""
     world = cell.world
     requests = "-" if cell.requests is None else f"{cell.requests:.0f}"
     return (
@@ -186,8 +188,8 @@ def line(cell: Cell) -> str:
     )
 
 
-def tell(text: str) -> None:
-    """Write a line at once."""
+def report(text: str) -> None:
+    """Print a line immediately."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

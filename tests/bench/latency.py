@@ -1,12 +1,12 @@
-"""From the hand to the answer: lid to armed and press to accepted, over many cycles of a button.
+"""From hand to answer: lid to armed and press to accepted, over many cycles of a button.
 
     ./bigred bench latency --cycles 50
 
 A site like the demo's (Mosquitto, HAProxy, two Tomcats, server, box with simulated button), but
 without customers. Each cycle lifts the lid, pushes, and closes the lid within the countdown, which
-cancels: each press is accepted and journaled as a deployment, and none touches a node. Measured is
-the time from the command to the button until another subscriber hears the answer, the button's
-polling included. A cycle takes about a second.
+cancels: each press is accepted and journaled as a deployment, and none touches a node. The figures
+are the time from the command to the button until another subscriber receives the answer, including
+the button's polling. A cycle takes about a second.
 """
 
 import argparse
@@ -26,23 +26,23 @@ from bigred_server.demo.subscriber import Subscriber
 MOST_CYCLES = 1000
 DEADLINE_S = 15.0
 COUNTDOWN_S = 30.0
-# What a quick hand needs between two motions; the box debounces whatever is faster.
+# The time that a fast hand needs between two motions; the box debounces anything faster.
 HAND_S = 0.25
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and tell the figures."""
+    """Measure, and print the figures."""
     options = parse(arguments)
-    with set_up(2, tell) as demo_site:
+    with set_up(2, report) as demo_site:
         text = demo_site.config.read_text()
         demo_site.config.write_text(
             text.replace("countdown_s = 0.0", f"countdown_s = {COUNTDOWN_S}")
         )
         with demo_site.server(), demo_site.box():
             armed, accepted = asyncio.run(measure(demo_site, min(options.cycles, MOST_CYCLES)))
-    tell(f"{len(armed)} cycles, in ms        median      p90      p99      max")
-    tell(figures("lid to armed", armed))
-    tell(figures("press to accepted", accepted))
+    report(f"{len(armed)} cycles, in ms        median      p90      p99      max")
+    report(figures("lid to armed", armed))
+    report(figures("press to accepted", accepted))
     return 0
 
 
@@ -55,7 +55,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 async def measure(demo_site: DemoSite, cycles: int) -> tuple[list[float], list[float]]:
-    """Give the milliseconds of each cycle: lid to armed, press to accepted."""
+    """Return the milliseconds of each cycle: lid to armed, press to accepted."""
     armed, accepted = [], []
     async with subscribed(demo_site, Reporter(lambda _: None)) as subscriber:
         await subscriber.until(
@@ -79,12 +79,12 @@ async def measure(demo_site: DemoSite, cycles: int) -> tuple[list[float], list[f
             )
             await asyncio.sleep(HAND_S)
             if number % 10 == 0:
-                tell(f"{number} of {cycles} cycles")
+                report(f"{number} of {cycles} cycles")
     return armed, accepted
 
 
 async def answered(demo_site: DemoSite, subscriber: Subscriber, word: str, wanted: Answer) -> float:
-    """Move the button; give the milliseconds until the wanted answer is heard."""
+    """Move the button; return the milliseconds until the wanted answer is received."""
     seen = len(subscriber.replies)
     begun_s = time.monotonic()
     demo_site.set_button(word)
@@ -98,12 +98,12 @@ async def answered(demo_site: DemoSite, subscriber: Subscriber, word: str, wante
 
 
 def is_waiting(subscriber: Subscriber) -> bool:
-    """Whether there is something to deploy."""
+    """Return whether there is something to deploy."""
     return subscriber.app is not None and subscriber.app.candidate is not None
 
 
 def is_over(subscriber: Subscriber) -> bool:
-    """Whether the last deployment was cancelled and the next can be armed."""
+    """Return whether the last deployment was cancelled and the next can be armed."""
     return (
         is_waiting(subscriber)
         and subscriber.app is not None
@@ -112,20 +112,20 @@ def is_over(subscriber: Subscriber) -> bool:
 
 
 def lid_is(subscriber: Subscriber, lid: Lid) -> bool:
-    """Whether the box has seen the lid so."""
+    """Return whether the box reports this state of the lid."""
     return subscriber.box is not None and subscriber.box.lid is lid
 
 
 def figures(name: str, values: Sequence[float]) -> str:
-    """Write the distribution of one figure."""
+    """Format the distribution of one figure."""
     ascending = sorted(values)
     ranks = [ascending[min(len(ascending) - 1, int(len(ascending) * part))] for part in (0.9, 0.99)]
     shown = [statistics.median(ascending), *ranks, ascending[-1]]
     return f"{name:<22}" + "".join(f"{value:9.1f}" for value in shown)
 
 
-def tell(text: str) -> None:
-    """Print a line at once, also into a pipe."""
+def report(text: str) -> None:
+    """Print a line immediately, also into a pipe."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

@@ -1,13 +1,13 @@
-"""From push to live: Bigred beside the scheme that it replaces.
+"""From push to live: Bigred compared with the scheme that it replaces.
 
     ./bigred bench push
 
 Three Tomcats behind HAProxy under load. First the ancestor's scheme (ancestor.sh): the hook writes
-a flag file, cron looks each minute, then each Tomcat in turn is stopped, gets the WAR, and is
-started; once behind HAProxy as one configures it without a thought (its own defaults of retries
-and health checks), once behind the configuration that Bigred recommends. Then Bigred's: hook,
-build, rolling deployment (`deploy = "when_ready"`). All build the shop by its own build command.
-The push comes in the middle of a minute.
+a flag file, cron looks for it every minute, then each Tomcat in turn is stopped, gets the WAR, and
+is started; once behind HAProxy with its own defaults of retries and health checks, once behind the
+configuration that Bigred recommends. Then Bigred's: hook, build, rolling deployment
+(`deploy = "when_ready"`). All build the shop by its own build command. The push comes in the middle
+of a minute.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from pathlib import Path
 
 from tests.support.pushes import pushing, shop
 from tests.support.repositories import Repository
-from tests.support.rig import Rig, rig, until
+from tests.support.rig import Rig, rig, wait_rarely
 
 from bigred_server.demo.load import Load, LoadOptions, shopping
 from bigred_server.demo.options import DemoOptions
@@ -35,20 +35,20 @@ from bigred_server.haproxy.instance import HaproxyInstance
 from bigred_server.tomcat.instance import TomcatInstance
 
 _ANCESTOR = Path(__file__).with_name("ancestor.sh")
-# What keeps requests from being lost, and would not be there without a thought.
+# The settings that keep requests from being lost, and are not HAProxy's defaults.
 _RECIPE = re.compile(
     r"\s*(retries|option redispatch|retry-on|option idle-close-on-response|default-server"
     r"|http-request disable-l7-retry)\b"
 )
 _DEADLINE_S = 240.0
 _MINUTE_S = 60.0
-# What a request that was under way met is told a moment later.
+# The results of requests that were in flight arrive a moment later.
 _AFTER_S = 2.0
 
 
 @dataclass(frozen=True)
 class Route:
-    """How one way from a push to a live release went."""
+    """The result of one way from a push to a live release."""
 
     name: str
     seconds: float
@@ -57,13 +57,13 @@ class Route:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Go both ways; 1 when Bigred's loses a request."""
+    """Go each way; return 1 if Bigred's loses a request."""
     options = parse(arguments)
-    tell(f"{'push to live':30} {'seconds':>8} {'requests':>9} {'failed':>7}")
+    report(f"{'push to live':30} {'seconds':>8} {'requests':>9} {'failed':>7}")
     lost = 0
     for go in (plain_ancestor, ancestor, bigred):
         way = go(options)
-        tell(f"{way.name:30} {way.seconds:8.1f} {way.requests:9} {way.failed:7}")
+        report(f"{way.name:30} {way.seconds:8.1f} {way.requests:9} {way.failed:7}")
         lost = way.failed
     return 1 if lost else 0
 
@@ -83,13 +83,15 @@ def plain_ancestor(options: argparse.Namespace) -> Route:
 
 
 def plain(haproxy: HaproxyInstance) -> None:
-    """Have HAProxy serve as it does where nobody told it how to lose nothing."""
+    """Reload HAProxy without the settings that keep requests from being lost."""
     file = haproxy.folder / "haproxy.cfg"
     kept = [line for line in file.read_text().splitlines() if not _RECIPE.match(line)]
     file.write_text("\n".join(kept) + "\n")
     old = haproxy.log.stat().st_size
     os.kill(int((haproxy.folder / "haproxy.pid").read_text()), signal.SIGUSR2)
-    until(lambda: b"Loading success" in haproxy.log.read_bytes()[old:], 20, "HAProxy is plain")
+    wait_rarely(
+        lambda: b"Loading success" in haproxy.log.read_bytes()[old:], 20, "HAProxy is plain"
+    )
 
 
 def ancestor(
@@ -122,7 +124,7 @@ def ancestor(
 
 
 def scripts(folder: Path, tomcat: TomcatInstance) -> Path:
-    """Give the folder of a Tomcat as the old script wants it."""
+    """Return the folder of a Tomcat, laid out as the old script expects it."""
     folder.mkdir()
     for verb in ("stop", "start"):
         script = folder / f"{verb}.sh"
@@ -162,9 +164,9 @@ def bigred(options: argparse.Namespace) -> Route:
 
 @contextlib.contextmanager
 def customers(place: Rig, options: argparse.Namespace) -> Iterator[Load]:
-    """Have customers come until the block ends."""
+    """Run customers until the block ends."""
     with shopping(place.demo_site.folder, place.demo_site.url, LoadOptions(options.rate)) as load:
-        until(lambda: load.counts().requests > options.rate, 20, "customers have come")
+        wait_rarely(lambda: load.counts().requests > options.rate, 20, "customers have come")
         yield load
 
 
@@ -174,15 +176,15 @@ def timed(name: str, place: Rig, load: Load, push: Callable[[], object], version
     time.sleep((_MINUTE_S / 2 - time.time()) % _MINUTE_S)
     before, begun_s = load.counts(), time.monotonic()
     push()
-    until(lambda: place.serving() == wanted, _DEADLINE_S, f"{version} is live everywhere")
+    wait_rarely(lambda: place.serving() == wanted, _DEADLINE_S, f"{version} is live everywhere")
     took_s = time.monotonic() - begun_s
     time.sleep(_AFTER_S)
     after = load.counts()
     return Route(name, took_s, after.requests - before.requests, after.failed - before.failed)
 
 
-def tell(text: str) -> None:
-    """Print a line at once, also into a pipe."""
+def report(text: str) -> None:
+    """Print a line immediately, also into a pipe."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

@@ -1,9 +1,10 @@
-"""How many lines of HAProxy's log one core takes in, parsed and counted for the judge.
+"""How many lines of HAProxy's log one core can receive, parse and count for the judge.
 
     ./bigred bench receiver --seconds 10
 
-A second process sends lines as HAProxy writes them, of a thousand clients at four nodes, as fast as
-a UNIX datagram socket takes them, and as many as asked for by UDP. What the kernel dropped is told.
+A second process sends lines as HAProxy writes them, from a thousand clients at four nodes: as fast
+as a UNIX datagram socket accepts them, and at the given rate by UDP. `lost` is what the kernel
+dropped.
 """
 
 import argparse
@@ -32,7 +33,7 @@ LINE = (
 
 @dataclass
 class Received:
-    """What one run took in; `longest_ms`: for how long the loop was not free at most."""
+    """What one run received; `longest_ms`: the longest time for which the loop was blocked."""
 
     sent: int
     lines: int
@@ -43,12 +44,12 @@ class Received:
 
 @dataclass
 class Pulse:
-    """Feels how long the event loop is kept busy."""
+    """Measures for how long the event loop is blocked."""
 
     longest_s: float = 0.0
 
     async def beat(self) -> None:
-        """Beat until cancelled."""
+        """Measure until cancelled."""
         while True:
             begun_s = time.monotonic()
             await asyncio.sleep(PACE_S)
@@ -56,16 +57,16 @@ class Pulse:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and tell the figures."""
+    """Measure, and print the figures."""
     options = parse(arguments)
     seconds = min(options.seconds, MOST_S)
-    tell(HEAD)
+    report(HEAD)
     with tempfile.TemporaryDirectory() as folder:
         for name, address, rate in (
             ("unix", str(Path(folder) / "log.sock"), 0),
             ("udp", f"127.0.0.1:{free_port()}", options.rate),
         ):
-            tell(line(name, asyncio.run(measure(address, seconds, rate))))
+            report(line(name, asyncio.run(measure(address, seconds, rate))))
     return 0
 
 
@@ -79,7 +80,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 async def measure(address: str, seconds: float, rate: int) -> Received:
-    """Take in what a sender sends for so long."""
+    """Receive what a sender sends for `seconds`."""
     observer = Observer(JudgePolicy(), {f"node{n}": f"s{n}" for n in range(4)})
     receiver, pulse = Receiver(address, {"shop": observer.line}), Pulse()
     context = multiprocessing.get_context("spawn")
@@ -103,7 +104,7 @@ async def measure(address: str, seconds: float, rate: int) -> Received:
 
 
 def send(address: str, seconds: float, rate: int, sent: object) -> None:
-    """Send lines for so long; `rate` a second, 0 for as many as are taken."""
+    """Send lines for `seconds`; `rate` per second, or 0 for as many as are accepted."""
     is_unix = address.startswith("/")
     kind = socket.AF_UNIX if is_unix else socket.AF_INET
     host, _, port = address.rpartition(":")
@@ -131,21 +132,23 @@ def send(address: str, seconds: float, rate: int, sent: object) -> None:
 
 
 HEAD = (
-    f"{'by':6} {'sent':>9} {'taken':>9} {'lost':>8} {'lines/s':>9} {'a core/s':>9} {'longest':>8}"
+    f"{'by':6} {'sent':>9} {'received':>9} {'lost':>8} {'lines/s':>9} {'per core':>9} "
+    f"{'longest':>8}"
 )
 
 
-def line(name: str, taken: Received) -> str:
-    """Write a run as a line."""
+def line(name: str, received: Received) -> str:
+    """Format a run as a line."""
+    per_core = received.lines / max(received.cpu_s, 1e-9)
     return (
-        f"{name:6} {taken.sent:9} {taken.lines:9} {taken.sent - taken.lines:8} "
-        f"{taken.lines / taken.seconds:9.0f} {taken.lines / max(taken.cpu_s, 1e-9):9.0f} "
-        f"{taken.longest_ms:5.1f} ms"
+        f"{name:6} {received.sent:9} {received.lines:9} {received.sent - received.lines:8} "
+        f"{received.lines / received.seconds:9.0f} {per_core:9.0f} "
+        f"{received.longest_ms:5.1f} ms"
     )
 
 
-def tell(text: str) -> None:
-    """Write a line at once."""
+def report(text: str) -> None:
+    """Print a line immediately."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

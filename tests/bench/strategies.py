@@ -1,13 +1,13 @@
-"""Every strategy by every way to a node, under load: seconds, requests and sessions lost, overhead.
+"""Every strategy by every reach, under load: seconds, requests and sessions lost, overhead.
 
     ./bigred bench strategies --nodes 4
 
-Each line is one site of its own: Tomcats behind HAProxy with sticky cookies, 250 requests a second
-with slow ones among them, and users with sessions. `open` is how many sessions there were at the
-press, `made` all of them; with "wait" users log out after some seconds and others come. `overhead`
-is what the server adds to a node's time in hand beyond what the node needs itself: requests in
-flight, Tomcat's stop and start, smoke tests and warm-up. The exit code is 1 if a request failed,
-sessions were lost that must not be, or a deployment did not succeed.
+Each line is a site of its own: Tomcats behind HAProxy with sticky cookies, 250 requests per second
+with slow ones among them, and users with sessions. `open` is the number of sessions when the
+deployment began, `made` that of all sessions; with "wait" users log out after some seconds and
+others come. `overhead` is what the server adds to the time of a node's update beyond what the node
+itself needs: requests in flight, Tomcat's stop and start, smoke tests and warm-up. The exit code is
+1 if a request failed, sessions were lost that must be kept, or a deployment did not succeed.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 
-from tests.support.routes import WAYS, Rolled, Route, orders, roll, site
+from tests.support.routes import ROUTES, Rolled, Route, load_options, roll, site
 
 from bigred_broker.program import ProgramError
 
@@ -26,23 +26,23 @@ HEAD = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Roll each way, tell a line a deployment, and the overhead over all."""
+    """Deploy each way; print a line for each deployment, and the overall overhead."""
     options = parse(arguments)
-    ways = [way for way in WAYS if options.only in str(way)]
+    routes = [route for route in ROUTES if options.only in str(route)]
     rolled: list[Rolled] = []
     broken = 0
-    tell(HEAD)
-    for way in ways:
+    report(HEAD)
+    for route in routes:
         try:
-            rolled += measure(way, options)
+            rolled += measure(route, options)
         except (ProgramError, OSError, AssertionError) as error:
             broken += 1
-            tell(f"{way!s:<28} NOT AS IT MUST BE: {type(error).__name__}: {error}")
+            report(f"{route!s:<28} FAULT: {type(error).__name__}: {error}")
     added = [each for one in rolled for each in one.overheads_s]
     if added:
-        tell(f"\noverhead per node over all: {figures(added)} ({len(added)} nodes)")
+        report(f"\noverhead per node: {figures(added)} ({len(added)} nodes)")
     failed = sum(len(one.failed) for one in rolled)
-    tell(f"{sum(one.requests for one in rolled)} requests, {failed} failed")
+    report(f"{sum(one.requests for one in rolled)} requests, {failed} failed")
     faulty = any(one.faults() for one in rolled)
     return 1 if broken or faulty else 0
 
@@ -55,40 +55,43 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=250.0, help="requests per second")
     parser.add_argument("--users", type=int, default=40, help="users with sessions")
     parser.add_argument("--times", type=int, default=1, help="deployments on each site")
-    parser.add_argument("--only", default="", help='ways that contain this, as "parallel ssh"')
+    parser.add_argument(
+        "--only", default="", help='only ways that contain this, such as "parallel ssh"'
+    )
     return parser.parse_args(arguments)
 
 
-def measure(way: Route, options: argparse.Namespace) -> list[Rolled]:
-    """Set a site up and roll it."""
+def measure(route: Route, options: argparse.Namespace) -> list[Rolled]:
+    """Set up a site and deploy on it."""
     rolled = []
-    with site(way, options.nodes) as rig:
+    with site(route, options.nodes) as rig:
         for number in range(options.times):
-            asked = orders(way, options.rate, options.users)
-            rolled.append(roll(rig, way, asked, f"{number + 2}.0.0"))
-            tell(line(rolled[-1]))
+            asked = load_options(route, options.rate, options.users)
+            rolled.append(roll(rig, route, asked, f"{number + 2}.0.0"))
+            report(line(rolled[-1]))
             for fault in rolled[-1].faults():
-                tell(f"  NOT AS IT MUST BE: {fault}")
+                report(f"  FAULT: {fault}")
     return rolled
 
 
 def line(one: Rolled) -> str:
-    """Write one deployment."""
+    """Format one deployment."""
     return (
-        f"{one.way!s:<28} {one.seconds:8.1f}  {one.requests:8}  {len(one.failed):6}  {one.open:4}  "
+        f"{one.route!s:<28} {one.seconds:8.1f}  {one.requests:8}  {len(one.failed):6}  "
+        f"{one.open:4}  "
         f"{one.sessions:4}  {one.lost:4}  {one.planned:4}  {figures(one.overheads_s)}"
     )
 
 
 def figures(values: Sequence[float]) -> str:
-    """Write median and maximum."""
+    """Format median and maximum."""
     if not values:
         return "-"
     return f"{statistics.median(values):18.2f} {max(values):5.2f}"
 
 
-def tell(text: str) -> None:
-    """Print a line at once, also into a pipe."""
+def report(text: str) -> None:
+    """Print a line immediately, also into a pipe."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""`bigred demo` as newcomers run it: by itself, by hand, interrupted, and where something lacks."""
+"""`bigred demo` as newcomers run it: unattended, by hand, interrupted, or lacking programs."""
 
 import contextlib
 import fcntl
@@ -40,7 +40,7 @@ BAD = ("does-not-start", "answers-500", "wrong-release")
 
 @dataclass(frozen=True)
 class Demo:
-    """A demo that runs, and the folder where all of its temporary files are."""
+    """A running demo, and the folder with all of its temporary files."""
 
     process: "subprocess.Popen[bytes]"
     home: Path
@@ -66,7 +66,7 @@ class Demo:
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
-    """Starts demos; each has a folder for temporary files of its own."""
+    """Return a function that starts demos, each with its own folder for temporary files."""
     with contextlib.ExitStack() as rig:
 
         def start(*arguments: str) -> Demo:
@@ -87,7 +87,7 @@ def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
 
 
 def short(home: Path, rig: contextlib.ExitStack) -> str:
-    """Give a folder for temporary files with a name short enough for the sockets in it."""
+    """Return a folder for temporary files with a name short enough for the sockets in it."""
     folder = tempfile.mkdtemp(prefix="demo-")
     rig.callback(shutil.rmtree, folder)
     (home / "where").write_text(folder)
@@ -99,13 +99,13 @@ def temporary(demo: Demo) -> Path:
 
 
 def folder_of(demo: Demo) -> Path:
-    """The demo site's folder, as soon as it exists."""
+    """Return the demo site's folder, as soon as it exists."""
     wait_until(lambda: any(temporary(demo).glob("bigred-*")), 20, "the demo site has a folder")
     return next(temporary(demo).glob("bigred-*"))
 
 
 def alive(process: int) -> bool:
-    """Whether a process runs; a dead one whose parent takes its time has closed everything."""
+    """Return whether a process runs; a zombie does not, because it has closed everything."""
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -114,7 +114,7 @@ def alive(process: int) -> bool:
 
 
 def in_folder(folder: Path) -> list[int]:
-    """The processes that carry the demo site's mark or name its folder, like the watchdog."""
+    """Return the processes with the demo site's mark or folder, like the watchdog."""
     named = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -124,7 +124,7 @@ def in_folder(folder: Path) -> list[int]:
 
 
 def listening(processes: list[int]) -> set[int]:
-    """The TCP ports on which these processes listen."""
+    """Return the TCP ports on which these processes listen."""
     sockets = set()
     for process in processes:
         with contextlib.suppress(OSError):
@@ -156,7 +156,7 @@ def assert_nothing_left(folder: Path, ports: set[int]) -> None:
 
 
 def requests_a_second(output: str) -> float:
-    """The rate from the first request to the count at the end, as the demo told it."""
+    """Return the rate from the first request to the final count, as the demo printed it."""
     begun = re.search(r"^ *([\d.]+)  sending", output, re.MULTILINE)
     counted = re.search(r"^ *([\d.]+)  (\d+) requests so far", output, re.MULTILINE)
     assert begun, output
@@ -186,7 +186,7 @@ def test_the_demo_succeeds_and_leaves_nothing_behind(demo: Callable[..., Demo]) 
 
 
 def test_each_bad_release_is_rolled_back_and_no_request_fails(demo: Callable[..., Demo]) -> None:
-    # Side by side, as two newcomers on one machine would.
+    # At the same time, like two newcomers on one machine.
     running = {kind: demo("--once", "--nodes", "2", "--rate", "80", "--bad", kind) for kind in BAD}
     folders = [folder_of(one) for one in running.values()]
     for kind, one in running.items():
@@ -249,7 +249,7 @@ def test_what_is_missing_is_named_in_one_sentence(
 
 
 class Terminal:
-    """A terminal of 80 columns and 24 lines, and all that was written to it."""
+    """A terminal of 80 columns and 24 lines, and everything written to it."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -274,7 +274,7 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What was written, without the orders to the terminal."""
+        """Return what was written, without escape sequences."""
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._written.decode(errors="replace"))
 
     def _read(self) -> bool:

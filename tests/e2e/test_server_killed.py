@@ -1,14 +1,13 @@
-"""The deploy server killed with SIGKILL at many moments: it comes back and goes on.
+"""The deploy server, killed with SIGKILL at many moments, comes back and carries on.
 
-Customers shop all the while; not one of their requests may fail.
+Customers shop throughout; none of their requests may fail.
 """
 
 import json
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
@@ -28,7 +27,7 @@ DEADLINE_S = 60.0
 
 @dataclass(frozen=True)
 class Act:
-    """One row of the journal: an act with its outcome, None while it has none."""
+    """One row of the journal: an action with its outcome, None while it has none."""
 
     node: str
     kind: str
@@ -37,9 +36,9 @@ class Act:
 
 @dataclass(frozen=True)
 class Moment:
-    """When to kill: an act of a kind on a node was begun, or (`ended`) has its outcome.
+    """When to kill: an action of a kind on a node has begun, or (`ended`) has its outcome.
 
-    Counted: in a rollback a node sees each kind of act a second time.
+    `time` counts: in a rollback a node sees each kind of action a second time.
     """
 
     node: str
@@ -82,7 +81,7 @@ DEPLOYMENTS: dict[str, tuple[Moment | None, ...]] = {
 
 @dataclass
 class Rig:
-    """A demo site with customers, and a server that can be killed and started again."""
+    """A demo site with customers, and a server that can be killed and restarted."""
 
     demo_site: DemoSite
     load: Load
@@ -134,48 +133,45 @@ class Rig:
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    with set_up(2, tell) as demo_site:
+    with set_up(2, report) as demo_site:
         text = demo_site.config.read_text()
         demo_site.config.write_text(
             text.replace('warmup = ["/shop/"]', 'warmup = ["/shop/"]\nwarmup_requests = 20')
-            # Between the last act and the end is time to kill it.
+            # This leaves time to kill it between the last action and the end.
             + "\n[apps.shop.bake]\nlast_s = 2.0\n"
         )
         with ExitStack() as stack, shopping(demo_site.folder, demo_site.url, RATE) as load:
             rig = Rig(demo_site, load, stack)
             rig.start()
             yield rig
-        tell(f"over all: {counts(load.seen())}")
+        report(f"over all: {counts(load.seen())}")
         assert failures(load.seen()) == []
 
 
-def tell(text: str) -> None:
-    """Figures for whoever runs this with `pytest -s`."""
+def report(text: str) -> None:
+    """Print figures, which `pytest -s` shows."""
     sys.stdout.write(f"{text}\n")
 
 
-def when(is_so: Callable[[], bool], what: str) -> None:
-    """Return at once when it is so: acts take milliseconds."""
-    end_s = time.monotonic() + DEADLINE_S
-    while not is_so():
-        assert time.monotonic() < end_s, f"never seen: {what}"
-        time.sleep(0.0005)
-
-
 def kill_at(rig: Rig, deployment: str, moment: Moment | None) -> str:
-    """Kill the server at a moment; tell how far it was. Then start it again."""
+    """Kill the server at a moment, start it again, and return how far it was."""
     if moment is not None:
-        when(lambda: moment.is_now(rig.actions(deployment)), f"{moment} in {deployment}")
+        wait_until(
+            lambda: moment.is_now(rig.actions(deployment)),
+            DEADLINE_S,
+            f"{moment} in {deployment}",
+            every_s=0.0005,  # actions take milliseconds
+        )
     rig.kill()
     left = [
         f"{action.kind} of {action.node}"
         for action in rig.actions(deployment)
         if not action.outcome
     ]
-    told = f"{rig.phase(deployment)}, left open: {', '.join(left) or 'nothing'}"
+    found = f"{rig.phase(deployment)}, left open: {', '.join(left) or 'nothing'}"
     assert not rig.has_ended(deployment), "the deployment still runs when the server is killed"
     rig.start()
-    return f"killed at {moment or 'its beginning'} ({told})"
+    return f"killed at {moment or 'its beginning'} ({found})"
 
 
 @pytest.mark.timeout(300)
@@ -184,13 +180,13 @@ def test_a_deployment_succeeds_whenever_the_server_is_killed(rig: Rig) -> None:
     for version, moments in DEPLOYMENTS.items():
         deployment = rig.deploy(version)
         for moment in moments:
-            tell(f"{version} {kill_at(rig, deployment, moment)}")
+            report(f"{version} {kill_at(rig, deployment, moment)}")
             kills += 1
         wait_until(lambda d=deployment: rig.has_ended(d), DEADLINE_S, f"{version} has ended")  # type: ignore[misc]
         assert rig.phase(deployment) == "succeeded"
         assert rig.nodes() == {(NodeState.SERVING, version)}
         slip = json.loads(rig.bigred("show", "--json", deployment))["receipt"]
-        tell(f"{version} succeeded in {slip['seconds']} s; {rig.load.counts()}")
+        report(f"{version} succeeded in {slip['seconds']} s; {rig.load.counts()}")
         assert slip["failed"] == 0
     assert kills >= 10
     assert rig.load.counts().failed == 0
@@ -200,7 +196,7 @@ def test_a_rollback_is_finished_whenever_the_server_is_killed(rig: Rig) -> None:
     before = rig.nodes()
     deployment = rig.deploy("6.0.0", BuildKind.WRONG_RELEASE)
     for moment in (Moment("node1", "stop", time=2), Moment("node1", "admit")):
-        tell(f"6.0.0 {kill_at(rig, deployment, moment)}")
+        report(f"6.0.0 {kill_at(rig, deployment, moment)}")
     wait_until(lambda: rig.has_ended(deployment), DEADLINE_S, "the rollback has ended")
     assert rig.phase(deployment) == "rolled_back"
     assert rig.nodes() == before
@@ -208,7 +204,7 @@ def test_a_rollback_is_finished_whenever_the_server_is_killed(rig: Rig) -> None:
     assert rig.load.counts().failed == 0
 
 
-def test_a_server_killed_while_nothing_runs_disturbs_nothing(rig: Rig) -> None:
+def test_a_server_killed_between_deployments_disturbs_nothing(rig: Rig) -> None:
     before = rig.bigred("status", "--json")
     rig.kill()
     assert "The server is not running" in rig.tried("status").stderr

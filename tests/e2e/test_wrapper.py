@@ -1,7 +1,7 @@
 """The script `./bigred` on a machine that has only a handful of tools.
 
-Nothing is installed and no network is used: python3, pip, sudo and apt-get are stand-ins that note
-what they were asked for. Only what the script looks for by a fixed path is the real machine's.
+Nothing is installed and no network is used: python3, pip, sudo and apt-get are stand-ins that
+record their arguments. Only what the script finds by a fixed path is the real machine's.
 """
 
 import os
@@ -39,7 +39,7 @@ esac
 
 @dataclass(frozen=True)
 class Machine:
-    """A checkout, a PATH of its own, and notes of what was asked of the stand-ins."""
+    """A checkout, a PATH of its own, and the recorded calls of the stand-ins."""
 
     home: Path
 
@@ -104,7 +104,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def missing(verb: str) -> list[str]:
-    """What the PATH above lacks, less what the script finds by its fixed path on this machine."""
+    """Return what the PATH above lacks, less what the script finds by a fixed path."""
 
     def somewhere(*patterns: str) -> bool:
         return any(any(Path("/").glob(pattern)) for pattern in patterns)
@@ -126,7 +126,7 @@ def missing(verb: str) -> list[str]:
     return [package for package, here in found.items() if not here]
 
 
-def test_the_first_call_makes_the_venv_and_the_second_goes_straight_to_the_verb(
+def test_the_first_call_creates_the_venv_and_the_second_runs_the_verb_at_once(
     machine: Machine,
 ) -> None:
     first = machine.call("status", "--json")
@@ -156,7 +156,7 @@ def test_a_call_through_two_symlinks_from_another_folder_finds_the_checkout(
     assert (machine.wrapper.parent / ".venv" / "bigred.stamp").exists()
 
 
-def test_a_first_call_that_broke_off_is_made_anew_by_the_next(machine: Machine) -> None:
+def test_an_interrupted_first_call_is_repeated_by_the_next(machine: Machine) -> None:
     broken = machine.breaks("pip")
     assert machine.call("status").returncode == 1
     broken.unlink()
@@ -165,7 +165,7 @@ def test_a_first_call_that_broke_off_is_made_anew_by_the_next(machine: Machine) 
     assert machine.notes == ["venv --clear", "pip", "venv --clear", "pip", "pip"]
 
 
-def test_changed_requirements_are_installed_into_the_venv_that_is_there(machine: Machine) -> None:
+def test_changed_requirements_are_installed_into_the_existing_venv(machine: Machine) -> None:
     machine.call("status")
     (machine.wrapper.parent / "requirements.txt").write_text("click==9\n")
 
@@ -174,7 +174,7 @@ def test_changed_requirements_are_installed_into_the_venv_that_is_there(machine:
     assert machine.call("status").stderr == ""
 
 
-def test_a_checkout_that_was_moved_gets_a_new_venv(machine: Machine) -> None:
+def test_a_moved_checkout_gets_a_new_venv(machine: Machine) -> None:
     machine.call("status")
     moved = machine.wrapper.parent.rename(machine.home / "moved")
 
@@ -223,7 +223,7 @@ def test_without_apt_the_exact_packages_are_named(machine: Machine) -> None:
     assert "no apt-get" in answer.stderr
 
 
-def test_sudo_installs_just_what_is_missing_and_each_package_is_given_a_reason(
+def test_sudo_installs_only_what_is_missing_and_each_package_has_a_reason(
     machine: Machine,
 ) -> None:
     machine.has("apt-get", "exit 1")
@@ -259,7 +259,7 @@ def test_a_failed_installation_names_the_packages_and_the_command(machine: Machi
     assert f"could not install: {packages}" in answer.stderr
 
 
-def test_check_runs_every_tool_and_names_all_that_failed(machine: Machine) -> None:
+def test_check_runs_every_tool_and_names_all_failures(machine: Machine) -> None:
     assert machine.call("check").returncode == 0
     machine.breaks("ruff")
     machine.breaks("lint-imports")

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from tests.support.news import News
+from tests.support.until import until
 
 from bigred_broker import mosquitto
 from bigred_broker.connection import Delivery
@@ -88,7 +90,7 @@ class Server:
     seen: dict[str, bytes] = field(default_factory=dict)
     at_s: dict[str, float] = field(default_factory=dict)
     sentences: list[str] = field(default_factory=list)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    news: News = field(default_factory=lambda: News(DEADLINE_S))
 
     async def listen(self) -> None:
         while True:
@@ -103,16 +105,7 @@ class Server:
                 self.events.put_nowait(event)
             elif received.topic == TOPICS.box("red", "state"):
                 self.sentences.append(self.box().voice.said)
-            self._news.set()
-
-    async def until(self, ready: Callable[[], bool], what: str) -> None:
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                while not ready():
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError:
-            pytest.fail(f"not seen: {what}; the box says {self.seen}")
+            self.news.notify()
 
     async def event(self, kind: str) -> BoxEvent:
         async with asyncio.timeout(DEADLINE_S):
@@ -125,18 +118,24 @@ class Server:
 
     async def box_is(self, what: str, ready: Callable[[BoxState], bool]) -> BoxState:
         topic = TOPICS.box("red", "state")
-        await self.until(lambda: topic in self.seen and ready(self.box()), what)
+        await self.news.until(
+            lambda: topic in self.seen and ready(self.box()), what, lambda: self.seen
+        )
         return self.box()
 
     async def light(self, pattern: str) -> BoxState:
         return await self.box_is(f"light {pattern}", lambda box: box.lights.pattern == pattern)
 
     async def announced(self, text: str) -> None:
-        await self.until(lambda: text in self.sentences, f"announced {text!r}")
+        await self.news.until(
+            lambda: text in self.sentences, f"announced {text!r}", lambda: self.seen
+        )
 
     async def status(self, word: str) -> None:
         topic = TOPICS.box("red", "status")
-        await self.until(lambda: self.seen.get(topic) == word.encode(), f"the box {word}")
+        await self.news.until(
+            lambda: self.seen.get(topic) == word.encode(), f"the box {word}", lambda: self.seen
+        )
 
     def reply(self, event: BoxEvent, answer: Answer, **rest: object) -> None:
         message = Reply.model_validate({"id": event.id, "answer": answer, **rest})
@@ -173,7 +172,7 @@ class ButtonSocket:
 
 
 @dataclass
-class Stage:
+class Rig:
     """The agent, its broker, and the server and button that the test plays."""
 
     broker: Broker
@@ -209,9 +208,9 @@ def answer_deadline_s() -> float:
 
 
 @pytest.fixture
-async def stage(
+async def rig(
     broker: Broker, server: Server, tmp_path: Path, answer_deadline_s: float
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Rig]:
     socket, config, log = tmp_path / "b.sock", tmp_path / "agent.toml", tmp_path / "agent.log"
     config.write_text(
         CONFIG.format(port=broker.settings.port, socket=socket, answer_deadline_s=answer_deadline_s)
@@ -222,11 +221,11 @@ async def stage(
             stdout=output, stderr=output, start_new_session=True,
             env={**os.environ, "GPIOZERO_PIN_FACTORY": "mock"},
         )  # fmt: skip
-    stage = Stage(broker, server, ButtonSocket(socket), agent, log)
+    rig = Rig(broker, server, ButtonSocket(socket), agent, log)
     try:
         await server.box_is("a button", lambda box: box.button_connected)
         await server.light("idle")
-        yield stage
+        yield rig
     finally:
         if agent.returncode is None:
             agent.kill()
@@ -235,8 +234,8 @@ async def stage(
             pytest.fail(log.read_text())
 
 
-async def test_from_the_lid_to_the_end_of_a_deployment(stage: Stage) -> None:
-    server, button = stage.server, stage.button
+async def test_from_the_lid_to_the_end_of_a_deployment(rig: Rig) -> None:
+    server, button = rig.server, rig.button
     assert await button("open") == "ok"
     server.arm(await server.event("lid_open"))
     await server.light("armed")
@@ -261,8 +260,8 @@ async def test_from_the_lid_to_the_end_of_a_deployment(stage: Stage) -> None:
     assert (await server.event("lid_close")).event_type.value == "lid_close"
 
 
-async def test_a_rollback_is_announced_with_its_reason(stage: Stage) -> None:
-    server, button = stage.server, stage.button
+async def test_a_rollback_is_announced_with_its_reason(rig: Rig) -> None:
+    server, button = rig.server, rig.button
     await button("open")
     server.arm(await server.event("lid_open"))
     await server.light("armed")
@@ -277,26 +276,26 @@ async def test_a_rollback_is_announced_with_its_reason(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("answer_deadline_s", [0.5])
-async def test_a_server_that_does_not_reply_is_announced(stage: Stage) -> None:
-    await stage.button("open")
-    await stage.server.event("lid_open")
-    await stage.server.announced("Nobody answered.")
-    await stage.button("press")
-    await stage.server.announced("Not armed. Close the lid and lift it again first.")
-    assert stage.server.events.empty()
+async def test_a_server_that_does_not_reply_is_announced(rig: Rig) -> None:
+    await rig.button("open")
+    await rig.server.event("lid_open")
+    await rig.server.announced("Nobody answered.")
+    await rig.button("press")
+    await rig.server.announced("Not armed. Close the lid and lift it again first.")
+    assert rig.server.events.empty()
 
 
-async def test_closing_the_lid_disarms(stage: Stage) -> None:
-    await stage.button("open")
-    stage.server.arm(await stage.server.event("lid_open"))
-    await stage.server.light("armed")
-    await stage.button("close")
-    await stage.server.announced("System disarmed.")
-    await stage.server.event("lid_close")
+async def test_closing_the_lid_disarms(rig: Rig) -> None:
+    await rig.button("open")
+    rig.server.arm(await rig.server.event("lid_open"))
+    await rig.server.light("armed")
+    await rig.button("close")
+    await rig.server.announced("System disarmed.")
+    await rig.server.event("lid_close")
 
 
-async def test_an_unplugged_button_is_reported_and_found_again(stage: Stage) -> None:
-    server, button = stage.server, stage.button
+async def test_an_unplugged_button_is_reported_and_found_again(rig: Rig) -> None:
+    server, button = rig.server, rig.button
     await button("unplug")
     await server.event("button_lost")
     await server.announced("The red button was unplugged.")
@@ -310,20 +309,20 @@ async def test_an_unplugged_button_is_reported_and_found_again(stage: Stage) -> 
     await server.event("lid_open")
 
 
-async def test_events_during_an_outage_of_the_broker_are_lost_and_never_repeated(
-    stage: Stage,
+async def test_events_during_a_broker_outage_are_lost_and_never_repeated(
+    rig: Rig,
 ) -> None:
-    server, button = stage.server, stage.button
+    server, button = rig.server, rig.button
     await button("open")
     server.arm(await server.event("lid_open"))
     await server.light("armed")
-    stage.broker.stop()
-    await _logged(stage, "Connection lost. System disarmed.")
-    await _logged(stage, "Contact with headquarters lost.")
+    rig.broker.stop()
+    await _logged(rig, "Connection lost. System disarmed.")
+    await _logged(rig, "Contact with headquarters lost.")
     await button("press")
-    await _logged(stage, "No connection to the server. Nothing was sent.")
+    await _logged(rig, "No connection to the server. Nothing was sent.")
     server.seen.clear()
-    stage.broker.start()
+    rig.broker.start()
     await server.announced("Contact with headquarters restored.")
     await server.light("idle")
     assert decode(BoxInfo, server.seen[TOPICS.box("red", "info")]).button == "simulated button"
@@ -334,8 +333,8 @@ async def test_events_during_an_outage_of_the_broker_are_lost_and_never_repeated
     await server.event("lid_open")
 
 
-async def test_the_server_may_speak_light_identify_mute_and_change_the_pack(stage: Stage) -> None:
-    server = stage.server
+async def test_the_server_may_speak_light_identify_mute_and_change_the_pack(rig: Rig) -> None:
+    server = rig.server
 
     def ask(message: Message, leaf: str) -> None:
         server.link.publish(f"bigred/box/red/set/{leaf}", encode(message))
@@ -352,37 +351,37 @@ async def test_the_server_may_speak_light_identify_mute_and_change_the_pack(stag
     await server.announced("This is the box Red.")
 
 
-async def test_malformed_messages_are_logged_once_and_the_box_runs_on(stage: Stage) -> None:
-    server = stage.server
+async def test_malformed_messages_are_logged_once_and_the_box_runs_on(rig: Rig) -> None:
+    server = rig.server
     for payload in (b"", b"{", b'{"v": 2}', b"\xff" * 100, b"[" * 10_000):
         server.link.publish(TOPICS.box("red", "reply"), payload)
         server.link.publish(TOPICS.app("shop", "state"), payload)
     server.link.publish("bigred/box/red/set/say", b'{"text": "still here"}')
     await server.announced("still here")
-    assert stage.log.read_text().count("malformed message") == 2
+    assert rig.log.read_text().count("malformed message") == 2
 
 
-async def test_the_socket_refuses_unknown_commands_and_stays_open(stage: Stage) -> None:
-    assert (await stage.button("launch")).startswith("error: unknown command 'launch'")
-    assert await stage.button("open", "close") == "ok"
+async def test_the_socket_refuses_unknown_commands_and_stays_open(rig: Rig) -> None:
+    assert (await rig.button("launch")).startswith("error: unknown command 'launch'")
+    assert await rig.button("open", "close") == "ok"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_it_cleanly(stage: Stage, number: signal.Signals) -> None:
-    stage.agent.send_signal(number)
+async def test_a_signal_ends_it_cleanly(rig: Rig, number: signal.Signals) -> None:
+    rig.agent.send_signal(number)
     async with asyncio.timeout(DEADLINE_S):
-        assert await stage.agent.wait() == 0
-    await stage.server.status("offline")
-    assert not list(stage.log.parent.glob("b.sock"))
+        assert await rig.agent.wait() == 0
+    await rig.server.status("offline")
+    assert not list(rig.log.parent.glob("b.sock"))
 
 
-async def test_a_killed_box_is_offline_by_its_will(stage: Stage) -> None:
-    stage.agent.kill()
-    await stage.server.status("offline")
+async def test_a_killed_box_is_offline_by_its_will(rig: Rig) -> None:
+    rig.agent.kill()
+    await rig.server.status("offline")
 
 
 async def test_a_socket_in_a_missing_folder_fails_with_one_sentence(
-    stage: Stage, tmp_path: Path
+    rig: Rig, tmp_path: Path
 ) -> None:
     agent = await asyncio.create_subprocess_exec(
         AGENT, "run", "--simulated", tmp_path / "nowhere" / "b.sock",
@@ -396,32 +395,32 @@ async def test_a_socket_in_a_missing_folder_fails_with_one_sentence(
 
 
 async def test_the_doctor_finds_broker_and_server_without_disturbing_the_agent(
-    stage: Stage,
+    rig: Rig,
 ) -> None:
     doctor = await asyncio.create_subprocess_exec(
-        AGENT, "doctor", "--config", stage.log.with_name("agent.toml"),
+        AGENT, "doctor", "--config", rig.log.with_name("agent.toml"),
         stdout=asyncio.subprocess.PIPE, env={**os.environ, "GPIOZERO_PIN_FACTORY": "mock"},
     )  # fmt: skip
     async with asyncio.timeout(DEADLINE_S):
         output, _ = await doctor.communicate()
     assert doctor.returncode == 0, output.decode()
     assert "All is well." in output.decode()
-    assert stage.agent.returncode is None
-    assert stage.server.seen[TOPICS.box("red", "status")] == b"online"
+    assert rig.agent.returncode is None
+    assert rig.server.seen[TOPICS.box("red", "status")] == b"online"
 
 
 @pytest.mark.alone
 async def test_an_event_leaves_the_box_within_a_poll_and_five_milliseconds(
-    stage: Stage, record_property: Callable[[str, object], None]
+    rig: Rig, record_property: Callable[[str, object], None]
 ) -> None:
     whole_ms, inside_ms = [], []
     for word, kind in [("open", "lid_open"), ("close", "lid_close")] * 20:
-        # Pauses as of people, not in step with the polling.
+        # Pauses like a person's, not in step with the polling.
         await asyncio.sleep(0.1 + random.random() * 0.03)
         sent_s = time.monotonic()
-        await stage.button(word)
-        event = await stage.server.event(kind)
-        whole_ms.append((stage.server.at_s[event.id] - sent_s) * 1000)
+        await rig.button(word)
+        event = await rig.server.event(kind)
+        whole_ms.append((rig.server.at_s[event.id] - sent_s) * 1000)
         inside_ms.append(event.age_ms)
     whole, inside = statistics.median(whole_ms), statistics.median(inside_ms)
     print(f"button to server {whole:.1f} ms, reading to publish {inside:.2f} ms (medians)")  # noqa: T201
@@ -430,9 +429,6 @@ async def test_an_event_leaves_the_box_within_a_poll_and_five_milliseconds(
     assert inside <= 5
 
 
-async def _logged(stage: Stage, text: str) -> None:
+async def _logged(rig: Rig, text: str) -> None:
     """Wait for a sentence in the agent's own log, the only evidence without a broker."""
-    end = time.monotonic() + DEADLINE_S
-    while text not in stage.log.read_text():
-        assert time.monotonic() < end, f"not logged: {text}"
-        await asyncio.sleep(0.02)
+    await until(lambda: text in rig.log.read_text(), DEADLINE_S, f"it logs {text!r}")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.support.until import until
 
 from bigred_agent.errors import VoiceError
 from bigred_agent.settings import VoiceSettings
@@ -118,7 +119,7 @@ async def test_a_speaker_falls_back_to_espeak_when_pyttsx3_can_t_speak(
     await asyncio.wait_for(healthy.wait(), DEADLINE_S)
     assert speaker.engine is not None
     assert speaker.engine.name == "espeak-ng"
-    await _so((heard / "0.wav").exists, "the sentence is heard")
+    await until((heard / "0.wav").exists, DEADLINE_S, "the sentence is heard")
     task.cancel()
     await asyncio.wait([task], timeout=DEADLINE_S)
     assert seconds(heard / "0.wav") > 1
@@ -155,7 +156,7 @@ async def test_a_quieter_voice_is_quieter(heard: Path) -> None:
     assert quiet < loud / 2
 
 
-async def test_say_speaks_the_test_phrase_when_it_is_given_nothing(heard: Path) -> None:
+async def test_say_without_text_speaks_the_test_phrase(heard: Path) -> None:
     await speak_once("", VoiceSettings())
     assert seconds(heard / "0.wav") > 0.5
 
@@ -178,14 +179,18 @@ async def test_an_agent_that_ends_while_it_speaks_leaves_nothing_behind(
         "--simulated", tmp_path / "b.sock", stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     # There is no broker, which the box announces, and its aplay hangs.
-    await _so((heard / "hanging").exists, "the agent speaks")
+    await until((heard / "hanging").exists, DEADLINE_S, "the agent speaks")
     assert _running(heard, "sleep", "300")
     agent.send_signal(number)
     async with asyncio.timeout(DEADLINE_S):
         await agent.wait()
-    await _so(lambda: not _running(heard, "sleep", "300"), "its aplay is gone")
-    await _so(lambda: not _running(heard, sys.executable, "-m"), "its voice is gone")
-    await _so(lambda: not list(tmp_path.glob("bigred-voice-*")), "its temporary files are gone")
+    await until(lambda: not _running(heard, "sleep", "300"), DEADLINE_S, "its aplay is gone")
+    await until(lambda: not _running(heard, sys.executable, "-m"), DEADLINE_S, "its voice is gone")
+    await until(
+        lambda: not list(tmp_path.glob("bigred-voice-*")),
+        DEADLINE_S,
+        "its temporary files are gone",
+    )
 
 
 def test_the_sound_card_is_found_through_aplay_and_missed_without_it(
@@ -220,10 +225,6 @@ def _running(heard: Path, *argv: str) -> bool:
             if named and ours in (process / "environ").read_bytes():
                 return True
     return False
-
-
-async def _so(ready: Callable[[], bool], what: str) -> None:
-    await asyncio.to_thread(program.wait_until, ready, DEADLINE_S, what)
 
 
 def _recordings(heard: Path) -> int:

@@ -6,12 +6,13 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from paho.mqtt.client import Client
+from tests.support.until import until
 
 from bigred_broker import mosquitto
 from bigred_broker.connection import Connection, Delivery, NotConnectedError
@@ -53,11 +54,16 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-async def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + DEADLINE_S
-    while not true():
-        assert time.monotonic() < end, (network_threads(), open_files())
-        await asyncio.sleep(0.01)
+async def no_network_threads() -> None:
+    await until(
+        lambda: not network_threads(), DEADLINE_S, "no network thread is left", network_threads
+    )
+
+
+async def at_most_open(files: int) -> None:
+    await until(
+        lambda: open_files() <= files, DEADLINE_S, f"at most {files} files are open", open_files
+    )
 
 
 async def opened_and(settings: BrokerSettings, end: str) -> None:
@@ -77,12 +83,12 @@ async def test_fifty_connections_leave_no_thread_and_no_socket(
     broker: BrokerSettings, end: str
 ) -> None:
     await opened_and(broker, end)  # from now on the executor's own threads and files exist
-    await until(lambda: not network_threads())
+    await no_network_threads()
     before, threads = open_files(), threading.active_count()
     for _ in range(50):
         await opened_and(broker, end)
-    await until(lambda: not network_threads())
-    await until(lambda: open_files() <= before)
+    await no_network_threads()
+    await at_most_open(before)
     # At most the executor's threads, which are few and reused.
     assert threading.active_count() <= threads + 2 * (os.cpu_count() or 1) + 8
 
@@ -100,7 +106,7 @@ async def test_fifty_refused_connections_leave_nothing() -> None:
         connection.drop()
         del connection
     assert not network_threads()
-    await until(lambda: open_files() <= before)
+    await at_most_open(before)
 
 
 @pytest.mark.usefixtures("no_collector")
@@ -122,8 +128,8 @@ async def test_a_server_that_never_answers_leaves_nothing() -> None:
                 await connection.open(0.05)
             connection.drop()
             del connection
-        await until(lambda: not network_threads())
-        await until(lambda: open_files() <= before)
+        await no_network_threads()
+        await at_most_open(before)
 
 
 async def test_a_connection_given_up_while_dialling_never_reaches_the_broker(
@@ -156,7 +162,7 @@ async def test_a_connection_given_up_while_dialling_never_reaches_the_broker(
     current = make(broker)
     await current.open(DEADLINE_S)
     may_dial.set()
-    await until(lambda: dialled.count(True) == 2)
+    await until(lambda: dialled.count(True) == 2, DEADLINE_S, "both have dialled")
     assert await current.answers(DEADLINE_S)
     assert not current.lost.done()
     await current.close(DEADLINE_S)
@@ -174,7 +180,7 @@ async def test_a_late_acknowledgement_of_a_dropped_connection_is_harmless(
     connection.publish("t/event", b"x")
     delivery = await asyncio.wait_for(deliveries.get(), DEADLINE_S)
     connection.drop()
-    await until(lambda: not network_threads())
+    await no_network_threads()
     delivery.ack()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from tests.support.until import until
 
 from bigred_broker import delays as delays_module
 from bigred_broker import link as link_module
@@ -158,12 +159,6 @@ async def heard(link: Link, topic: str, payload: bytes | None = None) -> Deliver
     )
 
 
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not true():  # noqa: ASYNC110 -- processes and files give no event
-            await asyncio.sleep(0.01)
-
-
 @contextlib.contextmanager
 def process(broker: Broker, session_expiry_s: int = 0, *, leave: bool = False) -> Iterator[Any]:
     child = subprocess.Popen(
@@ -228,7 +223,9 @@ async def test_a_link_that_ends_says_farewell_once_and_needs_no_will(broker: Bro
     async with up(broker, STATUS, name="watch") as watcher:
         async with up(broker):
             await heard(watcher, STATUS, b"online")
-        await until(lambda: broker.logged("Client red disconnected."))
+        await until(
+            lambda: broker.logged("Client red disconnected."), DEADLINE_S, "the link disconnects"
+        )
         watcher.publish(STATUS, b"the end")
         assert (await heard(watcher, STATUS)).payload == b"offline"
         assert (await heard(watcher, STATUS)).payload == b"the end"
@@ -237,12 +234,14 @@ async def test_a_link_that_ends_says_farewell_once_and_needs_no_will(broker: Bro
 async def test_a_process_that_exits_at_once_still_disconnects_cleanly(broker: Broker) -> None:
     with process(broker, leave=True) as child:
         assert await asyncio.to_thread(child.wait, DEADLINE_S) == 0
-        await until(lambda: broker.logged("Client red "))
+        await until(lambda: broker.logged("Client red "), DEADLINE_S, "the broker logs its end")
         await until(
             lambda: (
                 broker.logged("Client red disconnected.")
                 or broker.logged("Client red closed its connection.")
-            )
+            ),
+            DEADLINE_S,
+            "the connection is closed",
         )
         assert not broker.logged("Client red closed its connection.")
 
@@ -346,7 +345,7 @@ async def test_a_link_that_starts_before_its_broker_finds_it(stopped_broker: Bro
 
 
 @pytest.mark.usefixtures("hurry")
-async def test_the_same_reason_is_told_once(stopped_broker: Broker) -> None:
+async def test_the_same_reason_is_reported_once(stopped_broker: Broker) -> None:
     async with running(Link(stopped_broker.settings, "red", STATUS, [])) as red:
         await happened(red, LinkDown)
         tries = 0
@@ -358,7 +357,7 @@ async def test_the_same_reason_is_told_once(stopped_broker: Broker) -> None:
             return await original()
 
         red._open = counted  # type: ignore[method-assign]
-        await until(lambda: tries >= 5)
+        await until(lambda: tries >= 5, DEADLINE_S, "five tries")
         assert red.events.empty()
 
 
@@ -397,7 +396,7 @@ async def test_a_frozen_broker_is_noticed_by_the_heartbeat_and_found_again(
             assert seen == [b"online"]
 
 
-async def test_a_link_that_is_given_up_leaves_its_will(broker: Broker) -> None:
+async def test_a_dropped_link_leaves_its_will(broker: Broker) -> None:
     deliveries: asyncio.Queue[LinkEvent] = asyncio.Queue()
     async with up(broker, STATUS, name="watch") as watcher:
         connection = Connection(broker.settings, "red", STATUS, 0, deliveries)
@@ -407,7 +406,7 @@ async def test_a_link_that_is_given_up_leaves_its_will(broker: Broker) -> None:
 
 
 @pytest.mark.usefixtures("hurry")
-async def test_who_loses_its_name_to_another_is_told_so_in_words(broker: Broker) -> None:
+async def test_a_link_that_loses_its_name_reports_it_in_words(broker: Broker) -> None:
     async with up(broker) as red, up(broker):
         down = await happened(red, LinkDown)
         # Before 2.0.12, Mosquitto gives no reason for a takeover; later versions do.
@@ -424,7 +423,9 @@ async def test_two_links_of_one_name_back_off_instead_of_storming(
         ups = broker.log.read_text().count("as red")
         # With delays doubling from 50 ms they meet about 12 times in 2 s; without, 100 times.
         assert ups <= 20
-        await until(lambda: broker.log.read_text().count("as red") >= 4)
+        await until(
+            lambda: broker.log.read_text().count("as red") >= 4, DEADLINE_S, "four connections"
+        )
 
 
 @pytest.mark.parametrize("host", ["a" * 64, "nobody..invalid", "\x00"])
@@ -471,7 +472,7 @@ async def test_a_failing_callback_does_not_end_the_link(
             red.publish(EVENT, b"one")
             watcher.publish(REPLY, b"two")
             assert (await heard(red, REPLY, b"two")).payload == b"two"
-            await until(lambda: not failures)
+            await until(lambda: not failures, DEADLINE_S, "every failure has happened")
             red.publish(REPLY, b"three")
             await heard(red, REPLY, b"three")
 
@@ -563,12 +564,12 @@ async def test_the_heartbeat_needs_no_permission(
 
     monkeypatch.setattr(Connection, "answers", counted)
     async with up(stopped_broker, REPLY, heartbeat_s=0.02) as red:
-        await until(lambda: len(beats) >= 20)
+        await until(lambda: len(beats) >= 20, DEADLINE_S, "20 heartbeats")
         assert all(beats)
         assert red.is_up
         # Publishing to a forbidden topic loses the message, not the link.
         red.publish("t/box/blue/event", b"not mine")
-        await until(lambda: len(beats) >= 40)
+        await until(lambda: len(beats) >= 40, DEADLINE_S, "40 heartbeats")
         assert all(beats)
         assert red.events.empty()
 

@@ -1,4 +1,4 @@
-"""A job of a build: its time and log are bounded, and nothing of it goes on after it."""
+"""A build's job: its time and log are bounded, and none of its processes outlives it."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.processes import living
+from tests.support.until import until
 
 from bigred_broker.program import wait_until
 from bigred_server.pipeline import job
@@ -27,7 +28,7 @@ os.execv({python!r}, [{python!r}, "-c", "import time; time.sleep(600)", {mark!r}
 
 @pytest.fixture
 def mark(tmp_path: Path) -> str:
-    """Give a word that the command lines of this test's processes have, and no others."""
+    """Return a word that only the command lines of this test's processes contain."""
     return f"mark-{tmp_path.name}-{os.getpid()}"
 
 
@@ -35,7 +36,7 @@ def job_of(tmp_path: Path, *argv: str, limit_s: float = 20.0, **more: str) -> Jo
     return Job([argv], tmp_path, tmp_path / "log", tmp_path, limit_s, more)
 
 
-async def test_what_it_prints_is_kept_and_its_exit_code_told(tmp_path: Path) -> None:
+async def test_its_output_is_kept_and_its_exit_code_reported(tmp_path: Path) -> None:
     done = await job_of(
         tmp_path, "sh", "-c", 'echo "$WORD"; echo wrong >&2; exit 3', WORD="a$b"
     ).run()
@@ -43,14 +44,14 @@ async def test_what_it_prints_is_kept_and_its_exit_code_told(tmp_path: Path) -> 
     assert (tmp_path / "log").read_text() == "a$b\nwrong\n"
 
 
-async def test_steps_end_with_the_first_that_fails(tmp_path: Path) -> None:
+async def test_steps_end_at_the_first_failure(tmp_path: Path) -> None:
     steps = [("echo", "one"), ("false",), ("echo", "two")]
     done = await Job(steps, tmp_path, tmp_path / "log", tmp_path, 20.0).run()
     assert done.code == 1
     assert (tmp_path / "log").read_text() == "one\n"
 
 
-async def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
+async def test_a_missing_command_is_reported(tmp_path: Path) -> None:
     done = await job_of(tmp_path, "/no/such/program").run()
     assert (done.code, done.why) == (
         None,
@@ -58,7 +59,7 @@ async def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
     )
 
 
-async def test_one_that_hangs_is_ended_with_all_its_children(tmp_path: Path, mark: str) -> None:
+async def test_a_hanging_job_is_ended_with_all_its_children(tmp_path: Path, mark: str) -> None:
     hangs = f"trap '' TERM; {sys.executable} -c 'import time; time.sleep(600)' {mark} & wait"
     done = await job_of(tmp_path, "sh", "-c", hangs, limit_s=0.5).run()
     assert (done.code, done.why) == (None, "did not finish within 0.5 s")
@@ -86,17 +87,17 @@ async def test_a_gigabyte_of_output_is_a_bounded_log(
     assert b"[999990010 bytes omitted]" in log
 
 
-async def test_cancelled_it_leaves_nothing(tmp_path: Path, mark: str) -> None:
+async def test_a_cancelled_job_leaves_nothing(tmp_path: Path, mark: str) -> None:
     sleeps = (sys.executable, "-c", "import time; time.sleep(600)", mark)
     running = asyncio.create_task(job_of(tmp_path, *sleeps).run())
-    await asyncio.to_thread(wait_until, lambda: bool(living(mark)), 10, "it runs")
+    await until(lambda: bool(living(mark)), 10, "it runs")
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
     assert living(mark) == []
 
 
-def test_when_the_server_is_killed_it_ends(tmp_path: Path, mark: str) -> None:
+def test_it_ends_when_the_server_is_killed(tmp_path: Path, mark: str) -> None:
     code = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"

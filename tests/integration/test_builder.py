@@ -1,4 +1,4 @@
-"""Commits of real repositories become releases; what fails is told, and leaves nothing."""
+"""Commits of real repositories become releases; failures are reported, and leave nothing."""
 
 import asyncio
 import contextlib
@@ -73,7 +73,7 @@ async def automation(
     folder: Path, central: Path, vcs: str = "git", **more: object
 ) -> AsyncIterator[BuildSite]:
     settings = parse(example(), Settings, "example").fleets["shop"]
-    told: dict[str, object] = {
+    fields: dict[str, object] = {
         "build": {
             "repository": str(central),
             "vcs": vcs,
@@ -82,7 +82,7 @@ async def automation(
             "limit_s": 30.0,
         },
     }
-    app = AppSettings.model_validate({**settings.model_dump(), **told, **more})
+    app = AppSettings.model_validate({**settings.model_dump(), **fields, **more})
     assert app.build is not None
     db = await Database.open(folder / "bigred.db")
     builder = Builder(
@@ -179,7 +179,7 @@ async def test_a_release_knows_what_changed_since_the_live_one(tmp_path: Path, v
         ]
 
 
-async def test_stages_run_in_their_order_and_their_artifacts_are_kept(tmp_path: Path) -> None:
+async def test_stages_run_in_order_and_their_artifacts_are_kept(tmp_path: Path) -> None:
     repository = Repository.made("git", tmp_path)
     commit = repository.push("one").commit
     tests = {
@@ -232,7 +232,7 @@ async def test_a_build_that_fails_says_why_and_deploys_nothing(
             assert await releases.of_app(db, "shop") == []
 
 
-async def test_a_test_that_leaves_a_daemon_leaves_none(tmp_path: Path) -> None:
+async def test_a_daemon_left_by_a_test_is_ended(tmp_path: Path) -> None:
     mark = f"mark-{tmp_path.name}"
     repository = Repository.made("git", tmp_path)
     commit = repository.push("daemon").commit
@@ -244,7 +244,7 @@ async def test_a_test_that_leaves_a_daemon_leaves_none(tmp_path: Path) -> None:
         assert living(mark) == []
 
 
-async def test_a_submodule_is_checked_out_too(tmp_path: Path) -> None:
+async def test_submodules_are_checked_out(tmp_path: Path) -> None:
     library = Repository.made("git", tmp_path / "lib")
     library.push("library")
     repository = Repository.made("git", tmp_path)
@@ -258,7 +258,7 @@ async def test_a_submodule_is_checked_out_too(tmp_path: Path) -> None:
         assert (done.stage, done.reason) == (Stage.READY, "")
 
 
-async def test_a_commit_that_is_not_there_is_told(tmp_path: Path) -> None:
+async def test_a_missing_commit_is_reported(tmp_path: Path) -> None:
     repository = Repository.made("git", tmp_path)
     repository.push("one")
     async with automation(tmp_path, repository.central) as site:
@@ -292,7 +292,7 @@ async def test_newer_commits_supersede_those_that_wait_and_none_is_lost(tmp_path
         assert [one.number for one in ended] == [1, 2, 3, 4, 5]
 
 
-async def test_the_next_server_goes_on_at_the_stage_that_was_interrupted(tmp_path: Path) -> None:
+async def test_the_next_server_continues_at_the_interrupted_stage(tmp_path: Path) -> None:
     repository = Repository.made("git", tmp_path)
     commit = repository.push("one").commit
     gate, runs = tmp_path / "gate", tmp_path / "runs"

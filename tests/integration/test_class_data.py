@@ -1,4 +1,4 @@
-"""The archive of Tomcat's classes: made once, used by the JVM, and never in the way of a start."""
+"""The archive of Tomcat's classes: made once, used by the JVM, and never an obstacle to a start."""
 
 import shutil
 import subprocess
@@ -40,7 +40,7 @@ def running(folder: Path, option: str) -> Iterator[TomcatInstance]:
 
 
 def maps(tomcat: TomcatInstance, archive: Path) -> bool:
-    """Whether the JVM has the archive in its memory."""
+    """Return whether the JVM has mapped the archive into its memory."""
     process = int((tomcat.base / "pid").read_text())
     return str(archive) in Path(f"/proc/{process}/maps").read_text()
 
@@ -60,20 +60,20 @@ def test_it_is_made_once_and_the_jvm_uses_it(
         assert maps(tomcat, archive)
 
 
-def test_one_that_is_damaged_does_not_keep_a_tomcat_from_its_start(tmp_path: Path) -> None:
+def test_a_damaged_archive_does_not_keep_a_tomcat_from_starting(tmp_path: Path) -> None:
     damaged = tmp_path / "tomcat.jsa"
     damaged.write_bytes(b"no archive" * 1000)
     with running(tmp_path, f"-XX:SharedArchiveFile={damaged}") as tomcat:
         assert not maps(tomcat, damaged)
 
 
-def test_one_that_is_gone_does_not_keep_a_tomcat_from_its_start(tmp_path: Path) -> None:
+def test_a_missing_archive_does_not_keep_a_tomcat_from_starting(tmp_path: Path) -> None:
     with running(tmp_path, f"-XX:SharedArchiveFile={tmp_path / 'gone.jsa'}"):
         pass
 
 
 @pytest.mark.parametrize("home", [Path("/no/tomcat"), None], ids=["no Tomcat", "no place"])
-def test_where_none_can_be_made_there_is_none(
+def test_if_no_archive_can_be_made_there_is_none(
     home: Path | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if home is None:

@@ -1,4 +1,4 @@
-"""Troubles in mid-deployment, each by itself: it ends as it must, and no request fails."""
+"""Single faults in mid-deployment: the deployment ends as it must, and no request fails."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import NullPool, create_engine, select
 from tests.support import postgresql, sshd
 from tests.support.disk import small_disk
-from tests.support.rig import Rig, rig, until
+from tests.support.rig import Rig, rig, wait_rarely
 from tests.support.tap import Tap, speaking
 
 from bigred_broker.messages import Phase
@@ -35,7 +35,7 @@ QUICK: Tables = {"apps.shop.admission": {"warmup_requests": 20}}
 
 @contextmanager
 def under_load(made: Rig) -> Iterator[None]:
-    """Have customers shop for the length of the block; none of their requests may fail."""
+    """Run customers for the length of the block; none of their requests may fail."""
     with shopping(made.demo_site.folder, made.demo_site.urls, ORDERS) as load:
         yield
     assert failures(load.seen()) == []
@@ -57,7 +57,7 @@ def test_one_of_two_haproxies_is_reloaded_in_mid_deployment() -> None:
         assert made.journal.faults(deployment) == []
 
 
-def test_a_restart_of_haproxy_costs_what_was_under_way_and_nothing_after_it() -> None:
+def test_a_restart_of_haproxy_costs_only_the_requests_in_flight() -> None:
     with rig(NODES, DemoOptions(more=QUICK)) as made:
         with shopping(made.demo_site.folder, made.demo_site.urls, ORDERS) as load:
             deployment = made.deploy("2.0.0")
@@ -70,14 +70,14 @@ def test_a_restart_of_haproxy_costs_what_was_under_way_and_nothing_after_it() ->
 
 
 def leader(made: Rig) -> tuple[str, int]:
-    """The server that leads the app, by its name, and its fencing token."""
+    """Return the name of the server that leads the app, and its fencing token."""
     engine = create_engine(made.demo_site.journal, poolclass=NullPool)
     with engine.connect() as db:
         row = db.execute(select(tables.lease).where(tables.lease.c.app == APP)).mappings().one()
     return next(name for name in made.demo_site.site.servers if name in row["holder"]), row["token"]
 
 
-def test_another_server_takes_over_from_a_leader_that_stands_still() -> None:
+def test_another_server_takes_over_from_a_frozen_leader() -> None:
     with postgresql.running() as cluster:
         site = DemoOptions(database=cluster.new_database(), servers=("left", "right"), more=QUICK)
         with rig(NODES, site) as made, under_load(made):
@@ -87,10 +87,10 @@ def test_another_server_takes_over_from_a_leader_that_stands_still() -> None:
             made.until_act(deployment, "node1", Act.STOP)
             with made.frozen(first):
                 frozen_s = time.monotonic()
-                until(lambda: leader(made)[0] == other, TAKE_OVER_S, f"{other} leads")
+                wait_rarely(lambda: leader(made)[0] == other, TAKE_OVER_S, f"{other} leads")
                 assert time.monotonic() - frozen_s <= TAKE_OVER_S
                 made.until_act(deployment, "node1", Act.READY, ended=True)
-            # The first one wakes up in mid-deployment and must not lay a hand on anything.
+            # The first one wakes up in mid-deployment and must not touch anything.
             assert made.ended(deployment) is Phase.SUCCEEDED
             assert all_serve(made, "2.0.0")
             assert made.journal.faults(deployment) == []
@@ -98,7 +98,7 @@ def test_another_server_takes_over_from_a_leader_that_stands_still() -> None:
 
 
 def submit_fat(made: Rig, version: str, size: int) -> str:
-    """Deploy a release whose WAR has so many bytes more that nothing makes smaller."""
+    """Deploy a release whose WAR has this many additional, incompressible bytes."""
     war = made.demo_site.build(version)
     with zipfile.ZipFile(war, "a") as archive:
         archive.writestr("WEB-INF/ballast", os.urandom(size))
@@ -108,17 +108,17 @@ def submit_fat(made: Rig, version: str, size: int) -> str:
 
 @contextmanager
 def kept_apart(folder: Path, size: int) -> Iterator[Rig]:
-    """Set up a rig where node2 keeps its releases on a disk of so many bytes."""
+    """Set up a rig where node2 keeps its releases on a disk of this many bytes."""
     more: Tables = {**QUICK, "apps.shop.nodes.node2": {"kept": str(folder)}}
     with small_disk(folder, size), rig(NODES, DemoOptions(more=more)) as made:
         yield made
 
 
-def test_a_node_whose_disk_is_full_keeps_a_deployment_from_beginning(tmp_path: Path) -> None:
+def test_a_node_with_a_full_disk_keeps_a_deployment_from_starting(tmp_path: Path) -> None:
     with kept_apart(tmp_path / "kept", MEGABYTE) as made, under_load(made):
         deployment = submit_fat(made, "2.0.0", 4 * MEGABYTE)
         assert made.ended(deployment) is Phase.ABORTED
-        reason = made.journal.told(deployment).reason
+        reason = made.journal.deployment(deployment).reason
         assert re.match(r"node2: its disk has [0-9]+ MiB free", reason), reason
         assert made.journal.actions(deployment) == []
         assert all_serve(made, "1.0.0")
@@ -141,13 +141,13 @@ def test_a_node_whose_disk_fills_up_meanwhile_is_set_aside_once(tmp_path: Path) 
 
 
 def fill(disk: Path) -> None:
-    """Leave no byte free on a disk."""
+    """Fill a disk to the last byte."""
     with (disk / "ballast").open("wb") as file, contextlib.suppress(OSError):
         while file.write(bytes(MEGABYTE)):
             file.flush()
 
 
-def test_ssh_cut_in_the_middle_of_an_upload_is_begun_again(tmp_path: Path) -> None:
+def test_an_upload_cut_in_the_middle_is_started_again(tmp_path: Path) -> None:
     place = sshd.make(tmp_path)
     with ExitStack() as stack:
         stack.enter_context(place.start())

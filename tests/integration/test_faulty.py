@@ -1,4 +1,4 @@
-"""Commands of nodes that fail when they are told to."""
+"""Commands of nodes that fail on request."""
 
 import subprocess
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.support.faulty import Faulty
 
 
-def test_a_command_fails_once_when_told(tmp_path: Path) -> None:
+def test_a_command_fails_once_on_request(tmp_path: Path) -> None:
     faulty = Faulty(tmp_path / "faults")
     faulty.create()
     faulty.fail_once("node1", "stop")

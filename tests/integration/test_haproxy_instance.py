@@ -81,13 +81,13 @@ def test_it_is_gone_when_the_block_ends(tmp_path: Path, backend: BackendConfig) 
     wait_until(lambda: not is_listening(haproxy.port), 5, "the port is closed")
 
 
-def test_a_taken_port_is_refused(tmp_path: Path, haproxy: HaproxyInstance) -> None:
+def test_a_port_in_use_is_refused(tmp_path: Path, haproxy: HaproxyInstance) -> None:
     second = HaproxyInstance(tmp_path / "second", haproxy.port, haproxy.backend)
     with pytest.raises(ProgramError, match="taken"), second.run():
         pass
 
 
-def test_a_wrong_configuration_is_refused_in_haproxys_own_words(tmp_path: Path) -> None:
+def test_an_invalid_configuration_is_refused_in_haproxys_own_words(tmp_path: Path) -> None:
     twice = BackendConfig("shop", (("n1", free_port()), ("n1", free_port())), "no path")
     with (
         pytest.raises(ProgramError, match=r"haproxy\.cfg:\d+"),
@@ -96,6 +96,6 @@ def test_a_wrong_configuration_is_refused_in_haproxys_own_words(tmp_path: Path) 
         pass
 
 
-def test_a_reload_without_a_haproxy_is_told(tmp_path: Path, backend: BackendConfig) -> None:
+def test_a_reload_without_a_haproxy_is_reported(tmp_path: Path, backend: BackendConfig) -> None:
     with pytest.raises(ProgramError, match="no HAProxy answers"):
         HaproxyInstance(tmp_path, free_port(), backend).reload()

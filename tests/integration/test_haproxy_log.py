@@ -1,4 +1,4 @@
-"""HAProxy's own log, taken in by the receiver: what users got, line by line."""
+"""HAProxy's own log, as the receiver reads it: what users got, line by line."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ from bigred_server.model.log_line import LogLine
 
 @dataclass
 class Heard:
-    """A HAProxy before one small server, and the lines that came."""
+    """A HAProxy in front of one small server, and the lines that arrived."""
 
     haproxy: HaproxyInstance
     receiver: Receiver
@@ -38,7 +38,7 @@ class Heard:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.haproxy.port}"
 
-    async def hears(self, count: int) -> None:
+    async def receives(self, count: int) -> None:
         async with asyncio.timeout(5.0):
             while len(self.lines) < count:
                 self.came.clear()
@@ -46,7 +46,7 @@ class Heard:
 
 
 class _Node(BaseHTTPRequestHandler):
-    """Answers with the status that the path ends with, or breaks off."""
+    """Answers with the status at the end of the path, or breaks off."""
 
     protocol_version = "HTTP/1.1"
 
@@ -63,7 +63,7 @@ class _Node(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextlib.contextmanager
@@ -96,7 +96,7 @@ def listening_log(tmp_path: Path) -> Make:
 
 
 @pytest.mark.parametrize("by", ["udp", "unix"])
-async def test_each_request_is_a_line_and_checks_are_none(
+async def test_each_request_is_a_line_and_checks_are_not(
     listening_log: Make, tmp_path: Path, by: str
 ) -> None:
     address = f"127.0.0.1:{free_port()}" if by == "udp" else str(tmp_path / "log.sock")
@@ -105,14 +105,14 @@ async def test_each_request_is_a_line_and_checks_are_none(
         for path in ("/shop/200", "/shop/404", "/shop/500", "/shop/a%20b%7Cc%0Ad?x=1"):
             await http.get(f"{heard.url}{path}")
         await http.post(f"{heard.url}/shop/order/201", headers={"Cookie": "JSESSIONID=abc"})
-        await heard.hears(5)
+        await heard.receives(5)
         found = heard.lines
         assert [line.status for line in found] == [200, 404, 500, 200, 201]
         assert [line.failed for line in found] == [False, False, True, False, False]
         assert found[3].path.startswith("/shop/a%20b")
         assert {line.server for line in found} == {"n1"}
         assert all(begun - 1 < line.came <= line.at < time.time() + 1 for line in found)
-        # The client is a hash: of the address, or of the session.
+        # The client is a hash of the address or of the session.
         assert len({line.client for line in found}) == 2
         assert not any("abc" in line.client or "127" in line.client for line in found)
         look = await Runtime(str(heard.haproxy.admin_socket), "shop").look()
@@ -121,18 +121,18 @@ async def test_each_request_is_a_line_and_checks_are_none(
     assert len(heard.lines) == 5
 
 
-async def test_a_node_that_breaks_off_is_to_blame(listening_log: Make, tmp_path: Path) -> None:
+async def test_a_node_that_breaks_off_is_blamed(listening_log: Make, tmp_path: Path) -> None:
     async with listening_log(str(tmp_path / "log.sock")) as heard:
         async with httpx2.AsyncClient(trust_env=False) as http:
             await http.post(f"{heard.url}/breaks")
             await http.get(f"{heard.url}/shop/" + "x" * 3000)
-        await heard.hears(2)
+        await heard.receives(2)
         assert (heard.lines[0].status, heard.lines[0].failed) == (502, True)
-        # HAProxy cuts what is longer than tune.http.logurilen; the group is in front.
+        # HAProxy truncates what exceeds tune.http.logurilen; the group is at the front.
         assert heard.lines[1].path.startswith("/shop/xxx")
 
 
-async def test_a_place_that_is_taken_is_told_and_a_dead_socket_is_replaced(tmp_path: Path) -> None:
+async def test_an_address_in_use_is_reported_and_a_dead_socket_is_replaced(tmp_path: Path) -> None:
     at = f"127.0.0.1:{free_port()}"
     second = contextlib.ExitStack()
     with Receiver(at).listening(), second, pytest.raises(HaproxyError, match="haproxy_log"):

@@ -1,10 +1,10 @@
-"""A bad build on a real site: noticed from a few requests, and taken back by itself.
+"""A bad build on a real site: noticed after a few requests, and rolled back automatically.
 
 Ten bad builds and ten good ones on four nodes are `./bigred bench immune`.
 """
 
 import pytest
-from tests.support.rig import Rig, rig, until
+from tests.support.rig import Rig, rig, wait_rarely
 
 from bigred_broker.messages import Phase
 from bigred_server.demo.load import LoadOptions, shopping
@@ -34,12 +34,12 @@ def noted(place: Rig, deployment: str) -> list[str]:
         (BuildKind.ERRORS_ON_ORDERS, "all of them on /shop/order"),
     ],
 )
-def test_a_build_that_fails_its_users_is_rolled_back_and_said_to_be_bad(
+def test_a_build_that_fails_its_users_is_rolled_back_and_marked_bad(
     kind: BuildKind, reason: str
 ) -> None:
     with rig(3, site()) as place:
         with shopping(place.demo_site.folder, place.demo_site.url, LoadOptions(150.0)) as load:
-            until(lambda: load.counts().requests > 300, 20, "users have come")
+            wait_rarely(lambda: load.counts().requests > 300, 20, "users have come")
             gone = place.deploy("1.1.0", kind)
             assert place.ended(gone) is Phase.ROLLED_BACK
             slip = place.receipt(gone)
@@ -48,7 +48,7 @@ def test_a_build_that_fails_its_users_is_rolled_back_and_said_to_be_bad(
             assert "on node1" in slip["reason"]
             said = slip["judgement"]
             assert said["relative"] >= 100
-            # What users got of it, all told: as many as their own side counted.
+            # All errors that users received: as many as they counted themselves.
             assert 0 < said["failed"] <= said["requests"] < 400
             assert said["lost"] == 0
             assert any("rollback" in text for text in noted(place, gone))
@@ -72,7 +72,7 @@ def test_without_users_and_probes_it_is_held_and_people_decide() -> None:
         def is_held() -> bool:
             return place.state().phase is Phase.HOLDING
 
-        until(is_held, 60, "it is held")
+        wait_rarely(is_held, 60, "it is held")
         assert "too little traffic to judge" in place.state().reason
         place.bigred("continue")
         assert place.ended(gone) is Phase.SUCCEEDED

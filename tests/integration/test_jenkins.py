@@ -6,7 +6,7 @@ The Jenkins speaks HTTP and refuses what Jenkins's remote API does not have.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,28 +78,28 @@ class Site:
     _loop: asyncio.Task[None] | None = None
 
     def serve(self) -> None:
-        """Have a server follow the app."""
+        """Start a server that follows the app."""
         self._loop = asyncio.create_task(
             JobReconciler(
                 app="site",
                 db=self.db,
                 job=self.preflight.job,
                 settings=self.preflight.settings,
-                events=EventLog(self.db, self._hear),
+                events=EventLog(self.db, self._record_event),
                 lead=SqliteLeadership(),
-                publish=self._see,
+                publish=self._record_state,
             ).run()
         )
 
     async def leave(self) -> None:
-        """Have the server go away."""
+        """Stop the server."""
         if self._loop is not None:
             self._loop.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._loop
 
     async def fire(self) -> str:
-        """Lift the lid and press; give the deployment."""
+        """Lift the lid and press; return the deployment's id."""
         armed = await self.happens(EventType.LID_OPEN)
         assert armed.answer is Answer.ARMED, armed
         assert armed.nodes == 0
@@ -110,11 +110,13 @@ class Site:
 
     async def happens(self, kind: EventType, arming: str | None = None) -> Reply:
         self.count += 1
-        told = {"event_type": kind, "id": f"e-{self.count}", "seq": self.count, "boot": "b"}
+        fields = {"event_type": kind, "id": f"e-{self.count}", "seq": self.count, "boot": "b"}
         presses = Presses(
             self.settings.boxes, self.db, {"site": self.preflight}, "run", lambda _app: None
         )
-        reply = await presses.answer("office", BoxEvent.model_validate({**told, "arming": arming}))
+        reply = await presses.answer(
+            "office", BoxEvent.model_validate({**fields, "arming": arming})
+        )
         assert reply is not None
         return reply
 
@@ -122,12 +124,12 @@ class Site:
         await deploy.command(self.db, "site", command, "ada")
 
     async def queued(self) -> int:
-        """Wait for an item in the queue; give it."""
-        await self.until(lambda: bool(self.jenkins.items), "an item in the queue")
+        """Wait for an item in the queue; return it."""
+        await self.news.until(lambda: bool(self.jenkins.items), "an item in the queue")
         return next(reversed(self.jenkins.items))
 
     async def ended(self, deployment: str) -> DeploymentRecord:
-        await self.until(
+        await self.news.until(
             lambda: any(e.deployment == deployment and e.phase in OUTCOMES for e in self.events),
             "that it has ended",
         )
@@ -136,10 +138,7 @@ class Site:
         assert record is not None
         return record
 
-    async def until(self, is_so: Callable[[], bool], what: str) -> None:
-        await self.news.until(is_so, what)
-
-    async def told(self, deployment: str) -> list[str]:
+    async def event_texts(self, deployment: str) -> list[str]:
         async with self.db.read() as db:
             return [event.text for event in await events.of_deployment(db, deployment)]
 
@@ -147,13 +146,13 @@ class Site:
         async with self.db.read() as db:
             return {one.version: one.stage for one in await releases.of_app(db, "site")}
 
-    def _hear(self, event: AppEvent) -> None:
+    def _record_event(self, event: AppEvent) -> None:
         self.events.append(event)
-        self.news.tell()
+        self.news.notify()
 
-    def _see(self, state: AppState) -> None:
+    def _record_state(self, state: AppState) -> None:
         self.states.append(state)
-        self.news.tell()
+        self.news.notify()
 
 
 @contextlib.asynccontextmanager
@@ -191,7 +190,7 @@ STAGES = [
 ]
 
 
-async def test_a_press_runs_the_job_with_its_parameters_and_tells_how_it_goes(
+async def test_a_press_runs_the_job_with_its_parameters_and_reports_its_progress(
     tmp_path: Path,
 ) -> None:
     jenkins = FakeJenkins(parameters={"STAGE": ["staging", "production"], "REASON": None})
@@ -203,20 +202,20 @@ async def test_a_press_runs_the_job_with_its_parameters_and_tells_how_it_goes(
             "REASON": f"fired by office ({deployment})",
         }
         jenkins.hold(item, "blocked", "Build #56 is already in progress (ETA: 23 min)")
-        await site.until(lambda: "ETA" in site.events[-1].text, "what it waits for")
-        # A figure that counts down is no news.
+        await site.news.until(lambda: "ETA" in site.events[-1].text, "what it waits for")
+        # A figure that only counts down is not reported.
         jenkins.hold(item, "blocked", "Build #56 is already in progress (ETA: 22 min)")
         jenkins.hold(item, "buildable", "Waiting for next available executor")
-        await site.until(lambda: "executor" in site.events[-1].text, "that it is buildable")
+        await site.news.until(lambda: "executor" in site.events[-1].text, "that it is buildable")
         build = jenkins.begin(item, stages=STAGES[:1], console="Started by user bigred\nmvn")
-        await site.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
+        await site.news.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
         assert site.states[-1].candidate is None
         build.since, build.estimated_ms = time.time() - 30, 60_000
         build.stages, build.console = STAGES, "Started by user bigred\nmvn package\ndone\n"
-        await site.until(
+        await site.news.until(
             lambda: any("stage Deploy started" in one.text for one in site.events), "the stage"
         )
-        await site.until(
+        await site.news.until(
             lambda: (
                 site.states[-1].progress is not None and 50 <= site.states[-1].progress.done <= 60
             ),
@@ -238,9 +237,9 @@ async def test_a_press_runs_the_job_with_its_parameters_and_tells_how_it_goes(
         assert run["url"] == f"{jenkins.url}57/"
         assert [one["name"] for one in run["stages"]] == ["Build", "Deploy"]
         assert run["console"] == ["Started by user bigred", "mvn package", "done"]
-        told = await site.told(deployment)
-        assert sum("ETA" in text for text in told) == 1
-        assert not any("mvn" in text for text in told)
+        found = await site.event_texts(deployment)
+        assert sum("ETA" in text for text in found) == 1
+        assert not any("mvn" in text for text in found)
 
 
 async def test_a_job_without_parameters_in_a_folder_is_run_too(tmp_path: Path) -> None:
@@ -259,11 +258,11 @@ async def test_a_jenkins_that_wants_a_crumb_gets_one_and_a_new_one_when_it_is_ol
     async with site_with(tmp_path, jenkins) as site:
         for number in (57, 58):
             deployment = await site.fire()
-            await site.until(lambda: len(jenkins.items) == number - 56, "an item")  # noqa: B023
+            await site.news.until(lambda: len(jenkins.items) == number - 56, "an item")  # noqa: B023
             jenkins.begin(await site.queued())
             jenkins.finish(number, "SUCCESS")
             assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
-            # Its sessions are over, as after a restart.
+            # Its sessions have ended, as after a restart.
             jenkins._sessions.clear()
         assert await site.stages() == {"build 57": Stage.RETIRED, "build 58": Stage.LIVE}
 
@@ -272,7 +271,7 @@ async def test_a_jenkins_that_wants_a_crumb_gets_one_and_a_new_one_when_it_is_ol
     ("result", "phase"),
     [("FAILURE", Phase.FAILED), ("UNSTABLE", Phase.FAILED), ("ABORTED", Phase.ABORTED)],
 )
-async def test_a_build_that_is_no_success_is_not_live_and_can_be_fired_again(
+async def test_a_failed_build_is_not_live_and_can_be_fired_again(
     tmp_path: Path, result: str, phase: Phase
 ) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
@@ -285,14 +284,14 @@ async def test_a_build_that_is_no_success_is_not_live_and_can_be_fired_again(
         assert record.receipt["jenkins"]["console"] == ["BOOM"]
         assert await site.stages() == {"build 57": Stage.FAILED}
         again = await site.fire()
-        await site.until(lambda: len(site.jenkins.items) == 2, "another item")
+        await site.news.until(lambda: len(site.jenkins.items) == 2, "another item")
         site.jenkins.begin(await site.queued())
         site.jenkins.finish(58, "SUCCESS")
         assert (await site.ended(again)).phase is Phase.SUCCEEDED
         assert (await site.stages())["build 58"] is Stage.LIVE
 
 
-async def test_an_item_that_is_cancelled_in_the_queue_is_aborted_and_its_number_has_its_turn_again(
+async def test_an_item_cancelled_in_the_queue_is_aborted_and_its_number_is_reused(
     tmp_path: Path,
 ) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
@@ -300,14 +299,14 @@ async def test_an_item_that_is_cancelled_in_the_queue_is_aborted_and_its_number_
         site.jenkins.hold(await site.queued(), "cancelled", None)
         assert (await site.ended(deployment)).phase is Phase.ABORTED
         again = await site.fire()
-        await site.until(lambda: len(site.jenkins.items) == 2, "another item")
+        await site.news.until(lambda: len(site.jenkins.items) == 2, "another item")
         site.jenkins.begin(await site.queued())
         site.jenkins.finish(57, "SUCCESS")
         assert (await site.ended(again)).phase is Phase.SUCCEEDED
         assert await site.stages() == {"build 57": Stage.LIVE}
 
 
-async def test_a_build_of_somebody_else_in_between_is_not_taken_for_ours(tmp_path: Path) -> None:
+async def test_another_users_build_is_not_taken_for_ours(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         item = await site.queued()
@@ -319,7 +318,7 @@ async def test_a_build_of_somebody_else_in_between_is_not_taken_for_ours(tmp_pat
         assert await site.stages() == {"build 58": Stage.LIVE}
 
 
-async def test_an_item_that_waits_too_long_is_taken_from_the_queue(tmp_path: Path) -> None:
+async def test_an_item_that_waits_too_long_is_cancelled(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins(), queue_s=0.3) as site:
         record = await site.ended(await site.fire())
         assert record.phase is Phase.FAILED
@@ -331,7 +330,7 @@ async def test_an_item_that_waits_too_long_is_taken_from_the_queue(tmp_path: Pat
 # --- stopping it ---------------------------------------------------------------------------------
 
 
-async def test_an_abort_takes_it_from_the_queue(tmp_path: Path) -> None:
+async def test_an_abort_cancels_the_item(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         item = await site.queued()
@@ -345,22 +344,23 @@ async def test_an_abort_stops_the_build_ever_harder(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         build = site.jenkins.begin(await site.queued(), stages=STAGES, stubborn=2)
-        await site.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
+        await site.news.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
         await site.command(Command.ABORT)
         assert (await site.ended(deployment)).phase is Phase.ABORTED
         assert build.stops == ["stop", "term", "kill"]
         assert any(
-            "asked Jenkins to terminate it for ada" in text for text in await site.told(deployment)
+            "asked Jenkins to terminate it for ada" in text
+            for text in await site.event_texts(deployment)
         )
 
 
-async def test_nothing_but_an_abort_is_possible_and_a_press_into_it_is_one(
+async def test_only_an_abort_is_possible_and_a_press_during_the_run_is_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         build = site.jenkins.begin(await site.queued(), stages=STAGES)
-        await site.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
+        await site.news.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
         for command in (Command.HOLD, Command.CONTINUE, Command.ROLLBACK):
             with pytest.raises(DeploymentError, match="Jenkins runs it, so it can only be aborted"):
                 await site.command(command)
@@ -380,7 +380,7 @@ async def test_nothing_but_an_abort_is_possible_and_a_press_into_it_is_one(
 async def test_an_answer_that_is_lost_does_not_start_it_twice(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins(deaf=1)) as site:
         deployment = await site.fire()
-        await site.until(
+        await site.news.until(
             lambda: any("no answer from Jenkins" in one.text for one in site.events), "the loss"
         )
         [item] = site.jenkins.items
@@ -390,7 +390,9 @@ async def test_an_answer_that_is_lost_does_not_start_it_twice(tmp_path: Path) ->
         assert len(site.jenkins.items) == 1
 
 
-async def test_what_never_reached_jenkins_has_failed_and_is_not_fired_late(tmp_path: Path) -> None:
+async def test_a_request_that_never_reached_jenkins_has_failed_and_is_not_fired_late(
+    tmp_path: Path,
+) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         await site.leave()
         deployment = await site.fire()
@@ -401,26 +403,26 @@ async def test_what_never_reached_jenkins_has_failed_and_is_not_fired_late(tmp_p
         assert site.jenkins.items == {}
 
 
-async def test_another_server_goes_on_where_one_was_killed(tmp_path: Path) -> None:
+async def test_another_server_continues_after_one_was_killed(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         item = await site.queued()
         await site.leave()
         site.jenkins.begin(item, stages=STAGES[:1])
         site.serve()
-        await site.until(
+        await site.news.until(
             lambda: any("stage Build" in one.text for one in site.events), "the first stage"
         )
         await site.leave()
         site.serve()
         site.jenkins.finish(57, "SUCCESS")
         assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
-        told = await site.told(deployment)
-        assert sum("stage Build finished" in text for text in told) == 1
+        found = await site.event_texts(deployment)
+        assert sum("stage Build finished" in text for text in found) == 1
         assert len(site.jenkins.items) == 1
 
 
-async def test_a_server_that_died_while_it_asked_finds_what_it_had_asked_for(
+async def test_a_server_that_died_during_its_request_finds_the_run(
     tmp_path: Path,
 ) -> None:
     jenkins = FakeJenkins(parameters={"STAGE": None, "REASON": None})
@@ -430,7 +432,7 @@ async def test_a_server_that_died_while_it_asked_finds_what_it_had_asked_for(
         await site.leave()
         async with site.db.write() as db:
             await deployments.change(db, deployment, trail={"asked_at": time.time()})
-        # Another one's, with other parameters, came after it.
+        # Another user's item, with other parameters, came after it.
         jenkins.begin(item)
         other = jenkins.items[item]
         jenkins.items[9] = type(other)(9, {"STAGE": "staging", "REASON": ""}, "bigred")
@@ -446,7 +448,7 @@ async def test_an_item_that_jenkins_forgot_is_found_among_the_builds(tmp_path: P
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         item = await site.queued()
-        await site.until(lambda: "item 1200" in site.events[-1].text, "that it is queued")
+        await site.news.until(lambda: "item 1200" in site.events[-1].text, "that it is queued")
         await site.leave()
         site.jenkins.begin(item)
         site.jenkins.forgets = True
@@ -455,30 +457,30 @@ async def test_an_item_that_jenkins_forgot_is_found_among_the_builds(tmp_path: P
         assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
 
 
-async def test_a_build_that_is_deleted_has_failed(tmp_path: Path) -> None:
+async def test_a_deleted_build_has_failed(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         site.jenkins.begin(await site.queued())
-        await site.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
+        await site.news.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
         site.jenkins.builds.clear()
         record = await site.ended(deployment)
         assert (record.phase, "deleted" in record.reason) == (Phase.FAILED, True)
 
 
-async def test_a_jenkins_that_restarts_meanwhile_is_waited_for(tmp_path: Path) -> None:
+async def test_a_restarting_jenkins_is_awaited(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         site.jenkins.begin(await site.queued())
-        await site.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
+        await site.news.until(lambda: site.states[-1].phase is Phase.ROLLING, "that it runs")
         site.jenkins.breaks = 5
-        await site.until(lambda: "answers again" in site.events[-1].text, "that it is back")
+        await site.news.until(lambda: "answers again" in site.events[-1].text, "that it is back")
         site.jenkins.finish(57, "SUCCESS")
         assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
-        told = await site.told(deployment)
-        assert sum("the build goes on there" in text for text in told) == 1
+        found = await site.event_texts(deployment)
+        assert sum("the build goes on there" in text for text in found) == 1
 
 
-async def test_of_a_console_of_many_megabytes_only_the_end_is_read(tmp_path: Path) -> None:
+async def test_only_the_end_of_a_huge_console_is_read(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         deployment = await site.fire()
         line = "x" * 99 + "\n"
@@ -500,7 +502,7 @@ async def test_of_a_console_of_many_megabytes_only_the_end_is_read(tmp_path: Pat
         (FakeJenkins(breaks=99), "", "Jenkins is starting, stopping or broken"),
     ],
 )
-async def test_what_is_against_a_run_is_said_when_the_lid_opens_and_at_the_terminal(
+async def test_reasons_against_a_run_are_given_at_the_lid_and_at_the_terminal(
     tmp_path: Path, jenkins: FakeJenkins, parameters: str, why: str
 ) -> None:
     async with site_with(tmp_path, jenkins, parameters) as site:
@@ -512,7 +514,7 @@ async def test_what_is_against_a_run_is_said_when_the_lid_opens_and_at_the_termi
     assert jenkins.items == {}
 
 
-async def test_a_user_without_the_permission_to_build_is_told_when_it_is_fired(
+async def test_a_missing_permission_to_build_is_reported_when_it_is_fired(
     tmp_path: Path,
 ) -> None:
     async with site_with(tmp_path, FakeJenkins(forbids=True)) as site:
@@ -521,7 +523,7 @@ async def test_a_user_without_the_permission_to_build_is_told_when_it_is_fired(
         assert "Job/Build" in record.reason
 
 
-async def test_a_jenkins_that_is_not_there_is_no_arming(tmp_path: Path) -> None:
+async def test_without_jenkins_there_is_no_arming(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         jenkins = site.preflight.settings.jenkins.model_copy(update={"url": "http://127.0.0.1:1"})
         site.preflight.job.call.settings = jenkins
@@ -530,13 +532,13 @@ async def test_a_jenkins_that_is_not_there_is_no_arming(tmp_path: Path) -> None:
         assert "no answer from Jenkins at http://127.0.0.1:1" in refused.reason
 
 
-async def test_a_version_can_not_be_asked_for(tmp_path: Path) -> None:
+async def test_a_version_cannot_be_requested(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         with pytest.raises(DeploymentError, match="its job deploy-site chooses the version"):
             await start(site.db, site.preflight, "1.4.2", "ada")
 
 
-async def test_one_run_at_a_time(tmp_path: Path) -> None:
+async def test_only_one_run_happens_at_a_time(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         await start(site.db, site.preflight, None, "ada")
         refused = await site.happens(EventType.LID_OPEN)

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ token_file = "{folder}/token"
 
 @dataclass
 class Office:
-    """A folder with a configuration, a Jenkins, and whatever is heard at the broker."""
+    """A folder with a configuration, a Jenkins, and all messages at the broker."""
 
     folder: Path
     jenkins: FakeJenkins
@@ -50,11 +50,11 @@ class Office:
         )
 
     def event(self, kind: str, number: int, arming: str | None = None) -> dict[str, Any]:
-        """Have the box publish an event; give the answer."""
-        told = {"v": 1, "event_type": kind, "id": f"e-{number}", "seq": number, "boot": "b-1"}
-        body = json.dumps({**told, "age_ms": 1.0, **({"arming": arming} if arming else {})})
+        """Publish an event as the box; return the reply."""
+        fields = {"v": 1, "event_type": kind, "id": f"e-{number}", "seq": number, "boot": "b-1"}
+        body = json.dumps({**fields, "age_ms": 1.0, **({"arming": arming} if arming else {})})
         self.recorder.publish("bigred/box/office/event", body)
-        self.until(lambda: bool(self.replies(number)), f"an answer to {kind}")
+        self.recorder.until(lambda: bool(self.replies(number)), DEADLINE_S, f"an answer to {kind}")
         return self.replies(number)[0]
 
     def replies(self, number: int) -> list[dict[str, Any]]:
@@ -63,9 +63,6 @@ class Office:
 
     def states(self) -> list[dict[str, Any]]:
         return [one.body for one in self.recorder.of("bigred/app/site/state")]
-
-    def until(self, is_so: Callable[[], bool], what: str) -> None:
-        self.recorder.until(is_so, DEADLINE_S, what)
 
 
 @pytest.fixture
@@ -94,7 +91,9 @@ def running(office: Office) -> Iterator[Office]:
     arguments = ("server", "--config", str(office.folder / "bigred.toml"))
     with forked.running("the server", arguments, log, said):
         status = "bigred/server/status"
-        office.until(lambda: office.recorder.last(status) == "online", "the server at the broker")
+        office.recorder.until(
+            lambda: office.recorder.last(status) == "online", DEADLINE_S, "the server at the broker"
+        )
         yield office
 
 
@@ -106,19 +105,25 @@ def test_a_press_at_a_box_runs_the_job_and_everybody_follows_it(running: Office)
     assert accepted["answer"] == "accepted"
     wait_until(lambda: bool(jenkins.items), DEADLINE_S, "an item in the queue")
     build = jenkins.begin(next(iter(jenkins.items)), console="copying\n", estimated_ms=10_000)
-    running.until(lambda: running.states()[-1].get("phase") == "rolling", "that it runs")
-    running.until(lambda: bool(running.states()[-1].get("progress", {}).get("done")), "progress")
+    running.recorder.until(
+        lambda: running.states()[-1].get("phase") == "rolling", DEADLINE_S, "that it runs"
+    )
+    running.recorder.until(
+        lambda: bool(running.states()[-1].get("progress", {}).get("done")), DEADLINE_S, "progress"
+    )
     build.console += "restarting\n"
     jenkins.finish(57, "SUCCESS")
-    running.until(lambda: running.states()[-1].get("phase") == "succeeded", "that it is live")
+    running.recorder.until(
+        lambda: running.states()[-1].get("phase") == "succeeded", DEADLINE_S, "that it is live"
+    )
     live = running.states()[-1]
     assert (live["live"]["version"], live["who"]) == ("build 57", "office")
-    told = [one.body for one in running.recorder.of("bigred/app/site/event")]
-    console = [event["text"] for event in told if event["event_type"] == "console"]
+    published = [one.body for one in running.recorder.of("bigred/app/site/event")]
+    console = [event["text"] for event in published if event["event_type"] == "console"]
     assert "\n".join(console).split("\n") == ["copying", "restarting"]
 
 
-def test_a_terminal_runs_the_job_follows_it_and_shows_what_became_of_it(running: Office) -> None:
+def test_a_terminal_runs_the_job_follows_it_and_shows_its_outcome(running: Office) -> None:
     jenkins = running.jenkins
     status = running.bigred("status").stdout
     assert f"next: build 57 of {jenkins.url}" in " ".join(status.split())
@@ -150,7 +155,7 @@ def test_a_terminal_runs_the_job_follows_it_and_shows_what_became_of_it(running:
         (["deploy"], "the server is not running"),
     ],
 )
-def test_what_is_not_for_such_an_app_is_said_in_a_sentence(
+def test_commands_that_do_not_apply_are_refused_with_a_sentence(
     office: Office, verb: list[str], why: str
 ) -> None:
     done = office.bigred(*verb)
@@ -159,7 +164,7 @@ def test_what_is_not_for_such_an_app_is_said_in_a_sentence(
     assert done.stderr.count("\n") == 1
 
 
-def test_the_doctor_looks_at_the_job(office: Office) -> None:
+def test_the_doctor_checks_the_job(office: Office) -> None:
     well = office.bigred("doctor")
     assert well.returncode == 0, well.stdout
     office.jenkins.buildable = False

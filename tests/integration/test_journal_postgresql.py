@@ -1,6 +1,6 @@
 """The journal on a real PostgreSQL that goes away, comes back, or is held up by a stopped server.
 
-What the journal means is tested in tests/unit, on both databases.
+The journal's semantics are tested in tests/unit, on both databases.
 """
 
 import asyncio
@@ -40,10 +40,10 @@ async def db(url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-async def add_release(db: Database, version: str, told: str = "") -> None:
+async def add_release(db: Database, version: str, note: str = "") -> None:
     digest = f"{int(version):064}"
     async with db.write() as connection:
-        release = Release("shop", digest, version, told, Stage.READY, 1.0, told, told, told)
+        release = Release("shop", digest, version, note, Stage.READY, 1.0, note, note, note)
         await releases.add(connection, release)
 
 
@@ -55,7 +55,7 @@ async def versions(db: Database) -> list[str]:
 # --- away and back -------------------------------------------------------------------------------
 
 
-async def test_a_database_that_was_restarted_is_used_without_an_error(
+async def test_a_restarted_database_is_used_without_an_error(
     postgresql: Cluster, db: Database
 ) -> None:
     await add_release(db, "1")
@@ -66,7 +66,7 @@ async def test_a_database_that_was_restarted_is_used_without_an_error(
     assert await versions(db) == ["1", "2"]
 
 
-async def test_a_connection_that_is_cut_in_the_middle_is_an_error_of_the_journal(
+async def test_a_connection_cut_in_the_middle_is_a_journal_error(
     postgresql: Cluster, db: Database
 ) -> None:
     async def be_cut() -> None:
@@ -80,7 +80,7 @@ async def test_a_connection_that_is_cut_in_the_middle_is_an_error_of_the_journal
     await add_release(db, "1")
 
 
-async def test_a_database_that_does_not_answer_is_an_error_within_seconds(
+async def test_an_unresponsive_database_is_an_error_within_seconds(
     postgresql: Cluster, db: Database
 ) -> None:
     await add_release(db, "1")
@@ -90,12 +90,12 @@ async def test_a_database_that_does_not_answer_is_an_error_within_seconds(
             await versions(db)
         took_s = time.monotonic() - began_s
     sys.stdout.write(f"no answer: an error after {took_s:.1f} s\n")
-    # Of an old connection, and of the new one that is tried instead.
+    # For an old connection, and for the new one that replaces it.
     assert took_s < ANSWER_S + CONNECT_S + 5.0
     assert await versions(db) == ["1"]
 
 
-async def test_whoever_is_cancelled_while_the_database_is_silent_goes_at_once(
+async def test_a_task_cancelled_while_the_database_is_silent_ends_at_once(
     postgresql: Cluster, db: Database
 ) -> None:
     await versions(db)
@@ -121,9 +121,7 @@ asyncio.run(main(sys.argv[1]))
 """
 
 
-async def test_a_server_stopped_in_the_middle_of_writing_gives_its_turn_up(
-    url: str, db: Database
-) -> None:
+async def test_a_server_frozen_while_writing_loses_its_lock(url: str, db: Database) -> None:
     stopped = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", STOPPED_WRITER, url), stdout=asyncio.subprocess.PIPE
     )
@@ -133,7 +131,7 @@ async def test_a_server_stopped_in_the_middle_of_writing_gives_its_turn_up(
             assert await stopped.stdout.readline() == b"writes\n"
             began_s = time.monotonic()
             while not await versions(db):
-                # The first try may give up just before the turn is free.
+                # The first attempt may give up just before the lock is free.
                 with contextlib.suppress(OperationalError):
                     await add_release(db, "1")
         took_s = time.monotonic() - began_s
@@ -144,10 +142,10 @@ async def test_a_server_stopped_in_the_middle_of_writing_gives_its_turn_up(
         await stopped.wait()
 
 
-# --- turns ---------------------------------------------------------------------------------------
+# --- one writer at a time ------------------------------------------------------------------------
 
 
-async def test_a_writer_sees_what_was_written_while_it_waited_for_its_turn(db: Database) -> None:
+async def test_a_writer_sees_what_was_written_while_it_waited(db: Database) -> None:
     async def later() -> int:
         async with db.write() as connection:
             return len(await releases.of_app(connection, "shop"))
@@ -160,21 +158,21 @@ async def test_a_writer_sees_what_was_written_while_it_waited_for_its_turn(db: D
     assert await waiting == 1
 
 
-async def test_a_transaction_aside_waits_for_no_turn(db: Database) -> None:
+async def test_a_concurrent_write_does_not_wait(db: Database) -> None:
     async with db.write(), asyncio.timeout(DEADLINE_S), db.write_concurrently() as connection:
         assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
 
 
-async def test_nothing_is_written_by_reading(db: Database) -> None:
+async def test_reading_writes_nothing(db: Database) -> None:
     with pytest.raises(SQLAlchemyError, match="read-only transaction"):
         async with db.read() as connection:
             await releases.add(connection, Release("shop", A, "1", "1", Stage.READY, 1.0))
 
 
-# --- what it takes -------------------------------------------------------------------------------
+# --- what it can store ---------------------------------------------------------------------------
 
 
-async def test_whatever_a_command_printed_can_be_kept(db: Database) -> None:
+async def test_any_output_of_a_command_can_be_stored(db: Database) -> None:
     said = "a\0b \u2603 " + "x" * 5000
     await add_release(db, "1", "é" * 2000)
     async with db.write() as connection:
@@ -188,14 +186,14 @@ async def test_whatever_a_command_printed_can_be_kept(db: Database) -> None:
     assert action.evidence == event.text[:2000]
 
 
-# --- opened --------------------------------------------------------------------------------------
+# --- opening it ----------------------------------------------------------------------------------
 
 
-async def test_a_database_that_is_not_there_is_told_without_its_password(url: str) -> None:
+async def test_an_absent_database_is_reported_without_its_password(url: str) -> None:
     place = "postgresql://ada:secret@127.0.0.1:1/bigred"
-    with pytest.raises(JournalError) as told:
+    with pytest.raises(JournalError) as raised:
         await Database.open(place)
-    said = str(told.value)
+    said = str(raised.value)
     assert "the journal at postgresql://ada:***@127.0.0.1:1/bigred can't be used" in said
     assert "fix 'database' in [server]" in said
     assert "secret" not in said
@@ -204,13 +202,13 @@ async def test_a_database_that_is_not_there_is_told_without_its_password(url: st
         await Database.open("postgresql://postgres@/nowhere" + url[url.index("?") :])
 
 
-async def test_an_address_that_is_none_is_told_without_its_password() -> None:
-    with pytest.raises(JournalError, match=r"not a URL: write postgresql://") as told:
+async def test_an_invalid_address_is_reported_without_its_password() -> None:
+    with pytest.raises(JournalError, match=r"not a URL: write postgresql://") as raised:
         await Database.open("postgresql://ada:secret@host:port/bigred")
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(raised.value)
 
 
-async def test_a_missing_driver_is_told_with_the_fix(
+async def test_a_missing_driver_is_reported_with_the_fix(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)

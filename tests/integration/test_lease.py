@@ -1,4 +1,4 @@
-"""Leases in a real PostgreSQL, held by real processes that are stopped, killed, and ended well."""
+"""Leases in a real PostgreSQL, held by processes that are frozen, killed, or properly stopped."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from tests.support.postgresql import Cluster
+from tests.support.until import until
 
 from bigred_broker import program
 from bigred_broker.program import wait_until
@@ -30,8 +31,8 @@ TAKE_OVER_S = 15.0
 DEADLINE_S = 30.0
 APPS = tuple(f"app-{number}" for number in range(8))
 
-# Acts for every app that it leads, each at its own pace: fence, guard, then an effect that nobody
-# can call back: a line in a file, of app, token and who did it.
+# Acts for every app that it leads, each at its own pace: fence, guard, then an effect that cannot
+# be undone: a line in a file, with the app, the token and the actor.
 ACTOR = """
 import asyncio, os, random, signal, sys
 from bigred_server.errors import LeaseLostError
@@ -70,7 +71,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 @dataclass(frozen=True)
 class Effect:
-    """A line of the file."""
+    """A line of the effects file."""
 
     app: str
     token: int
@@ -78,8 +79,8 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A database, the file of deeds, and the actors."""
+class Rig:
+    """A database, the effects file, and the actors."""
 
     url: str
     folder: Path
@@ -87,7 +88,7 @@ class Stage:
 
     def actor(self, name: str) -> "subprocess.Popen[bytes]":
         log = self.log(name)
-        command = [sys.executable, "-c", ACTOR, self.url, name, str(self.folder / "deeds"), *APPS]
+        command = [sys.executable, "-c", ACTOR, self.url, name, str(self.folder / "effects"), *APPS]
         return self.stack.enter_context(
             program.running(name, command, log, lambda: "runs" in log.read_text())
         )
@@ -96,89 +97,88 @@ class Stage:
         return self.folder / f"{name}.log"
 
     def effects(self) -> list[Effect]:
-        file = self.folder / "deeds"
+        file = self.folder / "effects"
         lines = file.read_text().splitlines() if file.exists() else []
         return [Effect(app, int(token), who) for app, token, who in map(str.split, lines)]
 
     def until_all_by(self, who: str) -> float:
-        """Wait until an actor acts for every app; give how long that took."""
+        """Wait until an actor acts for every app; return how long that took."""
         began_s = time.monotonic()
-        until(
-            lambda: {deed.app for deed in self.effects() if deed.who == who} == set(APPS),
+        wait_until(
+            lambda: {effect.app for effect in self.effects() if effect.who == who} == set(APPS),
+            DEADLINE_S,
             f"{who} acts for all apps",
         )
         return time.monotonic() - began_s
 
     def check(self, but: Sequence[Effect] = ()) -> None:
-        """No token is two actors', and no deed came after one under a higher token."""
+        """Check that no two actors share a token, and that tokens never decrease."""
         effects = self.effects()
         for late in but:
             del effects[len(effects) - 1 - effects[::-1].index(late)]
         for app in APPS:
-            ours = [deed for deed in effects if deed.app == app]
-            tokens = [deed.token for deed in ours]
+            ours = [effect for effect in effects if effect.app == app]
+            tokens = [effect.token for effect in ours]
             assert tokens == sorted(tokens), ours
-            actors = [{deed.who for deed in ours if deed.token == token} for token in set(tokens)]
+            actors = [
+                {effect.who for effect in ours if effect.token == token} for token in set(tokens)
+            ]
             assert all(len(each) == 1 for each in actors), ours
 
 
-def until(is_so: Callable[[], bool], what: str) -> None:
-    wait_until(is_so, DEADLINE_S, what)
-
-
-def tell(text: str) -> None:
-    """Figures for whoever runs this with `pytest -s`."""
+def report(text: str) -> None:
+    """Print figures, which `pytest -s` shows."""
     sys.stdout.write(f"{text}\n")
 
 
 @pytest.fixture
-def stage(postgresql: Cluster, tmp_path: Path) -> Iterator[Stage]:
+def rig(postgresql: Cluster, tmp_path: Path) -> Iterator[Rig]:
     with ExitStack() as stack:
-        yield Stage(postgresql.new_database(), tmp_path, stack)
+        yield Rig(postgresql.new_database(), tmp_path, stack)
 
 
-def test_a_stopped_leader_that_goes_on_does_nothing_more(stage: Stage) -> None:
-    first = stage.actor("first")
-    stage.until_all_by("first")
-    stage.actor("second")
+def test_a_frozen_leader_that_resumes_does_nothing_more(rig: Rig) -> None:
+    first = rig.actor("first")
+    rig.until_all_by("first")
+    rig.actor("second")
     first.send_signal(signal.SIGSTOP)
     try:
-        took_s = stage.until_all_by("second")
-        before = len([deed for deed in stage.effects() if deed.who == "first"])
+        took_s = rig.until_all_by("second")
+        before = len([effect for effect in rig.effects() if effect.who == "first"])
     finally:
         first.send_signal(signal.SIGCONT)
-    tell(f"SIGSTOP: another leads all apps after {took_s:.2f} s")
+    report(f"SIGSTOP: another leads all apps after {took_s:.2f} s")
     assert took_s < TAKE_OVER_S
-    until(lambda: "lost" in stage.log("first").read_text(), "it has heard")
-    seen = len(stage.effects())
-    until(lambda: len(stage.effects()) > seen + 200, "the second goes on")
-    # One deed may have been begun: stopped between its last check and its one call to the system.
-    late = [deed for deed in stage.effects() if deed.who == "first"][before:]
+    wait_until(lambda: "lost" in rig.log("first").read_text(), DEADLINE_S, "it has lost the lease")
+    seen = len(rig.effects())
+    wait_until(lambda: len(rig.effects()) > seen + 200, DEADLINE_S, "the second goes on")
+    # One effect may have been begun: frozen between its last check and its one system call.
+    late = [effect for effect in rig.effects() if effect.who == "first"][before:]
     assert len(late) <= 1
-    stage.check(but=late)
+    rig.check(but=late)
 
 
-def test_another_takes_over_from_one_that_was_killed(stage: Stage) -> None:
-    first = stage.actor("first")
-    stage.until_all_by("first")
-    stage.actor("second")
+def test_another_takes_over_from_a_killed_leader(rig: Rig) -> None:
+    first = rig.actor("first")
+    rig.until_all_by("first")
+    rig.actor("second")
     first.kill()
-    took_s = stage.until_all_by("second")
-    tell(f"SIGKILL: another leads all apps after {took_s:.2f} s")
+    took_s = rig.until_all_by("second")
+    report(f"SIGKILL: another leads all apps after {took_s:.2f} s")
     assert took_s < TAKE_OVER_S
-    stage.check()
+    rig.check()
 
 
-def test_another_takes_over_at_once_from_one_that_ends_well(stage: Stage) -> None:
-    first = stage.actor("first")
-    stage.until_all_by("first")
-    stage.actor("second")
+def test_another_takes_over_at_once_from_a_leader_that_stops_properly(rig: Rig) -> None:
+    first = rig.actor("first")
+    rig.until_all_by("first")
+    rig.actor("second")
     first.send_signal(signal.SIGTERM)
-    took_s = stage.until_all_by("second")
-    tell(f"SIGTERM: another leads all apps after {took_s:.2f} s")
-    assert took_s < 6.0  # a lease that was not given back lasts two thirds of its life at least
+    took_s = rig.until_all_by("second")
+    report(f"SIGTERM: another leads all apps after {took_s:.2f} s")
+    assert took_s < 6.0  # a lease that was not released lasts at least two thirds of its time
     assert first.wait(DEADLINE_S) == 0
-    stage.check()
+    rig.check()
 
 
 # --- in one process ------------------------------------------------------------------------------
@@ -211,27 +211,29 @@ async def test_one_of_two_leads_and_the_token_grows_with_every_change(db: Databa
         await one.resign()
 
 
-async def test_apps_are_led_each_by_itself(db: Database) -> None:
+async def test_each_app_has_its_own_leader(db: Database) -> None:
     assert await Lease(db, "shop", "one/1").hold()
     assert await Lease(db, "blog", "other/1").hold()
 
 
 async def test_a_lease_is_kept_up_by_its_own_task(db: Database) -> None:
-    """However long whoever acts is busy."""
+    """Even while its holder is busy."""
     lease = Lease(db, "shop", "one/1")
     keeping = asyncio.create_task(lease.run())
     ends: set[float] = set()
-    async with asyncio.timeout(DEADLINE_S):
-        while len(ends) < 3:
-            async with db.read() as connection:
-                ends |= set((await connection.execute(select(tables.lease.c.until))).scalars())
-            await asyncio.sleep(0.05)
+
+    async def is_renewed_twice() -> bool:
+        async with db.read() as connection:
+            ends.update((await connection.execute(select(tables.lease.c.until))).scalars())
+        return len(ends) >= 3
+
+    await until(is_renewed_twice, DEADLINE_S, "the lease is renewed twice")
     assert lease.left_s() > LEASE_S / 2
     assert lease.token == 1
     keeping.cancel()
 
 
-async def test_a_fence_lets_nobody_take_over_before_the_transaction_ends(
+async def test_a_fence_prevents_a_takeover_before_the_transaction_ends(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bigred_server.journal.lease.ANSWER_S", DEADLINE_S)
@@ -247,7 +249,7 @@ async def test_a_fence_lets_nobody_take_over_before_the_transaction_ends(
     assert await Lease(db, "shop", "other/2").hold()
 
 
-async def test_a_fence_stops_the_transaction_of_one_who_was_overtaken(db: Database) -> None:
+async def test_a_fence_stops_the_transaction_of_a_former_leader(db: Database) -> None:
     lease = Lease(db, "shop", "one/1")
     await lease.hold()
     async with db.write() as connection:
@@ -259,7 +261,7 @@ async def test_a_fence_stops_the_transaction_of_one_who_was_overtaken(db: Databa
             await lease.fence(connection)
 
 
-async def test_the_same_run_gets_a_new_token_when_there_was_a_gap(db: Database) -> None:
+async def test_the_same_run_gets_a_new_token_after_a_gap(db: Database) -> None:
     lease = Lease(db, "shop", "one/1")
     await lease.hold()
     async with db.write() as connection:
@@ -269,7 +271,7 @@ async def test_the_same_run_gets_a_new_token_when_there_was_a_gap(db: Database) 
             await lease.fence(connection)
 
 
-async def test_a_database_that_does_not_answer_does_not_hold_up_who_leads(
+async def test_an_unresponsive_database_does_not_block_the_leader(
     postgresql: Cluster, db: Database
 ) -> None:
     now_s = 100.0
@@ -282,8 +284,8 @@ async def test_a_database_that_does_not_answer_does_not_hold_up_who_leads(
         took_s = time.monotonic() - began_s
         now_s += LEASE_S / 2
         assert not await lease.hold()
-    tell(f"no answer: gave up after {took_s:.2f} s")
-    assert took_s < 2 * ANSWER_S  # the driver by itself would wait for much longer
+    report(f"no answer: gave up after {took_s:.2f} s")
+    assert took_s < 2 * ANSWER_S  # on its own, the driver would wait much longer
     now_s += 1.0
     assert await lease.hold()
 
@@ -313,7 +315,7 @@ async def test_two_servers_need_two_names(
 async def test_a_server_whose_name_was_taken_meanwhile_ends(postgresql: Cluster) -> None:
     url = postgresql.new_database()
     async with open_session(url, "one", ["shop"]) as stopped:
-        # Stopped for so long that its name was free for another.
+        # Frozen for so long that another server could take its name.
         async with stopped.db.write() as connection:
             await leases.acquire(connection, "server:one", "nobody", LEASE_S)
             holder = stopped.leads["shop"]._holder  # type: ignore[attr-defined]
@@ -324,7 +326,7 @@ async def test_a_server_whose_name_was_taken_meanwhile_ends(postgresql: Cluster)
                     await stopped.keep()
 
 
-async def test_a_server_on_postgresql_is_seen_to_run(postgresql: Cluster) -> None:
+async def test_a_running_server_on_postgresql_is_detected(postgresql: Cluster) -> None:
     url = postgresql.new_database()
     async with opened(url) as db:
         assert not await is_any_open(url, db)
@@ -333,7 +335,7 @@ async def test_a_server_on_postgresql_is_seen_to_run(postgresql: Cluster) -> Non
         assert not await is_any_open(url, db)
 
 
-async def test_a_lease_of_a_database_that_is_gone_is_no_error(db: Database) -> None:
+async def test_a_lease_in_a_lost_database_is_no_error(db: Database) -> None:
     async with db.write() as connection:
         await connection.exec_driver_sql("DROP TABLE lease")
     lease = Lease(db, "shop", "one/1")

@@ -1,14 +1,15 @@
-"""Nodes over a real Tomcat's Manager: what it says, and what the app then does."""
+"""Nodes reached by a real Tomcat's Manager: what it answers, and what the app then does."""
 
 import asyncio
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 from tests.support.hosts import FakeHost
+from tests.support.until import until
 from tests.support.wars import Wars
 
 from bigred_broker.program import free_port
@@ -24,6 +25,7 @@ from bigred_server.tomcat.manager_call import ManagerCall
 from bigred_server.tomcat.node import Node
 
 USER = ManagerUser("bigred", 'p"<&>ü')
+DEADLINE_S = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +51,10 @@ async def http() -> AsyncIterator[httpx2.AsyncClient]:
 
 @pytest.fixture
 async def manager(tomcat: TomcatInstance, http: httpx2.AsyncClient) -> AsyncIterator[Manager]:
-    """Give the Manager of a Tomcat that has no app of ours any more."""
+    """Yield the Manager of a Tomcat, and undeploy everything of ours afterwards."""
     url = f"http://127.0.0.1:{tomcat.port}/manager"
     found = Manager(ManagerCall(http, url, USER.name, tomcat.base / "password"), "/lab")
-    await until(lambda: is_there(found))
+    await until(lambda: is_there(found), DEADLINE_S, "the Manager answers")
     yield found
     for one in await found.versions():
         await found.undeploy(one.name, 20)
@@ -76,25 +78,19 @@ async def is_there(manager: Manager) -> bool:
     return True
 
 
-async def until(it_is_so: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
-        while not await it_is_so():  # noqa: ASYNC110  it is so over there, in Tomcat
-            await asyncio.sleep(0.05)
-
-
 async def put(node: Node, war: Path, version: str = "", deadline_s: float = 20) -> str:
     return await node.deploy(war, digest_of(war), version, deadline_s)
 
 
-async def put_beside(node: Node, war: Path) -> str:
-    """Deploy the following version; give its name."""
+async def put_alongside(node: Node, war: Path) -> str:
+    """Deploy the next version; return its name."""
     version = following((await node.look(answers=False)).versions or (), digest_of(war))
     await put(node, war, version)
     return version
 
 
 class App:
-    """The app as a user meets it; with a session, if it gave one."""
+    """The app as a user sees it; with a session, if the user has one."""
 
     def __init__(self, manager: Manager, http: httpx2.AsyncClient) -> None:
         self._url = manager.call.url.removesuffix("/manager") + "/lab"
@@ -102,7 +98,7 @@ class App:
         self._session = ""
 
     async def get(self, path: str = "/") -> tuple[int, str]:
-        """Give status and release."""
+        """Return status and release."""
         headers = {"cookie": self._session} if self._session else {}
         response = await self._http.get(self._url + path, headers=headers, timeout=20)
         if given := response.headers.get("set-cookie"):
@@ -133,7 +129,7 @@ async def test_a_redeploy_replaces_the_app_and_looks_for_leaks(
     assert look.versions == (Version(""),)
 
 
-async def test_another_process_can_not_tell_what_was_deployed(
+async def test_another_process_cannot_know_what_was_deployed(
     node: Node, manager: Manager, wars: Wars
 ) -> None:
     await put(node, wars.make("1"))
@@ -155,12 +151,12 @@ async def test_an_app_that_does_not_start_is_a_failure_and_the_old_one_is_gone(
     assert await app.get() == (200, "1")
 
 
-async def test_an_ok_is_no_proof_for_the_app(node: Node, app: App, wars: Wars) -> None:
+async def test_an_ok_does_not_prove_the_app(node: Node, app: App, wars: Wars) -> None:
     assert (await put(node, wars.make("2", "servlet-throws"))).startswith("OK - Deployed")
     assert (await app.get())[0] == 500
 
 
-async def test_a_leak_is_told_with_its_fix(node: Node, wars: Wars) -> None:
+async def test_a_leak_is_reported_with_its_fix(node: Node, wars: Wars) -> None:
     await put(node, wars.make("1", "leaks"))
     seen = await put(node, wars.make("2"))
     assert seen.endswith("instances of the app still in memory: 1; restart Tomcat when you can")
@@ -181,14 +177,16 @@ async def test_a_deployment_that_timed_out_is_waited_out_by_the_next(
     assert await app.get() == (200, "3")
 
 
-async def test_what_timed_out_appears_by_itself(node: Node, app: App, wars: Wars) -> None:
+async def test_a_deployment_that_timed_out_appears_by_itself(
+    node: Node, app: App, wars: Wars
+) -> None:
     with pytest.raises(NodeAwayError):
         await put(node, wars.make("2", start_ms=1500), deadline_s=0.5)
 
     async def is_up() -> bool:
         return await app.get() == (200, "2")
 
-    await until(is_up)
+    await until(is_up, DEADLINE_S, "the app is up")
     assert (await node.look(answers=True)).versions == (Version(""),)
 
 
@@ -197,7 +195,7 @@ async def test_sixty_megabytes_are_sent(node: Node, app: App, wars: Wars) -> Non
     assert await app.get() == (200, "big")
 
 
-async def test_a_kept_release_is_deployed_without_a_byte_sent(
+async def test_a_kept_release_is_deployed_without_sending_a_byte(
     manager: Manager, app: App, wars: Wars
 ) -> None:
     war = wars.make("kept")
@@ -217,13 +215,13 @@ async def test_a_kept_release_that_is_missing_is_a_failure(manager: Manager, war
 # --- parallel ------------------------------------------------------------------------------------
 
 
-async def test_versions_stand_side_by_side_and_sessions_stay(
+async def test_versions_run_in_parallel_and_sessions_stay(
     parallel: Node, app: App, manager: Manager, http: httpx2.AsyncClient, wars: Wars
 ) -> None:
     one, two = wars.make("1"), wars.make("2")
-    first = await put_beside(parallel, one)
+    first = await put_alongside(parallel, one)
     assert await app.get("/visit") == (200, "1")
-    second = await put_beside(parallel, two)
+    second = await put_alongside(parallel, two)
     assert await app.get("/visit") == (200, "1")
     assert await App(manager, http).get("/visit") == (200, "2")
     look = await parallel.look(answers=True)
@@ -237,19 +235,19 @@ async def test_versions_stand_side_by_side_and_sessions_stay(
 async def test_our_own_requests_are_not_bound_to_an_old_version(
     parallel: Node, http: httpx2.AsyncClient, manager: Manager, wars: Wars
 ) -> None:
-    await put_beside(parallel, wars.make("1"))
+    await put_alongside(parallel, wars.make("1"))
     url = manager.call.url.removesuffix("/manager") + "/lab/visit"
     assert (await http.get(url)).headers["x-release"] == "1"
-    await put_beside(parallel, wars.make("2"))
+    await put_alongside(parallel, wars.make("2"))
     assert (await http.get(url)).headers["x-release"] == "2"
 
 
-async def test_undeploying_the_newest_turns_users_back_and_waits_for_their_requests(
+async def test_undeploying_the_newest_sends_users_back_and_waits_for_their_requests(
     parallel: Node, app: App, manager: Manager, http: httpx2.AsyncClient, wars: Wars
 ) -> None:
     one, two = wars.make("1"), wars.make("2")
-    await put_beside(parallel, one)
-    second = await put_beside(parallel, two)
+    await put_alongside(parallel, one)
+    second = await put_alongside(parallel, two)
     in_flight = asyncio.create_task(app.get("/slow?ms=5000"))
     others = [asyncio.create_task(_ask_often(App(manager, http))) for _ in range(4)]
     await asyncio.sleep(0.5)
@@ -259,7 +257,7 @@ async def test_undeploying_the_newest_turns_users_back_and_waits_for_their_reque
     async def is_back() -> bool:
         return await App(manager, http).get() == (200, "1")
 
-    await until(is_back)
+    await until(is_back, DEADLINE_S, "the older version answers")
     assert not in_flight.done()
     assert time.monotonic() - begun_s < 3
     assert (await parallel.look(answers=True)).digest == digest_of(one)
@@ -274,18 +272,18 @@ async def _ask_often(app: App) -> set[int]:
     return {(await app.get())[0] for _ in range(300)}
 
 
-async def test_a_version_that_does_not_start_is_taken_away_and_nobody_notices(
+async def test_a_version_that_does_not_start_is_undeployed_unnoticed(
     parallel: Node, app: App, wars: Wars
 ) -> None:
-    first = await put_beside(parallel, wars.make("1"))
+    first = await put_alongside(parallel, wars.make("1"))
     with pytest.raises(NodeError, match="context failed to start"):
-        await put_beside(parallel, wars.make("2", "listener-throws"))
+        await put_alongside(parallel, wars.make("2", "listener-throws"))
     assert await app.get() == (200, "1")
     look = await parallel.look(answers=True)
     assert [one.name for one in look.versions or ()] == [first]
 
 
-async def test_a_version_that_timed_out_is_found_done_by_the_next_try(
+async def test_a_version_that_timed_out_is_found_by_the_next_try(
     parallel: Node, app: App, wars: Wars
 ) -> None:
     war = wars.make("1", start_ms=2000)
@@ -293,7 +291,7 @@ async def test_a_version_that_timed_out_is_found_done_by_the_next_try(
     with pytest.raises(NodeAwayError):
         await put(parallel, war, version, deadline_s=0.5)
     seen = await put(parallel, war, version)
-    # It waited for the start, or came when that was just done; and never began it again.
+    # It waited for the start, or came just after it, and never started it again.
     assert seen in (
         f"OK - Started application at context path [/lab##{version}]",
         f"/lab##{version} is already deployed",
@@ -301,7 +299,7 @@ async def test_a_version_that_timed_out_is_found_done_by_the_next_try(
     assert await app.get() == (200, "1")
 
 
-async def test_a_context_without_a_version_is_behind_all_others(
+async def test_a_context_without_a_version_sorts_before_all_others(
     manager: Manager, parallel: Node, wars: Wars
 ) -> None:
     one, two = wars.make("1"), wars.make("2")
@@ -310,13 +308,13 @@ async def test_a_context_without_a_version_is_behind_all_others(
     assert (await Node(host, manager, Strategy.PARALLEL).look(answers=True)).digest == digest_of(
         one
     )
-    second = await put_beside(parallel, two)
+    second = await put_alongside(parallel, two)
     look = await parallel.look(answers=True)
     assert look.versions == (Version(""), Version(second, digest_of(two)))
     assert look.digest == digest_of(two)
 
 
-# --- the way there -------------------------------------------------------------------------------
+# --- the connection ------------------------------------------------------------------------------
 
 
 async def test_the_root_context_is_named_by_a_slash(manager: Manager, wars: Wars) -> None:
@@ -328,7 +326,7 @@ async def test_the_root_context_is_named_by_a_slash(manager: Manager, wars: Wars
     assert await root.undeploy("", 20) == "OK - Undeployed application at context path [/]"
 
 
-async def test_a_wrong_password_is_told_before_a_byte_is_sent(
+async def test_a_wrong_password_is_reported_before_a_byte_is_sent(
     manager: Manager, tmp_path: Path, wars: Wars
 ) -> None:
     (tmp_path / "password").write_text("wrong")
@@ -351,12 +349,12 @@ async def _in_spanish(request: httpx2.Request) -> None:
     request.headers["accept-language"] = "es"
 
 
-async def test_since_when_tomcat_runs_is_known(node: Node) -> None:
+async def test_the_start_time_of_tomcat_is_known(node: Node) -> None:
     age_s = time.time() - await node.running_since()
     assert 0 < age_s < 300
 
 
-async def test_a_tomcat_that_is_down_is_no_connection(
+async def test_a_stopped_tomcat_gives_no_connection(
     http: httpx2.AsyncClient, manager: Manager
 ) -> None:
     call = ManagerCall(

@@ -15,7 +15,7 @@ EVENT: dict[str, Any] = {"event": "RTC_CHANGE"}
 
 
 def answers(line: socket.socket) -> Iterator[str]:
-    """Take the commands to the monitor, and answer as a raspi3b whose pins 17 and 40 are high."""
+    """Answer the monitor's commands as a raspi3b whose pins 17 and 40 are high."""
     registers = {"xp /1wx 0x3f200034": 0x0002_0000, "xp /1wx 0x3f200038": 0x0000_0100}
     for said in line.makefile():
         asked = json.loads(said)
@@ -39,8 +39,8 @@ def path(tmp_path: Path) -> Iterator[Path]:
             with line:
                 line.sendall(json.dumps(GREETING).encode() + b"\n")
                 for answer in answers(line):
-                    told = f"{json.dumps(EVENT)}\n{json.dumps({'return': answer})}\n"
-                    line.sendall(told.encode())
+                    reply = f"{json.dumps(EVENT)}\n{json.dumps({'return': answer})}\n"
+                    line.sendall(reply.encode())
                 line.sendall(b'{"error": {"class": "CommandNotFound", "desc": "no such one"}}\n')
 
         serving = threading.Thread(target=serve)
@@ -49,7 +49,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
         serving.join(5)
 
 
-def test_the_pins_of_a_board_are_read_and_what_is_refused_is_told(path: Path) -> None:
+def test_the_pins_of_a_board_are_read_and_a_refusal_is_reported(path: Path) -> None:
     with monitor(path) as talk:
         assert [number for number in range(54) if talk.pin(number)] == [17, 40]
         with pytest.raises(RuntimeError, match="no such one"):

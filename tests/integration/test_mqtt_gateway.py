@@ -1,9 +1,9 @@
-"""The MQTT gateway at a real Mosquitto, before and after another server led the app in between."""
+"""The MQTT gateway at a real Mosquitto, before and after another server has led the app."""
 
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +41,7 @@ CONFIG = "homeassistant/device/office/config"
 
 @dataclass
 class Lead:
-    """A leadership that the test gives and takes."""
+    """A leadership that the test grants and revokes."""
 
     token: int = 1
     leads: bool = True
@@ -60,7 +60,7 @@ class Lead:
 
 @dataclass
 class Presses:
-    """Answers nothing, and knows what it was asked."""
+    """Answers nothing, and records the events."""
 
     asked: list[str] = field(default_factory=list)
 
@@ -71,42 +71,39 @@ class Presses:
 
 @dataclass
 class Rig:
-    """A broker that forgets all when it is restarted, a gateway, and an ear."""
+    """A broker that forgets everything when it restarts, a gateway, and a listener."""
 
     folder: Path
     broker: BrokerSettings
     lead: Lead
     presses: Presses
     gateway: MqttGateway
-    ear: Link
+    listener: Link
     stack: ExitStack = field(default_factory=ExitStack)
-    heard: list[tuple[str, bytes]] = field(default_factory=list)
-    _news: News = field(default_factory=lambda: News(DEADLINE_S))
+    received: list[tuple[str, bytes]] = field(default_factory=list)
+    news: News = field(default_factory=lambda: News(DEADLINE_S))
 
     def start_broker(self) -> None:
         self.stack.enter_context(mosquitto.running(self.folder / "mqtt", self.broker.port))
 
     async def listen(self) -> None:
         while True:
-            happening = await self.ear.events.get()
+            happening = await self.listener.events.get()
             if isinstance(happening, Delivery):
                 happening.ack()
-                self.heard.append((happening.topic, happening.payload))
-            self._news.tell()
-
-    async def until(self, is_so: Callable[[], bool], what: str) -> None:
-        await self._news.until(is_so, what)
+                self.received.append((happening.topic, happening.payload))
+            self.news.notify()
 
     async def settled(self) -> None:
-        """Wait until the gateway has handled all that was sent: it answers a false farewell."""
+        """Wait until the gateway has handled everything sent: it answers a false farewell."""
         seen = self.count(TOPICS.server_status, b"online")
-        self.ear.publish(TOPICS.server_status, Status.OFFLINE.value.encode())
-        await self.until(
+        self.listener.publish(TOPICS.server_status, Status.OFFLINE.value.encode())
+        await self.news.until(
             lambda: self.count(TOPICS.server_status, b"online") > seen, "it says it is online"
         )
 
     def count(self, topic: str, payload: bytes | None = None) -> int:
-        return sum(where == topic and payload in (None, what) for where, what in self.heard)
+        return sum(where == topic and payload in (None, what) for where, what in self.received)
 
 
 @pytest.fixture
@@ -115,16 +112,16 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     lead, presses = Lead(), Presses()
     settings = settings_with(broker)
     topics = [TOPICS.server_status, TOPICS.every_app, CONFIG]
-    ear = Link(broker, "ear", "bigred/test/status", topics)
+    listener = Link(broker, "listener", "bigred/test/status", topics)
     gateway = MqttGateway(settings, {"shop": lead})
-    rig = Rig(tmp_path, broker, lead, presses, gateway, ear)
+    rig = Rig(tmp_path, broker, lead, presses, gateway, listener)
     rig.start_broker()
     running = [
         asyncio.create_task(gateway.run(presses)),  # type: ignore[arg-type]
-        asyncio.create_task(ear.run()),
+        asyncio.create_task(listener.run()),
         asyncio.create_task(rig.listen()),
     ]
-    await rig.until(lambda: rig.count(TOPICS.server_status, b"online") > 0, "all are there")
+    await rig.news.until(lambda: rig.count(TOPICS.server_status, b"online") > 0, "all are there")
     yield rig
     for task in running:
         task.cancel()
@@ -143,35 +140,35 @@ def lid(number: str) -> bytes:
     return encode(BoxEvent(event_type=EventType.LID_OPEN, id=number, seq=1, boot="test"))
 
 
-async def test_only_the_leader_speaks_and_answers(rig: Rig) -> None:
+async def test_only_the_leader_publishes_and_answers(rig: Rig) -> None:
     event = AppEvent(event_type=AppEventType.FINDING, app="shop", at="now")
     topic = TOPICS.box("office", "event")
-    rig.ear.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
-    await rig.until(lambda: rig.count(CONFIG) == 1, "the box is announced")
+    rig.listener.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
+    await rig.news.until(lambda: rig.count(CONFIG) == 1, "the box is announced")
     await rig.settled()
     rig.lead.leads = False
-    rig.ear.publish(topic, lid("unheard"))
-    rig.ear.publish("homeassistant/status", b"online")
+    rig.listener.publish(topic, lid("unheard"))
+    rig.listener.publish("homeassistant/status", b"online")
     rig.gateway.keep_state(AppState(app="shop"))
     rig.gateway.publish_event(event)
     await rig.settled()
     assert rig.presses.asked == []
     assert [rig.count(each) for each in (STATE, EVENT, CONFIG)] == [0, 0, 1]
     rig.lead.leads = True
-    rig.ear.publish(topic, lid("heard"))
-    rig.ear.publish("homeassistant/status", b"online")
+    rig.listener.publish(topic, lid("received"))
+    rig.listener.publish("homeassistant/status", b"online")
     rig.gateway.keep_state(AppState(app="shop"))
     rig.gateway.publish_event(event)
     await rig.settled()
-    assert rig.presses.asked == ["heard"]
+    assert rig.presses.asked == ["received"]
     assert [rig.count(each) for each in (STATE, EVENT)] == [1, 1]
     assert rig.count(CONFIG) >= 2
 
 
-async def test_what_was_told_before_another_led_is_not_told_again(rig: Rig) -> None:
-    """Neither on a new connection, nor taken for told when it is so again."""
-    rig.ear.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
-    await rig.until(lambda: rig.count(CONFIG) == 1, "the box is announced")
+async def test_what_was_published_before_another_led_is_not_published_again(rig: Rig) -> None:
+    """Neither on a new connection, nor skipped as already published when it recurs."""
+    rig.listener.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
+    await rig.news.until(lambda: rig.count(CONFIG) == 1, "the box is announced")
     rig.gateway.keep_state(AppState(app="shop"))
     await rig.settled()
     assert (rig.count(STATE), rig.count(CONFIG)) == (1, 1)
@@ -179,19 +176,19 @@ async def test_what_was_told_before_another_led_is_not_told_again(rig: Rig) -> N
     rig.stack.close()
     seen = rig.count(TOPICS.server_status, b"online")
     await asyncio.to_thread(rig.start_broker)
-    await rig.until(lambda: rig.count(TOPICS.server_status, b"online") > seen, "both are back")
+    await rig.news.until(lambda: rig.count(TOPICS.server_status, b"online") > seen, "both are back")
     await rig.settled()
     assert (rig.count(STATE), rig.count(CONFIG)) == (1, 1)
     rig.lead.leads = True
     rig.lead.token = 3
     rig.gateway.keep_state(AppState(app="shop"))
-    await rig.until(lambda: rig.count(STATE) == 2, "the same state is told anew")
-    await rig.until(lambda: rig.count(CONFIG) == 2, "and so is the box")
+    await rig.news.until(lambda: rig.count(STATE) == 2, "the same state is published anew")
+    await rig.news.until(lambda: rig.count(CONFIG) == 2, "and so is the box")
 
 
-async def test_the_leader_tells_all_again_on_a_new_connection(rig: Rig) -> None:
+async def test_the_leader_publishes_everything_again_on_a_new_connection(rig: Rig) -> None:
     rig.gateway.keep_state(AppState(app="shop"))
-    await rig.until(lambda: rig.count(STATE) == 1, "the state is told")
+    await rig.news.until(lambda: rig.count(STATE) == 1, "the state is published")
     rig.stack.close()
     await asyncio.to_thread(rig.start_broker)
-    await rig.until(lambda: rig.count(STATE) == 2, "it is told again")
+    await rig.news.until(lambda: rig.count(STATE) == 2, "it is published again")

@@ -1,4 +1,4 @@
-"""A notice by apprise itself, to a small web server."""
+"""A notice sent by apprise itself to a small web server."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ FAILED = Build("b-1", 7, "shop", "abc", "main", "ada", 1.0, Stage.FAILED, "unit"
 
 
 class Inbox(HTTPServer):
-    """Takes what is posted, one after the other."""
+    """Collects what is posted."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Taker)
@@ -37,7 +37,7 @@ class _Taker(BaseHTTPRequestHandler):
         self.server.came.set()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def inbox() -> Iterator[Inbox]:
             thread.join(5)
 
 
-# One of apprise's plugins imports what Python 3.13 has no more, and knows it.
+# One of apprise's plugins imports a module that Python 3.13 has removed, and handles that.
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
 async def test_a_notice_goes_to_every_address_of_the_file(inbox: Inbox, tmp_path: Path) -> None:
     urls = tmp_path / "urls"
@@ -67,7 +67,7 @@ async def test_a_notice_goes_to_every_address_of_the_file(inbox: Inbox, tmp_path
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await db.close()
-    (told,) = inbox.taken
-    assert told["title"] == "shop build 7 failed"
-    assert told["type"] == "warning"
-    assert "bigred build log 7 unit" in str(told["message"])
+    (found,) = inbox.taken
+    assert found["title"] == "shop build 7 failed"
+    assert found["type"] == "warning"
+    assert "bigred build log 7 unit" in str(found["message"])

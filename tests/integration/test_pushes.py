@@ -1,4 +1,4 @@
-"""A real push, and nothing more: to a live release, or to an armed box."""
+"""A real push alone leads to a live release, or to an armed box."""
 
 import json
 import re
@@ -14,7 +14,7 @@ import pytest
 from tests.support import forked
 from tests.support.pushes import pushing
 from tests.support.repositories import Pushed, Repository
-from tests.support.rig import Rig, until
+from tests.support.rig import Rig, wait_rarely
 
 from bigred_server.demo.load import LoadOptions, shopping
 from bigred_server.hook.install import install, place_of
@@ -35,11 +35,11 @@ def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None
     with pushing(vcs, 2, tests={"smoke": SMOKE}) as (place, repository):
         repository.write({"smoke.py": ASKS})
         with shopping(place.demo_site.folder, place.demo_site.url, LoadOptions(150.0)) as load:
-            until(lambda: load.counts().requests > 100, 20, "users have come")
+            wait_rarely(lambda: load.counts().requests > 100, 20, "users have come")
             pushed = submitted(repository, repository.push("say 'hello'; $(exit 1) `id`", "1.7.0"))
-            # Mercurial's tag is a later commit, and it is the newest that is built.
+            # Mercurial's tag is a later commit, and the newest commit is built.
             assert re.search(r"[0-9a-f]{12} (was already )?submitted as shop build 1", pushed)
-            until(lambda: "ready" in place.bigred("build", "list"), 60, "it is built")
+            wait_rarely(lambda: "ready" in place.bigred("build", "list"), 60, "it is built")
             version = place.bigred("build", "list").splitlines()[1].split()[4]
             place.until_serving(version)
         assert load.counts().failed == 0
@@ -47,30 +47,32 @@ def test_a_push_leads_to_a_live_release_and_no_request_is_lost(vcs: str) -> None
         assert live is not None
         assert (live.version, live.author) == (version, "Ada")
         assert version.startswith("1.7.0")
-        # A build that its tests refuse stays where it is, and the one that is live stays.
+        # A build whose tests fail goes no further, and the live release stays live.
         repository.write({"kind": "answers-500"})
         submitted(repository, repository.push("bad"))
-        until(lambda: "failed" in place.bigred("build", "list"), 60, "it has failed")
+        wait_rarely(lambda: "failed" in place.bigred("build", "list"), 60, "it has failed")
         assert "did not come up: status 500" in place.bigred("build", "list")
         assert set(place.serving().values()) == {version}
 
 
-def test_a_push_leads_to_a_box_that_is_armed_where_a_press_is_wanted() -> None:
+def test_with_on_press_a_push_leads_to_a_box_that_can_be_armed() -> None:
     with pushing("git", 2, deploy="on_press") as (place, repository):
         submitted(repository, repository.push("first", "1.7.0"))
-        until(lambda: place.state().candidate is not None, 60, "the candidate waits")
+        wait_rarely(lambda: place.state().candidate is not None, 60, "the candidate waits")
         with place.demo_site.box():
             log = place.demo_site.log("box")
-            until(lambda: "candidate" in log.read_text(), 20, "its light tells that one waits")
+            wait_rarely(
+                lambda: "candidate" in log.read_text(), 20, "its light tells that one waits"
+            )
             place.demo_site.set_button("open")
-            until(lambda: "System is armed" in log.read_text(), 20, "it is armed")
+            wait_rarely(lambda: "System is armed" in log.read_text(), 20, "it is armed")
             place.demo_site.set_button("press")
             place.until_serving("1.7.0")
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
-    """Give a repository with our hook in it, of a server that is not there."""
+    """Yield a repository with our hook for a server that is not there."""
     made = Repository.made("git", tmp_path / "repository")
     (tmp_path / "token").write_text("secret")
     install(place_of(Vcs.GIT, made.central), "http://127.0.0.1:1", "shop", tmp_path / "token")
@@ -88,22 +90,22 @@ def flushed(repository: Repository) -> str:
 
 
 def submitted(repository: Repository, pushed: Pushed) -> str:
-    """What the push printed, or the flush if the server was too busy to answer at once.
+    """Return what the push printed, or the flush if the server was too busy to answer immediately.
 
-    Such a server may have accepted the push all the same: then it "was already submitted".
+    Such a server may still have accepted the push: then it "was already submitted".
     """
-    return flushed(repository) if "queued" in pushed.told else pushed.told
+    return flushed(repository) if "queued" in pushed.output else pushed.output
 
 
 def test_a_push_never_fails_and_is_queued_while_the_server_is_away(repository: Repository) -> None:
-    told = repository.push("one").told
-    assert "1 push is queued for the next push or `bigred hook flush`" in told
-    assert "ConnectionRefusedError" in told
-    assert "2 pushes are queued" in repository.push("two").told
+    found = repository.push("one").output
+    assert "1 push is queued for the next push or `bigred hook flush`" in found
+    assert "ConnectionRefusedError" in found
+    assert "2 pushes are queued" in repository.push("two").output
     assert waiting(repository) == 2
 
 
-def test_a_server_that_hangs_holds_a_push_up_for_less_than_a_second(
+def test_a_hanging_server_delays_a_push_by_less_than_a_second(
     repository: Repository, tmp_path: Path
 ) -> None:
     repository.push("first")
@@ -112,14 +114,14 @@ def test_a_server_that_hangs_holds_a_push_up_for_less_than_a_second(
         install(place_of(Vcs.GIT, repository.central), url, "shop", tmp_path / "token")
         repository.commit("slow")
         begun_s = time.monotonic()
-        told = repository.push("slower").told
+        found = repository.push("slower").output
         took_s = time.monotonic() - begun_s
-    assert "no answer within 0.7 s" in told
-    # With git's own time, which is not ours; `./bigred bench hook` measures ours.
+    assert "no answer within 0.7 s" in found
+    # Including git's own time, which is not ours; `./bigred bench hook` measures ours.
     assert took_s < 5.0
 
 
-def test_a_hook_that_was_there_goes_on_being_called(tmp_path: Path) -> None:
+def test_an_existing_hook_is_still_called(tmp_path: Path) -> None:
     made = Repository.made("git", tmp_path / "repository")
     theirs = made.central / "hooks" / "post-receive"
     theirs.write_text(f"#!/bin/sh\ncat >{tmp_path}/seen\n")
@@ -135,40 +137,40 @@ def test_a_hook_that_was_there_goes_on_being_called(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def office() -> Iterator[tuple[Rig, Repository]]:
-    """Set up a site whose app is built from pushes and deployed by nobody."""
+    """Set up a site whose app is built from pushes and never deployed."""
     with pushing("git", 1, deploy="on_press", compiled=False) as set_up:
         yield set_up
 
 
 def stages(place: Rig) -> dict[str, str]:
-    """The stage of each commit's build."""
+    """Return the stage of each commit's build."""
     return {
         one["commit"]: one["stage"] for one in json.loads(place.bigred("build", "list", "--json"))
     }
 
 
-def test_what_was_queued_is_submitted_later_and_none_is_lost(
+def test_queued_pushes_are_submitted_later_and_none_is_lost(
     office: tuple[Rig, Repository],
 ) -> None:
     place, repository = office
     place.stop()
     first = repository.push("one")
-    assert "queued" in first.told
+    assert "queued" in first.output
     place.start()
     assert f"{first.commit[:12]} submitted as shop build" in flushed(repository)
     assert flushed(repository) == "no commits are queued\n"
-    until(lambda: stages(place).get(first.commit) == "ready", 60, "it is ready")
+    wait_rarely(lambda: stages(place).get(first.commit) == "ready", 60, "it is ready")
     assert place.state().candidate is not None
 
 
 class _Taker(BaseHTTPRequestHandler):
-    """Takes commits as the server does, and keeps them."""
+    """Accepts commits as the server does, and records them."""
 
     taken: ClassVar[list[str]] = []
 
     def do_POST(self) -> None:
-        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.taken.extend(one["commit"] for one in told["commits"])
+        found = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.taken.extend(one["commit"] for one in found["commits"])
         body = b'{"text": "submitted"}'
         self.send_response(202)
         self.send_header("Content-Length", str(len(body)))
@@ -176,7 +178,7 @@ class _Taker(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def test_however_many_pushes_are_queued_all_are_submitted(
@@ -198,16 +200,16 @@ def test_however_many_pushes_are_queued_all_are_submitted(
     assert waiting(repository) == 0
 
 
-def test_a_frozen_server_takes_nothing_and_loses_nothing(
+def test_a_frozen_server_accepts_nothing_and_loses_nothing(
     office: tuple[Rig, Repository],
 ) -> None:
     place, repository = office
     with place.frozen():
         first = repository.push("three")
-        assert "no answer within 0.7 s" in first.told
+        assert "no answer within 0.7 s" in first.output
     second = repository.push("four")
     text = submitted(repository, second)
     assert re.search(rf"{second.commit[:12]} (was already )?submitted as shop build", text)
     assert waiting(repository) == 0
-    until(lambda: stages(place).get(second.commit) == "ready", 60, "the newest is built")
+    wait_rarely(lambda: stages(place).get(second.commit) == "ready", 60, "the newest is built")
     assert first.commit in stages(place)

@@ -36,7 +36,7 @@ def serve(tomcat: TomcatInstance, war: Path) -> httpx2.Client:
 
 
 def test_the_same_version_has_the_same_bytes(wars: Path, tmp_path: Path) -> None:
-    # By another process: each compiles the source once.
+    # In another process, because each compiles the source once.
     again = "import pathlib, sys; from bigred_server.demo.sample import build"
     code = f"{again}; build(pathlib.Path(sys.argv[1]), '1.0')"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], timeout=60, check=True)
@@ -100,7 +100,7 @@ def test_a_slow_start_takes_three_seconds_and_is_good(tomcat: TomcatInstance, wa
     assert not BuildKind.SLOW_START.is_bad
 
 
-def test_a_session_is_known_from_login_to_logout(tomcat: TomcatInstance, wars: Path) -> None:
+def test_a_session_lasts_from_login_to_logout(tomcat: TomcatInstance, wars: Path) -> None:
     with serve(tomcat, build(wars, "1.0")) as shop:
         assert shop.get("/me").status_code == 410
         assert "JSESSIONID" not in shop.cookies

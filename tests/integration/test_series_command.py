@@ -1,4 +1,4 @@
-"""Business metrics by a command: what it prints is a number, or is told and is not zero."""
+"""Business metrics from a command: its output is a number, or is reported and not taken as 0."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ async def test_a_command_prints_a_number(http: httpx2.AsyncClient) -> None:
         ("import time; time.sleep(60)", "no number within 0.5 s"),
     ],
 )
-async def test_a_command_without_a_number_is_told_and_ends(
+async def test_a_command_without_a_number_is_reported_and_ends(
     code: str, says: str, http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "DEADLINE_S", 0.5)
@@ -55,7 +55,7 @@ async def test_a_command_without_a_number_is_told_and_ends(
         await sources.read(printing(code), http)
 
 
-async def test_a_total_counts_by_what_it_grew_and_a_failure_is_not_zero(
+async def test_a_total_counts_by_its_growth_and_a_failure_is_not_zero(
     db: Database, http: httpx2.AsyncClient, tmp_path: Path
 ) -> None:
     total = tmp_path / "total"

@@ -1,4 +1,4 @@
-"""The HTTP API as the deploy server serves it: beside all else, and never longer than that."""
+"""The HTTP API as the deploy server serves it: alongside everything else, and no longer than it."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ from tests.support.forked import Forked
 from bigred_broker.program import free_port, is_listening, wait_until
 
 DEADLINE_S = 30.0
-# The server's own bound for what is being answered, and for all the rest that it has to end.
+# The server's own bounds for requests being answered, and for everything else that it must end.
 STOP_S = 8.0
 TOKEN = "secret-of-ada"  # noqa: S105
 
@@ -91,7 +91,7 @@ def site(tmp_path: Path) -> Site:
     return made
 
 
-def test_the_server_answers_and_tells_nothing_of_what_it_is_made_of(site: Site) -> None:
+def test_the_server_answers_and_reveals_nothing_about_its_software(site: Site) -> None:
     with site.server(), site.http() as http:
         wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
         answer = http.get("/healthz")
@@ -105,7 +105,7 @@ def test_the_server_answers_and_tells_nothing_of_what_it_is_made_of(site: Site) 
         assert http.get(shop, headers={"Authorization": "Bearer nobody"}).status_code == 401
 
 
-def test_a_token_that_was_just_made_is_accepted(site: Site) -> None:
+def test_a_new_token_is_accepted(site: Site) -> None:
     said = site.bigred("token", "wallboard", "--role", "viewer").stdout
     made = said.splitlines()[0].rpartition(" ")[2]
     site.config.write_text(site.config.read_text() + said[said.index("[api.tokens.wallboard]") :])
@@ -117,7 +117,7 @@ def test_a_token_that_was_just_made_is_accepted(site: Site) -> None:
         assert "has the role viewer; this needs operator" in refused.json()["error"]
 
 
-def test_what_is_asked_is_in_the_journal_with_who_asked(site: Site) -> None:
+def test_commands_are_in_the_journal_with_who_gave_them(site: Site) -> None:
     with site.server(), site.http() as http:
         wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
         answer = http.post("/api/v1/apps/shop/commands", json={"command": "hold"})
@@ -157,14 +157,14 @@ def test_a_body_that_never_ends_is_cut_off_when_the_server_stops(site: Site) -> 
                 f"Content-Type: application/json\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
             )
             client.sendall(head.encode() + b"{")
-            # Another request is answered after it: by then the first one is being read.
+            # Another request is answered after it, so the first one is being read by then.
             with site.http() as http:
                 assert http.get("/healthz").status_code == 200
             os.kill(server.pid, signal.SIGTERM)
             assert server.wait(STOP_S) == 0
 
 
-def test_an_address_that_is_taken_is_named(site: Site) -> None:
+def test_an_address_in_use_is_named(site: Site) -> None:
     with closing(socket.create_server(("127.0.0.1", site.port))):
         done = site.bigred("server", "--config", str(site.config))
     assert done.returncode == 1
@@ -181,7 +181,7 @@ def test_an_address_that_is_taken_is_named(site: Site) -> None:
         ("127.0.0.1", "bigred.toml:7: api.listen: "),
     ],
 )
-def test_an_address_that_is_none_is_named(site: Site, listen: str, said: str) -> None:
+def test_an_invalid_address_is_named(site: Site, listen: str, said: str) -> None:
     site.config.write_text(site.config.read_text().replace(f"127.0.0.1:{site.port}", listen))
     done = site.bigred("server", "--config", str(site.config))
     assert done.returncode == 1
@@ -201,10 +201,10 @@ def test_without_an_address_nothing_listens(site: Site) -> None:
         assert not sockets & inodes
 
 
-def test_whoever_wants_no_api_does_not_pay_for_it() -> None:
-    told = "import sys, bigred_server.cli.options; print('fastapi' in sys.modules)"
+def test_without_an_api_its_libraries_are_not_loaded() -> None:
+    code = "import sys, bigred_server.cli.options; print('fastapi' in sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", told],
+        [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,
@@ -213,9 +213,9 @@ def test_whoever_wants_no_api_does_not_pay_for_it() -> None:
     assert done.stdout == "False\n"
 
 
-def test_an_answer_is_sent_at_once_and_not_held_back_for_an_acknowledgement(site: Site) -> None:
+def test_an_answer_is_sent_at_once_without_waiting_for_an_acknowledgement(site: Site) -> None:
     with site.server(), site.http() as http:
         wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
         taken_s = [http.get("/healthz").elapsed.total_seconds() for _ in range(20)]
-        # Linux waits 40 ms at least before it acknowledges what is not answered.
+        # Linux waits at least 40 ms before it acknowledges a segment without an answer.
         assert min(taken_s) < 0.03

@@ -146,7 +146,7 @@ def test_each_verb_for_releases_says_what_it_is_for(verb: str) -> None:
 
 
 def from_nothing(*command: str, folder: Path) -> Done:
-    """Run a command as everybody does, by a Python of its own."""
+    """Run a command as users do, in a Python process of its own."""
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=DEADLINE_S, check=False
     )
@@ -159,7 +159,9 @@ def test_help_names_every_verb_and_needs_no_configuration(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("verb", ["status", "deploy"])
-def test_from_nothing_the_command_does_as_in_the_other_tests(gateway: Gateway, verb: str) -> None:
+def test_started_from_scratch_the_command_behaves_as_in_the_other_tests(
+    gateway: Gateway, verb: str
+) -> None:
     forked_one = gateway.bigred(verb)
     for command in ((str(BIGRED),), (sys.executable, "-m", "bigred_server")):
         done = from_nothing(*command, verb, folder=gateway.folder)
@@ -170,21 +172,21 @@ def test_from_nothing_the_command_does_as_in_the_other_tests(gateway: Gateway, v
         )
 
 
-def test_a_war_that_is_no_zip_is_refused(gateway: Gateway) -> None:
+def test_a_war_that_is_not_a_zip_is_refused(gateway: Gateway) -> None:
     (gateway.folder / "shop.war").write_text("no zip")
     said = gateway.refused("submit", "shop.war", "--version", "1.0")
     assert said.startswith("shop.war: not a WAR, can't read it as a zip")
     assert gateway.contents() == {}
 
 
-def test_a_war_that_is_cut_off_is_refused(gateway: Gateway) -> None:
+def test_a_truncated_war_is_refused(gateway: Gateway) -> None:
     whole = war(gateway.folder).read_bytes()
     (gateway.folder / "shop.war").write_bytes(whole[: len(whole) // 2])
     assert "not a WAR" in gateway.refused("submit", "shop.war", "--version", "1.0")
     assert gateway.contents() == {}
 
 
-def test_a_war_that_is_not_there_is_refused(gateway: Gateway) -> None:
+def test_a_missing_war_is_refused(gateway: Gateway) -> None:
     said = gateway.refused("submit", "shop.war", "--version", "1.0")
     assert said.startswith("shop.war: no such file")
     assert gateway.contents() == {}
@@ -215,7 +217,7 @@ def test_a_version_is_never_given_other_bytes(gateway: Gateway) -> None:
     assert gateway.contents() == before
 
 
-def test_an_unknown_key_is_told_with_its_line_and_the_nearest_key(gateway: Gateway) -> None:
+def test_an_unknown_key_is_reported_with_its_line_and_the_nearest_key(gateway: Gateway) -> None:
     gateway.write(("#batch = 1", "btach = 1"))
     line = gateway.config.read_text().splitlines().index("btach = 1") + 1
     said = gateway.refused("status", "--config", str(gateway.config))
@@ -223,19 +225,19 @@ def test_an_unknown_key_is_told_with_its_line_and_the_nearest_key(gateway: Gatew
     assert not gateway.state.exists()
 
 
-def test_a_value_that_cannot_be_is_told_with_its_line(gateway: Gateway) -> None:
+def test_an_invalid_value_is_reported_with_its_line(gateway: Gateway) -> None:
     gateway.write(("#batch = 1", "batch = 0"))
     line = gateway.config.read_text().splitlines().index("batch = 0") + 1
     assert gateway.refused("server").startswith(f"bigred.toml:{line}: apps.shop.batch: ")
     assert not gateway.state.exists()
 
 
-def test_a_file_that_is_no_toml_is_refused(gateway: Gateway) -> None:
+def test_a_file_that_is_not_toml_is_refused(gateway: Gateway) -> None:
     gateway.config.write_text("[server\n")
     assert gateway.refused("status").startswith("bigred.toml: not valid TOML")
 
 
-def test_without_a_configuration_how_to_write_one_is_told(gateway: Gateway) -> None:
+def test_without_a_configuration_the_error_says_how_to_write_one(gateway: Gateway) -> None:
     gateway.config.unlink()
     assert gateway.refused("status").endswith("create one with: bigred init")
     said = gateway.refused("status", BIGRED_CONFIG="other.toml")
@@ -243,7 +245,7 @@ def test_without_a_configuration_how_to_write_one_is_told(gateway: Gateway) -> N
     assert said.endswith("bigred init other.toml")
 
 
-def test_init_never_writes_over_a_file(gateway: Gateway) -> None:
+def test_init_never_overwrites_a_file(gateway: Gateway) -> None:
     before = gateway.config.read_text()
     assert gateway.refused("init") == "bigred.toml already exists; it was not changed"
     assert gateway.config.read_text() == before
@@ -277,7 +279,7 @@ def test_a_state_folder_that_cannot_be_made_is_named(gateway: Gateway) -> None:
         assert "`state` in [server]" in said
 
 
-def test_a_journal_that_is_none_is_named(gateway: Gateway) -> None:
+def test_a_file_that_is_not_a_journal_is_named(gateway: Gateway) -> None:
     gateway.state.mkdir()
     (gateway.state / "bigred.db").write_text("no database at all, but long enough to look like one")
     for verb in ("status", "server"):
@@ -285,7 +287,7 @@ def test_a_journal_that_is_none_is_named(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("verb", ["deploy", "hold", "continue", "abort", "rollback"])
-def test_nothing_is_asked_of_a_server_that_does_not_run(gateway: Gateway, verb: str) -> None:
+def test_nothing_is_requested_from_a_stopped_server(gateway: Gateway, verb: str) -> None:
     assert gateway.bigred("submit", str(war(gateway.folder)), "--version", "1.0").returncode == 0
     before = gateway.contents()
     said = gateway.refused(verb)
@@ -293,7 +295,7 @@ def test_nothing_is_asked_of_a_server_that_does_not_run(gateway: Gateway, verb: 
     assert gateway.contents() == before
 
 
-def test_a_deployment_that_never_was_is_told(gateway: Gateway) -> None:
+def test_an_unknown_deployment_is_reported(gateway: Gateway) -> None:
     assert gateway.refused("show") == "no deployments yet; begin one with: bigred deploy"
     assert gateway.refused("show", "d-1") == (
         "no deployment d-1; list the deployments with: bigred history"
@@ -339,9 +341,9 @@ def test_a_second_server_on_the_same_journal_is_refused(gateway: Gateway) -> Non
         assert first.poll() is None
 
 
-def test_a_broker_that_is_away_is_told_once_and_waited_for(gateway: Gateway) -> None:
+def test_an_absent_broker_is_reported_once_and_awaited(gateway: Gateway) -> None:
     with gateway.server() as server:
-        wait_until(lambda: BROKER_AWAY in gateway.said(), DEADLINE_S, "it is told")
+        wait_until(lambda: BROKER_AWAY in gateway.said(), DEADLINE_S, "it is reported")
         with mosquitto.running(gateway.folder / "mqtt", gateway.broker_port):
             wait_until(
                 lambda: "connected to the broker" in gateway.said(), DEADLINE_S, "it is there"
@@ -350,7 +352,7 @@ def test_a_broker_that_is_away_is_told_once_and_waited_for(gateway: Gateway) -> 
         assert server.poll() is None
 
 
-def test_what_cannot_be_deployed_is_told_with_the_reason(gateway: Gateway) -> None:
+def test_a_release_that_cannot_be_deployed_is_refused_with_the_reason(gateway: Gateway) -> None:
     with gateway.server():
         assert gateway.refused("deploy") == "no release of shop is ready to be deployed"
         assert gateway.refused("deploy", "1.0") == "no release 1.0 of shop; available: none"

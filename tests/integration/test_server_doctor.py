@@ -1,4 +1,4 @@
-"""`bigred init` and `bigred doctor` before a real HAProxy: what they write, find and leave."""
+"""`bigred init` and `bigred doctor` with a real HAProxy: what they write and find."""
 
 import asyncio
 import contextlib
@@ -49,7 +49,7 @@ class Site:
         return self.bigred("init", str(self.config), "--haproxy", self.socket, *arguments)
 
     def configure(self) -> None:
-        """Do what a person does after `init`: correct the guesses."""
+        """Correct the guesses, as a person does after `init`."""
         assert self.init("--backend", "shop").returncode == 0
         text = self.config.read_text()
         for name in ("n1", "n2"):
@@ -96,7 +96,7 @@ def levels(findings: list[dict[str, str]], code: str) -> set[str]:
 
 
 @pytest.mark.parametrize("form", [(), ("--full",)])
-def test_a_configuration_is_filled_in_by_asking_haproxy(site: Site, form: tuple[str, ...]) -> None:
+def test_a_configuration_is_filled_in_from_haproxy(site: Site, form: tuple[str, ...]) -> None:
     done = site.init("--backend", "shop", *form)
     assert done.returncode == 0, done.stderr
     assert "Edit the lines marked EDIT" in done.stdout
@@ -109,7 +109,7 @@ def test_a_configuration_is_filled_in_by_asking_haproxy(site: Site, form: tuple[
     assert app.marker.path == "/health"  # from HAProxy's own configuration file
 
 
-def test_without_a_backend_those_that_are_there_are_listed(site: Site) -> None:
+def test_without_a_backend_the_existing_ones_are_listed(site: Site) -> None:
     done = site.init()
     assert done.returncode == 0
     assert "shop" in done.stdout
@@ -117,7 +117,7 @@ def test_without_a_backend_those_that_are_there_are_listed(site: Site) -> None:
     assert not site.config.exists()
 
 
-def test_a_backend_that_is_not_there_is_named_with_what_is(site: Site) -> None:
+def test_a_missing_backend_is_named_with_the_existing_ones(site: Site) -> None:
     done = site.init("--backend", "blog")
     assert done.returncode == 1
     assert done.stderr.strip() == (
@@ -126,7 +126,7 @@ def test_a_backend_that_is_not_there_is_named_with_what_is(site: Site) -> None:
     assert not site.config.exists()
 
 
-def test_a_file_that_is_there_is_never_touched(site: Site) -> None:
+def test_an_existing_file_is_never_touched(site: Site) -> None:
     site.config.write_text("mine")
     done = site.init("--backend", "shop")
     assert done.returncode == 1
@@ -134,7 +134,7 @@ def test_a_file_that_is_there_is_never_touched(site: Site) -> None:
     assert site.config.read_text() == "mine"
 
 
-def test_a_haproxy_that_is_away_is_told_in_a_sentence(site: Site) -> None:
+def test_an_absent_haproxy_is_reported_in_a_sentence(site: Site) -> None:
     done = site.bigred("init", str(site.config), "--haproxy", "/no.sock", "--backend", "shop")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
@@ -153,7 +153,7 @@ def test_on_our_own_recipe_the_doctor_finds_nothing_bad(site: Site) -> None:
     assert bad(findings) == []
     assert code == 0
     found = {(one["code"], one["level"]) for one in findings if one["level"] != "ok"}
-    # What the demo leaves at its default, no log, no Manager; and nothing was written.
+    # No log and no Manager, as the demo's defaults leave it; and nothing was written.
     assert found == {
         ("tomcat-servlets", "warn"),
         ("haproxy-log", "warn"),
@@ -162,7 +162,7 @@ def test_on_our_own_recipe_the_doctor_finds_nothing_bad(site: Site) -> None:
     assert not (site.folder / "state").exists()
 
 
-def test_each_thing_that_goes_wrong_is_found(site: Site) -> None:
+def test_every_planted_problem_is_found(site: Site) -> None:
     site.configure()
     site.webs[0].health = 503
     wait_until(lambda: "DOWN" in site.ask("show stat"), 10, "the check has seen it")
@@ -194,7 +194,7 @@ def test_a_second_haproxy_on_the_port_is_found(site: Site) -> None:
     assert [text for code, text in bad(found) if "unrelated processes share port" in text]
 
 
-def test_what_is_away_is_bad_and_what_hides_is_unknown(site: Site) -> None:
+def test_an_absent_neighbour_is_bad_and_an_unreadable_file_is_unknown(site: Site) -> None:
     site.configure()
     text = site.config.read_text()
     site.config.write_text(text.replace(f'"{site.socket}"', f'["{site.socket}", "/no.sock"]'))

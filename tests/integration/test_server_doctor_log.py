@@ -89,7 +89,7 @@ async def test_lines_that_arrive_are_reported_and_silence_too(
 
 
 @pytest.mark.parametrize("by", ["udp", "unix"])
-async def test_a_server_that_listens_is_asked_and_not_disturbed(
+async def test_a_listening_server_is_queried_and_not_disturbed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, by: str
 ) -> None:
     monkeypatch.setattr(haproxy_log, "LISTENS_S", 5.0)

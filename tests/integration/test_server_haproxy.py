@@ -1,4 +1,4 @@
-"""HAProxy by its Runtime API: what its tables say, what it refuses, and when it is not itself."""
+"""HAProxy's Runtime API: what its tables say, what it refuses, and what happens without it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -49,7 +49,7 @@ async def test_a_look_sees_process_servers_and_counters(
     )
 
 
-async def test_tcp_and_a_unix_socket_say_the_same(fake: FakeHaproxy) -> None:
+async def test_tcp_and_a_unix_socket_give_the_same_answer(fake: FakeHaproxy) -> None:
     async with fake.listen("") as address:
         assert (await Backend(address, "shop").look()).process.pid == 100
 
@@ -84,7 +84,7 @@ async def test_after_maint_a_check_is_fresh_only_once_it_has_passed_again(
     assert found.look.admin is Admin.DRAIN
 
 
-async def test_a_check_that_runs_just_now_is_not_fresh(fake: FakeHaproxy, backend: Backend) -> None:
+async def test_a_check_in_progress_is_not_fresh(fake: FakeHaproxy, backend: Backend) -> None:
     fake.servers["node1"].check_status = "* L7OK"
     assert (await row(backend)).look.fresh is False
 
@@ -98,7 +98,7 @@ async def test_one_failed_check_of_two_leaves_a_server_up(
 
 
 @pytest.mark.parametrize("server", [FakeServer(checked=False), FakeServer(fall=1, health=2)])
-async def test_without_a_check_or_with_fall_1_nothing_tells_a_fresh_check(
+async def test_without_a_check_or_with_fall_1_a_fresh_check_cannot_be_recognised(
     fake: FakeHaproxy, backend: Backend, server: FakeServer
 ) -> None:
     fake.servers["node1"] = server
@@ -124,16 +124,16 @@ def test_the_administrative_bits_are_read(bits: int, state: Admin) -> None:
     assert rows.admin(bits) is state
 
 
-def test_requests_in_flight_are_those_that_run_and_those_that_queue() -> None:
-    told = {"svname": "a", "status": "UP", "scur": "3", "qcur": "2"}
-    assert rows.row(told, {"srv_admin_state": "0"}).look.in_flight == 5
+def test_requests_in_flight_are_the_running_and_the_queued_ones() -> None:
+    given = {"svname": "a", "status": "UP", "scur": "3", "qcur": "2"}
+    assert rows.row(given, {"srv_admin_state": "0"}).look.in_flight == 5
 
 
-def test_a_tcp_backend_counts_sessions_for_want_of_requests() -> None:
+def test_a_tcp_backend_counts_sessions_instead_of_requests() -> None:
     assert rows.counters({"stot": "7"}).requests == 7
 
 
-# --- telling -------------------------------------------------------------------------------------
+# --- commands ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", [Admin.MAINT, Admin.DRAIN, Admin.READY])
@@ -145,21 +145,19 @@ async def test_a_state_is_set_and_read_back(
     assert fake.servers["node1"].state == "ready"
 
 
-async def test_a_command_that_is_not_followed_is_an_error(
-    fake: FakeHaproxy, backend: Backend
-) -> None:
+async def test_a_command_without_effect_is_an_error(fake: FakeHaproxy, backend: Backend) -> None:
     fake.deaf = True
     with pytest.raises(HaproxyError, match="accepted state maint for shop/node1 but shows ready"):
         await backend.set_state("node1", Admin.MAINT)
 
 
-async def test_sessions_are_cut_on_one_server_alone(fake: FakeHaproxy, backend: Backend) -> None:
+async def test_sessions_are_cut_on_only_one_server(fake: FakeHaproxy, backend: Backend) -> None:
     fake.servers["node1"].scur = fake.servers["node2"].scur = 3
     await backend.cut("node1")
     assert [one.scur for one in fake.servers.values()] == [0, 3]
 
 
-async def test_a_socket_of_level_operator_is_told_how_to_be_repaired(
+async def test_a_socket_of_level_operator_is_reported_with_its_fix(
     fake: FakeHaproxy, backend: Backend
 ) -> None:
     fake.level = "operator"
@@ -172,7 +170,7 @@ async def test_a_socket_of_level_operator_is_told_how_to_be_repaired(
     assert fake.servers["node1"].state == "ready"
 
 
-async def test_a_server_that_is_not_there_is_named_with_those_that_are(backend: Backend) -> None:
+async def test_a_missing_server_is_named_with_the_existing_ones(backend: Backend) -> None:
     await backend.check(["node1", "node2"])
     with pytest.raises(HaproxyError, match="no server 'node3'; available: node1, node2"):
         await backend.check(["node1", "node3"])
@@ -182,7 +180,7 @@ async def test_a_server_that_is_not_there_is_named_with_those_that_are(backend: 
         await backend.cut("node3")
 
 
-async def test_a_backend_that_is_not_there_is_named(backend: Backend) -> None:
+async def test_a_missing_backend_is_named(backend: Backend) -> None:
     other = Backend(backend.address, "blog")
     with pytest.raises(HaproxyError, match="has no backend 'blog'"):
         await other.look()
@@ -190,20 +188,20 @@ async def test_a_backend_that_is_not_there_is_named(backend: Backend) -> None:
         await other.set_state("node1", Admin.MAINT)
 
 
-async def test_a_word_that_haproxy_does_not_know_is_refused(backend: Backend) -> None:
+async def test_a_command_unknown_to_haproxy_is_refused(backend: Backend) -> None:
     with pytest.raises(HaproxyError, match="refuses 'frobnicate': Unknown command"):
         await runtime.set_command(backend.address, "frobnicate")
 
 
 async def test_several_commands_go_over_one_connection(backend: Backend) -> None:
-    told = await runtime.command(backend.address, "show cli level; show cli level")
-    assert told == "admin\n\nadmin\n\n"
+    given = await runtime.command(backend.address, "show cli level; show cli level")
+    assert given == "admin\n\nadmin\n\n"
 
 
-# --- not itself ----------------------------------------------------------------------------------
+# --- when it misbehaves --------------------------------------------------------------------------
 
 
-async def test_a_haproxy_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+async def test_an_absent_haproxy_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(HaproxyError, match=r"can't be reached: .*is it running"):
         await Backend(str(tmp_path / "none.sock"), "shop").look()
 
@@ -218,7 +216,7 @@ async def test_a_haproxy_that_does_not_answer_is_given_up(
 
 
 @pytest.mark.parametrize("address", ["haproxy", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:99999"])
-async def test_an_address_that_is_none_is_an_error(address: str) -> None:
+async def test_an_invalid_address_is_an_error(address: str) -> None:
     with pytest.raises(HaproxyError):
         await runtime.command(address, "show info")
 
@@ -237,7 +235,7 @@ async def test_an_address_that_is_none_is_an_error(address: str) -> None:
         b"# pxname,svname\nshop,BACKEND\nshop,node1\n1\n# srv_name srv_admin_state\nnode1 0\n",
     ],
 )
-async def test_something_that_is_no_haproxy_is_an_error_and_no_crash(
+async def test_something_other_than_haproxy_is_an_error_and_no_crash(
     fake: FakeHaproxy, backend: Backend, garbage: bytes
 ) -> None:
     fake.garbage = garbage

@@ -1,4 +1,4 @@
-"""Hooks: commands that are bounded, told who they are for, and leave nothing running."""
+"""Hooks: bounded commands that receive their context and leave nothing running."""
 
 import os
 from pathlib import Path
@@ -26,27 +26,27 @@ def ends(process: int) -> None:
     wait_until(lambda: not is_alive(process), 5, f"process {process} has ended")
 
 
-async def test_a_hook_knows_what_it_is_for_and_its_output_is_kept(tmp_path: Path) -> None:
+async def test_a_hook_receives_its_context_and_its_output_is_kept(tmp_path: Path) -> None:
     tell = hooks(tmp_path, "sh", "-c", 'echo "$BIGRED_APP $BIGRED_RELEASE"; echo more >&2')
     environment = {"BIGRED_APP": "shop", "BIGRED_RELEASE": "1.1.0 $(reboot)"}
-    told = await tell.run(Hook.BEFORE, "d-1", environment)
+    output = await tell.run(Hook.BEFORE, "d-1", environment)
     assert os.environ.keys().isdisjoint(environment)
     log = tmp_path / "hooks" / "d-1-before.log"
-    assert told == f"{log}: shop 1.1.0 $(reboot)\nmore"
+    assert output == f"{log}: shop 1.1.0 $(reboot)\nmore"
     assert log.read_text() == "shop 1.1.0 $(reboot)\nmore\n"
 
 
-async def test_a_hook_that_fails_tells_its_code_and_its_last_words(tmp_path: Path) -> None:
+async def test_a_failing_hook_is_reported_with_its_code_and_last_output(tmp_path: Path) -> None:
     with pytest.raises(HookError, match=r"it exited with code 3; .*d-1-before\.log: no such table"):
         await hooks(tmp_path, "sh", "-c", "echo no such table; exit 3").run(Hook.BEFORE, "d-1", {})
 
 
-async def test_a_hook_that_can_not_be_run_is_told(tmp_path: Path) -> None:
+async def test_a_hook_that_cannot_be_run_is_reported(tmp_path: Path) -> None:
     with pytest.raises(HookError, match="/nowhere/x can't be run: No such file or directory"):
         await hooks(tmp_path, "/nowhere/x").run(Hook.BEFORE, "d-1", {})
 
 
-async def test_a_hook_that_hangs_ends_with_all_that_it_started(tmp_path: Path) -> None:
+async def test_a_hanging_hook_ends_with_all_its_children(tmp_path: Path) -> None:
     child = tmp_path / "child"
     hangs = hooks(tmp_path, "sh", "-c", f"sleep 60 & echo $! >{child}; wait", limit_s=0.5)
     with pytest.raises(HookError, match=r"it did not finish within 0\.5 s; it printed nothing"):
@@ -54,7 +54,7 @@ async def test_a_hook_that_hangs_ends_with_all_that_it_started(tmp_path: Path) -
     ends(int(child.read_text()))
 
 
-async def test_what_a_hook_left_running_ends_with_it(tmp_path: Path) -> None:
+async def test_processes_left_by_a_hook_end_with_it(tmp_path: Path) -> None:
     child = tmp_path / "child"
     await hooks(tmp_path, "sh", "-c", f"sleep 60 & echo $! >{child}").run(Hook.BEFORE, "d-1", {})
     ends(int(child.read_text()))

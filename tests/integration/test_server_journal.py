@@ -1,4 +1,4 @@
-"""The journal: its tables, its transactions, and who may have it."""
+"""The journal: its tables, its transactions, and its lock."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ A, B = "a" * 64, "b" * 64
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> DatabaseUrl:
-    """A new journal's place, on either database."""
+    """Return the URL of a new journal, on either database."""
     if request.param == "sqlite":
         return tmp_path / "below" / "bigred.db"
     cluster: Cluster = request.getfixturevalue("postgresql")
@@ -64,7 +64,7 @@ def record(number: str = "d-1", app: str = "shop", **more: object) -> Deployment
 # --- tables --------------------------------------------------------------------------------------
 
 
-async def test_the_migrations_make_the_tables_that_the_code_means(db: Database) -> None:
+async def test_the_migrations_create_the_tables_that_the_code_expects(db: Database) -> None:
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
@@ -72,7 +72,7 @@ async def test_the_migrations_make_the_tables_that_the_code_means(db: Database) 
         assert await connection.run_sync(differences) == []
 
 
-# A deployment with an act, as the first revision had them.
+# A deployment with an action, as in the first revision of the schema.
 EARLIER = (
     "INSERT INTO deployment (id, app, digest, who, phase, reason, nodes, skipped, rollback_asked,"
     " blames_build, not_before, started_at)"
@@ -122,7 +122,7 @@ async def test_a_journal_survives_being_opened_again(place: DatabaseUrl) -> None
         await database.close()
 
 
-async def test_a_commit_is_on_the_disk(sqlite_db: Database) -> None:
+async def test_a_commit_is_on_disk(sqlite_db: Database) -> None:
     async with sqlite_db.read() as connection:
         mode = await connection.execute(text("PRAGMA journal_mode"))
         synchronous = await connection.execute(text("PRAGMA synchronous"))
@@ -131,7 +131,7 @@ async def test_a_commit_is_on_the_disk(sqlite_db: Database) -> None:
         assert foreign_keys.scalar_one() == 1
 
 
-async def test_readers_see_one_state_and_do_not_lock_writers_out(db: Database) -> None:
+async def test_readers_see_one_state_and_do_not_block_writers(db: Database) -> None:
     async with db.read() as connection:
         assert await releases.of_app(connection, "shop") == []
         async with db.write() as writer:
@@ -139,7 +139,7 @@ async def test_readers_see_one_state_and_do_not_lock_writers_out(db: Database) -
         assert await releases.of_app(connection, "shop") == []
 
 
-async def test_a_transaction_that_fails_leaves_nothing(db: Database) -> None:
+async def test_a_failed_transaction_leaves_nothing(db: Database) -> None:
     async def fail() -> None:
         async with db.write() as connection:
             await releases.add(connection, release(A, "1"))
@@ -154,7 +154,7 @@ async def test_a_transaction_that_fails_leaves_nothing(db: Database) -> None:
 # --- releases ------------------------------------------------------------------------------------
 
 
-async def test_one_release_of_an_app_is_live(db: Database) -> None:
+async def test_an_app_has_one_live_release(db: Database) -> None:
     async with db.write() as connection:
         await releases.add(connection, release(A, "1", submitted_at=1.0))
         await releases.add(connection, release(B, "2", submitted_at=2.0))
@@ -176,7 +176,7 @@ async def test_a_version_is_one_release(db: Database) -> None:
                 await releases.add(connection, release(B, "1"))
 
 
-# --- deployments and acts ------------------------------------------------------------------------
+# --- deployments and actions ---------------------------------------------------------------------
 
 
 async def test_an_app_has_one_running_deployment(db: Database) -> None:
@@ -192,7 +192,7 @@ async def test_an_app_has_one_running_deployment(db: Database) -> None:
     assert running.id == "d-3"
 
 
-async def test_a_deployment_is_read_as_it_was_written(db: Database) -> None:
+async def test_a_deployment_round_trips(db: Database) -> None:
     written = record(
         previous=B,
         not_before=3.5,
@@ -226,7 +226,7 @@ async def test_deployments_are_listed_the_newest_first(db: Database) -> None:
     assert [found.id for found in one] == ["d-0"]
 
 
-async def test_an_act_has_its_intent_before_and_its_outcome_after(db: Database) -> None:
+async def test_an_action_has_its_intent_before_and_its_outcome_after(db: Database) -> None:
     async with db.write() as connection:
         await deployments.add(connection, record())
         number = await actions.begin(connection, "d-1", "node1", "stop", A, 10.0)
@@ -239,7 +239,7 @@ async def test_an_act_has_its_intent_before_and_its_outcome_after(db: Database) 
     assert (done.outcome, done.ended_at, len(done.evidence)) == ("failed", 12.0, 4000)
 
 
-async def test_acts_that_a_server_never_ended_are_unknown(db: Database) -> None:
+async def test_actions_that_a_server_never_ended_are_unknown(db: Database) -> None:
     async with db.write() as connection:
         await deployments.add(connection, record("d-1"))
         await deployments.add(connection, record("d-2", "blog"))
@@ -254,13 +254,13 @@ async def test_acts_that_a_server_never_ended_are_unknown(db: Database) -> None:
     assert others[0].outcome is None
 
 
-async def test_an_act_belongs_to_a_deployment(db: Database) -> None:
+async def test_an_action_belongs_to_a_deployment(db: Database) -> None:
     with pytest.raises(IntegrityError):
         async with db.write() as connection:
             await actions.begin(connection, "d-9", "node1", "stop", A, 10.0)
 
 
-async def test_a_follower_reads_what_happened_after_what_it_knows(db: Database) -> None:
+async def test_a_follower_reads_the_events_after_those_it_knows(db: Database) -> None:
     async with db.write() as connection:
         await deployments.add(connection, record())
         for number in range(3):
@@ -278,7 +278,7 @@ async def test_old_answers_and_armings_are_forgotten(db: Database) -> None:
         assert await armings.answered(connection, "office", "e-2") == "{}"
 
 
-# --- several at once -----------------------------------------------------------------------------
+# --- concurrent use ------------------------------------------------------------------------------
 
 
 async def test_writers_of_one_process_wait_for_each_other(db: Database) -> None:
@@ -322,8 +322,8 @@ async def test_processes_open_and_write_a_new_journal_at_the_same_time(place: Da
         for who in range(3)
     ]
     async with asyncio.timeout(60):
-        told = [(await writer.communicate())[1].decode() for writer in writers]
-    assert [writer.returncode for writer in writers] == [0, 0, 0], told
+        stderr = [(await writer.communicate())[1].decode() for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0, 0], stderr
     database = await Database.open(place)
     async with database.read() as connection:
         assert len(await releases.of_app(connection, "shop")) == 75
@@ -333,7 +333,7 @@ async def test_processes_open_and_write_a_new_journal_at_the_same_time(place: Da
 # --- the lock ------------------------------------------------------------------------------------
 
 
-def test_a_journal_takes_one_server(tmp_path: Path) -> None:
+def test_a_journal_accepts_one_server(tmp_path: Path) -> None:
     journal = tmp_path / "below" / "bigred.db"
     assert not lock.is_held(journal)
     with lock.held(journal):
@@ -347,7 +347,7 @@ def test_a_journal_takes_one_server(tmp_path: Path) -> None:
     assert not lock.is_held(journal)
 
 
-def test_a_server_starts_while_somebody_asks_whether_one_runs(tmp_path: Path) -> None:
+def test_a_server_starts_while_another_process_checks_whether_one_runs(tmp_path: Path) -> None:
     journal = tmp_path / "journal.sqlite"
     with contextlib.ExitStack() as asking:
         asking.enter_context(lock.held(journal))

@@ -1,4 +1,4 @@
-"""Tomcat's Manager: what is asked of it, what its answers mean, and what a node makes of them."""
+"""Tomcat's Manager: the requests to it, what its answers mean, and how a node uses them."""
 
 import asyncio
 import contextlib
@@ -58,7 +58,7 @@ Reach = Callable[[FakeTomcat], contextlib.AbstractAsyncContextManager[Manager]]
 
 @pytest.fixture
 def reach(http: httpx2.AsyncClient, password: Path) -> Reach:
-    """Give what listens as a Tomcat and gives the Manager that asks it."""
+    """Return a function that serves a fake Tomcat and yields the Manager that calls it."""
 
     @contextlib.asynccontextmanager
     async def reached(tomcat: FakeTomcat) -> AsyncIterator[Manager]:
@@ -68,8 +68,8 @@ def reach(http: httpx2.AsyncClient, password: Path) -> Reach:
     return reached
 
 
-def tomcat(**told: object) -> FakeTomcat:
-    return FakeTomcat(manager=FakeManager(**told))  # type: ignore[arg-type]
+def tomcat(**settings: object) -> FakeTomcat:
+    return FakeTomcat(manager=FakeManager(**settings))  # type: ignore[arg-type]
 
 
 async def failure(action: Awaitable[object]) -> str:
@@ -78,7 +78,7 @@ async def failure(action: Awaitable[object]) -> str:
     return str(caught.value)
 
 
-# --- what it says --------------------------------------------------------------------------------
+# --- its answers ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ async def failure(action: Awaitable[object]) -> str:
         (["<!doctype html>"], "<!doctype html>"),
     ],
 )
-def test_one_line_that_is_not_ok_is_a_failure(lines: list[str], found: str) -> None:
+def test_a_line_that_is_not_ok_is_a_failure(lines: list[str], found: str) -> None:
     assert manager_text.complaint(lines) == found
 
 
@@ -128,20 +128,20 @@ def test_a_list_is_read_in_the_order_that_tomcat_prefers() -> None:
         ("shop##", ""),
     ],
 )
-def test_the_version_is_read_from_the_last_part_of_a_place(place: str, version: str) -> None:
+def test_the_version_is_read_from_the_last_part_of_a_path(place: str, version: str) -> None:
     assert manager_text.versions([f"/shop:running:0:{place}"], "/shop") == (Version(version),)
 
 
-def test_a_line_that_is_no_context_is_none() -> None:
+def test_a_line_without_a_context_is_ignored() -> None:
     assert manager_text.versions(["/shop:running", "/shop:running:many:shop"], "/shop") == (
         Version(""),
     )
 
 
-# --- asking --------------------------------------------------------------------------------------
+# --- requests ------------------------------------------------------------------------------------
 
 
-async def test_it_is_asked_in_english_with_a_password_and_escaped(reach: Reach, war: Path) -> None:
+async def test_requests_are_in_english_with_a_password_and_escaped(reach: Reach, war: Path) -> None:
     fake = tomcat()
     async with reach(fake) as found:
         await Manager(found.call, "/a b&c=d#é").deploy(war, "7&8", 5)
@@ -153,7 +153,7 @@ async def test_it_is_asked_in_english_with_a_password_and_escaped(reach: Reach, 
     assert all(head["authorization"].startswith("Basic ") for head in fake.heads)
 
 
-async def test_a_war_is_sent_whole_and_its_length_is_told(reach: Reach, war: Path) -> None:
+async def test_a_war_is_sent_completely_with_its_length(reach: Reach, war: Path) -> None:
     fake = tomcat()
     assert fake.manager
     async with reach(fake) as found:
@@ -163,7 +163,7 @@ async def test_a_war_is_sent_whole_and_its_length_is_told(reach: Reach, war: Pat
     assert fake.heads[-1]["transfer-encoding"] is None
 
 
-async def test_a_war_that_is_gone_is_named(reach: Reach, tmp_path: Path) -> None:
+async def test_a_missing_war_is_named(reach: Reach, tmp_path: Path) -> None:
     async with reach(tomcat()) as found:
         said = await failure(found.deploy(tmp_path / "gone.war", "", 5))
     assert said == f"{tmp_path}/gone.war can't be read: No such file or directory"
@@ -179,7 +179,7 @@ async def test_the_root_context_is_a_slash(reach: Reach, war: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "mend"),
+    ("status", "fix"),
     [
         (401, "give the user 'bigred' the password in "),
         (403, "allow this server's address in manager/META-INF/context.xml (RemoteCIDRValve)"),
@@ -188,10 +188,10 @@ async def test_the_root_context_is_a_slash(reach: Reach, war: Path) -> None:
         (503, "that is not a Manager's answer; see Tomcat's log"),
     ],
 )
-async def test_each_status_has_its_fix(reach: Reach, status: int, mend: str) -> None:
+async def test_each_status_has_its_fix(reach: Reach, status: int, fix: str) -> None:
     async with reach(tomcat(status=status, location="https://elsewhere/")) as found:
         said = await failure(found.versions())
-        assert said.startswith(f"{found.call.url}/text/list answers {status}: {mend}")
+        assert said.startswith(f"{found.call.url}/text/list answers {status}: {fix}")
         assert SECRET not in said
 
 
@@ -216,7 +216,7 @@ async def test_a_password_may_have_the_characters_that_tomcat_reads(
         assert "has characters outside Latin-1" in await failure(found.versions())
 
 
-async def test_a_password_that_can_not_be_read_is_told(reach: Reach, password: Path) -> None:
+async def test_an_unreadable_password_is_reported(reach: Reach, password: Path) -> None:
     await asyncio.to_thread(password.unlink)
     async with reach(tomcat()) as found:
         said = await failure(found.versions())
@@ -232,7 +232,7 @@ async def test_a_password_that_can_not_be_read_is_told(reach: Reach, password: P
         ("es", "FALLO - Encontrada excepción [no room]"),
     ],
 )
-async def test_a_failure_is_one_in_every_language(
+async def test_a_failure_is_recognised_in_every_language(
     reach: Reach, war: Path, language: str, line: str
 ) -> None:
     async with reach(tomcat(language=language, breaks="no room")) as found:
@@ -240,7 +240,7 @@ async def test_a_failure_is_one_in_every_language(
     assert said.endswith(f"/manager/text/deploy answers: {line}")
 
 
-# --- when nobody knows ---------------------------------------------------------------------------
+# --- unknown outcomes ----------------------------------------------------------------------------
 
 
 async def test_no_answer_is_neither_success_nor_failure(reach: Reach, war: Path) -> None:
@@ -253,7 +253,7 @@ async def test_no_answer_is_neither_success_nor_failure(reach: Reach, war: Path)
         assert await found.versions() == (Version(""),)
 
 
-async def test_an_answer_that_drips_ends_at_the_deadline(reach: Reach) -> None:
+async def test_a_slow_answer_ends_at_the_deadline(reach: Reach) -> None:
     fake = tomcat()
     fake.drip_s = 0.05
     async with reach(fake) as found:
@@ -261,7 +261,7 @@ async def test_an_answer_that_drips_ends_at_the_deadline(reach: Reach) -> None:
             await found.versions(0.3)
 
 
-async def test_a_connection_that_breaks_off_tells_nothing(reach: Reach) -> None:
+async def test_a_connection_that_breaks_off_gives_no_outcome(reach: Reach) -> None:
     fake = tomcat()
     fake.closes = True
     async with reach(fake) as found:
@@ -269,7 +269,7 @@ async def test_a_connection_that_breaks_off_tells_nothing(reach: Reach) -> None:
             await found.versions()
 
 
-async def test_a_busy_tomcat_is_waited_for(reach: Reach, war: Path) -> None:
+async def test_a_busy_tomcat_is_awaited(reach: Reach, war: Path) -> None:
     fake = tomcat(busy=2, contexts={"/shop": True})
     async with reach(fake) as found:
         assert (await found.deploy(war, "", 5)).startswith("OK - Deployed")
@@ -287,14 +287,14 @@ async def test_a_tomcat_that_stays_busy_is_given_up_at_the_deadline(
 # --- versions ------------------------------------------------------------------------------------
 
 
-async def test_a_version_that_runs_already_is_not_sent_again(reach: Reach, war: Path) -> None:
+async def test_a_running_version_is_not_sent_again(reach: Reach, war: Path) -> None:
     fake = tomcat(contexts={f"/shop##{FIRST}": True})
     async with reach(fake) as found:
         assert await found.deploy(war, FIRST, 5) == f"/shop##{FIRST} is already deployed"
     assert fake.asked == ["/manager/text/list"]
 
 
-async def test_a_version_that_is_there_but_does_not_run_is_started(reach: Reach, war: Path) -> None:
+async def test_a_stopped_version_is_started(reach: Reach, war: Path) -> None:
     fake = tomcat(contexts={f"/shop##{FIRST}": False})
     async with reach(fake) as found:
         assert (await found.deploy(war, FIRST, 5)).startswith("OK - Started")
@@ -303,7 +303,7 @@ async def test_a_version_that_is_there_but_does_not_run_is_started(reach: Reach,
     assert not fake.manager.uploaded
 
 
-async def test_a_version_that_can_not_be_started_is_put_there_anew(reach: Reach, war: Path) -> None:
+async def test_a_version_that_cannot_be_started_is_deployed_again(reach: Reach, war: Path) -> None:
     fake = tomcat(contexts={f"/shop##{FIRST}": False}, starts=False)
     async with reach(fake) as found:
         assert "context failed to start" in await failure(found.deploy(war, FIRST, 5))
@@ -312,7 +312,7 @@ async def test_a_version_that_can_not_be_started_is_put_there_anew(reach: Reach,
     assert [each for each in asked if each != "list"] == ["start", "undeploy", "deploy", "undeploy"]
 
 
-async def test_a_new_version_never_replaces_what_is_there(reach: Reach, war: Path) -> None:
+async def test_a_new_version_never_replaces_an_existing_one(reach: Reach, war: Path) -> None:
     fake = tomcat(contexts={f"/shop##{FIRST}": True})
     async with reach(fake) as found:
         await found.deploy(war, SECOND, 5)
@@ -320,20 +320,20 @@ async def test_a_new_version_never_replaces_what_is_there(reach: Reach, war: Pat
     assert not any("update" in path for path in fake.asked)
 
 
-async def test_a_version_that_does_not_start_is_taken_away_again(reach: Reach, war: Path) -> None:
+async def test_a_version_that_does_not_start_is_undeployed(reach: Reach, war: Path) -> None:
     fake = tomcat(contexts={f"/shop##{FIRST}": True}, starts=False)
     async with reach(fake) as found:
         assert "context failed to start" in await failure(found.deploy(war, SECOND, 5))
         assert await found.versions() == (Version(FIRST, OLD),)
 
 
-async def test_an_app_that_does_not_start_stays_to_be_seen(reach: Reach, war: Path) -> None:
+async def test_an_app_that_does_not_start_stays_for_inspection(reach: Reach, war: Path) -> None:
     async with reach(tomcat(contexts={"/shop": True}, starts=False)) as found:
         assert "context failed to start" in await failure(found.deploy(war, "", 5))
         assert await found.versions() == (Version("", running=False),)
 
 
-async def test_taking_away_what_is_gone_does_nothing(reach: Reach) -> None:
+async def test_undeploying_a_missing_version_does_nothing(reach: Reach) -> None:
     fake = tomcat(contexts={"/shop": True})
     async with reach(fake) as found:
         assert await found.undeploy(FIRST, 5) == f"/shop##{FIRST} is not deployed"
@@ -347,7 +347,7 @@ async def test_only_the_apps_own_leaks_are_counted(reach: Reach) -> None:
         assert await Manager(found.call, "").leaks(5) == 1
 
 
-async def test_the_start_of_the_jvm_is_told(reach: Reach) -> None:
+async def test_the_start_of_the_jvm_is_reported(reach: Reach) -> None:
     async with reach(tomcat(started_at_ms=1_700_000_000_500)) as found:
         assert await found.started_at() == 1_700_000_000.5
 
@@ -384,7 +384,7 @@ async def test_over_http_alone_a_digest_is_mostly_unknown(
         ({"/shop": True, "/shop##zebra": True}, UNKNOWN_DIGEST),
     ],
 )
-async def test_side_by_side_the_digest_is_that_of_the_newest_that_runs(
+async def test_with_parallel_versions_the_digest_is_that_of_the_newest_running_one(
     reach: Reach, contexts: dict[str, bool], digest: str
 ) -> None:
     async with reach(tomcat(contexts=contexts)) as found:
@@ -394,7 +394,7 @@ async def test_side_by_side_the_digest_is_that_of_the_newest_that_runs(
 
 
 @pytest.mark.parametrize(("running", "digest"), [(False, ""), (True, None), (None, None)])
-async def test_side_by_side_a_tomcat_that_does_not_run_has_nothing_and_can_be_started(
+async def test_with_parallel_versions_a_stopped_tomcat_has_none_and_can_be_started(
     reach: Reach, running: bool | None, digest: str | None
 ) -> None:
     async with reach(tomcat()) as found:
@@ -412,7 +412,7 @@ async def test_a_host_reads_the_digest_and_the_manager_counts_sessions(
     assert (seen.digest, seen.versions) == (OLD, (Version("", sessions=7),))
 
 
-async def test_what_was_deployed_is_remembered_while_it_runs(reach: Reach, war: Path) -> None:
+async def test_the_deployed_digest_is_remembered_while_it_runs(reach: Reach, war: Path) -> None:
     fake = tomcat(contexts={"/shop": True})
     assert fake.manager
     async with reach(fake) as found:
@@ -427,7 +427,7 @@ async def test_what_was_deployed_is_remembered_while_it_runs(reach: Reach, war: 
         assert (await node.look(answers=True)).digest == UNKNOWN_DIGEST
 
 
-async def test_what_is_seen_stopped_once_is_not_remembered(
+async def test_a_version_once_seen_stopped_is_not_remembered(
     reach: Reach, war: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bigred_server.tomcat.contexts._CACHE_S", 0)
@@ -442,9 +442,7 @@ async def test_what_is_seen_stopped_once_is_not_remembered(
         assert (await node.look(answers=True)).digest == UNKNOWN_DIGEST
 
 
-async def test_a_list_of_before_a_moment_that_matters_is_forgotten(
-    reach: Reach, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_outdated_list_is_discarded(reach: Reach, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bigred_server.tomcat.contexts._CACHE_S", 60)
     fake = tomcat(contexts={"/shop": True})
     assert fake.manager
@@ -457,7 +455,7 @@ async def test_a_list_of_before_a_moment_that_matters_is_forgotten(
         assert (await node.look(answers=True)).versions == (Version("", sessions=1),)
 
 
-async def test_the_list_is_asked_once_a_second_and_after_each_act(
+async def test_the_list_is_requested_once_a_second_and_after_each_action(
     reach: Reach, war: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bigred_server.tomcat.contexts._CACHE_S", 60)
@@ -471,7 +469,7 @@ async def test_the_list_is_asked_once_a_second_and_after_each_act(
         assert (await node.look(answers=True)).digest == OLD
 
 
-async def test_a_list_asked_before_an_act_ended_is_not_kept(reach: Reach) -> None:
+async def test_a_list_requested_before_an_action_ended_is_not_kept(reach: Reach) -> None:
     fake = tomcat()
     assert fake.manager
     async with reach(fake) as found:
@@ -485,7 +483,7 @@ async def test_a_list_asked_before_an_act_ended_is_not_kept(reach: Reach) -> Non
         assert (await contexts.look()).versions == (Version(""),)
 
 
-async def test_leaks_are_told_with_their_fix_and_no_answer_is_no_failure(
+async def test_leaks_are_reported_with_their_fix_and_no_answer_is_no_failure(
     reach: Reach, war: Path
 ) -> None:
     async with reach(tomcat(leaks=("/shop",))) as found:
@@ -493,7 +491,7 @@ async def test_leaks_are_told_with_their_fix_and_no_answer_is_no_failure(
     assert seen.endswith("instances of the app still in memory: 1; restart Tomcat when you can")
 
 
-async def test_a_version_beside_others_asks_for_no_collection_of_garbage(
+async def test_with_parallel_versions_no_garbage_collection_is_requested(
     reach: Reach, war: Path
 ) -> None:
     fake = tomcat()
@@ -502,7 +500,7 @@ async def test_a_version_beside_others_asks_for_no_collection_of_garbage(
     assert not any("findleaks" in path for path in fake.asked)
 
 
-async def test_a_host_keeps_the_war_so_none_is_sent(reach: Reach) -> None:
+async def test_a_war_kept_on_the_host_is_not_sent(reach: Reach) -> None:
     fake = tomcat()
     assert fake.manager
     host = FakeHost(kept_in={NEW: Path("/srv/kept releases/n&w.war")})
@@ -514,7 +512,7 @@ async def test_a_host_keeps_the_war_so_none_is_sent(reach: Reach) -> None:
     assert fake.manager.uploaded == []
 
 
-async def test_a_manager_that_refuses_us_is_told_whatever_the_host_says(reach: Reach) -> None:
+async def test_a_refusing_manager_is_reported_whatever_the_host_says(reach: Reach) -> None:
     async with reach(tomcat(status=403)) as found:
         for host in (None, FakeHost(OLD)):
             seen = await Node(host, found, Strategy.REDEPLOY).look(answers=True)
@@ -523,7 +521,7 @@ async def test_a_manager_that_refuses_us_is_told_whatever_the_host_says(reach: R
 
 
 @pytest.mark.parametrize(
-    ("host", "answers", "is_told"),
+    ("host", "answers", "is_reported"),
     [
         (None, False, True),
         (FakeHost(OLD, running=False), False, False),
@@ -531,19 +529,19 @@ async def test_a_manager_that_refuses_us_is_told_whatever_the_host_says(reach: R
         (FakeHost(OLD, running=True), True, True),
     ],
 )
-async def test_a_manager_that_is_away_is_told_where_nothing_else_tells(
-    reach: Reach, host: FakeHost | None, answers: bool, is_told: bool
+async def test_an_absent_manager_is_reported_if_there_is_no_other_reason(
+    reach: Reach, host: FakeHost | None, answers: bool, is_reported: bool
 ) -> None:
     fake = tomcat()
     fake.closes = True
     async with reach(fake) as found:
         seen = await Node(host, found, Strategy.REDEPLOY).look(answers=answers)
-    assert bool(seen.problem) == is_told
+    assert bool(seen.problem) == is_reported
     assert seen.digest == (OLD if host else None)
     assert seen.running == (host.running if host else None)
 
 
-async def test_a_node_without_a_manager_is_its_host() -> None:
+async def test_a_node_without_a_manager_uses_only_its_host() -> None:
     host = FakeHost(OLD, problem="no commands here", kept_in={OLD: Path("/kept/old.war")})
     node = Node(host, None, Strategy.RESTART)
     seen = await node.look(answers=False)

@@ -1,6 +1,6 @@
 """Commands from a terminal: to a running deployment, and for the management of releases.
 
-The journal is held as a server would hold it, but nothing carries the commands out.
+The journal is locked as by a server, but nothing carries out the commands.
 """
 
 import asyncio
@@ -140,7 +140,7 @@ def gateway(tmp_path: Path) -> Gateway:
         ),
     ],
 )
-def test_a_command_says_what_it_did_and_the_journal_who_gave_it(
+def test_a_command_reports_its_effect_and_the_journal_names_who_gave_it(
     gateway: Gateway, verb: str, phase: Phase, said: str
 ) -> None:
     [digest] = gateway.submit(Stage.READY)
@@ -163,7 +163,7 @@ def test_a_command_says_what_it_did_and_the_journal_who_gave_it(
         ("hold", Phase.ROLLING, "node1", "can't be held: it only brings node1 back to the live"),
     ],
 )
-def test_a_command_that_can_not_be_followed_is_refused_with_the_reason(
+def test_an_impossible_command_is_refused_with_the_reason(
     gateway: Gateway, verb: str, phase: Phase, mends: str | None, said: str
 ) -> None:
     [digest] = gateway.submit(Stage.READY)
@@ -190,7 +190,7 @@ def test_without_a_running_deployment_a_command_says_so(gateway: Gateway, verb: 
         ("abort", Phase.FAILED, 1),
     ],
 )
-def test_a_command_that_is_followed_ends_as_the_deployment_does(
+def test_a_followed_command_exits_like_the_deployment(
     gateway: Gateway, verb: str, end: Phase, code: int
 ) -> None:
     [digest] = gateway.submit(Stage.READY)
@@ -252,13 +252,13 @@ def test_a_release_is_shown_with_every_deployment_of_it(gateway: Gateway) -> Non
 
 @pytest.mark.parametrize("verb", ["show", "clear"])
 @pytest.mark.parametrize("name", ["1.0", "9.9.9", "abc"])
-def test_a_release_is_named_whole(gateway: Gateway, verb: str, name: str) -> None:
+def test_a_release_is_named_completely(gateway: Gateway, verb: str, name: str) -> None:
     gateway.submit(Stage.BAD)
     said = gateway.bigred("release", verb, name, code=1)
     assert said == f"no release {name} of shop; available: 1.0.0"
 
 
-def test_what_others_wrote_does_nothing_to_the_terminal(gateway: Gateway) -> None:
+def test_foreign_text_has_no_effect_on_the_terminal(gateway: Gateway) -> None:
     gateway.submit(Stage.READY)
     war = str(gateway.war("evil"))
     evil = "\x1b]0;mine\x07Eve\nand more"
@@ -269,7 +269,7 @@ def test_what_others_wrote_does_nothing_to_the_terminal(gateway: Gateway) -> Non
     assert len(gateway.bigred("release", "list").splitlines()) == 3
 
 
-def test_a_bad_release_is_deployed_again_only_when_a_person_cleared_it(gateway: Gateway) -> None:
+def test_a_bad_release_is_deployed_again_only_after_a_person_cleared_it(gateway: Gateway) -> None:
     _, digest = gateway.submit(Stage.LIVE, Stage.BAD)
     gateway.deployment(digest, phase=Phase.ROLLED_BACK, blames_build=True, ended_at=2.0)
     with gateway.server():
@@ -284,17 +284,17 @@ def test_a_bad_release_is_deployed_again_only_when_a_person_cleared_it(gateway: 
         assert "has begun" in gateway.bigred("deploy", "1.1.0", "--no-wait")
 
 
-def test_pruning_says_what_goes_and_takes_nothing_that_is_needed(gateway: Gateway) -> None:
+def test_pruning_lists_what_it_removes_and_keeps_what_is_needed(gateway: Gateway) -> None:
     stages = (Stage.RETIRED,) * 4 + (Stage.LIVE, Stage.READY)
     digests = gateway.submit(*stages)
     gateway.deployment(digests[0], phase=Phase.ROLLING)
-    # Live 1.4.0, next 1.5.0, the way back 1.3.0, running 1.0.0, and keep = 1 besides: 1.2.0.
+    # Live 1.4.0, next 1.5.0, rollback target 1.3.0, running 1.0.0, and one more by keep = 1: 1.2.0.
     dry = gateway.bigred("release", "prune", "--dry-run")
     assert "shop 1.1.0" in dry
     assert "would be freed" in dry
     assert gateway.kept() == set(digests)
-    told = gateway.bigred("release", "prune")
-    assert [line.split()[-2:] for line in told.splitlines()] == [
+    printed = gateway.bigred("release", "prune")
+    assert [line.split()[-2:] for line in printed.splitlines()] == [
         ["shop", "1.1.0"],
         ["are", "freed"],
     ]
@@ -302,7 +302,7 @@ def test_pruning_says_what_goes_and_takes_nothing_that_is_needed(gateway: Gatewa
     assert gateway.bigred("release", "prune") == "nothing to remove\n"
 
 
-def test_a_pruned_release_is_refused_before_anything_begins(gateway: Gateway) -> None:
+def test_a_pruned_release_is_refused_before_anything_starts(gateway: Gateway) -> None:
     digests = gateway.submit(Stage.RETIRED, Stage.RETIRED, Stage.RETIRED, Stage.LIVE)
     gateway.bigred("release", "prune")
     assert gateway.kept() == set(digests[1:])
@@ -323,6 +323,6 @@ def test_a_token_is_shown_once_with_the_table_to_paste(gateway: Gateway) -> None
     assert first.endswith('role = "operator"\n')
 
 
-def test_a_token_needs_a_name_that_can_be_one(gateway: Gateway) -> None:
+def test_a_token_needs_a_valid_name(gateway: Gateway) -> None:
     said = gateway.bigred("token", "Ada Lovelace", code=1)
     assert said.startswith("'Ada Lovelace' is not a valid name for a token; use 1 to 32 of a-z")

@@ -1,4 +1,4 @@
-"""`bigred plan`: it asks HAProxy and the journal, and changes neither."""
+"""`bigred plan` reads HAProxy and the journal, and changes neither."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
 DIGEST = "1" * 64
 
 
-async def test_the_verb_asks_haproxy_and_the_journal_and_tells_them_nothing(
+async def test_the_verb_reads_haproxy_and_the_journal_and_changes_neither(
     tmp_path: Path,
 ) -> None:
     fake = FakeHaproxy({f"node{number}": FakeServer() for number in range(1, 3)})
@@ -36,9 +36,9 @@ async def test_the_verb_asks_haproxy_and_the_journal_and_tells_them_nothing(
     async with fake.listen(str(socket)):
         arguments = ["plan", "--json", "--config", str(config)]
         done = await asyncio.to_thread(CliRunner().invoke, bigred, arguments)
-    told = json.loads(done.output)
-    assert (done.exit_code, told["could_begin"], told["release"]) == (0, True, "1.1.0")
-    assert [node["name"] for node in told["nodes"]] == list(fake.servers)
+    found = json.loads(done.output)
+    assert (done.exit_code, found["could_begin"], found["release"]) == (0, True, "1.1.0")
+    assert [node["name"] for node in found["nodes"]] == list(fake.servers)
     assert fake.commands
     assert all(command.startswith("show ") for command in fake.commands), fake.commands
     assert rows(state / "bigred.db") == before

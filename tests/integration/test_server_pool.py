@@ -1,4 +1,4 @@
-"""Several HAProxies before one app: what they say together, and what all of them are told."""
+"""Several HAProxies in front of one app: their combined state, and commands to all of them."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ MAINT = changed(UP, admin=Admin.MAINT, up=False, fresh=None, status="MAINT", che
 HUSHED = changed(UP, checks_disabled=True, fresh=None, status="no check", check="")
 
 
-# --- what they say together ----------------------------------------------------------------------
+# --- their combined state ------------------------------------------------------------------------
 
 
 def look(*rows: ServerRow, pid: int = 1, since: str = "1", queued: int = 0) -> BackendLook:
@@ -54,7 +54,7 @@ def together(*rows: ServerRow) -> ServerLook:
         ([DRAIN, MAINT], False),
     ],
 )
-def test_a_server_that_only_some_send_users_is_told_so(
+def test_a_server_enabled_on_only_some_is_partially_up(
     rows: list[ServerRow], partially_up: bool
 ) -> None:
     assert together(*rows).partially_up is partially_up
@@ -63,7 +63,7 @@ def test_a_server_that_only_some_send_users_is_told_so(
 @pytest.mark.parametrize(
     ("rows", "admin", "up", "fresh"),
     [
-        # one alone is what it is
+        # one alone is unchanged
         ([UP], Admin.READY, True, True),
         ([DOWN], Admin.READY, False, False),
         ([DRAIN], Admin.DRAIN, False, True),
@@ -75,14 +75,14 @@ def test_a_server_that_only_some_send_users_is_told_so(
         ([UP, UP], Admin.READY, True, True),
         ([DRAIN, DRAIN], Admin.DRAIN, False, True),
         ([MAINT, MAINT], Admin.MAINT, False, False),
-        # the same state, and one is worse
+        # the same admin state, and one is worse
         ([UP, DOWN], Admin.READY, False, False),
         ([DRAIN, STALE], Admin.DRAIN, False, False),
         ([DRAIN, BLIND], Admin.DRAIN, False, True),
         ([STALE, BLIND], Admin.DRAIN, False, False),
         ([BLIND, BLIND], Admin.DRAIN, False, None),
         ([UP, HUSHED], Admin.READY, True, True),
-        # they were told different things
+        # they were set differently
         ([UP, DRAIN], Admin.MIXED, True, True),
         ([UP, STALE], Admin.MIXED, True, False),
         ([DOWN, DRAIN], Admin.MIXED, False, True),
@@ -94,7 +94,7 @@ def test_a_server_that_only_some_send_users_is_told_so(
         ([UP, UP, DOWN], Admin.READY, False, False),
     ],
 )
-def test_what_several_say_of_a_server_is_put_together(
+def test_the_states_of_a_server_on_several_are_combined(
     rows: list[ServerRow], admin: Admin, up: bool, fresh: bool | None
 ) -> None:
     found = together(*rows)
@@ -107,13 +107,13 @@ def test_what_several_say_of_a_server_is_put_together(
     ("limits", "capacity"),
     [([5], 5), ([None], None), ([5, 7], 12), ([5, None], None), ([None, None], None)],
 )
-def test_capacity_is_the_sum_and_without_a_limit_anywhere_there_is_none(
+def test_capacity_is_the_sum_and_unlimited_if_any_has_no_limit(
     limits: list[int | None], capacity: int | None
 ) -> None:
     assert together(*(changed(UP, capacity=limit) for limit in limits)).capacity == capacity
 
 
-def test_requests_in_flight_are_summed_and_one_disabled_check_is_told() -> None:
+def test_requests_in_flight_are_summed_and_one_disabled_check_is_reported() -> None:
     found = together(changed(UP, in_flight=3), changed(HUSHED, in_flight=4))
     assert found.in_flight == 7
     assert found.checks_disabled
@@ -144,7 +144,7 @@ def test_a_server_that_one_lacks_is_unknown_and_the_others_are_not() -> None:
     assert found.server("node3").problem.startswith("HAProxy has no server 'node3'")
 
 
-def test_the_process_number_changes_when_any_process_does() -> None:
+def test_the_pid_changes_when_any_process_does() -> None:
     def number(*looks: BackendLook) -> int | None:
         return merge({str(n): one for n, one in enumerate(looks)}).pid
 
@@ -153,14 +153,14 @@ def test_the_process_number_changes_when_any_process_does() -> None:
         number(look(pid=1), look(pid=3)),
         number(look(pid=4), look(pid=2)),
         number(look(pid=2), look(pid=1)),
-        number(look(pid=1, since="2"), look(pid=2)),  # a container's pid is always the same
+        number(look(pid=1, since="2"), look(pid=2)),  # in a container, the pid is always the same
         number(look(pid=1)),
     ]
     assert len(set(seen)) == len(seen)
     assert seen[0] == number(look(pid=1), look(pid=2))
 
 
-# --- what all of them are told -------------------------------------------------------------------
+# --- commands to all of them ---------------------------------------------------------------------
 
 
 @dataclass
@@ -206,7 +206,7 @@ async def two(tmp_path: Path) -> AsyncIterator[Balancers]:
         yield Balancers(fakes, Pool(backends, check_s=0.5, blind_check_s=0.1))
 
 
-async def test_a_look_reads_all(two: Balancers) -> None:
+async def test_a_look_reads_all_of_them(two: Balancers) -> None:
     two.fakes[0].queued, two.fakes[1].queued = 1, 2
     two.fakes[0].servers["node1"].maxconn = two.fakes[1].servers["node1"].maxconn = 20
     two.fakes[1].servers["node1"].scur = 4
@@ -219,13 +219,13 @@ async def test_a_look_reads_all(two: Balancers) -> None:
 
 
 @pytest.mark.parametrize("state", [Admin.DRAIN, Admin.MAINT])
-async def test_a_state_is_set_on_all(two: Balancers, state: Admin) -> None:
+async def test_a_state_is_set_on_all_of_them(two: Balancers, state: Admin) -> None:
     await two.pool.set_state("node1", state)
     assert two.states() == [state, state]
     assert two.states("node2") == ["ready", "ready"]
 
 
-async def test_one_that_does_not_answer_makes_all_unknown_and_is_named(two: Balancers) -> None:
+async def test_one_without_an_answer_makes_the_state_unknown_and_is_named(two: Balancers) -> None:
     two.fakes[1].silent = True
     async with asyncio.timeout(4):
         found = await two.pool.look()
@@ -235,7 +235,7 @@ async def test_one_that_does_not_answer_makes_all_unknown_and_is_named(two: Bala
     assert "1.sock" not in found.problem
 
 
-async def test_a_command_ends_in_two_seconds_though_one_says_nothing(two: Balancers) -> None:
+async def test_a_command_ends_within_two_seconds_even_if_one_is_silent(two: Balancers) -> None:
     two.fakes[1].silent = True
     commands: list[Callable[[], Coroutine[Any, Any, object]]] = [
         lambda: two.pool.set_state("node1", Admin.MAINT),
@@ -244,22 +244,22 @@ async def test_a_command_ends_in_two_seconds_though_one_says_nothing(two: Balanc
         lambda: two.pool.check(["node1"]),
     ]
 
-    async def refused(order: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    async def refused(call: Callable[[], Coroutine[Any, Any, object]]) -> None:
         with pytest.raises(HaproxyAwayError, match=r"2\.sock: .*\(done at .*1\.sock\)"):
-            await order()
+            await call()
 
     async with asyncio.timeout(4):
         await asyncio.gather(*map(refused, commands))
 
 
-async def test_one_that_does_not_follow_is_named_and_who_did(two: Balancers) -> None:
+async def test_one_that_ignores_a_command_is_named_with_those_that_followed(two: Balancers) -> None:
     two.fakes[0].deaf = True
     with pytest.raises(HaproxyError, match=r"1\.sock accepted .* shows ready \(done at .*2\.sock"):
         await two.pool.set_state("node1", Admin.MAINT)
     assert (await two.pool.look()).server("node1").admin is Admin.MIXED
 
 
-async def test_one_that_denies_us_the_level_is_found_before_anything_is_told(
+async def test_one_with_too_low_a_level_is_found_before_any_command(
     two: Balancers,
 ) -> None:
     two.fakes[1].level = "operator"
@@ -288,7 +288,7 @@ async def test_a_proven_server_becomes_ready_at_once(two: Balancers) -> None:
     assert two.commands()[1:] == ["set server shop/node1 state ready"]
 
 
-async def test_where_one_still_has_it_in_maint_it_passes_its_check_first(two: Balancers) -> None:
+async def test_if_one_still_has_it_in_maint_it_must_pass_its_check_first(two: Balancers) -> None:
     two.fakes[0].servers["node1"].set("drain")
     two.fakes[1].servers["node1"].set("maint")
     async with two.checking():
@@ -299,7 +299,7 @@ async def test_where_one_still_has_it_in_maint_it_passes_its_check_first(two: Ba
     assert [text.rpartition(" ")[2] for text in two.commands(0)] == ["ready"]
 
 
-async def test_an_app_that_is_not_well_stays_out_everywhere(two: Balancers) -> None:
+async def test_an_unhealthy_app_stays_out_everywhere(two: Balancers) -> None:
     two.fakes[0].servers["node1"].set("drain")
     two.fakes[1].servers["node1"].set("maint")
     two.app_is_well = False
@@ -309,7 +309,7 @@ async def test_an_app_that_is_not_well_stays_out_everywhere(two: Balancers) -> N
     assert two.states() == ["drain", "drain"]
 
 
-async def test_where_no_check_tells_there_is_a_pause(two: Balancers) -> None:
+async def test_without_a_check_there_is_a_pause(two: Balancers) -> None:
     for fake in two.fakes:
         fake.servers["node1"] = FakeServer(checked=False, state="maint")
     begun_s = asyncio.get_running_loop().time()
@@ -318,7 +318,7 @@ async def test_where_no_check_tells_there_is_a_pause(two: Balancers) -> None:
     assert two.states() == ["ready", "ready"]
 
 
-# --- hushed --------------------------------------------------------------------------------------
+# --- disabled checks -----------------------------------------------------------------------------
 
 
 async def test_an_unchecked_server_stays_up_whatever_its_app_says(two: Balancers) -> None:
@@ -338,7 +338,7 @@ async def test_an_unchecked_server_stays_up_whatever_its_app_says(two: Balancers
     assert not found.server("node2").up
 
 
-async def test_ready_has_an_unchecked_server_checked_again(two: Balancers) -> None:
+async def test_ready_enables_the_check_of_an_unchecked_server(two: Balancers) -> None:
     await two.pool.disable_checks("node1")
     await two.pool.set_state("node1", Admin.READY)
     assert not (await two.pool.look()).server("node1").checks_disabled
@@ -351,7 +351,7 @@ async def test_a_check_disabled_before_is_on_again_when_the_server_comes_back(
 ) -> None:
     await two.pool.disable_checks("node1")
     for fake in two.fakes:
-        fake.servers["node1"].set(state)  # by a person's hand, past the pool
+        fake.servers["node1"].set(state)  # by hand, bypassing the pool
     two.app_is_well = False
     async with two.checking():
         with pytest.raises(HaproxyError, match="has not passed its check"):
@@ -371,7 +371,7 @@ async def test_a_server_without_a_check_needs_no_disabled_check(two: Balancers) 
     assert not (await two.pool.look()).server("node1").checks_disabled
 
 
-async def test_a_disabled_check_that_is_not_followed_is_an_error(two: Balancers) -> None:
+async def test_disabling_a_check_without_effect_is_an_error(two: Balancers) -> None:
     two.fakes[1].deaf = True
     with pytest.raises(HaproxyError, match=r"2\.sock was told to disable the check of shop/node1"):
         await two.pool.disable_checks("node1")

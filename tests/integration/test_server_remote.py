@@ -1,4 +1,4 @@
-"""What is said on a far host, and what its script makes of an order: without SSH."""
+"""The commands for a remote host, and how its script carries them out: without SSH."""
 
 import subprocess
 import time
@@ -14,13 +14,13 @@ from bigred_server.tomcat import paths, remote
 from bigred_server.tomcat.ssh import SCRIPT
 
 
-def tell(*call: str, until_ms: int = 0) -> tuple[int, str, int | None]:
+def call_script(*call: str, until_ms: int = 0) -> tuple[int, str, int | None]:
     argv = ["sh", "-c", SCRIPT, "bigred", str(until_ms), *call]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=20)
     return done.returncode, *remote.answer(done.stdout)
 
 
-def test_an_answer_begins_at_its_mark_and_tells_the_time() -> None:
+def test_an_answer_begins_at_its_mark_and_contains_the_time() -> None:
     assert remote.answer("Welcome!\nbigred answers at 1700\n whole \n") == ("whole", 1700)
     assert remote.answer("This account is not available.\n") == (
         "This account is not available.",
@@ -43,13 +43,13 @@ def test_only_the_command_itself_says_whether_tomcat_runs(code: int, running: bo
     assert remote.look(f"running {code}").running is running
 
 
-def test_what_comes_in_time_is_done_and_what_comes_late_is_not(tmp_path: Path) -> None:
+def test_a_call_in_time_is_done_and_a_late_one_is_not(tmp_path: Path) -> None:
     now_ms = int(time.time() * 1000)
-    order = ("command_of", "5", "800", "touch", str(tmp_path / "done"))
-    late = tell(*order, until_ms=now_ms - 1000)
+    call = ("command_of", "5", "800", "touch", str(tmp_path / "done"))
+    late = call_script(*call, until_ms=now_ms - 1000)
     assert late[:2] == (1, "this call came too late and was not run")
     assert not (tmp_path / "done").exists()
-    code, text, there_ms = tell(*order, until_ms=now_ms + 60_000)
+    code, text, there_ms = call_script(*call, until_ms=now_ms + 60_000)
     assert (code, text) == (0, "")
     assert there_ms == pytest.approx(now_ms, abs=20_000)
     assert (tmp_path / "done").exists()
@@ -66,7 +66,7 @@ def test_disk_space_is_needed_twice_and_to_spare() -> None:
         paths.check_disk_space("/kept", 2 * 100 + disk_space.SPARE_BYTES - 1, 100)
 
 
-def test_what_is_kept_goes_only_when_nobody_wants_it() -> None:
+def test_kept_releases_are_removed_only_when_not_needed() -> None:
     kept = frozenset({"a", "b", "c"})
     assert paths.surplus(kept, "a", frozenset({"b", "x"})) == ["c"]
     names = ["0" * 64 + ".war", "0" * 64 + ".war.part", "shop.war", "A" * 64 + ".war"]
@@ -74,11 +74,11 @@ def test_what_is_kept_goes_only_when_nobody_wants_it() -> None:
 
 
 def app(war: str, **node: object) -> dict[str, object]:
-    told = {"url": "http://127.0.0.1:1", "war": war, "stop": ["a"], "start": ["a"], **node}
+    fields = {"url": "http://127.0.0.1:1", "war": war, "stop": ["a"], "start": ["a"], **node}
     return {
         "haproxy": {"socket": "/s", "backend": "b"},
         "marker": {"path": "/"},
-        "nodes": {"n1": {**told, "running": ["a"]}},
+        "nodes": {"n1": {**fields, "running": ["a"]}},
     }
 
 

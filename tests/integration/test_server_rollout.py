@@ -1,7 +1,7 @@
-"""The server on a real site: neighbours that restart under it, people who ask for things, boxes.
+"""The server on a real site: restarting neighbours, people's commands, and boxes.
 
-One stage for all: three Tomcats behind HAProxy, of which one must serve at any time. After the
-canary the other two are taken together.
+One demo site for all: three Tomcats behind HAProxy, of which at least one must always serve. After
+the canary the other two are updated together.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ import httpx2
 import pytest
 from tests.support import forked
 from tests.support.news import News
+from tests.support.until import until
 
 from bigred_broker import mosquitto
 from bigred_broker.connection import Delivery
@@ -55,7 +55,7 @@ NODES = ("node1", "node2", "node3")
 
 @dataclass
 class Rig:
-    """The stage, with a server and a broker that can be stopped and started again."""
+    """The demo site, with a server and a broker that can be stopped and restarted."""
 
     demo_site: DemoSite
     stack: ExitStack
@@ -80,7 +80,7 @@ class Rig:
         self.stack.enter_context(running)
 
     def restart_haproxy(self) -> None:
-        """As `systemctl restart` does: whoever was served is cut off, what was set is forgotten."""
+        """Restart HAProxy as `systemctl restart` does: it drops clients and forgets settings."""
         haproxy = self.demo_site.haproxy
         os.kill(int((haproxy.folder / "haproxy.pid").read_text()), signal.SIGTERM)
         wait_until(lambda: not is_listening(haproxy.port), 10, "HAProxy is gone")
@@ -126,7 +126,12 @@ class Rig:
     def until_act(
         self, deployment: str, node: str, kind: ActionKind, outcome: Outcome | None
     ) -> None:
-        when(lambda: (kind, outcome) in self.actions(deployment, node), f"{kind} at {node}")
+        wait_until(
+            lambda: (kind, outcome) in self.actions(deployment, node),
+            DEADLINE_S,
+            f"{kind} at {node}",
+            every_s=0.001,  # actions take milliseconds
+        )
 
     def outcome(self, deployment: str) -> str:
         query = "SELECT phase FROM deployment WHERE id = ? AND ended_at IS NOT NULL"
@@ -137,7 +142,7 @@ class Rig:
         return AppState.model_validate_json(self.bigred("status", "--json"))
 
     def serving(self) -> dict[str, str]:
-        """The release of each node that serves."""
+        """Return the release of each node that serves."""
         nodes = self.state().nodes
         return {node.name: node.release for node in nodes if node.state is NodeState.SERVING}
 
@@ -158,63 +163,52 @@ def rig() -> Iterator[Rig]:
         yield rig
 
 
-def when(is_so: Callable[[], bool], what: str) -> None:
-    """Return at once when it is so: acts take milliseconds."""
-    end_s = time.monotonic() + DEADLINE_S
-    while not is_so():
-        assert time.monotonic() < end_s, f"never seen: {what}"
-        time.sleep(0.001)
-
-
 @dataclass
 class Operator:
-    """A box of the test's own making, and all that it hears."""
+    """A box played by the test, and all that it receives."""
 
     link: Link
-    heard: dict[str, Reply] = field(default_factory=dict)
+    replies: dict[str, Reply] = field(default_factory=dict)
     kept: dict[str, bytes] = field(default_factory=dict)
-    _news: News = field(default_factory=lambda: News(DEADLINE_S))
+    news: News = field(default_factory=lambda: News(DEADLINE_S))
 
     async def listen(self) -> None:
         while True:
             happening = await self.link.events.get()
             if isinstance(happening, Delivery):
                 happening.ack()
-                self._hear(happening)
-            self._news.tell()
+                self._record(happening)
+            self.news.notify()
 
-    def _hear(self, delivery: Delivery) -> None:
+    def _record(self, delivery: Delivery) -> None:
         match TOPICS.parse(delivery.topic):
             case ("box", _, "reply"):
                 reply = decode(Reply, delivery.payload)
-                self.heard[reply.id] = reply
+                self.replies[reply.id] = reply
             case _:
                 self.kept[delivery.topic] = delivery.payload
 
-    async def until(self, is_so: Callable[[], bool], what: str) -> None:
-        await self._news.until(is_so, what)
-
     async def send(self, event: BoxEvent, box: str = BOX) -> Reply:
-        """Send an event; give the answer to it."""
-        self.heard.pop(event.id, None)
+        """Send an event; return the reply."""
+        self.replies.pop(event.id, None)
         self.link.publish(TOPICS.box(box, "event"), encode(event))
-        await self.until(lambda: event.id in self.heard, f"{event.event_type} is answered")
-        return self.heard[event.id]
+        await self.news.until(lambda: event.id in self.replies, f"{event.event_type} is answered")
+        return self.replies[event.id]
 
     async def app_state(self) -> AppState:
         topic = TOPICS.app(APP, "state")
-        await self.until(lambda: topic in self.kept, "the app's state is there")
+        await self.news.until(lambda: topic in self.kept, "the app's state is there")
         return decode(AppState, self.kept[topic])
 
 
 @asynccontextmanager
 async def at_the_broker(rig: Rig) -> AsyncIterator[Operator]:
     topics = [TOPICS.every_box, TOPICS.every_app_state, TOPICS.server_status]
-    hand = Operator(Link(rig.demo_site.broker, "test-hand", "bigred/test/status", topics))
-    running = [asyncio.create_task(hand.link.run()), asyncio.create_task(hand.listen())]
+    operator = Operator(Link(rig.demo_site.broker, "test-operator", "bigred/test/status", topics))
+    running = [asyncio.create_task(operator.link.run()), asyncio.create_task(operator.listen())]
     try:
-        await hand.until(lambda: hand.link.is_up, "the link stands")
-        yield hand
+        await operator.news.until(lambda: operator.link.is_up, "the link stands")
+        yield operator
     finally:
         for task in running:
             task.cancel()
@@ -226,7 +220,7 @@ def happened(kind: EventType, arming: str | None = None) -> BoxEvent:
 
 
 def in_flight(url: str, ms: int) -> Callable[[], list[int]]:
-    """Have a slow request in flight on every node; give how to read their statuses."""
+    """Keep a slow request in flight on every node; return how to read their statuses."""
     pool = ThreadPoolExecutor(len(NODES))
 
     def ask(_: int) -> int:
@@ -244,39 +238,39 @@ def in_flight(url: str, ms: int) -> Callable[[], list[int]]:
     return read
 
 
-async def test_the_retained_state_is_what_status_says(rig: Rig) -> None:
-    async with at_the_broker(rig) as hand:
+async def test_the_retained_state_is_what_status_prints(rig: Rig) -> None:
+    async with at_the_broker(rig) as operator:
         version = await asyncio.to_thread(rig.submit)
 
         def announced() -> bool:
-            kept = hand.kept.get(TOPICS.app(APP, "state"))
+            kept = operator.kept.get(TOPICS.app(APP, "state"))
             state = decode(AppState, kept) if kept else None
             return bool(state and state.candidate and state.candidate.version == version)
 
-        await hand.until(announced, f"{version} is the candidate")
+        await operator.news.until(announced, f"{version} is the candidate")
         said = await asyncio.to_thread(rig.state)
-        assert await hand.app_state() == said
-        assert hand.kept[TOPICS.server_status] == b"online"
+        assert await operator.app_state() == said
+        assert operator.kept[TOPICS.server_status] == b"online"
 
 
-async def test_a_press_deploys_what_was_announced_and_once(rig: Rig) -> None:
+async def test_a_press_deploys_the_announced_release_once(rig: Rig) -> None:
     announced = await asyncio.to_thread(rig.submit)
-    async with at_the_broker(rig) as hand:
-        armed = await hand.send(happened(EventType.LID_OPEN))
+    async with at_the_broker(rig) as operator:
+        armed = await operator.send(happened(EventType.LID_OPEN))
         assert armed.answer is Answer.ARMED
         assert armed.release
         assert armed.release.version == announced
         newer = await asyncio.to_thread(rig.submit)
         press = happened(EventType.PRESS, armed.arming)
-        accepted = await hand.send(press)
+        accepted = await operator.send(press)
         assert accepted.answer is Answer.ACCEPTED
         assert accepted.deployment
-        assert await hand.send(press) == accepted, "a replay is answered as the first was"
-        again = await hand.send(happened(EventType.PRESS, armed.arming))
+        assert await operator.send(press) == accepted, "a replay is answered as the first was"
+        again = await operator.send(happened(EventType.PRESS, armed.arming))
         assert (again.answer, again.code) == (Answer.REFUSED, Refusal.RUNNING)
         assert await asyncio.to_thread(rig.outcome, accepted.deployment) == Phase.SUCCEEDED
-        assert await hand.send(press) == accepted
-        used = await hand.send(happened(EventType.PRESS, armed.arming))
+        assert await operator.send(press) == accepted
+        used = await operator.send(happened(EventType.PRESS, armed.arming))
         assert (used.answer, used.code) == (Answer.REFUSED, Refusal.USED)
     assert rig.deployments() == 1
     state = rig.state()
@@ -287,44 +281,44 @@ async def test_a_press_deploys_what_was_announced_and_once(rig: Rig) -> None:
 
 async def test_an_unknown_box_may_fire_nothing(rig: Rig) -> None:
     before = rig.deployments()
-    async with at_the_broker(rig) as hand:
+    async with at_the_broker(rig) as operator:
         for kind in (EventType.LID_OPEN, EventType.PRESS):
-            reply = await hand.send(happened(kind), box="stranger")
+            reply = await operator.send(happened(kind), box="stranger")
             assert (reply.answer, reply.code) == (Answer.REFUSED, Refusal.NOT_ALLOWED)
             assert "[boxes.stranger]" in reply.reason
     assert rig.deployments() == before
 
 
-async def test_malformed_events_are_logged_once_and_the_server_goes_on(rig: Rig) -> None:
-    async with at_the_broker(rig) as hand:
+async def test_malformed_events_are_logged_once_and_the_server_carries_on(rig: Rig) -> None:
+    async with at_the_broker(rig) as operator:
         for payload in (b"{", b"\xff\x00", b'{"v":2}', b"[]", b"x" * 16_000):
-            hand.link.publish(TOPICS.box(BOX, "event"), payload)
-        # In one session, in one order: when this is answered, those were dealt with.
-        reply = await hand.send(happened(EventType.LID_OPEN))
+            operator.link.publish(TOPICS.box(BOX, "event"), payload)
+        # One session keeps the order: when this is answered, the earlier ones have been handled.
+        reply = await operator.send(happened(EventType.LID_OPEN))
         assert reply.answer is Answer.ARMED
     assert rig.log().count("malformed message") == 1
 
 
-async def test_what_was_sent_to_be_retained_is_never_heard(rig: Rig) -> None:
+async def test_retained_events_are_never_handled(rig: Rig) -> None:
     before = rig.deployments()
     topic = TOPICS.box(BOX, "event")
     stale = happened(EventType.LID_OPEN)
-    async with at_the_broker(rig) as hand:
-        hand.link.keep(topic, encode(stale))
+    async with at_the_broker(rig) as operator:
+        operator.link.keep(topic, encode(stale))
         try:
-            # In one session, in one order: when this is answered, what was retained has come.
-            assert (await hand.send(happened(EventType.LID_OPEN))).answer is Answer.ARMED
-            assert stale.id not in hand.heard
+            # One session keeps the order: once this is answered, retained messages have arrived.
+            assert (await operator.send(happened(EventType.LID_OPEN))).answer is Answer.ARMED
+            assert stale.id not in operator.replies
             await asyncio.to_thread(rig.stop_server)
             await asyncio.to_thread(rig.start_server)
-            assert (await hand.send(happened(EventType.LID_OPEN))).answer is Answer.ARMED
-            assert stale.id not in hand.heard
+            assert (await operator.send(happened(EventType.LID_OPEN))).answer is Answer.ARMED
+            assert stale.id not in operator.replies
         finally:
-            hand.link.keep(topic, b"")
+            operator.link.keep(topic, b"")
     assert rig.deployments() == before
 
 
-async def test_a_broker_that_is_away_is_waited_for(rig: Rig) -> None:
+async def test_an_absent_broker_is_awaited(rig: Rig) -> None:
     rig.stop_server()
     rig.stop_broker()
     begin = len(rig.log())
@@ -333,13 +327,13 @@ async def test_a_broker_that_is_away_is_waited_for(rig: Rig) -> None:
     def complains() -> bool:
         return "can't be reached" in rig.log()[begin:]
 
-    await asyncio.to_thread(wait_until, complains, 15, "the server says so")
+    await until(complains, 15, "the server says so")
     rig.start_broker()
     await starting
     assert rig.log()[begin:].count("link down") == 1
-    async with at_the_broker(rig) as hand:
-        assert (await hand.send(happened(EventType.LID_OPEN))).answer is Answer.ARMED
-        assert (await hand.app_state()).app == APP
+    async with at_the_broker(rig) as operator:
+        assert (await operator.send(happened(EventType.LID_OPEN))).answer is Answer.ARMED
+        assert (await operator.app_state()).app == APP
 
 
 async def test_a_restart_of_the_broker_does_not_disturb_a_deployment(rig: Rig) -> None:
@@ -351,17 +345,19 @@ async def test_a_restart_of_the_broker_does_not_disturb_a_deployment(rig: Rig) -
     rig.start_broker()
     assert rig.outcome(deployment) == Phase.SUCCEEDED
     assert rig.serving() == dict.fromkeys(NODES, version)
-    async with at_the_broker(rig) as hand:
-        # The new broker remembers nothing: whatever is there was published again.
+    async with at_the_broker(rig) as operator:
+        # The new broker remembers nothing, so everything there was published again.
         ended = TOPICS.app(APP, "state")
-        await hand.until(
+        await operator.news.until(
             lambda: (
-                ended in hand.kept and decode(AppState, hand.kept[ended]).phase is Phase.SUCCEEDED
+                ended in operator.kept
+                and decode(AppState, operator.kept[ended]).phase is Phase.SUCCEEDED
             ),
             "the state is there again",
         )
-        await hand.until(
-            lambda: hand.kept.get(TOPICS.server_status) == b"online", "the server is there again"
+        await operator.news.until(
+            lambda: operator.kept.get(TOPICS.server_status) == b"online",
+            "the server is there again",
         )
 
 
@@ -375,14 +371,14 @@ def test_a_reload_of_haproxy_in_mid_deployment_costs_no_request(rig: Rig) -> Non
         rig.demo_site.haproxy.reload()
         assert rig.outcome(deployment) == Phase.SUCCEEDED
     assert failures(load.seen()) == []
-    told = [text for text in rig.texts(deployment) if "HAProxy was reloaded" in text]
-    assert len(told) == 2
+    reported = [text for text in rig.texts(deployment) if "HAProxy was reloaded" in text]
+    assert len(reported) == 2
     assert rig.serving() == dict.fromkeys(NODES, version)
 
 
 def test_a_restart_of_haproxy_in_mid_drain_is_overcome(rig: Rig) -> None:
     version = rig.submit()
-    # One of them is in flight whenever the door is closed.
+    # One of them is in flight whenever a node is drained.
     waves = [in_flight(rig.demo_site.url, 5000)]
     deployment = rig.deploy(version)
     waves.append(in_flight(rig.demo_site.url, 5000))
@@ -393,7 +389,7 @@ def test_a_restart_of_haproxy_in_mid_drain_is_overcome(rig: Rig) -> None:
     assert rig.outcome(deployment) == Phase.SUCCEEDED
     kinds = [kind for kind, _ in rig.actions(deployment, "node1")]
     assert kinds[1:3] == [ActionKind.MAINT, ActionKind.MAINT], (
-        "the door is closed again before the stop"
+        "the node is taken out again before the stop"
     )
     assert rig.serving() == dict.fromkeys(NODES, version)
     assert [len(answers()) for answers in waves] == [len(NODES)] * 2
@@ -441,18 +437,22 @@ async def test_a_release_rolled_back_later_is_bad_and_cannot_be_armed(rig: Rig) 
     rig.bigred("rollback")
     assert rig.serving() == dict.fromkeys(NODES, earlier)
     assert f"{version} is bad" in rig.refused("deploy", version)
-    async with at_the_broker(rig) as hand:
-        reply = await hand.send(happened(EventType.LID_OPEN))
+    async with at_the_broker(rig) as operator:
+        reply = await operator.send(happened(EventType.LID_OPEN))
     assert (reply.answer, reply.code) == (Answer.REFUSED, Refusal.NO_CANDIDATE)
     assert "bad" in reply.reason
 
 
-async def test_a_server_that_is_stopped_says_so_and_comes_back_to_the_same(rig: Rig) -> None:
+async def test_a_stopped_server_says_so_and_returns_to_the_same_state(rig: Rig) -> None:
     before = rig.bigred("status", "--json")
-    async with at_the_broker(rig) as hand:
+    async with at_the_broker(rig) as operator:
         rig.stop_server()
         status = TOPICS.server_status
-        await hand.until(lambda: hand.kept.get(status) == b"offline", "the server is gone")
+        await operator.news.until(
+            lambda: operator.kept.get(status) == b"offline", "the server is gone"
+        )
         await asyncio.to_thread(rig.start_server)
-        await hand.until(lambda: hand.kept.get(status) == b"online", "the server is back")
+        await operator.news.until(
+            lambda: operator.kept.get(status) == b"online", "the server is back"
+        )
     assert rig.bigred("status", "--json") == before

@@ -1,4 +1,4 @@
-"""A HAProxy asked for all that it has, before anything is configured."""
+"""The survey of a HAProxy before anything is configured."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from bigred_server.haproxy.survey import SurveyedServer, is_local, survey
 from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
 
 
-async def test_backends_and_servers_are_listed_in_their_order(tmp_path: Path) -> None:
+async def test_backends_and_servers_are_listed_in_order(tmp_path: Path) -> None:
     servers = {"b": FakeServer(address="127.0.0.1:8081"), "a": FakeServer(address="[::1]:8082")}
     fake = FakeHaproxy(servers, level="operator", version="3.0.1")
     async with fake.listen(str(tmp_path / "admin.sock")) as at:
@@ -21,10 +21,10 @@ async def test_backends_and_servers_are_listed_in_their_order(tmp_path: Path) ->
     assert (seen.level, seen.process.version) == ("operator", "3.0.1")
 
 
-async def test_the_file_of_a_haproxy_that_is_not_here_is_never_taken_for_ours(
+async def test_the_file_of_a_remote_haproxy_is_never_taken_for_ours(
     tmp_path: Path,
 ) -> None:
-    fake = FakeHaproxy({})  # its process number is nobody's here, as a container's is
+    fake = FakeHaproxy({})  # no process here has its pid, as with a container
     async with fake.listen(str(tmp_path / "admin.sock")) as at:
         seen = await survey(at)
     assert seen.config is None
@@ -34,7 +34,7 @@ async def test_the_file_of_a_haproxy_that_is_not_here_is_never_taken_for_ours(
 @pytest.mark.parametrize(
     "garbage", [b"", b"\n", b"HTTP/1.1 400 Bad request\r\n\r\n", b"a\n\nb\n\nc"]
 )
-async def test_what_is_no_haproxy_is_an_error(tmp_path: Path, garbage: bytes) -> None:
+async def test_something_other_than_haproxy_is_an_error(tmp_path: Path, garbage: bytes) -> None:
     fake = FakeHaproxy({}, garbage=garbage)
     async with fake.listen(str(tmp_path / "admin.sock")) as at:
         with pytest.raises(HaproxyError, match="an answer we can't read"):
@@ -68,5 +68,5 @@ def test_a_servers_address_is_read(line: dict[str, str], expected: str) -> None:
         ("lb1:9999", False),
     ],
 )
-def test_an_address_is_here_or_elsewhere(at: str, local: bool) -> None:
+def test_an_address_is_local_or_remote(at: str, local: bool) -> None:
     assert is_local(at) is local

@@ -1,4 +1,4 @@
-"""A node: the app asked for its release, the commands run, the WAR swapped."""
+"""A node: asking the app for its release, running the commands, swapping the WAR."""
 
 import asyncio
 import contextlib
@@ -16,6 +16,7 @@ import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.until import until
 
 from bigred_broker.program import wait_until
 from bigred_server.artifacts import war
@@ -107,7 +108,7 @@ async def test_a_release_is_read_from_the_manifest_if_the_app_answers_at_all(
 
 
 @pytest.mark.parametrize("status", [204, 302, 404, 500, 503])
-async def test_another_status_than_the_wanted_one_is_not_ok(
+async def test_a_status_other_than_the_expected_one_is_not_ok(
     http: httpx2.AsyncClient, status: int
 ) -> None:
     found = await ask(http, FakeTomcat(pages={"/shop/health": status}))
@@ -115,7 +116,7 @@ async def test_another_status_than_the_wanted_one_is_not_ok(
     assert f"answers {status}" in found.text
 
 
-async def test_a_node_where_nothing_listens_does_not_answer(http: httpx2.AsyncClient) -> None:
+async def test_a_node_without_a_listener_does_not_answer(http: httpx2.AsyncClient) -> None:
     async with FakeTomcat().listen() as url:
         pass
     found = await Probe(http, url, HEADER, AdmissionSettings()).answer({})
@@ -135,7 +136,7 @@ async def test_an_app_that_hangs_is_given_up(
     assert not (await ask(http, FakeTomcat(hangs=True))).came
 
 
-async def test_an_app_that_drips_its_answer_for_ever_is_given_up(
+async def test_an_app_that_never_completes_its_answer_is_given_up(
     http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probe, "PROBE_DEADLINE_S", 0.2)
@@ -147,7 +148,7 @@ async def test_an_app_that_drips_its_answer_for_ever_is_given_up(
 @pytest.mark.parametrize(
     "headers", [{"Content-Encoding": "gzip"}, {"Content-Type": "text/html; charset=klingon"}]
 )
-async def test_an_answer_that_can_not_be_read_is_no_crash(
+async def test_an_unreadable_answer_does_not_crash(
     http: httpx2.AsyncClient, headers: dict[str, str]
 ) -> None:
     marked = MarkerSettings.model_validate({"path": "/shop/health", "read": "body"})
@@ -164,7 +165,7 @@ async def admit(http: httpx2.AsyncClient, tomcat: FakeTomcat, **these: object) -
         return await Probe(http, url, HEADER, admission).admit()
 
 
-async def test_smoke_tests_want_an_answer_below_400(http: httpx2.AsyncClient) -> None:
+async def test_smoke_tests_require_a_status_below_400(http: httpx2.AsyncClient) -> None:
     tomcat = FakeTomcat(pages={"/a": 200, "/b": 302, "/c": 404})
     assert await admit(http, tomcat, smoke=["/a", "/b"]) == "2 smoke tests passed"
     with pytest.raises(NodeError, match="smoke test /c failed: status 404"):
@@ -177,7 +178,7 @@ async def test_a_smoke_test_without_an_answer_fails(http: httpx2.AsyncClient) ->
         await admit(http, FakeTomcat(closes=True), smoke=["/a"])
 
 
-async def test_a_warm_up_asks_as_often_as_it_is_told(http: httpx2.AsyncClient) -> None:
+async def test_a_warm_up_sends_the_configured_number_of_requests(http: httpx2.AsyncClient) -> None:
     tomcat = FakeTomcat(pages={"/a": 200, "/b": 404})
     seen = await admit(http, tomcat, warmup=["/a", "/b"], warmup_requests=10)
     assert seen == "0 smoke tests passed, 0 of 10 warm-up requests failed"
@@ -214,9 +215,9 @@ def node(folder: Path, command: tuple[str, ...] = ("true",)) -> LocalHost:
     )
 
 
-async def test_a_command_gives_its_code_and_what_it_printed(tmp_path: Path) -> None:
-    told = await local.run(script(tmp_path, "echo out; echo err >&2; exit 3"), 5)
-    assert told == (3, "out\nerr")
+async def test_a_command_returns_its_code_and_its_output(tmp_path: Path) -> None:
+    result = await local.run(script(tmp_path, "echo out; echo err >&2; exit 3"), 5)
+    assert result == (3, "out\nerr")
 
 
 async def test_only_the_end_of_a_long_output_is_kept(tmp_path: Path) -> None:
@@ -225,11 +226,11 @@ async def test_only_the_end_of_a_long_output_is_kept(tmp_path: Path) -> None:
     assert output.endswith("\n100000")
 
 
-async def test_output_that_is_no_text_is_no_crash(tmp_path: Path) -> None:
+async def test_binary_output_does_not_crash(tmp_path: Path) -> None:
     assert (await local.run(script(tmp_path, "printf '\\377\\376'"), 5))[0] == 0
 
 
-async def test_a_child_that_keeps_the_output_open_is_not_waited_for(tmp_path: Path) -> None:
+async def test_a_child_that_keeps_the_output_open_is_not_awaited(tmp_path: Path) -> None:
     begun = time.monotonic()
     command = script(tmp_path, f"sleep 30 & echo $! > {tmp_path}/pid; echo started")
     assert await local.run(command, 10) == (0, "started")
@@ -245,7 +246,7 @@ async def test_the_deadline_ends_a_command_with_all_its_children(tmp_path: Path)
     wait_until(lambda: _is_gone(child), 5, "the child is gone")
 
 
-async def test_a_command_that_ends_at_its_very_deadline_is_no_crash(
+async def test_a_command_that_ends_exactly_at_its_deadline_does_not_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kill = os.killpg
@@ -266,13 +267,13 @@ def _is_gone(pid: int) -> bool:
         return True
 
 
-async def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
+async def test_a_missing_command_is_named(tmp_path: Path) -> None:
     with pytest.raises(NodeError, match="/no/such can't be run: No such file"):
         await local.run(("/no/such",), 5)
     assert (await node(tmp_path, ("/no/such",)).look(answers=False)).running is None
 
 
-async def test_a_command_that_fails_is_told_with_what_it_printed(tmp_path: Path) -> None:
+async def test_a_failing_command_is_reported_with_its_output(tmp_path: Path) -> None:
     broken = node(tmp_path, script(tmp_path, "echo no port; exit 1"))
     with pytest.raises(NodeError, match="ended with 1: no port"):
         await broken.start(5)
@@ -321,7 +322,7 @@ async def put(here: LocalHost, source: Path, digest: str) -> str:
     return await here.swap(digest)
 
 
-async def test_a_war_is_swapped_and_what_was_unpacked_from_it_goes(tmp_path: Path) -> None:
+async def test_a_war_is_swapped_and_its_unpacked_files_are_removed(tmp_path: Path) -> None:
     here = node(tmp_path)
     target = war_of(here)
     make_war(target)
@@ -354,7 +355,7 @@ async def test_a_swap_may_be_repeated(tmp_path: Path) -> None:
     assert (await here.look(answers=True)).digest == digest
 
 
-async def test_what_a_swap_that_was_cut_off_left_behind_is_removed(tmp_path: Path) -> None:
+async def test_leftovers_of_an_interrupted_swap_are_removed(tmp_path: Path) -> None:
     here = node(tmp_path)
     digest = make_war(tmp_path / "new.war")
     folder = war_of(here).parent
@@ -365,7 +366,7 @@ async def test_what_a_swap_that_was_cut_off_left_behind_is_removed(tmp_path: Pat
     assert names_in(folder) == [".other.war.bigred-abc", "shop.war"]
 
 
-async def test_other_bytes_than_the_promised_ones_are_not_put_in_place(tmp_path: Path) -> None:
+async def test_bytes_with_another_digest_are_not_put_in_place(tmp_path: Path) -> None:
     here = node(tmp_path)
     digest = make_war(war_of(here))
     (war_of(here).parent / "shop").mkdir()
@@ -379,7 +380,7 @@ async def test_other_bytes_than_the_promised_ones_are_not_put_in_place(tmp_path:
     assert names_in(war_of(here).parent) == ["shop", "shop.war"]
 
 
-async def test_a_kept_release_that_rotted_is_not_put_in_place_but_fetched_again(
+async def test_a_corrupt_kept_release_is_fetched_again_and_not_put_in_place(
     tmp_path: Path,
 ) -> None:
     here = node(tmp_path)
@@ -397,7 +398,7 @@ async def test_a_kept_release_that_rotted_is_not_put_in_place_but_fetched_again(
     assert (await put(here, tmp_path / "new.war", digest)).endswith(digest[:12])
 
 
-async def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     here = node(tmp_path)
     digest = make_war(tmp_path / "new.war")
     await here.fetch(tmp_path / "new.war", digest, frozenset())
@@ -408,7 +409,9 @@ async def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path) -> N
         await here.swap(digest)
 
 
-async def test_a_kept_folder_that_can_not_be_made_is_an_error(tmp_path: Path) -> None:
+async def test_a_folder_for_kept_releases_that_cannot_be_created_is_an_error(
+    tmp_path: Path,
+) -> None:
     here = node(tmp_path)
     digest = make_war(tmp_path / "new.war")
     kept_folder(here).parent.write_text("a file")
@@ -417,7 +420,7 @@ async def test_a_kept_folder_that_can_not_be_made_is_an_error(tmp_path: Path) ->
     assert "can't be read" in (await here.look(answers=True)).problem
 
 
-async def test_a_war_that_can_not_be_read_is_unknown_not_missing(tmp_path: Path) -> None:
+async def test_an_unreadable_war_is_unknown_not_missing(tmp_path: Path) -> None:
     here = node(tmp_path)
     war_of(here).mkdir(parents=True)
     seen = await here.look(answers=True)
@@ -435,7 +438,7 @@ async def test_a_damaged_war_in_place_has_a_digest_and_no_manifest(
     assert (seen.digest, seen.manifest) == (digest_of(war_of(here)), {})
 
 
-async def test_a_war_is_read_again_only_when_it_changed(
+async def test_a_war_is_read_again_only_after_a_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = node(tmp_path)
@@ -453,7 +456,7 @@ async def test_a_war_is_read_again_only_when_it_changed(
 # --- kept releases -------------------------------------------------------------------------------
 
 
-async def test_the_releases_to_keep_stay_and_others_go_with_what_a_fetch_left(
+async def test_the_releases_to_keep_stay_and_others_and_leftovers_are_removed(
     tmp_path: Path,
 ) -> None:
     here = node(tmp_path)
@@ -472,7 +475,7 @@ async def test_the_releases_to_keep_stay_and_others_go_with_what_a_fetch_left(
     assert len(names_in(folder)) == 4
 
 
-async def test_a_release_that_is_kept_is_not_copied_again(tmp_path: Path) -> None:
+async def test_a_kept_release_is_not_copied_again(tmp_path: Path) -> None:
     here = node(tmp_path)
     digest = make_war(tmp_path / "new.war")
     await here.fetch(tmp_path / "new.war", digest, frozenset())
@@ -481,7 +484,7 @@ async def test_a_release_that_is_kept_is_not_copied_again(tmp_path: Path) -> Non
     assert kept_at(here, digest).stat().st_ino == before
 
 
-async def test_a_release_for_which_there_is_no_space_is_refused_before_a_byte_is_copied(
+async def test_a_release_without_space_is_refused_before_a_byte_is_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = node(tmp_path)
@@ -517,7 +520,7 @@ async def test_a_disk_that_fails_in_mid_swap_leaves_the_old_war_and_no_debris(
     assert names_in(kept_folder(here)) == [f"{digest}.war"]
 
 
-async def test_a_swap_that_its_caller_gave_up_changes_nothing_afterwards(
+async def test_a_cancelled_swap_changes_nothing_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = node(tmp_path)
@@ -540,31 +543,31 @@ async def test_a_swap_that_its_caller_gave_up_changes_nothing_afterwards(
     go_on.set()
     folder = war_of(here).parent
     gone = lambda: not any(".bigred-" in name for name in names_in(folder))  # noqa: E731
-    await asyncio.to_thread(wait_until, gone, 10, "the thread has ended")
+    await until(gone, 10, "the thread has ended")
     assert names_in(folder) == ["shop", "shop.war"]
     assert (await here.look(answers=True)).digest == old
 
 
-async def test_a_command_that_its_caller_gave_up_does_not_do_its_work_later(tmp_path: Path) -> None:
+async def test_a_cancelled_command_does_not_do_its_work_later(tmp_path: Path) -> None:
     command = script(tmp_path, f"sleep 30 & echo $! > {tmp_path}/pid; wait")
     running = asyncio.create_task(local.run(command, 60))
     pid = tmp_path / "pid"
     begun = lambda: pid.exists() and pid.read_text() != ""  # noqa: E731
-    await asyncio.to_thread(wait_until, begun, 5, "it runs")
+    await until(begun, 5, "it runs")
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
     wait_until(lambda: _is_gone(int(pid.read_text())), 5, "the child is gone")
 
 
-async def test_a_command_that_is_not_configured_is_asked_for(tmp_path: Path) -> None:
+async def test_an_unconfigured_command_is_requested(tmp_path: Path) -> None:
     here = LocalHost(NodeSettings(url="http://127.0.0.1:1", war=tmp_path / "webapps" / "shop.war"))
     with pytest.raises(NodeError, match="has no command 'stop'"):
         await here.stop(5)
     assert (await here.look(answers=False)).running is None
 
 
-def test_only_a_node_that_is_more_than_http_has_a_host() -> None:
+def test_only_a_node_reached_by_more_than_http_has_a_host() -> None:
     node = NodeSettings.model_validate(
         {
             "url": "http://127.0.0.1:1",
@@ -578,7 +581,7 @@ def test_only_a_node_that_is_more_than_http_has_a_host() -> None:
 
 
 def damage(path: Path, harm: str) -> None:
-    """Write a WAR whose manifest can't be read."""
+    """Write a WAR with an unreadable manifest."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("META-INF/MANIFEST.MF", "Version: 1\n" * 500)
@@ -600,7 +603,7 @@ def damage(path: Path, harm: str) -> None:
 
 
 @pytest.mark.parametrize("harm", ["cut short", "overwritten", "no zip", "locked", "foreign"])
-def test_a_damaged_war_is_refused_with_what_was_seen(tmp_path: Path, harm: str) -> None:
+def test_a_damaged_war_is_refused_with_the_reason(tmp_path: Path, harm: str) -> None:
     path = tmp_path / "x.war"
     damage(path, harm)
     with pytest.raises(ReleaseError, match=r"x\.war: not a (valid )?WAR, "):
@@ -609,7 +612,7 @@ def test_a_damaged_war_is_refused_with_what_was_seen(tmp_path: Path, harm: str) 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.data())
-def test_no_damage_to_a_war_is_a_crash(data: st.DataObject) -> None:
+def test_no_damage_to_a_war_causes_a_crash(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.war"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -629,7 +632,7 @@ def test_a_sound_war_is_accepted(tmp_path: Path) -> None:
     war.check(tmp_path / "x.war")
 
 
-def test_no_file_an_empty_zip_and_a_folder_are_no_wars(tmp_path: Path) -> None:
+def test_a_missing_file_an_empty_zip_and_a_folder_are_no_wars(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="no such file"):
         war.check(tmp_path / "x.war")
     with pytest.raises(ReleaseError, match="no such file"):
@@ -640,7 +643,7 @@ def test_no_file_an_empty_zip_and_a_folder_are_no_wars(tmp_path: Path) -> None:
         war.check(tmp_path / "empty.war")
 
 
-def test_a_manifest_is_read_with_its_continued_lines_up_to_its_first_section(
+def test_a_manifests_main_section_is_read_with_continued_lines(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "x.war"

@@ -1,4 +1,4 @@
-"""What is heard of a box: the sentence that was said, and not another of the same voice."""
+"""Recognising a box's speech: the sentence that it said, and not another in the same voice."""
 
 import subprocess
 import wave
@@ -34,7 +34,7 @@ def said(sentence: str) -> Samples:
 
 @pytest.fixture(scope="module")
 def wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording of all sentences but the last, as QEMU's sound card makes one."""
+    """A recording of all sentences except the last, like those of QEMU's sound card."""
     noise = np.random.default_rng(1)
     pause = np.zeros(RATE // 2)
     parts = [part for sentence in SENTENCES[:-1] for part in (pause, said(sentence))]
@@ -47,7 +47,7 @@ def wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_each_sentence_is_found_in_its_place_and_one_that_was_not_said_is_not(wav: Path) -> None:
+def test_each_spoken_sentence_is_found_in_its_place_and_no_other(wav: Path) -> None:
     heard = speech.recording(wav)
     found = [speech.find(said(sentence), heard) for sentence in SENTENCES]
     assert all(one.alike > 0.95 for one in found[:-1])
@@ -63,7 +63,7 @@ def test_each_sentence_is_understood(wav: Path) -> None:
         assert listener.understand(sound) == words_of(sentence)
 
 
-def test_a_sentence_played_by_another_clock_is_the_same_and_one_of_another_release_is_not() -> None:
+def test_a_sentence_with_another_clock_matches_and_one_about_another_release_does_not() -> None:
     sentence = said(SENTENCES[0])
     slower = np.arange(0, len(sentence) - 1, 1 - 200e-6)
     played = np.interp(slower, np.arange(len(sentence)), sentence)
@@ -77,5 +77,5 @@ def test_noise_is_no_sentence() -> None:
     assert speech.find(said(SENTENCES[0]), noise[:100]).alike == 0.0
 
 
-def test_a_recording_that_is_not_there_yet_is_silence(tmp_path: Path) -> None:
+def test_a_missing_recording_is_silence(tmp_path: Path) -> None:
     assert len(speech.recording(tmp_path / "none.wav")) == 0

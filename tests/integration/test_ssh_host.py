@@ -1,4 +1,4 @@
-"""A host reached by a real sshd: what is brought there is whole, and nothing comes half or late."""
+"""A host reached by a real sshd: whatever arrives there is complete, and nothing arrives late."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ import signal
 import stat
 import time
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,9 @@ import pytest
 from tests.support import sshd
 from tests.support.disk import small_disk
 from tests.support.sshd import Sshd
+from tests.support.until import until
 from tests.support.wire import Wire, wire
 
-from bigred_broker.program import wait_until
 from bigred_server.artifacts.files import digest_of
 from bigred_server.errors import NodeError
 from bigred_server.model import disk_space
@@ -28,11 +28,12 @@ from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.ssh import SshHost
 
 MIB = 1 << 20
+DEADLINE_S = 10.0
 
 
 @dataclass(frozen=True)
 class Site:
-    """A Tomcat's folders beside an sshd."""
+    """A Tomcat's folders on the host of an sshd."""
 
     folder: Path
     sshd: Sshd
@@ -47,8 +48,8 @@ class Site:
         return self.folder / "tomcat" / "bigred-releases" / "shop"
 
     def node(self, *, ssh: SshSettings | None = None, **more: object) -> NodeSettings:
-        told = {"url": "http://127.0.0.1:1", "reach": "ssh", "war": self.war, **more}
-        return NodeSettings.model_validate({"ssh": ssh or self.sshd.settings, **told})
+        fields = {"url": "http://127.0.0.1:1", "reach": "ssh", "war": self.war, **more}
+        return NodeSettings.model_validate({"ssh": ssh or self.sshd.settings, **fields})
 
     def local_node(self, **more: object) -> NodeSettings:
         return NodeSettings.model_validate({"url": "http://127.0.0.1:1", "war": self.war, **more})
@@ -90,12 +91,8 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-async def until(ready: Callable[[], bool], what: str) -> None:
-    await asyncio.to_thread(wait_until, ready, 10, what)
-
-
 def is_alive(pid_file: Path) -> bool:
-    """Whether a process lives that wrote its id into a file; a zombie does not."""
+    """Return whether the process that wrote its id into a file lives; a zombie does not."""
     try:
         pid = int(pid_file.read_text())
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -106,7 +103,7 @@ def is_alive(pid_file: Path) -> bool:
 # --- releases ------------------------------------------------------------------------------------
 
 
-async def test_a_release_is_brought_verified_put_in_place_and_seen(site: Site, host: Host) -> None:
+async def test_a_release_is_uploaded_verified_put_in_place_and_seen(site: Site, host: Host) -> None:
     assert (await host.look(answers=True)).digest == ""
     old, new = make_war(site.war), make_war(site.folder / "new.war", "1.1.0", MIB)
     site.war.chmod(0o640)
@@ -127,7 +124,7 @@ async def test_a_release_is_brought_verified_put_in_place_and_seen(site: Site, h
     assert str(host.kept(new)) == f"{site.kept}/{new}.war"
 
 
-async def test_what_is_done_already_may_be_repeated(site: Site, host: Host) -> None:
+async def test_finished_work_may_be_repeated(site: Site, host: Host) -> None:
     digest = make_war(site.folder / "new.war")
     await host.fetch(site.folder / "new.war", digest, frozenset())
     assert "already kept" in await host.fetch(site.folder / "new.war", digest, frozenset())
@@ -136,7 +133,7 @@ async def test_what_is_done_already_may_be_repeated(site: Site, host: Host) -> N
     assert (await host.look(answers=True)).digest == digest
 
 
-async def test_the_releases_to_keep_stay_and_others_go(site: Site, host: Host) -> None:
+async def test_the_releases_to_keep_stay_and_others_are_removed(site: Site, host: Host) -> None:
     digests = [make_war(site.folder / f"{number}.war", str(number)) for number in range(3)]
     await host.fetch(site.folder / "0.war", digests[0], frozenset())
     await host.fetch(site.folder / "1.war", digests[1], frozenset(digests))
@@ -146,7 +143,7 @@ async def test_the_releases_to_keep_stay_and_others_go(site: Site, host: Host) -
     assert (site.kept / "a-person's.war").exists()
 
 
-async def test_other_bytes_than_the_promised_ones_are_neither_kept_nor_put_in_place(
+async def test_bytes_with_another_digest_are_neither_kept_nor_put_in_place(
     site: Site, host: Host
 ) -> None:
     old = make_war(site.war)
@@ -165,7 +162,7 @@ async def test_other_bytes_than_the_promised_ones_are_neither_kept_nor_put_in_pl
     assert names_in(site.war.parent) == ["shop.war"]
 
 
-async def test_a_war_that_can_not_be_read_is_unknown_not_missing(site: Site, host: Host) -> None:
+async def test_an_unreadable_war_is_unknown_not_missing(site: Site, host: Host) -> None:
     site.war.mkdir()
     seen = await host.look(answers=True)
     assert seen.digest is None
@@ -205,7 +202,7 @@ async def behind_a_wire(site: Site) -> AsyncIterator[tuple[Wire, Host]]:
             yield one, host
 
 
-async def test_an_upload_cut_in_the_middle_leaves_the_war_alone_and_the_next_one_clears_up(
+async def test_an_upload_cut_in_the_middle_leaves_the_war_alone_and_the_next_cleans_up(
     site: Site,
 ) -> None:
     old = make_war(site.war)
@@ -234,7 +231,7 @@ async def test_a_machine_that_dies_in_mid_upload_is_reached_again(site: Site, ho
     def flows() -> bool:
         return any(path.stat().st_size > 0 for path in site.kept.glob(".*"))
 
-    await until(flows, "the upload flows")
+    await until(flows, DEADLINE_S, "the upload flows")
     site.sshd.cut(site.pid)
     with pytest.raises(NodeError, match="failed"):
         await fetch
@@ -242,12 +239,10 @@ async def test_a_machine_that_dies_in_mid_upload_is_reached_again(site: Site, ho
     assert names_in(site.kept) == [f"{new}.war"]
 
 
-async def test_a_fetch_that_its_caller_gave_up_is_cleared_up_by_the_next(
-    site: Site, host: Host
-) -> None:
+async def test_a_cancelled_fetch_is_cleaned_up_by_the_next(site: Site, host: Host) -> None:
     new = make_war(site.folder / "new.war", "1.1.0", 64 * MIB)
     fetch = asyncio.create_task(host.fetch(site.folder / "new.war", new, frozenset()))
-    await until(lambda: any(site.kept.glob(".*")), "the upload flows")
+    await until(lambda: any(site.kept.glob(".*")), DEADLINE_S, "the upload flows")
     fetch.cancel()
     with pytest.raises(asyncio.CancelledError):
         await fetch
@@ -255,7 +250,7 @@ async def test_a_fetch_that_its_caller_gave_up_is_cleared_up_by_the_next(
     assert names_in(site.kept) == [f"{new}.war"]
 
 
-async def test_an_sshd_that_is_away_is_told_and_found_again(tmp_path: Path) -> None:
+async def test_an_absent_sshd_is_reported_and_found_again(tmp_path: Path) -> None:
     made = sshd.make(tmp_path / "sshd")
     site = Site(tmp_path, made, 0)
     site.war.parent.mkdir(parents=True)
@@ -271,7 +266,7 @@ async def test_an_sshd_that_is_away_is_told_and_found_again(tmp_path: Path) -> N
                 await host.swap("0" * 64)
 
 
-async def test_what_reaches_a_stalled_machine_too_late_is_not_done(site: Site) -> None:
+async def test_a_call_that_reaches_a_stalled_machine_too_late_is_not_done(site: Site) -> None:
     done = site.folder / "done"
     async with reached(site.node(stop=["touch", str(done)])) as host:
         await host.look(answers=True)  # from here on its clock is known
@@ -282,21 +277,21 @@ async def test_what_reaches_a_stalled_machine_too_late_is_not_done(site: Site) -
             await host.stop(1)
         for pid in connections:
             os.kill(pid, signal.SIGCONT)
-        await until(lambda: not sshd.descendants(site.pid), "the connection is gone")
+        await until(lambda: not sshd.descendants(site.pid), DEADLINE_S, "the connection is gone")
         assert not done.exists()
         await host.look(answers=True)
         await host.stop(5)
         assert done.exists()
 
 
-async def test_what_was_sent_too_late_is_not_done_and_the_next_is(site: Site) -> None:
+async def test_a_call_sent_too_late_is_not_done_and_the_next_is(site: Site) -> None:
     done = site.folder / "done"
     async with reached(site.node(stop=["touch", str(done)])) as host:
         await host.look(answers=True)
         assert isinstance(host, SshHost)
         host.connection.clock.set(
             int(time.time() - 60) * 1000
-        )  # as if the call were a minute on its way
+        )  # as if the call had been under way for a minute
         with pytest.raises(NodeError, match="this call came too late and was not run"):
             await host.stop(10)
         assert not done.exists()
@@ -304,11 +299,11 @@ async def test_what_was_sent_too_late_is_not_done_and_the_next_is(site: Site) ->
         assert done.exists()
 
 
-# --- who may connect to whom ---------------------------------------------------------------------
+# --- authentication and host keys ----------------------------------------------------------------
 
 
 async def node_error(site: Site, **changes: object) -> str:
-    """Give what a look says with other SSH settings; an act must say the same."""
+    """Return a look's problem with other SSH settings; an action must report the same."""
     async with reached(site.node(ssh=site.sshd.settings.model_copy(update=changes))) as host:
         seen = await host.look(answers=False)
         assert (seen.digest, seen.running) == (None, None)
@@ -328,7 +323,7 @@ async def test_a_host_whose_key_has_changed_is_not_trusted(site: Site) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "example.org ssh-ed25519 AAAA\n"])
-async def test_a_host_that_is_not_known_is_not_trusted(site: Site, text: str) -> None:
+async def test_an_unknown_host_is_not_trusted(site: Site, text: str) -> None:
     known = site.folder / "known"
     key = sshd.make_key(site.folder / "other")
     known.write_text(text.replace("ssh-ed25519 AAAA", key))
@@ -337,18 +332,18 @@ async def test_a_host_that_is_not_known_is_not_trusted(site: Site, text: str) ->
     assert f"ssh-keyscan -p {site.sshd.port} 127.0.0.1 >> {known}" in said
 
 
-async def test_without_known_hosts_nobody_is_trusted(site: Site) -> None:
+async def test_without_known_hosts_no_host_is_trusted(site: Site) -> None:
     said = await node_error(site, known_hosts=site.folder / "none")
     assert "can't be read: No such file or directory; add the host key with" in said
 
 
-async def test_a_key_that_is_not_let_in_is_named(site: Site) -> None:
+async def test_a_rejected_key_is_named(site: Site) -> None:
     sshd.make_key(site.folder / "other")
     said = await node_error(site, key=site.folder / "other")
     assert f"does not accept the key {site.folder}/other for" in said
 
 
-async def test_a_key_that_can_not_be_used_is_named(site: Site) -> None:
+async def test_an_unusable_key_is_named(site: Site) -> None:
     assert "can't be read: No such file" in await node_error(site, key=site.folder / "none")
     (site.folder / "empty").touch()
     assert "must be a private key without a passphrase" in await node_error(
@@ -360,7 +355,7 @@ async def test_a_key_that_can_not_be_used_is_named(site: Site) -> None:
     )
 
 
-async def test_nodes_of_a_machine_share_one_connection_however_much_they_ask_at_once(
+async def test_nodes_of_a_machine_share_one_connection_however_many_calls_they_make(
     site: Site,
 ) -> None:
     hosts = Hosts()
@@ -370,7 +365,7 @@ async def test_nodes_of_a_machine_share_one_connection_however_much_they_ask_at_
         seen = await asyncio.gather(*looks)
         assert [one.problem for one in seen] == [""] * 30
         assert (site.sshd.folder / "sshd.log").read_text().count("Accepted publickey") == 1
-        # One node lets go; the other goes on all the same.
+        # One node disconnects; the other carries on.
         assert both[0] is not None
         assert both[1] is not None
         await both[0].close()
@@ -378,10 +373,10 @@ async def test_nodes_of_a_machine_share_one_connection_however_much_they_ask_at_
         await both[1].close()
 
 
-async def test_a_host_that_takes_fewer_channels_for_the_moment_is_waited_for(
+async def test_a_host_with_no_free_channel_is_awaited(
     tmp_path: Path,
 ) -> None:
-    # sshd counts a channel until it has seen the end of its command, some time after we have.
+    # sshd counts a channel until it has seen the end of its command, a while after us.
     tight = sshd.make(tmp_path / "sshd", "MaxSessions 2\n")
     (tmp_path / "tomcat" / "webapps").mkdir(parents=True)
     with tight.start() as pid:
@@ -391,7 +386,7 @@ async def test_a_host_that_takes_fewer_channels_for_the_moment_is_waited_for(
     assert (tight.folder / "sshd.log").read_text().count("Accepted publickey") == 1
 
 
-async def test_what_a_login_script_prints_is_no_answer(site: Site, host: Host) -> None:
+async def test_the_output_of_a_login_script_is_no_answer(site: Site, host: Host) -> None:
     (site.sshd.folder / ".bashrc").write_text("echo stamp 1 2 3; echo Welcome\n")
     seen = await host.look(answers=True)
     assert (seen.digest, seen.problem) == ("", "")
@@ -400,14 +395,14 @@ async def test_what_a_login_script_prints_is_no_answer(site: Site, host: Host) -
 # --- commands ------------------------------------------------------------------------------------
 
 
-async def test_a_command_arrives_word_for_word(site: Site) -> None:
+async def test_a_commands_arguments_arrive_unchanged(site: Site) -> None:
     words = ["a b", "$(id)", "`id`", 'it\'s "q"', "\\n", "*", "; exit 9", "", "ä\nö", "~", "-n"]
     node = site.node(stop=["sh", "-c", "printf '%s|' \"$@\"", "sh", *words])
     async with reached(node) as host:
         assert await host.stop(10) == "|".join(words) + "|"
 
 
-async def test_a_command_that_fails_is_told_with_the_end_of_what_it_printed(site: Site) -> None:
+async def test_a_failing_command_is_reported_with_the_end_of_its_output(site: Site) -> None:
     shout = ["sh", "-c", "seq 1 100000; echo no port >&2; exit 3"]
     async with reached(site.node(stop=shout, start=["/no/such"])) as host:
         with pytest.raises(NodeError, match=r"(?s)ended with 3: .*\n100000\nno port$") as caught:
@@ -437,7 +432,7 @@ async def test_whether_tomcat_runs_is_unknown_when_its_command_hangs(
     assert (seen.running, seen.digest, seen.problem) == (None, "", "")
 
 
-async def test_a_command_that_hangs_ends_at_its_deadline_and_over_there_too(site: Site) -> None:
+async def test_a_hanging_command_ends_at_its_deadline_on_the_host_too(site: Site) -> None:
     pid = site.folder / "pid"
     hang = ["sh", "-c", f"sleep 300 & echo $! > {pid}; wait"]
     async with reached(site.node(stop=hang)) as host:
@@ -447,25 +442,25 @@ async def test_a_command_that_hangs_ends_at_its_deadline_and_over_there_too(site
             await host.stop(4)
         assert time.monotonic() - begun < 10
         assert pid.exists()
-        await until(lambda: not is_alive(pid), "the command is gone")
+        await until(lambda: not is_alive(pid), DEADLINE_S, "the command is gone")
         assert (await host.look(answers=True)).problem == ""
     assert (site.sshd.folder / "sshd.log").read_text().count("Accepted publickey") == 1
 
 
-async def test_a_command_that_its_caller_gave_up_ends_over_there(site: Site) -> None:
+async def test_a_cancelled_command_ends_on_the_host(site: Site) -> None:
     pid = site.folder / "pid"
     hang = ["sh", "-c", f"sleep 300 & echo $! > {pid}; wait"]
     async with reached(site.node(stop=hang)) as host:
         await host.look(answers=True)  # connects
         stop = asyncio.create_task(host.stop(6))
-        await until(lambda: is_alive(pid), "the command runs")
+        await until(lambda: is_alive(pid), DEADLINE_S, "the command runs")
         stop.cancel()
         with pytest.raises(asyncio.CancelledError):
             await stop
-        await until(lambda: not is_alive(pid), "the command is gone")
+        await until(lambda: not is_alive(pid), DEADLINE_S, "the command is gone")
 
 
-async def test_a_tomcat_in_the_background_holds_nothing_up(site: Site) -> None:
+async def test_a_tomcat_in_the_background_blocks_nothing(site: Site) -> None:
     pid = site.folder / "pid"
     start = ["sh", "-c", f"sleep 300 & echo $! > {pid}; echo started"]
     async with reached(site.node(start=start)) as host:
@@ -476,7 +471,7 @@ async def test_a_tomcat_in_the_background_holds_nothing_up(site: Site) -> None:
         os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
-# --- disks that are full, there and here ---------------------------------------------------------
+# --- full disks, there and here ------------------------------------------------------------------
 
 
 @pytest.fixture(params=["ssh", "local"])

@@ -1,10 +1,10 @@
-"""Three strategies by three ways to a node, under load: no request fails, no session is lost.
+"""Three strategies, each by another reach, under load: no request fails, no session is lost.
 
 The whole table on four nodes is `./bigred bench strategies`.
 """
 
 import pytest
-from tests.support.routes import Route, orders, roll, site
+from tests.support.routes import Route, load_options, roll, site
 
 from bigred_server.rollout.core.policy import Sessions
 from bigred_server.rollout.core.target import Strategy
@@ -16,7 +16,7 @@ USERS = 12
 
 
 @pytest.mark.parametrize(
-    "way",
+    "route",
     [
         Route(Strategy.RESTART, ReachBy.SSH, Sessions.MOVE),
         Route(Strategy.REDEPLOY, ReachBy.MANAGER, Sessions.WAIT),
@@ -24,9 +24,9 @@ USERS = 12
     ],
     ids=str,
 )
-def test_a_site_is_rolled_without_a_failed_request(way: Route) -> None:
-    with site(way, NODES) as rig:
-        rolled = roll(rig, way, orders(way, RATE, USERS), "2.0.0")
+def test_a_site_is_updated_without_a_failed_request(route: Route) -> None:
+    with site(route, NODES) as rig:
+        rolled = roll(rig, route, load_options(route, RATE, USERS), "2.0.0")
         assert rolled.faults() == []
         assert rig.serving() == {"node1": "2.0.0", "node2": "2.0.0"}
         assert len(rolled.overheads_s) == NODES

@@ -38,7 +38,7 @@ def tomcat(tmp_path: Path, war: Path) -> Iterator[TomcatInstance]:
 
 
 def do(command: tuple[str, ...]) -> int:
-    # capture_output waits until nobody holds the pipes any more, so it would wait for a JVM too.
+    # capture_output waits until no process holds the pipes any more, so also for a JVM.
     return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode
 
 
@@ -70,7 +70,7 @@ def slow_request(tomcat: TomcatInstance, ms: int) -> httpx2.Response:
 
 def busy(tomcat: TomcatInstance) -> bool:
     # Tomcat's end of a connection: established (01), accepted (it has an inode), all input read.
-    # Java's sockets are IPv6 ones, whatever they are bound to, unless the machine has no IPv6.
+    # Java's sockets are IPv6 ones, whatever their address, unless the machine has no IPv6.
     for table in Path("/proc/net").glob("tcp*"):
         for line in table.read_text().splitlines():
             _, local, _, state, queues, _, _, _, _, inode, *_ = line.split(maxsplit=10)
@@ -79,7 +79,7 @@ def busy(tomcat: TomcatInstance) -> bool:
     return False
 
 
-def test_it_starts_and_stops_and_tells_whether_it_runs(tomcat: TomcatInstance) -> None:
+def test_it_starts_and_stops_and_reports_whether_it_runs(tomcat: TomcatInstance) -> None:
     assert do(tomcat.running_command) != 0
     start(tomcat)
     assert do(tomcat.running_command) == 0
@@ -94,7 +94,7 @@ def test_the_jvm_is_known_as_soon_as_start_returns(tomcat: TomcatInstance) -> No
     assert do(tomcat.running_command) == 0
 
 
-def test_starting_a_running_one_does_nothing(tomcat: TomcatInstance) -> None:
+def test_starting_a_running_tomcat_does_nothing(tomcat: TomcatInstance) -> None:
     start(tomcat)
     before = jvms(tomcat)
     assert do(tomcat.start_command) == 0
@@ -122,7 +122,9 @@ def test_a_start_killed_in_the_middle_leaves_one_jvm_or_none(tomcat: TomcatInsta
         assert jvms(tomcat) == []
 
 
-def test_the_number_of_another_process_fools_nobody(tomcat: TomcatInstance) -> None:
+def test_another_process_with_the_same_pid_is_not_mistaken_for_tomcat(
+    tomcat: TomcatInstance,
+) -> None:
     (tomcat.base / "pid").write_text(f"{os.getpid()}\n")
     assert do(tomcat.running_command) != 0
     assert do(tomcat.stop_command) == 0
@@ -130,7 +132,7 @@ def test_the_number_of_another_process_fools_nobody(tomcat: TomcatInstance) -> N
     assert len(jvms(tomcat)) == 1
 
 
-def test_a_request_in_flight_gets_its_answer_and_a_new_one_is_refused(
+def test_a_request_in_flight_is_answered_and_a_new_one_is_refused(
     tomcat: TomcatInstance,
 ) -> None:
     start(tomcat)
@@ -144,7 +146,7 @@ def test_a_request_in_flight_gets_its_answer_and_a_new_one_is_refused(
         assert stop.result() == 0
 
 
-def test_a_start_after_a_stop_that_was_killed_gives_a_new_jvm(tomcat: TomcatInstance) -> None:
+def test_a_start_after_a_killed_stop_gives_a_new_jvm(tomcat: TomcatInstance) -> None:
     start(tomcat)
     before = jvms(tomcat)
     with ThreadPoolExecutor(1) as callers:
@@ -177,12 +179,12 @@ def test_it_listens_on_one_loopback_address_only(tomcat: TomcatInstance) -> None
         assert other.connect_ex(("127.0.0.2", tomcat.port)) != 0
 
 
-def test_a_missing_tomcat_is_told_with_its_package(tmp_path: Path) -> None:
+def test_a_missing_tomcat_is_reported_with_its_package(tmp_path: Path) -> None:
     with pytest.raises(ProgramError, match="tomcat10-common"):
         TomcatInstance(tmp_path / "node", free_port(), home=tmp_path).create()
 
 
-def test_a_missing_java_is_told_with_its_package(
+def test_a_missing_java_is_reported_with_its_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
@@ -194,6 +196,6 @@ def test_a_missing_java_is_told_with_its_package(
 def test_its_script_runs_while_another_process_still_holds_it_open(tmp_path: Path) -> None:
     tomcat = TomcatInstance(tmp_path / "node", free_port())
     tomcat.create()
-    # As a child does that another thread forked while the script was written.
+    # Like a child that another thread forked while the script was being written.
     with (tmp_path / "node" / "tomcat").open("ab"):
         assert subprocess.run(tomcat.running_command, timeout=10, check=False).returncode == 1

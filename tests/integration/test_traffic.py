@@ -61,7 +61,7 @@ def samples(out: Path) -> list[RequestSample]:
     return read(out.with_name(f"{out.name}.samples"))
 
 
-def test_every_kind_of_customer_is_served(shop: str, tmp_path: Path) -> None:
+def test_all_kinds_of_customers_are_served(shop: str, tmp_path: Path) -> None:
     out = tmp_path / "traffic"
     begin = time.monotonic()
     with traffic(shop, out, "--rate", "50", "--slow", "1", "--users", "2"):
@@ -75,11 +75,11 @@ def test_every_kind_of_customer_is_served(shop: str, tmp_path: Path) -> None:
     assert lines(out)[-1]["requests"] == len(seen)
 
 
-def test_the_asked_rate_is_kept(shop: str, tmp_path: Path) -> None:
+def test_the_requested_rate_is_kept(shop: str, tmp_path: Path) -> None:
     out = tmp_path / "traffic"
     with traffic(shop, out, "--rate", "100", "--slow", "0"):
         wait_until(lambda: len(lines(out)) > 3, DEADLINE_S, "three seconds were counted")
-    # By the requests themselves: a line of the counts may be late.
+    # From the requests themselves, because a line of counts may be late.
     begun_s = sorted(one.start_s for one in samples(out))
     rate = (len(begun_s) - 1) / (begun_s[-1] - begun_s[0])
     assert rate == pytest.approx(100, rel=0.1)
@@ -91,7 +91,7 @@ def test_it_ends_by_itself(shop: str, tmp_path: Path) -> None:
     assert samples(tmp_path / "traffic")
 
 
-def test_a_closed_port_is_a_failure_and_told(tmp_path: Path) -> None:
+def test_a_closed_port_is_a_reported_failure(tmp_path: Path) -> None:
     out = tmp_path / "traffic"
     with traffic(f"http://127.0.0.1:{free_port()}/shop", out, "--rate", "20", "--slow", "1"):
         wait_until(lambda: lines(out)[-1]["requests"] > 10, DEADLINE_S, "10 requests were counted")
@@ -113,7 +113,7 @@ def sessions(out: Path) -> list[tuple[int, int]]:
     return [(int(line["sessions"]), int(line["lost"])) for line in lines(out)]
 
 
-def test_users_are_known_from_their_login_on(shop: str, tmp_path: Path) -> None:
+def test_users_are_tracked_from_their_login_on(shop: str, tmp_path: Path) -> None:
     out = tmp_path / "traffic"
     options = ("--rate", "10", "--slow", "0", "--users", "6", "--pause-s", "0.1")
     with traffic(shop, out, *options):
@@ -128,20 +128,20 @@ def test_users_are_known_from_their_login_on(shop: str, tmp_path: Path) -> None:
     assert counts(seen).failed == 0
 
 
-def test_who_logs_out_is_followed_by_somebody_new(shop: str, tmp_path: Path) -> None:
+def test_a_user_who_logs_out_is_replaced_by_a_new_one(shop: str, tmp_path: Path) -> None:
     out = tmp_path / "traffic"
     options = ("--rate", "10", "--slow", "0", "--users", "3", "--pause-s", "0.1")
     with traffic(shop, out, *options, "--stay-s", "0.5"):
         wait_until(lambda: lines(out)[-1]["requests"] > 80, DEADLINE_S, "they have come and gone")
     visits = read_visits(out.with_name("traffic.visits"))
-    # At the very end all may be between two visits.
+    # At the very end, all users may be between two visits.
     assert {visit.fate for visit in visits} <= {VisitOutcome.ENDED, VisitOutcome.OPEN}
     assert len([visit for visit in visits if visit.fate is VisitOutcome.ENDED]) >= 3
     assert all(visit.ended_s - visit.begun_s < 5 for visit in visits)
     assert counts(samples(out)).failed == 0
 
 
-def test_a_lost_session_is_counted_once_and_is_no_failed_request(tmp_path: Path) -> None:
+def test_a_lost_session_is_counted_once_and_is_not_a_failed_request(tmp_path: Path) -> None:
     with forgetful() as (url, forget):
         out = tmp_path / "traffic"
         options = ("--rate", "10", "--slow", "0", "--users", "4", "--pause-s", "0.1")
@@ -163,7 +163,7 @@ def test_a_lost_session_is_counted_once_and_is_no_failed_request(tmp_path: Path)
 
 @contextlib.contextmanager
 def forgetful() -> Iterator[tuple[str, Callable[[str], None]]]:
-    """A shop without Tomcat: its sessions can be forgotten, and its node renamed, at once."""
+    """A shop without Tomcat, which can forget its sessions and rename its node immediately."""
     tokens: set[str] = set()
     node = ["node1"]
 
@@ -195,7 +195,7 @@ def forgetful() -> Iterator[tuple[str, Callable[[str], None]]]:
             self.wfile.write(text.encode())
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     def forget(new_node: str) -> None:
         node[0] = new_node

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +17,9 @@ from tests.support import forked
 from tests.support.forked import Forked
 from tests.support.news import News
 from tests.support.postgresql import Cluster
+from tests.support.until import until
 
-from bigred_broker import mosquitto, program
+from bigred_broker import mosquitto
 from bigred_broker.connection import Delivery
 from bigred_broker.link import Link
 from bigred_broker.messages import (
@@ -39,14 +40,14 @@ from bigred_server.settings import example
 BOX, APP = "office", "shop"
 DEADLINE_S = 40.0
 TAKE_OVER_S = 15.0
-# What a box takes for nothing.
+# The longest outage that a box ignores.
 SETTLE_S = 2.0
 TOPICS = Topics()
 
 
 @dataclass(frozen=True)
 class Rig:
-    """What the servers share, and a folder for each one's configuration."""
+    """What the servers share, and a folder with their configurations."""
 
     folder: Path
     database: str
@@ -91,32 +92,29 @@ def rig(postgresql: Cluster, tmp_path: Path) -> Iterator[Rig]:
 
 @dataclass
 class Box:
-    """A box of the test's own, who hears everything, and when."""
+    """A box played by the test, which records every message and its time."""
 
     link: Link
-    heard: list[tuple[float, str, bytes]] = field(default_factory=list)
-    _news: News = field(default_factory=lambda: News(DEADLINE_S))
+    received: list[tuple[float, str, bytes]] = field(default_factory=list)
+    news: News = field(default_factory=lambda: News(DEADLINE_S))
 
     async def listen(self) -> None:
         while True:
             happening = await self.link.events.get()
             if isinstance(happening, Delivery):
                 happening.ack()
-                self.heard.append((time.monotonic(), happening.topic, happening.payload))
-            self._news.tell()
-
-    async def until(self, is_so: Callable[[], bool], what: str) -> None:
-        await self._news.until(is_so, what)
+                self.received.append((time.monotonic(), happening.topic, happening.payload))
+            self.news.notify()
 
     def payloads(self, topic: str) -> list[bytes]:
-        return [payload for _, where, payload in self.heard if where == topic]
+        return [payload for _, where, payload in self.received if where == topic]
 
     def replies(self) -> list[Reply]:
         return [decode(Reply, payload) for payload in self.payloads(TOPICS.box(BOX, "reply"))]
 
     def statuses(self) -> list[tuple[float, str]]:
         topic = TOPICS.server_status
-        return [(at, payload.decode()) for at, where, payload in self.heard if where == topic]
+        return [(at, payload.decode()) for at, where, payload in self.received if where == topic]
 
     def open_lid(self) -> str:
         event = BoxEvent(event_type=EventType.LID_OPEN, id=uuid.uuid4().hex, seq=1, boot="test")
@@ -124,14 +122,14 @@ class Box:
         return event.id
 
     async def ask(self) -> None:
-        """Open the lid; wait for the answer."""
+        """Open the lid; wait for the reply."""
         event = self.open_lid()
-        await self.until(
+        await self.news.until(
             lambda: event in [reply.id for reply in self.replies()], "the lid is answered"
         )
 
     async def ask_until_answered(self) -> float:
-        """Open the lid again and again; give how long it took until one was answered."""
+        """Open the lid repeatedly; return how long it took until one was answered."""
         began_s = time.monotonic()
         asked: set[str] = set()
         while not asked & {reply.id for reply in self.replies()}:
@@ -151,7 +149,7 @@ async def box(rig: Rig) -> AsyncIterator[Box]:
     ]
     box = Box(Link(rig.broker, BOX, TOPICS.box(BOX, "status"), topics))
     running = [asyncio.create_task(box.link.run()), asyncio.create_task(box.listen())]
-    await box.until(lambda: box.link.is_up, "the link stands")
+    await box.news.until(lambda: box.link.is_up, "the link stands")
     box.link.keep(TOPICS.box(BOX, "info"), encode(BoxInfo(agent="test")))
     yield box
     for task in running:
@@ -159,8 +157,8 @@ async def box(rig: Rig) -> AsyncIterator[Box]:
     await asyncio.gather(*running, return_exceptions=True)
 
 
-def tell(text: str) -> None:
-    """Figures for whoever runs this with `pytest -s`."""
+def report(text: str) -> None:
+    """Print figures, which `pytest -s` shows."""
     sys.stdout.write(f"{text}\n")
 
 
@@ -182,48 +180,49 @@ async def test_each_lid_has_one_answer(rig: Rig, box: Box) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_the_servers_are_online_as_long_as_one_lives(
+async def test_the_servers_are_online_while_one_lives(
     rig: Rig, box: Box, number: signal.Signals
 ) -> None:
     first, last = await start(rig, "one", "two")
-    # A server's log is read sooner than the box hears the server: the second one's word may come
-    # after the first one's end.
-    await box.until(lambda: len(box.statuses()) >= 2, "both are there")
+    # A server's log may be ready before the box receives its status: the second server's status
+    # may arrive after the first one's end.
+    await box.news.until(lambda: len(box.statuses()) >= 2, "both are there")
     assert [status for _, status in box.statuses()] == [Status.ONLINE] * 2
     first.send_signal(number)
-    await box.until(lambda: len(box.statuses()) >= 4, "the other one says that it lives")
+    await box.news.until(lambda: len(box.statuses()) >= 4, "the other one says that it lives")
     (gone_s, offline), (back_s, online) = box.statuses()[2:]
     assert (offline, online) == (Status.OFFLINE, Status.ONLINE)
-    tell(f"{number.name}: offline for {(back_s - gone_s) * 1000:.1f} ms")
+    report(f"{number.name}: offline for {(back_s - gone_s) * 1000:.1f} ms")
     assert back_s - gone_s < SETTLE_S
     last.send_signal(number)
-    await box.until(lambda: len(box.statuses()) >= 5, "the last one is gone")
+    await box.news.until(lambda: len(box.statuses()) >= 5, "the last one is gone")
     assert box.statuses()[-1][1] == Status.OFFLINE
 
 
-async def test_another_answers_within_fifteen_seconds_of_a_leader_that_is_stopped(
+async def test_another_answers_within_fifteen_seconds_of_a_frozen_leader(
     rig: Rig, box: Box
 ) -> None:
     first, _ = await start(rig, "one", "two")
     await box.ask()
     states = TOPICS.app(APP, "state")
-    await box.until(lambda: bool(box.payloads(states)), "the leader tells the state")
-    told = len(box.payloads(states))
+    await box.news.until(lambda: bool(box.payloads(states)), "the leader publishes the state")
+    published = len(box.payloads(states))
     first.send_signal(signal.SIGSTOP)
     try:
         took_s = await box.ask_until_answered()
-        tell(f"SIGSTOP: another answers after {took_s:.2f} s")
+        report(f"SIGSTOP: another answers after {took_s:.2f} s")
         assert took_s < TAKE_OVER_S
-        await box.until(lambda: len(box.payloads(states)) > told, "the new leader tells it, too")
+        await box.news.until(
+            lambda: len(box.payloads(states)) > published, "the new leader publishes it, too"
+        )
         seen = len(box.payloads(states))
     finally:
         first.send_signal(signal.SIGCONT)
     log = rig.folder / "one.log"
-    await asyncio.to_thread(
-        program.wait_until,
+    await until(
         lambda: "another server has the lease" in log.read_text(),
         DEADLINE_S,
-        "it has heard that another leads",
+        "it has learned that another leads",
     )
     before = len(box.replies())
     await box.ask()
@@ -232,17 +231,17 @@ async def test_another_answers_within_fifteen_seconds_of_a_leader_that_is_stoppe
     assert decode(AppState, box.payloads(states)[-1]).app == APP
 
 
-async def test_a_leader_that_ends_well_is_followed_at_once(rig: Rig, box: Box) -> None:
+async def test_a_leader_that_stops_properly_is_replaced_at_once(rig: Rig, box: Box) -> None:
     first, _ = await start(rig, "one", "two")
     await box.ask()
     first.send_signal(signal.SIGTERM)
     took_s = await box.ask_until_answered()
-    tell(f"SIGTERM: another answers after {took_s:.2f} s")
+    report(f"SIGTERM: another answers after {took_s:.2f} s")
     assert took_s < 5.0
     assert await asyncio.to_thread(first.wait, DEADLINE_S) == 0
 
 
-async def test_a_second_server_of_one_name_is_refused(rig: Rig, box: Box) -> None:
+async def test_a_second_server_with_the_same_name_is_refused(rig: Rig, box: Box) -> None:
     [first] = await start(rig, "one")
     command = ("server", "-c", str(rig.config("one")))
     done = await asyncio.to_thread(forked.run, *command, deadline_s=DEADLINE_S)
@@ -260,7 +259,7 @@ async def test_a_server_that_was_killed_is_started_again_under_its_name(rig: Rig
     began_s = time.monotonic()
     await asyncio.to_thread(rig.server, "one", "one-again")
     took_s = await box.ask_until_answered()
-    tell(f"killed and started again: ready after {time.monotonic() - began_s:.2f} s")
+    report(f"killed and started again: ready after {time.monotonic() - began_s:.2f} s")
     assert took_s < TAKE_OVER_S
 
 
@@ -274,7 +273,7 @@ def test_verbs_know_whether_any_server_runs(rig: Rig) -> None:
     assert "no release of shop is ready" in rig.bigred("deploy").stderr
 
 
-def test_a_database_that_is_away_is_told_in_one_line(rig: Rig, postgresql: Cluster) -> None:
+def test_an_absent_database_is_reported_in_one_line(rig: Rig, postgresql: Cluster) -> None:
     config = rig.config("cli")
     config.write_text(config.read_text().replace(str(postgresql.folder), str(rig.folder)))
     done = forked.run("server", "-c", str(config), deadline_s=DEADLINE_S)

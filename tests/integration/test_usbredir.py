@@ -1,4 +1,4 @@
-"""The cable to a QEMU, laid by a socket in a folder."""
+"""The cable to a QEMU, connected by a socket in a folder."""
 
 import socket
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.support.sockets import connect
 from tests.support.virtual_button import VirtualButton, on_socket
 
 
-def test_it_waits_for_the_socket_in_however_deep_a_folder(tmp_path: Path) -> None:
+def test_it_waits_for_the_socket_however_deep_its_folder(tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 100)
     deep.mkdir()
     with pytest.raises(TimeoutError, match="nobody listens"):

@@ -1,4 +1,4 @@
-"""After a simulated deployment: maintenance goes on until nothing is left to do."""
+"""After a simulated deployment: maintenance runs until nothing is left to do."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -14,21 +14,21 @@ from bigred_server.testing.simulation import SimulatedRollout
 
 _TICK_S = 0.5
 _MOST_TICKS = 2000
-_MOST_MENDS = 10
+_MOST_REPAIRS = 10
 
 
 @dataclass
 class Aftercare:
-    """Works on the fleet of a rollout that has ended; `live` is what all nodes are to run."""
+    """Maintains the fleet of a rollout that has ended; all nodes are to run `live`."""
 
     rollout: SimulatedRollout
     live: Target
     random: Random
     failed_at: dict[str, float] = field(default_factory=dict)
-    mends: int = 0
+    repairs: int = 0
 
     def work(self) -> Looks:
-        """Mend and tidy; give how the fleet stands then."""
+        """Repair and clean up; return the fleet's state afterwards."""
         fleet, clock, ended = self.rollout.fleet, self.rollout.clock, self.rollout.deployment
         idle = 0
         for _ in range(_MOST_TICKS):
@@ -37,13 +37,13 @@ class Aftercare:
                 ended.record.skipped, ended.record.set_aside, self.failed_at, clock() - 60.0
             )
             name = to_repair(looks, self.live, left, fleet.policy, clock())
-            if name is not None and self.mends < _MOST_MENDS:
+            if name is not None and self.repairs < _MOST_REPAIRS:
                 idle = 0
                 self._repair(name)
             for action in to_clean_up(looks, self.live, left, fleet.policy, clock()):
                 self._do(action)
             idle += 1
-            # A node that was down counts as back when HAProxy's checks have found it.
+            # A node that was down counts as back once HAProxy's checks have passed.
             if idle > 20 or fleet.violations:
                 break
             clock.now_s += _TICK_S
@@ -54,18 +54,18 @@ class Aftercare:
         fleet.finish(fleet.begin(action))
 
     def _repair(self, name: str) -> None:
-        self.mends += 1
+        self.repairs += 1
         record = DeploymentRecord(
-            f"d-m{self.mends}", "shop", self.live.digest, None, "bigred", 0.0, mends=name
+            f"d-m{self.repairs}", "shop", self.live.digest, None, "bigred", 0.0, mends=name
         )
-        mend = SimulatedRollout(
+        repair = SimulatedRollout(
             self.rollout.fleet,
             self.rollout.clock,
             Deployment(record, self.live, None),
         )
         for _ in range(_MOST_TICKS):
-            if mend.has_ended:
+            if repair.has_ended:
                 break
-            mend.tick(_TICK_S, ends_while_looking=self.random.random() < 0.3)
-        if mend.deployment.record.phase is not Phase.SUCCEEDED:
+            repair.tick(_TICK_S, ends_while_looking=self.random.random() < 0.3)
+        if repair.deployment.record.phase is not Phase.SUCCEEDED:
             self.failed_at[name] = self.rollout.clock()

@@ -1,4 +1,4 @@
-"""A box that starts from the card, and a site that it deploys to: power, button, pins, voice."""
+"""A box that starts from the card, and the site that it deploys to: power, button, pins, voice."""
 
 import base64
 import contextlib
@@ -21,13 +21,13 @@ from bigred_broker.program import wait_until
 from bigred_server.demo import config
 from bigred_server.demo.options import DemoOptions
 
-# The host, in QEMU's user network.
+# The host's address in QEMU's user network.
 OUTSIDE = "10.0.2.2"
 ONLINE_S = 420.0
 ANSWER_S = 60.0
 DEPLOYED_S = 300.0
 SPOKEN_S = 90.0
-# From this score on it is the same sentence.
+# A match of at least this score is the same sentence.
 ALIKE = 0.8
 LATELY_S = 60.0
 _LISTEN_S = 1.0
@@ -98,7 +98,7 @@ class Box:
             later = self.recorder.of(topic)[since:]
             return [one.at_s for one in later if one.body["event_type"] == kind]
 
-        self.recorder.until(lambda: bool(found()), ANSWER_S, f"the box tells {kind}")
+        self.recorder.until(lambda: bool(found()), ANSWER_S, f"the box reports {kind}")
         return found()[0]
 
     def wait_for_button(self) -> None:
@@ -180,8 +180,8 @@ class Box:
 
     def said(self) -> list[str]:
         """Return the sentences it was asked to say, according to its state."""
-        told = [one.body["voice"] for one in self.recorder.of(f"bigred/box/{self.name}/state")]
-        by_count = {voice["count"]: voice["said"] for voice in told if voice.get("said")}
+        voices = [one.body["voice"] for one in self.recorder.of(f"bigred/box/{self.name}/state")]
+        by_count = {voice["count"]: voice["said"] for voice in voices if voice.get("said")}
         return [by_count[count] for count in sorted(by_count)]
 
     def wait_for_card(self, card: str) -> None:

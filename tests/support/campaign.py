@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from tests.support import verdict
 from tests.support.faults import Fault, Run
 from tests.support.faulty import Faulty
-from tests.support.rig import Rig, rig, until
+from tests.support.rig import Rig, rig, wait_rarely
 from tests.support.verdict import Evidence
 from tests.support.victim import Victim
 
@@ -24,11 +24,11 @@ from bigred_server.rollout.core.policy import Sessions
 from bigred_server.rollout.core.target import Strategy
 
 END_S = 150.0
-MEND_S = 90.0
+REPAIR_S = 90.0
 _SETTLE_S = 3.0
 
-# Half of the nodes may be in hand, and every wait is as short as light Tomcats allow. Without the
-# bakes a Manager would be done before the first misfortune.
+# Half of the nodes may be updated at once, and every wait is as short as light Tomcats allow.
+# Without the bakes a Manager would have finished before the first fault.
 _SHORT: Tables = {
     "apps.shop": {"min_healthy": "50%", "batch": 2},
     "apps.shop.admission": {"warmup_requests": 20},
@@ -42,7 +42,7 @@ _SHORT: Tables = {
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one run. `faults`: what must not be; `story` tells how it came to it."""
+    """The result of one run. `faults`: what must not be; `story`: how it came about."""
 
     run: Run
     phase: str
@@ -62,13 +62,13 @@ class Campaign:
 
     rig: Rig
     faulty: Faulty
-    orders: LoadOptions
+    load_options: LoadOptions
     _live: str = FIRST
     _number: int = 1
     _usual_s: float = 0.0
 
     def calibrate(self) -> float:
-        """Deploy once undisturbed; give how many seconds that takes."""
+        """Deploy once undisturbed; return how many seconds that takes."""
         result = self.run(Run(0, BuildKind.GOOD, ()))
         if result.faults:
             raise ProgramError("\n".join(("undisturbed:", *result.faults, *result.story)))
@@ -76,13 +76,19 @@ class Campaign:
         return result.seconds
 
     def run(self, run: Run) -> Result:
-        """Deploy, let the misfortunes happen, and judge what came of it."""
+        """Deploy, make the faults happen, and check the result."""
         self._number += 1
         version, demo_site = f"{self._number}.0.0", self.rig.demo_site
-        with shopping(demo_site.folder, demo_site.urls, self.orders, f"run{self._number}") as load:
-            until(lambda: load.sessions()[0] == self.orders.users, 20, "all users have logged in")
+        with shopping(
+            demo_site.folder, demo_site.urls, self.load_options, f"run{self._number}"
+        ) as load:
+            wait_rarely(
+                lambda: load.sessions()[0] == self.load_options.users,
+                20,
+                "all users have logged in",
+            )
             deployment = self.rig.deploy(version, run.build)
-            begun_at = self.rig.journal.told(deployment).started_at
+            begun_at = self.rig.journal.deployment(deployment).started_at
             victim = Victim(self.rig, self.faulty, deployment, begun_at)
             victim.suffer(run, self._usual_s)
             with contextlib.suppress(ProgramError):
@@ -98,7 +104,7 @@ class Campaign:
         return result
 
     def _settled(self, victim: Victim, run: Run, version: str) -> Evidence:
-        """Look at the end, a little longer where not all is well: HAProxy takes a moment."""
+        """Look at the end; if not all is well, wait a little: HAProxy takes a moment."""
         seen = [self._look(victim, run, version)]
 
         def is_well() -> bool:
@@ -106,33 +112,33 @@ class Campaign:
             return not verdict.faults(seen[-1])
 
         with contextlib.suppress(ProgramError):
-            until(is_well, _SETTLE_S, "all is well")
+            wait_rarely(is_well, _SETTLE_S, "all is well")
         return seen[-1]
 
     def _look(self, victim: Victim, run: Run, version: str) -> Evidence:
-        told = self.rig.journal.told(victim.deployment)
+        row = self.rig.journal.deployment(victim.deployment)
         return Evidence(
             build=run.build,
-            phase=Phase(told.phase),
-            reason=told.reason,
+            phase=Phase(row.phase),
+            reason=row.reason,
             before=self._live,
             wanted=version,
             live=tuple(self.rig.journal.live()),
             nodes=tuple(self.rig.demo_site.nodes),
             serving=self.rig.serving(),
-            out=frozenset((*told.skipped, *told.set_aside)),
+            out=frozenset((*row.skipped, *row.set_aside)),
             killed=frozenset(victim.killed),
             journal=tuple(self.rig.journal.faults(victim.deployment)),
             asked_back=run.asks_back,
         )
 
     def _repaired(self, victim: Victim, seen: Evidence) -> list[str]:
-        """Bring the dead back, and see every node brought to the live release; name what is not."""
+        """Start dead nodes, wait until all serve the live release; name what is wrong."""
         victim.revive()
         if len(seen.live) != 1:
             return []
         try:
-            self.rig.until_serving(seen.live[0], MEND_S)
+            self.rig.until_serving(seen.live[0], REPAIR_S)
         except ProgramError as error:
             return [f"{error}; serving is {self.rig.serving()}"]
         return []
@@ -146,7 +152,7 @@ class Campaign:
         allowed = len(failed) if restarted else victim.in_flight
         found = verdict.faults(replace(seen, failed=failed, in_flight=allowed))
         over = load.visits()
-        ended_at = self.rig.journal.told(victim.deployment).ended_at or victim.begun_at
+        ended_at = self.rig.journal.deployment(victim.deployment).ended_at or victim.begun_at
         return Result(
             run=run,
             phase=str(seen.phase),
@@ -157,12 +163,12 @@ class Campaign:
             sessions=len(over),
             sessions_lost=len(visit_log.lost(over)),
             faults=(*found, *unrepaired),
-            story=tuple(victim.told()),
+            story=tuple(victim.full_story()),
         )
 
 
 def site(strategy: Strategy, faulty: Faulty) -> DemoOptions:
-    """Give the site of a campaign: everything short, users on their node by a cookie."""
+    """Return the site of a campaign: short deadlines, and users kept on their node by a cookie."""
     sessions = Sessions.PARALLEL if strategy is Strategy.PARALLEL else Sessions.MOVE
     return DemoOptions(
         strategy=strategy, sessions=sessions, sticky=True, prefix=faulty.prefix, more=_SHORT
@@ -170,10 +176,10 @@ def site(strategy: Strategy, faulty: Faulty) -> DemoOptions:
 
 
 @contextlib.contextmanager
-def campaign(nodes: int, strategy: Strategy, orders: LoadOptions) -> Iterator[Campaign]:
-    """Set up a rig for a campaign; all is gone when the block ends."""
+def campaign(nodes: int, strategy: Strategy, load_options: LoadOptions) -> Iterator[Campaign]:
+    """Set up a rig for a campaign; everything is removed when the block ends."""
     with TemporaryDirectory(prefix="faults-") as folder:
         faulty = Faulty(Path(folder))
         faulty.create()
         with rig(nodes, site(strategy, faulty)) as made:
-            yield Campaign(made, faulty, orders)
+            yield Campaign(made, faulty, load_options)

@@ -1,4 +1,4 @@
-"""A disk so small that it is full."""
+"""A disk that is small enough to fill."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ import pytest
 
 @contextlib.contextmanager
 def small_disk(folder: Path, size: int) -> Iterator[Path]:
-    """Mount one of `size` bytes on a new folder; skip the test where that is not allowed."""
+    """Mount one of `size` bytes on a new folder; skip the test if that is not allowed."""
     folder.mkdir(parents=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "bigred-test", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, timeout=20).returncode:

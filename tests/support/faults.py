@@ -1,4 +1,4 @@
-"""The misfortunes of a campaign's run, drawn by its seed. Pure."""
+"""The faults of a campaign's run, drawn by its seed. Pure."""
 
 import random
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from bigred_server.demo.sample import BuildKind
 
 
 class Fault(StrEnum):
-    """What can happen in the middle of a deployment."""
+    """A kind of fault in the middle of a deployment."""
 
     SERVER_KILLED = "server killed"
     SERVER_FROZEN = "server frozen"
@@ -24,7 +24,7 @@ class Fault(StrEnum):
     ABORTED = "abort asked"
 
 
-# Once a run: two nodes dead at once, or two people with two wills, prove nothing.
+# Once per run: two dead nodes at a time, or two contradictory commands, prove nothing.
 _ONCE = frozenset({Fault.TOMCAT_KILLED, Fault.HELD, Fault.ROLLED_BACK, Fault.ABORTED})
 _COMMANDS = frozenset({Fault.HELD, Fault.ROLLED_BACK, Fault.ABORTED})
 _BAD = (BuildKind.DOES_NOT_START, BuildKind.ANSWERS_500, BuildKind.WRONG_RELEASE)
@@ -34,11 +34,11 @@ _MOST = 3
 
 @dataclass(frozen=True)
 class Misfortune:
-    """One of them.
+    """One fault of a run.
 
-    `at`: when, as a share of a usual deployment's time. `length_s`: how long something stands
-    still, is held, or is gone before it is started again; None for a Tomcat that is not started
-    again before the end. `then`: what ends a hold.
+    `at`: when, as a share of an undisturbed deployment's time. `length_s`: how long something is
+    frozen, held, or down before it is started again; None for a Tomcat that is not started again
+    before the end. `then`: the command that ends a hold.
     """
 
     fault: Fault
@@ -62,7 +62,7 @@ class Misfortune:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: the build that is deployed, and what happens meanwhile, in its order."""
+    """One run: the build that is deployed, and the faults in their order."""
 
     seed: int
     build: BuildKind
@@ -70,20 +70,20 @@ class Run:
 
     @property
     def asks_back(self) -> bool:
-        """Whether a person asks for a rollback in it."""
+        """Return whether a person asks for a rollback in it."""
         return any(
             one.fault is Fault.ROLLED_BACK or (one.fault is Fault.HELD and one.then == "rollback")
             for one in self.misfortunes
         )
 
 
-def draw(seed: int, nodes: Sequence[str], troubles: Sequence[Fault]) -> Run:
-    """Draw the run of a seed: the same again for the same arguments."""
+def draw(seed: int, nodes: Sequence[str], kinds: Sequence[Fault]) -> Run:
+    """Draw the run of a seed; the same arguments always give the same run."""
     chance = random.Random(seed)
     build = chance.choice(_BAD) if chance.random() < _BAD_SHARE else BuildKind.GOOD
     drawn: list[Misfortune] = []
     for at in sorted(chance.uniform(0.0, 1.0) for _ in range(chance.randint(1, _MOST))):
-        left = [one for one in troubles if not _is_used(one, drawn)]
+        left = [one for one in kinds if not _is_used(one, drawn)]
         drawn.append(_misfortune(chance, chance.choice(left), at, nodes))
     return Run(seed, build, tuple(drawn))
 

@@ -1,9 +1,9 @@
-"""Commands of nodes that fail when they are told to: each fault is good for one call."""
+"""Commands of nodes that fail on request: each fault makes one call fail."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-# Called with the node's real command behind it, which ends with .../NODE/tomcat VERB.
+# Called with the node's real command as its arguments, which ends with .../NODE/tomcat VERB.
 _SCRIPT = """#!/bin/sh
 folder=$(dirname "$0")
 for verb; do base=${node-}; node=$verb; done
@@ -18,13 +18,13 @@ exec "$@"
 
 @dataclass(frozen=True)
 class Faulty:
-    """A folder with the script that goes before the nodes' commands, and the faults to come."""
+    """A folder with the script that runs the nodes' commands, and the faults to come."""
 
     folder: Path
 
     @property
     def prefix(self) -> tuple[str, ...]:
-        """What goes before each command."""
+        """The words that precede each command."""
         return ("/bin/sh", str(self._script))
 
     def create(self) -> None:
@@ -33,11 +33,11 @@ class Faulty:
         self._script.write_text(_SCRIPT)
 
     def fail_once(self, node: str, verb: str) -> None:
-        """Have the node's next `stop`, `start` or `running` fail."""
+        """Make the node's next `stop`, `start` or `running` fail."""
         (self.folder / f"{node}-{verb}").touch()
 
     def clear(self) -> None:
-        """Take back the faults that nobody met."""
+        """Remove the faults that have not happened."""
         for fault in self.folder.iterdir():
             if fault != self._script:
                 fault.unlink()

@@ -1,4 +1,4 @@
-"""One simulated deployment in trouble, told by a seed alone: all that can happen happens."""
+"""One simulated deployment with faults, determined by a seed alone: everything can happen."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.observation import Admin
 from bigred_server.testing.simulation import ActionFate, Luck, SimulatedFleet, SimulatedRollout
 
-# A crash begins every patience anew, so endless crashes would be an endless deployment.
+# A crash restarts every deadline, so endless crashes would be an endless deployment.
 MOST_CRASHES = 10
 HAPPENINGS = 16
 _RARE = {3: 0.3, 6: 0.3, 8: 0.2, 12: 0.3, 13: 0.3}
@@ -23,7 +23,7 @@ _RARE = {3: 0.3, 6: 0.3, 8: 0.2, 12: 0.3, 13: 0.3}
 
 @dataclass
 class Run:
-    """One deployment; `trouble` is the likelihood of trouble in a tick."""
+    """One deployment; `problem` is the likelihood of a fault in a tick."""
 
     seed: int
     random: Random = field(init=False)
@@ -67,7 +67,7 @@ class Run:
     def _luck(self, action: Action) -> Luck:
         if self.random.random() >= self.problem:
             return Luck.WELL
-        # Our own HAProxy adapter reads every state back: it does not lie.
+        # Our HAProxy adapter reads every state back, so its outcomes are true.
         by_haproxy = action.kind in (
             ActionKind.DRAIN,
             ActionKind.MAINT,
@@ -81,8 +81,8 @@ class Run:
         return 3.0 * self.random.random(), HookState.FAILED if fails else HookState.DONE
 
     def _fate(self, action: Action) -> ActionFate:
-        # Commands outlive the server that began them; what it does itself ends with it. The
-        # Manager goes on with what it was told.
+        # Commands outlive the server that started them; what it does itself ends with it. The
+        # Manager carries on with its request.
         goes_on = action.kind in (
             ActionKind.STOP,
             ActionKind.START,
@@ -94,7 +94,7 @@ class Run:
         )
 
     def go(self, ticks: int = 4000) -> None:
-        """Run to the end; trouble goes on all the time in half of the runs."""
+        """Run to the end; in half of the runs faults never stop."""
         heals_at = self.random.choice([60, ticks])
         for number in range(ticks):
             if self.rollout.has_ended or self.violations:
@@ -107,7 +107,7 @@ class Run:
             self.tick(self.random.choice([0.1, 0.5, 1.0]), late=late)
 
     def tick(self, tick_s: float, *, late: bool) -> None:
-        """Let a tick pass; the judge says pass after a while, if nothing happens to its mind."""
+        """Let a tick pass; without a fault, the judge soon says pass."""
         if self.rollout.judgement is None or self.random.random() < 0.05:
             self.rollout.judgement = Judgement(self._verdict(), Cause.BUILD, "is not well")
         self.rollout.tick(tick_s, ends_while_looking=late)
@@ -122,7 +122,7 @@ class Run:
         return [*self.fleet.violations, *self.rollout.hooks.violations]
 
     def heal(self) -> None:
-        """End all trouble."""
+        """End all faults."""
         self.problem = 0.0
         self.rollout.judgement = Judgement(Verdict.PASS)
         self.scene.long = 0.0
@@ -140,13 +140,13 @@ class Run:
                 self.fleet.revive(name, running=True)
 
     def _happen(self) -> None:
-        # Death, a process that ends and a person's command are rarer than the rest.
+        # A dead node, a process that ends and a person's command are rarer than the rest.
         what = self.random.randrange(HAPPENINGS)
         if self.random.random() < _RARE.get(what, 1.0):
             self.happen(what, self.random.choice(list(self.fleet.nodes)))
 
     def happen(self, what: int, name: str) -> None:
-        """Let one of many things happen, most of them at one node."""
+        """Make one of many things happen, most of them at one node."""
         self.log.append(f"{self.rollout.clock():.1f} happens {what} at {name}")
         pool = self.fleet.pool
         number = self.random.randrange(len(pool.proxies))
@@ -167,7 +167,7 @@ class Run:
     def _happen_at(self, what: int, name: str, number: int) -> None:
         fleet, node = self.fleet, self.fleet.nodes[name]
         server = fleet.pool.proxies[number].servers[name]
-        deeds: dict[int, Callable[[], None]] = {
+        effects: dict[int, Callable[[], None]] = {
             3: node.die,
             4: lambda: fleet.revive(name, running=self.random.random() < 0.5),
             5: lambda: setattr(node, "hangs", not node.hangs and node.contexts is not None),
@@ -181,10 +181,10 @@ class Run:
             15: lambda: server.requests.append(fleet.clock() + 500.0),
         }
         if what != 4 or not node.alive:
-            deeds[what]()
+            effects[what]()
 
     def _stop_context(self, name: str) -> Callable[[], None]:
-        """Have somebody stop a version by hand."""
+        """Return an action that stops a version by hand."""
 
         def stop() -> None:
             contexts = self.fleet.nodes[name].contexts
@@ -199,17 +199,17 @@ class Run:
             self.rollout.crash(self._fate)
 
     def complaints(self) -> list[str]:
-        """Name all that is not as it must be, now that the run is over."""
+        """Name everything that is wrong at the end of the run."""
         return self.violations + Inspection(self.rollout, self.scene).complaints()
 
     def repaired(self) -> list[str]:
-        """End all trouble and let maintenance work; name what is still not as it must be."""
+        """End all faults and run maintenance; name what is still wrong."""
         self.heal()
         left = Inspection(self.rollout, self.scene).left_behind(self.random)
         return self.violations + left
 
     def story(self) -> str:
-        """Tell the run, so that it can be understood."""
+        """Describe the run, so that it can be understood."""
         lines = [f"{at:.1f} {decision}" for at, decision in self.rollout.decided]
         lines += self.log
         lines.sort(key=lambda line: float(line.split()[0]))

@@ -1,9 +1,9 @@
-"""The `bigred` command in processes forked from one that has loaded it already.
+"""The `bigred` command in processes forked from one that has already loaded it.
 
 Loading takes one to two seconds of processor time, and the tests start the command many hundred
 times. Everything else is as at a terminal: each call is a process with arguments, environment,
-folder and output of its own; it can be killed, frozen and waited for. That the command also starts
-from nothing is shown by the tests of the command line and of the demo, which run the real one.
+folder and output of its own; it can be killed, frozen and waited for. The tests of the command line
+and of the demo run the real command, and so show that it also starts from scratch.
 """
 
 import contextlib
@@ -30,10 +30,10 @@ _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _VERBS = [module.name for module in pkgutil.iter_modules(cli.__path__, f"{cli.__name__}.")]
-# What a server loads when it runs.
+# The modules that a server loads when it runs.
 _LATE = ("alembic.command", "asyncssh", "bigred_server.web.api", "bigred_server.web.serve")
 _CONTEXT.set_forkserver_preload([*_VERBS, *_LATE])
-# Two threads that ask after one process at the same time would lose its exit code.
+# Two threads that poll one process at the same time would lose its exit code.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -53,17 +53,17 @@ class Forked:
         place, given = str(folder or Path.cwd()), dict(os.environ, **(environment or {}))
         files = (str(output), str(errors))
         self._process = _CONTEXT.Process(target=_bigred, args=(self.args, files, place, given))
-        with _ONE_AT_A_TIME, _off_the_stage():
+        with _ONE_AT_A_TIME, _outside_the_site():
             self._process.start()
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Its process id."""
         assert self._process.pid is not None
         return self._process.pid
 
     def poll(self) -> int | None:
-        """Give its exit code, or the negative number of the signal that ended it; None before."""
+        """Return its exit code, minus the number of the signal that ended it, or None so far."""
         with _ONE_AT_A_TIME:
             return self._process.exitcode
 
@@ -121,8 +121,8 @@ def running(
 
 
 @contextlib.contextmanager
-def _off_the_stage() -> Iterator[None]:
-    """Keep the process that forks, which the first start starts, from being swept with a stage."""
+def _outside_the_site() -> Iterator[None]:
+    """Keep the fork server, which the first call starts, from being killed with a demo site."""
     mark = os.environ.pop(cleanup.MARK, None)
     try:
         yield
@@ -137,7 +137,7 @@ def _bigred(argv: list[str], files: tuple[str, str], folder: str, given: dict[st
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(given)
-    tempfile.tempdir = None  # TMPDIR may be another one now
+    tempfile.tempdir = None  # TMPDIR may have changed
     for number, file in enumerate(files, 1):
         descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.dup2(descriptor, number)

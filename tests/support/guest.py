@@ -8,8 +8,8 @@
             live.run("cat /proc/uptime")
             live.cut()
 
-`built` is the folder in which `./bigred image` has built. The card is a copy, which survives power
-cuts; the image itself is never changed, and nothing of QEMU is left afterwards.
+`built` is the folder of the image that `./bigred image` has built. The card is a copy, which
+survives power cuts; the image itself is never changed, and nothing of QEMU is left afterwards.
 """
 
 import contextlib
@@ -61,7 +61,7 @@ class GuestError(RuntimeError):
 class Guest:
     """A box that is switched off: its card, and the command that starts it.
 
-    `folder` is for its files alone; `port` leads to its sshd.
+    `folder` has only its files; `port` leads to its sshd.
     """
 
     folder: Path

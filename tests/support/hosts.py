@@ -1,4 +1,4 @@
-"""A host that is only remembered, for tests of what stands above it."""
+"""A fake host that records what is done to it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -8,7 +8,7 @@ from bigred_server.rollout.core.observation import HostLook
 
 @dataclass
 class FakeHost:
-    """What is done to it is noted in `done`; it is seen as it is told to be."""
+    """Records every call in `done`; a look returns its fields."""
 
     digest: str | None = ""
     running: bool | None = True
@@ -17,7 +17,7 @@ class FakeHost:
     done: list[str] = field(default_factory=list)
 
     async def look(self, *, answers: bool) -> HostLook:
-        """Look at it."""
+        """Return a look with its fields."""
         return HostLook(
             digest=self.digest,
             running=True if answers else self.running,
@@ -28,31 +28,31 @@ class FakeHost:
         )
 
     async def copy_war(self, target: Path) -> None:
-        """Remember it."""
+        """Record it."""
         self._note(f"bring {target}")
 
     async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
-        """Remember it."""
+        """Record it."""
         return self._note(f"fetch {source} {digest} {sorted(keep)}")
 
     async def swap(self, digest: str) -> str:
-        """Remember it."""
+        """Record it."""
         return self._note(f"swap {digest}")
 
     async def stop(self, deadline_s: float) -> str:
-        """Remember it."""
+        """Record it."""
         return self._note(f"stop {deadline_s:g}")
 
     async def start(self, deadline_s: float) -> str:
-        """Remember it."""
+        """Record it."""
         return self._note(f"start {deadline_s:g}")
 
     def kept(self, digest: str) -> PurePath:
-        """Give the place."""
+        """Return the path."""
         return self.kept_in[digest]
 
     async def close(self) -> None:
-        """Remember it."""
+        """Record it."""
         self._note("close")
 
     def _note(self, what: str) -> str:

@@ -1,4 +1,4 @@
-"""The inspection of a simulated deployment that is over: what is not as it must be."""
+"""The inspection of a simulated deployment that has ended: what is wrong."""
 
 from dataclasses import dataclass
 from random import Random
@@ -17,13 +17,13 @@ from bigred_server.testing.simulation import SimulatedBuild, SimulatedRollout
 
 @dataclass
 class Inspection:
-    """Looks at the fleet as it really is."""
+    """Inspects the fleet as it really is."""
 
     rollout: SimulatedRollout
     scene: Scene
 
     def complaints(self) -> list[str]:
-        """Name all that is not as it must be, now that the run is over."""
+        """Name everything that is wrong at the end of the run."""
         found: list[str] = []
         if not self.rollout.has_ended:
             return [f"no end: {self.rollout.deployment.record.phase}"]
@@ -73,29 +73,29 @@ class Inspection:
         return [f"{name} is in the pool" for name in left_out if is_serving(looks[name])]
 
     def left_behind(self, random: Random) -> list[str]:
-        """Let maintenance work once all trouble is over; name the nodes it does not bring along."""
+        """Run maintenance once all faults have ended; name the nodes that it leaves behind."""
         live = (
             NEW[self.scene.kind] if self.rollout.deployment.record.phase is Phase.SUCCEEDED else OLD
         )
         healthy = live.starts and live.ok and live.passes and live.lives_s == FOREVER
         if self.scene.first or not healthy or live.says:
             return []
-        care = Aftercare(self.rollout, live.wanted(self.scene.strategy), random)
-        looks: Looks = care.work()
+        aftercare = Aftercare(self.rollout, live.wanted(self.scene.strategy), random)
+        looks: Looks = aftercare.work()
         left = [*self.rollout.deployment.record.skipped, *self.rollout.deployment.record.set_aside]
         return [
             f"{name} was left: {looks[name]}"
             for name in left
             if not self._is_beyond_help(name, looks)
             if name in self.rollout.deployment.record.set_aside or is_serving(looks[name])
-            if not is_serving(looks[name]) or not is_proven(looks[name], care.live)
+            if not is_serving(looks[name]) or not is_proven(looks[name], aftercare.live)
         ]
 
     def _is_beyond_help(self, name: str, looks: Looks) -> bool:
-        """Say whether only a person on the machine can help.
+        """Return whether only a person on the machine can help.
 
-        So it is where only HTTP reaches a node whose Tomcat does not stay, and where a version that
-        ends its Tomcat lies beside the others: every start loads it again.
+        That is so if only HTTP reaches a node whose Tomcat does not stay up, and if a version that
+        ends its Tomcat is deployed alongside the others: every start loads it again.
         """
         wars = self.rollout.fleet.nodes[name].wars.values()
         kills = any(self.scene.builds[digest].lives_s < FOREVER for digest in wars)

@@ -1,4 +1,4 @@
-"""The journal as an onlooker reads it, on SQLite and PostgreSQL alike, and what must hold in it."""
+"""The journal as read from outside, on SQLite and PostgreSQL, and its invariants."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.release import Stage
 from bigred_server.rollout.core.action import ActionKind
 
-# These may be done again while something else is done to the node: HAProxy has forgotten them.
+# These may be repeated while something else is done to the node, if HAProxy has forgotten them.
 _DOOR = frozenset({ActionKind.DRAIN, ActionKind.MAINT})
-# Old versions go when their sessions are gone, be the deployment over or not.
+# Old versions are removed when their sessions are gone, whether the deployment has ended or not.
 _AFTERWARDS = frozenset({ActionKind.UNDEPLOY})
 
 
 @dataclass(frozen=True)
-class Told:
-    """A deployment as far as the tests ask for it."""
+class Deployed:
+    """A deployment, with the fields that the tests need."""
 
     phase: str
     reason: str
@@ -31,15 +31,15 @@ class Told:
 
 
 class Journal:
-    """Reads the journal by SQLAlchemy's address for it; every look is a connection of its own."""
+    """Reads the journal at an SQLAlchemy URL, each time with a new connection."""
 
     def __init__(self, url: str) -> None:
         self._engine = create_engine(url, poolclass=NullPool)
 
-    def told(self, deployment: str) -> Told:
-        """Give how a deployment stands."""
+    def deployment(self, deployment: str) -> Deployed:
+        """Return a deployment."""
         row = self._rows(select(tables.deployment).where(tables.deployment.c.id == deployment))[0]
-        return Told(
+        return Deployed(
             phase=row["phase"],
             reason=row["reason"],
             started_at=row["started_at"],
@@ -49,13 +49,13 @@ class Journal:
         )
 
     def actions(self, deployment: str) -> list[ActionRecord]:
-        """List its acts in the order in which they were begun."""
+        """List its actions in the order in which they began."""
         table = tables.action
         query = select(table).where(table.c.deployment == deployment).order_by(table.c.id)
         return [ActionRecord(**row) for row in self._rows(query)]
 
     def events(self, deployment: str) -> list[tuple[float, str]]:
-        """List what was told of it: when (Unix time), and a line."""
+        """List its events: when (Unix time), and a line."""
         table = tables.event
         query = select(table).where(table.c.deployment == deployment).order_by(table.c.id)
         return [
@@ -63,26 +63,25 @@ class Journal:
         ]
 
     def live(self) -> list[str]:
-        """Give the versions that are live: one, after a deployment."""
+        """Return the live versions: one, after a deployment."""
         table = tables.release
         query = select(table.c.version).where(table.c.stage == Stage.LIVE)
         return [row["version"] for row in self._rows(query)]
 
     def running(self) -> list[str]:
-        """List the deployments that have not ended, those that mend a node among them."""
+        """List the deployments that have not ended, repairs of single nodes included."""
         table = tables.deployment
         return [
             row["id"] for row in self._rows(select(table.c.id).where(table.c.ended_at.is_(None)))
         ]
 
     def has_ended(self, deployment: str) -> bool:
-        """Say whether it has an outcome."""
-        return self.told(deployment).ended_at is not None
+        """Return whether it has an outcome."""
+        return self.deployment(deployment).ended_at is not None
 
     def faults(self, deployment: str) -> list[str]:
         """Name what must not be in the journal of a deployment that has ended."""
-        told, actions = self.told(deployment), self.actions(deployment)
-        return faults(actions, told.ended_at)
+        return faults(self.actions(deployment), self.deployment(deployment).ended_at)
 
     def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
         with self._engine.connect() as connection:
@@ -90,7 +89,7 @@ class Journal:
 
 
 def faults(actions: Sequence[ActionRecord], ended_at: float | None) -> list[str]:
-    """Name what must not be in the acts of a deployment that has ended. Pure."""
+    """Name what must not be in the actions of a deployment that has ended. Pure."""
     if ended_at is None:
         return ["it has no outcome"]
     found = [f"{_name(action)} was left open" for action in actions if action.outcome is None]
@@ -113,4 +112,4 @@ def faults(actions: Sequence[ActionRecord], ended_at: float | None) -> list[str]
 
 
 def _name(action: ActionRecord) -> str:
-    return f"act {action.id} ({action.kind} {action.node})".replace(" )", ")")
+    return f"action {action.id} ({action.kind} {action.node})".replace(" )", ")")

@@ -1,4 +1,4 @@
-"""What the JMX proxy of a Tomcat's Manager says of its JVM."""
+"""An answer of the JMX proxy of a Tomcat's Manager about its JVM."""
 
 SEEN = """OK - Number of results: 6
 Name: java.lang:type=Runtime

@@ -1,4 +1,4 @@
-"""Looks at nodes and servers in flat words: for tests that say many of them."""
+"""Looks at nodes and servers from flat arguments, for tests that need many of them."""
 
 from dataclasses import fields, replace
 from typing import Any, TypeVar
@@ -23,19 +23,19 @@ def node_look(
     answer: Answer | None = None,
     **more: Any,
 ) -> NodeLook:
-    """Give a node's look; `more` are further fields of a ServerLook or a HostLook."""
+    """Return a node's look; `more` are further fields of a ServerLook or a HostLook."""
     pool = ServerLook(admin, up, fresh, in_flight)
     host = HostLook(digest, running)
     return changed(NodeLook(name, pool, host, answer or Answer()), **more)
 
 
 def server_row(name: str, admin: Admin, **more: Any) -> ServerRow:
-    """Give a row of one HAProxy; `more` are fields of a ServerLook or of the row itself."""
+    """Return a row of one HAProxy; `more` are fields of a ServerLook or of the row itself."""
     return changed(ServerRow(name, ServerLook(admin)), **more)
 
 
 def changed(look: Look, **changes: Any) -> Look:
-    """Give a look with some fields changed, wherever they stand in it."""
+    """Return a look with some fields changed, wherever they are in it."""
     parts = {"pool": _POOL, "host": _HOST} if isinstance(look, NodeLook) else {"look": _POOL}
     for part, names in parts.items():
         inside = {name: changes.pop(name) for name in names & changes.keys()}

@@ -1,4 +1,4 @@
-"""QEMU's monitor: what a test may ask the emulated machine behind the back of its guest."""
+"""QEMU's monitor, which reads the emulated machine without its guest."""
 
 import contextlib
 import json
@@ -19,13 +19,13 @@ _PINS = 32
 
 @dataclass(frozen=True)
 class Monitor:
-    """A conversation in QMP; the lines that are no answers are events, and passed over."""
+    """A conversation in QMP; events between the answers are skipped."""
 
     line: TextIOWrapper
     to: socket.socket
 
     def ask(self, command: str, **arguments: str) -> Any:
-        """Give the answer to a command. Raises RuntimeError when QEMU refuses."""
+        """Return the answer to a command. Raises RuntimeError if QEMU refuses."""
         said = json.dumps({"execute": command, "arguments": arguments})
         self.to.sendall(said.encode() + b"\n")
         for line in self.line:
@@ -38,11 +38,11 @@ class Monitor:
 
     def word(self, address: int) -> int:
         """Read 32 bits of the machine's physical memory, registers included."""
-        told = self.ask("human-monitor-command", **{"command-line": f"xp /1wx {address:#x}"})
-        return int(str(told).split()[-1], 16)
+        printed = self.ask("human-monitor-command", **{"command-line": f"xp /1wx {address:#x}"})
+        return int(str(printed).split()[-1], 16)
 
     def pin(self, number: int) -> bool:
-        """Say whether a pin of a raspi3b's GPIO is high."""
+        """Return whether a GPIO pin of a raspi3b is high."""
         bank, bit = divmod(number, _PINS)
         return bool(self.word(_LEVELS + 4 * bank) >> bit & 1)
 

@@ -1,4 +1,4 @@
-"""The neighbours as an onlooker sees and hurts them: HAProxy's rows, the app's answers, a kill."""
+"""The neighbours as seen and damaged from outside: HAProxy's rows, the app's answers, kills."""
 
 import contextlib
 import csv
@@ -20,7 +20,7 @@ _DEADLINE_S = 5.0
 
 @dataclass(frozen=True)
 class Row:
-    """A server as HAProxy's `show stat` has it; `requests` counts all that it was ever given."""
+    """A server in HAProxy's `show stat`; `requests` counts all that it has ever received."""
 
     status: str
     in_flight: int
@@ -28,7 +28,7 @@ class Row:
 
 
 def rows(haproxy: HaproxyInstance) -> dict[str, Row]:
-    """Give the row of each node. Raises OSError when HAProxy does not answer."""
+    """Return the row of each node. Raises OSError if HAProxy does not answer."""
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(_DEADLINE_S)
         line.connect(str(haproxy.admin_socket))
@@ -45,7 +45,7 @@ def rows(haproxy: HaproxyInstance) -> dict[str, Row]:
 def serving(
     haproxies: Iterable[HaproxyInstance], nodes: dict[str, TomcatInstance]
 ) -> dict[str, str]:
-    """Give the release of each node that every HAProxy sends requests to, by its own answer."""
+    """Return the release that each node in the pool of every HAProxy reports."""
     tables = [rows(haproxy) for haproxy in haproxies]
     found = {}
     for name, tomcat in nodes.items():
@@ -55,7 +55,7 @@ def serving(
 
 
 def release(tomcat: TomcatInstance) -> str:
-    """Ask the app on the node's own port which release it is; "" without a good answer."""
+    """Return the release that the app reports on the node's own port; "" without a good answer."""
     try:
         answer = httpx2.get(
             f"http://127.0.0.1:{tomcat.port}/shop/health", timeout=_DEADLINE_S, trust_env=False
@@ -66,10 +66,10 @@ def release(tomcat: TomcatInstance) -> str:
 
 
 def kill(tomcat: TomcatInstance, name: str, haproxies: Iterable[HaproxyInstance]) -> int | None:
-    """Kill a Tomcat with SIGKILL; give how many requests may have been in flight there.
+    """Kill a Tomcat with SIGKILL; return how many requests may have been in flight there.
 
-    Those that HAProxy had given it and not seen answered, and those given between that look and
-    the next one, after its death. None when there was nothing to kill.
+    These are the requests unanswered at a look before its death, and those that it received between
+    that look and the next, after its death. None if there was nothing to kill.
     """
     process = jvm(tomcat)
     if process is None:
@@ -84,7 +84,7 @@ def kill(tomcat: TomcatInstance, name: str, haproxies: Iterable[HaproxyInstance]
 
 
 def jvm(tomcat: TomcatInstance) -> int | None:
-    """Give the process of a Tomcat, None while there is none."""
+    """Return the process id of a Tomcat, or None if it is not running."""
     mark = f"-Dcatalina.base={tomcat.base.resolve()}".encode()
     with contextlib.suppress(OSError, ValueError):
         process = int((tomcat.base / "pid").read_text())

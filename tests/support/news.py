@@ -1,4 +1,4 @@
-"""News: what a test that listens waits for, with a deadline and without asking again and again."""
+"""News: a test that receives messages waits for a condition with a deadline, without polling."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,21 +9,30 @@ import pytest
 
 @dataclass(frozen=True)
 class News:
-    """Tell it whenever something was heard; wait for what that makes so, up to `deadline_s`."""
+    """Wakes those who wait, up to `deadline_s`, whenever something was received."""
 
     deadline_s: float
-    _heard: asyncio.Event = field(default_factory=asyncio.Event)
+    _received: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def tell(self) -> None:
-        """Something was heard."""
-        self._heard.set()
+    def notify(self) -> None:
+        """Report that something was received."""
+        self._received.set()
 
-    async def until(self, is_so: Callable[[], bool], what: str) -> None:
-        """Wait until it is so; the test fails, naming `what`, when it never is."""
+    async def until(
+        self,
+        is_so: Callable[[], bool],
+        what: str,
+        seen: Callable[[], object] | None = None,
+    ) -> None:
+        """Wait until `is_so()` is true.
+
+        Fails the test at the deadline with `what`, and with what `seen()` returns then.
+        """
         try:
             async with asyncio.timeout(self.deadline_s):
                 while not is_so():
-                    self._heard.clear()
-                    await self._heard.wait()
+                    self._received.clear()
+                    await self._received.wait()
         except TimeoutError:
-            pytest.fail(f"never so: {what}")
+            text = f"{what}: still not true after {self.deadline_s:g} s"
+            pytest.fail(f"{text}; seen: {seen()!r}" if seen else text)

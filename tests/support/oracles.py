@@ -1,4 +1,4 @@
-"""What others would have said: the usual ways to judge a canary, looked at again and again."""
+"""Other verdicts: the usual ways to judge a canary, applied at every look."""
 
 import numpy as np
 import numpy.typing as npt

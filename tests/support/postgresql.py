@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own: in a temporary folder, on a UNIX socket, gone with the tests."""
+"""A PostgreSQL for the tests: in a temporary folder, on a UNIX socket, removed with the tests."""
 
 import contextlib
 import os
@@ -16,27 +16,27 @@ import pytest
 from bigred_broker import program
 
 _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name)
-# Nothing here must outlast a power cut.
+# Nothing here needs to survive a power cut.
 _SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=")
 DEADLINE_S = 30.0
 
 
 @dataclass
 class Cluster:
-    """A running PostgreSQL, whose databases are made and thrown away by the tests."""
+    """A running PostgreSQL, whose databases the tests create and discard."""
 
     folder: Path
     process: "subprocess.Popen[bytes]"
     _made: list[str] = field(default_factory=list)
 
     def new_database(self) -> str:
-        """Make a database; give its URL."""
+        """Create a database; return its URL."""
         name = f"t{uuid.uuid4().hex}"
         self.sql(f"CREATE DATABASE {name}")
         return f"postgresql://postgres@/{name}?host={self.folder}"
 
     def sql(self, statement: str, database: str = "postgres") -> str:
-        """Run a statement; give what it finds, a line a row."""
+        """Run a statement; return its result, one line per row."""
         command = [_binary("psql"), "-XAtq", "-h", str(self.folder), "-U", "postgres", database]
         done = subprocess.run(
             [*command, "-c", statement],
@@ -50,7 +50,7 @@ class Cluster:
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """Have it answer nobody for the length of a block, though it still has every connection."""
+        """Freeze it for the length of a block: it keeps every connection, and answers nobody."""
         processes = [self.process.pid, *_children(self.process.pid)]
         for process in processes:
             os.kill(process, signal.SIGSTOP)
@@ -74,7 +74,7 @@ def running() -> Iterator[Cluster]:
     """Run a PostgreSQL until the block ends. Skips the test where it is not installed."""
     if not _BINARIES:
         pytest.skip("PostgreSQL is not installed; install the package postgresql")
-    # Short: a socket's path has 107 bytes at most.
+    # Short, because a socket's path has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="bigred-pg-"))
     try:
         if os.geteuid() == 0:
@@ -99,7 +99,7 @@ def running() -> Iterator[Cluster]:
 
 
 def _as_user(command: Sequence[str]) -> list[str]:
-    """Have it die with us, however we die; and PostgreSQL refuses to run as root."""
+    """Make it die with us, however we die, and not run as root, which PostgreSQL refuses."""
     user = ["--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
     return [program.find_program("setpriv", "util-linux"), *user, "--pdeathsig=QUIT", *command]
 

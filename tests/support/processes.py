@@ -1,10 +1,10 @@
-"""Which processes live: by a word that their command lines have."""
+"""Finds processes by a word of their command lines."""
 
 from pathlib import Path
 
 
 def living(mark: str) -> list[int]:
-    """Give the processes, zombies left out, whose command line has the mark."""
+    """Return the processes, except zombies, whose command line contains the mark."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():

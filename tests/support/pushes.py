@@ -19,12 +19,12 @@ _SHOP = Path(sample.__file__).parent / "shop"
 
 
 def shop() -> dict[str, str]:
-    """Give the source of the sample shop, with its own build command."""
+    """Return the source of the sample shop, with its own build command."""
     return {file.name: file.read_text() for file in _SHOP.iterdir() if file.is_file()}
 
 
 def api_url(place: Rig) -> str:
-    """Give the address of the HTTP API of such a stage."""
+    """Return the URL of the HTTP API of such a site."""
     return f"http://{load(place.demo_site.config).api.listen}"
 
 
@@ -37,9 +37,9 @@ def pushing(
     *,
     compiled: bool = True,
 ) -> Iterator[tuple[Rig, Repository]]:
-    """Set a stage whose app is built from a repository with our hook in it.
+    """Set up a site whose app is built from a repository with our hook in it.
 
-    Unless `compiled`, the app is a WAR that no Tomcat can serve, and that is packed in no time.
+    Unless `compiled`, the app is a WAR that no Tomcat can serve, but that is quickly packed.
     """
     with tempfile.TemporaryDirectory(prefix="bigred-push-") as name:
         repository = Repository.made(vcs, Path(name), shop() if compiled else None)
@@ -56,7 +56,7 @@ def pushing(
                 "command": ("sh", "build.sh"),
                 "artifact": "target/shop.war" if compiled else "app.war",
             },
-            **{f"apps.shop.tests.{demo_site}": told for demo_site, told in (tests or {}).items()},
+            **{f"apps.shop.tests.{stage}": commands for stage, commands in (tests or {}).items()},
         }
         with rig(nodes, DemoOptions(more=tables)) as place:  # type: ignore[arg-type]
             token = Path(name) / "token"

@@ -1,4 +1,4 @@
-"""Repositories, git's and Mercurial's: one that is pushed to, and a working copy beside it."""
+"""Git and Mercurial repositories: one that is pushed to, and a working copy."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# Packs a WAR that says which release it is.
+# Packs a WAR that reports its release.
 BUILD = """#!/bin/sh
 set -e
 mkdir -p out/META-INF out/WEB-INF
@@ -31,10 +31,10 @@ _DEADLINE_S = 60.0
 
 @dataclass(frozen=True)
 class Pushed:
-    """A commit, and what its push told the pusher."""
+    """A commit, and what its push printed."""
 
     commit: str
-    told: str
+    output: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Repository:
 
     @classmethod
     def made(cls, vcs: str, folder: Path, files: Mapping[str, str] | None = None) -> "Repository":
-        """Make both; the files are there and not committed yet."""
+        """Create both; the files are there but not committed yet."""
         folder.mkdir(parents=True, exist_ok=True)
         made = cls(vcs, folder / "central", folder / "checkout")
         if vcs == "git":
@@ -61,7 +61,7 @@ class Repository:
         return made
 
     def write(self, files: Mapping[str, str]) -> None:
-        """Write files of the working copy; scripts can be run."""
+        """Write files of the working copy; scripts are executable."""
         for name, text in files.items():
             path = self.checkout / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ class Repository:
                 path.chmod(0o755)
 
     def commit(self, message: str, version: str = "") -> str:
-        """Change something and commit it, tagged if a version is given; give the commit's id."""
+        """Change something and commit it, tagged if a version is given; return the commit's id."""
         self.write({"notes": message})
         if self.vcs == "hg":
             call("hg", "commit", "-q", "-A", "-m", message, folder=self.checkout)
@@ -78,7 +78,7 @@ class Repository:
                 "hg", "log", "-r", ".", "--template", "{node}", folder=self.checkout
             ).strip()
             if version:
-                # That is a commit of its own.
+                # This is a commit of its own.
                 call("hg", "tag", version, folder=self.checkout)
             return found
         call("git", "add", "-A", folder=self.checkout)
@@ -95,7 +95,7 @@ class Repository:
 
 
 def call(*argv: str, folder: Path) -> str:
-    """Run a program that must succeed; give all that it prints."""
+    """Run a program that must succeed; return its output."""
     done = subprocess.run(
         argv,
         cwd=folder,

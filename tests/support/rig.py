@@ -1,11 +1,10 @@
-"""The rig: a demo site whose servers and neighbours the tests stop, hurt and start again."""
+"""The rig: a demo site whose servers and neighbours the tests stop, damage and restart."""
 
 import contextlib
 import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -32,7 +31,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Rig:
-    """A stage, its journal, and the servers that run."""
+    """A demo site, its journal, and the running servers."""
 
     demo_site: DemoSite
     journal: Journal
@@ -40,7 +39,7 @@ class Rig:
     _servers: dict[str, Child] = field(default_factory=dict)
 
     def start(self, server: str | None = None) -> None:
-        """Start a server, the first unless named, and wait until it is at the broker."""
+        """Start a server, by default the first, and wait until it is connected to the broker."""
         running = self._stack.enter_context(self.demo_site.server(server, forked.running))
         self._servers[self._name(server)] = running
 
@@ -53,7 +52,7 @@ class Rig:
 
     @contextlib.contextmanager
     def frozen(self, server: str | None = None) -> Iterator[None]:
-        """Have a server stand still for the length of the block."""
+        """Freeze a server for the length of the block."""
         running = self._servers[self._name(server)]
         running.send_signal(signal.SIGSTOP)
         try:
@@ -67,23 +66,25 @@ class Rig:
             stop(running)
 
     def submit(self, version: str, kind: BuildKind = BuildKind.GOOD) -> None:
-        """Hand in a release."""
+        """Submit a release."""
         self.bigred("submit", str(self.demo_site.build(version, kind)), "--version", version)
 
     def deploy(
         self, version: str, kind: BuildKind = BuildKind.GOOD, server: str | None = None
     ) -> str:
-        """Hand in a release and begin its deployment; give the deployment's id."""
+        """Submit a release and start its deployment; return the deployment's id."""
         self.submit(version, kind)
         return self.bigred("deploy", version, "--no-wait", server=server).split()[1]
 
     def ended(self, deployment: str, deadline_s: float = DEADLINE_S) -> Phase:
-        """Wait for a deployment's outcome."""
-        until(lambda: self.journal.has_ended(deployment), deadline_s, f"{deployment} has ended")
-        return Phase(self.journal.told(deployment).phase)
+        """Wait for a deployment's outcome, and return it."""
+        wait_rarely(
+            lambda: self.journal.has_ended(deployment), deadline_s, f"{deployment} has ended"
+        )
+        return Phase(self.journal.deployment(deployment).phase)
 
     def until_act(self, deployment: str, node: str, kind: str, *, ended: bool = False) -> None:
-        """Return as soon as an act has begun, or (`ended`) has its outcome."""
+        """Return as soon as an action has begun, or (`ended`) has its outcome."""
 
         def is_so() -> bool:
             actions = self.journal.actions(deployment)
@@ -93,45 +94,45 @@ class Rig:
         wait_until(is_so, DEADLINE_S, f"{kind} of {node} in {deployment}")
 
     def plan(self, version: str) -> Json:
-        """Give what a deployment would do."""
-        told: Json = json.loads(self.bigred("plan", version, "--json"))
-        return told
+        """Return what a deployment would do."""
+        answer: Json = json.loads(self.bigred("plan", version, "--json"))
+        return answer
 
     def receipt(self, deployment: str) -> Json:
-        """Give the receipt of a deployment that has ended."""
-        told: Json = json.loads(self.bigred("show", "--json", deployment))["receipt"]
-        return told
+        """Return the receipt of a deployment that has ended."""
+        answer: Json = json.loads(self.bigred("show", "--json", deployment))["receipt"]
+        return answer
 
     def state(self) -> AppState:
-        """Give how the app stands, as `bigred status` sees it."""
+        """Return the app's state as `bigred status` reports it."""
         return AppState.model_validate_json(self.bigred("status", "--json"))
 
     def bigred(self, *arguments: str, server: str | None = None) -> str:
-        """Run a verb that must work; give what it printed."""
+        """Run a verb that must succeed; return its output."""
         config = self.demo_site.config_of(self._name(server))
         done = forked.run(*arguments, "--config", str(config))
         assert done.returncode == 0, f"bigred {' '.join(arguments)}: {done.stderr}{done.stdout}"
         return done.stdout
 
     def serving(self) -> dict[str, str]:
-        """Give the release of each node that serves, by our own eyes."""
+        """Return the release of each node that serves, as seen from outside."""
         return neighbours.serving(self.demo_site.haproxies, self.demo_site.nodes)
 
     def until_serving(self, version: str, deadline_s: float = DEADLINE_S) -> None:
-        """Wait until every node serves a release, and nothing is done to any."""
+        """Wait until every node serves a release and none is being updated."""
         wanted = dict.fromkeys(self.demo_site.nodes, version)
-        until(
+        wait_rarely(
             lambda: not self.journal.running() and self.serving() == wanted,
             deadline_s,
-            f"every node serves {version} and none is in hand",
+            f"every node serves {version} and none is being updated",
         )
 
     def kill_tomcat(self, node: str) -> int | None:
-        """Kill a node's Tomcat; give how many requests were in flight, None if it was down."""
+        """Kill a node's Tomcat; return how many requests were in flight, or None if it was down."""
         return neighbours.kill(self.demo_site.nodes[node], node, self.demo_site.haproxies)
 
     def start_tomcat(self, node: str) -> None:
-        """Start a node's Tomcat, as the machine's own init would; it may take its time."""
+        """Start a node's Tomcat, as the machine's own init would; it may take a while."""
         command = self.demo_site.nodes[node].start_command
         subprocess.run(command, check=True, capture_output=True, timeout=_COMMAND_S)
 
@@ -146,7 +147,7 @@ class Rig:
         self._stack.enter_context(mosquitto.running(self.demo_site.folder / "mqtt", port))
 
     def restart_haproxy(self) -> None:
-        """As `systemctl restart` does: whoever was served is cut off, what was set is forgotten."""
+        """Restart HAProxy as `systemctl restart` does: it drops clients and forgets settings."""
         haproxy = self.demo_site.haproxy
         os.kill(int((haproxy.folder / "haproxy.pid").read_text()), signal.SIGTERM)
         wait_until(lambda: not is_listening(haproxy.port), 10, "HAProxy is gone")
@@ -156,22 +157,14 @@ class Rig:
         return server or self.demo_site.site.servers[0]
 
 
-def until(is_so: Callable[[], bool], deadline_s: float, what: str) -> None:
-    """As `wait_until`, but asking so rarely that what is waited for has the machine's time."""
-    asked_s = [time.monotonic() - _ASK_S]
-
-    def is_so_now() -> bool:
-        if time.monotonic() - asked_s[0] < _ASK_S:
-            return False
-        asked_s[0] = time.monotonic()
-        return is_so()
-
-    wait_until(is_so_now, deadline_s, what)
+def wait_rarely(is_so: Callable[[], bool], deadline_s: float, what: str) -> None:
+    """Wait as `wait_until` does, but check rarely, so that the machine has time for the rest."""
+    wait_until(is_so, deadline_s, what, every_s=_ASK_S)
 
 
 @contextlib.contextmanager
 def rig(nodes: int, site: DemoOptions, say: Say = lambda _: None) -> Iterator[Rig]:
-    """Set a stage with its servers running; all is gone when the block ends."""
+    """Set up a demo site and start its servers; everything is removed when the block ends."""
     with set_up(nodes, say, site) as demo_site, ExitStack() as stack:
         made = Rig(demo_site, Journal(demo_site.journal), stack)
         for server in site.servers:

@@ -1,4 +1,4 @@
-"""The ways to roll a site: strategy, reach and sessions; one deployment under load for each."""
+"""The ways to deploy on a site: strategy, reach and sessions; each is tried under load."""
 
 import contextlib
 import time
@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.support import sshd
-from tests.support.rig import Rig, rig, until
+from tests.support.rig import Rig, rig, wait_rarely
 from tests.support.watch import overhead_s, watching
 
 from bigred_broker.messages import Phase
@@ -20,7 +20,7 @@ from bigred_server.rollout.core.policy import Sessions
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import ReachBy
 
-# Users of a site that waits for sessions log out after about this long.
+# On a site that waits for sessions, users log out after about this long.
 STAY_S = 3.0
 END_S = 240.0
 
@@ -31,7 +31,7 @@ MORE: Tables = {
 
 @dataclass(frozen=True)
 class Route:
-    """One way to roll a site."""
+    """One way to deploy on a site."""
 
     strategy: Strategy
     reach: ReachBy
@@ -42,11 +42,11 @@ class Route:
 
     @property
     def keeps_sessions(self) -> bool:
-        """Whether no session may be lost."""
+        """Return whether no session may be lost."""
         return self.sessions is not Sessions.MOVE
 
 
-def _all_ways() -> Iterator[Route]:
+def _all_routes() -> Iterator[Route]:
     for reach in ReachBy:
         if reach is not ReachBy.MANAGER:
             yield Route(Strategy.RESTART, reach, Sessions.MOVE)
@@ -56,19 +56,19 @@ def _all_ways() -> Iterator[Route]:
         yield Route(Strategy.PARALLEL, reach, Sessions.PARALLEL)
 
 
-WAYS = tuple(_all_ways())
+ROUTES = tuple(_all_routes())
 
 
 @dataclass(frozen=True)
 class Rolled:
-    """What one deployment cost.
+    """The cost of one deployment.
 
-    `failed`: what became of each failed request. `sessions`: how many were made in all, `open` when
-    the deployment began, `lost` in the end; `planned`: how many the plan said would be lost.
-    `overheads_s`: what the server added to each node's time in hand.
+    `failed`: how each failed request ended. `sessions`: how many were made in all, `open` when the
+    deployment began, `lost` in the end; `planned`: how many the plan expected to lose.
+    `overheads_s`: what the server added to the time of each node's update.
     """
 
-    way: Route
+    route: Route
     phase: Phase
     reason: str
     seconds: float
@@ -85,49 +85,49 @@ class Rolled:
         found = [f"failed: {one}" for one in self.failed[:5]]
         if self.phase is not Phase.SUCCEEDED:
             found.append(f"it {self.phase}: {self.reason}")
-        if self.way.keeps_sessions and self.lost:
+        if self.route.keeps_sessions and self.lost:
             found.append(f"{self.lost} of {self.sessions} sessions were lost")
-        if not self.way.keeps_sessions and self.lost != self.planned:
-            found.append(f"{self.lost} sessions were lost, the plan said {self.planned}")
+        if not self.route.keeps_sessions and self.lost != self.planned:
+            found.append(f"{self.lost} sessions were lost, the plan expected {self.planned}")
         return found
 
 
 @contextlib.contextmanager
-def site(way: Route, nodes: int) -> Iterator[Rig]:
-    """Set up a rig that is rolled this way."""
+def site(route: Route, nodes: int) -> Iterator[Rig]:
+    """Set up a rig for deployments of this kind."""
     with TemporaryDirectory(prefix="sshd-") as folder, contextlib.ExitStack() as stack:
         ssh = None
-        if way.reach is ReachBy.SSH:
+        if route.reach is ReachBy.SSH:
             place = sshd.make(Path(folder))
             stack.enter_context(place.start())
             ssh = place.settings
         asked = DemoOptions(
-            strategy=way.strategy,
-            sessions=way.sessions,
-            reach=way.reach,
+            strategy=route.strategy,
+            sessions=route.sessions,
+            reach=route.reach,
             ssh=ssh,
             sticky=True,
             counted=True,
             more=MORE,
         )
         made = stack.enter_context(rig(nodes, asked))
-        if way.reach is ReachBy.MANAGER:
-            # Nobody sees the bytes that are live; there is a way back when they are handed in.
+        if route.reach is ReachBy.MANAGER:
+            # The live bytes can't be seen; submitting them makes a rollback possible.
             made.submit(FIRST)
         yield made
 
 
-def orders(way: Route, rate: float, users: int) -> LoadOptions:
-    """Give the customers of such a site."""
-    stay_s = STAY_S if way.sessions is Sessions.WAIT else None
+def load_options(route: Route, rate: float, users: int) -> LoadOptions:
+    """Return the customers of such a site."""
+    stay_s = STAY_S if route.sessions is Sessions.WAIT else None
     return LoadOptions(rate, users=users, pause_s=0.5, stay_s=stay_s)
 
 
-def roll(made: Rig, way: Route, asked: LoadOptions, version: str) -> Rolled:
-    """Deploy a release once under load, and see what it cost."""
+def roll(made: Rig, route: Route, asked: LoadOptions, version: str) -> Rolled:
+    """Deploy a release once under load, and return what it cost."""
     demo_site = made.demo_site
     with shopping(demo_site.folder, demo_site.urls, asked, f"way-{version}") as load:
-        until(lambda: load.sessions()[0] >= asked.users * 0.8, 20, "the users have logged in")
+        wait_rarely(lambda: load.sessions()[0] >= asked.users * 0.8, 20, "the users have logged in")
         made.submit(version)
         planned, opened = made.plan(version)["sessions_lost"], load.sessions()[0]
         begun = time.time()
@@ -135,18 +135,18 @@ def roll(made: Rig, way: Route, asked: LoadOptions, version: str) -> Rolled:
             deployment = made.bigred("deploy", version, "--no-wait").split()[1]
             phase = made.ended(deployment, END_S)
         end_s = time.monotonic() + 3 * asked.pause_s
-        until(lambda: time.monotonic() > end_s, 30, "every user has come back once more")
-    actions, told = made.journal.actions(deployment), made.journal.told(deployment)
+        wait_rarely(lambda: time.monotonic() > end_s, 30, "every user has come back once more")
+    actions, row = made.journal.actions(deployment), made.journal.deployment(deployment)
     over, requests = load.visits(), load.seen()
     added = [
         overhead_s([action for action in actions if action.node == name], watch.seen[name])
         for name in demo_site.nodes
     ]
     return Rolled(
-        way=way,
+        route=route,
         phase=phase,
-        reason=told.reason,
-        seconds=(told.ended_at or begun) - begun,
+        reason=row.reason,
+        seconds=(row.ended_at or begun) - begun,
         requests=len(requests),
         failed=tuple(f"{one.kind} {one.outcome}" for one in request_log.failures(requests)),
         sessions=len(over),

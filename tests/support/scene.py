@@ -1,4 +1,4 @@
-"""The scene of a simulated deployment: fleet, policy and build, drawn by chance."""
+"""The scene of a simulated deployment: fleet, policy and build, drawn at random."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ _STRATEGIES = [Strategy.RESTART] * 2 + [Strategy.REDEPLOY, Strategy.PARALLEL]
 
 @dataclass
 class Scene:
-    """Where a deployment takes place."""
+    """The circumstances of a deployment."""
 
     kind: str
     strategy: Strategy
@@ -61,7 +61,7 @@ class Scene:
 
     @classmethod
     def drawn(cls, random: Random) -> "Scene":
-        """Draw one."""
+        """Draw a scene."""
         kind = random.choice(["good"] * 6 + list(NEW))
         strategy = random.choice(_STRATEGIES)
         names = [f"node{number}" for number in range(1, random.choice([1, 2, 3, 3, 4, 6]) + 1)]
@@ -89,7 +89,7 @@ class Scene:
         return {build.digest: build for build in (OLD, NEW[self.kind])}
 
     def rollout(self) -> SimulatedRollout:
-        """Set it up, with the deployment about to be prepared."""
+        """Set up the scene, with the deployment about to be prepared."""
         clock = VirtualClock(self.begins_s)
         fleet = SimulatedFleet(
             builds=self.builds,
@@ -116,7 +116,7 @@ class Scene:
         node.has_manager = self.managers
         node.is_parallel = self.strategy is Strategy.PARALLEL
         if node.is_parallel and self.random.random() < 0.7:
-            # Not the first deployment of its kind: what is there has a version.
+            # Not the first deployment of its kind, so the context that is there has a version.
             name = context_version.name(self.random.randrange(1, 9), OLD.digest)
             node.wars = {name: OLD.digest}
             node.contexts = {name: Context(OLD.digest, -FOREVER, -FOREVER)}

@@ -1,4 +1,4 @@
-"""Sockets in the file system that a program beside us opens when it is ready."""
+"""Sockets in the file system that another program opens when it is ready."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ _POLL_S = 0.02
 def connect(path: Path, deadline_s: float) -> socket.socket:
     """Connect to a socket as soon as somebody listens there. Raises TimeoutError."""
     end = time.monotonic() + deadline_s
-    # The address of a socket has room for 107 bytes, and a test's folder may take more.
+    # The path of a socket has at most 107 bytes, and a test's folder may be longer.
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
     try:
         while True:

@@ -1,4 +1,4 @@
-"""A private sshd on a free loopback port: its own keys, its own configuration, gone afterwards."""
+"""A private sshd on a free loopback port, with its own keys and its own configuration."""
 
 import contextlib
 import getpass
@@ -12,7 +12,7 @@ from pathlib import Path
 from bigred_broker.program import find_program, free_port, is_listening, running
 from bigred_server.settings import SshSettings
 
-# HOME: without the start-up files of whoever runs the tests, which can take longer than all else.
+# HOME: without the start-up files of the user who runs the tests, which can take longest of all.
 _CONFIGURATION = """\
 Port {port}
 ListenAddress 127.0.0.1
@@ -32,14 +32,14 @@ Subsystem sftp internal-sftp
 
 @dataclass(frozen=True)
 class Sshd:
-    """A place for an sshd. `start` may be called again after it ended."""
+    """The folder and port of an sshd. `start` may be called again after it has ended."""
 
     folder: Path
     port: int
 
     @property
     def settings(self) -> SshSettings:
-        """How to reach it."""
+        """The settings that reach it."""
         return SshSettings(
             host="127.0.0.1",
             port=self.port,
@@ -50,8 +50,8 @@ class Sshd:
 
     @contextlib.contextmanager
     def start(self) -> Iterator[int]:
-        """Run it until the block ends; give its process id."""
-        # Where sshd parks its unprivileged half; the package makes it at boot only.
+        """Run it until the block ends; yield its process id."""
+        # sshd's privilege separation needs this folder; the package creates it only at boot.
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         argv = [find_program("sshd", "openssh-server"), "-D", "-e"]
@@ -64,14 +64,14 @@ class Sshd:
                 self.cut(child.pid)
 
     def cut(self, sshd: int) -> None:
-        """Kill the connections, and all that runs in them, as if the machine had died."""
+        """Kill the connections, and everything that runs in them, as if the machine had died."""
         for pid in descendants(sshd):
-            with contextlib.suppress(ProcessLookupError):  # it ended with another
+            with contextlib.suppress(ProcessLookupError):  # it ended together with another
                 os.kill(pid, signal.SIGKILL)
 
 
 def make(folder: Path, more: str = "") -> Sshd:
-    """Make the keys and the configuration, with `more` lines of it."""
+    """Create the keys and the configuration, with `more` lines appended."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     host_key, key = make_key(folder / "host"), make_key(folder / "id")
@@ -84,14 +84,14 @@ def make(folder: Path, more: str = "") -> Sshd:
 
 
 def make_key(path: Path, passphrase: str = "") -> str:
-    """Make a key pair; give its public half."""
+    """Create a key pair; return its public half."""
     argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", str(path)]
     subprocess.run(argv, check=True, timeout=20)
     return path.with_name(f"{path.name}.pub").read_text()
 
 
 def descendants(pid: int) -> list[int]:
-    """Give the processes of an sshd's connections, and what runs in them."""
+    """Return the processes of an sshd's connections, and those that run in them."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""A tap: a TCP connection with somebody on it, who can cut it or change what is said."""
+"""A tap: a TCP proxy that can cut its connections or change what they carry."""
 
 import contextlib
 import re
@@ -15,9 +15,9 @@ Change = Callable[[bytes], bytes]
 
 @dataclass
 class Tap:
-    """A port on 127.0.0.1 that leads to another one, which may be told later.
+    """A port on 127.0.0.1 that leads to another one, which may be set later.
 
-    `change` is made to what goes there, a piece at a time.
+    `change` is applied to what goes there, piece by piece.
     """
 
     change: Change = lambda said: said
@@ -30,18 +30,18 @@ class Tap:
 
     @property
     def port(self) -> int:
-        """Where it begins."""
+        """The port on which it listens."""
         port: int = self._listener.getsockname()[1]
         return port
 
     def cut_after(self, count: int) -> None:
-        """Cut every connection, once, when so many more bytes have gone to the target."""
+        """Cut every connection, once, when `count` more bytes have gone to the target."""
         with self._lock:
             self._budget = count
 
     @contextlib.contextmanager
     def laid(self) -> Iterator["Tap"]:
-        """Have it there until the block ends."""
+        """Listen until the block ends."""
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen()
         accepting = threading.Thread(target=self._accept, name="tap")
@@ -49,7 +49,7 @@ class Tap:
         try:
             yield self
         finally:
-            # Closing alone does not wake whoever waits in accept().
+            # Closing alone does not wake the thread that waits in accept().
             self._listener.shutdown(socket.SHUT_RDWR)
             accepting.join(_DEADLINE_S)
             self._listener.close()
@@ -108,6 +108,6 @@ class Tap:
 
 
 def speaking(language: str) -> Change:
-    """Give the change that asks a Manager for another language, of two letters like ours."""
+    """Return a change that requests another language, of two letters like ours, from a Manager."""
     asked = re.compile(rb"(?i)(accept-language: )en\b")
     return lambda said: asked.sub(rb"\1" + language.encode(), said)

@@ -11,7 +11,7 @@ from bigred_server.rollout.core.ports import FleetLook, Observations
 
 @dataclass
 class FakeTelemetry:
-    """Gives the looks of `tells` one after the other, then none."""
+    """Returns the looks of `tells` one after the other, then none."""
 
     tells: deque[Look] = field(default_factory=deque)
     begun: list[Any] = field(default_factory=list)

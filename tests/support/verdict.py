@@ -1,4 +1,4 @@
-"""The verdict on a deployment in trouble: what must hold at its end, whatever happened. Pure."""
+"""The verdict on a deployment with faults: what must hold at its end in every case. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from bigred_server.demo.sample import BuildKind
 
 @dataclass(frozen=True)
 class Evidence:
-    """A deployment that has ended, as it was seen from outside.
+    """A deployment that has ended, as seen from outside.
 
-    `before`, `wanted` and `live`: the versions that were live, was deployed, and are live now by
-    the journal. `serving`: the release of each node that HAProxy sends requests to. `out`: nodes
-    that the deployment skipped or set aside. `killed`: nodes killed meanwhile. `failed`: what
-    became of each failed request; `in_flight`: how many may have been on a node when it was
-    killed. `journal`: what is wrong with the journal. `asked_back`: a person asked for a rollback,
-    which goes back further when the deployment had ended just before.
+    `before`, `wanted` and `live`: the version that was live, the one that was deployed, and those
+    that are live now according to the journal. `serving`: the release of each node that HAProxy
+    sends requests to. `out`: nodes that the deployment skipped or set aside. `killed`: nodes
+    killed meanwhile. `failed`: how each failed request ended; `in_flight`: how many may have been
+    on a node when it was killed. `journal`: what is wrong with the journal. `asked_back`: a person
+    asked for a rollback, which goes back further if the deployment had just ended.
     """
 
     build: BuildKind
@@ -47,7 +47,7 @@ def _releases(seen: Evidence) -> Iterator[str]:
     if seen.build.is_bad and seen.phase is Phase.SUCCEEDED:
         yield f"a build that {seen.build} was made live"
     if len(seen.live) != 1:
-        yield f"live are {', '.join(seen.live) or 'none'}"
+        yield f"the live releases are {', '.join(seen.live) or 'none'}"
     elif seen.phase is not Phase.FAILED and not seen.asked_back:
         live = seen.wanted if seen.phase is Phase.SUCCEEDED else seen.before
         if seen.live[0] != live:
@@ -60,7 +60,7 @@ def _nodes(seen: Evidence) -> Iterator[str]:
         if node in seen.killed or node in seen.out or node in seen.reason:
             continue
         if release is None:
-            yield f"{node} is not in the pool, and nothing says why"
+            yield f"{node} is not in the pool, and no reason is given"
         elif seen.live and release not in seen.live:
             yield f"{node} serves {release or 'an error'}, live is {', '.join(seen.live)}"
 

@@ -17,8 +17,8 @@ _COMMAND_S = 120.0
 class Victim:
     """The rig in one run, in the middle of a deployment.
 
-    `story`: what was done, and when (Unix time). `in_flight`: requests that a killed Tomcat may
-    have taken with it. `dead`: killed nodes that nobody has started again.
+    `story`: what was done, and when (Unix time). `in_flight`: requests that may have been lost with
+    a killed Tomcat. `dead`: killed nodes that have not been started again.
     """
 
     rig: Rig
@@ -32,33 +32,33 @@ class Victim:
     _commands: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict)
 
     def suffer(self, run: Run, usual_s: float) -> None:
-        """Cause each fault that was drawn at its time, until the deployment has ended."""
+        """Cause each drawn fault at its time, until the deployment has ended."""
         for one in run.misfortunes:
             if not self._is_due(self.begun_at + one.at * usual_s):
-                self.tell(f"(too late for: {one})")
+                self.log(f"(too late for: {one})")
                 return
-            self.tell(str(one))
+            self.log(str(one))
             self._acts()[one.fault](one)
 
     def revive(self) -> None:
-        """Start the Tomcats that were left dead, and forget faults that nobody met."""
+        """Start the Tomcats that were left dead, and clear faults that have not happened."""
         self.faulty.clear()
         for node in sorted(self.dead):
-            self.tell(f"{node} is started again")
+            self.log(f"{node} is started again")
             self.rig.start_tomcat(node)
         self.dead.clear()
 
     def finish(self) -> None:
-        """Hear the commands to their end."""
+        """Wait for the commands to end."""
         for verb in list(self._commands):
-            self._hear(verb)
+            self._await_end(verb)
 
-    def tell(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Add a line to the story."""
         self.story.append((time.time(), text))
 
-    def told(self) -> list[str]:
-        """Tell the whole story: what was done, and what the server told, in order of time."""
+    def full_story(self) -> list[str]:
+        """Return the whole story in order of time: what was done, and what the server reported."""
         lines = self.story + [
             (at, f"    {text}") for at, text in self.rig.journal.events(self.deployment)
         ]
@@ -91,21 +91,21 @@ class Victim:
         self.rig.kill()
         time.sleep(one.length_s or 0.0)
         self.rig.start()
-        self.tell("the server is back")
+        self.log("the server is back")
 
     def _freeze_server(self, one: Misfortune) -> None:
         with self.rig.frozen():
             time.sleep(one.length_s or 0.0)
-        self.tell("the server goes on")
+        self.log("the server goes on")
 
     def _kill_tomcat(self, one: Misfortune) -> None:
         lost = self.rig.kill_tomcat(one.node)
         if lost is None:
-            self.tell(f"({one.node} was down)")
+            self.log(f"({one.node} was down)")
             return
         self.in_flight += lost
         self.killed.add(one.node)
-        self.tell(f"{lost} requests may have been in flight on {one.node}")
+        self.log(f"{lost} requests may have been in flight on {one.node}")
         if one.length_s is None:
             self.dead.add(one.node)
             return
@@ -118,7 +118,7 @@ class Victim:
         self._command(one.then)
 
     def _command(self, verb: str) -> None:
-        """Give a command; it is heard to its end in `finish`, for some follow the deployment."""
+        """Start a command; `finish` waits for its end, because some follow the deployment."""
         argv = [
             sys.executable,
             "-m",
@@ -130,15 +130,15 @@ class Victim:
         pipe = subprocess.PIPE
         self._commands[verb] = subprocess.Popen(argv, stdout=pipe, stderr=subprocess.STDOUT)
         if verb != "rollback":
-            self._hear(verb)
+            self._await_end(verb)
 
-    def _hear(self, verb: str) -> None:
+    def _await_end(self, verb: str) -> None:
         command = self._commands.pop(verb)
         try:
             said, _ = command.communicate(timeout=_COMMAND_S)
         except subprocess.TimeoutExpired:
             command.kill()
             said, _ = command.communicate()
-        told = said.decode().strip().splitlines() or ["nothing"]
-        first = told[0] if command.returncode == 0 else told[-1]
-        self.tell(f"bigred {verb} ended with {command.returncode}: {first}")
+        printed = said.decode().strip().splitlines() or ["nothing"]
+        first = printed[0] if command.returncode == 0 else printed[-1]
+        self.log(f"bigred {verb} ended with {command.returncode}: {first}")

@@ -1,4 +1,4 @@
-"""Nodes as a look shows them, and the view that a decision is made from: for tests of `decide`."""
+"""Nodes as a look shows them, and the view behind a decision, for tests of `decide`."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -30,7 +30,7 @@ SAYS = {
     "500": Answer(came=True, ok=False, marker="2"),
 }
 POLICY = Policy(min_healthy=1)
-# No node can be spared, so that none can be set aside.
+# No node can be spared, so none can be set aside.
 STRICT = Policy(min_healthy=3)
 
 ON_OLD = node_look("", Admin.READY, True, True, 2, "old", True, SAYS["old"])
@@ -56,14 +56,14 @@ def deployment(
     hooks: Mapping[Hook, HookState] | None = None,
     **more: Any,
 ) -> Deployment:
-    """Give a deployment; `more` are further fields of its record."""
+    """Return a deployment; `more` are further fields of its record."""
     record = DeploymentRecord("d-1", "shop", target.digest, None, "ada", 0.0, **more)
     record = replace(record, phase=phase, nodes=nodes, command=command)
     return Deployment(record, target, previous, release, hooks or {})
 
 
 def updated(these: Deployment, **changes: Any) -> Deployment:
-    """Give a deployment whose record has changed."""
+    """Return the deployment with a changed record."""
     return replace(these, record=replace(these.record, **changes))
 
 
@@ -78,9 +78,9 @@ def view(
     queued: int = 0,
     **looks: NodeLook,
 ) -> View:
-    """See the nodes so for `waited_s`; `wait` changes what is remembered of node a.
+    """Return a view of nodes in this state for `waited_s`; `wait` changes the progress of node a.
 
-    `phase_s`: for how long the deployment is in its phase, else as long as the nodes are so.
+    `phase_s`: for how long the deployment has been in its phase, by default `waited_s`.
     """
     named = {name: replace(look, name=name) for name, look in looks.items()}
     progress = track({}, named, wanted(these), 100.0)

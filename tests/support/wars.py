@@ -1,4 +1,4 @@
-"""Tiny WARs to try a Tomcat with: one class opens and serves, and fails as it is told."""
+"""Tiny WARs for trying a Tomcat: one class starts and serves, and fails on request."""
 
 import shutil
 import subprocess
@@ -19,18 +19,18 @@ import java.io.*;
 import java.util.Properties;
 
 public final class Lab extends HttpServlet implements ServletContextListener {
-    private static final Properties TOLD = new Properties();
+    private static final Properties PROPERTIES = new Properties();
 
     static {
         try (InputStream file = Lab.class.getResourceAsStream("/lab.properties")) {
-            TOLD.load(file);
+            PROPERTIES.load(file);
         } catch (IOException problem) {
             throw new UncheckedIOException(problem);
         }
     }
 
-    private static boolean told(String what) {
-        return TOLD.getProperty("does").equals(what);
+    private static boolean does(String what) {
+        return PROPERTIES.getProperty("does").equals(what);
     }
 
     private static void sleep(String ms) {
@@ -43,11 +43,11 @@ public final class Lab extends HttpServlet implements ServletContextListener {
 
     @Override
     public void contextInitialized(ServletContextEvent event) {
-        sleep(TOLD.getProperty("start_ms"));
-        if (told("listener-throws")) {
+        sleep(PROPERTIES.getProperty("start_ms"));
+        if (does("listener-throws")) {
             throw new IllegalStateException("broken on purpose");
         }
-        if (told("leaks")) {
+        if (does("leaks")) {
             Thread thread = new Thread(() -> sleep("600000"), "leaked");
             thread.setDaemon(true);
             thread.start();
@@ -56,7 +56,7 @@ public final class Lab extends HttpServlet implements ServletContextListener {
 
     @Override
     public void init() throws ServletException {
-        if (told("servlet-throws")) {
+        if (does("servlet-throws")) {
             throw new ServletException("broken on purpose");
         }
     }
@@ -64,7 +64,7 @@ public final class Lab extends HttpServlet implements ServletContextListener {
     @Override
     protected void doGet(HttpServletRequest request, HttpServletResponse response)
             throws IOException {
-        response.setHeader("X-Release", TOLD.getProperty("version"));
+        response.setHeader("X-Release", PROPERTIES.getProperty("version"));
         String path = String.valueOf(request.getPathInfo());
         if (path.equals("/visit")) {
             request.getSession();
@@ -72,7 +72,7 @@ public final class Lab extends HttpServlet implements ServletContextListener {
         if (path.equals("/slow")) {
             sleep(request.getParameter("ms"));
         }
-        response.getWriter().print(TOLD.getProperty("version"));
+        response.getWriter().print(PROPERTIES.getProperty("version"));
     }
 }
 """
@@ -104,24 +104,24 @@ class Wars:
         self._class = (folder / "lab" / "Lab.class").read_bytes()
 
     def make(self, version: str, does: str = "", *, start_ms: int = 0, padding: int = 0) -> Path:
-        """Give a WAR of a version; `does`: listener-throws, servlet-throws or leaks.
+        """Return a WAR of a version; `does`: listener-throws, servlet-throws or leaks.
 
-        On `/visit` it begins a session, on `/slow?ms=` it takes its time; every other path is as
-        good. X-Release is the version. `start_ms`: of its start. `padding`: bytes more.
+        `/visit` begins a session, `/slow?ms=` answers late; all other paths are alike. X-Release is
+        the version. `start_ms`: how long its start takes. `padding`: additional bytes.
         """
         war = self._folder / f"lab-{version}-{does}-{start_ms}-{padding}.war"
-        told = f"version={version}\ndoes={does}\nstart_ms={start_ms}\n"
+        properties = f"version={version}\ndoes={does}\nstart_ms={start_ms}\n"
         with zipfile.ZipFile(war, "w") as archive:
             archive.writestr("WEB-INF/web.xml", _WEB_XML)
             archive.writestr("WEB-INF/classes/lab/Lab.class", self._class)
-            archive.writestr("WEB-INF/classes/lab.properties", told)
+            archive.writestr("WEB-INF/classes/lab.properties", properties)
             if padding:
                 archive.writestr("padding", bytes(padding))
         return war
 
 
 def bringing(wars: Mapping[str, Path]) -> Callable[[str, Path], Awaitable[None]]:
-    """Give what brings the WARs of nodes that lie here."""
+    """Return a function that copies the WARs of nodes from here."""
 
     async def copy_war(node: str, target: Path) -> None:
         shutil.copyfile(wars[node], target)

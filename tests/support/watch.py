@@ -1,7 +1,7 @@
-"""The watch: sees each node from outside, a hundred times a second, beside a deployment.
+"""The watch: observes each node from outside, a hundred times a second, during a deployment.
 
-So it is known what a node itself took for its requests, its stop and its start, and what of its
-time in hand the deploy server added.
+It shows how long a node itself took for its requests, its stop and its start, and how much of the
+time of its update the deploy server added.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _CLOSING = frozenset({ActionKind.DRAIN, ActionKind.MAINT})
 
 @dataclass(frozen=True)
 class Sight:
-    """A node from `at` (Unix time) on: whether it has requests, its port is open, its JVM lives."""
+    """A node from `at` (Unix time) on: whether it has requests, an open port, a live JVM."""
 
     at: float
     busy: bool
@@ -52,7 +52,7 @@ class Watch:
     def _sight(self, name: str, rows: Sequence[neighbours.Row]) -> Sight:
         at, busy = time.time(), any(row.in_flight for row in rows)
         if all(row.status.startswith("UP") for row in rows):
-            # A node in service is not asked: a hundred more connections a second would be load.
+            # A node in service is not probed: a hundred more connections a second would be load.
             return Sight(at, busy, listens=True, lives=True)
         tomcat = self.rig.demo_site.nodes[name]
         process = neighbours.jvm(tomcat)
@@ -79,13 +79,13 @@ def watching(rig: Rig) -> Iterator[Watch]:
 
 
 def overhead_s(actions: Sequence[ActionRecord], seen: Sequence[Sight]) -> float | None:
-    """Give the seconds that the server added to one node's time in hand, None if it had none. Pure.
+    """Return the seconds that the server added to one node's update, None without one. Pure.
 
-    From the door closed to the last one opened, less: requests that went on; Tomcat's own stop and
-    start, or the Manager's work; smoke tests and warm-up. So what is left holds the way to the
-    node, the swap, HAProxy's check, and every moment until something was noticed. Where users are
-    waited for, the door is closed when they are gone: the time before is theirs. `acts` and `seen`
-    are the node's own.
+    From the node's MAINT to its last READY, less: requests in flight; Tomcat's own stop and start,
+    or the Manager's work; smoke tests and warm-up. The rest is reaching the node, the swap,
+    HAProxy's check, and every delay until something was noticed. If the deployment waits for users,
+    it is counted from when they are gone: the time before is theirs. `actions` and `seen` are the
+    node's own.
     """
     closing = sorted((action for action in actions if action.kind in _CLOSING), key=_is_drain)
     closed = next((action.begun_at for action in closing), None)
@@ -108,7 +108,7 @@ def overhead_s(actions: Sequence[ActionRecord], seen: Sequence[Sight]) -> float 
 
 
 def _jvm_s(seen: Sequence[Sight], closed: float) -> float:
-    """Give the JVM's own time, from its closed port to its end and from its begin to its port."""
+    """Return the JVM's own time: from closed port to end, and from start to open port."""
     after = [preflight for preflight in seen if preflight.at >= closed]
     shut = _first(after, lambda preflight: not preflight.listens)
     gone = _first(after, lambda preflight: not preflight.lives)
@@ -124,7 +124,7 @@ def _jvm_s(seen: Sequence[Sight], closed: float) -> float:
 
 
 def _since(seen: Sequence[Sight], at: float, holds: Callable[[Sight], bool]) -> float:
-    """Say since when something has held at a moment; the moment itself if it does not hold."""
+    """Return since when something has held at a moment; the moment itself if it does not hold."""
     since = at
     for preflight in reversed([one for one in seen if one.at <= at]):
         if not holds(preflight):

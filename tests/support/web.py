@@ -1,4 +1,4 @@
-"""A small web server on a free port, whose answers a test sets while it runs."""
+"""A small web server on a free port, whose answers a test can change while it runs."""
 
 import contextlib
 import threading
@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Web:
     """`/health` answers `health`; every other path the name, while `gate` is open.
 
-    While it `breaks_off` it closes the connection instead. `served`: the paths asked for, but for
+    While it `breaks_off` it closes the connection instead. `served`: the requested paths, except
     the health.
     """
 
@@ -54,7 +54,7 @@ def web(name: str) -> Iterator[Web]:
         block_on_close = False
 
         def handle_error(self, request: object, client_address: object) -> None:
-            pass  # a HAProxy that ends resets its connections
+            pass  # a stopping HAProxy resets its connections
 
     server = Server(("127.0.0.1", 0), Answers)
     site.port = server.server_address[1]

@@ -10,7 +10,7 @@ _BLOCK = 16 << 10
 
 @dataclass
 class Wire:
-    """Carries bytes both ways. `left`: how many more it takes to the server before it breaks."""
+    """Carries bytes both ways. `left`: how many more it carries to the server before it breaks."""
 
     to: int
     port: int = 0
@@ -24,7 +24,7 @@ class Wire:
             end.transport.abort()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry what a connection brings."""
+        """Carry the bytes of a connection."""
         carrying = asyncio.current_task()
         assert carrying is not None
         self._carried.add(carrying)
@@ -34,7 +34,7 @@ class Wire:
             self._carried.discard(carrying)
 
     async def rest(self) -> None:
-        """Wait until nothing is carried any more."""
+        """Wait until all connections have ended."""
         async with asyncio.timeout(5):
             await asyncio.gather(*self._carried, return_exceptions=True)
 
@@ -64,7 +64,7 @@ class Wire:
                     self.left -= len(block)
                     if self.left <= 0:
                         break
-        # One direction is over: so is the other, for no protocol here is half-closed.
+        # When one direction ends, so does the other: no protocol here uses half-closed connections.
         writer.transport.abort()
 
 

@@ -1,7 +1,7 @@
-"""Worlds for the judge: what users of a rollout see in ten minutes, drawn with numpy.
+"""Worlds for the judge: what users of a rollout see in ten minutes, simulated with numpy.
 
-Clients ask several times a look, at random nodes or always at the same one. One of the nodes is
-the canary. The results are the same looks that telemetry would make.
+Clients send several requests per look, to random nodes or always to the same one. One of the nodes
+is the canary. The results are the same looks that telemetry would make.
 """
 
 from bisect import bisect_left
@@ -27,15 +27,15 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class World:
-    """One cell of the table. `rate`: requests a second at all nodes together.
+    """One cell of the table. `rate`: requests per second at all nodes together.
 
     `errors`: the share that fails everywhere, `worse` the canary's. `times`: how many times as long
     the canary's answers take; `tail` of them take ten times as long. `outage`: looks in which 30 %
     fail everywhere. `clumped`: errors come as incidents of one client, five on average.
     `slowstart`: the canary's share of traffic grows over the first minute. `warming`: its answers
-    take four times as long at first, fading over 40 s. `heavy`: latency without a second moment.
-    `sticky`: clients stay at their node, and one of ten is slow wherever it is. `bot`: one client
-    fails always, and stays at the canary.
+    take four times as long at first, fading over 40 s. `heavy`: latency with infinite variance.
+    `sticky`: clients stay at their node, and one in ten is slow everywhere. `bot`: one client
+    always fails, and stays at the canary.
     """
 
     name: str
@@ -56,9 +56,9 @@ class World:
 
 @dataclass(frozen=True)
 class Story:
-    """All requests of one rollout, by look: who asked whom, what failed, how long (ms) it took.
+    """All requests of one rollout, by look: client, node, failure and duration (ms).
 
-    A client that is only seen at one node counts once: of its requests only the first one there
+    A client that is seen at only one node counts once: of its requests only the first one there
     `counts`, and of its errors only the one that `fails_first`.
     """
 
@@ -77,7 +77,7 @@ class Story:
         return np.equal(self.node, CANARY)
 
     def looks(self) -> Iterator[Look]:
-        """Give the looks one after the other."""
+        """Yield the looks one after the other."""
         edges = np.searchsorted(self.look, np.arange(LOOKS + 1))
         for number in range(LOOKS):
             part = slice(int(edges[number]), int(edges[number + 1]))
@@ -85,7 +85,7 @@ class Story:
 
 
 def baseline_cuts(world: World, random: np.random.Generator) -> dict[float, float]:
-    """Freeze what was usual before the deployment, from a thousand requests."""
+    """Return the baseline from a thousand requests before the deployment."""
     took = _latency(world, random, 1000)
     return {cut: float(np.quantile(np.rint(took), cut)) for cut in CUTS}
 
@@ -99,7 +99,7 @@ def drawn(world: World, random: np.random.Generator) -> Story:
     client = random.integers(0, clients, count)
     node = client % world.nodes if world.sticky else random.integers(0, world.nodes, count)
     if world.slowstart:
-        # In the first minute the canary gets a growing part of what it will get.
+        # In the first minute the canary gets a growing part of its later share.
         gone = (node == CANARY) & (random.random(count) > (look + 1) / WARMUP_LOOKS)
         node = np.where(gone, random.integers(1, world.nodes, count), node)
     canary = node == CANARY
@@ -130,7 +130,7 @@ def drawn(world: World, random: np.random.Generator) -> Story:
 
 
 def _mobile(look: Ints, node: Ints, client: Ints) -> Bools:
-    """Say of each request whether its client was at another node in the minute before."""
+    """Return for each request whether its client was at another node in the minute before."""
     order = np.lexsort((np.arange(len(look)), client))
     ours, at, where = client[order], look[order], node[order]
     begins = np.ones(len(order), dtype=np.bool_)
@@ -144,7 +144,7 @@ def _mobile(look: Ints, node: Ints, client: Ints) -> Bools:
 
 
 def _first(node: Ints, client: Ints, among: Bools) -> Bools:
-    """Say of each request whether it is its client's first one at its node, among these."""
+    """Return for each request whether it is its client's first one at its node, among these."""
     found = np.zeros(len(node), dtype=np.bool_)
     places = np.flatnonzero(among)
     _, first = np.unique(node[places] * 1_000_000 + client[places], return_index=True)
@@ -155,7 +155,7 @@ def _first(node: Ints, client: Ints, among: Bools) -> Bools:
 def _incidents(
     look: Ints, node: Ints, client: Ints, chance: Floats, random: np.random.Generator
 ) -> Bools:
-    """Have all requests of a client at a node in a look fail together, one time of five."""
+    """Make all requests of a client at a node in a look fail together, one time in five."""
     key = (look * 64 + node) * 100_000 + client
     _, which = np.unique(key, return_inverse=True)
     struck = random.random(int(which.max(initial=0)) + 1)[which] < chance
@@ -218,7 +218,7 @@ def _slow(is_slow: Bools, canary: Bools) -> tuple[Pair, ...]:
 
 
 def _signs(took: Ints, at: Ints, canary: Bools) -> Signs:
-    """Pair each request of the canary with the nearest one of the others, each of them once."""
+    """Pair each request of the canary with the nearest one of the others, each of those once."""
     order = np.argsort(at)
     took, at, canary = took[order], at[order], canary[order]
     left, left_took = at[~canary].tolist(), took[~canary].tolist()

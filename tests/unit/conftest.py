@@ -18,7 +18,7 @@ _FORBIDDEN = frozenset(
         *("socket.getaddrinfo", "socket.gethostbyaddr", "socket.gethostbyname"),
     }
 )
-# What was tried in the test that runs; None while none of this folder runs.
+# The attempts of the running test; None while no test of this folder runs.
 _attempts: list[str] | None = None
 
 
@@ -29,13 +29,13 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
         pytest.fail(f"a unit test tried {attempt}; move it to tests/integration")
 
 
-# Python's own audit events: whichever way a call is made, it passes here. A hook stays for good.
+# Python's own audit events: every such call passes here. A hook cannot be removed.
 sys.addaudithook(_audit)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup() -> Generator[None, object, object]:
-    """Forbid it before the first fixture is made."""
+    """Forbid both before the first fixture is set up."""
     global _attempts
     _attempts = []
     return (yield)
@@ -43,7 +43,7 @@ def pytest_runtest_setup() -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown() -> Generator[None, object, object]:
-    """Allow it again after the last fixture; name what was tried where nobody heard the failure."""
+    """Allow both again after the last fixture; report attempts whose failure was swallowed."""
     global _attempts
     try:
         return (yield)
@@ -61,7 +61,7 @@ def _plain_tracebacks() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _new_journals_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Migrate one journal, and copy it to wherever a new one is opened; it costs a sixth."""
+    """Migrate one journal, and copy it whenever a new one is opened, at a sixth of the cost."""
     empty, opened = tmp_path_factory.mktemp("journal") / "empty.db", Database.open
 
     async def open_copy(place: DatabaseUrl) -> Database:

@@ -191,7 +191,7 @@ def test_a_power_cut_before_the_card_is_redacted_loses_nothing(
     assert survived >= 5
 
 
-def test_the_secrets_stay_on_the_card_if_the_box_can_not_store_them(folders: Folders) -> None:
+def test_the_secrets_stay_on_the_card_if_the_box_cannot_store_them(folders: Folders) -> None:
     write(folders, GOOD)
     folders.store.rmdir()
     folders.store.write_text("a file")

@@ -24,13 +24,13 @@ def events(frames: Sequence[int], timing: Timing = TIMING) -> list[str]:
 
 def timed_events(frames: Sequence[int], timing: Timing = TIMING) -> list[tuple[int, str]]:
     edges = Edges()
-    told = []
+    result = []
     for at, first in enumerate(frames):
         reading = decode(frame(first))
         if reading is not None:
             edges, kinds = advance(edges, reading, at * POLL_S, timing)
-            told += [(at, kind.value) for kind in kinds]
-    return told
+            result += [(at, kind.value) for kind in kinds]
+    return result
 
 
 def standing(*levels: int, frames: int = LASTING) -> list[int]:

@@ -1,4 +1,4 @@
-"""Patterns that anybody can tell apart, a player that sets the lamp only on a change, and pins."""
+"""Distinguishable patterns, a player that sets the lamp only on a change, and pins."""
 
 import asyncio
 import itertools
@@ -78,17 +78,17 @@ class RecordingLamp:
 
     is_real: bool = True
     bar_length: int = 4
-    told: list[object] = field(default_factory=list)
+    calls: list[object] = field(default_factory=list)
     blue: asyncio.Event = field(default_factory=asyncio.Event)
     closed: bool = False
 
     def colour(self, colour: Colour) -> None:
-        self.told.append(colour)
+        self.calls.append(colour)
         if colour is Colour.BLUE:
             self.blue.set()
 
     def bar(self, lit: tuple[bool, ...]) -> None:
-        self.told.append(sum(lit))
+        self.calls.append(sum(lit))
 
     def close(self) -> None:
         self.closed = True
@@ -104,7 +104,7 @@ async def test_a_steady_light_is_set_once_and_dark_at_the_end() -> None:
         await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait([task], timeout=DEADLINE_S)
-    assert lamp.told == [Colour.GREEN]
+    assert lamp.calls == [Colour.GREEN]
     assert lamp.closed
 
 
@@ -119,7 +119,7 @@ async def test_a_new_pattern_shows_at_once_and_progress_only_touches_the_bar() -
     await asyncio.wait_for(lamp.blue.wait(), DEADLINE_S)
     task.cancel()
     await asyncio.wait([task], timeout=DEADLINE_S)
-    assert lamp.told[:4] == [Colour.RED, 1, 2, Colour.BLUE]
+    assert lamp.calls[:4] == [Colour.RED, 1, 2, Colour.BLUE]
 
 
 def test_a_box_without_lights_reports_that_it_has_none() -> None:

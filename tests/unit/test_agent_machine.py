@@ -120,7 +120,7 @@ def box() -> Story:
     return story.app(Phase.SUCCEEDED, 3, retained=True, deployment="d1", release=OLD, live=OLD)
 
 
-# --- coming up -----------------------------------------------------------------------------------
+# --- starting ------------------------------------------------------------------------------------
 
 
 def test_a_box_that_starts_normally_is_silent_and_idle(box: Story) -> None:
@@ -485,7 +485,7 @@ def test_a_reconnect_repeats_nothing_but_announces_what_was_missed(box: Story) -
     assert box.app(Phase.SUCCEEDED, 3, retained=True).heard == []
 
 
-# --- neighbours that are away --------------------------------------------------------------------
+# --- absent neighbours ---------------------------------------------------------------------------
 
 
 def test_an_absent_server_shows_is_announced_and_recovers(box: Story) -> None:
@@ -546,7 +546,7 @@ def test_an_unplugged_button_shows_is_announced_and_recovers(box: Story) -> None
     assert box.light == "idle"
 
 
-# --- what the server asks ------------------------------------------------------------------------
+# --- the server's requests -----------------------------------------------------------------------
 
 
 def test_a_sentence_is_spoken_unchanged(box: Story) -> None:

@@ -144,23 +144,23 @@ def test_edges_come_in_order_and_only_those_requested(
 def test_a_callback_may_close_its_own_button_and_a_failing_one_stops_no_other(
     kernel: FakeKernel, pins: GpiodFactory
 ) -> None:
-    told: queue.Queue[str] = queue.Queue()
+    reported: queue.Queue[str] = queue.Queue()
     first = gpiozero.Button(4, pin_factory=pins)
     second = gpiozero.Button(18, pin_factory=pins)
 
     def fail() -> None:
-        told.put("failed")
+        reported.put("failed")
         raise ValueError
 
     def leave() -> None:
         second.close()
-        told.put("left")
+        reported.put("left")
 
     first.when_pressed, second.when_pressed = fail, leave
     kernel.line(4).drive(False)
-    assert told.get(timeout=DEADLINE_S) == "failed"
+    assert reported.get(timeout=DEADLINE_S) == "failed"
     kernel.line(18).drive(False)
-    assert told.get(timeout=DEADLINE_S) == "left"
+    assert reported.get(timeout=DEADLINE_S) == "left"
     assert second.closed
     first.close()
 

@@ -74,7 +74,7 @@ def test_the_configuration_may_name_a_card_or_leave_it_to_alsa() -> None:
     assert choose_from([SCREEN, USB], "vc4hdmi0") == CardChoice("vc4hdmi0")
 
 
-def test_a_card_that_is_not_there_is_told_beside_those_that_are() -> None:
+def test_a_missing_card_is_reported_with_the_available_ones() -> None:
     problem = choose_from([SCREEN, SOCKET], "Device").problem
     assert problem is not None
     assert "no sound card 'Device', only vc4hdmi0, Headphones" in problem

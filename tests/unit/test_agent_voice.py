@@ -95,7 +95,7 @@ async def spoken(engine: FakeEngine, count: int) -> list[str]:
         return [await engine.spoken.get() for _ in range(count)]
 
 
-async def until(speaker: Speaker, ready: Callable[[], bool]) -> None:
+async def changed(speaker: Speaker, ready: Callable[[], bool]) -> None:
     """Wait for a change of the speaker after which a condition holds."""
     changed = asyncio.Event()
     speaker.on_change = lambda: changed.set() if ready() else None
@@ -167,7 +167,7 @@ async def test_after_the_last_engine_the_box_stays_silent_and_runs_on(started: S
     speaker = started(Speaker([broken]))
     for number in range(MOST_FAILURES):
         speaker.say(str(number))
-    await until(speaker, lambda: broken.tried == MOST_FAILURES)
+    await changed(speaker, lambda: broken.tried == MOST_FAILURES)
     speaker.say("nobody hears this")
     assert not speaker.healthy
     assert speaker.said == "nobody hears this"
@@ -182,7 +182,7 @@ async def test_a_full_disk_is_a_failure_like_any_other(started: Start) -> None:
 
     engine.speak = full  # type: ignore[method-assign]
     speaker.say("lost")
-    await until(speaker, lambda: not speaker.healthy)
+    await changed(speaker, lambda: not speaker.healthy)
     assert speaker.engine is engine
 
 
@@ -190,7 +190,7 @@ async def test_a_success_resets_the_count_of_failures(started: Start) -> None:
     engine = FakeEngine(failing=True)
     speaker = started(Speaker([engine]))
     speaker.say("lost")
-    await until(speaker, lambda: not speaker.healthy)
+    await changed(speaker, lambda: not speaker.healthy)
     engine.failing = False
     speaker.say("heard")
     assert await spoken(engine, 1) == ["heard"]
@@ -270,9 +270,9 @@ async def test_a_replaced_engine_is_tried_again_with_another_card(
     speaker = started(Speaker([broken], search=lambda: [later.pop()] if later else None))
     for number in range(MOST_FAILURES):
         speaker.say(str(number))
-    await until(speaker, lambda: speaker.engine is None)
+    await changed(speaker, lambda: speaker.engine is None)
     later.append(engine)
-    await until(speaker, lambda: speaker.engine is not None)
+    await changed(speaker, lambda: speaker.engine is not None)
     speaker.say("heard")
     assert await spoken(engine, 1) == ["heard"]
     assert broken.closed

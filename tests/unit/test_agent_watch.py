@@ -1,4 +1,4 @@
-"""The button's loop in its thread: events come out, and a button that goes away comes back."""
+"""The button's loop in its thread: it yields events, and finds a lost button again."""
 
 import queue
 import threading

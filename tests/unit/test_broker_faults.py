@@ -35,10 +35,10 @@ def test_a_flood_of_senders_does_not_fill_the_memory() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 100)), max_size=60))
 def test_no_sender_is_logged_twice_within_a_minute(steps: list[tuple[str, float]]) -> None:
-    faults, now, told = Faults(), 0.0, dict[str, float]()
+    faults, now, found = Faults(), 0.0, dict[str, float]()
     for sender, pause in steps:
         now += pause
         if faults.count(sender, now):
-            assert sender not in told or now - told[sender] >= SILENCE_S
-            told[sender] = now
+            assert sender not in found or now - found[sender] >= SILENCE_S
+            found[sender] = now
     assert faults.total == len(steps)

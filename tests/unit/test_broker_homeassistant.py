@@ -34,8 +34,8 @@ ids = st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True)
 
 def announced(*apps: str, topics: Topics | None = None) -> dict[str, Any]:
     _, payload = discovery(topics or Topics(), "red", apps, INFO)
-    told: dict[str, Any] = json.loads(payload)
-    return told
+    result: dict[str, Any] = json.loads(payload)
+    return result
 
 
 def paths(template: str) -> Iterator[list[str]]:
@@ -55,23 +55,23 @@ def reaches(model: type[BaseModel], path: list[str]) -> bool:
 
 def test_a_box_is_announced_with_all_mandatory_fields() -> None:
     topic, payload = discovery(Topics(), "red", ["shop"], INFO)
-    told = json.loads(payload)
+    result = json.loads(payload)
     assert topic == discovery_topic(Topics(), "red") == "homeassistant/device/red/config"
-    assert told["dev"] == {
+    assert result["dev"] == {
         "ids": ["bigred_red"],
         "name": "Bigred red",
         "mdl": INFO.model,
         "sw": "1.2.3",
     }
-    assert told["o"]["name"] == "Bigred"
-    assert all({"platform", "unique_id"} <= set(part) for part in told["cmps"].values())
+    assert result["o"]["name"] == "Bigred"
+    assert all({"platform", "unique_id"} <= set(part) for part in result["cmps"].values())
 
 
 def test_everything_of_a_box_is_unavailable_when_the_box_is_offline() -> None:
-    told = announced()
-    assert told["availability_topic"] == "bigred/box/red/status"
-    assert (told["payload_available"], told["payload_not_available"]) == ("online", "offline")
-    assert not any("availability_topic" in part for part in told["cmps"].values())
+    result = announced()
+    assert result["availability_topic"] == "bigred/box/red/status"
+    assert (result["payload_available"], result["payload_not_available"]) == ("online", "offline")
+    assert not any("availability_topic" in part for part in result["cmps"].values())
 
 
 def test_an_app_is_unavailable_when_the_server_is_offline() -> None:
@@ -111,15 +111,15 @@ def test_the_options_are_the_existing_phases() -> None:
 
 
 def test_home_assistant_can_only_make_the_box_identify_itself() -> None:
-    told = announced("shop", "blog")
+    result = announced("shop", "blog")
     commands = {
-        key: part for key, part in told["cmps"].items() if any("command" in name for name in part)
+        key: part for key, part in result["cmps"].items() if any("command" in name for name in part)
     }
     assert list(commands) == ["identify"]
     assert commands["identify"]["command_topic"] == "bigred/box/red/set/identify"
     payload = commands["identify"]["payload_press"].encode()
     assert decode(SetIdentify, payload) == SetIdentify()
-    assert {part["platform"] for part in told["cmps"].values()} == {
+    assert {part["platform"] for part in result["cmps"].values()} == {
         "event",
         "binary_sensor",
         "button",
@@ -132,10 +132,10 @@ def test_ids_are_valid_for_home_assistant_and_unique(
     box: str, apps: list[str], prefix: str
 ) -> None:
     topic, payload = discovery(Topics(prefix), box, apps, INFO)
-    told = json.loads(payload)
-    unique = [part["unique_id"] for part in told["cmps"].values()]
+    result = json.loads(payload)
+    unique = [part["unique_id"] for part in result["cmps"].values()]
     assert len(set(unique)) == len(unique) == 4 + 2 * len(apps)
-    for name in (*unique, *told["cmps"], *told["dev"]["ids"], topic.split("/")[2]):
+    for name in (*unique, *result["cmps"], *result["dev"]["ids"], topic.split("/")[2]):
         assert re.fullmatch(r"[a-zA-Z0-9_-]+", name)
     assert len(payload) <= MAX_BYTES
 

@@ -34,7 +34,7 @@ from bigred_broker.messages import (
     encode,
 )
 
-# --- what may pass -------------------------------------------------------------------------------
+# --- valid messages ------------------------------------------------------------------------------
 
 ids = st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True)
 texts = st.text(max_size=40)
@@ -171,7 +171,7 @@ def raw(**changes: object) -> bytes:
     return json.dumps(PRESS | changes).encode()
 
 
-# --- and what may not ----------------------------------------------------------------------------
+# --- invalid messages ----------------------------------------------------------------------------
 
 
 def test_the_strategies_cover_every_kind_of_message() -> None:

@@ -47,7 +47,7 @@ def test_the_plain_site_is_local_and_rolled_by_restart(tmp_path: Path) -> None:
 
 
 SENSIBLE = [(strategy, reach) for strategy in Strategy for reach in ReachBy]
-SENSIBLE.remove((Strategy.RESTART, ReachBy.MANAGER))  # nothing can be restarted by HTTP
+SENSIBLE.remove((Strategy.RESTART, ReachBy.MANAGER))  # HTTP alone can't restart anything
 
 
 @pytest.mark.parametrize(("strategy", "reach"), SENSIBLE)
@@ -64,14 +64,14 @@ def test_every_strategy_that_makes_sense_is_read(
         assert (node.war is None) == (reach is ReachBy.MANAGER)
 
 
-def test_what_sshd_starts_can_be_swept(tmp_path: Path) -> None:
+def test_processes_started_by_sshd_can_be_cleaned_up(tmp_path: Path) -> None:
     node = app(tmp_path, DemoOptions(reach=ReachBy.SSH, ssh=SSH, prefix=("/wrap",))).nodes["node1"]
     env = ("/usr/bin/env", f"{cleanup.MARK}=/demo site", "TMPDIR=/demo site")
     assert node.start == (*env, "/wrap", "/bin/sh", "/demo site/node1/tomcat", "start")
 
 
 @pytest.mark.parametrize("site", [DemoOptions(sessions=Sessions.WAIT), DemoOptions(counted=True)])
-def test_sessions_are_counted_by_the_managers(tmp_path: Path, site: DemoOptions) -> None:
+def test_the_managers_count_the_sessions(tmp_path: Path, site: DemoOptions) -> None:
     manager = app(tmp_path, site).nodes["node2"].manager
     assert manager is not None
     assert (manager.user, manager.password_file) == ("bigred", TESTBED / "manager.password")
@@ -82,7 +82,7 @@ def test_several_haproxies_are_all_named(tmp_path: Path) -> None:
     assert settings.fleets["shop"].haproxy.sockets == ("/h0.sock", "/h1.sock")
 
 
-def test_several_servers_share_database_and_releases_alone(tmp_path: Path) -> None:
+def test_several_servers_share_only_database_and_releases(tmp_path: Path) -> None:
     site = DemoOptions(database="postgresql://x@/y?host=/run", servers=("left", "right"))
     servers = [read(tmp_path, text(site, name)).server for name in site.servers]
     assert [server.name for server in servers] == ["left", "right"]
@@ -91,7 +91,7 @@ def test_several_servers_share_database_and_releases_alone(tmp_path: Path) -> No
     assert [server.state for server in servers] == [TESTBED / "state", TESTBED / "state-right"]
 
 
-def test_what_is_told_besides_wins(tmp_path: Path) -> None:
+def test_additional_settings_take_precedence(tmp_path: Path) -> None:
     more: Tables = {
         "apps.shop": {"min_healthy": "50%", "batch": 2},
         "apps.shop.deadlines": {"start_s": 20.0},

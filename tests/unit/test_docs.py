@@ -1,4 +1,4 @@
-"""The pages: their links lead somewhere, and the commands and settings that they show exist."""
+"""The pages: their links are valid, and the commands and settings that they show exist."""
 
 import re
 import tomllib
@@ -22,7 +22,7 @@ _INDENTED = re.compile(r"^    (.+)$", re.MULTILINE)
 _SPAN = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-# The program must be called: a path below /var/lib/bigred or a topic bigred/# is no command.
+# Only calls of the program: a path below /var/lib/bigred or a topic bigred/# is not a command.
 _CALL = re.compile(r"(?<![\w/-])(\./|\.venv/bin/)?(bigred(?:-agent)?)((?: +[^\s|&;>#]+)+)")
 _ON_ITS_OWN_MARGIN = re.compile(r"^  ([a-z]+) ", re.MULTILINE)
 
@@ -38,7 +38,7 @@ def prose(page: Path) -> str:
 
 
 def headings(page: Path) -> set[str]:
-    """Give the anchors of a page, as GitHub makes them."""
+    """Return the anchors of a page, as GitHub makes them."""
     kept = (re.sub(r"[^\w\- ]", "", title.lower()) for title in _HEADING.findall(prose(page)))
     return {title.replace(" ", "-") for title in kept}
 
@@ -49,7 +49,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def calls(page: Path) -> Iterator[tuple[str, bool, list[str]]]:
-    """Give each program that a page calls, whether as ./bigred, and the words behind it."""
+    """Yield each program that a page calls, whether as ./bigred, and its arguments."""
     text = prose(page)
     for code in [*blocks(page, "sh"), *_INDENTED.findall(text), *_SPAN.findall(text)]:
         for place, program, words in _CALL.findall(code):
@@ -62,7 +62,7 @@ def verbs_of_the_script() -> set[str]:
 
 
 def fault(program: str, words: list[str]) -> str:
-    """Say what a command line names that does not exist, or "" when all of it does."""
+    """Return what a command line names that does not exist, or ""."""
     command: click.Command = _PROGRAMS[program]
     context = click.Context(command)
     left = list(words)

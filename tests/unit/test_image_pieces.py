@@ -17,7 +17,7 @@ pydantic-core==2.50.4 \\
 """
 
 
-def test_only_the_named_libraries_are_taken_from_the_lock() -> None:
+def test_only_the_named_libraries_come_from_the_lock() -> None:
     taken = agent.lines_of(frozenset({"pydantic-core"}), REQUIREMENTS)
     assert taken == "pydantic-core==2.50.4 \\\n    --hash=sha256:cc\n"
 
@@ -28,8 +28,8 @@ def test_a_library_that_is_not_locked_is_refused() -> None:
 
 
 def test_a_package_that_apt_would_install_is_named_with_its_version() -> None:
-    told = "Inst udev (257.13 Debian [arm64]) []\nConf udev (257.13)\nInst libc6 (2.41 x)\n"
-    assert root.installed(told) == ("libc6 2.41", "udev 257.13")
+    printed = "Inst udev (257.13 Debian [arm64]) []\nConf udev (257.13)\nInst libc6 (2.41 x)\n"
+    assert root.installed(printed) == ("libc6 2.41", "udev 257.13")
 
 
 def test_an_archive_without_packages_is_refused() -> None:

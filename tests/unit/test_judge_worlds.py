@@ -1,4 +1,4 @@
-"""The judge in simulated worlds: a few cells of its bench, held to what it promises."""
+"""The judge in simulated worlds: a few cells of its bench, compared with its targets."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 from tests.bench.judge import MOST_FALSE, cost_ms, judged
 from tests.support.worlds import World, drawn
 
-# The whole run has more than the fast one.
+# The whole test run has more cells than the fast one.
 ROLLOUTS = int(os.environ.get("BIGRED_JUDGE_ROLLOUTS", "60"))
 
 
@@ -45,5 +45,5 @@ def test_a_bad_build_is_caught_from_few_requests(world: World, most: int) -> Non
 
 
 @pytest.mark.alone
-def test_a_look_is_judged_in_a_moment() -> None:
+def test_a_look_is_judged_quickly() -> None:
     assert cost_ms() < 20

@@ -1,4 +1,4 @@
-"""What calls itself pure is pure, and type names stand for one thing."""
+"""Modules that claim to be pure are pure, and each type name stands for one thing."""
 
 import ast
 import re
@@ -43,7 +43,7 @@ def effects() -> list[str]:
 
 
 @pytest.mark.parametrize("module", PURE)
-def test_a_module_that_says_it_is_pure_is_under_the_rule(
+def test_a_module_that_claims_to_be_pure_is_under_the_rule(
     graph: grimp.ImportGraph, module: str
 ) -> None:
     for effect in effects():

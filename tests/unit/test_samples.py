@@ -24,7 +24,7 @@ def sample(
     return RequestSample(start_s, latency_ms, error is None, kind, error or "200")
 
 
-def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+def test_values_round_trip(tmp_path: Path) -> None:
     file = tmp_path / "samples"
     written = [
         sample(start_s=12.345, latency_ms=1.25),

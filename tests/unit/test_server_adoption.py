@@ -1,4 +1,4 @@
-"""What was live before Bigred came: taken in, and what there is to go back to."""
+"""Adoption of what was live before Bigred, so that there is something to roll back to."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from bigred_server.settings import MarkerSettings
 
 @dataclass
 class Site:
-    """Nodes with WARs on this disk, and a journal."""
+    """Nodes with WARs on the local disk, and a journal."""
 
     db: Database
     adoption: Adoption
@@ -29,7 +29,7 @@ class Site:
     wars: dict[str, Path]
 
     def runs(self, *versions: str) -> dict[str, NodeLook]:
-        """Have the nodes run these versions, "" for none, and look at them."""
+        """Make the nodes run these versions, "" for none, and look at them."""
         return {
             name: self._look(name, path, version)
             for (name, path), version in zip(self.wars.items(), versions, strict=True)
@@ -43,7 +43,7 @@ class Site:
         return node_look(name, Admin.READY, True, True, 0, digest, True, answer)
 
     def war(self, path: Path, version: str) -> str:
-        # Always at the same time, for the bytes to be the same.
+        # Always with the same time, so that the bytes are the same.
         with ZipFile(path, "w") as archive:
             archive.comment = version.encode()
         return digest_of(path)
@@ -76,7 +76,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     await database.close()
 
 
-async def test_what_all_nodes_run_is_made_live(site: Site) -> None:
+async def test_the_release_that_all_nodes_run_becomes_live(site: Site) -> None:
     await site.adoption.adopt_unanimous(site.runs("0.9", "0.9", "0.9"))
     [found] = (await site.known()).values()
     assert (found.version, found.stage) == ("0.9", Stage.LIVE)
@@ -90,7 +90,7 @@ async def test_nodes_that_differ_or_do_not_answer_are_left_alone(site: Site) -> 
     assert await site.known() == {}
 
 
-async def test_what_only_says_its_release_is_left_alone_until_its_bytes_are_known(
+async def test_a_release_known_only_by_its_name_is_not_adopted_until_its_bytes_are_known(
     site: Site,
 ) -> None:
     looks = site.runs("0.9", "0.9", "0.9")
@@ -99,18 +99,18 @@ async def test_what_only_says_its_release_is_left_alone_until_its_bytes_are_know
     assert await site.known() == {}
 
 
-async def test_a_rollback_is_to_what_most_nodes_run(site: Site) -> None:
+async def test_the_rollback_target_is_what_most_nodes_run(site: Site) -> None:
     new = await site.add("1.1.0", Stage.READY)
     assert await site.previous(new.digest, "0.8", "0.9", "0.9") == "0.9"
     assert [r.version for r in (await site.known()).values() if r.stage is Stage.LIVE] == ["0.9"]
 
 
-async def test_nodes_that_have_the_new_release_already_do_not_count(site: Site) -> None:
+async def test_nodes_that_already_have_the_new_release_do_not_count(site: Site) -> None:
     new = await site.add("1.1.0", Stage.READY)
     assert await site.previous(new.digest, "1.1.0", "1.1.0", "0.9") == "0.9"
 
 
-async def test_without_a_node_that_tells_it_is_the_live_release(site: Site) -> None:
+async def test_if_no_node_answers_the_rollback_target_is_the_live_release(site: Site) -> None:
     await site.add("1.0.0", Stage.LIVE)
     new = await site.add("1.1.0", Stage.READY)
     assert await site.previous(new.digest, "1.1.0", "", "") == "1.0.0"
@@ -130,7 +130,7 @@ async def test_a_bad_release_is_no_rollback_target(site: Site) -> None:
     assert await site.previous(new.digest, "1.1.0", "1.1.0", "1.1.0") == "1.0.0"
 
 
-async def test_after_a_first_release_that_failed_there_is_still_no_rollback_target(
+async def test_after_a_failed_first_release_there_is_still_no_rollback_target(
     site: Site,
 ) -> None:
     await site.add("1.0.0", Stage.BAD)

@@ -1,4 +1,4 @@
-"""The HTTP API: who may ask what, what is given, and every no as one sentence."""
+"""The HTTP API: permissions, answers, and refusals of one sentence each."""
 
 import asyncio
 import hashlib
@@ -34,7 +34,7 @@ COMMIT = "0123456789" * 4
 PUSHED = {"branch": "main", "commit": COMMIT, "who": "ada"}
 SECRET = "of-the-webhook"  # noqa: S105
 
-# Every route: who may use it at least, and what whoever may gets on the site below.
+# Every route: the least role that may use it, and its status on the site below.
 ROUTES = [
     ("GET", f"{V1}/apps", None, "viewer", 200),
     ("GET", f"{V1}/apps/shop", None, "viewer", 200),
@@ -50,7 +50,7 @@ ROUTES = [
     ("GET", f"{V1}/apps/shop/builds", None, "viewer", 200),
     ("POST", f"{V1}/apps/shop/commits", {"commits": [PUSHED]}, "operator", 202),
 ]
-# Who sends these has no token: they are signed.
+# These are signed instead of carrying a token.
 SIGNED = ("POST", f"{V1}/apps/{{app}}/webhooks/{{forge}}")
 
 
@@ -159,13 +159,13 @@ async def site(tmp_path: Path) -> AsyncIterator[Api]:
     await database.close()
 
 
-# --- who may ask what ----------------------------------------------------------------------------
+# --- permissions ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("role", "route"), list(itertools.product([None, "stranger", *ROLES], ROUTES))
 )
-async def test_each_role_may_do_what_it_is_for_and_no_more(
+async def test_each_role_may_use_exactly_its_routes(
     site: Api, role: str | None, route: tuple[str, str, object, str, int]
 ) -> None:
     method, path, body, least, status = route
@@ -186,7 +186,7 @@ async def test_each_role_may_do_what_it_is_for_and_no_more(
         assert await deployments.running(connection, "shop") is None
 
 
-def test_no_route_is_left_out_above() -> None:
+def test_the_table_of_routes_is_complete() -> None:
     app = api.build(settings(), None, None, print, lambda _: None, {})  # type: ignore[arg-type]
     described = {
         (method.upper(), path)
@@ -221,7 +221,7 @@ def test_only_a_whole_token_names_its_owner(header: str, caller: str | None) -> 
     assert caller_of(header, settings().api.tokens) == expected
 
 
-def test_without_any_token_configured_nobody_comes_in() -> None:
+def test_without_a_configured_token_everyone_is_refused() -> None:
     assert caller_of("Bearer secret-admin", {}) is None
 
 
@@ -231,14 +231,14 @@ async def test_the_health_check_needs_no_token(site: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz/", "//healthz", "/docs", "/openapi.json", "/nope"])
-async def test_what_is_not_there_is_not_even_denied_to_a_stranger(site: Api, path: str) -> None:
+async def test_a_stranger_cannot_learn_which_routes_exist(site: Api, path: str) -> None:
     assert (await site.ask("GET", path, role=None)).status_code == 401
 
 
 # --- submitting ----------------------------------------------------------------------------------
 
 
-async def test_what_was_pushed_is_submitted_once_and_the_app_is_woken(site: Api) -> None:
+async def test_a_push_is_submitted_once_and_the_app_is_woken(site: Api) -> None:
     found = await site.post("/apps/shop/commits", {"commits": [PUSHED]})
     assert found["text"] == f"{COMMIT[:12]} submitted as shop build 1"
     again = await site.post("/apps/shop/commits", {"commits": [PUSHED]})
@@ -249,22 +249,22 @@ async def test_what_was_pushed_is_submitted_once_and_the_app_is_woken(site: Api)
     assert site.woken == ["shop", "shop"]
 
 
-async def test_pushes_to_other_branches_are_told_to_be_nothing(site: Api) -> None:
+async def test_pushes_to_other_branches_are_ignored_with_a_reason(site: Api) -> None:
     other = {"commits": [{**PUSHED, "branch": "feature"}]}
     found = await site.post("/apps/shop/commits", other)
     assert found == {"builds": [], "text": "shop is built from main; ignored: feature"}
 
 
-async def test_an_app_that_builds_nothing_takes_no_commits(site: Api) -> None:
+async def test_an_app_without_a_build_accepts_no_commits(site: Api) -> None:
     found = await site.post("/apps/blog/commits", {"commits": [PUSHED]}, status=409)
     assert "blog has no build configured: add [apps.blog.build]" in found["error"]
 
 
 @pytest.mark.parametrize(
-    "told", [{"commit": "--upload-pack=sh"}, {"commit": ""}, {"branch": ""}, {"more": 1}]
+    "wrong", [{"commit": "--upload-pack=sh"}, {"commit": ""}, {"branch": ""}, {"more": 1}]
 )
-async def test_what_is_no_commit_is_refused(site: Api, told: dict[str, object]) -> None:
-    await site.post("/apps/shop/commits", {"commits": [{**PUSHED, **told}]}, status=422)
+async def test_an_invalid_commit_is_refused(site: Api, wrong: dict[str, object]) -> None:
+    await site.post("/apps/shop/commits", {"commits": [{**PUSHED, **wrong}]}, status=422)
 
 
 async def test_a_webhook_needs_a_signature_and_no_token(site: Api) -> None:
@@ -281,7 +281,7 @@ async def test_a_webhook_needs_a_signature_and_no_token(site: Api) -> None:
     assert answer.status_code == 401
 
 
-async def test_a_tested_release_is_promoted_or_rejected_and_no_other(site: Api) -> None:
+async def test_only_a_tested_release_is_promoted_or_rejected(site: Api) -> None:
     async with site.db.write() as connection:
         await releases.set_stage(connection, "shop", NEW, Stage.TESTED)
     found = await site.post("/apps/shop/releases/1.2.0/promote", status=200)
@@ -294,15 +294,15 @@ async def test_a_tested_release_is_promoted_or_rejected_and_no_other(site: Api) 
     assert found["stage"] == "failed"
 
 
-# --- looking -------------------------------------------------------------------------------------
+# --- queries -------------------------------------------------------------------------------------
 
 
-async def test_the_state_of_an_app_is_given_as_it_is_published(site: Api) -> None:
+async def test_the_state_of_an_app_is_returned_as_published(site: Api) -> None:
     assert await site.get("/apps") == {"apps": ["shop", "blog"]}
     assert await site.get("/apps/shop") == json.loads(STATE.model_dump_json(exclude_none=True))
 
 
-async def test_where_this_server_sees_no_nodes_the_journal_tells_the_rest(
+async def test_if_this_server_sees_no_nodes_the_rest_comes_from_the_journal(
     site: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(site.states, "shop")
@@ -326,7 +326,7 @@ async def test_releases_are_listed_the_newest_first_with_whether_they_are_kept(s
     assert len(await site.get("/apps/shop/releases?limit=2")) == 2
 
 
-async def test_repairs_are_listed_only_if_they_are_asked_for(site: Api) -> None:
+async def test_repairs_are_listed_only_on_request(site: Api) -> None:
     await site.runs(mends="node1")
     assert [d["id"] for d in await site.get("/apps/shop/deployments")] == ["d-1"]
     found = await site.get("/apps/shop/deployments?mends=true")
@@ -336,7 +336,7 @@ async def test_repairs_are_listed_only_if_they_are_asked_for(site: Api) -> None:
     ]
 
 
-async def test_a_deployment_is_given_with_its_events_acts_and_receipt(site: Api) -> None:
+async def test_a_deployment_is_returned_with_its_events_actions_and_receipt(site: Api) -> None:
     found = await site.get("/deployments/d-1")
     assert (found["version"], found["who"], found["phase"]) == ("1.1.0", "ada", "succeeded")
     assert found["ended_at"] == "1970-01-01T00:00:02.500+00:00"
@@ -346,22 +346,20 @@ async def test_a_deployment_is_given_with_its_events_acts_and_receipt(site: Api)
     assert found["receipt"] == {"requests": 7}
 
 
-# --- asking --------------------------------------------------------------------------------------
+# --- commands ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("body", "version"), [(None, "1.2.0"), ({}, "1.2.0"), ({"version": "1.0.0"}, "1.0.0")]
 )
-async def test_a_deployment_is_begun_by_the_tokens_owner(
-    site: Api, body: object, version: str
-) -> None:
+async def test_a_deployment_names_the_tokens_owner(site: Api, body: object, version: str) -> None:
     begun = await site.post("/apps/shop/deployments", body)
     assert (begun["version"], begun["who"], begun["phase"]) == (version, "admin", "preparing")
     assert site.woken == ["shop"]
     assert (await site.get(f"/deployments/{begun['id']}"))["ended_at"] is None
 
 
-async def test_a_command_is_given_by_the_tokens_owner(site: Api) -> None:
+async def test_a_command_names_the_tokens_owner(site: Api) -> None:
     await site.runs()
     given = await site.post("/apps/shop/commands", {"command": "hold"})
     assert given["id"] == "d-2"
@@ -371,13 +369,13 @@ async def test_a_command_is_given_by_the_tokens_owner(site: Api) -> None:
     assert site.woken == ["shop"]
 
 
-async def test_a_rollback_of_a_running_deployment_begins_no_other(site: Api) -> None:
+async def test_a_rollback_of_a_running_deployment_starts_no_other(site: Api) -> None:
     await site.runs()
     assert (await site.post("/apps/shop/commands", {"command": "rollback"}))["id"] == "d-2"
     assert (await site.get("/deployments/d-2"))["command"] == Command.ROLLBACK
 
 
-async def test_a_rollback_without_a_running_deployment_begins_one(site: Api) -> None:
+async def test_a_rollback_without_a_running_deployment_starts_one(site: Api) -> None:
     begun = await site.post("/apps/shop/commands", {"command": "rollback"})
     assert (begun["version"], begun["takes_back"]) == ("1.0.0", LIVE)
 
@@ -395,7 +393,7 @@ async def test_a_version_with_a_slash_can_be_named(site: Api) -> None:
     assert cleared["version"] == "2.0/rc"
 
 
-# --- every no ------------------------------------------------------------------------------------
+# --- refusals ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -432,7 +430,7 @@ async def test_a_version_with_a_slash_can_be_named(site: Api) -> None:
         ("GET", "/apps/shop/deployments?mends=perhaps", None, 422, "query.mends: "),
     ],
 )
-async def test_every_no_is_one_sentence(
+async def test_every_refusal_is_one_sentence(
     site: Api, method: str, path: str, body: object, status: int, sentence: str
 ) -> None:
     answer = await site.ask(method, f"{V1}{path}", body)
@@ -442,14 +440,14 @@ async def test_every_no_is_one_sentence(
     assert site.woken == []
 
 
-async def test_a_command_that_can_not_be_followed_is_a_conflict(site: Api) -> None:
+async def test_an_impossible_command_is_a_conflict(site: Api) -> None:
     await site.runs(Phase.ROLLING_BACK)
     answer = await site.ask("POST", f"{V1}/apps/shop/commands", {"command": "hold"})
     assert answer.status_code == 409
     assert "deployment d-2 of shop can't be held: it is being rolled" in answer.json()["error"]
 
 
-async def test_a_body_that_is_no_json_is_told(site: Api) -> None:
+async def test_a_body_that_is_not_json_is_reported(site: Api) -> None:
     answer = await site.http.post(
         f"{V1}/apps/shop/commands",
         content=b"{",
@@ -464,9 +462,9 @@ async def chunks(total: int) -> AsyncIterator[bytes]:
         yield b" " * 1024
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["with its length", "in chunks"])
-async def test_a_body_that_is_too_big_is_not_read(site: Api, told: bool) -> None:
-    content = b" " * (MAX_BODY + 1) if told else chunks(2 * MAX_BODY)
+@pytest.mark.parametrize("with_length", [True, False], ids=["with its length", "in chunks"])
+async def test_an_oversized_body_is_not_read(site: Api, with_length: bool) -> None:
+    content = b" " * (MAX_BODY + 1) if with_length else chunks(2 * MAX_BODY)
     answer = await site.http.post(
         f"{V1}/apps/shop/commands",
         content=content,
@@ -476,7 +474,7 @@ async def test_a_body_that_is_too_big_is_not_read(site: Api, told: bool) -> None
     assert answer.json() == {"error": f"the body exceeds the limit of {MAX_BODY} bytes"}
 
 
-async def test_a_journal_that_can_not_be_used_is_told_without_its_secrets(
+async def test_an_unusable_journal_is_reported_without_its_secrets(
     site: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_given: object) -> None:
@@ -488,7 +486,7 @@ async def test_a_journal_that_can_not_be_used_is_told_without_its_secrets(
     assert answer.json() == {"error": "the journal is unavailable; try again in a moment"}
 
 
-async def test_what_nobody_foresaw_tells_nothing_of_the_inside(
+async def test_an_unforeseen_error_reveals_nothing_internal(
     site: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_given: object) -> None:
@@ -500,13 +498,13 @@ async def test_what_nobody_foresaw_tells_nothing_of_the_inside(
     assert answer.json() == {"error": "internal error; see the server's log"}
 
 
-async def test_of_two_who_deploy_at_once_one_is_told_who_was_first(site: Api) -> None:
+async def test_of_two_who_deploy_at_once_one_learns_who_was_first(site: Api) -> None:
     answers = await asyncio.gather(
         *(site.ask("POST", f"{V1}/apps/shop/deployments", {}, role) for role in ROLES[1:])
     )
     assert sorted(answer.status_code for answer in answers) == [202, 409]
 
 
-async def test_nothing_is_given_to_pages_of_other_sites(site: Api) -> None:
+async def test_pages_of_other_sites_get_nothing(site: Api) -> None:
     answer = await site.http.get("/healthz", headers={"Origin": "https://elsewhere.example"})
     assert not [name for name in answer.headers if name.startswith("access-control")]

@@ -26,7 +26,7 @@ def _app(read: str, strategy: str, node: dict[str, object]) -> AppSettings:
     )
 
 
-def test_a_manifest_is_not_read_where_only_http_reaches_the_node() -> None:
+def test_a_manifest_cannot_be_read_if_only_http_reaches_the_node() -> None:
     with pytest.raises(ValidationError, match=r"nodes\.node1: marker\.read = 'manifest' needs"):
         _app("manifest", "redeploy", _FAR)
 

@@ -1,4 +1,4 @@
-"""From lid to press: who may fire what, now, once, and in which words not."""
+"""From lid to press: who may fire what, only now and once, and how refusals are worded."""
 
 import asyncio
 import time
@@ -56,7 +56,7 @@ def test_an_arming_is_good_for_one_press_of_one_box_in_one_run_for_a_while(
     assert refusal(arming, box, run, now_s) is code
 
 
-def test_an_arming_can_not_be_guessed() -> None:
+def test_an_arming_cannot_be_guessed() -> None:
     ids = [new_id() for _ in range(1000)]
     assert all(len(bytes.fromhex(one)) == 16 for one in ids)
     # Each of the 128 bits is set in about half of them: by chance it is not once in 10^18 runs.
@@ -122,7 +122,7 @@ UNFIT = "2 of 3 nodes of shop are up and 2 must stay up"
         (replace(OPEN, releases=[READY], healthy=2), Refusal.UNHEALTHY, UNFIT),
     ],
 )
-def test_a_gate_that_is_shut_says_why(state: GateState, code: Refusal, reason: str) -> None:
+def test_a_closed_gate_says_why(state: GateState, code: Refusal, reason: str) -> None:
     no = gate(state)
     assert no is not None
     assert (no.code, no.reason) == (code, reason)
@@ -135,11 +135,11 @@ def test_a_gate_that_is_shut_says_why(state: GateState, code: Refusal, reason: s
         replace(OPEN, min_healthy=0, healthy=1),
         replace(OPEN, releases=[READY], healthy=0),
         replace(OPEN, releases=[READY], healthy=3),
-        # A first release that failed left no node that serves: the next must not be barred.
+        # A failed first release left no node that serves; the next must not be blocked.
         replace(OPEN, releases=[release(OLD, "1.0.0", Stage.BAD, 1.0), READY], healthy=0),
     ],
 )
-def test_a_gate_is_open_when_nothing_prevents_another(state: GateState) -> None:
+def test_a_gate_is_open_if_nothing_prevents_a_deployment(state: GateState) -> None:
     assert gate(state) is None
 
 
@@ -173,7 +173,7 @@ def settings(countdown_s: float = 0.0) -> Settings:
 
 @dataclass
 class StillFleet:
-    """Nodes that stand as they are told; nothing may be done to them here."""
+    """Nodes in a fixed state; nothing may be done to them here."""
 
     down: Sequence[str] = ()
     problem: str = ""
@@ -246,23 +246,23 @@ class Site:
                 await releases.add(connection, one)
 
     async def runs(self, phase: Phase = Phase.ROLLING, **more: object) -> DeploymentRecord:
-        """Have a deployment running that somebody began long ago at a terminal."""
+        """Add a running deployment that was started long ago at a terminal."""
         record = DeploymentRecord("d-1", "shop", NEW, OLD, "ada", 1.0, phase=phase)
         async with self.db.write() as connection:
             await deployments.add(connection, replace(record, **more))  # type: ignore[arg-type]
         return record
 
     async def picks_up(self, phase: Phase) -> None:
-        """As the rollout's loop does with a command."""
+        """Handle a command as the rollout's loop does."""
         async with self.db.write() as connection:
             await deployments.change(connection, "d-1", phase=phase, command=None)
 
     async def asked(self) -> tuple[Command | None, str]:
-        """What was asked last and is not taken up, and by whom."""
+        """Return the last command that has not been handled, and who gave it."""
         [record] = await self.deployments()
         return record.command, record.commanded_by
 
-    async def told(self) -> list[str]:
+    async def event_texts(self) -> list[str]:
         [record] = await self.deployments()
         async with self.db.read() as connection:
             return [each.text for each in await events.of_deployment(connection, record.id)]
@@ -347,7 +347,7 @@ async def test_the_event_of_another_box_may_have_the_same_id(site: Site) -> None
     assert [made.who for made in await site.deployments()] == ["lab"]
 
 
-async def test_another_boxs_arming_is_no_arming(site: Site) -> None:
+async def test_another_boxs_arming_is_invalid(site: Site) -> None:
     arming = await site.arms("office")
     assert refused_with(await site.presses(arming, "lab"), Refusal.NO_ARMING)
     assert (await site.presses(arming, "office")).answer is Answer.ACCEPTED
@@ -362,9 +362,7 @@ async def test_a_press_without_an_arming_of_ours_does_nothing(
     assert await site.deployments() == []
 
 
-async def test_an_arming_that_is_over_does_nothing(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_expired_arming_does_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     arming = await site.arms()
     now_s = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now_s + LIFE_S + 1)
@@ -391,7 +389,7 @@ async def test_a_lid_that_closes_ends_its_arming_and_no_other(site: Site) -> Non
     assert (await site.presses(lab, "lab")).answer is Answer.ACCEPTED
 
 
-async def test_what_was_announced_is_deployed_though_a_newer_release_came(site: Site) -> None:
+async def test_the_announced_release_is_deployed_even_if_a_newer_one_arrived(site: Site) -> None:
     arming = await site.arms()
     await site.add(release(NEWER, "1.2.0", Stage.READY, 3.0))
     reply = await site.presses(arming)
@@ -410,7 +408,7 @@ async def test_a_release_that_is_no_longer_ready_is_not_deployed(site: Site, sta
     assert await site.deployments() == []
 
 
-async def test_nodes_that_fell_ill_after_the_lid_was_opened_are_not_touched(site: Site) -> None:
+async def test_nodes_that_failed_after_the_lid_was_opened_are_not_touched(site: Site) -> None:
     arming = await site.arms()
     site.fleet.down = ("node2",)
     assert refused_with(await site.presses(arming), Refusal.UNHEALTHY)
@@ -418,7 +416,7 @@ async def test_nodes_that_fell_ill_after_the_lid_was_opened_are_not_touched(site
     assert (await site.presses(arming)).answer is Answer.ACCEPTED
 
 
-async def test_a_haproxy_that_is_away_arms_nothing(site: Site) -> None:
+async def test_an_absent_haproxy_arms_nothing(site: Site) -> None:
     site.fleet.problem = "no answer"
     assert refused_with(await site.opens(), Refusal.UNHEALTHY)
 
@@ -441,7 +439,7 @@ async def test_an_event_that_is_too_old_does_nothing(site: Site, kind: EventType
 
 
 @pytest.mark.parametrize("kind", [EventType.LID_OPEN, EventType.PRESS])
-async def test_a_box_that_nobody_configured_may_fire_nothing(site: Site, kind: EventType) -> None:
+async def test_an_unconfigured_box_may_fire_nothing(site: Site, kind: EventType) -> None:
     reply = await site.happens(kind, "stranger")
     assert reply is not None
     assert refused_with(reply, Refusal.NOT_ALLOWED)
@@ -475,14 +473,14 @@ async def test_a_lid_during_a_deployment_arms_nothing(site: Site) -> None:
     assert refused_with(await site.opens("lab"), Refusal.RUNNING)
 
 
-async def test_one_apps_deployment_does_not_bar_another_app(site: Site) -> None:
+async def test_one_apps_deployment_does_not_block_another_app(site: Site) -> None:
     await site.add(replace(READY, app="blog"))
     await site.presses(await site.arms("office"))
     assert (await site.presses(await site.arms("home"), "home")).app == "blog"
     assert sorted(made.app for made in await site.deployments()) == ["blog", "shop"]
 
 
-async def test_a_deployment_that_can_not_be_written_leaves_the_arming_unused(
+async def test_a_deployment_that_cannot_be_written_leaves_the_arming_unused(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arming = await site.arms()
@@ -496,7 +494,7 @@ async def test_a_deployment_that_can_not_be_written_leaves_the_arming_unused(
     assert (await site.presses(arming)).answer is Answer.ACCEPTED
 
 
-async def test_a_journal_that_can_not_be_written_is_told(
+async def test_a_journal_that_cannot_be_written_is_reported(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sqlalchemy.exc import OperationalError
@@ -564,7 +562,7 @@ HOLD_TOLD = "office asked to hold it: nodes being updated are finished; no new o
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Moves this machine's clock on, by seconds."""
+    """Advances this machine's clock by seconds."""
     moved = [time.time()]
     monkeypatch.setattr(time, "time", lambda: moved[0])
 
@@ -585,7 +583,7 @@ async def test_a_press_into_a_running_deployment_holds_it(site: Site, phase: Pha
     await site.runs(phase)
     assert accepted(await site.presses(None), Command.HOLD)
     assert await site.asked() == (Command.HOLD, "office")
-    assert await site.told() == [HOLD_TOLD]
+    assert await site.event_texts() == [HOLD_TOLD]
     assert site.started == ["shop"]
 
 
@@ -609,19 +607,17 @@ async def test_a_press_while_it_is_held_continues(
     clock(QUIET_S + 1)
     assert accepted(await site.presses(None, "lab"), Command.CONTINUE)
     assert await site.asked() == (Command.CONTINUE, "lab")
-    assert (await site.told())[1:] == ["lab asked to continue"]
+    assert (await site.event_texts())[1:] == ["lab asked to continue"]
 
 
-async def test_a_hold_that_nobody_took_up_yet_is_one(
-    site: Site, clock: Callable[[float], None]
-) -> None:
+async def test_a_hold_not_yet_in_effect_counts(site: Site, clock: Callable[[float], None]) -> None:
     await site.runs()
     await site.presses(None)
     clock(QUIET_S + 1)
     assert accepted(await site.presses(None), Command.CONTINUE)
 
 
-async def test_what_a_terminal_held_a_press_continues(site: Site) -> None:
+async def test_a_press_continues_a_deployment_held_from_a_terminal(site: Site) -> None:
     await site.runs(Phase.HOLDING)
     assert accepted(await site.presses(None), Command.CONTINUE)
 
@@ -637,7 +633,7 @@ async def test_a_stop_that_is_pressed_again_at_once_stays_a_stop(
     clock(after_s)
     assert accepted(await site.presses(None, box), None)
     assert await site.asked() == (None, "office")
-    assert await site.told() == [HOLD_TOLD]
+    assert await site.event_texts() == [HOLD_TOLD]
 
 
 async def test_presses_that_changed_nothing_do_not_silence_the_button_for_longer(
@@ -652,7 +648,7 @@ async def test_presses_that_changed_nothing_do_not_silence_the_button_for_longer
     assert accepted(await site.presses(None), Command.HOLD)
 
 
-async def test_a_press_just_after_a_continue_says_that_it_was_not_taken(
+async def test_a_press_just_after_a_continue_says_that_it_was_ignored(
     site: Site, clock: Callable[[float], None]
 ) -> None:
     await site.runs(Phase.HOLDING)
@@ -695,7 +691,7 @@ async def test_a_clock_that_is_set_back_does_not_silence_the_stop(
         (Phase.ROLLING, "node2", "it only brings node2 back to the live release"),
     ],
 )
-async def test_what_can_not_be_stopped_is_told(
+async def test_a_deployment_that_cannot_be_stopped_says_so(
     site: Site, phase: Phase, mends: str | None, reason: str
 ) -> None:
     await site.runs(phase, mends=mends)
@@ -724,7 +720,7 @@ async def test_a_stop_that_comes_twice_at_once_is_one(site: Site) -> None:
     given = await asyncio.gather(*(site.presses(None, id="e-9") for _ in range(5)))
     assert given == [given[0]] * 5
     assert accepted(given[0], Command.HOLD)
-    assert await site.told() == [HOLD_TOLD]
+    assert await site.event_texts() == [HOLD_TOLD]
 
 
 async def test_a_stop_that_is_too_old_stops_nothing(site: Site) -> None:
@@ -744,13 +740,15 @@ async def test_a_button_held_down_on_a_held_deployment_rolls_it_back(
     site: Site, clock: Callable[[float], None]
 ) -> None:
     await site.runs(Phase.HOLDING)
-    # As a hand does it: the press, which continues, comes first.
+    # As a person does it: the press, which continues the deployment, comes first.
     assert accepted(await site.presses(None), Command.CONTINUE)
     await site.picks_up(Phase.ROLLING)
     clock(3.0)
     await held_down(site)
     assert await site.asked() == (Command.ROLLBACK, "office")
-    assert (await site.told())[1:] == ["office asked to roll it back (the button was held down)"]
+    assert (await site.event_texts())[1:] == [
+        "office asked to roll it back (the button was held down)"
+    ]
     assert site.started == ["shop", "shop"]
 
 
@@ -799,7 +797,7 @@ async def test_a_button_held_down_does_nothing_to_a_deployment_that_is_not_held(
     ("box", "more"),
     [("stranger", {}), ("home", {}), ("office", {"age_ms": MAX_AGE_MS + 1})],
 )
-async def test_a_hold_that_is_stale_or_of_another_box_rolls_nothing_back(
+async def test_a_stale_hold_or_one_of_another_box_rolls_nothing_back(
     site: Site, box: str, more: dict[str, Any]
 ) -> None:
     await site.runs(Phase.HOLDING)

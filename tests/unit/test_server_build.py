@@ -1,4 +1,4 @@
-"""A commit's way to a release, as far as it is pure: whose turn it is, versions, and webhooks."""
+"""The pure part of a commit's way to a release: the order of builds, versions, and webhooks."""
 
 import hashlib
 import hmac
@@ -36,11 +36,11 @@ builds = st.lists(st.sampled_from(list(Stage)), max_size=8).map(
 )
 
 
-# --- whose turn it is ----------------------------------------------------------------------------
+# --- the order of builds -------------------------------------------------------------------------
 
 
 @given(known=builds)
-def test_what_is_under_way_goes_on_and_then_the_newest_is_next(known: list[Build]) -> None:
+def test_an_interrupted_build_continues_and_then_the_newest_is_next(known: list[Build]) -> None:
     chosen = next_of(known)
     under_way = [one for one in known if one.stage in UNDER_WAY]
     waiting = [one for one in known if one.stage in WAITING]
@@ -70,7 +70,7 @@ def test_no_two_releases_have_one_version(taken: list[str], version: str) -> Non
     ("text", "is_one"),
     [(COMMIT, True), ("abc1234", True), ("abc123", False), ("--output=x", False), ("HEAD", False)],
 )
-def test_a_commit_is_named_by_digits_alone(text: str, is_one: bool) -> None:
+def test_a_commit_is_named_only_by_its_id(text: str, is_one: bool) -> None:
     assert is_commit(text) is is_one
 
 
@@ -86,7 +86,7 @@ def test_a_commit_is_named_by_digits_alone(text: str, is_one: bool) -> None:
         ({"stage": Stage.SUPERSEDED, "reason": "a newer one"}, "is superseded: a newer one"),
     ],
 )
-def test_people_are_told_where_a_build_stands(changes: dict[str, object], says: str) -> None:
+def test_a_builds_state_is_a_sentence(changes: dict[str, object], says: str) -> None:
     assert says in build_text(replace(BUILD, **changes))  # type: ignore[arg-type]
 
 
@@ -100,7 +100,7 @@ def test_people_are_told_where_a_build_stands(changes: dict[str, object], says: 
         ({"environment": {"A-B": "x"}}, "environment"),
     ],
 )
-def test_a_build_that_makes_no_sense_is_refused(told_so: dict[str, object], why: str) -> None:
+def test_a_contradictory_build_is_refused(told_so: dict[str, object], why: str) -> None:
     well = {"repository": "/srv/x", "command": ["make"], "artifact": "**/*.war"}
     assert BuildSettings.model_validate(well).on_branch == "main"
     assert BuildSettings.model_validate({**well, "vcs": "hg"}).on_branch == "default"
@@ -108,7 +108,7 @@ def test_a_build_that_makes_no_sense_is_refused(told_so: dict[str, object], why:
         BuildSettings.model_validate({**well, **told_so})
 
 
-# --- what git tells its hook ---------------------------------------------------------------------
+# --- git's input to its hook ---------------------------------------------------------------------
 
 
 def test_new_commits_of_branches_are_submitted_and_nothing_else() -> None:
@@ -146,7 +146,7 @@ def signed(forge: Forge, body: bytes = BODY, secret: str = SECRET) -> dict[str, 
 
 
 @pytest.mark.parametrize("forge", Forge)
-def test_a_webhook_is_taken_with_the_right_secret_alone(forge: Forge) -> None:
+def test_a_webhook_is_accepted_only_with_the_right_secret(forge: Forge) -> None:
     assert is_genuine(forge, SECRET, signed(forge), BODY)
     assert not is_genuine(forge, SECRET, signed(forge, secret=OTHER), BODY)
     assert not is_genuine(forge, SECRET, {}, BODY)
@@ -155,7 +155,7 @@ def test_a_webhook_is_taken_with_the_right_secret_alone(forge: Forge) -> None:
         assert not is_genuine(forge, SECRET, signed(forge), BODY + b" ")
 
 
-def test_github_is_genuine_by_its_own_example() -> None:
+def test_githubs_own_example_is_accepted() -> None:
     # Source: GitHub's documentation, "Testing the webhook payload validation".
     headers = {
         "x-hub-signature-256": "sha256="
@@ -180,7 +180,7 @@ def test_a_push_names_its_branch_its_newest_commit_and_who_pushed(forge: Forge) 
         {"ref": "refs/heads/main", "after": "0" * 40},
     ],
 )
-def test_a_tag_and_a_branch_that_goes_are_no_push(told_so: dict[str, str]) -> None:
+def test_a_tag_and_a_deleted_branch_are_no_push(told_so: dict[str, str]) -> None:
     body = json.dumps(told_so).encode()
     assert pushed(Forge.GITEA, signed(Forge.GITEA), body) is None
     assert pushed(Forge.GITHUB, {"x-github-event": "ping"}, b"{}") is None
@@ -189,6 +189,6 @@ def test_a_tag_and_a_branch_that_goes_are_no_push(told_so: dict[str, str]) -> No
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"{}", b'{"ref": "refs/heads/main", "after": "--upload-pack=x"}', b"\xff"]
 )
-def test_a_body_that_is_no_push_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_a_push_is_refused(body: bytes) -> None:
     with pytest.raises(WebhookError):
         pushed(Forge.GITHUB, signed(Forge.GITHUB), body)

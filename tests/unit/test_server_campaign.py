@@ -1,7 +1,7 @@
-"""Whatever breaks, and whenever: the rules hold, there is an end, and nobody is left out.
+"""Whatever breaks, and whenever: the rules hold, the deployment ends, no node is left behind.
 
-BIGRED_CAMPAIGN_RUNS and BIGRED_CAMPAIGN_FIRST say how many seeds, and from which; _MACHINES how
-many stories Hypothesis makes up, new ones every time with BIGRED_CAMPAIGN_RANDOM=1.
+BIGRED_CAMPAIGN_RUNS and BIGRED_CAMPAIGN_FIRST set the number of seeds and the first; _MACHINES the
+number of Hypothesis's stories, which are new every time with BIGRED_CAMPAIGN_RANDOM=1.
 """
 
 import os
@@ -32,7 +32,7 @@ def test_no_fault_breaks_a_rule_or_leaves_a_node_out(first: int) -> None:
 
 
 class AnyFault(RuleBasedStateMachine):
-    """The same, but Hypothesis chooses what happens when, and finds the shortest way to a break."""
+    """The same, but Hypothesis chooses the faults, and finds the shortest way to a violation."""
 
     @initialize(seed=st.integers(0, 1_000_000))
     def begins(self, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""The whole table: every command in every phase, wherever the nodes stand."""
+"""The whole table: every command in every phase, for every state of the nodes."""
 
 from itertools import product
 
@@ -25,7 +25,7 @@ HELD, NOT_HELD = "it is already on hold", "it is not on hold"
 BACK = "it is being rolled back, which can't be stopped: it brings every node to safety"
 ENDED = "it has ended"
 
-# What becomes of a command: the phase that it leads to, or the sentence that refuses it.
+# The effect of a command: the phase that it leads to, or the sentence that refuses it.
 TABLE: dict[Phase, dict[Command, Phase | str]] = {
     Phase.PREPARING: {
         HOLD: Phase.HOLDING,
@@ -78,7 +78,7 @@ def test_the_table_names_every_command_in_every_phase() -> None:
 
 
 @pytest.mark.parametrize(("phase", "command"), list(product(Phase, Command)))
-def test_a_command_is_refused_with_a_sentence_or_taken(phase: Phase, command: Command) -> None:
+def test_a_command_is_refused_with_a_sentence_or_accepted(phase: Phase, command: Command) -> None:
     wanted = TABLE[phase][command]
     assert refusal(phase, None, command) == ("" if isinstance(wanted, Phase) else wanted)
 
@@ -116,19 +116,19 @@ def test_a_command_takes_effect_in_the_next_step(
         (ABORT, ABORT, BACK),
     ],
 )
-def test_a_command_is_judged_as_if_the_one_before_had_been_followed(
+def test_a_command_is_judged_as_if_the_previous_one_had_taken_effect(
     pending: Command, command: Command, refused: str
 ) -> None:
     assert refusal(Phase.ROLLING, pending, command) == refused
 
 
-def test_a_continue_that_waits_can_be_held_again() -> None:
+def test_a_pending_continue_can_be_held_again() -> None:
     assert refusal(Phase.HOLDING, CONTINUE, HOLD) == ""
     assert refusal(Phase.HOLDING, CONTINUE, CONTINUE) == NOT_HELD
 
 
 @pytest.mark.parametrize("second", SECOND_NODES.values(), ids=SECOND_NODES)
-def test_while_held_the_node_being_updated_is_finished_and_no_other_is_taken(
+def test_while_held_the_node_being_updated_is_finished_and_no_other_starts(
     second: NodeLook,
 ) -> None:
     held = deployment(Phase.HOLDING)
@@ -138,22 +138,22 @@ def test_while_held_the_node_being_updated_is_finished_and_no_other_is_taken(
     assert bool(found.actions) is (second in (CLOSED, STOPPED))
 
 
-def test_a_deployment_held_before_its_first_node_begins_from_the_beginning() -> None:
+def test_a_deployment_held_before_its_first_node_starts_from_the_beginning() -> None:
     held = deployment(Phase.HOLDING, (), command=CONTINUE)
     assert decide(view(held, a=ON_OLD, b=ON_OLD)).phase is Phase.PREPARING
     held = deployment(Phase.HOLDING, (), command=ABORT)
     assert decide(view(held, a=ON_OLD, b=ON_OLD)).phase is Phase.ABORTED
 
 
-def test_a_deployment_held_at_its_canary_goes_on_with_it() -> None:
+def test_a_deployment_held_at_its_canary_continues_with_it() -> None:
     held = deployment(Phase.HOLDING, command=CONTINUE)
     assert decide(view(held, a=ON_OLD, b=ON_OLD, c=ON_OLD)).phase is Phase.CANARY
 
 
 def test_a_repair_is_stopped_only_while_its_node_is_not_being_updated() -> None:
-    mend = deployment(Phase.ROLLING, ("a",), None, ABORT, mends="a")
-    assert decide(view(mend, a=ON_OLD, b=ON_NEW)).phase is Phase.ABORTED
-    found = decide(view(mend, a=STOPPED, b=ON_NEW))
+    repair = deployment(Phase.ROLLING, ("a",), None, ABORT, mends="a")
+    assert decide(view(repair, a=ON_OLD, b=ON_NEW)).phase is Phase.ABORTED
+    found = decide(view(repair, a=STOPPED, b=ON_NEW))
     assert (found.phase, found.actions) == (Phase.ROLLING, ())
     assert found.finding.startswith("abort: the node being repaired is finished first")
     assert NEW.digest

@@ -1,4 +1,4 @@
-"""`bigred config` explains each key from the reference, and finds it by whatever part one knows."""
+"""`bigred config` explains each key from the reference, and finds it by any part of its name."""
 
 import re
 

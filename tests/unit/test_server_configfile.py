@@ -1,4 +1,4 @@
-"""HAProxy's configuration file: what a backend is given by its defaults, fronts and itself."""
+"""HAProxy's configuration file: a backend's settings from its defaults, frontends and itself."""
 
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def test_a_backend_that_is_not_there_is_none() -> None:
 
 
 @pytest.mark.parametrize("text", ['backend shop\n log-format "unfinished\n', "backend\n", "\x00"])
-def test_what_cannot_be_understood_is_no_crash(text: str) -> None:
+def test_unknown_lines_do_not_crash(text: str) -> None:
     proxy(parse(text), "shop")
 
 

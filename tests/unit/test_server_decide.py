@@ -1,4 +1,4 @@
-"""What is due, for everything that a look can show: no act that it does not justify."""
+"""The next action for everything that a look can show: none that the look does not justify."""
 
 from dataclasses import replace
 from itertools import product
@@ -61,7 +61,7 @@ def proven(look: NodeLook, target: Target) -> bool:
 
 
 def justified(kind: ActionKind, look: NodeLook, target: Target) -> bool:
-    """Say whether a look that is just taken justifies an act, by the safe cycle of the design."""
+    """Return whether a fresh look justifies an action, by the safe cycle of the design."""
     closed = look.pool.admin is Admin.MAINT and look.pool.in_flight == 0
     return {
         ActionKind.DRAIN: False,
@@ -87,7 +87,7 @@ def justified(kind: ActionKind, look: NodeLook, target: Target) -> bool:
 
 @pytest.mark.parametrize("phase", [Phase.CANARY, Phase.ROLLING, Phase.ROLLING_BACK])
 @pytest.mark.parametrize("admin", Admin)
-def test_a_look_leads_to_the_one_act_that_it_justifies_and_to_no_other(
+def test_a_look_leads_to_the_one_action_that_it_justifies_and_to_no_other(
     phase: Phase, admin: Admin
 ) -> None:
     going = deployment(phase)
@@ -102,11 +102,11 @@ def test_a_look_leads_to_the_one_act_that_it_justifies_and_to_no_other(
             assert not actions, look
         elif not actions and look.pool.admin not in (Admin.READY, Admin.MIXED):
             due = [kind for kind in ActionKind if justified(kind, look, target)]
-            # An app that is proven, whatever else is said of it, only waits for the door.
+            # A proven app, whatever else the look says, only waits for READY.
             assert not due or proven(look, target), (look, due)
 
 
-def test_a_look_never_leads_to_an_act_on_a_busy_node_but_maint_while_hands_are_on_it() -> None:
+def test_a_look_never_leads_to_an_action_on_a_busy_node_except_maint() -> None:
     going = deployment()
     for look in EVERY_LOOK:
         seen = view(going, a=look, b=ON_NEW, c=ON_NEW)
@@ -117,7 +117,7 @@ def test_a_look_never_leads_to_an_act_on_a_busy_node_but_maint_while_hands_are_o
                 assert look.pool.admin in (Admin.READY, Admin.MIXED)
 
 
-def test_no_look_leads_to_an_act_in_a_deployment_that_has_ended() -> None:
+def test_no_look_leads_to_an_action_in_a_deployment_that_has_ended() -> None:
     for phase in (each for each in Phase if each.is_outcome):
         ended = deployment(phase)
         for look in EVERY_LOOK[::7]:
@@ -134,7 +134,7 @@ def test_the_nodes_that_serve_are_in_scope_and_the_others_are_skipped() -> None:
     assert (found.phase, found.nodes, found.skipped) == (Phase.CANARY, ("a", "c"), ("b",))
 
 
-def test_a_node_that_a_person_closed_is_skipped() -> None:
+def test_a_node_that_a_person_took_out_is_skipped() -> None:
     assert decide(view(PREPARING, a=ON_OLD, b=CLOSED, c=ON_OLD)).skipped == ("b",)
 
 
@@ -144,33 +144,33 @@ def test_too_few_healthy_nodes_are_left_alone() -> None:
     assert found.reason.startswith("1 of 3 nodes are up and min_healthy is 1")
 
 
-def test_a_very_first_release_takes_all_nodes_though_none_serves() -> None:
+def test_a_very_first_release_goes_to_all_nodes_though_none_serves() -> None:
     empty = changed(DOWN, digest="")
     first = deployment(Phase.PREPARING, (), previous=None)
     found = decide(view(first, a=empty, b=empty))
     assert (found.phase, found.nodes, found.skipped) == (Phase.CANARY, ("a", "b"), ())
 
 
-def test_a_first_release_that_failed_before_does_not_bar_the_next() -> None:
+def test_a_failed_first_release_does_not_block_the_next() -> None:
     left = changed(STOPPED, digest="bad")
     first = deployment(Phase.PREPARING, (), previous=None)
     found = decide(view(first, a=left, b=changed(DOWN, digest="")))
     assert (found.phase, found.nodes) == (Phase.CANARY, ("a", "b"))
 
 
-def test_a_rollback_that_is_asked_for_at_once_touches_nothing() -> None:
+def test_a_rollback_requested_immediately_touches_nothing() -> None:
     asked = updated(PREPARING, command=Command.ROLLBACK)
     assert decide(view(asked, a=ON_OLD, b=ON_OLD)).phase is Phase.ABORTED
 
 
-def test_a_blind_haproxy_is_waited_for_and_then_given_up() -> None:
+def test_an_unreadable_haproxy_is_awaited_and_then_given_up() -> None:
     looks: Given = {"a": BLIND, "b": BLIND}
     assert decide(view(PREPARING, waited_s=60.0, **looks)) == Decision(Phase.PREPARING)
     found = decide(view(PREPARING, waited_s=60.1, **looks))
     assert (found.phase, found.actions) == (Phase.ABORTED, ())
 
 
-def test_one_server_that_haproxy_does_not_know_is_not_waited_for_without_an_end() -> None:
+def test_a_server_unknown_to_haproxy_is_not_awaited_for_ever() -> None:
     later = view(PREPARING, waited_s=60.1, a=BLIND, b=ON_OLD)
     later = replace(
         later, progress={**later.progress, "b": replace(later.progress["b"], since_s=160.0)}
@@ -218,7 +218,7 @@ def test_a_skipped_node_that_serves_again_counts_for_min_healthy() -> None:
     assert kinds(found) == {"b": ActionKind.MAINT}
 
 
-def test_a_node_that_haproxy_only_takes_for_up_does_not_count_for_min_healthy() -> None:
+def test_a_node_that_is_up_only_for_haproxy_does_not_count_for_min_healthy() -> None:
     just_restarted = changed(DOWN, up=True)
     policy = replace(POLICY, min_healthy=2)
     found = decide(view(deployment(), policy=policy, a=ON_NEW, b=ON_OLD, c=just_restarted))
@@ -232,7 +232,7 @@ def test_no_node_is_removed_while_another_is_being_updated() -> None:
 
 
 def test_a_busy_node_neither_serves_nor_leaves_space_in_the_batch_whatever_it_looks_like() -> None:
-    # HAProxy restarted and opened it; MAINT is being said again.
+    # HAProxy restarted and put it back in service; MAINT is being set again.
     busy = {"a": ActionKind.START}
     found = decide(view(deployment(), busy=busy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
     assert kinds(found) == {"a": ActionKind.MAINT}
@@ -241,7 +241,7 @@ def test_a_busy_node_neither_serves_nor_leaves_space_in_the_batch_whatever_it_lo
     assert kinds(found) == {"a": ActionKind.MAINT}
 
 
-def test_a_node_that_died_is_taken_whatever_is_being_updated() -> None:
+def test_a_dead_node_is_updated_whatever_else_is_being_updated() -> None:
     found = decide(view(deployment(), a=STARTING, b=DOWN, c=ON_OLD))
     assert kinds(found) == {"b": ActionKind.MAINT}
 
@@ -253,30 +253,30 @@ def test_a_node_that_haproxy_finds_down_and_that_answers_waits_for_its_turn() ->
     assert kinds(found) == {"b": ActionKind.MAINT}
 
 
-def test_sticky_users_are_let_go_first_where_the_policy_says_so() -> None:
+def test_sticky_users_leave_first_if_the_policy_says_so() -> None:
     policy = replace(POLICY, sessions=Sessions.WAIT, sessions_s=20.0)
     found = decide(view(deployment(), policy=policy, a=ON_OLD, b=ON_NEW, c=ON_NEW))
     assert kinds(found) == {"a": ActionKind.DRAIN}
 
 
-def test_a_node_that_haproxy_opened_while_hands_are_on_it_is_closed_again() -> None:
+def test_a_node_that_haproxy_enabled_during_its_update_is_disabled_again() -> None:
     opened = changed(STOPPED, admin=Admin.READY, up=True)
     found = decide(view(deployment(), busy={"a": ActionKind.START}, a=opened, b=ON_NEW, c=ON_NEW))
     assert kinds(found) == {"a": ActionKind.MAINT}
 
 
-def test_it_has_succeeded_when_all_serve_and_nothing_runs_any_more() -> None:
+def test_it_has_succeeded_when_all_serve_and_no_action_runs() -> None:
     looks: Given = {"a": ON_NEW, "b": ON_NEW, "c": ON_NEW}
     assert decide(view(deployment(), **looks)).phase is Phase.SUCCEEDED
     assert decide(view(deployment(), busy={"c": ActionKind.READY}, **looks)).phase is Phase.ROLLING
 
 
-def test_a_blind_haproxy_stops_everything_and_nothing_is_rolled_back() -> None:
+def test_an_unreadable_haproxy_stops_everything_and_nothing_is_rolled_back() -> None:
     found = decide(view(deployment(), waited_s=599.0, a=BLIND, b=BLIND, c=BLIND))
     assert found == Decision(Phase.ROLLING)
 
 
-def test_it_turns_back_when_no_node_comes_further() -> None:
+def test_it_rolls_back_when_no_node_progresses() -> None:
     found = decide(view(deployment(), waited_s=600.1, a=CLOSED, b=ON_NEW, c=ON_OLD))
     assert (found.phase, found.blames_build) == (Phase.ROLLING_BACK, False)
     assert found.reason == "no node made any progress for 600 s: a is draining, c is pending"
@@ -288,11 +288,11 @@ def test_a_node_that_left_the_configuration_is_out_of_scope() -> None:
 
 
 @pytest.mark.parametrize("phase", [Phase.CANARY, Phase.ROLLING, Phase.ROLLING_BACK])
-def test_a_deployment_all_of_whose_nodes_left_the_configuration_failed(phase: Phase) -> None:
+def test_a_deployment_whose_nodes_all_left_the_configuration_fails(phase: Phase) -> None:
     assert decide(view(deployment(phase), d=ON_OLD)).phase is Phase.FAILED
 
 
-# --- faults, on every one of which it turns back -------------------------------------------------
+# --- faults, each of which makes it roll back ----------------------------------------------------
 
 
 def turned_back(seen: View) -> tuple[str, bool]:
@@ -317,7 +317,7 @@ def turned_back(seen: View) -> tuple[str, bool]:
         (CHECKING, 60.0, "a: HAProxy's check did not pass within 60 s", True),
     ],
 )
-def test_a_deadline_that_is_over_is_a_fault(
+def test_an_expired_deadline_is_a_fault(
     look: NodeLook, limit_s: float, reason: str, blames_build: bool
 ) -> None:
     others: Given = {"b": ON_NEW, "c": ON_OLD}
@@ -342,7 +342,7 @@ def test_a_busy_node_has_no_fault_yet() -> None:
     assert decide(seen).phase is Phase.ROLLING
 
 
-def test_an_app_that_answers_wrongly_for_long_is_the_builds_fault() -> None:
+def test_an_app_that_keeps_answering_wrongly_is_the_builds_fault() -> None:
     wrong = replace(STARTING, answer=replace(SAYS["500"], text="answers 500"))
     looks: Given = {"a": wrong, "b": ON_NEW, "c": ON_OLD}
     assert decide(view(deployment(), policy=STRICT, waited_s=15.0, **looks)).phase is Phase.ROLLING
@@ -352,7 +352,7 @@ def test_an_app_that_answers_wrongly_for_long_is_the_builds_fault() -> None:
     )
 
 
-def test_an_act_that_fails_as_often_as_the_policy_bears_is_a_fault() -> None:
+def test_an_action_that_fails_as_often_as_the_policy_allows_is_a_fault() -> None:
     looks: Given = {"a": STOPPED, "b": ON_NEW, "c": ON_OLD}
     once = view(deployment(), policy=STRICT, wait={"tries": 1, "failure": "no room"}, **looks)
     assert kinds(decide(once)) == {"a": ActionKind.SWAP}
@@ -373,7 +373,7 @@ def test_a_tomcat_that_does_not_stay_up_is_the_builds_fault() -> None:
 
 
 @pytest.mark.parametrize("look", [SWAPPED, CHECKING, changed(DOWN, digest="new")])
-def test_a_tomcat_that_ends_again_and_again_after_it_was_up_is_the_builds_fault(
+def test_a_tomcat_that_repeatedly_ends_after_it_was_up_is_the_builds_fault(
     look: NodeLook,
 ) -> None:
     seen = view(deployment(), policy=STRICT, wait={"deaths": 2}, a=look, b=ON_NEW, c=ON_OLD)
@@ -383,12 +383,12 @@ def test_a_tomcat_that_ends_again_and_again_after_it_was_up_is_the_builds_fault(
     )
 
 
-def test_a_node_that_serves_in_spite_of_all_has_no_fault() -> None:
+def test_a_node_that_serves_after_all_has_no_fault() -> None:
     seen = view(deployment(), policy=STRICT, wait={"deaths": 9}, a=ON_NEW, b=ON_OLD, c=ON_OLD)
     assert decide(seen).phase is Phase.ROLLING
 
 
-def test_a_person_who_asks_for_the_rollback_gets_it_and_the_build_is_bad() -> None:
+def test_a_requested_rollback_is_done_and_the_build_is_bad() -> None:
     asked = deployment(command=Command.ROLLBACK)
     assert turned_back(view(asked, policy=STRICT, a=ON_NEW, b=ON_NEW, c=ON_NEW)) == (
         "a person asked for the rollback",
@@ -430,7 +430,7 @@ def test_requests_in_flight_have_their_deadline(
     assert kinds(decide(seen)) == ({"a": due} if due else {})
 
 
-def test_requests_that_were_cut_are_not_waited_for_again() -> None:
+def test_requests_that_were_cut_are_not_awaited_again() -> None:
     seen = view(
         deployment(),
         policy=replace(POLICY, on_drain_deadline=OnDrainDeadline.CUT),
@@ -443,7 +443,7 @@ def test_requests_that_were_cut_are_not_waited_for_again() -> None:
     assert kinds(decide(seen)) == {"a": ActionKind.STOP}
 
 
-def test_a_policy_to_abort_turns_back_when_requests_do_not_end() -> None:
+def test_the_abort_policy_rolls_back_when_requests_do_not_end() -> None:
     policy = replace(POLICY, on_drain_deadline=OnDrainDeadline.ABORT)
     seen = view(deployment(), policy=policy, waited_s=30.1, a=CLOSED, b=ON_NEW, c=ON_OLD)
     assert turned_back(seen) == ("a: its requests did not finish within 30 s", False)
@@ -480,7 +480,7 @@ def test_sticky_users_and_their_requests_have_their_deadline(
 
 
 @pytest.mark.parametrize(("waited_s", "due"), [(4.9, None), (5.0, ActionKind.START)])
-def test_a_tomcat_that_died_at_its_start_is_started_again_after_a_rest(
+def test_a_tomcat_that_died_at_its_start_is_restarted_after_a_pause(
     waited_s: float, due: ActionKind | None
 ) -> None:
     wait = {"tries": 1, "tried_at_s": 100.0}
@@ -497,7 +497,7 @@ def test_a_tomcat_that_died_at_its_start_is_started_again_after_a_rest(
         (None, 5.0, ActionKind.READY),
     ],
 )
-def test_a_node_comes_back_on_a_fresh_check_or_where_there_is_none_after_a_pause(
+def test_a_node_comes_back_on_a_fresh_check_or_without_checks_after_a_pause(
     fresh: bool | None, waited_s: float, due: ActionKind | None
 ) -> None:
     checking = changed(CHECKING, fresh=fresh)
@@ -505,7 +505,7 @@ def test_a_node_comes_back_on_a_fresh_check_or_where_there_is_none_after_a_pause
     assert kinds(decide(seen)) == ({"a": due} if due else {})
 
 
-# --- the way back --------------------------------------------------------------------------------
+# --- rolling back --------------------------------------------------------------------------------
 
 BACK = deployment(Phase.ROLLING_BACK)
 
@@ -524,11 +524,11 @@ BACK = deployment(Phase.ROLLING_BACK)
         (CHECKING, ActionKind.MAINT),
     ],
 )
-def test_a_node_goes_back_from_wherever_it_stands(look: NodeLook, due: ActionKind | None) -> None:
+def test_a_node_is_rolled_back_from_every_phase(look: NodeLook, due: ActionKind | None) -> None:
     assert kinds(decide(view(BACK, a=look, b=ON_OLD, c=ON_OLD))) == ({"a": due} if due else {})
 
 
-def test_nodes_go_back_one_at_a_time_whatever_the_batch() -> None:
+def test_nodes_are_rolled_back_one_at_a_time_whatever_the_batch() -> None:
     policy = replace(POLICY, batch=3, min_healthy=0)
     found = decide(view(BACK, policy=policy, a=ON_NEW, b=ON_NEW, c=ON_NEW))
     assert kinds(found) == {"c": ActionKind.MAINT}
@@ -540,26 +540,26 @@ def test_it_is_rolled_back_when_all_serve_the_previous_release() -> None:
     assert decide(view(BACK, busy={"b": ActionKind.READY}, **looks)).phase is Phase.ROLLING_BACK
 
 
-def test_a_node_that_can_not_go_back_is_left_while_the_others_go_on() -> None:
+def test_a_node_that_cannot_be_rolled_back_is_left_while_the_others_continue() -> None:
     lost = {"tries": 2, "failure": "no room"}
     found = decide(view(BACK, wait=lost, a=SWAPPED, b=ON_NEW, c=ON_OLD))
     assert (found.phase, kinds(found)) == (Phase.ROLLING_BACK, {"b": ActionKind.MAINT})
 
 
-def test_a_node_that_could_not_go_back_is_named_at_the_end() -> None:
+def test_a_node_that_could_not_be_rolled_back_is_named_at_the_end() -> None:
     found = decide(view(BACK, wait={"tries": 2, "failure": "no room"}, a=SWAPPED, b=ON_OLD))
     assert found.phase is Phase.FAILED
     assert found.reason == "could not be rolled back: a: swapping failed 2 times: no room"
 
 
-def test_a_rollback_without_progress_ends_and_names_who_is_not_back() -> None:
+def test_a_rollback_without_progress_ends_and_names_the_remaining_nodes() -> None:
     blind = changed(STOPPED, admin=Admin.UNKNOWN)
     found = decide(view(BACK, waited_s=600.1, a=blind, b=ON_OLD, c=ON_NEW))
     assert (found.phase, found.actions) == (Phase.FAILED, ())
     assert found.reason.endswith("for 600 s: a is unknown, c is pending")
 
 
-def test_users_are_not_waited_for_during_a_rollback() -> None:
+def test_a_rollback_does_not_wait_for_users() -> None:
     policy = replace(POLICY, sessions=Sessions.WAIT, sessions_s=20.0)
     found = decide(view(BACK, policy=policy, a=ON_NEW, b=ON_OLD, c=ON_OLD))
     assert kinds(found) == {"a": ActionKind.MAINT}

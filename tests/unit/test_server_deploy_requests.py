@@ -1,4 +1,4 @@
-"""What people ask for without a button: written down with who asked, or refused with the reason."""
+"""Requests without a button: recorded with who made them, or refused with the reason."""
 
 import asyncio
 import itertools
@@ -23,7 +23,7 @@ FIRST, LIVE, NEXT, LAST = "1" * 64, "2" * 64, "3" * 64, "4" * 64
 
 @dataclass
 class Site:
-    """A journal with releases of one app, whose WARs are kept."""
+    """A journal with releases of one app, and a store with their WARs."""
 
     db: Database
     store: Store
@@ -39,7 +39,7 @@ class Site:
         return made
 
     async def ran(self, digest: str, **more: object) -> DeploymentRecord:
-        """A deployment, running unless it is told that it has ended."""
+        """Return a deployment, which runs unless it is given an end."""
         number = next(self.numbers)
         begun = DeploymentRecord(f"d-{number}", "shop", digest, None, "office", number)
         record = replace(begun, **more)  # type: ignore[arg-type]
@@ -56,7 +56,7 @@ class Site:
         assert found is not None
         return found
 
-    async def told(self, record: DeploymentRecord) -> list[str]:
+    async def event_texts(self, record: DeploymentRecord) -> list[str]:
         async with self.db.read() as connection:
             return [each.text for each in await events.of_deployment(connection, record.id)]
 
@@ -89,7 +89,7 @@ CASES = list(itertools.product(RUNNING, [None, *Command], Command))
 
 
 @pytest.mark.parametrize(("phase", "pending", "command"), CASES)
-async def test_a_command_is_written_down_with_who_asked_or_changes_nothing(
+async def test_a_command_is_recorded_with_who_asked_or_changes_nothing(
     site: Site, phase: Phase, pending: Command | None, command: Command
 ) -> None:
     before = await site.ran(NEXT, phase=phase, command=pending, commanded_by="bob")
@@ -98,11 +98,11 @@ async def test_a_command_is_written_down_with_who_asked_or_changes_nothing(
         with pytest.raises(DeploymentError, match=f"deployment d-1 of shop can't be .*: {no}"):
             await deploy.command(site.db, "shop", command, "ada")
         assert await site.found(before) == before
-        assert await site.told(before) == []
+        assert await site.event_texts(before) == []
         return
     assert (await deploy.command(site.db, "shop", command, "ada")).id == before.id
     assert await site.found(before) == replace(before, command=command, commanded_by="ada")
-    [text] = await site.told(before)
+    [text] = await site.event_texts(before)
     assert text.startswith("ada asked to ")
 
 
@@ -130,17 +130,19 @@ async def test_without_a_running_deployment_there_is_nothing_to_command(
         await deploy.command(site.db, "shop", command, "ada")
 
 
-async def test_of_two_who_ask_for_the_same_at_once_one_is_told_that_it_is_so(site: Site) -> None:
+async def test_of_two_who_give_the_same_command_one_learns_that_it_is_given(site: Site) -> None:
     record = await site.ran(NEXT, phase=Phase.ROLLING)
     asked = (deploy.command(site.db, "shop", Command.HOLD, who) for who in ("ada", "bob"))
     done = await asyncio.gather(*asked, return_exceptions=True)
     [refused] = [each for each in done if isinstance(each, DeploymentError)]
     assert str(refused).endswith("can't be held: it is already on hold")
-    assert len(await site.told(record)) == 1
+    assert len(await site.event_texts(record)) == 1
 
 
 @pytest.mark.parametrize("command", Command)
-async def test_a_repair_takes_no_command_and_says_what_it_is(site: Site, command: Command) -> None:
+async def test_a_repair_accepts_no_command_and_says_what_it_is(
+    site: Site, command: Command
+) -> None:
     mend = await site.ran(LIVE, phase=Phase.ROLLING, mends="node2")
     with pytest.raises(DeploymentError, match="it only brings node2 back to the live release"):
         await deploy.command(site.db, "shop", command, "ada")
@@ -171,13 +173,15 @@ async def test_a_release_is_deployed_by_its_version_or_the_beginning_of_its_dige
         ("1.1.0", "shop 1.1.0 is already live"),
     ],
 )
-async def test_what_can_not_be_deployed_is_refused(site: Site, named: str, sentence: str) -> None:
+async def test_a_release_that_cannot_be_deployed_is_refused(
+    site: Site, named: str, sentence: str
+) -> None:
     with pytest.raises((DeploymentError, UnknownReleaseError)) as caught:
         await site.deploys(named)
     assert sentence in str(caught.value)
 
 
-async def test_a_digest_that_two_begin_with_names_neither(site: Site) -> None:
+async def test_an_ambiguous_digest_names_no_release(site: Site) -> None:
     await site.release("3" * 63 + "4", "1.3.0", Stage.READY)
     with pytest.raises(
         UnknownReleaseError, match=r"33333333 begins the SHA-256 .*give more digits"
@@ -193,7 +197,7 @@ async def test_a_bad_release_is_refused_with_how_to_clear_it(site: Site) -> None
     await site.deploys("1.2.0")
 
 
-async def test_when_the_newest_is_bad_and_nothing_is_ready_how_to_clear_it_is_told(
+async def test_if_the_newest_is_bad_and_none_is_ready_the_refusal_says_how_to_clear_it(
     site: Site,
 ) -> None:
     async with site.db.write() as connection:
@@ -202,7 +206,7 @@ async def test_when_the_newest_is_bad_and_nothing_is_ready_how_to_clear_it_is_to
         await site.deploys()
 
 
-async def test_a_release_whose_war_is_gone_is_refused_before_anything_begins(site: Site) -> None:
+async def test_a_release_without_its_war_is_refused_before_anything_starts(site: Site) -> None:
     site.store.path(FIRST).unlink()
     for wish in (site.deploys("1.0.0"), site.rolls_back()):
         with pytest.raises(
@@ -228,19 +232,19 @@ async def test_nothing_is_deployed_while_a_deployment_or_a_repair_runs(
         await site.deploys()
 
 
-# --- going back ----------------------------------------------------------------------------------
+# --- rolling back --------------------------------------------------------------------------------
 
 
-async def test_a_running_deployment_is_rolled_back_and_a_new_one_is_not_begun(site: Site) -> None:
+async def test_a_running_deployment_is_rolled_back_without_starting_a_new_one(site: Site) -> None:
     record = await site.ran(NEXT, phase=Phase.CANARY)
     asked, was_running = await site.rolls_back()
     assert (asked.id, was_running) == (record.id, True)
     found = await site.found(record)
     assert (found.command, found.commanded_by) == (Command.ROLLBACK, "ada")
-    assert await site.told(record) == ["ada asked to roll it back"]
+    assert await site.event_texts(record) == ["ada asked to roll it back"]
 
 
-async def test_what_is_live_is_rolled_back_by_a_deployment_of_what_was_live_before(
+async def test_the_live_release_is_rolled_back_by_deploying_the_previous_one(
     site: Site,
 ) -> None:
     await site.succeeded(LIVE, previous=FIRST)
@@ -276,7 +280,7 @@ async def test_there_is_no_rollback_target_to_a_bad_release_until_it_is_cleared(
 # --- clearing ------------------------------------------------------------------------------------
 
 
-async def test_a_cleared_release_is_ready_and_what_made_it_bad_tells_who_cleared_it(
+async def test_a_cleared_release_is_ready_and_its_bad_deployment_names_who_cleared_it(
     site: Site,
 ) -> None:
     await site.release(LAST, "1.3.0", Stage.BAD)
@@ -284,16 +288,18 @@ async def test_a_cleared_release_is_ready_and_what_made_it_bad_tells_who_cleared
     cleared = await deploy.clear(site.db, "shop", "1.3.0", "ada")
     assert (cleared.version, cleared.stage) == ("1.3.0", Stage.READY)
     assert (await site.stages())["1.3.0"] is Stage.READY
-    assert await site.told(made_bad) == ["ada cleared 1.3.0: it is ready to be deployed again"]
+    assert await site.event_texts(made_bad) == [
+        "ada cleared 1.3.0: it is ready to be deployed again"
+    ]
 
 
-async def test_a_release_that_was_rolled_back_when_it_was_live_tells_it_there(site: Site) -> None:
+async def test_a_release_rolled_back_when_live_records_its_clearing_there(site: Site) -> None:
     await site.release(LAST, "1.3.0", Stage.BAD)
     brought = await site.succeeded(LAST)
     taken_back = await site.succeeded(LIVE, takes_back=LAST)
     await deploy.clear(site.db, "shop", LAST[:8], "ada")
-    assert await site.told(brought) == []
-    assert len(await site.told(taken_back)) == 1
+    assert await site.event_texts(brought) == []
+    assert len(await site.event_texts(taken_back)) == 1
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_several_haproxies_must_be_alike(
     assert haproxy.alike({"a": one}) == []
 
 
-# --- who else listens ----------------------------------------------------------------------------
+# --- other listeners -----------------------------------------------------------------------------
 
 TABLE = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

@@ -43,7 +43,7 @@ def test_clocks_are_compared_to_the_whole_second_of_a_date(
         (None, 0, Severity.BAD),
     ],
 )
-def test_secrets_are_ours_alone(
+def test_secrets_are_readable_only_by_us(
     tmp_path: Path, content: str | None, mode: int, level: Severity
 ) -> None:
     file = tmp_path / "password"
@@ -59,7 +59,7 @@ def test_secrets_are_ours_alone(
     ("known", "port", "level"),
     [
         (f"app1 {KEY}\n", 22, Severity.OK),
-        (f"app1 {KEY}\n", 2222, Severity.OK),  # as asyncssh itself has it
+        (f"app1 {KEY}\n", 2222, Severity.OK),  # as asyncssh itself writes it
         (f"app2 {KEY}\n", 2222, Severity.BAD),
         (f"[app1]:2222 {KEY}\n", 2222, Severity.OK),
         (f"app2 {KEY}\n", 22, Severity.BAD),

@@ -33,7 +33,7 @@ def judged(text: str | None, port: int = 8080) -> dict[str, Finding]:
     return {finding.code: finding for finding in found}
 
 
-def test_a_tomcat_set_up_well_has_nothing_to_fix() -> None:
+def test_a_well_configured_tomcat_has_nothing_to_fix() -> None:
     found = judged(WELL)
     assert {finding.level for finding in found.values()} == {Severity.OK}
     assert len(found) == len(tomcat.RULES)
@@ -115,7 +115,7 @@ def test_tomcat_must_keep_idle_connections_for_longer_than_haproxy(
         ("<Context", None, 2, True, Severity.UNKNOWN),
     ],
 )
-def test_sessions_are_judged_by_version_nodes_and_what_is_claimed(
+def test_sessions_are_judged_by_version_nodes_and_settings(
     text: str, version: tuple[int, int] | None, nodes: int, shared: bool, level: Severity
 ) -> None:
     found = tomcat_context.context("n", [text], version, nodes=nodes, shared=shared)

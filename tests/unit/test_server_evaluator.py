@@ -44,7 +44,7 @@ def test_evidence_grows_look_by_look_until_it_is_enough() -> None:
     assert evaluate(evaluator) is None
 
 
-def test_the_next_server_goes_on_with_what_was_heard() -> None:
+def test_the_next_server_continues_with_the_evidence() -> None:
     evaluator, _ = restored(BAD, BAD)
     evaluate(evaluator)
     kept = json.loads(json.dumps(evaluator.kept))
@@ -58,7 +58,7 @@ def test_the_next_server_goes_on_with_what_was_heard() -> None:
     assert evaluate(other) == evaluate(evaluator)
 
 
-def test_during_a_rollback_it_counts_on_and_keeps_its_word() -> None:
+def test_during_a_rollback_it_keeps_counting_and_keeps_its_verdict() -> None:
     evaluator, _ = restored(BAD, BAD, BAD, FEW, FEW)
     for _ in range(3):
         before = evaluate(evaluator)
@@ -69,17 +69,17 @@ def test_during_a_rollback_it_counts_on_and_keeps_its_word() -> None:
     assert after.requests == before.requests + 2
 
 
-def test_a_look_that_goes_on_is_judged_and_not_added() -> None:
+def test_an_unfinished_look_is_judged_and_not_added() -> None:
     evaluator, telemetry = restored()
-    told = deque(
+    found = deque(
         [Observations(BAD, is_whole=False), Observations(BAD, is_whole=False), Observations(BAD)]
     )
-    telemetry.see = lambda *_, **__: told.popleft()  # type: ignore[method-assign]
+    telemetry.see = lambda *_, **__: found.popleft()  # type: ignore[method-assign]
     seen = [evaluate(evaluator) for _ in range(3)]
     assert [said.requests for said in seen if said] == [20, 20, 20]
 
 
-def test_probes_are_sent_while_too_little_is_seen_if_the_policy_says_so() -> None:
+def test_probes_are_sent_while_evidence_is_short_if_the_policy_says_so() -> None:
     policy = replace(POLICY, inconclusive=Inconclusive.PROBE, min_requests=4)
     evaluator, telemetry = restored(FEW, FEW, FEW, policy=policy)
     evaluate(evaluator)

@@ -1,4 +1,4 @@
-"""The rules on the way forward: whom to set aside, when to watch, what to run, whom to wait for."""
+"""The rules on the way forward: nodes to set aside, baking, hooks, and nodes to wait for."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ ALL_NEW: Given = {"a": ON_NEW, "b": ON_NEW, "c": ON_NEW}
 
 
 @pytest.mark.parametrize("look", [STARTING, changed(STOPPED, digest=None), BLIND])
-def test_a_node_that_fails_where_another_passed_is_set_aside_once(look: NodeLook) -> None:
+def test_a_node_that_fails_after_another_passed_is_set_aside_once(look: NodeLook) -> None:
     found = decide(view(deployment(), waited_s=301.0, a=look, b=ON_NEW, c=ON_OLD))
     assert (found.phase, found.set_aside, found.actions) == (Phase.ROLLING, ("a",), ())
     assert found.finding.endswith("; it is set aside, and the other nodes continue")
@@ -64,7 +64,7 @@ def test_a_canary_that_fails_before_the_build_runs_gives_way_to_the_next() -> No
     assert kinds(found) == {"b": ActionKind.MAINT}
 
 
-def test_a_node_is_not_set_aside_where_the_others_would_be_too_few() -> None:
+def test_a_node_is_not_set_aside_if_too_few_would_remain() -> None:
     policy = replace(POLICY, min_healthy=3)
     found = decide(
         view(deployment(), policy=policy, waited_s=301.0, a=STARTING, b=ON_NEW, c=ON_OLD)
@@ -101,7 +101,7 @@ def test_a_release_is_fetched_before_its_node_is_removed() -> None:
     }
 
 
-def test_a_release_that_could_not_be_fetched_leaves_the_node_in_the_pool() -> None:
+def test_a_failed_fetch_leaves_the_node_in_the_pool() -> None:
     lacking = changed(ON_OLD, kept=frozenset({"old"}))
     once = {"tries": 1, "failure": "no room", "tried_at_s": 100.0}
     assert not decide(view(deployment(), waited_s=4.9, wait=once, a=lacking, b=ON_NEW)).actions
@@ -116,21 +116,21 @@ def test_a_node_being_updated_that_lost_the_release_fetches_it_again() -> None:
     assert kinds(decide(view(deployment(), a=lacking, b=ON_NEW))) == {"a": ActionKind.FETCH}
 
 
-# --- head-room -----------------------------------------------------------------------------------
+# --- headroom ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("load", "queued", "taken"), [(8, 0, True), (9, 0, False), (1, 1, False)])
 def test_a_node_is_removed_only_when_the_others_can_carry_its_load(
     load: int, queued: int, taken: bool
 ) -> None:
-    # Two others take ten at once, and may be filled to four fifths: sixteen.
+    # Two others serve ten at once each, and may be filled to four fifths: sixteen.
     full = changed(ON_NEW, capacity=10, in_flight=load)
     mine = changed(ON_OLD, capacity=10, in_flight=0)
     seen = view(deployment(), queued=queued, a=mine, b=full, c=full)
     assert bool(decide(seen).actions) is taken
 
 
-def test_a_rollout_that_waits_for_headroom_for_too_long_is_held() -> None:
+def test_a_rollout_that_waits_too_long_for_headroom_is_held() -> None:
     full = changed(ON_NEW, capacity=10, in_flight=9)
     seen = view(deployment(), waited_s=601.0, a=changed(ON_OLD, capacity=10), b=full, c=full)
     found = decide(seen)
@@ -140,10 +140,10 @@ def test_a_rollout_that_waits_for_headroom_for_too_long_is_held() -> None:
     )
 
 
-# --- watching ------------------------------------------------------------------------------------
+# --- baking --------------------------------------------------------------------------------------
 
 
-def test_the_canaries_are_watched_before_the_others_are_removed() -> None:
+def test_the_canaries_are_baked_before_the_others_are_removed() -> None:
     policy = replace(POLICY, canary_bake_s=60.0)
     going = deployment(Phase.CANARY)
     looks: Given = {"a": ON_NEW, "b": ON_OLD, "c": ON_OLD}
@@ -161,14 +161,14 @@ def test_several_canaries_go_one_by_one() -> None:
     assert (found.phase, kinds(found)) == (Phase.CANARY, {"b": ActionKind.MAINT})
 
 
-def test_a_batch_is_watched_before_the_next_is_taken() -> None:
+def test_a_batch_is_baked_before_the_next_starts() -> None:
     policy = replace(POLICY, batch_bake_s=30.0)
     looks: Given = {"a": ON_NEW, "b": ON_OLD, "c": ON_OLD}
     assert not decide(view(deployment(), policy=policy, waited_s=29.0, **looks)).actions
     assert decide(view(deployment(), policy=policy, waited_s=30.0, **looks)).actions
 
 
-def test_all_nodes_are_watched_at_the_end() -> None:
+def test_all_nodes_are_baked_at_the_end() -> None:
     policy = replace(POLICY, last_bake_s=300.0)
     found = decide(view(deployment(), policy=policy, **ALL_NEW))
     assert (found.phase, found.actions) == (Phase.BAKING, ())
@@ -181,7 +181,7 @@ def test_all_nodes_are_watched_at_the_end() -> None:
     }
 
 
-def test_nobody_waits_for_ever_for_a_person() -> None:
+def test_no_deployment_waits_for_ever_for_a_person() -> None:
     held = deployment(Phase.HOLDING)
     looks: Given = {"a": ON_NEW, "b": ON_OLD, "c": ON_OLD}
     assert decide(view(held, waited_s=3600.0, **looks)).phase is Phase.HOLDING
@@ -224,7 +224,7 @@ def test_before_runs_once_and_nothing_is_touched_until_it_is_done(
         (HookState.INTERRUPTED, Phase.SUCCEEDED),
     ],
 )
-def test_after_runs_once_when_the_last_watch_is_over(state: HookState, phase: Phase) -> None:
+def test_after_runs_once_when_the_last_bake_is_over(state: HookState, phase: Phase) -> None:
     policy = replace(HOOKED, last_bake_s=10.0)
     baking = deployment(Phase.BAKING)
     assert decide(view(baking, policy=policy, waited_s=9.0, **ALL_NEW)).hook is None
@@ -273,10 +273,10 @@ def test_a_rollback_runs_no_hook_of_a_rollout() -> None:
         assert found.hook is None or found.hook.hook is Hook.ON_FAILURE
 
 
-# --- who is in scope -----------------------------------------------------------------------------
+# --- nodes in scope ------------------------------------------------------------------------------
 
 
-def test_a_node_that_came_back_meanwhile_is_taken_before_the_end() -> None:
+def test_a_node_that_returned_meanwhile_is_updated_before_the_end() -> None:
     going = deployment(nodes=("a", "b"), skipped=("c", "d"))
     found = decide(view(going, a=ON_NEW, b=ON_NEW, c=ON_OLD, d=DOWN))
     assert (found.phase, found.nodes, found.skipped) == (Phase.ROLLING, ("a", "b", "c"), ("d",))
@@ -289,7 +289,7 @@ def test_without_canaries_the_batches_begin_at_once() -> None:
     assert found.phase is Phase.ROLLING
 
 
-def test_a_full_disk_is_told_before_anything_is_touched() -> None:
+def test_a_full_disk_is_reported_before_anything_is_touched() -> None:
     full = changed(ON_OLD, kept=frozenset({"old"}), free=3 << 20)
     found = decide(view(deployment(Phase.PREPARING, ()), a=ON_OLD, b=full))
     assert found.phase is Phase.ABORTED
@@ -298,7 +298,7 @@ def test_a_full_disk_is_told_before_anything_is_touched() -> None:
     assert decide(view(deployment(Phase.PREPARING, ()), a=ON_OLD, b=fetched)).phase is Phase.CANARY
 
 
-def test_a_node_that_can_not_be_reached_is_waited_for_and_then_nothing_is_touched() -> None:
+def test_an_unreachable_node_is_awaited_and_then_nothing_is_touched() -> None:
     away = changed(ON_OLD, digest=None, problem="ssh to node b: connection refused")
     preparing = deployment(Phase.PREPARING, ())
     assert decide(view(preparing, waited_s=60.0, a=ON_OLD, b=away)).phase is Phase.PREPARING
@@ -306,7 +306,7 @@ def test_a_node_that_can_not_be_reached_is_waited_for_and_then_nothing_is_touche
     assert (found.phase, found.reason) == (Phase.ABORTED, "b: ssh to node b: connection refused")
 
 
-def test_what_nobody_can_name_is_not_replaced_without_a_rollback_target() -> None:
+def test_an_unknown_release_is_not_replaced_without_a_rollback_target() -> None:
     untold = changed(ON_OLD, digest=UNKNOWN_DIGEST)
     unknown = deployment(Phase.PREPARING, (), previous=None)
     found = decide(view(unknown, a=untold, b=untold))
@@ -315,13 +315,13 @@ def test_what_nobody_can_name_is_not_replaced_without_a_rollback_target() -> Non
     assert decide(view(deployment(Phase.PREPARING, ()), a=untold, b=untold)).phase is Phase.CANARY
 
 
-# --- a node that is mended -----------------------------------------------------------------------
+# --- repairing a node ----------------------------------------------------------------------------
 
-MEND = deployment(Phase.PREPARING, (), None, mends="b")
+REPAIR = deployment(Phase.PREPARING, (), None, mends="b")
 
 
-def test_a_repair_is_about_its_node_alone() -> None:
-    found = decide(view(MEND, a=ON_NEW, b=CLOSED, c=ON_OLD))
+def test_a_repair_touches_only_its_node() -> None:
+    found = decide(view(REPAIR, a=ON_NEW, b=CLOSED, c=ON_OLD))
     assert (found.phase, found.nodes) == (Phase.ROLLING, ("b",))
     going = deployment(Phase.ROLLING, ("b",), None, mends="b")
     assert kinds(decide(view(going, a=ON_NEW, b=ON_OLD, c=ON_NEW))) == {"b": ActionKind.MAINT}
@@ -346,11 +346,11 @@ def test_a_repair_never_takes_the_pool_below_min_healthy() -> None:
     "look",
     [
         changed(ON_OLD, admin=Admin.MIXED, partially_up=True),
-        # One of them finds it down: between those two there is no way.
+        # One of them finds it down: there is no path between those two.
         changed(ON_OLD, up=False, partially_up=True),
     ],
 )
-def test_a_node_that_one_haproxy_sends_users_is_taken_only_when_the_pool_allows(
+def test_a_node_in_one_haproxys_pool_is_removed_only_when_the_pool_allows(
     look: NodeLook,
 ) -> None:
     assert kinds(decide(view(deployment(), a=look, b=ON_NEW, c=ON_NEW))) == {"a": ActionKind.MAINT}
@@ -358,7 +358,7 @@ def test_a_node_that_one_haproxy_sends_users_is_taken_only_when_the_pool_allows(
     assert not decide(view(deployment(), policy=policy, a=look, b=ON_NEW, c=ON_NEW)).actions
 
 
-def test_a_node_that_only_some_have_back_is_given_back_to_all_on_a_fresh_check() -> None:
+def test_a_node_that_is_back_in_some_pools_returns_to_all_on_a_fresh_check() -> None:
     mixed = changed(ON_NEW, admin=Admin.MIXED, fresh=False)
     assert not decide(view(deployment(), a=mixed, b=ON_NEW, c=ON_NEW)).actions
     fresh = changed(mixed, fresh=True)

@@ -47,14 +47,12 @@ SITES = [
 ]
 
 
-# --- what both say -------------------------------------------------------------------------------
+# --- what both contain ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("write", [starter, full])
 @pytest.mark.parametrize("of", SITES)
-def test_what_is_written_loads_and_has_every_server_in_its_order(
-    of: SiteSurvey, write: Write
-) -> None:
+def test_the_written_file_loads_and_has_every_server_in_order(of: SiteSurvey, write: Write) -> None:
     (app,) = loaded(of, write).fleets.values()
     assert [app.server_of(node) for node in app.nodes] == [server.name for server in of.servers]
     assert app.haproxy.sockets == of.sockets
@@ -67,7 +65,7 @@ def test_the_short_file_and_the_whole_reference_mean_the_same(of: SiteSurvey) ->
 
 
 @pytest.mark.parametrize("write", [starter, full])
-def test_a_name_cannot_break_out_of_its_place(write: Write) -> None:
+def test_a_name_cannot_break_out_of_its_string(write: Write) -> None:
     of = site(SurveyedServer('a"]\nwar = "x', "127.0.0.1:1"), backend='b"\n[evil]')
     settings = loaded(of, write)
     (app,) = settings.fleets.values()
@@ -80,10 +78,10 @@ def test_no_line_is_too_long_to_read(write: Write) -> None:
     assert max(map(len, write(site(*LOCAL, *REMOTE)).splitlines())) <= 100
 
 
-# --- what HAProxy tells, and what is guessed from it ---------------------------------------------
+# --- what HAProxy reports, and guesses from it ---------------------------------------------------
 
 
-def test_urls_and_ways_to_the_nodes_are_those_of_haproxy() -> None:
+def test_urls_and_reach_of_the_nodes_come_from_haproxy() -> None:
     nodes = loaded(site(*LOCAL, *REMOTE)).fleets["shop"].nodes
     assert [node.url for node in nodes.values()] == [
         *("http://127.0.0.1:8081", "http://127.0.0.1:8082"),
@@ -106,7 +104,7 @@ def test_two_tomcats_of_one_machine_get_two_wars_and_two_services() -> None:
     ]
 
 
-def test_servers_of_a_haproxy_elsewhere_are_not_taken_for_ours() -> None:
+def test_servers_of_a_remote_haproxy_are_not_taken_for_local_ones() -> None:
     of = SiteSurvey(("192.0.2.9:9999",), "shop", LOCAL[:1], home="192.0.2.9")
     node = loaded(of).fleets["shop"].nodes["node1"]
     assert node.url == "http://192.0.2.9:8081"
@@ -178,7 +176,7 @@ def test_only_the_guesses_are_marked() -> None:
     ]
 
 
-def test_when_haproxy_was_not_asked_its_socket_is_to_be_edited_as_well() -> None:
+def test_without_asking_haproxy_its_socket_must_be_edited_too() -> None:
     assert edited(starter(EXAMPLE)) == [
         "[apps.shop.haproxy]",
         'path = "/shop/health"',
@@ -187,7 +185,7 @@ def test_when_haproxy_was_not_asked_its_socket_is_to_be_edited_as_well() -> None
 
 
 def edited(text: str) -> list[str]:
-    """List the lines that a comment with EDIT is about."""
+    """List the lines to which a comment with EDIT refers."""
     return re.findall(r"^# EDIT: .+\n(.+)", text, re.MULTILINE)
 
 
@@ -215,7 +213,7 @@ def test_only_the_first_node_of_a_kind_is_explained() -> None:
     assert written.count("# How to log in to a node") == 1
 
 
-def test_a_kind_of_node_that_the_site_has_none_of_is_commented_out() -> None:
+def test_a_kind_of_node_that_the_site_lacks_is_commented_out() -> None:
     assert "\n#[apps.shop.nodes.node1.ssh]\n" in full(site(*LOCAL))
     assert '\n#reach = "local"\n' in full(site(*FAR))
 

@@ -1,4 +1,4 @@
-"""A run in Jenkins: the next step from every look, and what is against starting one."""
+"""A run in Jenkins: the next step from every look, and reasons not to start one."""
 
 import itertools
 from dataclasses import replace
@@ -60,17 +60,17 @@ def step(
 # --- from the press to the build -----------------------------------------------------------------
 
 
-def test_a_run_is_asked_for_once_and_the_journal_has_it_before() -> None:
+def test_a_run_is_requested_once_and_journaled_first() -> None:
     assert step(FRESH, None) == Ask(ASKED)
 
 
-def test_one_that_is_aborted_before_it_was_asked_for_is_never_asked_for() -> None:
+def test_a_run_aborted_before_its_request_is_never_requested() -> None:
     ended = step(FRESH, None, abort=True)
     assert isinstance(ended, End)
     assert ended.phase is Phase.ABORTED
 
 
-def test_what_was_asked_for_without_an_answer_is_looked_for_and_found() -> None:
+def test_a_request_without_an_answer_is_looked_for_and_found() -> None:
     assert step(ASKED, Lost(), FIND_S - 1) == KeepWaiting()
     assert step(ASKED, Queued(1203)) == Note(QUEUED, Phase.PREPARING)
     found = step(ASKED, Started(57), 3)
@@ -78,7 +78,7 @@ def test_what_was_asked_for_without_an_answer_is_looked_for_and_found() -> None:
 
 
 @pytest.mark.parametrize("abort", [False, True])
-def test_what_jenkins_never_heard_of_has_failed_and_is_not_asked_for_again(abort: bool) -> None:
+def test_a_request_that_jenkins_never_received_has_failed_and_is_not_repeated(abort: bool) -> None:
     ended = step(ASKED, Lost(), FIND_S + 1, abort=abort)
     assert isinstance(ended, End)
     assert ended.phase is Phase.FAILED
@@ -91,12 +91,12 @@ def test_an_item_waits_in_the_queue_until_it_is_a_build() -> None:
     assert begun == Note(replace(QUEUED, build=57, began_at=NOW + 99), Phase.ROLLING)
 
 
-def test_an_item_that_somebody_takes_from_the_queue_is_aborted() -> None:
+def test_an_item_that_a_person_cancels_is_aborted() -> None:
     ended = step(QUEUED, Withdrawn())
     assert ended == End(Phase.ABORTED, "it was removed from the queue in Jenkins")
 
 
-def test_an_item_that_waits_too_long_is_taken_from_the_queue_and_has_failed() -> None:
+def test_an_item_that_waits_too_long_is_cancelled_and_has_failed() -> None:
     halted = step(QUEUED, Queued(1203), 101)
     assert isinstance(halted, Halt)
     assert halted.run.why
@@ -118,23 +118,23 @@ def test_an_item_that_waits_too_long_is_taken_from_the_queue_and_has_failed() ->
         ("ABORTED", Phase.ABORTED, Phase.ABORTED),
     ],
 )
-def test_every_result_has_its_outcome(result: str, phase: Phase, unstable: Phase) -> None:
+def test_every_result_has_an_outcome(result: str, phase: Phase, unstable: Phase) -> None:
     for limits, wanted in ((LIMITS, phase), (replace(LIMITS, unstable=True), unstable)):
         ended = decide(BUILT, over(result), limits, NOW, abort=False)
         assert isinstance(ended, End)
         assert ended.phase is wanted
 
 
-def test_a_result_that_is_said_before_the_build_is_over_is_waited_for() -> None:
+def test_a_result_reported_before_the_build_ends_is_not_final() -> None:
     last_steps = BuildInfo.model_validate({"number": 57, "building": True, "result": "SUCCESS"})
     assert step(BUILT, BuildRunning(last_steps)) == KeepWaiting()
 
 
-def test_a_build_that_is_quicker_than_those_who_abort_it_is_live() -> None:
+def test_a_build_that_succeeds_before_its_abort_is_live() -> None:
     assert step(replace(BUILT, stop=Stop.STOP), over("SUCCESS"), abort=True) == End(Phase.SUCCEEDED)
 
 
-def test_a_build_is_stopped_ever_harder_and_given_up_in_the_end() -> None:
+def test_a_build_is_stopped_ever_harder_and_finally_given_up() -> None:
     run, now, seen = BUILT, NOW, []
     while isinstance(found := decide(run, GOING, LIMITS, now, abort=True), Halt | KeepWaiting):
         if isinstance(found, Halt):
@@ -154,19 +154,19 @@ def test_a_build_that_takes_too_long_is_stopped_and_has_failed() -> None:
     assert ended == End(Phase.FAILED, "it took more than 1000 s and was stopped")
 
 
-def test_an_aborted_build_has_no_reason_of_ours_beside_the_persons() -> None:
+def test_an_aborted_build_has_only_the_persons_reason() -> None:
     assert step(replace(BUILT, stop=Stop.STOP), over("ABORTED"), abort=True) == End(Phase.ABORTED)
 
 
 @pytest.mark.parametrize("run", [QUEUED, BUILT])
-def test_what_jenkins_lost_has_failed(run: RunRecord) -> None:
+def test_a_run_that_jenkins_lost_has_failed(run: RunRecord) -> None:
     ended = step(run, Lost())
     assert isinstance(ended, End)
     assert ended.phase is Phase.FAILED
 
 
 @pytest.mark.parametrize("run", [ASKED, QUEUED, BUILT])
-def test_a_jenkins_that_is_away_is_waited_for_but_not_for_ever(run: RunRecord) -> None:
+def test_an_absent_jenkins_is_awaited_but_not_for_ever(run: RunRecord) -> None:
     longest_s = LIMITS.build_s + GIVE_UP_S + (0 if run.build else LIMITS.queue_s)
     assert step(run, Away("no answer"), longest_s) == KeepWaiting()
     ended = step(run, Away("no answer"), longest_s + 1)
@@ -175,13 +175,13 @@ def test_a_jenkins_that_is_away_is_waited_for_but_not_for_ever(run: RunRecord) -
     assert "not known" in ended.reason
 
 
-def test_every_look_at_every_run_has_a_step_and_only_news_changes_the_run() -> None:
+def test_every_look_at_every_run_has_a_step_and_only_changes_are_recorded() -> None:
     runs = [FRESH, ASKED, QUEUED, BUILT, replace(BUILT, stop=Stop.KILL, stopped_at=NOW)]
     looks: list[RunState | None] = [None, Lost(), Away("x"), Withdrawn(), Started(57), Queued(1203)]
     looks += [GOING, *(over(result) for result in ("SUCCESS", "FAILURE", "ABORTED"))]
     for run, seen, abort in itertools.product(runs, looks, [False, True]):
         if run.build and isinstance(seen, Started | Queued):
-            # Of a build that is known nobody asks the queue.
+            # Once the build is known, the queue is not queried.
             continue
         for later_s in (0.0, 50.0, 5_000.0):
             found = step(run, seen, later_s, abort=abort)
@@ -194,14 +194,14 @@ def test_every_look_at_every_run_has_a_step_and_only_news_changes_the_run() -> N
 
 
 @pytest.mark.parametrize("run", [FRESH, ASKED, BUILT, replace(BUILT, stop=Stop.TERM, why="x")])
-def test_a_run_is_read_as_it_was_written_and_unknown_keys_are_ignored(run: RunRecord) -> None:
+def test_a_run_round_trips_and_unknown_keys_are_ignored(run: RunRecord) -> None:
     assert RunRecord.of({**run.to_json(), "newer": 1}) == run
 
 
-# --- what may be asked of it ---------------------------------------------------------------------
+# --- valid commands ------------------------------------------------------------------------------
 
 
-def test_what_runs_elsewhere_can_only_be_aborted_and_only_once() -> None:
+def test_a_run_in_jenkins_can_only_be_aborted_and_only_once() -> None:
     for phase, command in itertools.product(Phase, Command):
         answer = refusal_elsewhere(phase, None, command)
         may = command is Command.ABORT and not phase.is_outcome
@@ -209,7 +209,7 @@ def test_what_runs_elsewhere_can_only_be_aborted_and_only_once() -> None:
         assert refusal_elsewhere(phase, Command.ABORT, command)
 
 
-# --- what is against it --------------------------------------------------------------------------
+# --- reasons not to start ------------------------------------------------------------------------
 
 CONFIG = """\
 [server]
@@ -231,8 +231,8 @@ APP = parse(CONFIG, Settings, "bigred.toml").jobs["site"]
 def job(**more: object) -> answers.JobInfo:
     stages = {"name": "STAGE", "choices": ["staging", "production"]}
     takes = {"parameterDefinitions": [stages, {"name": "REASON"}, {"name": "DRY"}]}
-    told = {"buildable": True, "nextBuildNumber": 57, "property": [{}, takes], **more}
-    return answers.JobInfo.model_validate(told)
+    given = {"buildable": True, "nextBuildNumber": 57, "property": [{}, takes], **more}
+    return answers.JobInfo.model_validate(given)
 
 
 @pytest.mark.parametrize(
@@ -248,9 +248,7 @@ def job(**more: object) -> answers.JobInfo:
         ({"property": [{"parameterDefinitions": [{"name": "STAGE"}]}]}, "it takes: STAGE"),
     ],
 )
-def test_what_is_against_a_run_is_said_before_anybody_presses(
-    more: dict[str, object], why: str
-) -> None:
+def test_reasons_against_a_run_are_given_before_a_press(more: dict[str, object], why: str) -> None:
     said = hindrance("site", APP, job(**more))
     assert why in said
     assert bool(why) == bool(said)
@@ -267,12 +265,12 @@ def test_what_is_against_a_run_is_said_before_anybody_presses(
         ('[apps.blog]\ndriver = "hudson"', "apps.blog: the driver must be 'tomcat' or 'jenkins'"),
     ],
 )
-def test_a_job_that_makes_no_sense_is_told_with_its_place(line: str, why: str) -> None:
+def test_an_invalid_job_is_reported_with_its_place(line: str, why: str) -> None:
     text = CONFIG.replace('STAGE = "production"\n', "") + line + "\n"
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as raised:
         parse(text, Settings, "bigred.toml")
-    assert why in str(told.value)
-    assert "tagged-union" not in str(told.value)
+    assert why in str(raised.value)
+    assert "tagged-union" not in str(raised.value)
 
 
 def test_a_misspelt_key_behind_the_driver_has_its_nearest_neighbour() -> None:
@@ -286,5 +284,5 @@ def test_the_states_of_a_stage_are_sentences(status: str) -> None:
     assert "Deploy" in sentences.stage("Deploy", status, 1500, "http://j/57/")
 
 
-def test_states_that_are_no_news_are_not_told() -> None:
+def test_unchanged_states_are_not_reported() -> None:
     assert sentences.stage("Deploy", "NOT_EXECUTED", 0, "") == ""

@@ -1,4 +1,4 @@
-"""The judge: what chance may do to it, what it must notice, and every verdict of its table."""
+"""The judge: its false alarms, what it must notice, and every verdict of its table."""
 
 import json
 import math
@@ -23,7 +23,7 @@ shares = st.floats(0.01, 0.99)
 small = st.integers(0, 12)
 
 
-# --- what chance may do --------------------------------------------------------------------------
+# --- false alarms --------------------------------------------------------------------------------
 
 
 @given(rho=shares, errors=small, odds=st.sampled_from([1.0, 1.5, 3.0]))
@@ -57,7 +57,7 @@ def test_at_the_ceiling_the_absolute_evidence_is_not_expected_to_rise(
 
 
 @given(pairs=st.integers(0, 20))
-def test_where_slower_and_faster_are_as_likely_the_signs_prove_nothing(pairs: int) -> None:
+def test_if_slower_and_faster_are_equally_likely_the_signs_prove_nothing(pairs: int) -> None:
     expected = sum(
         math.comb(pairs, slower)
         * 0.5**pairs
@@ -68,7 +68,7 @@ def test_where_slower_and_faster_are_as_likely_the_signs_prove_nothing(pairs: in
 
 
 @given(expected=st.floats(0.5, 20.0), tolerance=st.floats(0.0, 0.9))
-def test_a_metric_that_fell_as_far_as_it_may_proves_nothing(
+def test_a_metric_that_fell_within_its_tolerance_proves_nothing(
     expected: float, tolerance: float
 ) -> None:
     rate = expected * (1 - tolerance)
@@ -103,7 +103,7 @@ def test_one_more_error_of_the_canary_is_never_in_its_favour(
     assert log_mean(relative.add(relative.START, canary, baseline + 1, rho)) <= less
 
 
-def test_one_side_alone_says_nothing_of_the_other() -> None:
+def test_one_cohort_alone_says_nothing_about_the_other() -> None:
     arm = Arm(100, 80, 50)
     for pair in (Pair(arm, Arm()), Pair(Arm(), arm), Pair()):
         rho = relative.rho(pair.canary, pair.baseline)
@@ -113,13 +113,13 @@ def test_one_side_alone_says_nothing_of_the_other() -> None:
 
 def test_the_share_is_on_the_safe_side_of_requests_and_of_clients() -> None:
     assert relative.rho(Arm(10, 10), Arm(30, 30)) == 0.25
-    # Few requests of as many clients: when everybody fails, half of the errors are its own.
+    # Few requests from as many clients: if all fail, half of the errors are the canary's.
     assert relative.rho(Arm(10, 10), Arm(90, 10)) == 0.5
     assert relative.rho(Arm(90, 10), Arm(10, 10)) == 0.9
 
 
-def test_one_error_a_look_of_one_client_is_what_it_takes_with_four_nodes() -> None:
-    """The facts' own table: five or six errors in a row on the canary, none elsewhere."""
+def test_with_four_nodes_one_error_per_look_of_one_client_is_enough() -> None:
+    """The table of the facts: five or six errors in a row on the canary, none elsewhere."""
     looks = 0
     evidence = EMPTY
     while judge(evidence, POLICY, has_baseline=True).verdict is not Verdict.ROLLBACK:
@@ -131,7 +131,7 @@ def test_one_error_a_look_of_one_client_is_what_it_takes_with_four_nodes() -> No
 # --- what would have been caught -----------------------------------------------------------------
 
 
-def test_the_smallest_regression_shrinks_with_what_was_seen() -> None:
+def test_the_smallest_detectable_regression_shrinks_with_the_evidence() -> None:
     found = [power.smallest(Arm(n, n), Arm(3 * n, 3 * n), 125.0) for n in (2, 20, 200, 20_000)]
     assert found[0] is None
     assert found[1] is not None
@@ -158,13 +158,13 @@ def test_a_regression_as_small_as_that_is_caught_in_19_of_20_cases(asked: int) -
 
 
 def look(canary: Arm, baseline: Arm, at: float = 0.0, **more: object) -> Look:
-    told = {
+    result = {
         "answered": canary.requests,
         "failed": canary.hits,
         "nodes": {"node1": (canary.hits, canary.requests)},
     }
-    told |= {"answered_old": baseline.requests, "failed_old": baseline.hits}
-    return Look(at, 5.0, Pair(canary, baseline), **(told | more))  # type: ignore[arg-type]
+    result |= {"answered_old": baseline.requests, "failed_old": baseline.hits}
+    return Look(at, 5.0, Pair(canary, baseline), **(result | more))  # type: ignore[arg-type]
 
 
 def with_levels(relatively: float, absolutely: float, requests: int = 100) -> Evidence:
@@ -217,7 +217,7 @@ def test_too_few_requests_are_inconclusive_and_probes_count() -> None:
     assert judge(EMPTY, POLICY, has_baseline=False).verdict is Verdict.INCONCLUSIVE
 
 
-def test_a_shared_outage_is_no_fault_of_the_builds_and_its_hold_ends_with_it() -> None:
+def test_a_shared_outage_is_not_the_builds_fault_and_its_hold_ends_with_it() -> None:
     evidence = EMPTY
     for number in range(30):
         bad = look(Arm(100, 40, 12), Arm(300, 120, 36), at=5.0 * number)
@@ -272,7 +272,7 @@ def test_a_build_whose_failures_haproxy_hides_is_found_and_its_reason_says_so() 
     assert (said.failed, said.retried, said.retried_old) == (0, 42, 0)
 
 
-def test_failures_that_haproxy_hides_on_both_sides_are_nobodys() -> None:
+def test_failures_that_haproxy_hides_in_both_cohorts_blame_nobody() -> None:
     evidence = EMPTY
     hidden = Pair(Arm(50, 1, 1), Arm(150, 3, 3))
     for number in range(100):
@@ -292,7 +292,7 @@ def test_a_slower_build_is_found_by_its_tail_and_by_pairs() -> None:
         evidence = weigh(evidence, one, POLICY, 0.0)
     said = judge(evidence, POLICY, has_baseline=True)
     assert said.verdict is Verdict.ROLLBACK
-    # The cut that speaks most against it is named.
+    # The cut with the strongest evidence is named.
     assert said.reason == (
         "is slow: 24 of 120 requests on node1 took longer than 99 in 100 used to, compared with "
         "0 of 360 on the old release"
@@ -300,7 +300,7 @@ def test_a_slower_build_is_found_by_its_tail_and_by_pairs() -> None:
     assert said.errors <= 1.0
 
 
-def test_where_the_pairs_speak_the_middle_is_named() -> None:
+def test_a_slow_median_is_named_if_the_pairs_show_it() -> None:
     middle = {0.5: (Pair(Arm(10, 10, 9), Arm(30, 30, 15)),)}
     evidence = EMPTY
     for number in range(20):
@@ -372,7 +372,7 @@ def test_without_anything_to_compare_with_only_limits_count() -> None:
 # --- business metrics ----------------------------------------------------------------------------
 
 
-def test_a_drop_holds_and_tells_and_is_never_rolled_back() -> None:
+def test_a_drop_holds_with_a_reason_and_is_never_rolled_back() -> None:
     policy = replace(POLICY, series={"orders": SeriesPolicy(0.4)})
     evidence = EMPTY
     for _ in range(3):
@@ -383,7 +383,7 @@ def test_a_drop_holds_and_tells_and_is_never_rolled_back() -> None:
 
 
 @pytest.mark.parametrize("seen", [26, 40, 60])
-def test_what_stays_within_the_tolerance_is_no_drop(seen: float) -> None:
+def test_a_change_within_the_tolerance_is_no_drop(seen: float) -> None:
     policy = replace(POLICY, series={"orders": SeriesPolicy(0.4)})
     evidence = EMPTY
     for _ in range(30):
@@ -391,7 +391,7 @@ def test_what_stays_within_the_tolerance_is_no_drop(seen: float) -> None:
     assert judge(evidence, policy, has_baseline=False).verdict is Verdict.INCONCLUSIVE
 
 
-def test_nothing_is_said_of_a_metric_that_nobody_expects_or_asked_for() -> None:
+def test_a_metric_without_expectation_or_tolerance_is_ignored() -> None:
     policy = replace(POLICY, series={"orders": SeriesPolicy(0.4)})
     bins = [Bin("orders", 0, None), Bin("visits", 0, 100.0)]
     evidence = weigh_bins(EMPTY, bins, policy)
@@ -401,7 +401,7 @@ def test_nothing_is_said_of_a_metric_that_nobody_expects_or_asked_for() -> None:
 # --- the journal ---------------------------------------------------------------------------------
 
 
-def test_evidence_comes_back_from_json_as_it_was() -> None:
+def test_evidence_survives_json() -> None:
     policy = replace(POLICY, series={"orders": SeriesPolicy(0.4)})
     pair = Pair(Arm(10, 10, 3), Arm(30, 30, 1))
     one = look(
@@ -425,5 +425,5 @@ def test_evidence_comes_back_from_json_as_it_was() -> None:
     "kept",
     [{}, {"mood": 1}, {"error_logs": [0.0]}, {"tail_logs": "x"}, {"spans": {"a": [{"cpu_s": 1}]}}],
 )
-def test_what_another_version_kept_otherwise_begins_anew(kept: dict[str, object]) -> None:
+def test_evidence_in_another_versions_format_starts_anew(kept: dict[str, object]) -> None:
     assert record.from_json(kept) == EMPTY

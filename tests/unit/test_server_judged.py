@@ -1,4 +1,4 @@
-"""What the judge's word means for a rollout, in every mode and phase."""
+"""The effect of a verdict on a rollout, in every mode and phase."""
 
 from dataclasses import replace
 
@@ -38,8 +38,8 @@ def said(verdict: Verdict, cause: Cause = Cause.BUILD) -> Judgement:
     return Judgement(verdict, cause, CLAUSE, requests=60)
 
 
-def policy(mode: Mode = Mode.ROLLBACK, **told: object) -> Policy:
-    return replace(POLICY, judge=JudgePolicy(mode=mode, **told))  # type: ignore[arg-type]
+def policy(mode: Mode = Mode.ROLLBACK, **fields: object) -> Policy:
+    return replace(POLICY, judge=JudgePolicy(mode=mode, **fields))  # type: ignore[arg-type]
 
 
 def after(
@@ -67,7 +67,7 @@ def test_a_verdict_rolls_the_release_back_and_blames_it(phase: Phase) -> None:
 
 @pytest.mark.parametrize("verdict", [Verdict.HOLD, Verdict.ROLLBACK])
 @pytest.mark.parametrize("phase", FORWARD[:3])
-def test_where_the_judge_may_only_hold_it_holds(phase: Phase, verdict: Verdict) -> None:
+def test_a_judge_that_may_only_hold_holds(phase: Phase, verdict: Verdict) -> None:
     found = after(verdict, deployment(phase), policy(Mode.HOLD))
     assert (found.phase, found.held_for) == (Phase.HOLDING, HeldFor.SUSPICION)
     assert found.reason == f"shop 2 {CLAUSE}"
@@ -88,8 +88,8 @@ def test_a_rollback_is_not_judged() -> None:
 
 
 def test_a_node_that_is_repaired_is_not_judged() -> None:
-    mend = deployment(nodes=("a",), mends="a")
-    assert after(Verdict.ROLLBACK, mend, policy()).phase is not Phase.ROLLING_BACK
+    repair = deployment(nodes=("a",), mends="a")
+    assert after(Verdict.ROLLBACK, repair, policy()).phase is not Phase.ROLLING_BACK
 
 
 # --- a hold and its end --------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def test_while_held_no_node_is_removed_and_the_one_being_updated_is_finished() -
 
 
 @pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.INCONCLUSIVE])
-def test_a_suspicion_that_fades_lets_the_rollout_go_on(verdict: Verdict) -> None:
+def test_a_suspicion_that_fades_lets_the_rollout_continue(verdict: Verdict) -> None:
     found = after(verdict, HELD, policy())
     assert (found.phase, bool(found.finding)) == (Phase.ROLLING, True)
 
@@ -117,7 +117,7 @@ def test_a_suspicion_that_stays_rolls_the_build_back() -> None:
 
 
 @pytest.mark.parametrize("cause", [Cause.ENVIRONMENT, Cause.BUSINESS])
-def test_what_may_not_be_the_builds_fault_is_held_until_a_person_decides(cause: Cause) -> None:
+def test_a_possible_outage_is_held_until_a_person_decides(cause: Cause) -> None:
     strict = policy(hold_s=60.0)
     found = after(Verdict.HOLD, HELD, strict, cause=cause, waited_s=61.0)
     assert found.phase is Phase.HOLDING
@@ -131,7 +131,7 @@ def test_the_judge_ends_no_hold_that_a_person_asked_for() -> None:
     assert after(Verdict.PASS, asked, policy()).phase is Phase.HOLDING
 
 
-def test_who_lets_it_go_on_bears_with_the_verdict_but_not_with_a_worse_one() -> None:
+def test_a_continue_accepts_the_verdict_but_not_a_worse_one() -> None:
     found = after(Verdict.HOLD, updated(HELD, command=Command.CONTINUE), policy())
     assert (found.phase, found.tolerates) == (Phase.ROLLING, Verdict.HOLD)
     going = deployment(tolerates=Verdict.HOLD)
@@ -140,23 +140,23 @@ def test_who_lets_it_go_on_bears_with_the_verdict_but_not_with_a_worse_one() -> 
     assert after(Verdict.ROLLBACK, going, policy()).phase is Phase.ROLLING_BACK
 
 
-def test_a_hold_of_a_persons_own_says_nothing_about_verdicts() -> None:
+def test_a_hold_by_a_person_accepts_no_verdict() -> None:
     asked = deployment(Phase.HOLDING, held_for=HeldFor.ASKED, command=Command.CONTINUE)
     assert after(Verdict.INCONCLUSIVE, asked, policy()).tolerates is None
 
 
 @pytest.mark.parametrize("phase", [Phase.CANARY, Phase.ROLLING])
-def test_before_the_judge_has_said_a_word_no_further_node_follows(phase: Phase) -> None:
+def test_without_a_verdict_no_further_node_follows(phase: Phase) -> None:
     found = after(None, deployment(phase), policy())
     assert (found.phase, found.actions) == (phase, ())
     assert after(None, deployment(phase), policy(Mode.WATCH)).phase is Phase.ROLLING
 
 
-# --- too little seen -----------------------------------------------------------------------------
+# --- too little evidence -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("phase", [Phase.CANARY, Phase.ROLLING])
-def test_no_further_node_follows_before_enough_was_seen(phase: Phase) -> None:
+def test_no_further_node_follows_before_there_is_enough_evidence(phase: Phase) -> None:
     found = after(Verdict.INCONCLUSIVE, deployment(phase), policy(extend_s=120.0))
     assert (found.phase, found.actions) == (phase, ())
     follows = after(Verdict.PASS, deployment(phase), policy())
@@ -172,7 +172,7 @@ def test_the_first_nodes_need_no_verdict_where_there_is_no_canary() -> None:
 
 @pytest.mark.parametrize("what", [Inconclusive.EXTEND, Inconclusive.PROBE])
 @pytest.mark.parametrize("phase", [Phase.CANARY, Phase.ROLLING])
-def test_it_looks_longer_and_then_asks(phase: Phase, what: Inconclusive) -> None:
+def test_it_extends_the_bake_and_then_asks(phase: Phase, what: Inconclusive) -> None:
     longer = policy(inconclusive=what, extend_s=120.0)
     longer = replace(longer, canary_bake_s=30.0, batch_bake_s=30.0)
     these = deployment(phase)
@@ -182,7 +182,7 @@ def test_it_looks_longer_and_then_asks(phase: Phase, what: Inconclusive) -> None
     assert "60 requests, 50 needed" in found.reason
 
 
-def test_it_asks_at_once_or_goes_on_as_the_policy_says() -> None:
+def test_it_asks_at_once_or_continues_as_the_policy_says() -> None:
     canary = deployment(Phase.CANARY)
     asks = after(Verdict.INCONCLUSIVE, canary, policy(inconclusive=Inconclusive.ASK))
     assert (asks.phase, asks.held_for) == (Phase.HOLDING, HeldFor.DOUBT)
@@ -190,17 +190,17 @@ def test_it_asks_at_once_or_goes_on_as_the_policy_says() -> None:
     assert goes.phase is Phase.ROLLING
 
 
-def test_a_doubt_ends_when_enough_was_seen_or_a_person_goes_on() -> None:
+def test_a_doubt_ends_with_enough_evidence_or_a_persons_continue() -> None:
     held = deployment(Phase.HOLDING, held_for=HeldFor.DOUBT)
     assert after(Verdict.INCONCLUSIVE, held, policy()).phase is Phase.HOLDING
     assert after(Verdict.PASS, held, policy()).phase is Phase.ROLLING
-    told = after(Verdict.INCONCLUSIVE, updated(held, command=Command.CONTINUE), policy())
-    assert (told.phase, told.tolerates) == (Phase.ROLLING, Verdict.INCONCLUSIVE)
+    found = after(Verdict.INCONCLUSIVE, updated(held, command=Command.CONTINUE), policy())
+    assert (found.phase, found.tolerates) == (Phase.ROLLING, Verdict.INCONCLUSIVE)
     goes = after(Verdict.INCONCLUSIVE, deployment(tolerates=Verdict.INCONCLUSIVE), policy())
     assert kinds(goes) == {"b": ActionKind.MAINT}
 
 
-def test_the_last_watch_lasts_until_the_judge_has_seen_enough() -> None:
+def test_the_last_bake_lasts_until_the_judge_has_enough_evidence() -> None:
     short = replace(policy(extend_s=120.0), last_bake_s=10.0)
     baking = deployment(Phase.BAKING)
     assert after(Verdict.INCONCLUSIVE, deployment(), short, ALL_NEW).phase is Phase.BAKING
@@ -213,5 +213,5 @@ def test_the_last_watch_lasts_until_the_judge_has_seen_enough() -> None:
         assert after(verdict, baking, short, ALL_NEW, waited_s=waited_s).phase is phase
 
 
-def test_without_a_last_watch_a_clear_verdict_ends_it() -> None:
+def test_without_a_last_bake_a_clear_verdict_ends_it() -> None:
     assert after(Verdict.PASS, deployment(), policy(), ALL_NEW).phase is Phase.SUCCEEDED

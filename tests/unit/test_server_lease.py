@@ -1,4 +1,4 @@
-"""What a server believes of its lease, and what it does when that is over. No database here."""
+"""What a server assumes about its lease, and what it does when the lease ends. No database."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ def test_nobody_leads_before_the_database_says_so() -> None:
     assert state.request_at_s == -math.inf
 
 
-def test_a_lease_counts_from_when_it_was_asked_for() -> None:
+def test_a_lease_counts_from_its_request() -> None:
     answered_at_s = 102.0
     assert LED.left_s(answered_at_s) == LEASE_S - 2.0
     assert LED.left_s(100.0 + LEASE_S) == 0.0
@@ -40,7 +40,7 @@ def test_a_lease_is_renewed_when_a_third_is_gone() -> None:
     assert LED.request_at_s == pytest.approx(100.0 + LEASE_S / 3)
 
 
-def test_an_answer_that_comes_after_the_lease_it_grants_grants_nothing() -> None:
+def test_an_answer_that_arrives_after_its_lease_has_expired_grants_nothing() -> None:
     assert LeaseState().granted(1, 100.0).left_s(100.0 + 3 * LEASE_S) == 0.0
 
 
@@ -50,32 +50,32 @@ def test_without_an_answer_a_lease_lasts_as_long_as_was_granted() -> None:
     assert 104.0 < state.request_at_s < 105.0
 
 
-def test_two_answers_may_fail_to_come_before_a_lease_is_over() -> None:
+def test_a_lease_survives_two_missing_answers() -> None:
     state = LED
     for _ in range(2):
         state = state.unanswered(state.request_at_s + ANSWER_S)
     assert state.left_s(state.request_at_s) > 1.0
 
 
-def test_a_lease_that_another_has_is_over_at_once() -> None:
+def test_a_lease_that_another_server_has_ends_at_once() -> None:
     state = LED.refused(104.0)
     assert state.left_s(104.0) == 0.0
     assert state.lost_to_another
     assert not state.granted(5, 105.0).lost_to_another
 
 
-def test_one_who_has_resigned_never_asks_again() -> None:
+def test_a_server_that_has_resigned_never_asks_again() -> None:
     state = LED.resigned()
     assert state.left_s(101.0) == 0.0
     assert state.request_at_s == math.inf
 
 
-# --- the lease, before a database of the test's own ----------------------------------------------
+# --- the lease, on a fake database ---------------------------------------------------------------
 
 
 @dataclass
 class Fake:
-    """A database, a clock, and what the table of leases answers."""
+    """A database, a clock, and the answers of the table of leases."""
 
     now_s: float = 100.0
     answer: int | Exception | None = 1
@@ -138,7 +138,7 @@ async def test_a_lease_ends_by_the_clock_alone_while_the_database_is_away(fake: 
     assert not lease.lost_to_another
 
 
-async def test_holding_waits_for_no_answer_that_another_task_waits_for(fake: Fake) -> None:
+async def test_holding_does_not_wait_for_another_tasks_answer(fake: Fake) -> None:
     lease = lease_of(fake)
     assert await lease.hold()
     fake.now_s += 4.0
@@ -221,7 +221,7 @@ async def test_a_guard_ends_when_its_lease_is_not_renewed(fake: Fake) -> None:
     assert asyncio.get_running_loop().time() - began_s < 1.0
 
 
-async def test_a_guard_does_not_even_begin_when_the_lease_is_over(fake: Fake) -> None:
+async def test_a_guard_does_not_even_begin_after_the_lease(fake: Fake) -> None:
     lease = lease_of(fake)
     await lease.hold()
     fake.now_s += LEASE_S
@@ -230,7 +230,7 @@ async def test_a_guard_does_not_even_begin_when_the_lease_is_over(fake: Fake) ->
             pytest.fail("it began")
 
 
-async def test_a_time_out_of_the_act_itself_is_no_lost_lease(fake: Fake) -> None:
+async def test_a_timeout_of_the_action_itself_is_not_a_lost_lease(fake: Fake) -> None:
     lease = lease_of(fake)
     await lease.hold()
     with pytest.raises(TimeoutError):
@@ -238,7 +238,7 @@ async def test_a_time_out_of_the_act_itself_is_no_lost_lease(fake: Fake) -> None
             await asyncio.sleep(DEADLINE_S)
 
 
-async def test_a_fence_asks_no_database_when_the_lease_is_over_by_our_clock(fake: Fake) -> None:
+async def test_a_fence_does_not_query_the_database_once_the_lease_has_expired(fake: Fake) -> None:
     lease = lease_of(fake)
     await lease.hold()
     fake.now_s += LEASE_S
@@ -247,7 +247,7 @@ async def test_a_fence_asks_no_database_when_the_lease_is_over_by_our_clock(fake
         await lease.fence(nothing)
 
 
-async def test_resigning_gives_the_lease_back_and_ends_it_here(fake: Fake) -> None:
+async def test_resigning_releases_the_lease_and_ends_it_here(fake: Fake) -> None:
     lease = lease_of(fake)
     await lease.hold()
     await lease.resign()
@@ -256,7 +256,7 @@ async def test_resigning_gives_the_lease_back_and_ends_it_here(fake: Fake) -> No
     assert (fake.released, fake.asked) == ([1], 1)
 
 
-async def test_one_who_does_not_lead_gives_nothing_back(fake: Fake) -> None:
+async def test_a_server_that_does_not_lead_releases_nothing(fake: Fake) -> None:
     lease = lease_of(fake)
     fake.answer = None
     await lease.hold()
@@ -277,7 +277,7 @@ async def test_the_only_server_leads_always() -> None:
         pass
 
 
-def test_a_lease_is_what_a_rollout_wants_to_know() -> None:
+def test_a_lease_is_a_leadership() -> None:
     def wants(_: Leadership) -> None: ...
 
     wants(lease_of(Fake()))

@@ -1,4 +1,4 @@
-"""Notices: what people far away are told, of what, and that nobody waits for them."""
+"""Notices: who is notified of what, and that nothing waits for them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.until import until
 
 from bigred_broker.messages import AppEvent, AppEventType, Phase
 from bigred_server.journal import deployments, releases
@@ -26,10 +27,10 @@ RECORD = DeploymentRecord("d-1", "shop", NEW, OLD, "office", 10.0, phase=Phase.S
 BUILD = Build("b-1", 7, "shop", "abc", "main", "ada", 1.0, Stage.FAILED, "unit", "exit 1")
 
 
-def test_a_release_that_is_live_is_told_with_who_what_and_where() -> None:
-    told = notice.of_deployment(When.SUCCEEDED, RECORD, READY, LIVE, "https://x/d-1")
-    assert (told.title, told.kind) == ("shop 1.4.2 is live", "success")
-    assert told.body.splitlines() == [
+def test_a_live_release_is_announced_with_who_what_and_where() -> None:
+    message = notice.of_deployment(When.SUCCEEDED, RECORD, READY, LIVE, "https://x/d-1")
+    assert (message.title, message.kind) == ("shop 1.4.2 is live", "success")
+    assert message.body.splitlines() == [
         "requested by office",
         "2 changes since 1.4.1:",
         "- Make it fast (Linus)",
@@ -38,29 +39,29 @@ def test_a_release_that_is_live_is_told_with_who_what_and_where() -> None:
     ]
 
 
-def test_a_release_that_was_rolled_back_is_told_with_the_reason() -> None:
+def test_a_rollback_is_announced_with_the_reason() -> None:
     record = replace(RECORD, phase=Phase.ROLLED_BACK, reason="shop 1.4.2 failed 11 of 60 requests")
-    told = notice.of_deployment(When.ROLLED_BACK, record, READY, None, "bigred show d-1")
-    assert (told.title, told.kind) == ("shop 1.4.2 was rolled back", "warning")
-    assert "shop 1.4.2 failed 11 of 60 requests" in told.body
+    message = notice.of_deployment(When.ROLLED_BACK, record, READY, None, "bigred show d-1")
+    assert (message.title, message.kind) == ("shop 1.4.2 was rolled back", "warning")
+    assert "shop 1.4.2 failed 11 of 60 requests" in message.body
 
 
-def test_of_many_changes_the_newest_are_told() -> None:
+def test_of_many_changes_the_newest_are_named() -> None:
     many = tuple(Change(f"{n}", "Ada", f"change {n}") for n in range(50))
-    told = notice.of_candidate(replace(READY, changes=many), LIVE)
-    assert told.title == "shop 1.4.2 by Ada is ready to be deployed"
-    assert told.body.startswith("50 changes since 1.4.1:\n- change 0 (Ada)\n")
-    assert told.body.endswith("- change 19 (Ada)\n- and 30 more")
+    message = notice.of_candidate(replace(READY, changes=many), LIVE)
+    assert message.title == "shop 1.4.2 by Ada is ready to be deployed"
+    assert message.body.startswith("50 changes since 1.4.1:\n- change 0 (Ada)\n")
+    assert message.body.endswith("- change 19 (Ada)\n- and 30 more")
 
 
-def test_a_build_that_failed_is_told_with_where_its_log_is() -> None:
-    told = notice.of_build(BUILD)
-    assert told.title == "shop build 7 failed"
-    assert "failed: exit 1" in told.body
-    assert "bigred build log 7 unit" in told.body
+def test_a_failed_build_is_announced_with_the_place_of_its_log() -> None:
+    message = notice.of_build(BUILD)
+    assert message.title == "shop build 7 failed"
+    assert "failed: exit 1" in message.body
+    assert "bigred build log 7 unit" in message.body
 
 
-def test_every_phase_that_can_be_told_has_its_title() -> None:
+def test_every_phase_that_can_be_announced_has_a_title() -> None:
     for when in notice.OF_PHASE.values():
         assert notice.of_deployment(when, RECORD, READY, LIVE, "x").title
 
@@ -75,34 +76,25 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
         for release in (LIVE, READY):
             await releases.add(connection, release)
         await deployments.add(connection, RECORD)
-        mend = replace(RECORD, id="d-2", mends="node1", ended_at=20.0)
+        repair = replace(RECORD, id="d-2", mends="node1", ended_at=20.0)
         await deployments.change(connection, "d-1", ended_at=20.0)
-        await deployments.add(connection, mend)
+        await deployments.add(connection, repair)
     yield opened
     await opened.close()
 
 
 class Sent:
-    """What was sent, instead of apprise's doing it."""
+    """Records notices instead of sending them by apprise."""
 
     def __init__(self) -> None:
         self.notices: list[Notice] = []
-        self.came = asyncio.Event()
         self.fails = False
 
-    def take(self, _settings: NotifySettings, told: Notice) -> bool:
-        self.notices.append(told)
-        self._loop.call_soon_threadsafe(self.came.set)
+    def take(self, _settings: NotifySettings, message: Notice) -> bool:
+        self.notices.append(message)
         if self.fails:
             raise OSError("no route")
         return True
-
-    async def until(self, count: int) -> None:
-        self._loop = asyncio.get_running_loop()
-        async with asyncio.timeout(10):
-            while len(self.notices) < count:
-                self.came.clear()
-                await self.came.wait()
 
 
 def event(
@@ -111,7 +103,9 @@ def event(
     return AppEvent(event_type=kind, app="shop", at="now", deployment=deployment, phase=phase)
 
 
-async def test_those_are_told_who_want_to_be(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_those_who_asked_are_notified(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent = Sent()
     monkeypatch.setattr(notifier, "_notify", sent.take)
     team = NotifySettings(urls=("json://x",), events=(When.SUCCEEDED, When.BUILD_FAILED))
@@ -125,13 +119,13 @@ async def test_those_are_told_who_want_to_be(db: Database, monkeypatch: pytest.M
     sender.receive_build(replace(BUILD, stage=Stage.READY))
     sender.receive_build(BUILD)
     running = asyncio.create_task(sender.run())
-    await sent.until(2)
+    await until(lambda: len(sent.notices) >= 2, 10, "two notices are sent")
     running.cancel()
     assert [one.title for one in sent.notices] == ["shop 1.4.2 is live", "shop build 7 failed"]
     assert "receipt: https://bigred/api/v1/deployments/d-1" in sent.notices[0].body
 
 
-async def test_who_can_not_be_reached_holds_nobody_up(
+async def test_an_unreachable_recipient_delays_nobody(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = Sent()
@@ -142,7 +136,7 @@ async def test_who_can_not_be_reached_holds_nobody_up(
     for _ in range(200):
         sender.receive_build(BUILD)
     running = asyncio.create_task(sender.run())
-    await sent.until(2)
+    await until(lambda: len(sent.notices) >= 2, 10, "two notices are sent")
     running.cancel()
 
 

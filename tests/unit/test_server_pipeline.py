@@ -50,9 +50,7 @@ async def known(db: Database, app: str = "shop") -> list[Release]:
 # --- the store -----------------------------------------------------------------------------------
 
 
-def test_a_release_is_kept_under_its_digest_and_not_to_be_written(
-    store: Store, tmp_path: Path
-) -> None:
+def test_a_release_is_kept_under_its_digest_and_is_read_only(store: Store, tmp_path: Path) -> None:
     source = make_war(tmp_path / "x.war")
     digest = store.put(source)
     assert digest == digest_of(source)
@@ -63,14 +61,12 @@ def test_a_release_is_kept_under_its_digest_and_not_to_be_written(
     assert [path.name for path in store.folder.iterdir()] == [f"{digest}.war"]
 
 
-def test_a_release_may_be_put_again(store: Store, tmp_path: Path) -> None:
+def test_a_release_may_be_stored_again(store: Store, tmp_path: Path) -> None:
     source = make_war(tmp_path / "x.war")
     assert store.put(source) == store.put(source)
 
 
-def test_a_release_that_was_changed_on_the_disk_is_not_given_out(
-    store: Store, tmp_path: Path
-) -> None:
+def test_a_release_that_changed_on_disk_is_not_returned(store: Store, tmp_path: Path) -> None:
     digest = store.put(make_war(tmp_path / "x.war"))
     store.path(digest).chmod(0o644)
     store.path(digest).write_bytes(b"changed")
@@ -80,13 +76,13 @@ def test_a_release_that_was_changed_on_the_disk_is_not_given_out(
     store.get(digest)
 
 
-def test_a_release_that_is_missing_is_told(store: Store) -> None:
+def test_a_missing_release_is_reported(store: Store) -> None:
     with pytest.raises(ReleaseError, match="is missing: submit the release again"):
         store.get("a" * 64)
     store.forget("a" * 64)
 
 
-def test_a_full_disk_is_told_before_it_is_filled(
+def test_a_disk_without_space_is_reported_before_it_is_filled(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = make_war(tmp_path / "x.war")
@@ -97,7 +93,7 @@ def test_a_full_disk_is_told_before_it_is_filled(
     assert list(store.folder.iterdir()) == []
 
 
-def test_a_disk_that_fails_in_the_middle_leaves_nothing_and_is_told(
+def test_a_disk_that_fails_in_the_middle_leaves_nothing_and_is_reported(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_paths: Path) -> None:
@@ -109,7 +105,7 @@ def test_a_disk_that_fails_in_the_middle_leaves_nothing_and_is_told(
     assert list(store.folder.iterdir()) == []
 
 
-def test_a_war_that_is_gone_is_told(store: Store, tmp_path: Path) -> None:
+def test_a_missing_war_is_reported(store: Store, tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match=r"x\.war could not be stored"):
         store.put(tmp_path / "x.war")
 
@@ -128,7 +124,7 @@ async def test_a_war_becomes_a_ready_release(db: Database, store: Store, tmp_pat
     assert store.get(made.digest).exists()
 
 
-async def test_the_same_again_is_no_error_and_nothing_new(
+async def test_submitting_the_same_again_is_no_error_and_adds_nothing(
     db: Database, store: Store, tmp_path: Path
 ) -> None:
     given = Submission("shop", make_war(tmp_path / "x.war"), "1.0.0")
@@ -146,7 +142,7 @@ async def refused(db: Database, store: Store, given: Submission, words: str) -> 
     assert (await known(db, given.app), sorted(store.folder.glob("*"))) == before
 
 
-async def test_a_version_is_never_other_bytes(db: Database, store: Store, tmp_path: Path) -> None:
+async def test_a_version_never_gets_other_bytes(db: Database, store: Store, tmp_path: Path) -> None:
     await intake.submit(
         db, store, HEADER, Submission("shop", make_war(tmp_path / "x.war"), "1.0.0")
     )
@@ -161,7 +157,9 @@ async def test_bytes_have_one_version(db: Database, store: Store, tmp_path: Path
     await refused(db, store, again, r"this WAR is already shop 1\.0\.0")
 
 
-async def test_what_is_no_war_is_refused(db: Database, store: Store, tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_war_is_refused(
+    db: Database, store: Store, tmp_path: Path
+) -> None:
     text = tmp_path / "text.war"
     text.write_text("hello")
     await refused(db, store, Submission("shop", text, "1.0.0"), "not a WAR, can't read it as a zip")
@@ -175,7 +173,7 @@ async def test_what_is_no_war_is_refused(db: Database, store: Store, tmp_path: P
 
 
 @pytest.mark.parametrize("version", ["", "1\n2", "x" * 1000, "\x07"])
-async def test_what_is_no_version_is_refused(
+async def test_an_invalid_version_is_refused(
     db: Database, store: Store, tmp_path: Path, version: str
 ) -> None:
     given = Submission("shop", make_war(tmp_path / "x.war"), version)
@@ -189,7 +187,7 @@ async def test_two_apps_may_have_the_same_war(db: Database, store: Store, tmp_pa
     assert (other.digest, is_new) == (made.digest, True)
 
 
-async def test_what_one_app_refuses_is_not_taken_from_another(
+async def test_a_war_refused_by_one_app_is_kept_for_another(
     db: Database, store: Store, tmp_path: Path
 ) -> None:
     source = make_war(tmp_path / "x.war", "1.0.0")
@@ -209,12 +207,12 @@ def expecting(what: str) -> MarkerSettings:
 @pytest.mark.parametrize(
     ("expects", "marker"), [("version", "1.0.0"), ("commit", "abc"), ("digest", "d" * 64)]
 )
-def test_the_app_will_answer_what_the_settings_say(expects: str, marker: str) -> None:
+def test_the_expected_answer_is_that_of_the_settings(expects: str, marker: str) -> None:
     said = intake.expected_marker(expecting(expects), "1.0.0", "abc", "d" * 64, Path("x.war"))
     assert said == marker
 
 
-def test_a_commit_that_is_expected_must_be_named() -> None:
+def test_an_expected_commit_must_be_given() -> None:
     with pytest.raises(ReleaseError, match="the running app is recognised by its commit: give one"):
         intake.expected_marker(expecting("commit"), "1.0.0", "", "d" * 64, Path("x.war"))
 
@@ -243,7 +241,7 @@ async def test_what_was_live_before_is_adopted_as_live(
     assert store.get(found.digest)
 
 
-async def test_what_waits_is_still_newer_than_what_was_found(
+async def test_a_waiting_release_stays_newer_than_an_adopted_one(
     db: Database, store: Store, tmp_path: Path
 ) -> None:
     given = Submission("shop", make_war(tmp_path / "new.war", "1.1.0"), "1.1.0")
@@ -253,7 +251,7 @@ async def test_what_waits_is_still_newer_than_what_was_found(
 
 
 @pytest.mark.parametrize(("said", "expects"), [("", "version"), ("abc123", "commit")])
-async def test_a_version_is_made_up_for_what_says_none(
+async def test_a_release_without_a_version_gets_one(
     db: Database, store: Store, tmp_path: Path, said: str, expects: str
 ) -> None:
     source = make_war(tmp_path / "old.war")
@@ -261,7 +259,7 @@ async def test_a_version_is_made_up_for_what_says_none(
     assert (found.version, found.marker) == (f"found-{found.digest[:12]}", said)
 
 
-async def test_what_says_a_version_that_other_bytes_have_gets_one_of_its_own(
+async def test_a_release_whose_version_is_taken_gets_another(
     db: Database, store: Store, tmp_path: Path
 ) -> None:
     given = Submission("shop", make_war(tmp_path / "new.war", "1.1.0"), "1.0.0")
@@ -270,7 +268,7 @@ async def test_what_says_a_version_that_other_bytes_have_gets_one_of_its_own(
     assert (found.version, found.marker) == (f"1.0.0-{found.digest[:12]}", "1.0.0")
 
 
-async def test_what_was_submitted_and_is_found_is_made_live(
+async def test_a_submitted_release_that_is_found_running_becomes_live(
     db: Database, store: Store, tmp_path: Path
 ) -> None:
     source = make_war(tmp_path / "x.war")

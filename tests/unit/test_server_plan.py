@@ -1,4 +1,4 @@
-"""The plan: the rollout's own rules, asked beforehand; figures from what earlier ones took."""
+"""The plan: the rollout's own rules, applied beforehand, with figures from earlier rollouts."""
 
 from dataclasses import replace
 from typing import Any  # a receipt is JSON
@@ -62,14 +62,14 @@ def test_canaries_go_first_and_batches_never_leave_too_few(
     assert [list(batch) for batch in found.batches] == batches
 
 
-def test_nodes_that_are_down_are_skipped_and_said_to_be() -> None:
+def test_nodes_that_are_down_are_skipped_and_listed() -> None:
     found = made(a=ON_OLD, b=DOWN, c=ON_OLD)
     assert (found.batches, found.skipped) == ((("a",), ("c",)), ("b",))
     assert [node.steps == () for node in found.nodes] == [False, True, False]
     assert found.nodes[1].trouble == "HAProxy reports it down"
 
 
-def test_a_node_that_serves_the_release_already_is_left_alone() -> None:
+def test_a_node_that_already_serves_the_release_is_left_alone() -> None:
     found = made(a=ON_NEW, b=ON_OLD, c=ON_OLD)
     assert found.batches == (("b",), ("c",))
     assert (found.nodes[0].steps, found.nodes[0].fate) == ((), "untouched")
@@ -90,7 +90,7 @@ def test_a_node_that_serves_the_release_already_is_left_alone() -> None:
         ),
     ],
 )
-def test_what_could_not_begin_says_why_and_touches_nothing(
+def test_a_plan_that_could_not_start_says_why_and_touches_nothing(
     looks: dict[str, NodeLook], reason: str
 ) -> None:
     found = made(POLICY, NEW, OLD, "", 0, (), **looks)
@@ -99,7 +99,7 @@ def test_what_could_not_begin_says_why_and_touches_nothing(
     assert all(node.steps == () for node in found.nodes)
 
 
-def test_a_deployment_that_runs_prevents_another() -> None:
+def test_a_running_deployment_prevents_another() -> None:
     found = made(hindrance="another runs", a=ON_OLD, b=ON_OLD)
     assert (found.could_begin, found.reason, found.batches) == (False, "another runs", ())
 
@@ -154,7 +154,7 @@ def test_the_steps_of_a_node_are_those_of_its_strategy(
         (ON_OLD, Sessions.MOVE, True, "kept: shared", 0),
     ],
 )
-def test_what_becomes_of_sessions(
+def test_the_fate_of_sessions_is_planned(
     look: NodeLook, sessions: Sessions, shared: bool, fate: str, lost: int | None
 ) -> None:
     policy = Policy(min_healthy=1, sessions=sessions, sessions_shared=shared)
@@ -168,7 +168,7 @@ def test_only_the_sessions_of_nodes_that_are_touched_are_lost() -> None:
     assert made(a=HELD, b=HELD, c=changed(ON_NEW, versions=HELD.host.versions)).sessions_lost == 14
 
 
-def test_nodes_that_could_not_carry_the_load_are_told() -> None:
+def test_nodes_that_could_not_carry_the_load_are_named() -> None:
     full = changed(ON_OLD, in_flight=9, capacity=10)
     found = made(a=full, b=full)
     assert [node.carried for node in found.nodes] == [False, False]
@@ -183,7 +183,7 @@ def test_hooks_are_named_in_their_order() -> None:
     assert (found.could_begin, found.hooks) == (True, (Hook.BEFORE, Hook.AFTER))
 
 
-def test_a_nodes_time_is_its_own_median_else_that_of_all_else_unknown() -> None:
+def test_a_nodes_time_is_its_own_median_or_that_of_all_or_unknown() -> None:
     history = (
         receipt(a=10.0, b=30.0),
         receipt(a=12.0, b=0.0),
@@ -211,7 +211,7 @@ BAKED = Policy(min_healthy=1, canary_bake_s=60.0, batch_bake_s=10.0, last_bake_s
         ([], POLICY, 0.0),
     ],
 )
-def test_the_whole_is_its_batches_and_the_watches_between(
+def test_the_total_is_the_batches_and_the_bakes_between_them(
     batches: list[list[str]], policy: Policy, whole: float | None
 ) -> None:
     seconds = {"a": 10.0, "b": 20.0, "c": 30.0, "d": None}

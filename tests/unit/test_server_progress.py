@@ -1,4 +1,4 @@
-"""The clocks: how long a node stands somewhere, what was tried there, and what is progress."""
+"""The clocks: how long a node is in a phase, what was tried there, and what counts as progress."""
 
 from dataclasses import replace
 
@@ -35,12 +35,12 @@ def test_the_clock_of_a_phase_runs_from_the_first_look_that_saw_it() -> None:
     assert (wait.phase, wait.since_s) == (NodePhase.DRAINING, 3.0)
 
 
-def test_requests_have_their_drain_time_from_when_it_was_closed() -> None:
+def test_requests_have_their_drain_time_from_maint_on() -> None:
     wait = seen((1.0, OPEN), (2.0, IN_DRAIN), (90.0, IN_DRAIN), (91.0, CLOSED))
     assert wait.since_s == 91.0
 
 
-def test_a_rollback_begins_with_clocks_and_tries_of_its_own() -> None:
+def test_a_rollback_begins_with_its_own_clocks_and_tries() -> None:
     unreadable = changed(CLOSED, digest=None)
     progress = track({}, {"a": unreadable}, NEW, 1.0)
     progress = tried(progress, "a", progress["a"], 2.0, "the disk is full")
@@ -49,25 +49,25 @@ def test_a_rollback_begins_with_clocks_and_tries_of_its_own() -> None:
     assert (wait.since_s, wait.tries, wait.failure) == (50.0, 0, "")
 
 
-def test_an_act_that_changed_nothing_is_a_try() -> None:
+def test_an_action_that_changed_nothing_counts_as_a_try() -> None:
     progress = track({}, {"a": OPEN}, NEW, 1.0)
     wait = tried(progress, "a", progress["a"], 2.0, "refused")["a"]
     assert (wait.tries, wait.tried_at_s, wait.failure) == (1, 2.0, "refused")
 
 
-def test_an_act_that_brought_the_node_on_is_no_try_at_its_next_phase() -> None:
+def test_an_action_that_advanced_the_node_is_no_try_in_its_next_phase() -> None:
     before = track({}, {"a": OPEN}, NEW, 1.0)
     after = track(before, {"a": CLOSED}, NEW, 2.0)
     assert tried(after, "a", before["a"], 3.0, "")["a"].tries == 0
 
 
-def test_closing_a_drained_node_is_no_try_of_cutting_it() -> None:
+def test_maint_for_a_drained_node_is_no_try_of_cutting_it() -> None:
     before = track({}, {"a": IN_DRAIN}, NEW, 1.0)
     after = track(before, {"a": CLOSED}, NEW, 2.0)
     assert tried(after, "a", before["a"], 3.0, "")["a"].tries == 0
 
 
-def test_an_act_of_a_rollout_is_no_try_of_a_rollback() -> None:
+def test_an_action_of_a_rollout_is_no_try_of_a_rollback() -> None:
     unreadable = changed(CLOSED, digest=None)
     before = track({}, {"a": unreadable}, NEW, 1.0)
     after = track(before, {"a": unreadable}, OLD, 1.0)
@@ -89,10 +89,10 @@ def test_an_app_that_falls_silent_is_timed_like_one_that_answers_wrongly() -> No
     hangs = replace(UP, answer=Answer())
     assert seen((1.0, UP), (2.0, hangs), (9.0, hangs)).wrong_since_s == 2.0
     assert seen((1.0, UP), (2.0, hangs), (3.0, UP)).wrong_since_s is None
-    # It ended and is started again: it has its time to start.
+    # It ended and is started again, so it gets its time to start.
     ended = changed(hangs, running=False)
     assert seen((1.0, UP), (2.0, ended), (3.0, hangs)).wrong_since_s is None
-    # Nobody knows whether Tomcat runs: that is the machine's trouble.
+    # Whether Tomcat runs is unknown: that is a problem of the machine.
     unknown = changed(hangs, running=None)
     assert seen((1.0, UP), (2.0, unknown)).wrong_since_s is None
 
@@ -110,11 +110,11 @@ def test_a_tomcat_that_never_answered_did_not_die() -> None:
     assert seen((1.0, STARTING), (2.0, DEAD)).deaths == 0
 
 
-def test_a_lost_answer_is_no_death() -> None:
+def test_a_lost_answer_is_not_a_death() -> None:
     assert seen((1.0, UP), (2.0, STARTING), (3.0, UP)).deaths == 0
 
 
-def test_going_round_in_circles_is_no_progress() -> None:
+def test_going_in_circles_is_no_progress() -> None:
     round_again = [(2.0, DEAD), (3.0, STARTING), (4.0, UP)]
     wait = seen((0.0, STARTING), (1.0, UP), *round_again)
     assert (wait.furthest, wait.furthest_at_s) == (NodePhase.ADMITTING, 1.0)

@@ -1,4 +1,4 @@
-"""The receipt: times added up from the acts, requests counted over HAProxy's restarts."""
+"""The receipt: times added up from the actions, requests counted across HAProxy's restarts."""
 
 from dataclasses import replace
 
@@ -13,11 +13,11 @@ from bigred_server.rollout.core.policy import Policy, Sessions
 from bigred_server.rollout.loop.receipt import NodeTimes, node_times, receipt
 
 
-def actions(*told: tuple[str, float, float | None], node: str = "a") -> list[ActionRecord]:
-    """Make acts from (kind, begun, ended)."""
+def actions(*given: tuple[str, float, float | None], node: str = "a") -> list[ActionRecord]:
+    """Make actions from (kind, begun, ended)."""
     return [
         ActionRecord(number, "d-1", node, kind, "d", begun, ended, "done", "")
-        for number, (kind, begun, ended) in enumerate(told)
+        for number, (kind, begun, ended) in enumerate(given)
     ]
 
 
@@ -55,12 +55,12 @@ def test_a_node_that_was_stopped_already_drains_until_the_swap() -> None:
     assert (found.drain_s, found.stop_s) == (2.0, 0.0)
 
 
-def test_maint_said_again_in_the_middle_begins_nothing_anew() -> None:
+def test_maint_set_again_in_the_middle_restarts_nothing() -> None:
     again = ONCE[:4] + actions(("maint", 7.0, 7.1)) + ONCE[4:]
     assert node_times("a", again, POLICY) == node_times("a", ONCE, POLICY)
 
 
-def test_there_and_back_is_the_sum_of_both() -> None:
+def test_forward_and_back_is_the_sum_of_both() -> None:
     back = [
         replace(a, begun_at=a.begun_at + 20, ended_at=(a.ended_at or 0) + 20, outcome="done")
         for a in ONCE
@@ -68,7 +68,7 @@ def test_there_and_back_is_the_sum_of_both() -> None:
     assert node_times("a", ONCE + back, POLICY) == NodeTimes("a", 33.5, 0.0, 4.0, 6.0, 9.0, 7.0)
 
 
-def test_an_act_that_never_ended_took_no_time() -> None:
+def test_an_action_that_never_ended_took_no_time() -> None:
     found = node_times("a", actions(("maint", 0.0, 0.1), ("stop", 2.0, None)), POLICY)
     assert (found.drain_s, found.stop_s, found.seconds) == (2.0, 0.0, 2.0)
 
@@ -76,7 +76,7 @@ def test_an_act_that_never_ended_took_no_time() -> None:
 JUDGED = {"verdict": "pass", "requests": 60, "failed": 0}
 
 
-def test_the_receipt_says_it_all() -> None:
+def test_the_receipt_is_complete() -> None:
     record = DeploymentRecord(
         "d-1",
         "shop",
@@ -89,8 +89,8 @@ def test_the_receipt_says_it_all() -> None:
         skipped=("b",),
         judgement=JUDGED,
     )
-    told = receipt(record, "1.1.0", ONCE + HOOK, Counters(1000, 1, 2), POLICY, 113.5)
-    assert told.pop("per_node") == [
+    given = receipt(record, "1.1.0", ONCE + HOOK, Counters(1000, 1, 2), POLICY, 113.5)
+    assert given.pop("per_node") == [
         {
             "name": "a",
             "seconds": 13.5,
@@ -103,7 +103,7 @@ def test_the_receipt_says_it_all() -> None:
             "sessions_lost": None,
         }
     ]
-    assert told == {
+    assert given == {
         "deployment": "d-1",
         "app": "shop",
         "outcome": "succeeded",
@@ -124,20 +124,20 @@ def test_the_receipt_says_it_all() -> None:
     }
 
 
-def counted(*told: tuple[str, str, int]) -> list[ActionRecord]:
-    """Make acts from (kind, the goal's digest, sessions on the node)."""
+def counted(*given: tuple[str, str, int]) -> list[ActionRecord]:
+    """Make actions from (kind, the target's digest, sessions on the node)."""
     return [
         ActionRecord(number, "d-1", "a", kind, digest, 0.0, 1.0, "done", "", sessions)
-        for number, (kind, digest, sessions) in enumerate(told)
+        for number, (kind, digest, sessions) in enumerate(given)
     ]
 
 
-def test_sessions_that_are_there_when_tomcat_stops_are_lost() -> None:
+def test_sessions_still_open_when_tomcat_stops_are_lost() -> None:
     found = node_times("a", counted(("maint", "new", 10), ("stop", "new", 9)), POLICY)
     assert (found.sessions, found.sessions_lost) == (10, 9)
 
 
-def test_a_stop_that_was_tried_again_loses_no_session_twice() -> None:
+def test_a_repeated_stop_loses_no_session_twice() -> None:
     there = (("maint", "new", 10), ("stop", "new", 9), ("stop", "new", 9))
     assert node_times("a", counted(*there), POLICY).sessions_lost == 9
     back = (*there, ("maint", "old", 3), ("stop", "old", 2))
@@ -149,7 +149,7 @@ def test_shared_sessions_are_never_lost() -> None:
     assert node_times("a", counted(("stop", "new", 9)), policy).sessions_lost == 0
 
 
-def test_side_by_side_only_what_is_taken_away_loses_its_sessions() -> None:
+def test_with_parallel_versions_only_an_undeployed_one_loses_its_sessions() -> None:
     policy = replace(POLICY, sessions=Sessions.PARALLEL)
     there = (("drain", "new", 10), ("deploy", "new", 10))
     assert node_times("a", counted(*there), policy).sessions_lost == 0
@@ -163,7 +163,7 @@ def test_a_release_that_is_fetched_takes_its_time_while_the_node_serves() -> Non
     assert (found.fetch_s, found.drain_s, found.stop_s) == (3.0, 1.0, 1.0)
 
 
-# --- the tally -----------------------------------------------------------------------------------
+# --- the counters --------------------------------------------------------------------------------
 
 
 def test_what_was_counted_before_is_not_counted() -> None:
@@ -172,7 +172,7 @@ def test_what_was_counted_before_is_not_counted() -> None:
     assert counter_delta.track(counted, 7, Counters(150, 6, 1)).total == Counters(50, 1, 0)
 
 
-def test_a_haproxy_that_restarted_counts_on() -> None:
+def test_counting_continues_after_haproxy_restarts() -> None:
     counted = counter_delta.track(
         counter_delta.begin(7, Counters(100, 5, 1)), 7, Counters(150, 6, 1)
     )
@@ -184,7 +184,7 @@ def test_a_haproxy_that_restarted_counts_on() -> None:
     assert counted.total == Counters(81, 1, 2)
 
 
-def test_counters_that_a_person_cleared_are_never_below_nothing() -> None:
+def test_cleared_counters_are_never_negative() -> None:
     counted = counter_delta.track(
         counter_delta.begin(7, Counters(100, 5, 1)), 7, Counters(150, 6, 1)
     )
@@ -193,7 +193,7 @@ def test_counters_that_a_person_cleared_are_never_below_nothing() -> None:
 
 
 @pytest.mark.parametrize("restarts", [0, 1])
-def test_a_tally_is_kept_as_json(restarts: int) -> None:
+def test_counts_are_kept_as_json(restarts: int) -> None:
     counted = counter_delta.begin(7, Counters(1, 2, 3))
     for number in range(restarts):
         counted = counter_delta.track(counted, 8 + number, Counters(4, 5, 6))

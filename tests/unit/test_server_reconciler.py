@@ -1,9 +1,9 @@
-"""The reconciler's loop on a real journal, over a fleet in memory that is quick and can fail."""
+"""The reconciler's loop on a real journal, with a fast fleet in memory that can fail."""
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 from tests.support.telemetry import FakeTelemetry
+from tests.support.until import until
 from tests.support.wars import bringing
 
 from bigred_broker.messages import AppEvent, AppState, Phase
@@ -63,13 +64,13 @@ POLICY = Policy(
 )
 
 
-# A net under a test that hangs; nothing here depends on how fast the machine is.
+# A safety net for a hanging test; nothing here depends on how fast the machine is.
 _AT_MOST_S = 90.0
 
 
 @dataclass
 class Site:
-    """One app: a journal, a fleet, and a server that may die and come again."""
+    """One app: a journal, a fleet, and a server that may die and come back."""
 
     db: Database
     fleet: SimulatedFleet
@@ -77,7 +78,7 @@ class Site:
     old: Release
     new: Release
     states: list[AppState] = field(default_factory=list)
-    told: list[AppEvent] = field(default_factory=list)
+    published: list[AppEvent] = field(default_factory=list)
     folder: Path = field(default_factory=Path)
     hooks: HookRunner = field(default_factory=lambda: HookRunner({}, Path()))
     lead: Leadership = field(default_factory=SqliteLeadership)
@@ -96,7 +97,7 @@ class Site:
             policy=self.fleet.policy,
             strategy=Strategy.RESTART,
             adoption=self.adoption,
-            events=EventLog(self.db, self.told.append),
+            events=EventLog(self.db, self.published.append),
             telemetry=self.telemetry,
             hooks=self.hooks,
             lead=self.lead,
@@ -108,7 +109,7 @@ class Site:
 
     @contextlib.asynccontextmanager
     async def server(self) -> AsyncIterator[Reconciler]:
-        """Have a server run; at the end of the block it is cut off wherever it is."""
+        """Run a server; at the end of the block it is cut off wherever it is."""
         made = self.reconciler()
         task = asyncio.create_task(made.run())
         try:
@@ -135,8 +136,8 @@ class Site:
         assert found is not None
         return found
 
-    async def ends(self, deadline_s: float = 20.0) -> DeploymentRecord:
-        await until(self._has_ended, deadline_s)
+    async def ends(self) -> DeploymentRecord:
+        await until(self._has_ended, _AT_MOST_S, "the deployment has ended")
         return await self.record()
 
     async def _has_ended(self) -> bool:
@@ -172,12 +173,6 @@ class Site:
         ) and set(self.running().values()) == {release.digest}
 
 
-async def until(condition: Callable[[], Awaitable[bool]], deadline_s: float) -> None:
-    async with asyncio.timeout(max(deadline_s, _AT_MOST_S)):
-        while not await condition():  # noqa: ASYNC110 - the journal has no event to wait for
-            await asyncio.sleep(0.01)
-
-
 @dataclass(frozen=True)
 class RecordedHooks(HookRunner):
     """Hooks that start no process: one may never end, and one may fail."""
@@ -205,7 +200,7 @@ def war(path: Path, version: str) -> str:
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """Keep the log to itself: its coloured tracebacks would hold the loop up for a second each."""
+    """Capture the log: each of its coloured tracebacks would block the loop for a second."""
     with capture_logs():
         yield
 
@@ -251,7 +246,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 def build(site: Site, release: Release, **behaviour: float | bool | str) -> None:
-    """Have a release behave so."""
+    """Make a release behave this way."""
     known = dict(site.fleet.builds)
     made = SimulatedBuild(release.digest, release.marker, **{"start_s": 0.03, **behaviour})  # type: ignore[arg-type]
     known[release.digest] = made
@@ -260,14 +255,14 @@ def build(site: Site, release: Release, **behaviour: float | bool | str) -> None
         node.builds = known
 
 
-# --- the whole way -------------------------------------------------------------------------------
+# --- whole deployments ---------------------------------------------------------------------------
 
 
 async def test_a_good_release_goes_live_on_all_nodes_one_after_the_other(site: Site) -> None:
     await site.start()
     async with site.server():
         ended = await site.ends()
-        await until(site.its_end_is_told, 5)
+        await until(site.its_end_is_told, _AT_MOST_S, "the end is reported")
     assert (ended.phase, ended.nodes, ended.previous) == (Phase.SUCCEEDED, NODES, site.old.digest)
     assert site.is_whole(site.new)
     assert await site.stages() == {"1.0.0": Stage.RETIRED, "1.1.0": Stage.LIVE}
@@ -291,7 +286,7 @@ async def test_a_good_release_goes_live_on_all_nodes_one_after_the_other(site: S
     assert phases[-3:] == [Phase.CANARY, Phase.ROLLING, Phase.SUCCEEDED]
     assert site.states[-1].live is not None
     assert site.states[-1].live.version == "1.1.0"
-    assert any("is live on 3 nodes" in event.text for event in site.told)
+    assert any("is live on 3 nodes" in event.text for event in site.published)
 
 
 @pytest.mark.parametrize(
@@ -305,7 +300,7 @@ async def test_a_good_release_goes_live_on_all_nodes_one_after_the_other(site: S
     ],
     ids=str,
 )
-async def test_a_bad_release_is_rolled_back_by_itself_and_marked(
+async def test_a_bad_release_is_rolled_back_automatically_and_marked(
     site: Site, behaviour: Mapping[str, float | bool | str]
 ) -> None:
     build(site, site.new, **behaviour)
@@ -339,14 +334,14 @@ async def test_a_node_at_fault_rolls_the_release_back_and_does_not_mark_it(site:
     assert await site.stages() == {"1.0.0": Stage.LIVE, "1.1.0": Stage.READY}
 
 
-async def test_a_rollback_that_a_person_asked_for_is_done(site: Site) -> None:
+async def test_a_requested_rollback_is_done(site: Site) -> None:
     await site.start()
     async with site.server():
 
         async def b_is_being_updated() -> bool:
             return any(action.node == "b" for action in site.fleet.actions)
 
-        await until(b_is_being_updated, 10)
+        await until(b_is_being_updated, _AT_MOST_S, "b is being updated")
         async with site.db.write() as connection:
             asked = {"command": Command.ROLLBACK, "commanded_by": "linus"}
             await deployments.change(connection, "d-1", **asked)
@@ -368,14 +363,14 @@ async def test_too_few_nodes_abort_before_anything_is_touched(site: Site) -> Non
     assert (await site.stages())["1.1.0"] is Stage.READY
 
 
-async def test_the_countdown_is_waited_for_unless_a_person_stops_it(site: Site) -> None:
+async def test_a_deployment_waits_for_the_countdown_unless_a_person_stops_it(site: Site) -> None:
     await site.start(not_before=time.time() + 60)
     async with site.server():
 
         async def it_is_told() -> bool:
             return bool(site.states) and site.states[-1].phase is Phase.PREPARING
 
-        await until(it_is_told, 5)
+        await until(it_is_told, _AT_MOST_S, "it is reported")
         assert site.fleet.actions == []
         async with site.db.write() as connection:
             await deployments.change(connection, "d-1", command=Command.ABORT, reason="not today")
@@ -387,7 +382,7 @@ async def test_the_countdown_is_waited_for_unless_a_person_stops_it(site: Site) 
     assert site.fleet.actions == []
 
 
-async def test_a_haproxy_that_restarts_is_told_its_states_again(site: Site) -> None:
+async def test_a_haproxy_that_restarts_gets_its_states_again(site: Site) -> None:
     await site.start()
     site.fleet.lasts = lambda action: (
         0.2 if action.kind is ActionKind.STOP and action.node == "b" else 0.005
@@ -400,7 +395,7 @@ async def test_a_haproxy_that_restarts_is_told_its_states_again(site: Site) -> N
                 for action in site.fleet.actions
             )
 
-        await until(b_is_being_stopped, 10)
+        await until(b_is_being_stopped, _AT_MOST_S, "b is being stopped")
         site.fleet.restart_haproxy()
         ended = await site.ends()
     assert ended.phase is Phase.SUCCEEDED
@@ -423,7 +418,7 @@ async def test_what_was_live_before_is_adopted_and_rolled_back_to(site: Site) ->
         async def it_is_adopted() -> bool:
             return (await site.stages())["1.0.0"] is Stage.LIVE
 
-        await until(it_is_adopted, 5)
+        await until(it_is_adopted, _AT_MOST_S, "it is adopted")
 
 
 async def test_a_first_release_goes_live_on_empty_nodes(site: Site) -> None:
@@ -444,7 +439,7 @@ async def test_a_first_release_goes_live_on_empty_nodes(site: Site) -> None:
 
 
 def refuse(site: Site, check: Callable[[Action], None]) -> None:
-    """Have the fleet run `check` before each act."""
+    """Make the fleet run `check` before each action."""
     action = site.fleet.act
 
     async def checked(one: Action) -> str:
@@ -454,7 +449,7 @@ def refuse(site: Site, check: Callable[[Action], None]) -> None:
     site.fleet.act = checked  # type: ignore[method-assign, assignment]
 
 
-async def test_an_act_that_breaks_in_an_unforeseen_way_does_not_end_the_loop(site: Site) -> None:
+async def test_an_unforeseen_error_of_an_action_does_not_end_the_loop(site: Site) -> None:
     broken: list[Action] = []
 
     def once(action: Action) -> None:
@@ -471,7 +466,7 @@ async def test_an_act_that_breaks_in_an_unforeseen_way_does_not_end_the_loop(sit
 
 
 @pytest.mark.parametrize("function", ["begin", "end"])
-async def test_a_journal_that_can_not_be_written_for_a_while_does_not_end_the_loop(
+async def test_a_journal_that_cannot_be_written_for_a_while_does_not_end_the_loop(
     site: Site, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
     write = getattr(actions, function)
@@ -492,7 +487,7 @@ async def test_a_journal_that_can_not_be_written_for_a_while_does_not_end_the_lo
     assert site.is_whole(site.new)
 
 
-async def test_a_look_that_fails_is_taken_again(site: Site) -> None:
+async def test_a_failed_look_is_repeated(site: Site) -> None:
     look = site.fleet.look
     failures: list[object] = []
 
@@ -508,7 +503,7 @@ async def test_a_look_that_fails_is_taken_again(site: Site) -> None:
         assert (await site.ends()).phase is Phase.SUCCEEDED
 
 
-async def test_maint_that_is_said_again_late_does_not_take_a_node_out_for_good(
+async def test_a_late_repeated_maint_does_not_remove_a_node_for_good(
     site: Site,
 ) -> None:
     late: list[Action] = []
@@ -530,15 +525,17 @@ async def test_maint_that_is_said_again_late_does_not_take_a_node_out_for_good(
                 for action in site.fleet.actions
             )
 
-        await until(b_is_admitted, 10)
+        await until(b_is_admitted, _AT_MOST_S, "b is admitted")
         late.append(site.fleet.actions[-1])
         site.fleet.restart_haproxy()
         assert (await site.ends()).phase is Phase.SUCCEEDED
-        await until(site.nothing_is_left_open, 5)
+        await until(site.nothing_is_left_open, _AT_MOST_S, "nothing is left open")
     assert site.is_whole(site.new)
 
 
-async def test_acts_that_a_dead_server_left_open_are_unknown_and_it_goes_on(site: Site) -> None:
+async def test_actions_that_a_dead_server_left_open_are_unknown_and_the_deployment_continues(
+    site: Site,
+) -> None:
     site.fleet.lasts = lambda action: 60.0 if action.kind is ActionKind.STOP else 0.005
     await site.start()
     async with site.server():
@@ -546,7 +543,7 @@ async def test_acts_that_a_dead_server_left_open_are_unknown_and_it_goes_on(site
         async def it_stops_a() -> bool:
             return any(action.kind == "stop" for action in await site.actions())
 
-        await until(it_stops_a, 10)
+        await until(it_stops_a, _AT_MOST_S, "a is being stopped")
     site.fleet.lasts = lambda _act: 0.005
     async with site.server():
         ended = await site.ends()
@@ -562,7 +559,7 @@ async def test_acts_that_a_dead_server_left_open_are_unknown_and_it_goes_on(site
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_a_server_that_dies_again_and_again_brings_it_to_its_end(
+async def test_a_server_that_dies_repeatedly_still_finishes_the_deployment(
     site: Site, seed: int
 ) -> None:
     random = Random(seed)
@@ -589,7 +586,7 @@ async def test_a_node_that_left_the_configuration_does_not_stop_the_server(site:
         async def it_rolls() -> bool:
             return (await site.record()).phase is Phase.ROLLING
 
-        await until(it_rolls, 10)
+        await until(it_rolls, _AT_MOST_S, "it is rolling")
     for fleet_part in (site.fleet.nodes, site.fleet.servers):
         del fleet_part["c"]
     site.fleet.policy = Policy(**{**vars(POLICY), "min_healthy": 1})
@@ -598,24 +595,24 @@ async def test_a_node_that_left_the_configuration_does_not_stop_the_server(site:
     assert site.is_whole(site.new)
 
 
-# --- commands, hooks, mends and the lease --------------------------------------------------------
+# --- commands, hooks, repairs and the lease ------------------------------------------------------
 
 
-async def test_a_deployment_is_held_and_goes_on_by_command(site: Site) -> None:
+async def test_a_deployment_is_held_and_continued_by_command(site: Site) -> None:
     await site.start()
     async with site.server():
 
         async def a_is_being_updated() -> bool:
             return any(action.node == "a" for action in site.fleet.actions)
 
-        await until(a_is_being_updated, 10)
+        await until(a_is_being_updated, _AT_MOST_S, "a is being updated")
         await deploy.command(site.db, "shop", Command.HOLD, "ada")
 
         async def it_is_held() -> bool:
             record = await site.record()
             return record.phase is Phase.HOLDING and record.command is None
 
-        await until(it_is_held, 10)
+        await until(it_is_held, _AT_MOST_S, "it is held")
         assert {action.node for action in site.fleet.actions} == {"a"}
         with pytest.raises(DeploymentError, match="it is already on hold"):
             await deploy.command(site.db, "shop", Command.HOLD, "ada")
@@ -631,7 +628,7 @@ async def test_an_aborted_release_stays_ready(site: Site) -> None:
         async def b_is_being_updated() -> bool:
             return any(action.node == "b" for action in site.fleet.actions)
 
-        await until(b_is_being_updated, 10)
+        await until(b_is_being_updated, _AT_MOST_S, "b is being updated")
         await deploy.command(site.db, "shop", Command.ABORT, "ada")
         ended = await site.ends()
     assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "ada aborted it")
@@ -651,7 +648,7 @@ async def test_hooks_run_once_each_and_a_server_that_dies_in_one_does_not_run_it
         async def after_runs() -> bool:
             return any(line.startswith("after") for line in ran.lines)
 
-        await until(after_runs, 20)
+        await until(after_runs, _AT_MOST_S, "the hook after the deployment runs")
     async with site.server():
         ended = await site.ends()
     assert ran.lines == ["before 1.1.0 1.0.0", "after 1.1.0 1.0.0"]
@@ -661,7 +658,7 @@ async def test_hooks_run_once_each_and_a_server_that_dies_in_one_does_not_run_it
     assert ended.receipt["hooks"] == {"before": "done", "after": "unknown"}
 
 
-async def test_a_hook_before_that_fails_stops_everything(site: Site) -> None:
+async def test_a_failing_before_hook_stops_everything(site: Site) -> None:
     site.hooks = RecordedHooks({}, site.folder, failing=Hook.BEFORE)
     site.fleet.policy = Policy(**{**vars(POLICY), "hooks": frozenset({Hook.BEFORE})})
     await site.start()
@@ -687,7 +684,7 @@ async def test_a_node_that_was_down_is_brought_to_the_live_release_when_it_retur
         async def c_is_repaired() -> bool:
             return site.is_whole(site.new)
 
-        await until(c_is_repaired, 20)
+        await until(c_is_repaired, _AT_MOST_S, "c is repaired")
 
         async def it_is_written() -> bool:
             async with site.db.read() as connection:
@@ -697,7 +694,7 @@ async def test_a_node_that_was_down_is_brought_to_the_live_release_when_it_retur
                 (None, Phase.SUCCEEDED),
             ]
 
-        await until(it_is_written, 10)
+        await until(it_is_written, _AT_MOST_S, "it is written")
     async with site.db.read() as connection:
         assert [r.id for r in await deployments.newest(connection, "shop")] == ["d-1"]
     assert site.fleet.violations == []
@@ -717,11 +714,11 @@ class Lost(SqliteLeadership):
         return len(self.asked) > 2
 
 
-async def test_a_server_that_does_not_lead_does_and_tells_nothing(site: Site) -> None:
+async def test_a_server_that_does_not_lead_does_and_publishes_nothing(site: Site) -> None:
     site.lead = lead = Lost()
     await site.start()
     async with site.server():
-        await until(lead.was_asked_often, 10)
+        await until(lead.was_asked_often, _AT_MOST_S, "the lead is checked often")
     assert site.fleet.actions == []
     assert site.states == []
     assert (await site.record()).phase is Phase.PREPARING

@@ -1,4 +1,4 @@
-"""Which release is the candidate, how a release is told, and how many nodes a share is."""
+"""Which release is the candidate, how a release is named, and how many nodes a share is."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ def test_the_candidate_is_the_newest_ready_release_that_is_newer_than_the_live_o
         assert (found.submitted_at if found else None) == chosen
 
 
-def test_however_long_a_message_is_the_release_can_be_told() -> None:
+def test_however_long_its_message_a_release_can_be_announced() -> None:
     long = Release(
         "shop", "a" * 64, "v" * 500, "", READY, 1.0, author="a" * 5000, message="ü" * 5000
     )
@@ -55,7 +55,7 @@ def change(commit: str) -> Change:
     return Change(commit, "ä" * 500, "ü" * 5000)
 
 
-def test_what_a_candidate_changes_is_what_the_live_release_has_not() -> None:
+def test_a_candidates_changes_are_those_that_the_live_release_lacks() -> None:
     live = replace(release(1, LIVE), commit="b", changes=(change("b"), change("a")))
     same = replace(release(2, READY), commit="c", changes=(change("c"), change("b"), change("a")))
     assert [one.commit for one in same.since(live)] == ["c"]
@@ -64,7 +64,7 @@ def test_what_a_candidate_changes_is_what_the_live_release_has_not() -> None:
     assert same.note().changes == ()
 
 
-def test_however_much_a_candidate_changes_it_can_be_told() -> None:
+def test_however_many_its_changes_a_candidate_can_be_announced() -> None:
     many = replace(release(2, READY), changes=tuple(change(f"{n:040}") for n in range(1000)))
     note = many.note(release(1, LIVE))
     assert (note.changed, len(note.changes)) == (1000, 10)
@@ -96,7 +96,7 @@ def test_a_share_is_a_number_of_nodes_rounded_up(
 
 
 @pytest.mark.parametrize("text", [3, 4, -1, "100%", "67%", "x", "50", "%", "-5%", "5.5%", "½%"])
-def test_a_share_that_is_none_or_leaves_no_node_to_update_is_refused(text: int | str) -> None:
+def test_a_share_that_is_invalid_or_leaves_no_node_to_update_is_refused(text: int | str) -> None:
     with pytest.raises(ValueError, match=r"leaves none that may be updated|is neither"):
         share(text, 3)
 

@@ -1,4 +1,4 @@
-"""What is kept and what makes room: in use, the newest besides, and never what may be needed."""
+"""What is kept and what is deleted: releases in use and the newest are kept."""
 
 import asyncio
 import threading
@@ -58,7 +58,7 @@ FOUR = known(a=RETIRED, b=RETIRED, c=RETIRED, d=LIVE)
         (FOUR, [record("d", None)], "c"),
         (known(a=RETIRED, b=BAD, d=LIVE), [record("d", "b")], "a"),
         (known(a=BAD, d=LIVE), [record("d", "a")], None),
-        # Cleared: it was live before and is good again; what never was live is no way back.
+        # Cleared: it was live before and is good again. What never was live is no rollback target.
         (known(a=READY, d=LIVE), [record("d", "a")], "a"),
         (known(a=READY, d=LIVE), [], None),
         (known(a=RETIRED, b=READY), [], None),
@@ -78,21 +78,21 @@ MANY = known(a=RETIRED, b=RETIRED, c=BAD, d=RETIRED, e=LIVE, f=READY, g=READY)
 @pytest.mark.parametrize(
     ("releases", "history", "keep", "kept"),
     [
-        # Live e, candidate g, way back d; besides them the newest.
+        # Live e, candidate g, rollback target d; besides them the newest.
         (MANY, [], 0, "deg"),
         (MANY, [], 1, "defg"),
         (MANY, [], 2, "cdefg"),
         (MANY, [], 9, "abcdefg"),
-        # The way back is older than what is kept besides.
+        # The rollback target is older than the others that are kept.
         (MANY, [record("e", "a")], 1, "aefg"),
         (MANY, [record("e", "a"), record("a", "b")], 0, "aeg"),
-        # A running deployment needs its release, the one before, and the one that it takes back.
+        # A running deployment needs its release, the one before, and the one that it rolls back.
         (MANY, [running("b")], 0, "bdeg"),
         (MANY, [running("f", "b")], 0, "bdefg"),
         (MANY, [running("d", "e", takes_back="c")], 0, "cdeg"),
         (MANY, [running("a", mends="node1")], 0, "adeg"),
         (MANY, [record("e", "b", mends="node1")], 0, "deg"),
-        # No candidate behind a newer live release; what is being tested is in use, what failed not.
+        # No candidate older than the live release; one being tested is in use, a failed one is not.
         (known(a=READY, b=LIVE), [], 0, "b"),
         (known(a=RETIRED, b=LIVE, c=Stage.TESTING), [], 0, "abc"),
         (known(a=RETIRED, b=LIVE, c=Stage.TESTED), [], 0, "abc"),
@@ -101,7 +101,7 @@ MANY = known(a=RETIRED, b=RETIRED, c=BAD, d=RETIRED, e=LIVE, f=READY, g=READY)
         ([], [], 5, ""),
     ],
 )
-def test_what_is_in_use_is_kept_and_the_newest_besides(
+def test_releases_in_use_and_the_newest_are_kept(
     releases: list[Release], history: list[DeploymentRecord], keep: int, kept: str
 ) -> None:
     assert "".join(sorted(wanted(releases, history, keep))) == kept
@@ -123,9 +123,7 @@ def kept(digest: str, age_s: float = 0.0) -> Kept:
         (kept("", 3_601), True),
     ],
 )
-def test_a_file_that_the_journal_does_not_know_yet_may_be_one_just_submitted(
-    file: Kept, goes: bool
-) -> None:
+def test_a_file_unknown_to_the_journal_may_have_just_been_submitted(file: Kept, goes: bool) -> None:
     assert bool(removable([file], {"known", "wanted"}, {"wanted"}, 10_000.0)) is goes
 
 
@@ -153,7 +151,7 @@ def names(retention: Retention) -> str:
     return "".join(sorted(path.stem for path in retention.store.folder.iterdir()))
 
 
-async def test_pruning_frees_what_nobody_needs_and_says_what(retention: Retention) -> None:
+async def test_pruning_deletes_what_is_not_needed_and_lists_it(retention: Retention) -> None:
     await add(retention, *MANY)
     went = await retention.prune(time.time())
     assert sorted(file.digest for file in went) == ["a", "b", "c"]
@@ -162,28 +160,28 @@ async def test_pruning_frees_what_nobody_needs_and_says_what(retention: Retentio
     assert await retention.prune(time.time()) == []
 
 
-async def test_a_dry_run_says_the_same_and_removes_nothing(retention: Retention) -> None:
+async def test_a_dry_run_lists_the_same_and_removes_nothing(retention: Retention) -> None:
     await add(retention, *MANY)
     dry = await retention.prune(time.time(), dry_run=True)
     assert names(retention) == "abcdefg"
     assert await retention.prune(time.time()) == dry
 
 
-async def test_a_war_that_another_app_needs_stays(retention: Retention) -> None:
+async def test_a_war_that_another_app_needs_is_kept(retention: Retention) -> None:
     await add(retention, *MANY)
     await add(retention, release("a", LIVE, 1.0, "blog"))
     await retention.prune(time.time())
     assert names(retention) == "adefg"
 
 
-async def test_the_releases_of_an_app_that_is_not_configured_here_stay(
+async def test_the_releases_of_an_unconfigured_app_are_kept(
     retention: Retention,
 ) -> None:
     await add(retention, *(release(name, RETIRED, 1.0, "old") for name in "xyz"))
     assert await retention.prune(time.time()) == []
 
 
-async def test_what_a_running_repair_needs_stays(retention: Retention) -> None:
+async def test_the_release_of_a_running_repair_is_kept(retention: Retention) -> None:
     await add(retention, *MANY)
     async with retention.db.write() as connection:
         await deployments.add(connection, running("a", mends="node1"))
@@ -192,7 +190,7 @@ async def test_what_a_running_repair_needs_stays(retention: Retention) -> None:
     assert await retention.wanted("shop") == frozenset("adefg")
 
 
-async def test_a_deployment_that_is_asked_for_meanwhile_waits_for_the_pruning(
+async def test_a_deployment_requested_during_pruning_waits_for_it(
     retention: Retention, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await add(retention, *MANY)
@@ -218,18 +216,18 @@ async def test_a_deployment_that_is_asked_for_meanwhile_waits_for_the_pruning(
     assert order == ["removed", "deploying"]
 
 
-async def test_a_store_that_is_not_there_yet_has_nothing_to_remove(retention: Retention) -> None:
+async def test_a_missing_store_has_nothing_to_remove(retention: Retention) -> None:
     retention.store.folder.rmdir()
     assert await retention.prune(time.time()) == []
 
 
-async def test_a_store_that_can_not_be_read_is_told(tmp_path: Path) -> None:
+async def test_an_unreadable_store_is_reported(tmp_path: Path) -> None:
     (tmp_path / "releases").write_text("no folder")
     with pytest.raises(ReleaseError, match="releases can't be read: "):
         Store(tmp_path / "releases").contents()
 
 
-async def test_what_can_not_be_pruned_after_a_deployment_does_not_harm_it(
+async def test_a_failed_pruning_does_not_harm_the_deployment(
     retention: Retention, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await add(retention, *MANY)
@@ -245,7 +243,7 @@ async def test_what_can_not_be_pruned_after_a_deployment_does_not_harm_it(
     assert names(retention) == "defg"
 
 
-async def test_what_else_lies_in_the_store_is_not_touched(retention: Retention) -> None:
+async def test_other_files_in_the_store_are_not_touched(retention: Retention) -> None:
     (retention.store.folder / "README").write_text("mine")
     assert await retention.prune(time.time() + 9_999) == []
     assert (retention.store.folder / "README").exists()

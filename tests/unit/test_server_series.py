@@ -1,4 +1,4 @@
-"""Business metrics and probes: where numbers come from, and what is asked of whom."""
+"""Business metrics and probes: where numbers come from, and which requests they need."""
 
 import asyncio
 import json
@@ -27,10 +27,10 @@ NOTHING_HEARD = Subscriptions(BrokerSettings(), "x", {})
 
 
 def answering(*bodies: object) -> httpx2.AsyncClient:
-    told = iter(bodies)
+    given = iter(bodies)
 
     def answer(_request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, json=next(told))
+        return httpx2.Response(200, json=next(given))
 
     return httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
 
@@ -39,10 +39,10 @@ def answering(*bodies: object) -> httpx2.AsyncClient:
 
 
 async def test_a_query_selects_a_number(tmp_path: Path) -> None:
-    told = SeriesSettings(sql="SELECT 40 + 2", database=f"sqlite:///{tmp_path}/x.db")
+    given = SeriesSettings(sql="SELECT 40 + 2", database=f"sqlite:///{tmp_path}/x.db")
     async with answering() as http:
-        assert await sources.read(told, http) == 42.0
-        broken = told.model_copy(update={"sql": "SELECT nothing FROM nowhere"})
+        assert await sources.read(given, http) == 42.0
+        broken = given.model_copy(update={"sql": "SELECT nothing FROM nowhere"})
         with pytest.raises(SeriesError, match="the query failed"):
             await sources.read(broken, http)
 
@@ -53,17 +53,17 @@ NOTHING = {"status": "success", "data": {"resultType": "vector", "result": []}}
 
 
 async def test_prometheus_is_asked_for_a_number() -> None:
-    told = SeriesSettings(prometheus="http://127.0.0.1:9090", query="sum(orders)")
+    given = SeriesSettings(prometheus="http://127.0.0.1:9090", query="sum(orders)")
     async with answering(VECTOR, SCALAR, NOTHING, {"status": "error"}) as http:
-        assert await sources.read(told, http) == 7.0
-        assert await sources.read(told, http) == 8.0
+        assert await sources.read(given, http) == 7.0
+        assert await sources.read(given, http) == 8.0
         for _ in range(2):
             with pytest.raises(SeriesError, match="without a number"):
-                await sources.read(told, http)
+                await sources.read(given, http)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "given",
     [
         {},
         {"command": ("x",), "sql": "SELECT 1", "database": "sqlite://"},
@@ -71,9 +71,9 @@ async def test_prometheus_is_asked_for_a_number() -> None:
         {"prometheus": "http://127.0.0.1:9090"},
     ],
 )
-def test_a_series_has_one_source_and_all_that_it_needs(told: dict[str, object]) -> None:
+def test_a_series_has_one_source_and_all_its_settings(given: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="needs"):
-        SeriesSettings.model_validate(told)
+        SeriesSettings.model_validate(given)
 
 
 # --- MQTT ----------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ TOTAL = SeriesSettings(mqtt="shop/orders")
 INSIDE = SeriesSettings(mqtt="shop/orders", pointer="/by~1day/1/n", counts="since")
 
 
-def test_messages_bring_a_total_or_what_came_since() -> None:
+def test_messages_contain_a_total_or_an_increment() -> None:
     heard = Subscriptions(BrokerSettings(), "x", {"total": TOTAL, "inside": INSIDE})
     with pytest.raises(SeriesError, match="no message on 'shop/orders' yet"):
         heard.read("total")
@@ -97,14 +97,14 @@ def test_messages_bring_a_total_or_what_came_since() -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"many", b"true", b"[]", b"\xff", b'{"n": 1}'])
-def test_a_message_without_a_number_is_told_and_is_not_zero(payload: bytes) -> None:
+def test_a_message_without_a_number_is_reported_and_does_not_count_as_zero(payload: bytes) -> None:
     heard = Subscriptions(BrokerSettings(), "x", {"total": TOTAL})
     heard.receive("shop/orders", payload)
     with pytest.raises(SeriesError, match="no number in"):
         heard.read("total")
 
 
-# --- the watch -----------------------------------------------------------------------------------
+# --- observing -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -132,10 +132,10 @@ async def test_bins_are_kept_in_the_journal_and_judged_in_a_deployment(db: Datab
         assert len(await journal.of(connection, "shop", "orders")) == 13
 
 
-# --- what JVMs used ------------------------------------------------------------------------------
+# --- the JVMs' usage -----------------------------------------------------------------------------
 
 
-async def test_what_jvms_used_at_every_age_is_known_to_the_next_server(db: Database) -> None:
+async def test_the_next_server_knows_what_jvms_used_at_every_age(db: Database) -> None:
     spans = [Span("n", 10.0 * n, 10.0, 100, 1.0, 0.0, 1, None, 9, 9) for n in range(1, 9)]
     first = BaselineStore("shop", db)
     await first.sync()
@@ -149,7 +149,7 @@ async def test_what_jvms_used_at_every_age_is_known_to_the_next_server(db: Datab
     other = BaselineStore("till", db)
     await other.sync()
     assert other.ages.like("old", spans[4]) == []
-    # What is new at the other is read when a deployment begins.
+    # New values at the other are read when a deployment begins.
     first.add("new", spans)
     await first.sync()
     second.stale = True
@@ -157,7 +157,7 @@ async def test_what_jvms_used_at_every_age_is_known_to_the_next_server(db: Datab
     assert second.ages.like("new", spans[0]) == spans[:2]
 
 
-async def test_the_journal_keeps_the_newest_spans_and_bears_what_it_can_not_read(
+async def test_the_journal_keeps_the_newest_spans_and_tolerates_unreadable_ones(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bigred_server.journal.spans._KEPT", 3)
@@ -166,7 +166,7 @@ async def test_the_journal_keeps_the_newest_spans_and_bears_what_it_can_not_read
             await kept.add(connection, "shop", [("old", {"number": number})])
     async with db.read() as connection:
         found = await kept.of(connection, "shop")
-    assert [told["number"] for _, told in found] == [3, 4, 5]
+    assert [given["number"] for _, given in found] == [3, 4, 5]
     reader = BaselineStore("shop", db)
     await reader.sync()
     assert not reader.stale
@@ -175,7 +175,7 @@ async def test_the_journal_keeps_the_newest_spans_and_bears_what_it_can_not_read
 # --- probes --------------------------------------------------------------------------------------
 
 
-async def test_the_same_page_is_asked_of_both_in_turns() -> None:
+async def test_both_cohorts_are_probed_with_the_same_page_in_turn() -> None:
     asked: list[str] = []
     enough = asyncio.Event()
 
@@ -226,6 +226,6 @@ def test_a_jvm_is_read_and_two_moments_are_a_span() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "OK - Number of results: 0", json.dumps({"a": 1})])
-def test_what_is_no_jvm_is_told(text: str) -> None:
+def test_an_answer_without_a_jvm_is_reported(text: str) -> None:
     with pytest.raises(NodeError, match="can't be read"):
         vitals.read(text.splitlines())

@@ -1,4 +1,4 @@
-"""The example is the schema: complete, with the defaults, and wrong files are told by line."""
+"""The example is the schema: complete, with the defaults; errors in files name the line."""
 
 import re
 import tomllib
@@ -31,7 +31,7 @@ EVERY_KEY_SET = UNSET.sub("", example())
 def pairs(
     model: type[BaseModel], data: object, where: str = ""
 ) -> Iterator[tuple[str, FieldInfo, object]]:
-    """Walk a model and what a file gives for it: each key, its field, its value or None."""
+    """Walk a model and a file's values for it: yield each key, its field, its value or None."""
     assert isinstance(data, dict)
     for name, info in model.model_fields.items():
         place = f"{where}{name}"
@@ -47,7 +47,7 @@ def pairs(
 
 
 def models(annotation: object) -> Iterator[type[BaseModel]]:
-    """List the models that an annotation is made of, whatever it wraps them in."""
+    """List the models in an annotation, however they are wrapped."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):
@@ -55,7 +55,7 @@ def models(annotation: object) -> Iterator[type[BaseModel]]:
 
 
 def is_of(model: type[BaseModel], value: object) -> bool:
-    """Say whether a table is of this of the two kinds of app."""
+    """Return whether a table belongs to this of the two kinds of app."""
     if "driver" not in model.model_fields or not isinstance(value, dict):
         return True
     return value.get("driver", "tomcat") in get_args(model.model_fields["driver"].annotation)
@@ -63,7 +63,7 @@ def is_of(model: type[BaseModel], value: object) -> bool:
 
 def test_the_example_holds_every_key_of_every_section() -> None:
     found = list(pairs(Settings, tomllib.loads(EVERY_KEY_SET)))
-    # Each node shows what its reach needs: a key must stand with one of them.
+    # Each node shows the keys of its reach: a key must appear in one of them.
     places = [(re.sub(r"\.node[0-9]\.", ".node.", place), value) for place, _, value in found]
     shown = {place for place, value in places if value is not None}
     assert {place for place, _ in places} - shown == set()
@@ -72,7 +72,7 @@ def test_the_example_holds_every_key_of_every_section() -> None:
 
 def test_what_the_example_shows_as_the_default_is_the_default() -> None:
     shown = dict(re.findall(r"^#([a-z_]+) = (.+)$", example(), re.MULTILINE))
-    # No default to show: what stands there is one of many.
+    # There is no default to show: the value there is an example.
     examples = {"min_healthy", "server", "ca", "certificate", "key", "url"}
     examples |= {
         "webhook_secret_file",
@@ -92,8 +92,8 @@ def test_what_the_example_shows_as_the_default_is_the_default() -> None:
         name = place.rpartition(".")[2]
         if name in shown and name not in examples and value is not None and not info.is_required():
             default = info.get_default()
-            told = list(default) if isinstance(default, tuple) else default
-            assert value == (str(told) if isinstance(told, Path) else told), place
+            given = list(default) if isinstance(default, tuple) else default
+            assert value == (str(given) if isinstance(given, Path) else given), place
 
 
 def test_what_the_example_does_not_comment_out_has_no_default_or_comes_with_the_reach() -> None:
@@ -125,7 +125,7 @@ def test_every_time_of_the_policy_can_be_set() -> None:
     assert {field.name for field in fields(Policy)} == in_file
 
 
-def test_everything_of_the_judges_policy_can_be_set() -> None:
+def test_every_value_of_the_judges_policy_can_be_set() -> None:
     in_file = {*JudgeSettings.model_fields} - {"probes"}
     assert {field.name for field in fields(JudgePolicy)} - {"series"} == in_file
     rails = {*GuardSettings.model_fields} - {"every_s"}
@@ -133,7 +133,7 @@ def test_everything_of_the_judges_policy_can_be_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("given", "why"),
     [
         ({"hold_at": 30.0, "rollback_at": 20.0}, "hold_at can't be greater than rollback_at"),
         ({"guards": {"hits": 5, "windows": 4}}, "hits can't be greater than windows"),
@@ -141,9 +141,9 @@ def test_everything_of_the_judges_policy_can_be_set() -> None:
         ({"probes": {"paths": ["shop"]}}, "path"),
     ],
 )
-def test_a_judge_that_makes_no_sense_is_refused(told: dict[str, object], why: str) -> None:
+def test_a_contradictory_judge_is_refused(given: dict[str, object], why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        JudgeSettings.model_validate(told)
+        JudgeSettings.model_validate(given)
 
 
 GOOD = """\
@@ -199,7 +199,7 @@ running = ["running"]
         ),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place_and_the_nearest_key(
+def test_errors_are_reported_with_their_place_and_the_nearest_key(
     old: str, new: str, finding: str
 ) -> None:
     assert GOOD.count(old) >= 1
@@ -230,6 +230,6 @@ def test_a_file_is_loaded(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
 
 
-def test_settings_say_their_defaults_once() -> None:
+def test_each_default_is_stated_once() -> None:
     assert MarkerSettings(path="/x").name == "X-Release"
     assert AppSettings.model_fields["batch"].default == Policy(min_healthy=0).batch

@@ -1,4 +1,4 @@
-"""Where an app stands, as lights, speech and terminal are told it."""
+"""An app's state, as lights, speech and terminal receive it."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ def test_before_any_deployment_an_app_has_its_nodes_its_live_release_and_a_candi
     ]
 
 
-def test_a_deployment_that_runs_is_told_with_its_progress_and_no_candidate() -> None:
+def test_a_running_deployment_is_shown_with_its_progress_and_no_candidate() -> None:
     looks = {"a": UP_NEW, "b": UP_OLD, "c": UP_OLD}
     state = app_state("shop", ROLLING, RELEASES, looks, GOAL)
     assert state.progress is not None
@@ -73,7 +73,9 @@ def test_a_deployment_that_runs_is_told_with_its_progress_and_no_candidate() -> 
         (NodeLook("a"), NodeState.UNKNOWN, NodeState.UNKNOWN),
     ],
 )
-def test_a_node_is_told_in_one_word(look: NodeLook, running: NodeState, between: NodeState) -> None:
+def test_a_node_is_described_in_one_word(
+    look: NodeLook, running: NodeState, between: NodeState
+) -> None:
     state = app_state("shop", ROLLING, RELEASES, {"a": look}, GOAL)
     assert state.nodes[0].state is running
     ended = replace(ROLLING, phase=Phase.SUCCEEDED, ended_at=9.0)
@@ -82,14 +84,14 @@ def test_a_node_is_told_in_one_word(look: NodeLook, running: NodeState, between:
         assert state.nodes[0].state is between
 
 
-def test_a_war_that_nobody_submitted_is_told_by_its_digest() -> None:
+def test_an_unsubmitted_war_is_named_by_its_digest() -> None:
     foreign = changed(UP_OLD, digest="f" * 64)
     assert app_state("shop", None, RELEASES, {"a": foreign}, None).nodes[0].release == "f" * 12
     none = changed(UP_OLD, digest="")
     assert app_state("shop", None, RELEASES, {"a": none}, None).nodes[0].release == ""
 
 
-def test_a_deployment_that_ended_is_told_with_its_end_and_its_reason() -> None:
+def test_an_ended_deployment_is_shown_with_its_outcome_and_reason() -> None:
     ended = replace(ROLLING, phase=Phase.FAILED, ended_at=60.0, reason="x" * 1000)
     state = app_state("shop", ended, RELEASES, {}, GOAL)
     assert state.since == "1970-01-01T00:01:00.000+00:00"
@@ -97,17 +99,17 @@ def test_a_deployment_that_ended_is_told_with_its_end_and_its_reason() -> None:
     assert state.candidate is not None
 
 
-def test_a_release_that_is_gone_from_the_journal_is_no_crash() -> None:
+def test_a_release_missing_from_the_journal_does_not_crash() -> None:
     assert app_state("shop", ROLLING, [], {"a": UP_NEW}, GOAL).release is None
 
 
-def test_the_first_state_is_no_news() -> None:
+def test_the_first_state_is_not_an_event() -> None:
     state = app_state("shop", None, RELEASES, {"a": UP_OLD}, None)
     assert changes(None, state, 0.0) == []
     assert changes(state, state, 0.0) == []
 
 
-def test_a_new_candidate_and_a_changed_node_are_news() -> None:
+def test_a_new_candidate_and_a_changed_node_are_events() -> None:
     before = app_state("shop", None, RELEASES[:1], {"a": UP_OLD}, None)
     after = app_state("shop", None, RELEASES, {"a": CLOSED, "b": UP_OLD}, None)
     news = changes(before, after, 0.0)
@@ -127,7 +129,7 @@ def test_a_new_candidate_and_a_changed_node_are_news() -> None:
         (["Ada"] * 7, "; and 2 more"),
     ],
 )
-def test_a_new_candidate_is_told_with_what_it_changes(authors: list[str], says: str) -> None:
+def test_a_new_candidate_is_announced_with_its_changes(authors: list[str], says: str) -> None:
     made = tuple(Change(f"c{n}", author, f"change {n}") for n, author in enumerate(authors))
     known = [RELEASES[0], replace(RELEASES[1], changes=made)]
     before = app_state("shop", None, known[:1], {}, None)
@@ -141,5 +143,5 @@ def test_every_phase_has_its_sentence() -> None:
     assert phase_text(Phase.FAILED, "1.1.0", 3, "why") == "1.1.0 failed: why"
 
 
-def test_a_moment_is_told_in_utc() -> None:
+def test_times_are_in_utc() -> None:
     assert utc(0.5) == "1970-01-01T00:00:00.500+00:00"

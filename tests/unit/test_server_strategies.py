@@ -1,4 +1,4 @@
-"""The steps of the other two strategies, told from looks; and the care between deployments."""
+"""The steps of the other two strategies, decided from looks; and maintenance between rollouts."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,7 +23,7 @@ OLD_DIGEST, NEW_DIGEST = "a" * 64, "b" * 64
 FIRST = Version(context_version.name(1, OLD_DIGEST), OLD_DIGEST)
 SECOND = Version(context_version.name(2, NEW_DIGEST), NEW_DIGEST)
 MOVE = Policy(min_healthy=1)
-BESIDE = Policy(min_healthy=1, sessions=Sessions.PARALLEL)
+IN_PARALLEL = Policy(min_healthy=1, sessions=Sessions.PARALLEL)
 
 
 def seen(
@@ -34,7 +34,7 @@ def seen(
     waited_s: float = 0.0,
     wait: Mapping[str, object] | None = None,
 ) -> View:
-    """See node a so, and two others that are done."""
+    """Return a view of node a in this state, and two others that are done."""
     new, old = Target(NEW_DIGEST, "2", strategy), Target(OLD_DIGEST, "1", strategy)
     going = deployment(phase, ("a", "b", "c"), old, target=new)
     target = wanted(going)
@@ -48,12 +48,12 @@ def seen(
     progress = track({}, looks, target, 100.0)
     if wait:
         progress["a"] = replace(progress["a"], **wait)  # type: ignore[arg-type]
-    chosen = policy or (BESIDE if strategy is Strategy.PARALLEL else MOVE)
+    chosen = policy or (IN_PARALLEL if strategy is Strategy.PARALLEL else MOVE)
     return View(going, looks, progress, {}, chosen, 100.0 + waited_s)
 
 
 def due(view: View) -> ActionKind | None:
-    """Give what is due at node a."""
+    """Return what is due at node a."""
     return kinds(decide(view)).get("a")
 
 
@@ -81,9 +81,7 @@ CLOSED = changed(OLD, admin=Admin.MAINT, up=False, in_flight=0)
         ),
     ],
 )
-def test_the_manager_has_its_turn_on_a_drained_node_only(
-    look: NodeLook, kind: ActionKind | None
-) -> None:
+def test_the_manager_acts_only_on_a_drained_node(look: NodeLook, kind: ActionKind | None) -> None:
     assert due(seen(Strategy.REDEPLOY, look)) is kind
 
 
@@ -94,7 +92,7 @@ def test_an_app_is_never_redeployed_on_a_node_with_traffic() -> None:
             assert (admin, in_flight) == (Admin.MAINT, 0)
 
 
-def test_a_deploy_that_failed_is_tried_again_after_a_rest_and_then_blamed_on_the_build() -> None:
+def test_a_failed_deploy_is_retried_after_a_pause_and_then_blamed_on_the_build() -> None:
     once = {"tries": 1, "tried_at_s": 100.0, "failure": "FAIL - it did not start"}
     assert due(seen(Strategy.REDEPLOY, CLOSED, wait=once, waited_s=4.9)) is None
     assert due(seen(Strategy.REDEPLOY, CLOSED, wait=once, waited_s=5.0)) is ActionKind.DEPLOY
@@ -104,7 +102,7 @@ def test_a_deploy_that_failed_is_tried_again_after_a_rest_and_then_blamed_on_the
     assert (found.phase, found.blames_build) == (Phase.ROLLING_BACK, True)
 
 
-def test_a_manager_that_says_ok_to_nothing_is_not_asked_for_ever() -> None:
+def test_a_manager_whose_ok_has_no_effect_is_not_asked_for_ever() -> None:
     twice = {"tries": 2, "tried_at_s": 100.0}
     policy = replace(MOVE, min_healthy=3)
     view = seen(Strategy.REDEPLOY, CLOSED, Phase.CANARY, policy, waited_s=5.0, wait=twice)
@@ -115,8 +113,8 @@ def test_a_manager_that_says_ok_to_nothing_is_not_asked_for_ever() -> None:
 
 
 @pytest.mark.parametrize("strategy", [Strategy.REDEPLOY, Strategy.PARALLEL])
-def test_a_node_that_may_still_change_by_itself_is_not_given_back(strategy: Strategy) -> None:
-    """A server died while the Manager deployed the new release; the next one is to go back."""
+def test_a_node_that_may_still_change_by_itself_stays_out(strategy: Strategy) -> None:
+    """A server died while the Manager deployed the new release; the next one must roll back."""
     closed = changed(CLOSED, checks_disabled=strategy is Strategy.PARALLEL, admin=Admin.DRAIN)
     for where in (closed, changed(closed, checks_disabled=False)):
         going_back = seen(strategy, where, Phase.ROLLING_BACK, waited_s=10.0)
@@ -133,9 +131,9 @@ def test_a_node_that_may_still_change_by_itself_is_not_given_back(strategy: Stra
 # --- parallel ------------------------------------------------------------------------------------
 
 ALONE = changed(OLD, versions=(replace(FIRST, sessions=7),))
-DOOR = changed(ALONE, admin=Admin.DRAIN, up=False)
+DRAINED = changed(ALONE, admin=Admin.DRAIN, up=False)
 BOTH = changed(
-    DOOR, versions=(replace(FIRST, sessions=7), SECOND), digest=NEW_DIGEST, answer=SAYS["new"]
+    DRAINED, versions=(replace(FIRST, sessions=7), SECOND), digest=NEW_DIGEST, answer=SAYS["new"]
 )
 
 
@@ -144,10 +142,13 @@ BOTH = changed(
     [
         (ALONE, ActionKind.DRAIN),
         (changed(ALONE, kept=frozenset()), ActionKind.FETCH),
-        (DOOR, ActionKind.DEPLOY),
-        (changed(DOOR, admin=Admin.MAINT), ActionKind.DEPLOY),
-        (changed(DOOR, versions=()), ActionKind.DEPLOY),
-        (changed(DOOR, running=False, answer=Answer(), digest="", versions=None), ActionKind.START),
+        (DRAINED, ActionKind.DEPLOY),
+        (changed(DRAINED, admin=Admin.MAINT), ActionKind.DEPLOY),
+        (changed(DRAINED, versions=()), ActionKind.DEPLOY),
+        (
+            changed(DRAINED, running=False, answer=Answer(), digest="", versions=None),
+            ActionKind.START,
+        ),
         (replace(BOTH, answer=SAYS["500"]), None),
         (changed(BOTH, checks_disabled=True), ActionKind.ADMIT),
         (BOTH, ActionKind.READY),
@@ -156,7 +157,7 @@ BOTH = changed(
         (changed(BOTH, admin=Admin.READY, up=True, checks_disabled=True), ActionKind.READY),
     ],
 )
-def test_a_version_is_put_beside_the_old_one_while_the_node_is_drained(
+def test_a_version_is_deployed_alongside_the_old_one_while_the_node_is_drained(
     look: NodeLook, kind: ActionKind | None
 ) -> None:
     assert due(seen(Strategy.PARALLEL, look)) is kind
@@ -167,22 +168,20 @@ def test_a_version_is_put_beside_the_old_one_while_the_node_is_drained(
     [
         (changed(BOTH, admin=Admin.READY, up=True), ActionKind.UNDEPLOY),
         (changed(BOTH, checks_disabled=True), ActionKind.UNDEPLOY),
-        (changed(DOOR, checks_disabled=True), ActionKind.ADMIT),
-        (DOOR, ActionKind.READY),
+        (changed(DRAINED, checks_disabled=True), ActionKind.ADMIT),
+        (DRAINED, ActionKind.READY),
         (ALONE, None),
         (changed(BOTH, versions=(SECOND,)), ActionKind.DEPLOY),
     ],
 )
-def test_a_rollback_takes_the_version_in_front_away(
-    look: NodeLook, kind: ActionKind | None
-) -> None:
+def test_a_rollback_undeploys_the_newest_version(look: NodeLook, kind: ActionKind | None) -> None:
     view = seen(Strategy.PARALLEL, look, Phase.ROLLING_BACK)
     assert due(view) is kind
     if kind is ActionKind.UNDEPLOY:
         assert decide(view).actions[0].version == SECOND.name
 
 
-def test_sessions_are_never_driven_off_a_node_by_a_rollout() -> None:
+def test_a_rollout_never_drives_sessions_off_a_node() -> None:
     for admin, up, checks_disabled, answer, versions in product(
         (Admin.READY, Admin.DRAIN),
         (True, False),
@@ -200,7 +199,7 @@ def test_sessions_are_never_driven_off_a_node_by_a_rollout() -> None:
         )
 
 
-def test_a_new_version_sorts_after_all_that_are_there() -> None:
+def test_a_new_version_sorts_after_all_existing_ones() -> None:
     there = (Version(""), Version("2"), Version("0099"), FIRST, SECOND)
     made = context_version.following(there, NEW_DIGEST)
     assert made > max(one.name for one in there)
@@ -210,7 +209,7 @@ def test_a_new_version_sorts_after_all_that_are_there() -> None:
     assert context_version.newest(stopped) == FIRST
 
 
-# --- care ----------------------------------------------------------------------------------------
+# --- maintenance ---------------------------------------------------------------------------------
 
 LIVE = Target(OLD_DIGEST, "1")
 SERVES = replace(OLD, name="a")
@@ -218,7 +217,7 @@ ELSEWHERE = changed(OLD, digest=NEW_DIGEST, answer=SAYS["new"])
 
 
 @pytest.mark.parametrize(
-    ("look", "left", "mended"),
+    ("look", "left", "is_repaired"),
     [
         (ELSEWHERE, PendingWork(skipped=("a",)), True),
         (changed(ELSEWHERE, up=False), PendingWork(skipped=("a",)), False),
@@ -230,21 +229,21 @@ ELSEWHERE = changed(OLD, digest=NEW_DIGEST, answer=SAYS["new"])
         (CLOSED, PendingWork(set_aside=("a",), failed_at={"a": 400.0}), True),
     ],
 )
-def test_a_node_that_was_left_out_is_repaired_when_it_is_back(
-    look: NodeLook, left: PendingWork, *, mended: bool
+def test_a_node_that_was_left_out_is_repaired_when_it_returns(
+    look: NodeLook, left: PendingWork, *, is_repaired: bool
 ) -> None:
     found = to_repair({"a": replace(look, name="a")}, LIVE, left, MOVE, now=1000.0)
-    assert found == ("a" if mended else None)
+    assert found == ("a" if is_repaired else None)
 
 
-def test_an_old_version_goes_when_its_sessions_are_gone_or_its_time_is_over() -> None:
+def test_an_old_version_is_removed_when_its_sessions_are_gone_or_its_time_is_up() -> None:
     live = Target(NEW_DIGEST, "2", Strategy.PARALLEL)
     serving = changed(BOTH, name="a", admin=Admin.READY, up=True)
     left = PendingWork(ended_at=1000.0)
-    assert to_clean_up({"a": serving}, live, left, BESIDE, now=8199.0) == []
+    assert to_clean_up({"a": serving}, live, left, IN_PARALLEL, now=8199.0) == []
     goes = [Action(ActionKind.UNDEPLOY, "a", live, FIRST.name)]
-    assert to_clean_up({"a": serving}, live, left, BESIDE, now=8200.0) == goes
+    assert to_clean_up({"a": serving}, live, left, IN_PARALLEL, now=8200.0) == goes
     empty = changed(serving, versions=(FIRST, SECOND))
-    assert to_clean_up({"a": empty}, live, left, BESIDE, now=1001.0) == goes
+    assert to_clean_up({"a": empty}, live, left, IN_PARALLEL, now=1001.0) == goes
     ours = replace(live, strategy=Strategy.RESTART)
-    assert to_clean_up({"a": empty}, ours, left, BESIDE, now=9000.0) == []
+    assert to_clean_up({"a": empty}, ours, left, IN_PARALLEL, now=9000.0) == []

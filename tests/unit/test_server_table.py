@@ -30,7 +30,7 @@ class Terminal(io.StringIO):
 
 @contextmanager
 def terminal(columns: int) -> Iterator[Terminal]:
-    """What is printed here goes to a terminal of this width."""
+    """Print to a terminal of this width."""
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(Terminal()) as terminal:
         patch.setenv("COLUMNS", str(columns))
         patch.setenv("TERM", "xterm")
@@ -63,12 +63,12 @@ def test_no_environment_folds_or_colours_what_goes_into_a_pipe(
 
 
 @pytest.mark.parametrize("cell", [":a: node:100:x", "[bold]n1[/]", "[/]", "[link=x]n[/link]"])
-def test_what_looks_like_markup_is_taken_literally(cell: str, capsys: Capture) -> None:
+def test_text_that_looks_like_markup_is_printed_literally(cell: str, capsys: Capture) -> None:
     table.write([(cell, "x")])
     assert piped(capsys) == [f"{cell}  x"]
 
 
-def test_control_characters_do_nothing(capsys: Capture) -> None:
+def test_control_characters_have_no_effect(capsys: Capture) -> None:
     table.write([("a\x1b[31m\nb", "c")], notes=["d\re"])
     assert piped(capsys) == ["a [31m b  c", "    d e"]
 
@@ -82,7 +82,7 @@ def test_control_characters_do_nothing(capsys: Capture) -> None:
         ({"notes": ["", "why"]}, ["a    1", "bbb  22", "    why"]),
     ],
 )
-def test_columns_are_laid_out_as_asked(
+def test_columns_are_laid_out_as_requested(
     arguments: dict[str, Sequence[str]], lines: list[str], capsys: Capture
 ) -> None:
     table.write([("a", "1"), ("bbb", "22")], **arguments)  # type: ignore[arg-type]
@@ -135,7 +135,7 @@ def test_a_note_goes_below_the_last_line_of_its_row(columns: int) -> None:
     assert following.startswith("1.4.1")
 
 
-def test_styles_are_seen_at_a_terminal_alone(capsys: Capture) -> None:
+def test_styles_show_only_at_a_terminal(capsys: Capture) -> None:
     row = (Text("bad", "red"), Text("node1\nits check has fall 1"))
     with terminal(40) as seen:
         table.write([row])

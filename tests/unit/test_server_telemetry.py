@@ -23,15 +23,15 @@ from bigred_server.telemetry.core.observer import Observer
 from bigred_server.telemetry.core.window import LatencySample
 from bigred_server.telemetry.probes import Pages
 
-# --- the line ------------------------------------------------------------------------------------
+# --- a log line ----------------------------------------------------------------------------------
 
 GOOD = b"<134>Nov 25 12:00:00 haproxy[1]: bigred1 1000 250 shop s1 200 12 15 -- 0 777 GET /shop/a\n"
 
 
 def line(at: float = 1000.0, server: str = "n", status: int = 200, **more: object) -> LogLine:
-    told: dict[str, object] = {"came": at, "took_ms": 10, "state": "--", "retries": 0}
-    told |= {"client": "c", "method": "GET", "path": "/shop/", "backend": "shop"}
-    return LogLine(at=at, server=server, status=status, **(told | more))  # type: ignore[arg-type]
+    seen: dict[str, object] = {"came": at, "took_ms": 10, "state": "--", "retries": 0}
+    seen |= {"client": "c", "method": "GET", "path": "/shop/", "backend": "shop"}
+    return LogLine(at=at, server=server, status=status, **(seen | more))  # type: ignore[arg-type]
 
 
 def test_a_line_is_read_with_its_times() -> None:
@@ -53,7 +53,7 @@ def test_a_line_is_read_with_its_times() -> None:
         b"\xff\xfe bigred1",
     ],
 )
-def test_a_line_that_is_not_ours_is_none(datagram: bytes) -> None:
+def test_a_foreign_line_is_ignored(datagram: bytes) -> None:
     assert read(datagram) is None
 
 
@@ -73,7 +73,7 @@ def test_a_line_that_is_not_ours_is_none(datagram: bytes) -> None:
         (500, "CD", True),
     ],
 )
-def test_the_server_is_to_blame_for_its_own_errors_alone(
+def test_the_server_is_blamed_only_for_its_own_errors(
     status: int, state: str, failed: bool
 ) -> None:
     assert line(status=status, state=state).failed is failed
@@ -91,7 +91,7 @@ def test_the_server_is_to_blame_for_its_own_errors_alone(
         ("/a/averyveryverylongnameofathing", "/a/*"),
     ],
 )
-def test_names_and_numbers_are_no_groups(path: str, group: str) -> None:
+def test_names_and_numbers_are_replaced_in_groups(path: str, group: str) -> None:
     assert line(path=path).group == group
 
 
@@ -123,7 +123,7 @@ def test_clients_are_forgotten_before_they_are_too_many(monkeypatch: pytest.Monk
     assert len(clients._last) <= 100
 
 
-# --- what is usual -------------------------------------------------------------------------------
+# --- the baseline --------------------------------------------------------------------------------
 
 
 def test_the_baseline_is_frozen_by_path_group_and_kept_as_json() -> None:
@@ -174,7 +174,7 @@ def see(observer: Observer, now: float, look: FleetLook) -> Observations | None:
     return observer.see(look, GOING, now)
 
 
-def test_each_client_counts_once_a_node_and_look(observer: Observer) -> None:
+def test_each_client_counts_once_per_node_and_look(observer: Observer) -> None:
     see(observer, 0.0, fleet(a=ON_NEW, b=ON_OLD))
     see(observer, 20.0, fleet(a=ON_NEW, b=ON_OLD))
     see(observer, 20.1, fleet(a=ON_NEW, b=ON_OLD))
@@ -182,95 +182,95 @@ def test_each_client_counts_once_a_node_and_look(observer: Observer) -> None:
         for server in "ab":
             status = 500 if server == "a" and number % 2 else 200
             observer.line(line(21.0 + number / 10, server, status, client=f"c{number % 4}"), 22.0)
-    told = see(observer, 25.2, fleet(a=ON_NEW, b=ON_OLD))
-    assert told is not None
-    assert told.is_whole
-    assert told.look.errors == Pair(Arm(10, 4, 2), Arm(10, 4, 0))
-    assert (told.look.answered, told.look.failed) == (10, 5)
-    assert told.look.where == {"/shop/": 5}
-    assert told.look.nodes == {"a": (5, 10)}
+    seen = see(observer, 25.2, fleet(a=ON_NEW, b=ON_OLD))
+    assert seen is not None
+    assert seen.is_whole
+    assert seen.look.errors == Pair(Arm(10, 4, 2), Arm(10, 4, 0))
+    assert (seen.look.answered, seen.look.failed) == (10, 5)
+    assert seen.look.where == {"/shop/": 5}
+    assert seen.look.nodes == {"a": (5, 10)}
 
 
 def test_a_node_is_not_judged_by_its_speed_before_it_is_warm(observer: Observer) -> None:
     see(observer, 0.0, fleet(a=ON_NEW, b=ON_OLD))
     observer.line(line(1.0, "a"), 1.0)
-    told = see(observer, 5.0, fleet(a=ON_NEW, b=ON_OLD))
-    assert told is not None
-    assert (told.look.errors.canary, told.look.warming) == (Arm(), Arm(1, 1, 0))
-    # It is warm: that ends the look.
-    told = see(observer, 10.0, fleet(a=ON_NEW, b=ON_OLD))
-    assert told is not None
+    seen = see(observer, 5.0, fleet(a=ON_NEW, b=ON_OLD))
+    assert seen is not None
+    assert (seen.look.errors.canary, seen.look.warming) == (Arm(), Arm(1, 1, 0))
+    # It is warm, which ends the look.
+    seen = see(observer, 10.0, fleet(a=ON_NEW, b=ON_OLD))
+    assert seen is not None
     observer.line(line(11.0, "a"), 11.0)
-    told = see(observer, 15.0, fleet(a=ON_NEW, b=ON_OLD))
-    assert told is not None
-    assert (told.look.errors.canary, told.look.warming) == (Arm(1, 1, 0), Arm())
+    seen = see(observer, 15.0, fleet(a=ON_NEW, b=ON_OLD))
+    assert seen is not None
+    assert (seen.look.errors.canary, seen.look.warming) == (Arm(1, 1, 0), Arm())
 
 
 def test_the_look_ends_when_a_node_changes_its_cohort(observer: Observer) -> None:
     see(observer, 0.0, fleet(a=OUT, b=ON_OLD))
-    told = see(observer, 2.0, fleet(a=ON_NEW, b=ON_OLD))
-    assert told is not None
-    assert told.is_whole
+    seen = see(observer, 2.0, fleet(a=ON_NEW, b=ON_OLD))
+    assert seen is not None
+    assert seen.is_whole
     observer.line(line(2.5, "a", 500), 2.5)
     part = see(observer, 3.1, fleet(a=ON_NEW, b=ON_OLD))
     assert part is not None
     assert not part.is_whole
     assert part.look.warming == Arm(1, 1, 1)
-    told = see(observer, 3.3, fleet(a=changed(OUT, digest="new"), b=ON_OLD))
-    assert told is not None
-    assert (told.is_whole, told.look.warming) == (True, Arm(1, 1, 1))
+    seen = see(observer, 3.3, fleet(a=changed(OUT, digest="new"), b=ON_OLD))
+    assert seen is not None
+    assert (seen.is_whole, seen.look.warming) == (True, Arm(1, 1, 1))
 
 
-def test_a_request_that_fails_long_after_is_its_nodes_of_then(observer: Observer) -> None:
+def test_a_request_that_fails_late_counts_for_the_cohort_of_its_start(observer: Observer) -> None:
     see(observer, 0.0, fleet(a=ON_NEW, b=ON_OLD))
     see(observer, 4.0, fleet(a=changed(OUT, digest="new"), b=ON_OLD))
     observer.line(line(34.0, "a", 504, came=3.0, state="sH"), 34.0)
-    told = see(observer, 34.1, fleet(a=changed(OUT, digest="new"), b=ON_OLD))
-    assert told is not None
-    assert told.look.warming == Arm(1, 1, 1)
-    assert (told.look.answered, told.look.failed) == (1, 1)
+    seen = see(observer, 34.1, fleet(a=changed(OUT, digest="new"), b=ON_OLD))
+    assert seen is not None
+    assert seen.look.warming == Arm(1, 1, 1)
+    assert (seen.look.answered, seen.look.failed) == (1, 1)
 
 
 def test_without_a_log_a_node_counts_once_per_look(observer: Observer) -> None:
     see(observer, 0.0, fleet({"a": (100, 0), "b": (300, 5)}, a=ON_NEW, b=ON_OLD))
-    told = see(observer, 5.0, fleet({"a": (150, 7), "b": (360, 5)}, a=ON_NEW, b=ON_OLD))
-    assert told is not None
-    assert (told.look.warming, told.look.errors.baseline) == (Arm(50, 1, 1), Arm(60, 1, 0))
-    assert (told.look.answered, told.look.failed) == (50, 7)
-    # No line came of those that were over a look ago.
-    told = see(observer, 10.0, fleet({"a": (150, 7), "b": (360, 5)}, a=ON_NEW, b=ON_OLD))
-    assert told is not None
-    assert told.look.lines.lost == 110
+    seen = see(observer, 5.0, fleet({"a": (150, 7), "b": (360, 5)}, a=ON_NEW, b=ON_OLD))
+    assert seen is not None
+    assert (seen.look.warming, seen.look.errors.baseline) == (Arm(50, 1, 1), Arm(60, 1, 0))
+    assert (seen.look.answered, seen.look.failed) == (50, 7)
+    # No line arrived for requests that ended more than a look ago.
+    seen = see(observer, 10.0, fleet({"a": (150, 7), "b": (360, 5)}, a=ON_NEW, b=ON_OLD))
+    assert seen is not None
+    assert seen.look.lines.lost == 110
 
 
-def test_what_haproxy_retried_is_seen_with_and_without_a_log(observer: Observer) -> None:
+def test_retries_are_seen_with_and_without_a_log(observer: Observer) -> None:
     see(observer, 0.0, fleet({"a": (100, 0, 3), "b": (300, 0, 0)}, a=ON_NEW, b=ON_OLD))
-    told = see(observer, 5.0, fleet({"a": (150, 0, 9), "b": (360, 0, 0)}, a=ON_NEW, b=ON_OLD))
-    assert told is not None
-    assert told.look.retries == Pair(Arm(50, 1, 1), Arm(60, 1, 0))
-    assert (told.look.retried, told.look.retried_old, told.look.failed) == (6, 0, 0)
+    seen = see(observer, 5.0, fleet({"a": (150, 0, 9), "b": (360, 0, 0)}, a=ON_NEW, b=ON_OLD))
+    assert seen is not None
+    assert seen.look.retries == Pair(Arm(50, 1, 1), Arm(60, 1, 0))
+    assert (seen.look.retried, seen.look.retried_old, seen.look.failed) == (6, 0, 0)
     for server in "ab":
         observer.line(line(6.0, server), 6.0)
-    told = see(observer, 10.0, fleet({"a": (151, 0, 9), "b": (361, 0, 2)}, a=ON_NEW, b=ON_OLD))
-    assert told is not None
-    assert told.look.retries == Pair(Arm(1, 1, 0), Arm(1, 1, 1))
-    assert (told.look.retried, told.look.retried_old, told.look.failed) == (0, 2, 0)
+    seen = see(observer, 10.0, fleet({"a": (151, 0, 9), "b": (361, 0, 2)}, a=ON_NEW, b=ON_OLD))
+    assert seen is not None
+    assert seen.look.retries == Pair(Arm(1, 1, 0), Arm(1, 1, 1))
+    assert (seen.look.retried, seen.look.retried_old, seen.look.failed) == (0, 2, 0)
 
 
 def test_retries_before_a_visible_error_do_not_count_again(observer: Observer) -> None:
     see(observer, 0.0, fleet({"a": (0, 0, 0), "b": (0, 0, 0)}, a=ON_NEW, b=ON_OLD))
     observer.line(line(1.0, "a", 503, state="SC"), 1.0)
-    told = see(observer, 5.0, fleet({"a": (1, 1, 3), "b": (9, 0, 0)}, a=ON_NEW, b=ON_OLD))
-    assert told is not None
-    assert told.look.warming == Arm(1, 1, 1)
-    assert told.look.retries == Pair(Arm(1, 1, 0), Arm(9, 1, 0))
+    seen = see(observer, 5.0, fleet({"a": (1, 1, 3), "b": (9, 0, 0)}, a=ON_NEW, b=ON_OLD))
+    assert seen is not None
+    assert seen.look.warming == Arm(1, 1, 1)
+    assert seen.look.retries == Pair(Arm(1, 1, 0), Arm(9, 1, 0))
 
 
 def test_a_new_haproxy_counts_from_zero(observer: Observer) -> None:
     see(observer, 0.0, fleet({"a": (100, 0), "b": (300, 5)}, a=ON_NEW, b=ON_OLD))
-    told = see(observer, 5.0, fleet({"a": (3, 1), "b": (9, 0)}, pid=2, a=ON_NEW, b=ON_OLD))
-    assert told is not None
-    assert (told.look.answered, told.look.failed) == (3, 1)
+    seen = see(observer, 5.0, fleet({"a": (3, 1), "b": (9, 0)}, pid=2, a=ON_NEW, b=ON_OLD))
+    assert seen is not None
+    assert (seen.look.answered, seen.look.failed) == (3, 1)
 
 
 def test_missing_and_late_lines_are_counted(observer: Observer) -> None:
@@ -278,19 +278,19 @@ def test_missing_and_late_lines_are_counted(observer: Observer) -> None:
     for number in range(6):
         observer.line(line(1.0, "a", client=str(number)), 4.0 if number < 2 else 1.1)
     see(observer, 4.9, fleet({"a": (10, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
-    told = see(observer, 5.0, fleet({"a": (12, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
-    assert told is not None
-    # Of the two newest the lines may be on their way.
-    assert (told.look.lines.received, told.look.lines.late, told.look.lines.lost) == (6, 2, 4)
-    # Those that come after all are missing no more.
+    seen = see(observer, 5.0, fleet({"a": (12, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
+    assert seen is not None
+    # The lines of the two newest may be on their way.
+    assert (seen.look.lines.received, seen.look.lines.late, seen.look.lines.lost) == (6, 2, 4)
+    # Those that arrive late are no longer missing.
     for number in range(5):
         observer.line(line(1.0, "a", client=str(number)), 6.0)
-    told = see(observer, 10.0, fleet({"a": (12, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
-    assert told is not None
-    assert (told.look.lines.received, told.look.lines.lost) == (5, -3)
+    seen = see(observer, 10.0, fleet({"a": (12, 0), "b": (0, 0)}, a=ON_NEW, b=ON_OLD))
+    assert seen is not None
+    assert (seen.look.lines.received, seen.look.lines.lost) == (5, -3)
 
 
-def test_what_the_next_server_gets_is_the_baseline(observer: Observer) -> None:
+def test_the_next_server_gets_the_baseline(observer: Observer) -> None:
     for number in range(300):
         observer.learner.learn(line(1000.0 + number / 10, took_ms=7))
     kept = observer.begin(None)
@@ -322,7 +322,7 @@ def test_a_release_is_compared_with_nodes_of_the_same_age() -> None:
     assert ages.like("other", spans[4]) == []
 
 
-def test_pages_are_learnt_from_what_several_users_asked_for() -> None:
+def test_pages_are_learnt_from_requests_of_several_users() -> None:
     pages = Pages()
     for client in ("c1", "c2", "c1"):
         pages.add(line(client=client, path="/shop/a"))
@@ -344,7 +344,7 @@ DAY = 86_400
         ({1_000_000 - day * DAY + 60 * n: 7.0 for day in (1, 2) for n in range(-2, 3)}, 7.0),
     ],
 )
-def test_what_is_expected_comes_from_earlier_days_or_from_just_before(
+def test_expectations_come_from_earlier_days_or_from_just_before(
     bins: dict[int, float], wanted: float | None
 ) -> None:
     found, reference = expected(bins, 1_000_000, 60, 1_000_000.0)

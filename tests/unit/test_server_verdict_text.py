@@ -1,4 +1,4 @@
-"""The judge's word as the journal keeps it, and as people read it."""
+"""The verdict as the journal keeps it, and as people read it."""
 
 import json
 import math
@@ -25,14 +25,14 @@ SAID = Judgement(
 )
 
 
-def test_a_judgement_comes_back_from_json_as_it_was_but_for_infinity() -> None:
+def test_a_judgement_survives_json_except_infinity() -> None:
     kept = json.loads(json.dumps(verdict_text.to_json(SAID), allow_nan=False))
     found = verdict_text.from_json(kept)
     assert (found.verdict, found.cause, found.guards) == (SAID.verdict, SAID.cause, SAID.guards)
     assert (found.relative, found.absolute, found.series) == (1234.5, 1e12, {"orders": 1e12})
 
 
-def test_what_another_version_kept_is_read_as_far_as_it_is_known() -> None:
+def test_a_judgement_of_another_version_is_read_as_far_as_it_is_known() -> None:
     found = verdict_text.from_json({"verdict": "pass", "mood": "good"})
     assert found == Judgement(Verdict.PASS)
 
@@ -43,7 +43,7 @@ def test_subscribers_get_the_numbers() -> None:
     assert (note.requests, note.failed, note.requests_old, note.failed_old) == (60, 11, 180, 0)
 
 
-def test_people_read_what_was_seen_and_what_speaks_against_it() -> None:
+def test_people_read_the_evidence_and_its_strength() -> None:
     assert verdict_text.full_text(SAID, Mode.ROLLBACK) == (
         "judge: rollback: 11 of 60 requests failed on the new release, 0 of 180 on the old one; "
         "relative evidence 1,234, absolute evidence beyond measure; it failed 11 of 60 requests on "
@@ -64,7 +64,7 @@ def test_a_judge_that_only_watches_says_what_it_would_have_done(verdict: Verdict
     assert verdict_text.full_text(Judgement(verdict), Mode.WATCH).endswith(end)
 
 
-def test_what_would_have_been_caught_is_never_rounded_down() -> None:
+def test_the_detectable_regression_is_never_rounded_down() -> None:
     assert verdict_text.detectable(SAID) == (
         "it would have caught a build that fails 7.2 % of requests, 19 times out of 20"
     )

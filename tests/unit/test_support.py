@@ -1,4 +1,4 @@
-"""The judges of the campaign: they see what is wrong, and nothing else."""
+"""The checks of the campaign: they find what is wrong, and nothing else."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -48,14 +48,14 @@ def test_a_deployment_that_ended_well_has_no_fault() -> None:
         (replace(GOOD, phase=Phase.ROLLING), "still rolling"),
         (replace(GOOD, build=BuildKind.ANSWERS_500), "was made live"),
         (replace(GOOD, phase=Phase.ROLLED_BACK), "instead of 1.0.0"),
-        (replace(GOOD, live=()), "live are none"),
+        (replace(GOOD, live=()), "live releases are none"),
         (replace(GOOD, serving={"node1": "2.0.0"}), "node2 is not in the pool"),
         (replace(GOOD, serving={**GOOD.serving, "node2": "1.0.0"}), "node2 serves 1.0.0"),
         (replace(GOOD, failed=("get 502",)), "1 requests failed, 0 may have been"),
-        (replace(GOOD, journal=("act 1 was left open",)), "left open"),
+        (replace(GOOD, journal=("action 1 was left open",)), "left open"),
     ],
 )
-def test_what_is_wrong_at_the_end_is_named(evidence: Evidence, fault: str) -> None:
+def test_violations_at_the_end_are_named(evidence: Evidence, fault: str) -> None:
     found = verdict.faults(evidence)
     assert len(found) == 1
     assert fault in found[0]
@@ -74,11 +74,11 @@ def test_a_node_out_of_the_pool_for_a_reason_is_no_fault(excuse: dict[str, objec
     assert verdict.faults(replace(seen, **excuse)) == []  # type: ignore[arg-type]
 
 
-def test_what_was_in_flight_on_a_killed_node_may_fail() -> None:
+def test_requests_in_flight_on_a_killed_node_may_fail() -> None:
     assert verdict.faults(replace(GOOD, failed=("post 502",) * 2, in_flight=2)) == []
 
 
-def test_acts_in_their_order_are_consistent() -> None:
+def test_actions_in_order_are_consistent() -> None:
     actions = [action(1, "maint", (1, 2)), action(2, "stop", (2, 4)), action(3, "maint", (3, 3.1))]
     actions += [action(4, "stop", (3, 5), node="node2"), action(5, "undeploy", (9, 9.5))]
     assert journal.faults(actions, ended_at=6) == []
@@ -87,19 +87,19 @@ def test_acts_in_their_order_are_consistent() -> None:
 @pytest.mark.parametrize(
     ("actions", "fault"),
     [
-        ([action(1, "stop", (1, None))], "act 1 (stop node1) was left open"),
-        ([action(1, "stop", (7, 8))], "act 1 (stop node1) was begun after the outcome"),
+        ([action(1, "stop", (1, None))], "action 1 (stop node1) was left open"),
+        ([action(1, "stop", (7, 8))], "action 1 (stop node1) was begun after the outcome"),
         (
             [action(1, "stop", (1, 3)), action(2, "swap", (2, 4))],
-            "act 2 (swap node1) was begun before act 1 (stop node1) had ended",
+            "action 2 (swap node1) was begun before action 1 (stop node1) had ended",
         ),
         (
             [action(1, "stop", (1, 2), token=2), action(2, "swap", (3, 4), token=1)],
-            "act 2 (swap node1) has an older token than act 1 (stop node1)",
+            "action 2 (swap node1) has an older token than action 1 (stop node1)",
         ),
     ],
 )
-def test_what_is_wrong_in_a_journal_is_named(actions: list[ActionRecord], fault: str) -> None:
+def test_violations_in_a_journal_are_named(actions: list[ActionRecord], fault: str) -> None:
     assert journal.faults(actions, ended_at=6) == [fault]
 
 
@@ -111,7 +111,7 @@ def test_a_seed_draws_the_same_run_again() -> None:
     assert draw(7, NODES, list(Fault)) == draw(7, NODES, list(Fault))
 
 
-def test_every_fault_and_build_is_drawn_and_none_too_often() -> None:
+def test_every_fault_and_build_is_drawn_but_none_too_often() -> None:
     drawn = [draw(seed, NODES, list(Fault)) for seed in range(300)]
     assert {one.fault for run in drawn for one in run.misfortunes} == set(Fault)
     assert {run.build for run in drawn} == {
@@ -125,12 +125,12 @@ def test_every_fault_and_build_is_drawn_and_none_too_often() -> None:
 
 
 def preflights(*spans: tuple[float, str]) -> Iterator[Sight]:
-    """Each moment with what was so from then on: b(usy), l(istens), a(live)."""
+    """Yield each moment with the state from then on: b(usy), l(istens), a(live)."""
     for at, flags in spans:
         yield Sight(at, "b" in flags, "l" in flags, "a" in flags)
 
 
-def test_the_overhead_is_what_the_node_did_not_need_itself() -> None:
+def test_overhead_is_the_time_that_the_node_itself_did_not_need() -> None:
     actions = [
         action(1, "maint", (10.0, 10.0)),
         action(2, "stop", (12.1, 13.1)),  # noticed 0.1 s late; the port closes 0.1 s later still

@@ -1,4 +1,4 @@
-"""The virtual button, addressed as QEMU does: the bytes follow usbredir's own description."""
+"""The virtual button, addressed as by QEMU: the bytes follow usbredir's own description."""
 
 import socket
 import struct
@@ -159,7 +159,7 @@ def test_it_answers_only_when_asked_with_its_current_levels(qemu: Qemu) -> None:
     assert qemu.button.asked == 3
 
 
-def test_an_answer_waits_until_somebody_listens(qemu: Qemu) -> None:
+def test_an_answer_waits_until_the_guest_reads(qemu: Qemu) -> None:
     qemu.ask()
     qemu.listen()
     assert qemu.hear() == Reading(Lid.CLOSED, pressed=False)

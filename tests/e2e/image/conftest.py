@@ -11,7 +11,7 @@ from bigred_image.card import NAME
 
 @pytest.fixture(scope="session")
 def built() -> Path:
-    """The folder of the built image."""
+    """Return the folder of the built image."""
     if not (FOLDER / NAME).exists():
         pytest.fail(NO_IMAGE.format(image=FOLDER / NAME))
     return FOLDER

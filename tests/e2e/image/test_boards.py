@@ -100,12 +100,12 @@ def opened(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
     tools.run("mcopy", "-n", "-i", WORK / "boot.vfat", *names, WORK)
     (kernel,) = (folder / "root" / _MODULES).iterdir()
     lines = (kernel / "modules.alias").read_text().splitlines()
-    told = [line.split() for line in lines if line.startswith("alias ")]
+    found = [line.split() for line in lines if line.startswith("alias ")]
     built_in = (kernel / "modules.builtin.modinfo").read_bytes().decode(errors="replace")
     inside = [one.partition("alias=")[2] for one in built_in.split("\0") if ".alias=" in one]
     yield Card(
         folder,
-        (*((alias, module) for _, alias, module in told), *((alias, "") for alias in inside)),
+        (*((alias, module) for _, alias, module in found), *((alias, "") for alias in inside)),
         frozenset(modules.name_of(str(file)) for file in kernel.rglob("*.ko*")),
     )
     for file in ("root.squashfs", "boot.vfat"):

@@ -1,4 +1,4 @@
-"""An incomplete or invalid card: the box speaks the problem, and writes it to the card."""
+"""An incomplete or invalid card: the box announces the problem, and writes it to the card."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +53,7 @@ def written(box: Box, text: str) -> None:
 
 
 def spoken(box: Box, problem: str) -> None:
-    """Wait until the box speaks it, in espeak-ng's default voice."""
+    """Wait until the box announces it in espeak-ng's default voice."""
     box.wait_for_sentence(Report(configured=False, problems=(problem,)).spoken(), "en", 160)
 
 

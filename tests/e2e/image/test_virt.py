@@ -1,7 +1,7 @@
 """The card in QEMU's "virt": the box finds its button, speaks, lights up, and deploys under load.
 
-Everything outside is real: Mosquitto, the server, three Tomcats behind HAProxy, their users. The
-tests run in this order, on one box that is switched on once and loses its power once.
+Everything outside is real: Mosquitto, the server, three Tomcats behind HAProxy, and their users.
+The tests run in this order, on one box that is switched on once and loses its power once.
 """
 
 import statistics
@@ -128,10 +128,10 @@ def test_an_event_of_the_button_is_published_at_once(box: Box) -> None:
             delivered_at_s = box.guest.button.delivered_at_s()
             late.append(1000 * (box.wait_for_event(kind, since) - delivered_at_s))
             aged.append(box.last("event")["age_ms"])
-            # Longer than a contact may bounce.
+            # Longer than a contact bounces.
             time.sleep(0.3 + 0.01 * number)
     figure(
-        f"report to heard outside: median {statistics.median(late):.0f} ms, most {max(late):.0f};"
+        f"report to reception: median {statistics.median(late):.0f} ms, most {max(late):.0f};"
         f" of which from read to sent {statistics.median(aged):.0f}, most {max(aged):.0f}"
     )
     assert statistics.median(late) <= LATE_MS
