@@ -376,6 +376,7 @@ def test_a_reload_of_haproxy_in_mid_deployment_costs_no_request(rig: Rig) -> Non
     assert rig.serving() == dict.fromkeys(NODES, version)
 
 
+@pytest.mark.alone  # the restart must come while the request is in flight
 def test_a_restart_of_haproxy_in_mid_drain_is_overcome(rig: Rig) -> None:
     version = rig.submit()
     # One of them is in flight whenever a node is drained.

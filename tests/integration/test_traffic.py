@@ -75,6 +75,7 @@ def test_all_kinds_of_customers_are_served(shop: str, tmp_path: Path) -> None:
     assert lines(out)[-1]["requests"] == len(seen)
 
 
+@pytest.mark.alone  # its rate is measured
 def test_the_requested_rate_is_kept(shop: str, tmp_path: Path) -> None:
     out = tmp_path / "traffic"
     with traffic(shop, out, "--rate", "100", "--slow", "0"):

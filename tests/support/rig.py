@@ -22,7 +22,7 @@ from bigred_server.demo.demo_site import DemoSite, Say, set_up
 from bigred_server.demo.options import DemoOptions
 from bigred_server.demo.sample import BuildKind
 
-DEADLINE_S = 90.0
+DEADLINE_S = 180.0
 _COMMAND_S = 60.0
 _ASK_S = 0.1
 
