@@ -11,10 +11,9 @@ __all__ = ["postgresql"]
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Give `auto` one lane more than `logical`: most tests wait for their neighbours."""
-    processors = len(os.sched_getaffinity(0))
-    return processors + 1 if config.option.numprocesses == "auto" else processors
+def pytest_xdist_auto_num_workers() -> int:
+    """Use a lane for each processor that the tests may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
