@@ -90,7 +90,7 @@ class Sent:
         self.notices: list[Notice] = []
         self.fails = False
 
-    def take(self, _settings: NotifySettings, message: Notice) -> bool:
+    def receive(self, _settings: NotifySettings, message: Notice) -> bool:
         self.notices.append(message)
         if self.fails:
             raise OSError("no route")
@@ -107,7 +107,7 @@ async def test_only_those_who_asked_are_notified(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = Sent()
-    monkeypatch.setattr(notifier, "_notify", sent.take)
+    monkeypatch.setattr(notifier, "_notify", sent.receive)
     team = NotifySettings(urls=("json://x",), events=(When.SUCCEEDED, When.BUILD_FAILED))
     quiet = NotifySettings(urls=("json://x",), events=(When.ABORTED,))
     sender = Notifier({"shop": {"team": team, "quiet": quiet}}, db, "https://bigred")
@@ -130,7 +130,7 @@ async def test_an_unreachable_recipient_delays_nobody(
 ) -> None:
     sent = Sent()
     sent.fails = True
-    monkeypatch.setattr(notifier, "_notify", sent.take)
+    monkeypatch.setattr(notifier, "_notify", sent.receive)
     monkeypatch.setattr(notifier, "_WAITING", 3)
     sender = Notifier({"shop": {"team": NotifySettings(urls=("json://x",))}}, db)
     for _ in range(200):
