@@ -1,4 +1,4 @@
-"""Begin a deployment, whoever asks for it: one record, written once."""
+"""Begin a deployment: the one place that writes its record, for every kind of request."""
 
 import time
 
