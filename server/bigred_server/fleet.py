@@ -1,8 +1,9 @@
 """The real fleet of one app: HAProxy's Runtime API, and each node's host, Manager and HTTP port."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,17 +13,18 @@ from bigred_server.artifacts.store import Store
 from bigred_server.errors import NodeError
 from bigred_server.haproxy.merge import PoolLook
 from bigred_server.haproxy.pool import Pool
+from bigred_server.places import release_store
 from bigred_server.rollout.core.action import Action, ActionKind
+from bigred_server.rollout.core.availability import is_serving
 from bigred_server.rollout.core.observation import Admin, Answer, NodeLook
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.target import Strategy
-from bigred_server.rollout.core.view import is_serving
 from bigred_server.settings import AppSettings, NodeSettings, Settings
 from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.manager import Manager
 from bigred_server.tomcat.manager_call import ManagerCall
 from bigred_server.tomcat.node import Node
-from bigred_server.tomcat.probe import Probe
+from bigred_server.tomcat.probe import Probe, client
 
 _ANSWER_KEEPS_S = 1.0
 
@@ -86,7 +88,17 @@ class RealFleet:
         looks = await asyncio.gather(*(self._look(name, pool, deep=deep) for name in self._nodes))
         nodes = dict(zip(self._nodes, looks, strict=True))
         served = {name: pool.server(self._app.server_of(name)).served for name in self._nodes}
-        return FleetLook(nodes, pool.pid, pool.counters, pool.problem, pool.queued, served)
+        return FleetLook(
+            nodes,
+            pool.pid,
+            pool.counters,
+            pool.problem,
+            pool.queued,
+            served,
+            pool.coverage,
+            pool.sharing,
+            pool.names,
+        )
 
     async def _look(self, name: str, pool: PoolLook, *, deep: bool) -> NodeLook:
         shallow = NodeLook(name, pool.server(self._app.server_of(name)))
@@ -149,6 +161,13 @@ class RealFleet:
                 await self._pool.set_state(server, Admin.DRAIN)
                 return evidence
 
+    async def set_state(self, node: str, state: Admin) -> str:
+        """Set a node's state in HAProxy, as a person wants it; return the evidence.
+
+        Raise HaproxyError if it can't be set, or if READY and the node does not pass its check.
+        """
+        return await self._pool.set_state(self._app.server_of(node), state)
+
     async def copy_war(self, name: str, target: Path) -> None:
         """Copy a node's WAR to a local file. Raise NodeError on failure."""
         await self._nodes[name].copy_war(target)
@@ -184,6 +203,17 @@ class RealFleet:
                 return await self._probes[node].admit()
         except TimeoutError as error:
             raise NodeError(f"smoke tests and warm-up took longer than {limit_s:g} s") from error
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings, name: str) -> AsyncIterator[RealFleet]:
+    """Open the fleet of an app for a few looks, without a journal."""
+    async with client() as http:
+        fleet = RealFleet(settings, name, release_store(settings.server), http, Hosts())
+        try:
+            yield fleet
+        finally:
+            await fleet.close()
 
 
 def managers_of(http: httpx2.AsyncClient, app: AppSettings, context: str) -> dict[str, Manager]:

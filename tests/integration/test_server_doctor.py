@@ -1,87 +1,18 @@
 """`bigred init` and `bigred doctor` with a real HAProxy: what they write and find."""
 
-import asyncio
-import contextlib
-import json
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from tests.support import forked
-from tests.support.web import Web, web
+from tests.support.checked_site import CheckedSite, checked_site
 
-from bigred_broker.program import find_program, free_port, running, wait_until
-from bigred_server.haproxy import runtime
-from bigred_server.haproxy.configuration import BackendConfig
-from bigred_server.haproxy.instance import HaproxyInstance
+from bigred_broker.program import find_program, running, wait_until
 from bigred_server.settings import load
-from bigred_server.tomcat.instance import TomcatInstance
-
-Done = subprocess.CompletedProcess[str]
-
-
-@dataclass
-class Site:
-    """Two servers, each with the files of a Tomcat, behind one HAProxy."""
-
-    folder: Path
-    haproxy: HaproxyInstance
-    webs: list[Web]
-
-    @property
-    def config(self) -> Path:
-        return self.folder / "bigred.toml"
-
-    @property
-    def socket(self) -> str:
-        return str(self.haproxy.admin_socket)
-
-    def ask(self, command: str) -> str:
-        return asyncio.run(runtime.command(self.socket, command))
-
-    def bigred(self, *arguments: str) -> Done:
-        return forked.run(*arguments, folder=self.folder, environment={"COLUMNS": "100"})
-
-    def init(self, *arguments: str) -> Done:
-        return self.bigred("init", str(self.config), "--haproxy", self.socket, *arguments)
-
-    def configure(self) -> None:
-        """Correct the guesses, as a person does after `init`."""
-        assert self.init("--backend", "shop").returncode == 0
-        text = self.config.read_text()
-        for name in ("n1", "n2"):
-            text = text.replace(f"/var/lib/tomcat10-{name}", str(self.folder / name))
-        text = text.replace("/var/lib/bigred", str(self.folder / "state"))
-        text = text.replace('"systemctl"', '"true"')
-        text = text.replace('path = "/health"', 'path = "/health"\nread = "body"')
-        self.config.write_text(text)
-
-    def findings(self, *arguments: str) -> tuple[int, list[dict[str, str]]]:
-        done = self.bigred("doctor", "--json", "--config", str(self.config), *arguments)
-        assert done.stderr == ""
-        return done.returncode, json.loads(done.stdout)
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
-    with contextlib.ExitStack() as stack:
-        # Not pytest's folder: in a lane, its name is too long for HAProxy's socket.
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="bigred-doctor-")))
-        webs = [stack.enter_context(web(name)) for name in ("n1", "n2")]
-        for one in webs:
-            TomcatInstance(folder / one.name, one.port).create()
-            server_xml = folder / one.name / "conf" / "server.xml"
-            server_xml.write_text(server_xml.read_text().replace("${bigred.port}", str(one.port)))
-        servers = tuple((one.name, one.port) for one in webs)
-        backend = BackendConfig("shop", servers, "/health", maxconn=50)
-        haproxy = HaproxyInstance(folder / "haproxy", free_port(), backend)
-        stack.enter_context(haproxy.run())
-        site = Site(folder, haproxy, webs)
-        wait_until(lambda: "L7OK" in site.ask("show stat"), 10, "the checks have passed")
-        yield site
+def site() -> Iterator[CheckedSite]:
+    with checked_site() as made:
+        yield made
 
 
 def bad(findings: list[dict[str, str]]) -> list[tuple[str, str]]:
@@ -96,7 +27,9 @@ def levels(findings: list[dict[str, str]], code: str) -> set[str]:
 
 
 @pytest.mark.parametrize("form", [(), ("--full",)])
-def test_a_configuration_is_filled_in_from_haproxy(site: Site, form: tuple[str, ...]) -> None:
+def test_a_configuration_is_filled_in_from_haproxy(
+    site: CheckedSite, form: tuple[str, ...]
+) -> None:
     done = site.init("--backend", "shop", *form)
     assert done.returncode == 0, done.stderr
     assert "Edit the lines marked EDIT" in done.stdout
@@ -109,7 +42,7 @@ def test_a_configuration_is_filled_in_from_haproxy(site: Site, form: tuple[str, 
     assert app.marker.path == "/health"  # from HAProxy's own configuration file
 
 
-def test_without_a_backend_the_existing_ones_are_listed(site: Site) -> None:
+def test_without_a_backend_the_existing_ones_are_listed(site: CheckedSite) -> None:
     done = site.init()
     assert done.returncode == 0
     assert "shop" in done.stdout
@@ -117,7 +50,7 @@ def test_without_a_backend_the_existing_ones_are_listed(site: Site) -> None:
     assert not site.config.exists()
 
 
-def test_a_missing_backend_is_named_with_the_existing_ones(site: Site) -> None:
+def test_a_missing_backend_is_named_with_the_existing_ones(site: CheckedSite) -> None:
     done = site.init("--backend", "blog")
     assert done.returncode == 1
     assert done.stderr.strip() == (
@@ -126,7 +59,7 @@ def test_a_missing_backend_is_named_with_the_existing_ones(site: Site) -> None:
     assert not site.config.exists()
 
 
-def test_an_existing_file_is_never_touched(site: Site) -> None:
+def test_an_existing_file_is_never_touched(site: CheckedSite) -> None:
     site.config.write_text("mine")
     done = site.init("--backend", "shop")
     assert done.returncode == 1
@@ -134,7 +67,7 @@ def test_an_existing_file_is_never_touched(site: Site) -> None:
     assert site.config.read_text() == "mine"
 
 
-def test_an_absent_haproxy_is_reported_in_a_sentence(site: Site) -> None:
+def test_an_absent_haproxy_is_reported_in_a_sentence(site: CheckedSite) -> None:
     done = site.bigred("init", str(site.config), "--haproxy", "/no.sock", "--backend", "shop")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
@@ -147,7 +80,7 @@ def test_an_absent_haproxy_is_reported_in_a_sentence(site: Site) -> None:
 # --- doctor --------------------------------------------------------------------------------------
 
 
-def test_on_our_own_recipe_the_doctor_finds_nothing_bad(site: Site) -> None:
+def test_on_our_own_recipe_the_doctor_finds_nothing_bad(site: CheckedSite) -> None:
     site.configure()
     code, findings = site.findings()
     assert bad(findings) == []
@@ -162,7 +95,7 @@ def test_on_our_own_recipe_the_doctor_finds_nothing_bad(site: Site) -> None:
     assert not (site.folder / "state").exists()
 
 
-def test_every_planted_problem_is_found(site: Site) -> None:
+def test_every_planted_problem_is_found(site: CheckedSite) -> None:
     site.configure()
     site.webs[0].health = 503
     wait_until(lambda: "DOWN" in site.ask("show stat"), 10, "the check has seen it")
@@ -177,7 +110,7 @@ def test_every_planted_problem_is_found(site: Site) -> None:
     assert levels(findings, "haproxy-hushed") == {"warn"}
 
 
-def test_a_second_haproxy_on_the_port_is_found(site: Site) -> None:
+def test_a_second_haproxy_on_the_port_is_found(site: CheckedSite) -> None:
     site.configure()
     assert levels(site.findings()[1], "haproxy-port") == {"ok"}
     file = site.folder / "second.cfg"
@@ -194,7 +127,7 @@ def test_a_second_haproxy_on_the_port_is_found(site: Site) -> None:
     assert [text for code, text in bad(found) if "unrelated processes share port" in text]
 
 
-def test_an_absent_neighbour_is_bad_and_an_unreadable_file_is_unknown(site: Site) -> None:
+def test_an_absent_neighbour_is_bad_and_an_unreadable_file_is_unknown(site: CheckedSite) -> None:
     site.configure()
     text = site.config.read_text()
     site.config.write_text(text.replace(f'"{site.socket}"', f'["{site.socket}", "/no.sock"]'))
@@ -206,7 +139,7 @@ def test_an_absent_neighbour_is_bad_and_an_unreadable_file_is_unknown(site: Site
     assert "unknown" in levels(findings, "tomcat-bind")
 
 
-def test_into_a_pipe_each_finding_is_a_line_with_its_fix(site: Site) -> None:
+def test_into_a_pipe_each_finding_is_a_line_with_its_fix(site: CheckedSite) -> None:
     site.configure()
     done = site.bigred("doctor", "--config", str(site.config))
     *lines, summary = done.stdout.splitlines()

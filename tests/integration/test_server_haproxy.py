@@ -112,7 +112,8 @@ async def test_without_a_check_or_with_fall_1_a_fresh_check_cannot_be_recognised
         (0x00, Admin.READY),
         (0x01, Admin.MAINT),
         (0x02, Admin.MAINT),
-        (0x04, Admin.MAINT),
+        (0x04, Admin.READY),
+        (0x05, Admin.MAINT),
         (0x20, Admin.MAINT),
         (0x08, Admin.DRAIN),
         (0x10, Admin.DRAIN),
@@ -125,7 +126,7 @@ def test_the_administrative_bits_are_read(bits: int, state: Admin) -> None:
 
 
 def test_requests_in_flight_are_the_running_and_the_queued_ones() -> None:
-    given = {"svname": "a", "status": "UP", "scur": "3", "qcur": "2"}
+    given = {"pxname": "shop", "svname": "a", "status": "UP", "scur": "3", "qcur": "2"}
     assert rows.row(given, {"srv_admin_state": "0"}).look.in_flight == 5
 
 

@@ -12,7 +12,8 @@ from tests.support.looks import changed, server_row
 
 from bigred_server.errors import HaproxyAwayError, HaproxyError
 from bigred_server.haproxy.backend import Backend
-from bigred_server.haproxy.merge import PoolLook, merge
+from bigred_server.haproxy.membership import member_names
+from bigred_server.haproxy.merge import MemberLook, PoolLook, merge
 from bigred_server.haproxy.pool import Pool
 from bigred_server.haproxy.rows import BackendLook, Process, ServerRow
 from bigred_server.rollout.core.observation import Admin, Counters, ServerLook
@@ -38,7 +39,12 @@ def look(*rows: ServerRow, pid: int = 1, since: str = "1", queued: int = 0) -> B
 
 
 def together(*rows: ServerRow) -> ServerLook:
-    return merge({f"h{n}": look(row) for n, row in enumerate(rows)}).server("node1")
+    return merged({f"h{n}": look(row) for n, row in enumerate(rows)}).server("node1")
+
+
+def merged(looks: dict[str, BackendLook], errors: tuple[str, ...] = ()) -> PoolLook:
+    members = [MemberLook(at, "shop", one, member_names(one, one)) for at, one in looks.items()]
+    return merge(members, errors)
 
 
 @pytest.mark.parametrize(
@@ -123,20 +129,20 @@ def test_requests_in_flight_are_summed_and_one_disabled_check_is_reported() -> N
 
 
 def test_queue_and_counters_are_summed() -> None:
-    found = merge({"a": look(UP, pid=1, queued=2), "b": look(UP, pid=3, queued=5)})
+    found = merged({"a": look(UP, pid=1, queued=2), "b": look(UP, pid=3, queued=5)})
     assert found.queued == 7
     assert found.counters == Counters(40, 4, 8)
 
 
 def test_while_one_cannot_be_read_everything_is_unknown() -> None:
-    found = merge({"a": look(UP)}, ["b: no answer", "c: no answer"])
+    found = merged({"a": look(UP)}, ("b: no answer", "c: no answer"))
     assert found.server("node1") == ServerLook(admin=Admin.UNKNOWN)
     assert (found.pid, found.counters, found.problem) == (None, None, "b: no answer; c: no answer")
 
 
 def test_a_server_that_one_lacks_is_unknown_and_the_others_are_not() -> None:
     other = replace(UP, name="node2")
-    found = merge({"/a.sock": look(UP, other), "/b.sock": look(other)})
+    found = merged({"/a.sock": look(UP, other), "/b.sock": look(other)})
     assert found.server("node2").admin is Admin.READY
     assert found.server("node1").admin is Admin.UNKNOWN
     assert found.server("node1").problem.startswith("HAProxy at /b.sock has no server 'node1'")
@@ -146,7 +152,7 @@ def test_a_server_that_one_lacks_is_unknown_and_the_others_are_not() -> None:
 
 def test_the_pid_changes_when_any_process_does() -> None:
     def number(*looks: BackendLook) -> int | None:
-        return merge({str(n): one for n, one in enumerate(looks)}).pid
+        return merged({str(n): one for n, one in enumerate(looks)}).pid
 
     seen = [
         number(look(pid=1), look(pid=2)),

@@ -408,7 +408,7 @@ def test_a_node_that_is_down_beforehand_is_skipped_and_listed(rig: Rig) -> None:
         assert rig.actions(deployment, "node3") == []
         shown = rig.bigred("show", deployment)
         assert "on 2 nodes" in shown
-        assert "skipped (down): node3" in shown
+        assert "skipped (not in service): node3" in shown
     finally:
         subprocess.run(tomcat.start_command, timeout=20, check=True)
     wait_until(lambda: rig.serving().get("node3") == version, DEADLINE_S, "node3 is brought on")

@@ -8,10 +8,10 @@ from tests.support.scene import FOREVER, NEW, OLD, Scene
 
 from bigred_broker.messages import Phase
 from bigred_server.model.hook import Hook
+from bigred_server.rollout.core.availability import is_serving
 from bigred_server.rollout.core.node_phase import is_proven
 from bigred_server.rollout.core.observation import Looks
 from bigred_server.rollout.core.target import Strategy
-from bigred_server.rollout.core.view import is_serving
 from bigred_server.testing.simulation import SimulatedBuild, SimulatedRollout
 
 

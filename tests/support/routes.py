@@ -16,6 +16,7 @@ from bigred_server.demo import request_log, visit_log
 from bigred_server.demo.demo_site import FIRST
 from bigred_server.demo.load import LoadOptions, shopping
 from bigred_server.demo.options import DemoOptions, Tables
+from bigred_server.demo.sample import BuildKind
 from bigred_server.rollout.core.policy import Sessions
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import ReachBy
@@ -65,7 +66,8 @@ class Rolled:
 
     `failed`: how each failed request ended. `sessions`: how many were made in all, `open` when the
     deployment began, `lost` in the end; `planned`: how many the plan expected to lose.
-    `overheads_s`: what the server added to the time of each node's update.
+    `overheads_s`: what the server added to the time of each node's update. `counted`: the share of
+    the customers' requests during the deployment that its receipt counts; `backends`: where.
     """
 
     route: Route
@@ -79,22 +81,26 @@ class Rolled:
     lost: int
     planned: int
     overheads_s: tuple[float, ...]
+    counted: float
+    backends: tuple[str, ...]
 
-    def faults(self) -> list[str]:
+    def faults(self, expected: Phase = Phase.SUCCEEDED) -> list[str]:
         """Name what must not be."""
         found = [f"failed: {one}" for one in self.failed[:5]]
-        if self.phase is not Phase.SUCCEEDED:
+        if self.phase is not expected:
             found.append(f"it {self.phase}: {self.reason}")
         if self.route.keeps_sessions and self.lost:
             found.append(f"{self.lost} of {self.sessions} sessions were lost")
+        if expected is not Phase.SUCCEEDED:
+            return found
         if not self.route.keeps_sessions and self.lost != self.planned:
             found.append(f"{self.lost} sessions were lost, the plan expected {self.planned}")
         return found
 
 
 @contextlib.contextmanager
-def site(route: Route, nodes: int) -> Iterator[Rig]:
-    """Set up a rig for deployments of this kind."""
+def site(route: Route, nodes: int, paths: tuple[tuple[str, str], ...] = ()) -> Iterator[Rig]:
+    """Set up a rig for deployments of this kind; `paths`: of further backends."""
     with TemporaryDirectory(prefix="sshd-") as folder, contextlib.ExitStack() as stack:
         ssh = None
         if route.reach is ReachBy.SSH:
@@ -108,6 +114,7 @@ def site(route: Route, nodes: int) -> Iterator[Rig]:
             ssh=ssh,
             sticky=True,
             counted=True,
+            paths=paths,
             more=MORE,
         )
         made = stack.enter_context(rig(nodes, asked))
@@ -123,14 +130,20 @@ def load_options(route: Route, rate: float, users: int) -> LoadOptions:
     return LoadOptions(rate, users=users, pause_s=0.5, stay_s=stay_s)
 
 
-def roll(made: Rig, route: Route, asked: LoadOptions, version: str) -> Rolled:
+def roll(
+    made: Rig,
+    route: Route,
+    asked: LoadOptions,
+    version: str,
+    kind: BuildKind = BuildKind.GOOD,
+) -> Rolled:
     """Deploy a release once under load, and return what it cost."""
     demo_site = made.demo_site
     with shopping(demo_site.folder, demo_site.urls, asked, f"way-{version}") as load:
         wait_rarely(lambda: load.sessions()[0] >= asked.users * 0.8, 20, "the users have logged in")
-        made.submit(version)
+        made.submit(version, kind)
         planned, opened = made.plan(version)["sessions_lost"], load.sessions()[0]
-        begun = time.time()
+        begun, begun_s = time.time(), time.monotonic()
         with watching(made) as watch:
             deployment = made.bigred("deploy", version, "--no-wait").split()[1]
             phase = made.ended(deployment, END_S)
@@ -138,6 +151,11 @@ def roll(made: Rig, route: Route, asked: LoadOptions, version: str) -> Rolled:
         wait_rarely(lambda: time.monotonic() > end_s, 30, "every user has come back once more")
     actions, row = made.journal.actions(deployment), made.journal.deployment(deployment)
     over, requests = load.visits(), load.seen()
+    seconds, receipt = (row.ended_at or begun) - begun, made.receipt(deployment)
+    to_monotonic_s = begun_s - begun
+    meanwhile = request_log.within(
+        requests, row.started_at + to_monotonic_s, (row.ended_at or begun) + to_monotonic_s
+    )
     added = [
         overhead_s([action for action in actions if action.node == name], watch.seen[name])
         for name in demo_site.nodes
@@ -146,7 +164,7 @@ def roll(made: Rig, route: Route, asked: LoadOptions, version: str) -> Rolled:
         route=route,
         phase=phase,
         reason=row.reason,
-        seconds=(row.ended_at or begun) - begun,
+        seconds=seconds,
         requests=len(requests),
         failed=tuple(f"{one.kind} {one.outcome}" for one in request_log.failures(requests)),
         sessions=len(over),
@@ -154,4 +172,6 @@ def roll(made: Rig, route: Route, asked: LoadOptions, version: str) -> Rolled:
         lost=len(visit_log.lost(over)),
         planned=planned or 0,
         overheads_s=tuple(one for one in added if one is not None),
+        counted=receipt["requests"] / max(1, len(meanwhile)),
+        backends=tuple(receipt["backends"]),
     )

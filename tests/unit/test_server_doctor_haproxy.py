@@ -118,7 +118,8 @@ def look(*rows: ServerRow, version: str = "2.6.12") -> BackendLook:
 
 
 def levels(*rows: ServerRow, wanted: tuple[str, ...] = ("node1",)) -> dict[str, Severity]:
-    return {one.code: one.level for one in haproxy.servers("h", look(*rows), wanted)}
+    found = [*haproxy.missing("h", look(*rows), wanted), *haproxy.servers("h", look(*rows), wanted)]
+    return {one.code: one.level for one in found}
 
 
 @pytest.mark.parametrize(

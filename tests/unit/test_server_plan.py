@@ -14,6 +14,7 @@ from bigred_server.rollout.core.estimate import node_seconds, whole_seconds
 from bigred_server.rollout.core.observation import NodeLook, Version
 from bigred_server.rollout.core.plan import UNCOUNTED, Plan, plan, to_be
 from bigred_server.rollout.core.policy import Policy, Sessions
+from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.target import Strategy, Target
 
 DIGEST = "1" * 64
@@ -34,7 +35,8 @@ def made(
 ) -> Plan:
     named = {name: replace(look, name=name) for name, look in looks.items()}
     planned = deployment(Phase.PREPARING, (), previous, target=target)
-    return plan(to_be(planned, named, policy, queued), history, hindrance)
+    look = FleetLook({}, None, None, queued=queued)
+    return plan(to_be(planned, named, policy, look), history, hindrance)
 
 
 def receipt(outcome: Phase = Phase.SUCCEEDED, **seconds: float) -> dict[str, Any]:

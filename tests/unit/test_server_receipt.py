@@ -8,9 +8,10 @@ from bigred_broker.messages import Phase
 from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core import counter_delta
-from bigred_server.rollout.core.observation import Counters
+from bigred_server.rollout.core.observation import Counters, Coverage
 from bigred_server.rollout.core.policy import Policy, Sessions
 from bigred_server.rollout.loop.receipt import NodeTimes, node_times, receipt
+from bigred_server.rollout.loop.request_counter import Counted
 
 
 def actions(*given: tuple[str, float, float | None], node: str = "a") -> list[ActionRecord]:
@@ -89,7 +90,8 @@ def test_the_receipt_is_complete() -> None:
         skipped=("b",),
         judgement=JUDGED,
     )
-    given = receipt(record, "1.1.0", ONCE + HOOK, Counters(1000, 1, 2), POLICY, 113.5)
+    counted = Counted(Counters(1000, 1, 2), Coverage(("shop", "shop-ws"), ("admin",)))
+    given = receipt(record, "1.1.0", ONCE + HOOK, counted, POLICY, 113.5)
     assert given.pop("per_node") == [
         {
             "name": "a",
@@ -118,6 +120,9 @@ def test_the_receipt_is_complete() -> None:
         "requests": 1000,
         "failed": 1,
         "retried": 2,
+        "unit": "requests",
+        "backends": ["shop", "shop-ws"],
+        "unmanaged": ["admin"],
         "sessions": None,
         "sessions_lost": None,
         "hooks": {"before": "done"},

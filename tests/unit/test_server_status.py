@@ -63,11 +63,11 @@ def test_a_running_deployment_is_shown_with_its_progress_and_no_candidate() -> N
         (UP_NEW, NodeState.SERVING, NodeState.SERVING),
         (changed(UP_OLD, up=False), NodeState.DOWN, NodeState.DOWN),
         (changed(UP_OLD, admin=Admin.DRAIN), NodeState.DRAINING, NodeState.DRAINING),
-        (changed(CLOSED, in_flight=1), NodeState.DRAINING, NodeState.DOWN),
-        (CLOSED, NodeState.STOPPING, NodeState.DOWN),
-        (STOPPED, NodeState.SWAPPING, NodeState.DOWN),
-        (STARTING, NodeState.STARTING, NodeState.DOWN),
-        (changed(UP_NEW, admin=Admin.MAINT), NodeState.CHECKING, NodeState.DOWN),
+        (changed(CLOSED, in_flight=1), NodeState.DRAINING, NodeState.MAINT),
+        (CLOSED, NodeState.STOPPING, NodeState.MAINT),
+        (STOPPED, NodeState.SWAPPING, NodeState.MAINT),
+        (STARTING, NodeState.STARTING, NodeState.MAINT),
+        (changed(UP_NEW, admin=Admin.MAINT), NodeState.CHECKING, NodeState.MAINT),
         (changed(UP_NEW, admin=Admin.DRAIN), NodeState.CHECKING, NodeState.DRAINING),
         (changed(UP_NEW, up=False), NodeState.CHECKING, NodeState.DOWN),
         (NodeLook("a"), NodeState.UNKNOWN, NodeState.UNKNOWN),
@@ -115,7 +115,7 @@ def test_a_new_candidate_and_a_changed_node_are_events() -> None:
     news = changes(before, after, 0.0)
     assert [(n.event_type, n.node, n.text) for n in news] == [
         (AppEventType.CANDIDATE, None, "1.1.0 by Ada is ready to be deployed"),
-        (AppEventType.NODE, "a", "down"),
+        (AppEventType.NODE, "a", "maint"),
     ]
 
 

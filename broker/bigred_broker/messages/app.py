@@ -62,7 +62,7 @@ class ReleaseNote(BaseModel):
 
 
 class NodeState(StrEnum):
-    """What a node is doing, in one word."""
+    """What a node is doing, in one word; `maint`: taken out of service, by a person or HAProxy."""
 
     SERVING = "serving"
     DRAINING = "draining"
@@ -71,6 +71,7 @@ class NodeState(StrEnum):
     STARTING = "starting"
     CHECKING = "checking"
     DOWN = "down"
+    MAINT = "maint"
     SKIPPED = "skipped"
     UNKNOWN = "unknown"
 

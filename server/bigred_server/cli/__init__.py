@@ -23,6 +23,7 @@ _VERBS = {
     "rollback": ("bigred_server.cli.rollback", "Roll back to the last good release."),
     "history": ("bigred_server.cli.history", "List deployments."),
     "show": ("bigred_server.cli.show", "Show one deployment with its receipt."),
+    "node": ("bigred_server.cli.node", "Put a node into service, or take it out."),
     "release": ("bigred_server.cli.release", "List and manage releases."),
     "build": ("bigred_server.cli.build", "List builds and print their logs."),
     "hook": ("bigred_server.cli.hook", "Make a repository submit every push."),

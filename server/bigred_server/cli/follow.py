@@ -91,8 +91,7 @@ def _summary(receipt: Mapping[str, Any], phase: str) -> list[str]:
         f"{receipt['app']} {receipt['release']}: {phase} on {receipt['nodes']} nodes "
         f"in {receipt['seconds']:.1f} s, by {receipt['who']}"
         + (f" ({receipt['reason']})" if receipt["reason"] else ""),
-        f"{receipt['requests']} requests during the deployment: {receipt['failed']} failed, "
-        f"{receipt['retried']} retried",
+        _requests(receipt),
     ]
     if stored := receipt.get("judgement"):
         judgement = verdict_text.from_json(stored)
@@ -100,8 +99,23 @@ def _summary(receipt: Mapping[str, Any], phase: str) -> list[str]:
             f"{verdict_text.full_text(judgement, Mode.OFF)}; {verdict_text.detectable(judgement)}"
         )
     if receipt["skipped"]:
-        lines.append(f"skipped (down): {', '.join(receipt['skipped'])}")
+        lines.append(f"skipped (not in service): {', '.join(receipt['skipped'])}")
     return lines
+
+
+def _requests(receipt: Mapping[str, Any]) -> str:
+    """Return what was counted, where, and for whom it does not speak."""
+    unit, backends = receipt.get("unit", "requests"), receipt.get("backends", ())
+    where = f" in {', '.join(backends)}" if len(backends) > 1 else ""
+    text = (
+        f"{receipt['requests']} {unit} during the deployment{where}: {receipt['failed']} failed, "
+        f"{receipt['retried']} retried"
+    )
+    if unit != "requests":
+        text += "; HAProxy sees no requests in TCP mode, so more of them may have failed"
+    if unmanaged := receipt.get("unmanaged"):
+        text += f"; the users of {', '.join(unmanaged)} are not counted"
+    return text
 
 
 def _write_job_receipt(receipt: Mapping[str, Any], run: Mapping[str, Any]) -> None:

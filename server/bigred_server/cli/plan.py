@@ -9,7 +9,7 @@ import click
 
 from bigred_server.cli import page, table
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
-from bigred_server.fleet import RealFleet
+from bigred_server.fleet import opened
 from bigred_server.journal import deployments, releases
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release
@@ -17,13 +17,10 @@ from bigred_server.places import release_store
 from bigred_server.requests import deploy
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.plan import NodePlan, Plan, plan, to_be
-from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.target import Target
 from bigred_server.rollout.loop.adoption import rollback_target
 from bigred_server.rollout.loop.mapping import KnownReleases, by_digest, recognised, target_of
 from bigred_server.settings import AppSettings, Settings
-from bigred_server.tomcat.hosts import Hosts
-from bigred_server.tomcat.probe import client
 
 _HISTORY = 50
 _HEADINGS = ("node", "release", "steps", "sessions", "free", "seconds")
@@ -67,26 +64,18 @@ async def _plan(settings: Settings, app: str, version: str | None) -> _Report:
         past = await deployments.newest(connection, app, _HISTORY)
     release = deploy.chosen(found, app, version)
     deploy.need_war(store, release)
-    look, known = await _look(settings, app), by_digest(found)
+    async with opened(settings, app) as fleet:
+        look, known = await fleet.look(deep=True), by_digest(found)
     looks = recognised(look.nodes, known)
     back = rollback_target(looks, release.digest, known)
     previous = known.get(back or "")
     former = target_of(previous, ours.strategy) if previous else Target(back, "") if back else None
     target = target_of(release, ours.strategy)
     record = DeploymentRecord("", app, release.digest, back, "", 0.0)
-    view = to_be(Deployment(record, target, former), looks, ours.policy(), look.queued)
+    view = to_be(Deployment(record, target, former), looks, ours.policy(), look)
     history = [record.receipt for record in past if record.receipt]
     hindrance = deploy.already_running(running) if running else ""
     return _Report(app, release, ours, known, plan(view, history, hindrance))
-
-
-async def _look(settings: Settings, app: str) -> FleetLook:
-    async with client() as http:
-        fleet = RealFleet(settings, app, release_store(settings.server), http, Hosts())
-        try:
-            return await fleet.look(deep=True)
-        finally:
-            await fleet.close()
 
 
 def _json(report: _Report) -> dict[str, object]:
@@ -147,7 +136,7 @@ def _sentences(planned: Plan) -> list[str]:
     if planned.hooks:
         sentences.append(f"Hooks, not included in the duration: {', '.join(planned.hooks)}.")
     if planned.skipped:
-        sentences.append(f"Skipped (down): {', '.join(planned.skipped)}.")
+        sentences.append(f"Skipped (not in service): {', '.join(planned.skipped)}.")
     return sentences
 
 

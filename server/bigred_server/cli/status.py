@@ -16,25 +16,24 @@ from bigred_server.cli.options import (
     run,
     settings_of,
 )
-from bigred_server.fleet import RealFleet
+from bigred_server.fleet import opened
 from bigred_server.journal import builds, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.build import UNDER_WAY, WAITING, Build, build_text
-from bigred_server.places import release_store
 from bigred_server.requests.job_preflight import job_preflight
-from bigred_server.rollout.core import verdict_text
+from bigred_server.rollout.core import availability, verdict_text
 from bigred_server.rollout.core.observation import Looks
+from bigred_server.rollout.core.out_of_service import why
+from bigred_server.rollout.core.sentences import at_node
 from bigred_server.rollout.loop.app_state import app_state, changes_text
 from bigred_server.rollout.loop.mapping import by_digest, recognised
 from bigred_server.settings import Settings
-from bigred_server.tomcat.hosts import Hosts
-from bigred_server.tomcat.probe import client
 
 _COMMIT = 12
 
-# An app's state, why its nodes can't be observed (or what its job deploys next), and its builds
-# that are waiting or in progress.
-AppStatus = tuple[AppState, str, list[Build]]
+# An app's state, what people should know of its nodes (or what its job deploys next), and its
+# builds that are waiting or in progress.
+AppStatus = tuple[AppState, list[str], list[Build]]
 
 
 @click.command("status")
@@ -46,11 +45,11 @@ def command(app: str | None, as_json: bool, config: Path | None) -> None:
     settings = settings_of(config)
     names = [pick_app(settings, app)] if app else list(settings.apps)
     states, server_is_running = run(_states(settings, names))
-    for state, note, unfinished in states:
+    for state, notes, unfinished in states:
         if as_json:
             click.echo(state.model_dump_json(exclude_none=True))
         else:
-            _print(state, [*map(build_text, unfinished), *([note] if note else [])])
+            _print(state, [*map(build_text, unfinished), *notes])
     if not as_json and not server_is_running:
         click.echo("The server is not running; start it with: bigred server", err=True)
 
@@ -64,32 +63,29 @@ async def _states(settings: Settings, names: list[str]) -> tuple[list[AppStatus]
 
 async def _state(settings: Settings, db: Database, name: str) -> AppStatus:
     look = _job_look if name in settings.jobs else _fleet_look
-    nodes, note = await look(settings, name)
+    nodes, notes = await look(settings, name)
     async with db.read() as connection:
         known = await releases.of_app(connection, name)
         last = next(iter(await deployments.newest(connection, name, 1)), None)
         unfinished = await builds.of_app(connection, name, WAITING | UNDER_WAY)
     looks = recognised(nodes, by_digest(known))
-    return app_state(name, last, known, looks, None), note, unfinished
+    return app_state(name, last, known, looks, None), notes, unfinished
 
 
-async def _fleet_look(settings: Settings, name: str) -> tuple[Looks, str]:
-    async with client() as http:
-        fleet = RealFleet(settings, name, release_store(settings.server), http, Hosts())
-        try:
-            look = await fleet.look(deep=True)
-        finally:
-            await fleet.close()
-    return look.nodes, look.problem
+async def _fleet_look(settings: Settings, name: str) -> tuple[Looks, list[str]]:
+    async with opened(settings, name) as fleet:
+        look = await fleet.look(deep=True)
+    policy = settings.fleet_of(name).policy()
+    notes = [look.problem, availability.obstacle(look.nodes, look.sharing, policy)]
+    notes += [at_node(node, why(one)) for node, one in look.nodes.items() if why(one)]
+    return look.nodes, [note for note in notes if note]
 
 
-async def _job_look(settings: Settings, name: str) -> tuple[Looks, str]:
+async def _job_look(settings: Settings, name: str) -> tuple[Looks, list[str]]:
     async with job_preflight(settings, name) as preflight:
         seen = await preflight.look()
-    return (
-        {},
-        f"next: {seen.run.version} of {preflight.job.url}" if seen.run else seen.hindrance,
-    )
+    note = f"next: {seen.run.version} of {preflight.job.url}" if seen.run else seen.hindrance
+    return {}, [note] if note else []
 
 
 def _print(state: AppState, notes: list[str]) -> None:

@@ -34,7 +34,10 @@ def configuration(
         "broker": {"port": broker_port},
         f"boxes.{BOX}": {"app": APP},
         _APP: {**_special(site), "countdown_s": 0.0},
-        f"{_APP}.haproxy": {"socket": _one_or_all(sockets), "backend": APP},
+        f"{_APP}.haproxy": {
+            "socket": _one_or_all([str(socket) for socket in sockets]),
+            "backend": _one_or_all([APP, *(name for name, _ in site.paths)]),
+        },
         f"{_APP}.marker": {"path": "/shop/health"},
         f"{_APP}.admission": {"smoke": ("/shop/", "/shop/health"), "warmup": ("/shop/",)},
         f"{_APP}.deadlines": {"start_s": 60.0, "wrong_answer_s": 2.0},
@@ -69,8 +72,8 @@ def _special(site: DemoOptions) -> dict[str, Value]:
     return {key: value for key, value in values.items() if value != getattr(plain, key)}
 
 
-def _one_or_all(sockets: Sequence[Path]) -> Value:
-    return str(sockets[0]) if len(sockets) == 1 else tuple(map(str, sockets))
+def _one_or_all(values: Sequence[str]) -> Value:
+    return values[0] if len(values) == 1 else tuple(values)
 
 
 def _node(

@@ -165,7 +165,9 @@ def set_up(nodes: int, say: Say, site: DemoOptions | None = None) -> Iterator[De
         # By UDP: while a server is busy, it buffers a thousand times as much as a UNIX socket.
         logs = {server: f"127.0.0.1:{program.free_port()}" for server in site.servers}
         to = tuple(logs.values())
-        backend = BackendConfig(config.APP, servers, "/shop/health", sticky_cookie=sticky, logs=to)
+        backend = BackendConfig(
+            config.APP, servers, "/shop/health", sticky_cookie=sticky, logs=to, paths=site.paths
+        )
         haproxies = tuple(_haproxy(folder, number, backend) for number in range(site.haproxies))
         for haproxy in haproxies:
             stack.enter_context(haproxy.run())

@@ -21,8 +21,9 @@ class DemoOptions:
     node by a cookie. `counted`: Tomcat's Managers are installed to count sessions, even if the
     strategy does not need them. `haproxies`: the number of HAProxies in front of the nodes.
     `database`: the URL of a PostgreSQL database instead of the SQLite file; it allows several
-    `servers`. `prefix`: prepended to the nodes' commands. `more`: tables of the configuration, by
-    their full names; they override those of the demo site.
+    `servers`. `prefix`: prepended to the nodes' commands. `paths`: further backends of the shop,
+    and the beginning of the paths that lead to them. `more`: tables of the configuration, by their
+    full names; they override those of the demo site.
     """
 
     strategy: Strategy = Strategy.RESTART
@@ -35,6 +36,7 @@ class DemoOptions:
     database: str = ""
     servers: tuple[str, ...] = (SERVER,)
     prefix: tuple[str, ...] = ()
+    paths: tuple[tuple[str, str], ...] = ()
     more: Tables = field(default_factory=dict)
 
     @property

@@ -12,6 +12,7 @@ import httpx2
 from bigred_server.artifacts.war import manifest
 from bigred_server.doctor import (
     database,
+    deployable,
     haproxy,
     haproxy_file,
     haproxy_log,
@@ -25,9 +26,10 @@ from bigred_server.doctor import (
 )
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.errors import HaproxyError
-from bigred_server.fleet import managers_of
+from bigred_server.fleet import managers_of, opened
 from bigred_server.haproxy import configfile
 from bigred_server.haproxy.backend import Backend
+from bigred_server.haproxy.membership import member_names
 from bigred_server.haproxy.rows import BackendLook
 from bigred_server.haproxy.survey import Survey, is_local, survey
 from bigred_server.judge.policy import Mode
@@ -63,7 +65,7 @@ async def examine(settings: Settings, known: Mapping[str, SiteFacts]) -> list[Fi
                 findings += await jenkins.check(preflight)
     if judged:
         findings += haproxy_log.setting("server", log_at)
-        backends = [app.haproxy.backend for app in judged]
+        backends = [name for app in judged for name in app.haproxy.backends]
         findings += await haproxy_log.arriving(f"HAProxy's log at {log_at}", log_at, backends)
     return findings + await database.check(settings.server.database)
 
@@ -97,6 +99,11 @@ async def _app(
         )
     )
     findings += [finding for found in nodes for finding in found]
+    async with opened(settings, name) as fleet:
+        look = await fleet.look(deep=True)
+    findings.append(
+        deployable.check(name, look, app.policy(), known.largest, is_live=known.live is not None)
+    )
     if app.judge.mode is not Mode.OFF:
         managers = managers_of(http, app, settings.context_of(name))
         findings += await vitals.check(name, app.nodes, managers)
@@ -106,25 +113,34 @@ async def _app(
 async def _balancer(
     app: AppSettings, address: str, log_at: str
 ) -> tuple[list[Finding], BackendLook | None, configfile.Proxy | None]:
+    """Check one HAProxy; also return the first backend's look and configuration."""
     where = f"HAProxy at {address}"
     try:
         seen = await survey(address)
-        look = await Backend(address, app.haproxy.backend).look()
+        looks = {name: await Backend(address, name).look() for name in app.haproxy.backends}
     except HaproxyError as error:
         fix = "fix this first: while a HAProxy can't be read, no node is touched"
         return [Finding("haproxy", Severity.BAD, where, str(error), fix)], None, None
+    first = looks[app.haproxy.backends[0]]
+    configured = [app.server_of(name) for name in app.nodes]
     findings = haproxy.process(seen)
-    backend = f"{where}, backend {app.haproxy.backend}"
-    findings += haproxy.servers(backend, look, [app.server_of(name) for name in app.nodes])
-    proxy = _proxy(seen, app.haproxy.backend)
-    unread = seen.unread or f"its configuration has no backend {app.haproxy.backend!r}"
-    findings += haproxy_file.findings(
-        backend, proxy, unread, app.sessions, shared=app.sessions_shared
-    )
-    findings += haproxy_log.in_file(backend, proxy, log_at)
-    if proxy is not None and is_local(address):
-        findings += listeners.check(where, proxy.binds)
-    return findings, look, proxy
+    findings += haproxy.missing(f"{where}, backend {app.haproxy.backends[0]}", first, configured)
+    proxies = {name: _proxy(seen, name) for name in looks}
+    for name, look in looks.items():
+        backend = f"{where}, backend {name}"
+        known_as = member_names(first, look)
+        names = [name for server in configured for name in known_as.get(server, ())]
+        findings += haproxy.servers(backend, look, names)
+        proxy, unread = proxies[name], seen.unread or f"its configuration has no backend {name!r}"
+        findings += haproxy_file.findings(
+            backend, proxy, unread, app.sessions, shared=app.sessions_shared
+        )
+        findings += haproxy_log.in_file(backend, proxy, log_at)
+    findings += haproxy.sharing(where, looks, app.haproxy.unmanaged)
+    if is_local(address):
+        binds = [bind for proxy in proxies.values() if proxy for bind in proxy.binds]
+        findings += listeners.check(where, binds)
+    return findings, first, proxies[app.haproxy.backends[0]]
 
 
 def _proxy(seen: Survey, backend: str) -> configfile.Proxy | None:

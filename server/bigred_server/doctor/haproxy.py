@@ -1,12 +1,14 @@
 """Findings from one look at HAProxy's Runtime API; this module asks HAProxy nothing itself."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
+from bigred_server.doctor import haproxy_server
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.haproxy.rows import BackendLook, ServerRow
 from bigred_server.haproxy.survey import Survey
-from bigred_server.rollout.core.observation import Admin
+from bigred_server.rollout.core import sentences
+from bigred_server.rollout.core.observation import OutBecause, ServerRole
 
 OLDEST = (2, 4)
 
@@ -17,10 +19,9 @@ def process(seen: Survey) -> list[Finding]:
     return [_version(where, seen.process.version), _level(where, seen.level)]
 
 
-def servers(where: str, look: BackendLook, configured: Iterable[str]) -> list[Finding]:
-    """Check the servers of the backend; `configured` are those that the nodes name."""
-    configured = list(configured)
-    findings = [
+def missing(where: str, look: BackendLook, configured: Iterable[str]) -> list[Finding]:
+    """Check that the backend has the servers that the nodes name."""
+    return [
         Finding(
             "haproxy-server-missing",
             Severity.BAD,
@@ -31,19 +32,30 @@ def servers(where: str, look: BackendLook, configured: Iterable[str]) -> list[Fi
         for name in configured
         if name not in look.servers
     ]
-    if strangers := [name for name in look.servers if name not in configured]:
+
+
+def servers(where: str, look: BackendLook, configured: Collection[str]) -> list[Finding]:
+    """Check the servers of a backend; `configured` are those of the nodes."""
+    findings = [_mode(where)] if look.is_tcp else []
+    strangers = [name for name, row in look.servers.items() if name not in configured]
+    for name in strangers:
+        if look.servers[name].look.role is ServerRole.BACKUP:
+            text = "a backup that is no node: users get it only while no node is up"
+            findings.append(Finding("haproxy-backup", Severity.OK, f"{where}, {name}", text))
+    if left := [name for name in strangers if _is_like_a_node(look.servers[name])]:
         findings.append(
             Finding(
                 "haproxy-server-stranger",
                 Severity.WARN,
                 where,
-                f"servers without a node stay on the old release: {', '.join(strangers)}",
+                f"servers without a node stay on the old release: {', '.join(left)}",
                 "add a table [apps.NAME.nodes.NAME] for each",
             )
         )
-    for name, row in look.servers.items():
-        findings += [_check(f"{where}, {name}", row), *_state(f"{where}, {name}", row)]
-    if unlimited := [name for name, row in look.servers.items() if row.look.capacity is None]:
+    judged = {name: row for name, row in look.servers.items() if name in configured or name in left}
+    for name, row in judged.items():
+        findings += haproxy_server.findings(f"{where}, {name}", row)
+    if unlimited := [name for name, row in judged.items() if row.look.capacity is None]:
         findings.append(
             Finding(
                 "haproxy-maxconn",
@@ -55,6 +67,45 @@ def servers(where: str, look: BackendLook, configured: Iterable[str]) -> list[Fi
             )
         )
     return findings
+
+
+def _is_like_a_node(row: ServerRow) -> bool:
+    is_empty = row.look.because is OutBecause.UNRESOLVED  # such as a slot of a server-template
+    return row.look.role is not ServerRole.BACKUP and not is_empty
+
+
+def _mode(where: str) -> Finding:
+    return Finding(
+        "haproxy-mode",
+        Severity.BAD,
+        where,
+        "`mode tcp`: HAProxy passes on connections here, not requests; users stay on their node "
+        "until they hang up, then lose what is in flight, and the receipt counts connections",
+        "set `mode http`, and end TLS at HAProxy; `drain_s` and `on_drain_deadline` in "
+        "[apps.NAME.deadlines] only say how long a node waits",
+    )
+
+
+def sharing(
+    where: str, looks: Mapping[str, BackendLook], unmanaged: Collection[str]
+) -> list[Finding]:
+    """Check that users come to the app's Tomcats only by its own backends, given by name."""
+    code = "haproxy-sharing"
+    found = {
+        backend: names
+        for look in looks.values()
+        for backend, names in look.sharing.items()
+        if backend not in looks
+    }
+    unknown = {name: names for name, names in found.items() if name not in unmanaged}
+    if unknown:
+        text = sentences.shared(unknown)
+        fix = "set `backend` or `unmanaged` in [apps.NAME.haproxy]; nothing is deployed until then"
+        return [Finding(code, Severity.BAD, where, text, fix)]
+    if found:
+        text = f"left alone, as configured: {', '.join(found)}; their users are not counted"
+        return [Finding(code, Severity.OK, where, text)]
+    return [Finding(code, Severity.OK, where, "no other backend has the same Tomcats")]
 
 
 def alike(looks: Mapping[str, BackendLook]) -> list[Finding]:
@@ -100,43 +151,6 @@ def _level(where: str, level: str) -> Finding:
         f"the socket has level {level}, so no node can be taken out of service",
         "set `level admin` on its `stats socket` line",
     )
-
-
-def _check(where: str, row: ServerRow) -> Finding:
-    code = "haproxy-check"
-    if not row.checked:
-        text = "no health check: it gets requests whether it works or not"
-        return Finding(code, Severity.BAD, where, text, "add `check` to the server line")
-    if row.look.checks_disabled:
-        text = "its health check is disabled: it counts as up whatever happens"
-        fix = "run `enable health BACKEND/SERVER`, unless a deployment is in progress; a reload"
-        fix += " does not enable it"
-        return Finding("haproxy-hushed", Severity.WARN, where, text, fix)
-    if row.look.check.startswith(("L4", "* L4")) and row.look.up:
-        text = "its health check only connects, but Tomcat accepts that seconds before its apps "
-        text += "work"
-        return Finding(code, Severity.BAD, where, text, "set: option httpchk GET /APP/PATH")
-    if row.look.admin is not Admin.MAINT and row.look.fresh is None and row.look.check:
-        text = "with `fall 1`, nothing shows whether a check ran after the last state change"
-        fix = "set `fall 2` or more; until then each node waits for `blind_check_s` instead"
-        return Finding("haproxy-fall", Severity.WARN, where, text, fix)
-    if not row.look.check:
-        text = f"no health check is visible while it is {row.look.status}"
-        fix = "check by hand: `option httpchk` and `fall 2`"
-        return Finding(code, Severity.UNKNOWN, where, text, fix)
-    return Finding(code, Severity.OK, where, f"{row.look.status}, {row.look.check}")
-
-
-def _state(where: str, row: ServerRow) -> list[Finding]:
-    code = "haproxy-state"
-    if row.look.admin is not Admin.READY:
-        text = f"it is in {row.look.admin.upper()} and gets no new users"
-        fix = "set it to READY, unless somebody is working on it or a deployment is in progress"
-        return [Finding(code, Severity.WARN, where, text, fix)]
-    if not row.look.up:
-        text = f"it is {row.look.status}, and a deployment skips a node that is down"
-        return [Finding(code, Severity.WARN, where, text, "find out why the node is down")]
-    return []
 
 
 def _addresses(look: BackendLook) -> set[tuple[str, str]]:

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import rows, runtime
+from bigred_server.haproxy.endpoint import normalized
 from bigred_server.rollout.core.observation import Admin
+
+# Server lines and backends by (backend, server); of a backend itself, `server` is _TOTAL.
+_Table = Mapping[tuple[str, str], Mapping[str, str]]
+_TOTAL = "BACKEND"
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,7 @@ class Backend:
 
     async def look(self) -> rows.BackendLook:
         """Read process, servers and counters in one request. Raise HaproxyError on failure."""
-        commands = f"show info; show servers state {self.name}; show stat"
+        commands = "show info; show servers state; show stat"
         answer = await runtime.command(self.address, commands)
         try:
             info, states, stat = answer.strip().split("\n\n")
@@ -32,21 +37,33 @@ class Backend:
         self, process: rows.Process, lines: list[Mapping[str, str]], table: list[Mapping[str, str]]
     ) -> rows.BackendLook:
         # Raises KeyError or ValueError if this is not what HAProxy prints.
-        states = {fields["srv_name"]: fields for fields in lines if "srv_admin_state" in fields}
-        ours = [fields for fields in table if fields["pxname"] == self.name]
-        total = next((fields for fields in ours if fields["svname"] == "BACKEND"), None)
+        states = {
+            (fields["be_name"], fields["srv_name"]): fields
+            for fields in lines
+            if "srv_admin_state" in fields
+        }
+        stats = {(fields["pxname"], fields["svname"]): fields for fields in table}
+        total = stats.get((self.name, _TOTAL))
         if total is None:
-            known = ", ".join(f["pxname"] for f in table if f["svname"] == "BACKEND")
+            known = ", ".join(name for name, server in stats if server == _TOTAL)
             raise HaproxyError(
                 f"HAProxy at {self.address} has no backend {self.name!r}; "
                 f"available: {known or 'none'}"
             )
         servers = {
-            fields["svname"]: rows.row(fields, states[fields["svname"]])
-            for fields in ours
-            if fields["svname"] in states
+            name: rows.row(fields, states[backend, name], _tracked(fields, stats, states))
+            for (backend, name), fields in stats.items()
+            if backend == self.name and (backend, name) in states
         }
-        return rows.BackendLook(process, servers, rows.counters(total), rows.queued(total))
+        endpoints = {row.endpoint for row in servers.values()} - {""}
+        return rows.BackendLook(
+            process,
+            servers,
+            rows.counters(total),
+            rows.queued(total),
+            rows.is_tcp(total),
+            _sharing(self.name, endpoints, stats, states),
+        )
 
     async def set_state(self, server: str, state: Admin) -> str:
         """Set a server's administrative state, read it back and return the server's status.
@@ -74,9 +91,10 @@ class Backend:
         return await self._check(server, "enable", checks_disabled=False)
 
     async def _check(self, server: str, verb: str, *, checks_disabled: bool) -> str:
-        if not (await self.row(server)).checked:
+        row = await self.row(server)
+        if not row.checked:
             return "no check"
-        await runtime.set_command(self.address, f"{verb} health {self.name}/{server}")
+        await runtime.set_command(self.address, f"{verb} health {row.check_of}")
         seen = await self.row(server)
         if seen.look.checks_disabled is not checks_disabled:
             raise HaproxyError(
@@ -112,3 +130,28 @@ class Backend:
         known = (await self.look()).servers
         for server in servers:
             self._known(server, known)
+
+
+def _tracked(fields: Mapping[str, str], stats: _Table, states: _Table) -> rows.CheckSource | None:
+    # A tracked server may track another one in turn.
+    found, followed = None, set[str]()
+    while (name := fields.get("tracked", "")) and name not in followed:
+        backend, _, server = name.partition("/")
+        if (backend, server) not in stats or (backend, server) not in states:
+            break
+        fields = stats[backend, server]
+        followed.add(name)
+        found = rows.CheckSource(fields, states[backend, server])
+    return found
+
+
+def _sharing(
+    ours: str, endpoints: set[str], stats: _Table, states: _Table
+) -> dict[str, tuple[str, ...]]:
+    """Return the servers of other backends that are at one of these endpoints, by backend."""
+    found: dict[str, tuple[str, ...]] = {}
+    for (backend, server), fields in stats.items():
+        is_other = backend != ours and (backend, server) in states
+        if is_other and normalized(fields.get("addr", "")) in endpoints:
+            found[backend] = (*found.get(backend, ()), server)
+    return found

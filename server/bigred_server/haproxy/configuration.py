@@ -13,7 +13,8 @@ class BackendConfig:
     `check_path` must answer 200; it is requested every `check_inter_ms`, and every `check_fast_ms`
     while a node changes state. With `sticky_cookie` users stay on the node that first served them.
     A node gets at most `maxconn` requests at once; the rest queue. Requests are logged to `logs`,
-    addresses in the form of HAProxy's `log` line.
+    addresses in the form of HAProxy's `log` line. `paths`: further backends with the same Tomcats,
+    and the beginning of the paths that lead to them; they call the servers by other names.
     """
 
     name: str
@@ -24,6 +25,13 @@ class BackendConfig:
     sticky_cookie: str | None = None
     maxconn: int | None = None
     logs: tuple[str, ...] = ()
+    paths: tuple[tuple[str, str], ...] = ()
+
+    def servers_of(self, name: str) -> tuple[tuple[str, int], ...]:
+        """Return the servers under the names that a backend has for them."""
+        if name == self.name:
+            return self.servers
+        return tuple((f"{name}-{server}", port) for server, port in self.servers)
 
 
 def configuration(port: int, backend: BackendConfig, admin_socket: Path, state_file: Path) -> str:
@@ -34,17 +42,15 @@ def configuration(port: int, backend: BackendConfig, admin_socket: Path, state_f
     nor forgets which nodes are in maintenance. Idle connections to a node are closed soon
     (pool-purge-delay), because a stopping Tomcat waits for each of them as it does for a request.
     """
-    sticky = backend.sticky_cookie
-    check = f"check maxconn {backend.maxconn}" if backend.maxconn else "check"
-    servers = "\n".join(
-        f"    server {name} 127.0.0.1:{node_port} {check}" + (f" cookie {name}" if sticky else "")
-        for name, node_port in backend.servers
-    )
-    cookie = f"\n    cookie {sticky} insert indirect nocache" if sticky else ""
     targets = "".join(f"    log {to} len {log.LENGTH} local0 info\n" for to in backend.logs)
     logging = "    log global\n" if backend.logs else ""
     lines = "".join(f"\n    {line.format(cookie='JSESSIONID')}" for line in log.LINES)
     lines = lines if backend.logs else ""
+    routes = "".join(
+        f"\n    use_backend {name} if {{ path_beg {path} }}" for name, path in backend.paths
+    )
+    names = (backend.name, *(name for name, _ in backend.paths))
+    sections = "\n\n".join(_section(backend, name) for name in names)
     return f"""\
 global
     maxconn 400
@@ -71,10 +77,23 @@ defaults
     load-server-state-from-file global
 {logging}
 frontend public
-    bind 127.0.0.1:{port}{lines}
+    bind 127.0.0.1:{port}{lines}{routes}
     default_backend {backend.name}
 
-backend {backend.name}
+{sections}
+"""
+
+
+def _section(backend: BackendConfig, name: str) -> str:
+    sticky = backend.sticky_cookie
+    check = f"check maxconn {backend.maxconn}" if backend.maxconn else "check"
+    servers = "\n".join(
+        f"    server {server} 127.0.0.1:{port} {check}" + (f" cookie {own}" if sticky else "")
+        for (server, port), (own, _) in zip(backend.servers_of(name), backend.servers, strict=True)
+    )
+    cookie = f"\n    cookie {sticky} insert indirect nocache" if sticky else ""
+    return f"""\
+backend {name}
     balance roundrobin{cookie}
     http-request disable-l7-retry unless METH_GET
     option httpchk
@@ -82,5 +101,4 @@ backend {backend.name}
     http-check expect status 200
     default-server inter {backend.check_inter_ms}ms fastinter {backend.check_fast_ms}ms \
 fall 2 rise 1 pool-purge-delay 100ms
-{servers}
-"""
+{servers}"""

@@ -1,4 +1,4 @@
-"""Merge the looks of several HAProxies at one backend. Pure, and never more certain than they are.
+"""Merge the looks at all backends of an app. Pure, and never more certain than they are.
 
 If one of them can't be read, everything is UNKNOWN: it may still send users to a node that would be
 stopped.
@@ -8,17 +8,42 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bigred_server.haproxy.membership import Names
 from bigred_server.haproxy.rows import BackendLook
-from bigred_server.rollout.core.observation import Admin, Counters, Served, ServerLook
+from bigred_server.rollout.core.observation import (
+    NOTHING_COUNTED,
+    Admin,
+    Counters,
+    Coverage,
+    OutBecause,
+    Served,
+    ServerLook,
+    ServerRole,
+)
+
+
+@dataclass(frozen=True)
+class MemberLook:
+    """A look at one backend of one HAProxy; `names`: what it calls the app's servers.
+
+    `is_first`: it must have them all.
+    """
+
+    address: str
+    backend: str
+    look: BackendLook
+    names: Names
+    is_first: bool = True
 
 
 @dataclass(frozen=True)
 class PoolLook:
-    """One observation of a backend on all its HAProxies.
+    """One observation of an app's backends on all its HAProxies.
 
     `pid` changes when any of them is a new process; it and `counters`, their sum, are None while
     one can't be read. `queued`: requests waiting for any of the servers. `problem`: which HAProxies
-    could not be read, and why.
+    could not be read, and why. `sharing`: by each backend that is not the app's, its servers that
+    are the app's Tomcats. `names`: what the first backend calls a server, by (backend, server).
     """
 
     pid: int | None = None
@@ -26,33 +51,65 @@ class PoolLook:
     counters: Counters | None = None
     queued: int = 0
     problem: str = ""
+    coverage: Coverage = NOTHING_COUNTED
+    sharing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def server(self, name: str) -> ServerLook:
         """Return the look at a server; it is UNKNOWN if no HAProxy has the server."""
         return self.servers.get(name, ServerLook(problem="" if self.problem else _missing(name)))
 
 
-def merge(looks: Mapping[str, BackendLook], errors: Sequence[str] = ()) -> PoolLook:
-    """Merge the looks of the HAProxies at these addresses; `errors`: of those that can't be read.
+def merge(members: Sequence[MemberLook], errors: Sequence[str] = ()) -> PoolLook:
+    """Merge the looks at the backends of an app; `errors`: of those that can't be read.
 
     Without errors, there must be at least one look.
     """
     if errors:
         return PoolLook(problem="; ".join(errors))
-    names = dict.fromkeys(name for look in looks.values() for name in look.servers)
+    names = dict.fromkeys(name for one in members if one.is_first for name in one.look.servers)
+    backends = tuple(dict.fromkeys(one.backend for one in members))
+    is_tcp = any(one.look.is_tcp for one in members)
     return PoolLook(
-        pid=_pid(looks.values()),
-        servers={name: _server(name, looks) for name in names},
-        counters=_sum(look.counters for look in looks.values()),
-        queued=sum(look.queued for look in looks.values()),
+        pid=_pid(one.look for one in members if one.is_first),
+        servers={name: _server(name, members) for name in names},
+        counters=_sum(one.look.counters for one in members),
+        queued=sum(one.look.queued for one in members),
+        coverage=Coverage(backends, unit="connections" if is_tcp else "requests"),
+        sharing=_sharing(members, backends),
+        names=_names(members),
     )
 
 
-def _server(name: str, looks: Mapping[str, BackendLook]) -> ServerLook:
-    lacking = [address for address, look in looks.items() if name not in look.servers]
+def _names(members: Sequence[MemberLook]) -> Mapping[tuple[str, str], str]:
+    found = {(one.backend, name): name for one in members if one.is_first for name in one.names}
+    for one in members:
+        for name, lines in one.names.items():
+            for line in lines:
+                found.setdefault((one.backend, line), name)
+    return found
+
+
+def _sharing(
+    members: Sequence[MemberLook], backends: Sequence[str]
+) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for one in members:
+        for backend, servers in one.look.sharing.items():
+            if backend not in backends:
+                found[backend] = tuple(dict.fromkeys((*found.get(backend, ()), *servers)))
+    return found
+
+
+def _server(name: str, members: Sequence[MemberLook]) -> ServerLook:
+    lacking = [one.address for one in members if one.is_first and name not in one.look.servers]
     if lacking:
         return ServerLook(problem=_missing(name, lacking))
-    seen = [look.servers[name].look for look in looks.values()]
+    by_backend: dict[str, list[ServerLook]] = {}
+    for one in members:
+        for known_as in one.names.get(name, ()):
+            by_backend.setdefault(one.backend, []).append(one.look.servers[known_as].look)
+    seen = [look for looks in by_backend.values() for look in looks]
     ready = [one for one in seen if one.admin is Admin.READY]
     return ServerLook(
         admin=seen[0].admin if len({one.admin for one in seen}) == 1 else Admin.MIXED,
@@ -69,7 +126,23 @@ def _server(name: str, looks: Mapping[str, BackendLook]) -> ServerLook:
         ),
         status=_distinct(one.status for one in seen),
         check=_distinct(one.check for one in seen),
+        role=_role(seen),
+        because=_because(seen),
+        backends={
+            backend: all(one.admin is Admin.READY and one.up for one in looks)
+            for backend, looks in by_backend.items()
+        },
     )
+
+
+def _role(seen: Sequence[ServerLook]) -> ServerRole:
+    # It gets the users of one backend or HAProxy, whatever it is in the others.
+    roles = {one.role for one in seen}
+    return next(role for role in ServerRole if role in roles)
+
+
+def _because(seen: Sequence[ServerLook]) -> OutBecause | None:
+    return next((one.because for one in seen if one.because is not None), None)
 
 
 def _fresh(seen: Sequence[ServerLook]) -> bool | None:

@@ -1,14 +1,14 @@
 """All HAProxies in front of one app: read, changed and trusted only as one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bigred_server.errors import HaproxyAwayError, HaproxyError
 from bigred_server.haproxy.backend import Backend
-from bigred_server.haproxy.merge import PoolLook, merge
-from bigred_server.haproxy.rows import BackendLook
+from bigred_server.haproxy.membership import member_names
+from bigred_server.haproxy.merge import MemberLook, PoolLook, merge
 from bigred_server.haproxy.runtime import DEADLINE_S
 from bigred_server.rollout.core.observation import Admin, ServerLook
 from bigred_server.settings import HaproxySettings
@@ -16,32 +16,42 @@ from bigred_server.settings import HaproxySettings
 _POLL_S = 0.05
 
 T = TypeVar("T")
+# A command to one server of one backend.
+_Command = Callable[[Backend, str], Awaitable[str]]
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The same backend on one HAProxy or several.
+    """The backends of an app on one HAProxy or several; the first backend has all its servers.
 
-    A command ends within 2 s: either every HAProxy has done it, or an error names those that have
-    not. READY takes up to `check_s` longer if a HAProxy has not checked the server since it was out
-    of service: the server must pass a check there first. If HAProxy can't show whether a check is
-    new, a server that leaves MAINT waits for `blind_check_s` instead.
+    A command ends within 2 s: either every HAProxy has done it in every backend that has the
+    server, or an error names those that have not. READY takes up to `check_s` longer if a HAProxy
+    has not checked the server since it was out of service: the server must pass a check there
+    first. If HAProxy can't show whether a check is new, a server that leaves MAINT waits for
+    `blind_check_s` instead. `unmanaged`: other backends that may have the same Tomcats.
     """
 
     backends: tuple[Backend, ...]
+    unmanaged: frozenset[str] = frozenset()
     check_s: float = 10.0
     blind_check_s: float = 5.0
 
     @classmethod
     def of(cls, settings: HaproxySettings) -> "Pool":
         """Return the pool of an app."""
-        return cls(tuple(Backend(socket, settings.backend) for socket in settings.sockets))
+        backends = tuple(
+            Backend(socket, name) for socket in settings.sockets for name in settings.backends
+        )
+        return cls(backends, frozenset(settings.unmanaged))
 
     async def look(self) -> PoolLook:
-        """Read all HAProxies at once. Never raise: `trouble` names those that can't be read."""
-        seen = await self._gather(Backend.look)
-        looks = {at: look for at, look in seen.items() if isinstance(look, BackendLook)}
-        return merge(looks, [str(one) for one in seen.values() if isinstance(one, HaproxyError)])
+        """Read all HAProxies at once. Never raise: `problem` names those that can't be read."""
+        seen = await self._gather(_look)
+        members = [one for found in seen.values() if isinstance(found, list) for one in found]
+        pool = merge(members, [str(one) for one in seen.values() if isinstance(one, HaproxyError)])
+        foreign = {name: of for name, of in pool.sharing.items() if name not in self.unmanaged}
+        left_alone = tuple(name for name in pool.sharing if name in self.unmanaged)
+        return replace(pool, sharing=foreign, coverage=replace(pool.coverage, unmanaged=left_alone))
 
     async def set_state(self, server: str, state: Admin) -> str:
         """Set a server's state on all HAProxies, read it back from all and return its status.
@@ -51,8 +61,8 @@ class Pool:
         """
         if state is Admin.READY:
             patience_s = max(self.check_s, self.blind_check_s) + 2 * DEADLINE_S
-            await self._all(lambda one: self._await_check(one, server), patience_s)
-        return await self._all(lambda one: self._set(one, server, state))
+            await self._all(server, self._await_check, patience_s)
+        return await self._all(server, lambda one, name: self._set(one, name, state))
 
     async def disable_checks(self, server: str) -> str:
         """Disable a server's checks on all HAProxies: it stays up, whatever a check would show.
@@ -61,29 +71,31 @@ class Pool:
         version made the check fail, users of the old one would be dropped. `enable_checks` and
         every `set_state` end it. Raise HaproxyError on failure.
         """
-        return await self._all(lambda one: one.disable_checks(server))
+        return await self._all(server, Backend.disable_checks)
 
     async def enable_checks(self, server: str) -> str:
         """Enable a server's checks on all HAProxies again. Raise HaproxyError on failure."""
-        return await self._all(lambda one: one.enable_checks(server))
+        return await self._all(server, Backend.enable_checks)
 
     async def cut(self, server: str) -> None:
         """Close the sessions still open on a server. Raise HaproxyError on failure."""
 
-        async def cut(one: Backend) -> str:
-            await one.cut(server)
+        async def cut(one: Backend, name: str) -> str:
+            await one.cut(name)
             return ""
 
-        await self._all(cut)
+        await self._all(server, cut)
 
     async def check(self, servers: list[str]) -> None:
         """Raise HaproxyError if a HAProxy denies us admin rights or lacks one of the servers."""
 
-        async def check(one: Backend) -> str:
-            await one.check(servers)
+        async def check(first: Backend, *others: Backend) -> str:
+            await first.check(servers)
+            for one in others:
+                await one.check([])
             return ""
 
-        await self._all(check)
+        _joined(await self._gather(check))
 
     async def _set(self, one: Backend, server: str, state: Admin) -> str:
         # Before MAINT: a check that is disabled in MAINT would run there once it is enabled again.
@@ -120,33 +132,66 @@ class Pool:
             seen = (await one.row(server)).look
         return seen.status
 
-    async def _all(
-        self, command: Callable[[Backend], Awaitable[str]], deadline_s: float = DEADLINE_S
-    ) -> str:
-        results = await self._gather(command, deadline_s)
-        if failed := [str(one) for one in results.values() if isinstance(one, HaproxyError)]:
-            done = [at for at, one in results.items() if isinstance(one, str)]
-            also = f" (done at {', '.join(done)})" if done else ""
-            away = all(isinstance(one, (HaproxyAwayError, str)) for one in results.values())
-            raise (HaproxyAwayError if away else HaproxyError)("; ".join(failed) + also)
-        return " / ".join(dict.fromkeys(one for one in results.values() if isinstance(one, str)))
+    async def _all(self, server: str, command: _Command, deadline_s: float = DEADLINE_S) -> str:
+        async def everywhere(first: Backend, *others: Backend) -> str:
+            targets = await _targets(server, first, *others)
+            answers = await asyncio.gather(*(command(*target) for target in targets))
+            return " / ".join(dict.fromkeys(answers))
+
+        return _joined(await self._gather(everywhere, deadline_s))
 
     async def _gather(
-        self, command: Callable[[Backend], Awaitable[T]], deadline_s: float = DEADLINE_S
+        self, work: Callable[..., Awaitable[T]], deadline_s: float = DEADLINE_S
     ) -> dict[str, T | HaproxyError]:
-        async def one(backend: Backend) -> T | HaproxyError:
+        """Do something on each HAProxy, by its address; `work` takes its backends."""
+        at: dict[str, list[Backend]] = {}
+        for backend in self.backends:
+            at.setdefault(backend.address, []).append(backend)
+
+        async def one(address: str, backends: Sequence[Backend]) -> T | HaproxyError:
             try:
                 async with asyncio.timeout(deadline_s):
-                    return await command(backend)
+                    return await work(*backends)
             except HaproxyError as error:
                 return error
             except TimeoutError:
-                return HaproxyAwayError(
-                    f"HAProxy at {backend.address}: not done in {deadline_s:g} s"
-                )
+                return HaproxyAwayError(f"HAProxy at {address}: not done in {deadline_s:g} s")
 
-        answers = await asyncio.gather(*map(one, self.backends))
-        return {b.address: a for b, a in zip(self.backends, answers, strict=True)}
+        answers = await asyncio.gather(*(one(*entry) for entry in at.items()))
+        return dict(zip(at, answers, strict=True))
+
+
+async def _look(first: Backend, *others: Backend) -> list[MemberLook]:
+    """Look at all backends of one HAProxy."""
+    look, *other_looks = await asyncio.gather(*(one.look() for one in (first, *others)))
+    found = [MemberLook(first.address, first.name, look, member_names(look, look))]
+    for one, other in zip(others, other_looks, strict=True):
+        names = member_names(look, other)
+        found.append(MemberLook(one.address, one.name, other, names, is_first=False))
+    return found
+
+
+async def _targets(server: str, *backends: Backend) -> list[tuple[Backend, str]]:
+    """Return the server lines to command for a server, but none that follows one of the others."""
+    found = [
+        (backend, name, one.look.servers[name].tracked)
+        for backend, one in zip(backends, await _look(*backends), strict=True)
+        for name in one.names.get(server, ())
+    ]
+    commanded = {f"{backend.name}/{name}" for backend, name, _ in found}
+    targets = [(backend, name) for backend, name, tracked in found if tracked not in commanded]
+    # A server that the first backend lacks is refused by that backend.
+    return targets or [(backends[0], server)]
+
+
+def _joined(results: Mapping[str, str | HaproxyError]) -> str:
+    """Return the distinct answers of the HAProxies. Raise HaproxyError if one has failed."""
+    if failed := [str(one) for one in results.values() if isinstance(one, HaproxyError)]:
+        done = [at for at, one in results.items() if isinstance(one, str)]
+        also = f" (done at {', '.join(done)})" if done else ""
+        away = all(isinstance(one, (HaproxyAwayError, str)) for one in results.values())
+        raise (HaproxyAwayError if away else HaproxyError)("; ".join(failed) + also)
+    return " / ".join(dict.fromkeys(one for one in results.values() if isinstance(one, str)))
 
 
 def _status(seen: ServerLook) -> str:

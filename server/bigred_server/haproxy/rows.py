@@ -5,13 +5,24 @@ Columns are found by their names because every version of HAProxy adds some.
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from bigred_server.rollout.core.observation import Admin, Counters, Served, ServerLook
+from bigred_server.haproxy.endpoint import normalized
+from bigred_server.rollout.core.observation import (
+    Admin,
+    Counters,
+    OutBecause,
+    Served,
+    ServerLook,
+    ServerRole,
+)
 
 # srv_admin_state is a set of bits. Source: HAProxy's include/haproxy/server-t.h, SRV_ADMF_*.
-_MAINT_BITS = 0x01 | 0x02 | 0x04 | 0x20
-_DRAIN_BITS = 0x08 | 0x10
+# 0x04 remembers that the server line says `disabled`: it stays set when the server is READY again.
+_FORCED, _INHERITED, _DISABLED, _UNRESOLVED = 0x01, 0x02, 0x04, 0x20
+_MAINT_BITS = _FORCED | _INHERITED | _UNRESOLVED
+_FORCED_DRAIN, _INHERITED_DRAIN = 0x08, 0x10
+_DRAIN_BITS = _FORCED_DRAIN | _INHERITED_DRAIN
 
 # srv_check_state, likewise. Source: include/haproxy/check-t.h, CHK_ST_*.
 _CHECK_CONFIGURED = 0x02
@@ -24,13 +35,19 @@ _PASSING = frozenset({"L4OK", "L6OK", "L7OK", "L7OKC", "PROCOK"})
 class ServerRow:
     """One server of a backend in one HAProxy.
 
-    `checked`: its server line has a check, disabled or not. `address`: where HAProxy connects.
+    `checked`: it has a check, disabled or not: its own, or that of the server it tracks.
+    `address`: where HAProxy connects, as its file has it; `endpoint`: the same with the address
+    that the name resolved to, "" if there is none. `tracked`: the server whose state it follows, as
+    "backend/server"; "" for none. `check_of`: the server whose check it has, in the same form.
     """
 
     name: str
     look: ServerLook
     checked: bool = False
     address: str = ""
+    endpoint: str = ""
+    tracked: str = ""
+    check_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,13 +63,17 @@ class Process:
 class BackendLook:
     """One observation of a backend. A new `process` means HAProxy was reloaded or restarted.
 
-    `queued`: requests waiting for any of the servers.
+    `queued`: requests waiting for any of the servers. `is_tcp`: HAProxy passes on connections there
+    and sees no requests. `sharing`: by each other backend, those of its servers that are Tomcats of
+    this one.
     """
 
     process: Process
     servers: dict[str, ServerRow]
     counters: Counters
     queued: int = 0
+    is_tcp: bool = False
+    sharing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def process(info: str) -> Process:
@@ -88,23 +109,67 @@ def admin(bits: int) -> Admin:
     return Admin.DRAIN if bits & _DRAIN_BITS else Admin.READY
 
 
-def row(fields: Mapping[str, str], state: Mapping[str, str]) -> ServerRow:
-    """Read one server: its row of `show stat` and its line of `show servers state`."""
-    status = fields["status"]
-    check_state = _number(state.get("srv_check_state", ""))
+def out_because(bits: int) -> OutBecause | None:
+    """Return why a server is in MAINT or DRAIN, None if it is in neither."""
+    if bits & _UNRESOLVED:
+        return OutBecause.UNRESOLVED
+    if bits & _FORCED:
+        return OutBecause.DISABLED if bits & _DISABLED else OutBecause.COMMANDED
+    if bits & _FORCED_DRAIN:
+        return OutBecause.COMMANDED
+    return OutBecause.FOLLOWED if bits & (_INHERITED | _INHERITED_DRAIN) else None
+
+
+def role(fields: Mapping[str, str]) -> ServerRole:
+    """Return which users a server gets, by its row of `show stat`."""
+    if fields.get("bck") == "1":
+        return ServerRole.BACKUP
+    return ServerRole.UNWEIGHTED if fields.get("weight") == "0" else ServerRole.ACTIVE
+
+
+@dataclass(frozen=True)
+class CheckSource:
+    """The row of `show stat` and the line of `show servers state` that show a server's check."""
+
+    fields: Mapping[str, str]
+    state: Mapping[str, str]
+
+
+def row(
+    fields: Mapping[str, str], state: Mapping[str, str], tracked: CheckSource | None = None
+) -> ServerRow:
+    """Read one server: its row of `show stat` and its line of `show servers state`.
+
+    `tracked`: those of the server that it tracks.
+    """
+    check = tracked or CheckSource(fields, state)
+    status, bits = fields["status"], int(state["srv_admin_state"])
+    check_state = _number(check.state.get("srv_check_state", ""))
     checked = bool(check_state & _CHECK_CONFIGURED)
+    words = (check.fields.get("check_status", ""), check.fields.get("last_chk", ""))
     look = ServerLook(
-        admin=admin(int(state["srv_admin_state"])),
+        admin=admin(bits),
         up=status.startswith("UP") or status == "no check",
-        fresh=is_fresh(fields),
+        # The check of a tracked server goes on while this one is out: it shows nothing new.
+        fresh=is_fresh(fields) if tracked is None else None,
         in_flight=_number(fields["scur"]) + _number(fields["qcur"]),
         capacity=_number(fields.get("slim", "")) or None,
         checks_disabled=checked and not check_state & _CHECK_ENABLED,
         served=served(fields),
         status=status,
-        check=" ".join(filter(None, (fields.get("check_status", ""), fields.get("last_chk", "")))),
+        check=" ".join(filter(None, words)),
+        role=role(fields),
+        because=out_because(bits),
     )
-    return ServerRow(fields["svname"], look, checked, address(state))
+    return ServerRow(
+        fields["svname"],
+        look,
+        checked,
+        address(state),
+        normalized(fields.get("addr", "")),
+        fields.get("tracked", ""),
+        f"{check.fields['pxname']}/{check.fields['svname']}",
+    )
 
 
 def address(state: Mapping[str, str]) -> str:
@@ -132,20 +197,34 @@ def is_fresh(fields: Mapping[str, str]) -> bool | None:
     return check in _PASSING and not in_transition and _number(fields["check_health"]) == full
 
 
+def is_tcp(fields: Mapping[str, str]) -> bool:
+    """Return whether HAProxy passes on connections here, and sees no requests."""
+    return fields.get("mode") == "tcp"
+
+
 def counters(fields: Mapping[str, str]) -> Counters:
-    """Read the BACKEND row of `show stat`."""
+    """Read the BACKEND row of `show stat`; in TCP mode, connections and those that were cut."""
+    failed = _cut(fields) if is_tcp(fields) else _number(fields.get("hrsp_5xx", ""))
     return Counters(
         requests=_number(fields.get("req_tot", "")) or _number(fields["stot"]),
-        errors_5xx=_number(fields.get("hrsp_5xx", "")),
+        errors_5xx=failed,
         retried=_retried(fields),
     )
+
+
+def _cut(fields: Mapping[str, str]) -> int:
+    # Connections that no server accepted, and those that a server broke off.
+    return _number(fields.get("econ", "")) + _number(fields.get("srv_abrt", ""))
 
 
 def served(fields: Mapping[str, str]) -> Served:
     """Read a server's answers and errors: 5xx, no connection, no answer or half an answer.
 
-    Answers that HAProxy gives in the server's stead do not count as the server's.
+    Answers that HAProxy gives in the server's stead do not count as the server's. In TCP mode,
+    connections are counted instead, and those that were cut.
     """
+    if is_tcp(fields):
+        return Served(_number(fields["stot"]), _cut(fields), _retried(fields))
     kinds = ("1xx", "2xx", "3xx", "4xx", "5xx", "other")
     answers = sum(_number(fields.get(f"hrsp_{kind}", "")) for kind in kinds)
     broken = _number(fields.get("econ", "")) + _number(fields.get("eresp", ""))

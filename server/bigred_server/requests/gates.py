@@ -13,8 +13,9 @@ class GateState:
 
     `running`: the phase of a running deployment, of release `running_version` by `running_who`;
     `mends`: the one node that it repairs. `healthy` of `total` nodes serve; `problem`: why HAProxy
-    could not be read. For an app that Jenkins deploys: `run`: the release that would be started
-    there, `hindrance`: the reason why it can't be.
+    could not be read; `obstacle`: why its configuration allows no deployment. For an app that
+    Jenkins deploys: `run`: the release that would be started there, `hindrance`: the reason why it
+    can't be.
     """
 
     app: str
@@ -27,6 +28,7 @@ class GateState:
     total: int = 0
     min_healthy: int = 0
     problem: str = ""
+    obstacle: str = ""
     run: Release | None = None
     hindrance: str = ""
 
@@ -69,6 +71,8 @@ def gate(state: GateState) -> GateRefusal | None:
             Refusal.UNHEALTHY,
             f"the state of the nodes of {state.app} is unknown: HAProxy does not answer",
         )
+    if state.obstacle:
+        return GateRefusal(Refusal.UNHEALTHY, state.obstacle)
     # A first release that failed does not count: the next one must be able to fix it.
     never_live = not any(r.stage in (Stage.LIVE, Stage.RETIRED) for r in state.releases)
     if state.healthy - 1 < state.min_healthy and not (never_live and state.healthy == 0):

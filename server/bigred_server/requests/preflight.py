@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal import deployments, releases
 from bigred_server.requests.gates import GateState
+from bigred_server.rollout.core import availability
 from bigred_server.rollout.core.ports import Fleet, FleetLook
-from bigred_server.rollout.core.view import is_serving
 from bigred_server.settings import AppSettings
 
 
@@ -59,12 +59,14 @@ class FleetPreflightLook:
 
     async def state(self, db: AsyncConnection) -> GateState:
         """Return the state of the app, read in a transaction."""
+        looks, policy = self.fleet.nodes, self.app.policy()
         return replace(
             await journaled(db, self.name),
-            healthy=sum(is_serving(node) for node in self.fleet.nodes.values()),
+            healthy=sum(map(availability.counts, looks.values())),
             total=len(self.app.nodes),
-            min_healthy=self.app.policy().min_healthy,
+            min_healthy=availability.min_healthy(looks, policy),
             problem=self.fleet.problem,
+            obstacle=availability.obstacle(looks, self.fleet.sharing, policy),
         )
 
 

@@ -22,10 +22,27 @@ from bigred_server.settings.series import SeriesSettings
 
 
 class HaproxySettings(Section):
-    """`[apps.NAME.haproxy]`: one Runtime API, or several commanded and read alike."""
+    """`[apps.NAME.haproxy]`: Runtime APIs and backends, commanded and read alike.
+
+    The first backend has a server for every node. `unmanaged`: backends that share Tomcats with
+    these, and are left alone.
+    """
 
     socket: str | Annotated[tuple[str, ...], Field(min_length=1)]
-    backend: str
+    backend: str | Annotated[tuple[str, ...], Field(min_length=1)]
+    unmanaged: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _backends_differ(self) -> "HaproxySettings":
+        names = (*self.backends, *self.unmanaged)
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"the backend {twice!r} is named twice in `backend` and `unmanaged`")
+        return self
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """The backends of this app, the first one with a server for every node."""
+        return (self.backend,) if isinstance(self.backend, str) else self.backend
 
     @property
     def sockets(self) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ class AppTelemetry:
     served: dict[str, int]
     baseline_store: BaselineStore
     _baseline: dict[str, Span] = field(default_factory=dict)
+    _servers: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Run the periodic work of all sources until cancelled."""
@@ -51,7 +52,9 @@ class AppTelemetry:
 
     def line(self, line: LogLine, came: float) -> None:
         """Process a line of HAProxy's log that arrived at `came` (Unix time)."""
-        self.observer.line(line, came)
+        # The same Tomcat may have another name in each of the app's backends.
+        server = self._servers.get((line.backend, line.server), line.server)
+        self.observer.line(replace(line, server=server), came)
         self.probes.pages.add(line)
 
     def rest(self, look: FleetLook, now: float) -> None:
@@ -95,6 +98,7 @@ class AppTelemetry:
 
     def _count(self, look: FleetLook) -> None:
         self.served.update({name: one.requests for name, one in look.served.items()})
+        self._servers = look.servers or self._servers
 
     def _spans(
         self, cohorts: Mapping[str, Cohort | None], deployment: Deployment

@@ -28,7 +28,7 @@ class FakeServer:
     checks_disabled: bool = False
     paused: bool = False
     op: bool = True
-    address: str = "127.0.0.1:8080"
+    address: str = ""
 
     @property
     def full(self) -> int:

@@ -1,10 +1,11 @@
 """Choose the nodes to update next, and the actions due on the nodes being updated."""
 
 from bigred_server.rollout.core.action import OUT_OF_POOL, Action, ActionKind
+from bigred_server.rollout.core.availability import is_serving
 from bigred_server.rollout.core.next_action import closing_kind, lacks_release, may_try, next_action
 from bigred_server.rollout.core.node_phase import NodePhase
 from bigred_server.rollout.core.observation import Admin, NodeLook
-from bigred_server.rollout.core.view import View, is_serving
+from bigred_server.rollout.core.view import View
 
 _SETTLED = frozenset({NodePhase.SERVING, NodePhase.PENDING})
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 from bigred_broker.messages import Phase
 from bigred_server.model.hook import Hook, HookState
 from bigred_server.rollout.core import sentences, verdict_policy
+from bigred_server.rollout.core.availability import is_serving
 from bigred_server.rollout.core.batch import closing
 from bigred_server.rollout.core.decision import Call, Decision
 from bigred_server.rollout.core.observation import Admin
-from bigred_server.rollout.core.view import View, is_serving
+from bigred_server.rollout.core.view import View
 
 
 def finish(view: View) -> Decision:

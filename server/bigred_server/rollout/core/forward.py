@@ -3,7 +3,7 @@
 from bigred_broker.messages import Phase
 from bigred_server.model.command import Command
 from bigred_server.model.hold_reason import HeldFor
-from bigred_server.rollout.core import finish, hold, sentences, verdict_policy
+from bigred_server.rollout.core import availability, finish, hold, sentences, verdict_policy
 from bigred_server.rollout.core.batch import actions, closing
 from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.node_fault import Fault, fault
@@ -96,7 +96,8 @@ def _may_set_aside(view: View, found: Fault) -> bool:
         return False
     # The others must suffice without it, even while one more of them is being updated.
     is_done = all(view.node_phases[name] is NodePhase.SERVING for name in others)
-    if len(others) - (0 if is_done else 1) < max(1 if is_done else 0, view.policy.min_healthy):
+    needed = availability.min_healthy(view.looks, view.policy)
+    if len(others) - (0 if is_done else 1) < max(1 if is_done else 0, needed):
         return False
     passed_elsewhere = any(view.node_phases[name] is NodePhase.SERVING for name in others)
     return passed_elsewhere or not found.blames_build

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 
 class Admin(StrEnum):
@@ -16,6 +17,31 @@ class Admin(StrEnum):
     MAINT = "maint"
     MIXED = "mixed"
     UNKNOWN = "unknown"
+
+
+class ServerRole(StrEnum):
+    """Which users HAProxy sends to a server that is up.
+
+    ACTIVE: its share of all. BACKUP: all of them, but only while no active server is up.
+    UNWEIGHTED: those whose cookie names it; its weight is 0.
+    """
+
+    ACTIVE = "active"
+    BACKUP = "backup"
+    UNWEIGHTED = "unweighted"
+
+
+class OutBecause(StrEnum):
+    """Why a server is in MAINT or DRAIN.
+
+    COMMANDED: through the Runtime API. DISABLED: its server line says so. FOLLOWED: the server that
+    it tracks is. UNRESOLVED: HAProxy has no address for it.
+    """
+
+    COMMANDED = "commanded"
+    DISABLED = "disabled"
+    FOLLOWED = "followed"
+    UNRESOLVED = "unresolved"
 
 
 # The digest of a WAR whose bytes can't be read: only HTTP reaches the node.
@@ -67,7 +93,8 @@ class ServerLook:
     there. `capacity`: how many requests it accepts at once, None for any number.
     `checks_disabled`: its health checks were disabled. `partially_up`: some HAProxies send it
     users, others do not. `status` and `check`: HAProxy's own words, those of each HAProxy if they
-    differ. `problem`: why the state is unknown.
+    differ. `problem`: why the state is unknown. `because`: why it is in MAINT or DRAIN. `backends`:
+    whether it serves, by each backend that it is in.
     """
 
     admin: Admin = Admin.UNKNOWN
@@ -81,6 +108,9 @@ class ServerLook:
     status: str = ""
     check: str = ""
     problem: str = ""
+    role: ServerRole = ServerRole.ACTIVE
+    because: OutBecause | None = None
+    backends: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,8 +159,25 @@ Looks = dict[str, NodeLook]
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """Whose requests are counted.
+
+    `backends`: HAProxy's backends that are counted. `unmanaged`: backends with the same Tomcats
+    that Bigred was told to leave alone; their users are not counted. `unit`: what is counted;
+    HAProxy knows only connections where it does not speak HTTP.
+    """
+
+    backends: tuple[str, ...] = ()
+    unmanaged: tuple[str, ...] = ()
+    unit: Literal["requests", "connections"] = "requests"
+
+
+NOTHING_COUNTED = Coverage()
+
+
+@dataclass(frozen=True)
 class Counters:
-    """The counters of HAProxy's backend since HAProxy's start."""
+    """The counters of HAProxy's backends since HAProxy's start."""
 
     requests: int
     errors_5xx: int

@@ -7,20 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bigred_server.model.hook import Hook, HookState
-from bigred_server.rollout.core import sentences
+from bigred_server.rollout.core import out_of_service, sentences
 from bigred_server.rollout.core.action import ActionKind
+from bigred_server.rollout.core.availability import is_serving
 from bigred_server.rollout.core.batch import actions
 from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.estimate import History, node_seconds, whole_seconds
 from bigred_server.rollout.core.node_phase import NodePhase
-from bigred_server.rollout.core.observation import Admin, Looks, NodeLook
+from bigred_server.rollout.core.observation import Looks, NodeLook
 from bigred_server.rollout.core.policy import Policy, Sessions
+from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.prepare import prepare
 from bigred_server.rollout.core.progress import track
 from bigred_server.rollout.core.simulate_node import simulate
 from bigred_server.rollout.core.target import Strategy
-from bigred_server.rollout.core.view import View, is_serving
+from bigred_server.rollout.core.view import View
 
 UNTOUCHED = "untouched"
 UNCOUNTED = "unknown: give the node a [manager] table"
@@ -68,10 +70,14 @@ class Plan:
     nodes: tuple[NodePlan, ...]
 
 
-def to_be(deployment: Deployment, looks: Looks, policy: Policy, queued: int = 0) -> View:
-    """Return the view of a deployment that does not exist yet."""
+def to_be(deployment: Deployment, looks: Looks, policy: Policy, look: FleetLook) -> View:
+    """Return the view of a deployment that does not exist yet.
+
+    `looks`: those of `look`, with unknown digests filled in.
+    """
     progress = track({}, looks, deployment.target, 0.0)
-    return View(deployment, looks, progress, {}, policy, now_s=0.0, queued=queued)
+    queued, sharing = look.queued, look.sharing
+    return View(deployment, looks, progress, {}, policy, 0.0, queued=queued, sharing=sharing)
 
 
 def plan(view: View, history: History, hindrance: str = "") -> Plan:
@@ -169,10 +175,7 @@ def _fate(view: View, look: NodeLook) -> str:
 def _problem(view: View, look: NodeLook, *, waits_for_load: bool) -> str:
     if look.problem:
         return look.problem
-    if not is_serving(look):
-        down = look.pool.admin is Admin.READY
-        return "HAProxy reports it down" if down else f"HAProxy has it in {look.pool.admin}"
-    return sentences.NO_HEADROOM if waits_for_load else ""
+    return out_of_service.why(look) or (sentences.NO_HEADROOM if waits_for_load else "")
 
 
 def _lost(view: View, touched: Sequence[NodePlan]) -> int | None:

@@ -10,8 +10,15 @@ from typing import Protocol
 from bigred_server.judge.look import Bin, Look, Span
 from bigred_server.model.json_object import Json
 from bigred_server.rollout.core.action import Action
+from bigred_server.rollout.core.availability import Sharing
 from bigred_server.rollout.core.deployment import Deployment
-from bigred_server.rollout.core.observation import Counters, Looks, Served
+from bigred_server.rollout.core.observation import (
+    NOTHING_COUNTED,
+    Counters,
+    Coverage,
+    Looks,
+    Served,
+)
 
 
 @dataclass(frozen=True)
@@ -20,7 +27,9 @@ class FleetLook:
 
     With several HAProxies, `pid` is a number computed from all of theirs: it changes when one of
     them is a new process. `queued`: requests waiting for any of the nodes. `served`: what HAProxy
-    counted at each node since its start. `problem`: why HAProxy can't be read.
+    counted at each node since its start. `problem`: why HAProxy can't be read. `coverage`: whose
+    requests are counted. `sharing`: backends with the same Tomcats that are not the app's.
+    `servers`: what the app's first backend calls a server, by (backend, server).
     """
 
     nodes: Looks
@@ -29,6 +38,9 @@ class FleetLook:
     problem: str = ""
     queued: int = 0
     served: Mapping[str, Served] = field(default_factory=dict)
+    coverage: Coverage = NOTHING_COUNTED
+    sharing: Sharing = field(default_factory=dict)
+    servers: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 class Fleet(Protocol):

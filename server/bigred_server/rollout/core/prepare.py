@@ -5,11 +5,12 @@ from bigred_server.model import disk_space
 from bigred_server.model.command import Command
 from bigred_server.model.hold_reason import HeldFor
 from bigred_server.model.hook import Hook, HookState
-from bigred_server.rollout.core import sentences
+from bigred_server.rollout.core import availability, sentences
+from bigred_server.rollout.core.availability import counts, is_serving, min_healthy
 from bigred_server.rollout.core.decision import Call, Decision
 from bigred_server.rollout.core.next_action import lacks_release
 from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Admin
-from bigred_server.rollout.core.view import View, is_serving
+from bigred_server.rollout.core.view import View
 
 
 def prepare(view: View) -> Decision:
@@ -25,7 +26,11 @@ def prepare(view: View) -> Decision:
     looks = view.looks
     if any(look.pool.admin is Admin.UNKNOWN for look in looks.values()):
         return _until_decided(view, tuple(looks), sentences.FLEET_UNKNOWN)
-    healthy = tuple(name for name, look in looks.items() if is_serving(look))
+    if reason := availability.obstacle(looks, view.sharing, view.policy):
+        return Decision(Phase.ABORTED, reason=reason)
+    serving = [name for name, look in looks.items() if is_serving(look)]
+    # Those that get their share of all users come first: a canary must meet some.
+    healthy = tuple(sorted(serving, key=lambda name: not counts(looks[name])))
     skipped = tuple(name for name in looks if name not in healthy)
     is_empty = not healthy or not any(look.host.digest for look in looks.values())
     if view.deployment.previous is None and is_empty:
@@ -52,9 +57,10 @@ def _prepare_repair(view: View, name: str) -> Decision:
 
 
 def _hindrance(view: View, healthy: tuple[str, ...]) -> Decision | None:
-    looks, policy = view.looks, view.policy
-    if len(healthy) - 1 < policy.min_healthy:
-        reason = sentences.too_few(len(healthy), len(looks), policy.min_healthy)
+    looks, needed = view.looks, min_healthy(view.looks, view.policy)
+    counted = sum(counts(looks[name]) for name in healthy)
+    if counted - 1 < needed:
+        reason = sentences.too_few(counted, len(looks), needed)
         return Decision(Phase.ABORTED, reason=reason)
     unread = tuple(name for name in healthy if looks[name].host.digest is None)
     if unread:

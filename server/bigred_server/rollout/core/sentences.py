@@ -91,6 +91,27 @@ def too_few(healthy: int, total: int, min_healthy: int) -> str:
     )
 
 
+def too_few_in(backend: str, serving: int) -> str:
+    """Report that one backend has too few of the nodes, although the app has enough."""
+    nodes, one = ("one node serves", "it") if serving == 1 else (f"{serving} nodes serve", "one")
+    return (
+        f"{nodes} in the backend {backend}: updating {one} would leave its users without enough; "
+        "add servers to it"
+    )
+
+
+def shared(sharing: Mapping[str, Sequence[str]]) -> str:
+    """Report that users come to the app's Tomcats by backends that Bigred was not told about."""
+    backends = " and ".join(
+        f"{name} (servers {', '.join(servers)})" for name, servers in sharing.items()
+    )
+    verb, them = ("has", "it") if len(sharing) == 1 else ("have", "them")
+    return (
+        f"the backend {backends} {verb} the same Tomcats, and a deployment would cut off its "
+        f"users; add {them} to `backend`, or to `unmanaged` if that does no harm"
+    )
+
+
 def not_deployed(tries: int) -> str:
     """Report that the Manager claims success although the release is not deployed."""
     return f"the Manager reported success {tries} times, but the release is not deployed"

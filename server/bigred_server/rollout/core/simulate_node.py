@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from bigred_server.rollout.core import context_version
 from bigred_server.rollout.core.action import Action, ActionKind
+from bigred_server.rollout.core.availability import is_serving
 from bigred_server.rollout.core.next_action import closing_kind, lacks_release, next_action
 from bigred_server.rollout.core.node_phase import NodePhase, node_phase
 from bigred_server.rollout.core.observation import Admin, Answer, NodeLook, Version
 from bigred_server.rollout.core.progress import track
 from bigred_server.rollout.core.target import Strategy
-from bigred_server.rollout.core.view import View, is_serving
+from bigred_server.rollout.core.view import View
 
 # More actions than any update needs: a simulation that repeats itself must end too.
 _MOST_ACTIONS = 20

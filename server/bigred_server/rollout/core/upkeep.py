@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bigred_server.rollout.core.action import Action, ActionKind
+from bigred_server.rollout.core.availability import is_serving
 from bigred_server.rollout.core.context_version import newest
 from bigred_server.rollout.core.node_phase import NodePhase, node_phase
 from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Admin, Looks, NodeLook
 from bigred_server.rollout.core.policy import Policy
 from bigred_server.rollout.core.target import Strategy, Target
-from bigred_server.rollout.core.view import is_serving
 
 
 @dataclass(frozen=True)

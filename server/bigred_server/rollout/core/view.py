@@ -7,7 +7,9 @@ from functools import cached_property
 from bigred_broker.messages import Phase
 from bigred_server.judge.judgement import Judgement
 from bigred_server.model.deployment import DeploymentRecord
+from bigred_server.rollout.core import availability
 from bigred_server.rollout.core.action import ActionKind, Busy
+from bigred_server.rollout.core.availability import Sharing, is_serving
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.node_phase import NodePhase, node_phase
 from bigred_server.rollout.core.observation import Admin, Looks, NodeLook
@@ -27,11 +29,6 @@ def wanted(deployment: Deployment) -> Target:
     return deployment.target
 
 
-def is_serving(look: NodeLook) -> bool:
-    """Return whether HAProxy sends requests to the node."""
-    return look.pool.admin is Admin.READY and look.pool.up
-
-
 @dataclass(frozen=True)
 class Orphan:
     """A DEPLOY begun by a server that died since.
@@ -49,7 +46,8 @@ class View:
 
     `phase_since_s`: since when the deployment has been in its phase. `queued`: requests waiting for
     any of the nodes. `judgement`: the judge's latest one, None while it is off. `orphans`: by node,
-    a DEPLOY that may still take effect.
+    a DEPLOY that may still take effect. `sharing`: backends with the same Tomcats that are not the
+    app's.
     """
 
     deployment: Deployment
@@ -62,6 +60,7 @@ class View:
     queued: int = 0
     judgement: Judgement | None = None
     orphans: Mapping[str, Orphan] = field(default_factory=dict)
+    sharing: Sharing = field(default_factory=dict)
 
     @property
     def record(self) -> DeploymentRecord:
@@ -134,7 +133,7 @@ class View:
 
     def leaves_enough(self, names: list[str]) -> bool:
         """Return whether enough other nodes serve, including those out of scope."""
-        return len(self._others(names)) >= self.policy.min_healthy
+        return availability.suffice(self._others(names), names, self.looks, self.policy)
 
     def leaves_headroom(self, names: list[str]) -> bool:
         """Return whether the other nodes can carry the whole load, with headroom.

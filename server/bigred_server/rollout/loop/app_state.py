@@ -17,7 +17,7 @@ from bigred_server.model.release import Release, candidate, counted, live_of
 from bigred_server.model.timestamp import utc
 from bigred_server.rollout.core import verdict_text
 from bigred_server.rollout.core.node_phase import NodePhase, node_phase
-from bigred_server.rollout.core.observation import Admin, Looks, NodeLook
+from bigred_server.rollout.core.observation import Admin, Looks, NodeLook, OutBecause
 from bigred_server.rollout.core.target import Target
 
 _NODE_STATES = {
@@ -147,6 +147,8 @@ def _node_state(
         return NodeState.UNKNOWN
     if look.pool.admin is Admin.READY:
         return NodeState.SERVING if look.pool.up else NodeState.DOWN
+    if look.pool.admin is Admin.MAINT and look.pool.because is not OutBecause.UNRESOLVED:
+        return NodeState.MAINT
     return NodeState.DRAINING if look.pool.admin is Admin.DRAIN else NodeState.DOWN
 
 

@@ -93,6 +93,7 @@ class DeploymentRun:
             look.queued,
             self.evaluation.judgement if self.evaluation else None,
             self.orphans,
+            look.sharing,
         )
         return decide(view)
 
@@ -117,7 +118,7 @@ class DeploymentRun:
         async with self.context.db.write() as db:
             await self.executor.lead.fence(db)
             written = await outcome.write(
-                db, changed, release, self.count.total, self.context.policy, record.command
+                db, changed, release, self.count.result, self.context.policy, record.command
             )
             if written is None:
                 return None

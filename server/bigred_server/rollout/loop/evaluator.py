@@ -11,10 +11,10 @@ from bigred_server.judge.policy import Inconclusive, JudgePolicy
 from bigred_server.model.json_object import Json
 from bigred_server.model.verdict import Verdict
 from bigred_server.rollout.core import verdict_text
+from bigred_server.rollout.core.availability import is_serving
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.node_phase import is_proven
 from bigred_server.rollout.core.ports import FleetLook, Telemetry
-from bigred_server.rollout.core.view import is_serving
 
 
 @dataclass

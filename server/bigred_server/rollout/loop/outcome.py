@@ -9,16 +9,16 @@ from bigred_server.journal import actions, deployments, releases
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage
-from bigred_server.rollout.core.observation import Counters
 from bigred_server.rollout.core.policy import Policy
 from bigred_server.rollout.loop.receipt import receipt
+from bigred_server.rollout.loop.request_counter import Counted
 
 
 async def write(
     db: AsyncConnection,
     record: DeploymentRecord,
     release: Release,
-    counted: Counters,
+    counted: Counted,
     policy: Policy,
     followed: Command | None,
 ) -> DeploymentRecord | None:

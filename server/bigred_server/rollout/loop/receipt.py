@@ -7,8 +7,8 @@ from typing import Any  # a receipt is JSON
 from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core.action import ActionKind
-from bigred_server.rollout.core.observation import Counters
 from bigred_server.rollout.core.policy import Policy, Sessions
+from bigred_server.rollout.loop.request_counter import Counted
 
 _CLOSING = frozenset({ActionKind.DRAIN, ActionKind.MAINT})
 _PLACING = frozenset({ActionKind.SWAP, ActionKind.START, ActionKind.DEPLOY})
@@ -42,14 +42,17 @@ def receipt(
     record: DeploymentRecord,
     version: str,
     actions: Sequence[ActionRecord],
-    counted: Counters,
+    counted: Counted,
     policy: Policy,
     now: float,
 ) -> dict[str, Any]:
-    """Return the receipt. `requests`, `failed` and `retried`: as counted by HAProxy's backend.
+    """Return the receipt. `requests`, `failed` and `retried`: as counted by HAProxy's `backends`.
 
-    `judgement`: the latest judgement, None if the judge is off.
+    `unit`: what it counted, "connections" where it sees no requests. `unmanaged`: backends with the
+    same Tomcats whose users are not counted. `judgement`: the latest judgement, None if the judge
+    is off.
     """
+    counters, coverage = counted.counters, counted.coverage
     nodes = [node_times(name, actions, policy) for name in record.nodes]
     return {
         "deployment": record.id,
@@ -63,9 +66,12 @@ def receipt(
         "set_aside": list(record.set_aside),
         "seconds": round(now - record.started_at, 3),
         "judgement": record.judgement,
-        "requests": counted.requests,
-        "failed": counted.errors_5xx,
-        "retried": counted.retried,
+        "requests": counters.requests,
+        "failed": counters.errors_5xx,
+        "retried": counters.retried,
+        "unit": coverage.unit,
+        "backends": list(coverage.backends),
+        "unmanaged": list(coverage.unmanaged),
         "sessions": _total([node.sessions for node in nodes]),
         "sessions_lost": _total([node.sessions_lost for node in nodes]),
         "hooks": {

@@ -9,9 +9,17 @@ from bigred_server.journal.leadership import Leadership
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core import counter_delta
 from bigred_server.rollout.core.counter_delta import CounterDelta
-from bigred_server.rollout.core.observation import Counters
+from bigred_server.rollout.core.observation import NOTHING_COUNTED, Counters, Coverage
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.loop.event_log import EventLog
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What HAProxy counted during a deployment, and for whom."""
+
+    counters: Counters
+    coverage: Coverage = NOTHING_COUNTED
 
 
 @dataclass
@@ -22,6 +30,7 @@ class RequestCounter:
     lead: Leadership
     events: EventLog
     delta: CounterDelta | None = None
+    coverage: Coverage = NOTHING_COUNTED
 
     @classmethod
     def of(
@@ -32,16 +41,16 @@ class RequestCounter:
         return cls(db, lead, events, kept)
 
     @property
-    def total(self) -> Counters:
+    def result(self) -> Counted:
         """The counts so far."""
-        return self.delta.total if self.delta else counter_delta.ZERO
+        return Counted(self.delta.total if self.delta else counter_delta.ZERO, self.coverage)
 
     async def update(self, record: DeploymentRecord, look: FleetLook) -> DeploymentRecord:
         """Update the count with a look; store it in the journal when HAProxy's process changes."""
         pid, counters = look.pid, look.counters
         if pid is None or counters is None:
             return record
-        before = self.delta
+        before, self.coverage = self.delta, look.coverage
         self.delta = counter_delta.track(
             before or counter_delta.begin(pid, counters), pid, counters
         )

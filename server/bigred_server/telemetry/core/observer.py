@@ -10,11 +10,11 @@ from typing import Any  # the journal keeps JSON
 from bigred_server.judge.look import Arm, LogCounts, Look, Pair
 from bigred_server.judge.policy import JudgePolicy
 from bigred_server.model.log_line import LogLine
+from bigred_server.rollout.core.availability import is_serving
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.node_phase import is_proven
 from bigred_server.rollout.core.observation import NodeLook
 from bigred_server.rollout.core.ports import FleetLook, Observations
-from bigred_server.rollout.core.view import is_serving
 from bigred_server.telemetry.core import comparison
 from bigred_server.telemetry.core.answers import Answers
 from bigred_server.telemetry.core.baseline import Baseline, BaselineLearner

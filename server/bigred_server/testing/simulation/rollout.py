@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 from bigred_server.judge.judgement import Judgement
 from bigred_server.model.command import Command, refusal
 from bigred_server.rollout.core.action import Action, ActionKind, Busy
+from bigred_server.rollout.core.availability import is_serving
 from bigred_server.rollout.core.decide import decide
 from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.deployment import Deployment, entered
 from bigred_server.rollout.core.node_phase import is_proven
 from bigred_server.rollout.core.observation import Looks
 from bigred_server.rollout.core.progress import NodeProgress, track, tried
-from bigred_server.rollout.core.view import Orphan, View, is_serving, wanted
+from bigred_server.rollout.core.view import Orphan, View, wanted
 from bigred_server.testing.simulation.fleet import SimulatedFleet
 from bigred_server.testing.simulation.hooks import SimulatedHooks
 from bigred_server.testing.simulation.luck import ActionFate, RunningAction, VirtualClock

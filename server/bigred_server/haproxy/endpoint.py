@@ -1,0 +1,27 @@
+"""The address of a server, in one form for comparison. Pure."""
+
+import ipaddress
+
+
+def normalized(address: str) -> str:
+    """Return "host:port" in the form in which two addresses of one Tomcat are equal.
+
+    HAProxy gives the address that a name resolved to. IPv4 mapped to IPv6 is the same as IPv4, and
+    so is ::1 as 127.0.0.1: Tomcat listens on both. Return "" for anything but an IP address and a
+    port, such as HAProxy's "unix".
+    """
+    host, colon, port = address.rpartition(":")
+    try:
+        ip = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return ""
+    if not colon or not port.isdigit():
+        return ""
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ipaddress.IPv4Address("127.0.0.1") if ip.is_loopback else ip.ipv4_mapped or ip
+    return f"{ip}:{port}"
+
+
+def host_of(endpoint: str) -> str:
+    """Return the host of a normalized endpoint."""
+    return endpoint.rpartition(":")[0]
