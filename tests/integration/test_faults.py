@@ -52,7 +52,7 @@ def test_one_of_two_haproxies_is_reloaded_in_mid_deployment() -> None:
         made.demo_site.haproxies[1].reload()
         made.until_act(deployment, "node2", Act.START, ended=True)
         made.demo_site.haproxies[0].reload()
-        assert made.ended(deployment) is Phase.SUCCEEDED
+        made.succeeds(deployment)
         assert all_serve(made, "2.0.0")
         assert made.journal.faults(deployment) == []
 
@@ -64,7 +64,7 @@ def test_a_restart_of_haproxy_costs_only_the_requests_in_flight() -> None:
             made.until_act(deployment, "node1", Act.START, ended=True)
             made.restart_haproxy()
             back_s = time.monotonic()
-            assert made.ended(deployment) is Phase.SUCCEEDED
+            made.succeeds(deployment)
             assert all_serve(made, "2.0.0")
         assert [one for one in failures(load.seen()) if one.start_s > back_s] == []
 
@@ -91,7 +91,7 @@ def test_another_server_takes_over_from_a_frozen_leader() -> None:
                 assert time.monotonic() - frozen_s <= TAKE_OVER_S
                 made.until_act(deployment, "node1", Act.READY, ended=True)
             # The first one wakes up in mid-deployment and must not touch anything.
-            assert made.ended(deployment) is Phase.SUCCEEDED
+            made.succeeds(deployment)
             assert all_serve(made, "2.0.0")
             assert made.journal.faults(deployment) == []
             assert leader(made)[1] > token
@@ -130,7 +130,7 @@ def test_a_node_whose_disk_fills_up_meanwhile_is_set_aside_once(tmp_path: Path) 
         deployment = submit_fat(made, "2.0.0", 4 * MEGABYTE)
         made.until_act(deployment, "node1", Act.MAINT)
         fill(disk)
-        assert made.ended(deployment) is Phase.SUCCEEDED
+        made.succeeds(deployment)
         assert made.receipt(deployment)["set_aside"] == ["node2"]
         assert made.serving() == {"node1": "2.0.0"}
         done = {
@@ -161,7 +161,7 @@ def test_an_upload_cut_in_the_middle_is_started_again(tmp_path: Path) -> None:
         with under_load(made):
             tap.cut_after(4 * MEGABYTE)
             deployment = submit_fat(made, "2.0.0", 20 * MEGABYTE)
-            assert made.ended(deployment) is Phase.SUCCEEDED
+            made.succeeds(deployment)
             assert tap.cuts == 1
             assert all_serve(made, "2.0.0")
 
@@ -184,5 +184,5 @@ def test_a_manager_that_fails_in_another_language_is_understood() -> None:
             assert any("FALLO" in said for said in evidence), evidence
             assert all_serve(made, "1.0.0")
             deployment = made.deploy("3.0.0")
-            assert made.ended(deployment) is Phase.SUCCEEDED
+            made.succeeds(deployment)
             assert all_serve(made, "3.0.0")

@@ -53,7 +53,7 @@ def test_a_build_that_fails_its_users_is_rolled_back_and_marked_bad(
             assert said["lost"] == 0
             assert any("rollback" in text for text in noted(place, gone))
             again = place.deploy("1.2.0")
-            assert place.ended(again) is Phase.SUCCEEDED
+            place.succeeds(again)
         assert said["failed"] == load.counts().failed
         assert set(place.serving().values()) == {"1.2.0"}
 
@@ -75,4 +75,4 @@ def test_without_users_and_probes_it_is_held_and_people_decide() -> None:
         wait_rarely(is_held, 60, "it is held")
         assert "too little traffic to judge" in place.state().reason
         place.bigred("continue")
-        assert place.ended(gone) is Phase.SUCCEEDED
+        place.succeeds(gone)

@@ -83,6 +83,11 @@ class Rig:
         )
         return Phase(self.journal.deployment(deployment).phase)
 
+    def succeeds(self, deployment: str, deadline_s: float = DEADLINE_S) -> None:
+        """Wait for a deployment's outcome, which must be success; an error says why it is not."""
+        phase = self.ended(deployment, deadline_s)
+        assert phase is Phase.SUCCEEDED, f"{phase}: {self.journal.deployment(deployment).reason}"
+
     def until_act(self, deployment: str, node: str, kind: str, *, ended: bool = False) -> None:
         """Return as soon as an action has begun, or (`ended`) has its outcome."""
 
