@@ -11,7 +11,7 @@ from bigred_server.demo.load import LoadOptions, shopping
 from bigred_server.demo.options import DemoOptions
 from bigred_server.demo.sample import BuildKind
 
-JUDGE = {"mode": "rollback", "warmup_s": 5.0, "extend_s": 20.0}
+JUDGE = {"mode": "rollback", "warmup_s": 60.0, "extend_s": 20.0}
 
 
 def site(**judge: object) -> DemoOptions:
