@@ -16,6 +16,7 @@ from bigred_server.model.release import Release
 from bigred_server.places import release_store
 from bigred_server.requests import deploy
 from bigred_server.rollout.core.deployment import Deployment
+from bigred_server.rollout.core.observation import Coverage
 from bigred_server.rollout.core.plan import NodePlan, Plan, plan, to_be
 from bigred_server.rollout.core.target import Target
 from bigred_server.rollout.loop.adoption import rollback_target
@@ -35,6 +36,7 @@ class _Report:
     settings: AppSettings
     known: KnownReleases
     plan: Plan
+    coverage: Coverage
 
 
 @click.command("plan")
@@ -75,7 +77,8 @@ async def _plan(settings: Settings, app: str, version: str | None) -> _Report:
     view = to_be(Deployment(record, target, former), looks, ours.policy(), look)
     history = [record.receipt for record in past if record.receipt]
     hindrance = deploy.already_running(running) if running else ""
-    return _Report(app, release, ours, known, plan(view, history, hindrance))
+    planned = plan(view, history, hindrance)
+    return _Report(app, release, ours, known, planned, look.coverage)
 
 
 def _json(report: _Report) -> dict[str, object]:
@@ -92,6 +95,9 @@ def _json(report: _Report) -> dict[str, object]:
         "skipped": planned.skipped,
         "seconds": planned.seconds,
         "sessions_lost": planned.sessions_lost,
+        "unit": report.coverage.unit,
+        "backends": report.coverage.backends,
+        "unmanaged": report.coverage.unmanaged,
         "nodes": [{**vars(node), "release": _version(report, node)} for node in planned.nodes],
     }
 
@@ -100,7 +106,7 @@ def _print(report: _Report) -> None:
     planned, release = report.plan, report.release
     author = f" by {release.author}" if release.author else ""
     click.echo(f"{report.app} {release.version}{author}, strategy {report.settings.strategy}")
-    for sentence in _sentences(planned):
+    for sentence in (*_sentences(planned), *_warnings(report)):
         page.write(sentence, indent=4)
     table.write([_row(report, node) for node in planned.nodes], _HEADINGS)
     fates = [(one.fate, one.name) for one in planned.nodes if one.steps]
@@ -138,6 +144,21 @@ def _sentences(planned: Plan) -> list[str]:
     if planned.skipped:
         sentences.append(f"Skipped (not in service): {', '.join(planned.skipped)}.")
     return sentences
+
+
+def _warnings(report: _Report) -> list[str]:
+    """Return whose requests the deployment may lose without counting them."""
+    found, coverage = [], report.coverage
+    if coverage.unit != "requests":
+        found.append(
+            "HAProxy passes on connections here (mode tcp), not requests: users stay on their node "
+            "until they hang up, and each node waits for them, up to "
+            f"{report.settings.deadlines.drain_s:g} s."
+        )
+    if coverage.unmanaged:
+        names = ", ".join(coverage.unmanaged)
+        found.append(f"Left alone, as configured: the users of {names} may lose requests.")
+    return found
 
 
 def _by_text(pairs: list[tuple[str, str]]) -> dict[str, str]:

@@ -38,7 +38,8 @@ class FakeHaproxy:
     """One process with one backend; `async with fake.listen(path)` opens its socket.
 
     `level`: of the socket. `silent`: it accepts commands and answers none. `garbage`: its answer to
-    everything. `deaf`: it accepts changes of state without an error, and ignores them.
+    everything. `deaf`: it accepts changes of state without an error, and ignores them. `mode`: of
+    the backend, "http" or "tcp".
     """
 
     servers: dict[str, FakeServer]
@@ -53,6 +54,7 @@ class FakeHaproxy:
     deaf: bool = False
     queued: int = 0
     version: str = "2.6.12"
+    mode: str = "http"
     commands: list[str] = field(default_factory=list)
 
     def listen(self, path: str) -> contextlib.AbstractAsyncContextManager[str]:
@@ -111,8 +113,10 @@ class FakeHaproxy:
         }
         total |= {"wretr": self.retried, "wredis": 0, "status": "UP", "type": 1}
         rows = [_row("public", "FRONTEND", {"scur": 0, "stot": 0, "status": "OPEN", "type": 0})]
-        rows += [_row(self.backend, name, one.columns()) for name, one in self.servers.items()]
-        rows.append(_row(self.backend, "BACKEND", {"scur": 0, "qcur": self.queued, **total}))
+        servers = {name: {**one.columns(), "mode": self.mode} for name, one in self.servers.items()}
+        rows += [_row(self.backend, name, columns) for name, columns in servers.items()]
+        total |= {"scur": 0, "qcur": self.queued, "mode": self.mode}
+        rows.append(_row(self.backend, "BACKEND", total))
         return "\n".join([f"# {COLUMNS},", *rows, ""])
 
     def _states(self, backend: str) -> str:
