@@ -9,7 +9,7 @@ import pytest
 from bigred_broker.program import free_port
 from bigred_server.doctor import haproxy_log
 from bigred_server.doctor.finding import Severity
-from bigred_server.haproxy.configfile import parse, proxy
+from bigred_server.haproxy.configfile import backend
 from bigred_server.haproxy.inquiry import inquire
 from bigred_server.haproxy.log import LINES
 from bigred_server.haproxy.receiver import Receiver
@@ -44,7 +44,7 @@ backend shop
 def test_a_missing_line_is_reported_with_all_the_lines_to_add(
     text: str, level: Severity, says: str
 ) -> None:
-    (found,) = haproxy_log.in_file("here", proxy(parse(text), "shop"), AT)
+    (found,) = haproxy_log.in_file("here", backend(text, "shop"), AT)
     assert found.level is level
     assert says in found.text
     if level is not Severity.OK:

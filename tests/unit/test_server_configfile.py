@@ -4,26 +4,28 @@ from pathlib import Path
 
 import pytest
 
-from bigred_server.haproxy.configfile import Proxy, duration_ms, parse, proxy
+from bigred_server.haproxy.config_proxy import Proxy, duration_ms
+from bigred_server.haproxy.config_text import ProcessFacts
+from bigred_server.haproxy.configfile import backend
 from bigred_server.haproxy.configuration import BackendConfig, configuration
 
 
-def read(text: str, name: str = "shop") -> Proxy:
-    found = proxy(parse(text), name)
+def read(text: str, name: str = "shop", **environment: str) -> Proxy:
+    found = backend(text, name, ProcessFacts(environment, "2.6.12"))
     assert found is not None
     return found
 
 
 def test_our_own_configuration_is_read() -> None:
-    backend = BackendConfig("shop", (("n1", 1), ("n2", 2)), "/shop/health", sticky_cookie="NODE")
-    found = read(configuration(8080, backend, Path("/a.sock"), Path("/states")))
+    ours = BackendConfig("shop", (("n1", 1), ("n2", 2)), "/shop/health", sticky_cookie="NODE")
+    found = read(configuration(8080, ours, Path("/a.sock"), Path("/states")))
     assert found.check_path == "/shop/health"
     assert found.option("redispatch") == ("1",)
     assert found.last("retry-on") == ("conn-failure", "empty-response")
-    assert found.timeout_ms("http-keep-alive") == 30_000
+    assert found.idle_ms == 30_000
     assert found.binds == ("127.0.0.1:8080",)
-    assert list(found.servers) == ["n1", "n2"]
-    assert "pool-purge-delay" in found.servers["n1"]
+    assert [server.name for server in found.servers] == ["n1", "n2"]
+    assert found.servers[0].value("pool-purge-delay") == "100ms"
     assert ("server-state-file", "/states") in found.world
 
 
@@ -94,17 +96,17 @@ backend other
 
 def test_a_servers_words_follow_those_of_its_default() -> None:
     found = read("backend shop\n default-server fall 2 rise 1\n server a 1.2.3.4:80 check fall 5\n")
-    assert found.servers == {"a": ("fall", "2", "rise", "1", "check", "fall", "5")}
+    assert found.servers[0].keywords == {"fall": "5", "rise": "1", "check": ""}
 
 
 def test_a_backend_that_is_not_there_is_none() -> None:
-    assert proxy(parse("frontend shop\n bind :80\n"), "shop") is None
-    assert proxy(parse(""), "shop") is None
+    assert backend("frontend shop\n bind :80\n", "shop") is None
+    assert backend("", "shop") is None
 
 
 @pytest.mark.parametrize("text", ['backend shop\n log-format "unfinished\n', "backend\n", "\x00"])
 def test_unknown_lines_do_not_crash(text: str) -> None:
-    proxy(parse(text), "shop")
+    backend(text, "shop")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from tests.support.looks import changed, server_row
 
 from bigred_server.doctor import haproxy, haproxy_file, listeners
 from bigred_server.doctor.finding import Finding, Severity, worst_first
-from bigred_server.haproxy.configfile import parse, proxy
+from bigred_server.haproxy.configfile import backend
 from bigred_server.haproxy.configuration import BackendConfig, configuration
 from bigred_server.haproxy.rows import BackendLook, Process, ServerRow
 from bigred_server.haproxy.survey import Survey
@@ -26,8 +26,8 @@ OURS = configuration(
 def judged(
     text: str | None, sessions: Sessions = Sessions.MOVE, *, shared: bool = False
 ) -> dict[str, Finding]:
-    backend = proxy(parse(text), "shop") if text is not None else None
-    found = haproxy_file.findings("h", backend, "/x can't be read", sessions, shared=shared)
+    proxy = backend(text, "shop") if text is not None else None
+    found = haproxy_file.findings("h", proxy, "/x can't be read", sessions, shared=shared)
     assert len({finding.code for finding in found}) == len(found)
     return {finding.code: finding for finding in found}
 
@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_read_becomes_lines_to_check_by_hand() -> None:
     found = judged(None)
     assert {one.level for one in found.values()} == {Severity.UNKNOWN}
     assert found["haproxy-redispatch"].text == "/x can't be read"
-    assert found["haproxy-redispatch"].fix == "check by hand: option redispatch 1"
+    assert found["haproxy-redispatch"].fix == "check by hand: `option redispatch 1` in the backend"
     assert set(found) == set(judged(OURS))
 
 

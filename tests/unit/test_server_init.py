@@ -117,8 +117,113 @@ def test_path_and_context_come_from_the_check() -> None:
     assert (app.marker.path, app.context) == ("/shop/health", "/shop")
     assert str(app.nodes["node1"].war).endswith("/webapps/shop.war")
     app = loaded(site(*LOCAL, backend="web", path="/health")).fleets["web"]
-    assert (app.marker.path, app.context) == ("/health", None)
+    assert (app.marker.path, app.context) == ("/health", "/web")  # by its name, marked EDIT
     assert loaded(site(*LOCAL, path="")).fleets["shop"].marker.path == "/shop/health"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/actuator/health", "/manager/html", "/host-manager/html", "/health/ready", "/healthz/x"),
+        *(
+            "/api/v1/ping",
+            "/q/health",
+            "/app-status/x",
+            "/.well-known/x",
+            "/HEALTH/x",
+            "/monitoring/x",
+        ),
+        *("/health", "/", "/index.html/x", "/a%20b/x", "/x8f3k2h9d7s6a5q4w1/health"),
+    ],
+)
+@pytest.mark.parametrize("write", [starter, full])
+def test_a_path_that_says_nothing_gives_no_context(path: str, write: Write) -> None:
+    of = site(*LOCAL, backend="books", path=path)
+    assert loaded(of, write).fleets["books"].context == "/books"
+    assert str(loaded(of, write).fleets["books"].nodes["node1"].war).endswith("/webapps/books.war")
+    assert 'context = "/books"' in edited(write(of))
+
+
+@pytest.mark.parametrize("write", [starter, full])
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("/shop/health?token=hunter2", "/shop/health"),
+        ("/shop/health;jsessionid=1", "/shop/health"),
+        ("/shop/5f2c8d1e9a7b4c3d6e0f/health", "/shop/health"),
+        ("/shop/Zm9vYmFyYmF6cXV4MTIz", "/shop/health"),
+        ("/shop/healthcheck-of-the-shop", "/shop/healthcheck-of-the-shop"),
+    ],
+)
+def test_a_secret_in_the_checked_path_is_not_written(uri: str, path: str, write: Write) -> None:
+    of = site(*LOCAL, path=uri)
+    assert loaded(of, write).fleets["shop"].marker.path == path
+    assert f'path = "{path}"' in edited(write(of))
+    assert "hunter2" not in write(of)
+    if path != uri:
+        assert uri not in write(of)
+        assert "left out here because it may be a secret" in write(of)
+
+
+@pytest.mark.parametrize("write", [starter, full])
+def test_tomcats_own_apps_are_not_asked_for_the_release(write: Write) -> None:
+    of = site(*LOCAL, path="/manager/html")
+    assert loaded(of, write).fleets["shop"].marker.path == "/shop/health"
+
+
+# --- addresses -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("127.0.0.2:8080", "http://127.0.0.2:8080"),
+        ("[::1]:8080", "http://[::1]:8080"),
+        ("localhost:8080", "http://localhost:8080"),
+    ],
+)
+def test_a_loopback_address_is_kept_as_haproxy_has_it(address: str, url: str) -> None:
+    app = loaded(site(SurveyedServer("a", address))).fleets["shop"]
+    assert (app.nodes["a"].url, app.nodes["a"].reach) == (url, ReachBy.LOCAL)
+
+
+@pytest.mark.parametrize("write", [starter, full])
+@pytest.mark.parametrize("address", ["", "0.0.0.0:8080", "[::]:8080"])
+def test_a_server_without_an_address_is_named_and_leads_nowhere(address: str, write: Write) -> None:
+    of = site(*LOCAL[:1], SurveyedServer("t1", address), SurveyedServer("T_2", address))
+    nodes = loaded(of, write).fleets["shop"].nodes
+    assert nodes["t1"].url == "http://t1.invalid:8080"
+    assert edited(write(of))[-2:] == [
+        'url = "http://t1.invalid:8080"',
+        'url = "http://t-2.invalid:8080"',
+    ]
+    assert "HAProxy has no address for T_2" in write(of)
+
+
+@pytest.mark.parametrize("write", [starter, full])
+def test_two_servers_with_one_address_do_not_become_two_nodes_with_one_url(write: Write) -> None:
+    twins = (SurveyedServer("a", "127.0.0.1:80"), SurveyedServer("b", "localhost:80"))
+    of = site(*twins)
+    assert loaded(of, write).fleets["shop"].nodes["b"].url == "http://b.invalid:8080"
+    assert "HAProxy has the address of a for b as well" in write(of)
+
+
+@pytest.mark.parametrize("write", [starter, full])
+def test_a_loopback_address_of_another_machine_is_marked(write: Write) -> None:
+    loopbacks = (SurveyedServer("a", "127.0.0.2:80"), SurveyedServer("b", "127.0.0.3:80"))
+    text = write(SiteSurvey(("192.0.2.9:9999",), "shop", loopbacks, home="192.0.2.9"))
+    nodes = parse(text, Settings, "x").fleets["shop"].nodes
+    assert [node.url for node in nodes.values()] == [
+        "http://192.0.2.9:80",
+        "http://b.invalid:8080",
+    ]
+    assert "HAProxy reaches a at 127.0.0.2:80 of its own machine" in text
+
+
+def test_a_backend_in_tcp_mode_is_marked() -> None:
+    of = SiteSurvey(("/run/a.sock",), "shop", LOCAL, is_tcp=True)
+    assert "[apps.shop.haproxy]" in edited(starter(of))
+    assert "EDIT: use mode http. HAProxy carries connections here" in starter(of)
 
 
 def test_a_box_may_deploy_the_app() -> None:

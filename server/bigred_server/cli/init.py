@@ -7,11 +7,11 @@ import click
 from bigred_server.cli import table
 from bigred_server.cli.options import LOCAL_CONFIG, run
 from bigred_server.errors import HaproxyError
-from bigred_server.haproxy import configfile
+from bigred_server.haproxy.config_proxy import Proxy
 from bigred_server.haproxy.survey import Survey, is_local, survey
 from bigred_server.settings import example
 from bigred_server.settings.reference import parse
-from bigred_server.settings.site import EXAMPLE, SiteSurvey
+from bigred_server.settings.site import EXAMPLE, TCP, SiteSurvey
 from bigred_server.settings.starter import starter
 from bigred_server.settings.tailor import tailored
 
@@ -43,6 +43,8 @@ def command(path: Path, sockets: tuple[str, ...], backend: str | None, full: boo
         raise _exists(path)
     site = run(_survey(sockets, backend)) if backend else EXAMPLE
     _write(path, tailored(parse(example()), site) if full else starter(site))
+    if site.is_tcp:
+        click.echo(f"Backend {site.backend} is in mode tcp: {TCP}")
     click.echo(f"Wrote {path}. Edit the lines marked EDIT, then run: bigred doctor --config {path}")
     click.echo(f"Start the server with: bigred server --config {path}")
 
@@ -65,10 +67,16 @@ async def _survey(sockets: tuple[str, ...], backend: str) -> SiteSurvey:
                 f"HAProxy at {one.address} has different servers in {backend!r} from the one at "
                 f"{first.address}; make them the same first"
             )
-    proxy = configfile.proxy(configfile.parse(first.config or ""), backend)
-    path = proxy.check_path if proxy else ""
     home = "" if is_local(first.address) else first.address.rpartition(":")[0].strip("[]")
-    return SiteSurvey(sockets, backend, first.backends[backend], path, home)
+    servers, uri = first.backends[backend], _check_uri(first.proxy(backend))
+    is_tcp = first.modes.get(backend) == "tcp"
+    return SiteSurvey(sockets, backend, servers, uri, home, is_tcp=is_tcp)
+
+
+def _check_uri(proxy: Proxy | None) -> str:
+    """Return what HAProxy checks; "" if that is not certain."""
+    found = {one.check_uri for one in (proxy, *proxy.others)} if proxy else set()
+    return found.pop() if len(found) == 1 else ""
 
 
 def _servers(seen: Survey, backend: str) -> list[tuple[str, str]]:

@@ -27,18 +27,17 @@ from bigred_server.doctor import (
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.errors import HaproxyError
 from bigred_server.fleet import managers_of, opened
-from bigred_server.haproxy import configfile
 from bigred_server.haproxy.backend import Backend
+from bigred_server.haproxy.config_proxy import Proxy
 from bigred_server.haproxy.membership import member_names
 from bigred_server.haproxy.rows import BackendLook
-from bigred_server.haproxy.survey import Survey, is_local, survey
+from bigred_server.haproxy.survey import is_local, survey
 from bigred_server.judge.policy import Mode
 from bigred_server.requests.job_preflight import job_preflight
 from bigred_server.settings import AppSettings, NodeSettings, ReachBy, Settings
 from bigred_server.tomcat.probe import client
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_KEEP_ALIVE_DEFAULTS = ("http-keep-alive", "http-request", "client")
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ async def _app(
     looks = {at: look for at, (_, look, _) in zip(app.haproxy.sockets, balancers, strict=True)}
     findings += haproxy.alike({at: look for at, look in looks.items() if look is not None})
     proxies = [proxy for _, _, proxy in balancers if proxy is not None]
-    idle_ms = max((ms for ms in map(_idle_ms, proxies) if ms is not None), default=None)
+    idle_ms = max((one.idle_ms for one in proxies if one.idle_ms is not None), default=None)
     nodes = await asyncio.gather(
         *(
             _node(http, app, f"{name}/{node_name}", one, known, idle_ms)
@@ -112,7 +111,7 @@ async def _app(
 
 async def _balancer(
     app: AppSettings, address: str, log_at: str
-) -> tuple[list[Finding], BackendLook | None, configfile.Proxy | None]:
+) -> tuple[list[Finding], BackendLook | None, Proxy | None]:
     """Check one HAProxy; also return the first backend's look and configuration."""
     where = f"HAProxy at {address}"
     try:
@@ -125,7 +124,7 @@ async def _balancer(
     configured = [app.server_of(name) for name in app.nodes]
     findings = haproxy.process(seen)
     findings += haproxy.missing(f"{where}, backend {app.haproxy.backends[0]}", first, configured)
-    proxies = {name: _proxy(seen, name) for name in looks}
+    proxies = {name: seen.proxy(name) for name in looks}
     for name, look in looks.items():
         backend = f"{where}, backend {name}"
         known_as = member_names(first, look)
@@ -133,7 +132,13 @@ async def _balancer(
         findings += haproxy.servers(backend, look, names)
         proxy, unread = proxies[name], seen.unread or f"its configuration has no backend {name!r}"
         findings += haproxy_file.findings(
-            backend, proxy, unread, app.sessions, shared=app.sessions_shared
+            backend,
+            proxy,
+            unread,
+            app.sessions,
+            shared=app.sessions_shared,
+            context=app.context,
+            mode=seen.modes.get(name, ""),
         )
         findings += haproxy_log.in_file(backend, proxy, log_at)
     findings += haproxy.sharing(where, looks, app.haproxy.unmanaged)
@@ -141,15 +146,6 @@ async def _balancer(
         binds = [bind for proxy in proxies.values() if proxy for bind in proxy.binds]
         findings += listeners.check(where, binds)
     return findings, first, proxies[app.haproxy.backends[0]]
-
-
-def _proxy(seen: Survey, backend: str) -> configfile.Proxy | None:
-    return configfile.proxy(configfile.parse(seen.config or ""), backend)
-
-
-def _idle_ms(proxy: configfile.Proxy) -> float | None:
-    times = (proxy.timeout_ms(name) for name in _KEEP_ALIVE_DEFAULTS)
-    return next((ms for ms in times if ms is not None), None)
 
 
 async def _node(

@@ -36,7 +36,7 @@ def missing(where: str, look: BackendLook, configured: Iterable[str]) -> list[Fi
 
 def servers(where: str, look: BackendLook, configured: Collection[str]) -> list[Finding]:
     """Check the servers of a backend; `configured` are those of the nodes."""
-    findings = [_mode(where)] if look.is_tcp else []
+    findings: list[Finding] = []
     strangers = [name for name, row in look.servers.items() if name not in configured]
     for name in strangers:
         if look.servers[name].look.role is ServerRole.BACKUP:
@@ -72,18 +72,6 @@ def servers(where: str, look: BackendLook, configured: Collection[str]) -> list[
 def _is_like_a_node(row: ServerRow) -> bool:
     is_empty = row.look.because is OutBecause.UNRESOLVED  # such as a slot of a server-template
     return row.look.role is not ServerRole.BACKUP and not is_empty
-
-
-def _mode(where: str) -> Finding:
-    return Finding(
-        "haproxy-mode",
-        Severity.BAD,
-        where,
-        "`mode tcp`: HAProxy passes on connections here, not requests; users stay on their node "
-        "until they hang up, then lose what is in flight, and the receipt counts connections",
-        "set `mode http`, and end TLS at HAProxy; `drain_s` and `on_drain_deadline` in "
-        "[apps.NAME.deadlines] only say how long a node waits",
-    )
 
 
 def sharing(

@@ -4,9 +4,10 @@ import asyncio
 from pathlib import Path
 
 from bigred_server.doctor.finding import Finding, Severity
+from bigred_server.doctor.haproxy_file import agreed
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import log
-from bigred_server.haproxy.configfile import Proxy
+from bigred_server.haproxy.config_proxy import Proxy
 from bigred_server.haproxy.inquiry import inquire
 from bigred_server.haproxy.receiver import Receiver
 from bigred_server.model.log_line import LogLine
@@ -55,14 +56,25 @@ def in_file(where: str, proxy: Proxy | None, address: str) -> list[Finding]:
     if not address or proxy is None:
         return []
     fix = f"add: {lines(address)}; behind another proxy, set txn.bigred to hdr(X-Forwarded-For)"
-    formats = [line for line in proxy.front if line[0] == "log-format"]
-    if not any(_OURS in word for line in formats for word in line):
-        text = "its requests are not logged in the format that the judge reads"
-        return [Finding(CODE, Severity.WARN, where, text, fix)]
-    if not any(line[:2] == ("log", address) for line in (*proxy.world, *proxy.front)):
-        text = f"its log is not sent to {address}"
-        return [Finding(CODE, Severity.WARN, where, text, fix)]
-    return [Finding(CODE, Severity.OK, where, f"its requests are logged to {address}")]
+
+    def unknown(code: str, text: str) -> Finding:
+        return Finding(code, Severity.UNKNOWN, where, text, fix)
+
+    return agreed(proxy, lambda reading: [_logged(where, reading, address, fix)], unknown)
+
+
+def _logged(where: str, proxy: Proxy, address: str, fix: str) -> Finding:
+    fronts = proxy.fronts or (proxy,)
+    others = [one.name for one in fronts if _OURS not in " ".join(one.last("log-format") or ())]
+    at = f" at {', '.join(others)}" if len(others) < len(fronts) else ""
+    if others:
+        text = f"its requests{at} are not logged in the format that the judge reads"
+        return Finding(CODE, Severity.WARN, where, text, fix)
+    targets = [{line[1:2] for line in one.lines if line[0] == "log"} for one in fronts]
+    is_global = ("log", address) in {line[:2] for line in proxy.world}
+    if not all((address,) in one or (is_global and ("global",) in one) for one in targets):
+        return Finding(CODE, Severity.WARN, where, f"its log is not sent to {address}", fix)
+    return Finding(CODE, Severity.OK, where, f"its requests are logged to {address}")
 
 
 async def arriving(where: str, address: str, backends: list[str]) -> list[Finding]:

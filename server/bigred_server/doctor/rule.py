@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 from bigred_server.doctor.finding import Finding, Severity
 
 Subject = TypeVar("Subject")
-RuleResult = tuple[Severity, str]
+# The level and the text; and the fix, where it depends on what the file says.
+RuleResult = tuple[Severity, str] | tuple[Severity, str, str]
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Rule(Generic[Subject]):
 
     def finding(self, where: str, subject: Subject) -> Finding:
         """Check the parsed file."""
-        level, text = self.check(subject)
-        fix = "" if level is Severity.OK else self.fix or f"set: {self.line}"
+        level, text, *own = self.check(subject)
+        fix = "" if level is Severity.OK else "".join(own) or self.fix or f"set: {self.line}"
         return Finding(self.code, level, where, text, fix)
 
     def by_hand(self, where: str, unread: str) -> Finding:

@@ -1,11 +1,13 @@
 """What a HAProxy has, read before Bigred is configured: its backends and configuration file."""
 
 import ipaddress
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from bigred_server.errors import HaproxyError
-from bigred_server.haproxy import rows, runtime
+from bigred_server.haproxy import config_files, configfile, rows, runtime
+from bigred_server.haproxy.config_proxy import Proxy
+from bigred_server.haproxy.config_text import ProcessFacts
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Survey:
     """One HAProxy as a whole.
 
     `config`: the text of its configuration; None if it can't be read, and then `unread` says why.
+    `environment`: its variables, None if it does not show them. `modes`: the mode of each backend,
+    as far as it reports them.
     """
 
     address: str
@@ -30,23 +34,34 @@ class Survey:
     backends: dict[str, tuple[SurveyedServer, ...]]
     config: str | None = None
     unread: str = ""
+    environment: Mapping[str, str] | None = None
+    modes: Mapping[str, str] = field(default_factory=dict)
+
+    def proxy(self, backend: str) -> Proxy | None:
+        """Return a backend as its configuration has it, None if that is not known."""
+        facts = ProcessFacts(self.environment, self.process.version)
+        return configfile.backend(self.config or "", backend, facts)
 
 
 async def survey(address: str) -> Survey:
     """Read everything a HAProxy has. Raise HaproxyError on failure."""
     level = (await runtime.command(address, "show cli level")).strip()
-    answer = await runtime.command(address, "show info; show backend; show servers state")
+    answer = await runtime.command(
+        address, "show info; show backend; show servers state; show stat"
+    )
     try:
-        info, names, states = answer.strip().split("\n\n")
+        info, names, states, stats = answer.strip().split("\n\n")
         process = rows.process(info)
         backends = _backends(names, states)
+        modes = _modes(stats)
     except (KeyError, ValueError) as error:
         raise HaproxyError(
             f"HAProxy at {address} sent an answer we can't read: {answer[:80]!r}; "
             "is this its 'stats socket'?"
         ) from error
-    config, unread = await _config(address, process)
-    return Survey(address, process, level, backends, config, unread)
+    environment = await _environment(address)
+    config, unread = _config(address, process, environment or {}, backends)
+    return Survey(address, process, level, backends, config, unread, environment, modes)
 
 
 def is_local(address: str) -> bool:
@@ -73,30 +88,24 @@ def _backends(names: str, states: str) -> dict[str, tuple[SurveyedServer, ...]]:
     }
 
 
-async def _config(address: str, process: rows.Process) -> tuple[str | None, str]:
+def _modes(stats: str) -> dict[str, str]:
+    lines = [line for line in rows.stat(stats) if line["svname"] == "BACKEND"]
+    return {line["pxname"]: mode for line in lines if (mode := line.get("mode", ""))}
+
+
+async def _environment(address: str) -> dict[str, str] | None:
+    # A socket that may not ask this, or an older HAProxy, answers with a sentence.
+    answer = await runtime.command(address, "show env")
+    pairs = [line.partition("=") for line in answer.splitlines() if line.strip()]
+    if not pairs or not all(separator for _, separator, _ in pairs[:1]):
+        return None
+    return {name: value for name, separator, value in pairs if separator}
+
+
+def _config(
+    address: str, process: rows.Process, environment: Mapping[str, str], backends: Collection[str]
+) -> tuple[str | None, str]:
     # In a container the path names a file of the container, though one of ours may match it.
-    if not is_local(address) or not _is_here(process):
+    if not is_local(address) or not config_files.is_here(process.pid):
         return None, f"HAProxy at {address} is on another machine or in a container"
-    answer = (await runtime.command(address, "show env HAPROXY_CFGFILES")).strip()
-    paths = [path for path in answer.partition("=")[2].split(";") if path]
-    if not paths:
-        return None, f"HAProxy at {address} does not say where its configuration is"
-    try:
-        # A path may be relative to the directory that HAProxy was started in.
-        texts = [_absolute(process, path).read_text("utf-8", "replace") for path in paths]
-        return "\n".join(texts), ""
-    except OSError as error:
-        return None, f"{error.filename} can't be read: {error.strerror}"
-
-
-def _is_here(process: rows.Process) -> bool:
-    try:
-        return Path(f"/proc/{process.pid}/comm").read_text().strip() == "haproxy"
-    except OSError:
-        return False
-
-
-def _absolute(process: rows.Process, path: str) -> Path:
-    if path.startswith("/"):
-        return Path(path)
-    return Path(f"/proc/{process.pid}/cwd").readlink() / path
+    return config_files.texts(process.pid, environment, backends)

@@ -16,7 +16,7 @@ from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings.build import BuildSettings, Deploy, Promote, StageSettings
 from bigred_server.settings.deadlines import BakeSettings, DeadlineSettings, Seconds
 from bigred_server.settings.judge import JudgeSettings
-from bigred_server.settings.node import Argv, NodeSettings, ReachBy
+from bigred_server.settings.node import Argv, NodeSettings, ReachBy, need_different_tomcats
 from bigred_server.settings.notify import NotifySettings
 from bigred_server.settings.series import SeriesSettings
 
@@ -127,16 +127,18 @@ class AppSettings(Section):
         share(self.min_healthy, len(self.nodes))
         return self
 
-    @model_validator(mode="after")
-    def _nodes_have_different_wars(self) -> "AppSettings":
-        places = [
-            (node.ssh.host if node.ssh else "", node.ssh.port if node.ssh else 0, node.war)
-            for node in self.nodes.values()
-            if node.war
-        ]
-        if len(set(places)) < len(places):
-            raise ValueError("two nodes have the same war")
-        return self
+    @field_validator("nodes")
+    @classmethod
+    def _nodes_are_different_tomcats(cls, nodes: dict[Id, NodeSettings]) -> dict[Id, NodeSettings]:
+        need_different_tomcats(nodes)
+        return nodes
+
+    @field_validator("context")
+    @classmethod
+    def _is_not_the_manager(cls, context: str | None) -> str | None:
+        if context in ("/manager", "/host-manager"):
+            raise ValueError(f"{context} is Tomcat's own: a deployment would replace it")
+        return context
 
     @model_validator(mode="after")
     def _nodes_fit_the_strategy(self) -> "AppSettings":

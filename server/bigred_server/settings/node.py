@@ -1,5 +1,6 @@
 """`[apps.NAME.nodes.NAME]`: one Tomcat, how to reach it and how to control it."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from bigred_broker.settings import Section
+from bigred_server.settings.node_address import tomcat_of
 
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
 Url = Annotated[str, Field(pattern=r"^https?://[^/]+$")]
@@ -99,3 +101,18 @@ class NodeSettings(Section):
         """The Manager's address, without a trailing slash."""
         configured = self.manager.url if self.manager else ""
         return configured or f"{self.url}/manager"
+
+
+def need_different_tomcats(nodes: Mapping[str, NodeSettings]) -> None:
+    """Raise ValueError if two nodes are one Tomcat, by their urls or by their WARs."""
+    urls: dict[tuple[str, int], str] = {}
+    wars: dict[tuple[str, int, Path], str] = {}
+    for name, node in nodes.items():
+        place = (node.ssh.host, node.ssh.port) if node.ssh else ("", 0)
+        if node.war and (other := wars.setdefault((*place, node.war), name)) != name:
+            raise ValueError(f"two nodes have the same war: nodes.{other} and nodes.{name}")
+        if (other := urls.setdefault(tomcat_of(node.url), name)) != name:
+            raise ValueError(
+                f"nodes.{other} and nodes.{name} have the same url, {node.url}: each node is a"
+                " Tomcat of its own"
+            )

@@ -1,12 +1,12 @@
 """What a configuration must say about one site: what HAProxy reports, and guesses."""
 
-import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
 
+from bigred_server.settings import checked_path
+from bigred_server.settings.node_address import NodeAddress, ServerLine, node_addresses
 from bigred_server.settings.reference import KeyPath
 
 TomlValue = str | list[str]
@@ -22,38 +22,27 @@ _PATH = "the app must report its version at this path, in the header X-Release."
 _CHECKED = (
     "HAProxy checks this path; the app must report its version there, in the header X-Release."
 )
+_LEFT_OUT = "HAProxy checks a path with more to it, left out here because it may be a secret. "
 _CONTEXT = "a guess: the first part of the path that HAProxy checks."
-
-
-class ServerLine(Protocol):
-    """A `server` line of HAProxy; `address` is "host:port", or "" where it has none."""
-
-    @property
-    def name(self) -> str:
-        """The name on the line."""
-
-    @property
-    def address(self) -> str:
-        """Where the Tomcat listens."""
-
-    @property
-    def tls(self) -> bool:
-        """Whether it expects TLS."""
+_CONTEXT_BY_NAME = 'a guess: the backend\'s name. Without a path of its own (ROOT.war), write "".'
+TCP = "HAProxy carries connections here, so users stay on their node until they hang up."
 
 
 @dataclass(frozen=True)
 class SiteSurvey:
-    """Runtime APIs of HAProxy, a backend, its servers, and the path that its check requests.
+    """Runtime APIs of HAProxy, a backend, its servers, and what its check requests.
 
-    `home`: the machine that is HAProxy's own 127.0.0.1, "" for this one. `is_example`: nobody asked
+    `check_uri`: a path, perhaps with a query; "" if unknown. `home`: the machine that is HAProxy's
+    own 127.0.0.1, "" for this one. `is_tcp`: the backend is in mode tcp. `is_example`: nobody asked
     HAProxy, so all of it is made up.
     """
 
     sockets: tuple[str, ...]
     backend: str
     servers: Sequence[ServerLine]
-    check_path: str = ""
+    check_uri: str = ""
     home: str = ""
+    is_tcp: bool = field(default=False, kw_only=True)
     is_example: bool = field(default=False, kw_only=True)
 
     @cached_property
@@ -62,31 +51,34 @@ class SiteSurvey:
         return identifiers([self.backend])[0]
 
     @cached_property
-    def nodes(self) -> dict[str, str]:
-        """The ids of the nodes in their order, and the host of each, "" for this machine."""
+    def nodes(self) -> dict[str, NodeAddress]:
+        """The ids of the nodes in their order, and where each is."""
         ids = identifiers([server.name for server in self.servers])
-        hosts = [_host(server.address, self.home) for server in self.servers]
-        return dict(zip(ids, hosts, strict=True))
+        return dict(zip(ids, node_addresses(ids, self.servers, self.home), strict=True))
+
+    @property
+    def check_path(self) -> str:
+        """The path that HAProxy checks, "" if it is unknown, a secret or not the app's."""
+        path, _ = checked_path.public(self.check_uri)
+        return "" if checked_path.is_tomcats_own(path) else path
 
     @property
     def context(self) -> str:
-        """The context path, if it is not the app's name; "" if it is, or if nobody knows."""
-        # "/shop/health" asks the app under /shop; "/health" says nothing about it.
-        first, slash, _ = self.check_path.removeprefix("/").partition("/")
-        return f"/{first}" if slash and first and first != self.app and " " not in first else ""
+        """The context path as far as it can be guessed: from the check, or from the app's name."""
+        return checked_path.context_of(self.check_path) or f"/{self.app}"
 
     def tables(self) -> TomlTables:
         """Give every table that the configuration needs, with its keys."""
         app: KeyPath = ("apps", self.app)
         found: TomlTables = {("server",): {"state": STATE}, ("boxes", BOX): {"app": self.app}}
-        if self.context:
+        if not self._is_context_certain:
             found[app] = {"context": self.context}
         sockets: TomlValue = self.sockets[0] if len(self.sockets) == 1 else list(self.sockets)
         found[*app, "haproxy"] = {"socket": sockets, "backend": self.backend}
         found[*app, "marker"] = {"path": self.check_path or f"/{self.app}/health"}
         for node, table in self._nodes():
             found[*app, "nodes", node] = table
-            if host := self.nodes[node]:
+            if host := self.nodes[node].host:
                 found[*app, "nodes", node, "ssh"] = {"host": host}
         return found
 
@@ -94,25 +86,37 @@ class SiteSurvey:
         """Give what a person must check, by the table or key that it is about."""
         app: KeyPath = ("apps", self.app)
         found = {(*app, "haproxy"): _HAPROXY} if self.is_example else {}
-        if self.context:
-            found[*app, "context"] = _CONTEXT
+        if self.is_tcp:
+            found[*app, "haproxy"] = f"use mode http. {TCP}"
+        if not self._is_context_certain:
+            is_by_path = bool(checked_path.context_of(self.check_path))
+            found[*app, "context"] = _CONTEXT if is_by_path else _CONTEXT_BY_NAME
         is_checked = self.check_path and not self.is_example
         found[*app, "marker", "path"] = _CHECKED if is_checked else _PATH
+        if checked_path.public(self.check_uri)[1]:
+            found[*app, "marker", "path"] = _LEFT_OUT
         found[*app, "nodes", next(iter(self.nodes))] = _URLS if self.is_example else _NODES
+        for node, address in self.nodes.items():
+            if address.doubt:
+                found[*app, "nodes", node, "url"] = address.doubt
         return found
 
+    @property
+    def _is_context_certain(self) -> bool:
+        # The backend's name and the path that HAProxy checks say the same, or there is no path.
+        return checked_path.context_of(self.check_path) == f"/{self.app}" or not self.check_uri
+
     def _nodes(self) -> Iterator[tuple[str, dict[str, TomlValue]]]:
-        hosts = list(self.nodes.values())
-        war = self.context.removeprefix("/") or self.app
-        for server, (node, host) in zip(self.servers, self.nodes.items(), strict=True):
+        hosts = [address.host for address in self.nodes.values()]
+        war = self.context.removeprefix("/")
+        for server, (node, address) in zip(self.servers, self.nodes.items(), strict=True):
+            host = address.host
             service = "tomcat10" if hosts.count(host) == 1 else f"tomcat10-{node}"
-            port = server.address.rpartition(":")[2] or "8080"
-            shown = f"[{host}]" if ":" in host else host or "127.0.0.1"
             sudo = ["sudo", "-n"] if host else []
             yield (
                 node,
                 {
-                    "url": f"{'https' if server.tls else 'http'}://{shown}:{port}",
+                    "url": address.url,
                     **({"server": server.name} if server.name != node else {}),
                     **({"reach": "ssh"} if host else {}),
                     "war": f"/var/lib/{service}/webapps/{war}.war",
@@ -151,11 +155,3 @@ def identifiers(names: Sequence[str]) -> list[str]:
             number += 1
         ids.append(candidate)
     return ids
-
-
-def _host(address: str, home: str) -> str:
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        return home if ipaddress.ip_address(host).is_loopback else host
-    except ValueError:
-        return home if host in ("", "localhost") else host

@@ -36,8 +36,10 @@ def tailored(reference: Reference, site: SiteSurvey) -> str:
         if part.section.path not in explained:
             blocks.append(list(_annotated(part, values, {} if part.is_spare else edits)))
         elif values:  # the next node of a kind needs no explanation
-            lines = [toml.line(key, value) for key, value in values.items()]
-            blocks.append([toml.header(part.path), *lines])
+            blocks.append([toml.header(part.path)])
+            for key, value in values.items():
+                blocks[-1] += _comment((), edits.get((*part.path, key)))
+                blocks[-1].append(toml.line(key, value))
         explained.add(part.section.path)
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
@@ -56,7 +58,7 @@ def _parts(sections: Sequence[AnnotatedTable], site: SiteSurvey) -> Iterator[_Pa
 
 def _nodes(sections: Sequence[AnnotatedTable], site: SiteSurvey) -> Iterator[_Part]:
     """Give the nodes of the site, and then, as documentation, the kind that it does not have."""
-    kinds = {node: _REMOTE if host else _LOCAL for node, host in site.nodes.items()}
+    kinds = {node: _REMOTE if at.host else _LOCAL for node, at in site.nodes.items()}
     first = next(iter(kinds))
     spare = [kind for kind in (_LOCAL, _REMOTE) if kind not in kinds.values()]
     known = [(node, kind, False) for node, kind in kinds.items()]
