@@ -12,7 +12,7 @@ from bigred_agent.card.cli import card
 if TYPE_CHECKING:
     from bigred_agent.settings import AgentSettings
 
-CONFIG_HELP = "The configuration file; by default /etc/bigred/agent.toml if it exists."
+CONFIG_HELP = "The configuration file; by default ./agent.toml or /etc/bigred/agent.toml."
 NOT_SPOKEN = "not spoken"
 
 
@@ -87,8 +87,10 @@ def run(
 def doctor(config: Path | None, as_json: bool) -> None:
     """Find problems with this box, and how to fix them."""
     from bigred_agent.doctor import record, report
+    from bigred_agent.doctor.configuration import configuration
 
-    findings = report.examine(_settings(config))
+    file = _file(config)
+    findings = [configuration(file), *report.examine(_settings(file))]
     click.echo(record.as_json(findings) if as_json else report.as_text(findings))
     if not all(finding.is_ok for finding in findings):
         sys.exit(1)
@@ -124,14 +126,20 @@ def init(file: Path) -> None:
     click.echo(f"wrote {file}; now run: bigred-agent run --config {file}")
 
 
+def _file(config: Path | None) -> Path | None:
+    """Return the given file, or the first that exists, or None."""
+    from bigred_agent.settings import LOCAL_FILE, SYSTEM_FILE
+
+    return config or next((file for file in (LOCAL_FILE, SYSTEM_FILE) if file.exists()), None)
+
+
 def _settings(config: Path | None) -> "AgentSettings":
-    from bigred_agent.settings import SYSTEM_FILE, AgentSettings
+    from bigred_agent.settings import AgentSettings
     from bigred_broker.config import ConfigError, load
 
-    if config is None and not SYSTEM_FILE.exists():
-        return AgentSettings()
+    file = _file(config)
     try:
-        return load(config or SYSTEM_FILE, AgentSettings)
+        return load(file, AgentSettings) if file else AgentSettings()
     except ConfigError as error:
         _fail(str(error))
 

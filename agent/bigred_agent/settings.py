@@ -13,6 +13,7 @@ from bigred_broker.logs import LogFormat
 from bigred_broker.settings import BrokerSettings, Section
 from bigred_broker.topics import ID_PATTERN
 
+LOCAL_FILE = Path("agent.toml")
 SYSTEM_FILE = Path("/etc/bigred/agent.toml")
 
 Pin = Annotated[int, Field(ge=0, le=27)]

@@ -102,6 +102,68 @@ def test_the_doctor_exits_with_1_only_if_there_is_a_problem(
     assert json.loads(machine.output)["ok"] is ok
 
 
+def rows(runner: CliRunner, *arguments: str) -> list[dict[str, str]]:
+    findings: list[dict[str, str]] = json.loads(
+        runner.invoke(main, ["doctor", "--json", *arguments]).output
+    )["findings"]
+    return findings
+
+
+@pytest.fixture
+def system_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in for /etc/bigred/agent.toml; the doctor finds a problem called as the box."""
+    file = tmp_path / "etc" / "agent.toml"
+    file.parent.mkdir()
+    monkeypatch.setattr("bigred_agent.settings.SYSTEM_FILE", file)
+    monkeypatch.setattr(report, "examine", lambda settings: [Finding(settings.box.name, "seen")])
+    return file
+
+
+def test_the_doctor_reads_the_file_in_this_folder_and_says_so(
+    runner: CliRunner, system_file: Path
+) -> None:
+    system_file.write_text("[box]\nname = 'system'\n")
+    Path("agent.toml").write_text("[box]\nname = 'local'\n")
+    Path("other.toml").write_text("[box]\nname = 'other'\n")
+
+    for arguments, file, box in [
+        ([], Path("agent.toml").absolute(), "local"),
+        (["--config", "other.toml"], Path("other.toml").absolute(), "other"),
+    ]:
+        read = rows(runner, *arguments)
+        assert [row["subject"] for row in read] == ["configuration", box]
+        assert read[0]["seen"] == str(file)
+        text = runner.invoke(main, ["doctor", *arguments]).output
+        assert text.startswith(f"ok   configuration  {file}\n")
+
+
+def test_without_a_file_in_this_folder_the_doctor_reads_the_system_s(
+    runner: CliRunner, system_file: Path
+) -> None:
+    system_file.write_text("[box]\nname = 'system'\n")
+    read = rows(runner)
+    assert (read[0]["seen"], read[1]["subject"]) == (str(system_file), "system")
+
+
+def test_without_any_file_the_doctor_says_that_it_used_the_defaults(
+    runner: CliRunner, system_file: Path
+) -> None:
+    read = rows(runner)
+    assert read[0]["ok"]
+    assert "neither ./agent.toml nor /etc/bigred/agent.toml exists" in read[0]["seen"]
+    assert read[1]["subject"] == "box-1"
+
+
+@pytest.mark.parametrize("verb", ["run", "doctor", "say"])
+def test_every_verb_reads_the_file_in_this_folder(
+    runner: CliRunner, system_file: Path, verb: str
+) -> None:
+    Path("agent.toml").write_text("[box]\nnaem = 'red'\n")
+    result = runner.invoke(main, [verb])
+    assert result.exit_code == 1
+    assert "agent.toml:2: unknown key 'box.naem'" in result.output
+
+
 def usb(monkeypatch: pytest.MonkeyPatch, bus: FakeUsb) -> list[Finding]:
     button = DreamCheekyButton(backend=bus)
     monkeypatch.setattr(build, "make_button", lambda _: button)

@@ -123,6 +123,10 @@ class DemoSite:
         """Run the box with a simulated button until the block ends."""
         address = f"{self.broker.host}:{self.broker.port}"
         where = ["--name", config.BOX, "--broker", address, "--simulated", str(self.button)]
+        # A file of its own, so that it reads neither this machine's nor the current folder's.
+        settings = self.folder / "agent.toml"
+        settings.touch()
+        where += ["--config", str(settings)]
         # The agent is a separate program: the server never imports it, and only runs its command.
         command = [str(Path(sys.executable).with_name("bigred-agent")), "run", *where]
         with program.running("the box", command, self.log("box"), self.button.exists) as child:
