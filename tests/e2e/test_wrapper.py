@@ -4,21 +4,30 @@ Nothing is installed and no network is used: python3, pip, sudo and apt-get are 
 record their arguments. Only what the script finds by a fixed path is the real machine's.
 """
 
+import fcntl
 import os
+import pty
+import re
 import shutil
+import struct
 import subprocess
+import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
+
+from bigred_server.cli import bigred
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 20
 TOOLS = (
     *("basename", "cat", "chmod", "cksum", "cp", "cut", "dirname", "find", "flock", "grep"),
-    *("head", "mkdir", "paste", "readlink", "rm", "sh", "sleep", "sort"),
+    *("head", "mkdir", "paste", "readlink", "rm", "sh", "sleep", "sort", "stty"),
 )
+TABLE = Path("server/bigred_server/cli/__init__.py")
 
 FAKE_PYTHON = """#!/bin/sh
 case "$1 $2" in
@@ -31,7 +40,9 @@ case "$1 $2" in
       printf '#!/bin/sh\\necho "%s $*"; [ ! -e "$BROKEN.%s" ]\\n' $tool $tool >"$4/bin/$tool"
     done
     chmod +x "$4"/bin/* ;;
-  "-m pip") echo pip >>"$NOTES"; sleep "${PIP_TAKES_S:-0}"; [ ! -e "$BROKEN.pip" ] ;;
+  "-m pip")
+    echo pip >>"$NOTES"; cat "$NOTES.pip" 2>/dev/null
+    sleep "${PIP_TAKES_S:-0}"; [ ! -e "$BROKEN.pip" ] ;;
   "-m pytest") shift 2; echo "pytest $* in $PWD" ;;
 esac
 """
@@ -70,13 +81,16 @@ class Machine:
         broken.touch()
         return broken
 
+    def pip_prints(self, *lines: str) -> None:
+        (self.home / "notes.pip").write_text("".join(f"{line}\n" for line in lines))
+
     def call(
-        self, *words: str, wrapper: Path | None = None, cwd: Path | None = None
+        self, *words: str, wrapper: Path | None = None, cwd: Path | None = None, **env: str
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(wrapper or self.wrapper), *words],
             cwd=cwd or self.home,
-            env=self.env,
+            env=self.env | env,
             capture_output=True,
             text=True,
             timeout=DEADLINE_S,
@@ -95,7 +109,10 @@ def machine(tmp_path: Path) -> Machine:
     machine.wrapper.parent.mkdir()
     shutil.copy(ROOT / "bigred", machine.wrapper)
     (machine.wrapper.parent / "requirements.txt").write_text("click==8\n")
+    (machine.wrapper.parent / "requirements-dev.txt").write_text("pytest==9\n")
     (machine.wrapper.parent / "pyproject.toml").write_text("[project]\n")
+    (machine.wrapper.parent / TABLE).parent.mkdir(parents=True)
+    shutil.copy(ROOT / TABLE, machine.wrapper.parent / TABLE)
     python = tmp_path / "bin" / "python3"
     python.write_text(FAKE_PYTHON)
     python.chmod(0o755)
@@ -113,16 +130,19 @@ def missing(verb: str) -> list[str]:
         "mosquitto": somewhere("usr/sbin/mosquitto", "sbin/mosquitto"),
         "haproxy": somewhere("usr/sbin/haproxy", "sbin/haproxy"),
         "tomcat10-common": somewhere("usr/share/tomcat10/lib/servlet-api.jar"),
-        "postgresql": somewhere("usr/lib/postgresql/*/bin/initdb"),
-        "tomcat10-admin": somewhere("usr/share/tomcat10-admin/manager/WEB-INF/web.xml"),
         "default-jdk-headless": False,
         "espeak-ng": False,
         "alsa-utils": False,
-        "libusb-1.0-0": somewhere("usr/lib*/libusb-1.0.so.0", "usr/lib/*/libusb-1.0.so.0"),
-        "openssh-server": somewhere("usr/sbin/sshd"),
     }
     if verb != "demo":
-        found |= {"git": False, "mercurial": False}
+        found |= {
+            "postgresql": somewhere("usr/lib/postgresql/*/bin/initdb"),
+            "tomcat10-admin": somewhere("usr/share/tomcat10-admin/manager/WEB-INF/web.xml"),
+            "libusb-1.0-0": somewhere("usr/lib*/libusb-1.0.so.0", "usr/lib/*/libusb-1.0.so.0"),
+            "openssh-server": somewhere("usr/sbin/sshd"),
+            "git": False,
+            "mercurial": False,
+        }
     return [package for package, here in found.items() if not here]
 
 
@@ -286,12 +306,232 @@ def test_an_unknown_bench_lists_the_names_and_prepares_nothing(machine: Machine)
     assert machine.notes == []
 
 
-def test_help_prepares_nothing(machine: Machine) -> None:
+def test_the_demo_brings_neither_what_belongs_to_the_tests_nor_their_libraries(
+    machine: Machine,
+) -> None:
+    # Everything looks missing while an installation was cut off, whatever this machine has.
+    (machine.home / "guard").write_text("# by bigred\n")
+    use_guard(machine)
+    machine.has("apt-get", "exit 1")
+    machine.has("sudo", f'rm "{machine.home}/guard"; shift 5; echo "sudo $*" >>"$NOTES"')
+
+    answer = machine.call("demo")
+
+    assert answer.returncode == 0, answer.stderr
+    assert machine.notes[0].split()[1:] == [
+        *("python3", "python3-venv", "mosquitto", "haproxy", "tomcat10-common"),
+        *("default-jdk-headless", "espeak-ng", "alsa-utils"),
+    ]
+    assert machine.notes[1:] == ["venv --clear", "pip", "pip"]
+    machine.call("check")
+    assert machine.notes[-1:] == ["pip"], "the libraries of the tests come with the first check"
+    assert len(machine.notes) == 5
+    machine.call("check")
+    assert len(machine.notes) == 5
+
+
+def use_guard(machine: Machine) -> None:
+    """Point the wrapper to a guard in the machine's home instead of the real one."""
+    text = machine.wrapper.read_text()
+    assert "guard=/usr/sbin/policy-rc.d\n" in text
+    guard = f"guard={machine.home / 'guard'}\n"
+    machine.wrapper.write_text(text.replace("guard=/usr/sbin/policy-rc.d\n", guard))
+
+
+def installs_by(machine: Machine, apt_get: str) -> None:
+    """Let the root's part really run, with a stand-in for apt-get; 3 is its status."""
+    use_guard(machine)
+    machine.has("dpkg", "exit 0")
+    machine.has("sudo", '"$@"')
+    machine.has("apt-get", f'[ "$1" = install ] || exit 0\n{apt_get}')
+
+
+def test_while_packages_are_fetched_it_says_what_how_many_and_how_far(machine: Machine) -> None:
+    installs_by(
+        machine,
+        'printf "Building dependency tree..."; sleep 4\n'
+        'echo "dlstatus:1:41.5:Retrieving file 3 of 9 (7s remaining)" >&3; sleep 3\n'
+        'echo "pmstatus:haproxy:66.6:Unpacking haproxy (amd64)" >&3; sleep 4',
+    )
+
+    answer = machine.call("demo")
+
+    assert answer.returncode == 0, answer.stderr
+    assert "  starting (3 s)\n" in answer.stderr
+    assert "  Retrieving file 3 of 9 (7s remaining), 41 % done (6 s)\n" in answer.stderr
+    assert "  Unpacking haproxy (amd64), 66 % done (9 s)\n" in answer.stderr
+    assert not (machine.home / "guard").exists()
+
+
+def test_while_libraries_are_fetched_it_says_what_how_many_and_how_far(machine: Machine) -> None:
+    lines = [f"{name}==1 ; sys_platform == 'linux' \\\n    --hash=x" for name in ("a", "b", "c")]
+    (machine.wrapper.parent / "requirements.txt").write_text("\n".join(lines))
+    machine.pip_prints(
+        "Ignoring c: markers 'python_full_version < 3' don't match your environment",
+        "Collecting a==1",
+        "  Downloading a-1-py3-none-any.whl (12 kB)",
+        "Collecting b==1",
+        "  Downloading b-1-py3-none-any.whl.metadata (2 kB)",
+        "  Downloading b-1-py3-none-any.whl (18.3 MB)",
+    )
+
+    answer = machine.call("status", PIP_TAKES_S="4")
+
+    assert answer.returncode == 0, answer.stderr
+    fetching = "  fetching library 2 of 2: b-1-py3-none-any.whl (18.3 MB) (3 s)\n"
+    assert fetching in answer.stderr
+
+
+UNRESOLVED = "Temporary failure resolving 'mirror.example'"
+
+
+@pytest.mark.parametrize(
+    "apt_get",
+    [
+        f'echo "Err:1 http://mirror.example stable InRelease"; echo "  {UNRESOLVED}"\n'
+        'echo "E: Unable to locate package mosquitto"; exit 100',
+        'echo "dlstatus:1:0:Retrieving file 1 of 9" >&3\n'
+        f'echo "E: Failed to fetch http://mirror.example/x.deb  {UNRESOLVED}"; exit 100',
+        'echo "  Cannot initiate the connection (101: Network is unreachable)"; exit 100',
+        'echo "  Could not connect to mirror.example:80, connection timed out"; exit 100',
+        'echo "  Unable to connect to proxy.example:3128:"; exit 100',
+    ],
+)
+def test_packages_without_a_network_are_reported_as_such_and_what_to_do(
+    machine: Machine, apt_get: str
+) -> None:
+    installs_by(machine, apt_get)
+
+    answer = machine.call("demo")
+
+    assert answer.returncode == 1
+    assert "bigred: no network: the packages above could not be fetched." in answer.stderr
+    assert "Connect this machine to the Internet and try again" in answer.stderr
+    assert not (machine.home / "guard").exists()
+
+
+@pytest.mark.parametrize(
+    "apt_get",
+    [
+        f'echo "  {UNRESOLVED}"; echo "Get:1 http://mirror.example InRelease"; exit 100',
+        f'echo "  {UNRESOLVED}"; echo "pmerror:haproxy:50:disk full" >&3; exit 100',
+        'echo "E: You don\'t have enough free space in /var/cache/apt"; exit 100',
+    ],
+)
+def test_another_failure_is_not_blamed_on_the_network(machine: Machine, apt_get: str) -> None:
+    installs_by(machine, apt_get)
+
+    answer = machine.call("demo")
+
+    assert answer.returncode == 1
+    assert "no network" not in answer.stderr
+    assert "bigred: could not install: " in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        "Failed to establish a new connection: [Errno -3] Temporary failure in name resolution",
+        "ConnectTimeoutError(None, 'Connection to index.example timed out.')",
+        "[Errno 101] Network is unreachable",
+        "ProxyError('Cannot connect to proxy.', OSError())",
+        "Read timed out. (read timeout=15)",
+    ],
+)
+def test_libraries_without_a_network_are_reported_as_such_and_what_to_do(
+    machine: Machine, seen: str
+) -> None:
+    machine.pip_prints(
+        "Collecting click==8",
+        f"WARNING: Retrying (Retry(total=0)) after connection broken by '{seen}': /simple/click/",
+        "ERROR: No matching distribution found for click==8",
+    )
+    machine.breaks("pip")
+
+    answer = machine.call("status")
+
+    assert answer.returncode == 1
+    assert seen in answer.stderr
+    assert "bigred: no network: the Python libraries could not be fetched" in answer.stderr
+    assert "Connect this machine to the Internet and try again" in answer.stderr
+
+
+def test_libraries_that_fail_for_another_reason_show_the_reason(machine: Machine) -> None:
+    machine.pip_prints("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES")
+    machine.breaks("pip")
+
+    answer = machine.call("status")
+
+    assert answer.returncode == 1
+    assert "DO NOT MATCH THE HASHES" in answer.stderr
+    assert "no network" not in answer.stderr
+
+
+def test_at_a_terminal_the_progress_is_one_line_that_fits(machine: Machine) -> None:
+    machine.pip_prints(
+        "  Downloading a_library_with_a_rather_long_name-1.0-py3-none-any.whl (1 MB)"
+    )
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    try:
+        done = subprocess.run(
+            [str(machine.wrapper), "status"],
+            env=machine.env | {"PIP_TAKES_S": "2"},
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        written = os.read(ours, 100_000).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == 0, written
+    shown = re.findall(r"\rbigred: ( .*?)\x1b\[K", written)
+    assert shown
+    assert all(len(f"bigred: {line}") < 40 for line in shown), shown
+    assert any(line.endswith("… (1 s)") for line in shown), shown
+
+
+def test_whoever_waits_for_another_call_is_told_so_every_few_seconds(machine: Machine) -> None:
+    with machine.wrapper.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        waiting = subprocess.Popen(
+            [str(machine.wrapper), "status"], env=machine.env, stderr=subprocess.PIPE, text=True
+        )
+        assert waiting.stderr
+        assert "waiting for it" in waiting.stderr.readline()
+        assert "still waiting (3 s)" in waiting.stderr.readline()
+    _, rest = waiting.communicate(timeout=DEADLINE_S)
+    assert waiting.returncode == 0, rest
+
+
+def test_help_lists_every_verb_before_anything_is_installed(machine: Machine) -> None:
     for words in ([], ["help"], ["--help"]):
         answer = machine.call(*words)
         assert answer.returncode == 0
         assert answer.stdout.startswith("usage: ./bigred VERB")
+        context = click.Context(bigred)
+        for verb in set(bigred.list_commands(context)) - {"demo"}:
+            text = re.search(rf"^  {verb} +(.+)$", answer.stdout, re.MULTILINE)
+            assert text, verb
+            assert text[1] in " ".join(bigred.get_help(context).split())
+        assert len(re.findall(r"^  demo ", answer.stdout, re.MULTILINE)) == 1
+        assert max(map(len, answer.stdout.splitlines())) <= 80
     assert machine.notes == []
+
+
+def test_a_mistyped_verb_installs_nothing(machine: Machine) -> None:
+    answer = machine.call("statsu")
+    assert answer.returncode == 2
+    assert answer.stderr == "bigred: there is no verb 'statsu'; all verbs: ./bigred help\n"
+    assert machine.notes == []
+
+
+def test_the_help_of_a_verb_needs_no_package(machine: Machine) -> None:
+    answer = machine.call("demo", "--help")
+    assert answer.returncode == 0, answer.stderr
+    assert "installing from the distribution" not in answer.stderr
 
 
 def test_the_script_is_executable_and_plain_shell(machine: Machine) -> None:
