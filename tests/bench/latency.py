@@ -18,7 +18,6 @@ from collections.abc import Sequence
 
 from bigred_broker.messages import Answer, Lid, Phase
 from bigred_server.demo.demo_site import DemoSite, set_up
-from bigred_server.demo.reporter import Reporter
 from bigred_server.demo.sample import BuildKind
 from bigred_server.demo.scenario import SECOND, submit, subscribed
 from bigred_server.demo.subscriber import Subscriber
@@ -57,7 +56,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 async def measure(demo_site: DemoSite, cycles: int) -> tuple[list[float], list[float]]:
     """Return the milliseconds of each cycle: lid to armed, press to accepted."""
     armed, accepted = [], []
-    async with subscribed(demo_site, Reporter(lambda _: None)) as subscriber:
+    async with subscribed(demo_site, lambda _: None) as subscriber:
         await subscriber.until(
             lambda: lid_is(subscriber, Lid.CLOSED), DEADLINE_S, "the box is there"
         )

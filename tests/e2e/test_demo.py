@@ -294,10 +294,13 @@ def test_at_a_terminal_keys_control_the_demo(tmp_path: Path) -> None:
     with contextlib.ExitStack() as rig:
         rig.callback(os.close, ours)
         temporary = short(tmp_path, rig)
+        # A box of the user's own in the current folder must not become that of the demo.
+        (tmp_path / "agent.toml").write_text("[button]\nkind = 'of another kind'\n")
         terminal = Terminal(ours)
         before = termios.tcgetattr(theirs)
         process = subprocess.Popen(
             [BIGRED, "demo", "--nodes", "2", "--rate", "50"],
+            cwd=tmp_path,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -305,17 +308,29 @@ def test_at_a_terminal_keys_control_the_demo(tmp_path: Path) -> None:
             start_new_session=True,
         )
         rig.callback(stop, process, patience_s=20)
+        terminal.until("building the sample shop", deadline_s=20)
+        assert "█████████" in terminal.text, "a picture from the beginning"
+        terminal.type("o ")  # too early: nobody has seen yet what they do
         terminal.until("q quit")
         terminal.until("Shop 1.1.0 is ready for launch")
         folder = next(Path(temporary).glob("bigred-*"))
+        assert "Nothing has been deployed yet" in terminal.text
+        terminal.type("\x1b[A")  # an arrow
         terminal.type("o")
         terminal.until("System is armed!")
+        terminal.until("the lid is open")
         terminal.type(" ")
         terminal.until("deploying")
+        terminal.until("1 of 2 nodes")
         terminal.until("Target reached!")
-        terminal.type("q")
-        terminal.until("0 failed")
+        terminal.until("1.1.0 is live on 2 nodes")
+        terminal.type("Q")
+        terminal.until("stopping the demo")
+        receipt = terminal.text.rpartition("q quit")[2]
+        assert "shop 1.1.0: succeeded on 2 nodes" in receipt
+        assert "requests during the deployment: 0 failed" in receipt
         wait_until(lambda: drained(terminal, process), 20, "the demo ended")
+        assert "requests, 0 failed" in terminal.text.rpartition("stopping the demo")[2]
         assert process.returncode == 0, terminal.text
         assert termios.tcgetattr(theirs) == before
         os.close(theirs)

@@ -153,6 +153,16 @@ def test_a_command_reports_its_effect_and_the_journal_names_who_gave_it(
     assert shown["events"][0]["text"].startswith(f"{shown['commanded_by']} asked to ")
 
 
+def test_show_prints_the_receipt_alone_if_asked(gateway: Gateway) -> None:
+    [digest] = gateway.submit(Stage.READY)
+    gateway.deployment(digest, phase=Phase.ROLLING)
+    with gateway.server():
+        gateway.bigred("hold")
+    assert len(gateway.bigred("show").splitlines()) == 2
+    assert gateway.bigred("show", "--receipt") == "d-1: rolling\n"
+    assert gateway.bigred("show", "--receipt", "--json") == "null\n"
+
+
 @pytest.mark.parametrize(
     ("verb", "phase", "mends", "said"),
     [

@@ -1,6 +1,7 @@
 """`bigred demo`."""
 
 import json
+import os
 import signal
 import sys
 import time
@@ -12,6 +13,8 @@ import click
 from bigred_server.demo.sample import BuildKind
 from bigred_server.demo.scenario import Scenario, run_unattended, write
 
+# Terminals that can't move their cursor.
+_DUMB = ("dumb", "unknown", "")
 _BY_ERRORS = (BuildKind.ERRORS_20, BuildKind.ERRORS_ON_ORDERS)
 _BAD = [kind.value for kind in BuildKind if kind.is_bad or kind in _BY_ERRORS]
 
@@ -49,11 +52,16 @@ def command(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     scenario = Scenario(nodes, rate, BuildKind(bad) if bad else BuildKind.GOOD)
-    if once or receipt_file or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if once or receipt_file or not _can_draw():
         sys.exit(_run_unattended(scenario, receipt_file))
     from bigred_server.demo.interactive import run_interactively
 
     sys.exit(run_interactively(scenario))
+
+
+def _can_draw() -> bool:
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    return is_terminal and os.environ.get("TERM", "dumb") not in _DUMB
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

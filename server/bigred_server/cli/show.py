@@ -21,9 +21,14 @@ from bigred_server.settings import Settings
 @click.argument("deployment", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, actions too.")
 @click.option("--follow", "-f", is_flag=True, help="Keep printing events until it ends.")
+@click.option("--receipt", "only_receipt", is_flag=True, help="Print only the receipt.")
 @config_option
-def command(deployment: str | None, as_json: bool, follow: bool, config: Path | None) -> None:
+def command(
+    deployment: str | None, as_json: bool, follow: bool, only_receipt: bool, config: Path | None
+) -> None:
     """Show DEPLOYMENT, or the newest one: its events and its receipt."""
+    if follow and only_receipt:
+        raise click.UsageError("--receipt can't be combined with --follow, which prints it too")
     settings = settings_of(config)
     if follow:
         write_receipt(run(_follow(settings, deployment)))
@@ -35,9 +40,9 @@ def command(deployment: str | None, as_json: bool, follow: bool, config: Path | 
             "events": [vars(event) for event in happened],
             "acts": [vars(action) for action in done],
         }
-        click.echo(json.dumps(everything, indent=2))
+        click.echo(json.dumps(record.receipt if only_receipt else everything, indent=2))
         return
-    for event in happened:
+    for event in () if only_receipt else happened:
         write_event(event)
     write_receipt(record)
 

@@ -2,80 +2,123 @@
 
 import asyncio
 import contextlib
+import os
+import select
 import sys
 import termios
 import tty
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.live import Live
 
-from bigred_server.demo.demo_site import DemoSite, set_up
-from bigred_server.demo.load import Load, shopping
+from bigred_server.demo.demo_site import DemoSite
+from bigred_server.demo.live_screen import LiveScreen
+from bigred_server.demo.load import Load
 from bigred_server.demo.reporter import Reporter
+from bigred_server.demo.running_site import START_STEPS, customers, running_site
 from bigred_server.demo.sample import BuildKind
 from bigred_server.demo.scenario import SECOND, Scenario, submit, subscribed
-from bigred_server.demo.screen import RecentEvents, screen
-from bigred_server.demo.subscriber import Subscriber
+from bigred_server.demo.subscriber import Received
 
-_FRAMES_PER_SECOND = 8
 _BUTTON = {"o": "open", "c": "close", " ": "press"}
 _QUIT = frozenset({"q", "\x03", "\x04"})
+_SUBMITTING = "submitting {version}: {kind}"
 
 
 def run_interactively(scenario: Scenario) -> int:
-    """Run until q is pressed; return the exit code, 0 if no customer's request failed."""
-    console = Console()
-    with (
-        set_up(scenario.nodes, console.print) as demo_site,
-        demo_site.server(),
-        demo_site.box(),
-        shopping(demo_site.folder, demo_site.url, scenario.rate) as load,
-        _unbuffered_keys(),
-    ):
-        asyncio.run(_run(demo_site, scenario, load, console))
-        counts = load.counts()
-    console.print(f"{counts.requests} requests, {counts.failed} failed")
-    return 1 if counts.failed else 0
+    """Run until q is pressed; return the exit code.
 
-
-async def _run(demo_site: DemoSite, scenario: Scenario, load: Load, console: Console) -> None:
-    events, keys = RecentEvents(), asyncio.Queue[str]()
-    asyncio.get_running_loop().add_reader(
-        sys.stdin.fileno(), lambda: keys.put_nowait(sys.stdin.read(1))
-    )
-    async with subscribed(demo_site, Reporter(events.add)) as subscriber:
-        events.add(await asyncio.to_thread(submit, demo_site, SECOND, scenario.kind))
-        redrawing = asyncio.create_task(_redraw(demo_site, load, subscriber, events, console))
-        try:
-            await _handle_keys(demo_site, keys, events)
-        finally:
-            redrawing.cancel()
-            await asyncio.gather(redrawing, return_exceptions=True)
-
-
-async def _redraw(
-    demo_site: DemoSite, load: Load, subscriber: Subscriber, events: RecentEvents, console: Console
-) -> None:
-    with Live(console=console, screen=True, auto_refresh=False) as live:
-        while True:
+    It is 0 if no customer's request failed, apart from those that a release fails on purpose.
+    """
+    console = Console(highlight=False)
+    # One more step than the site has: the release that waits for the button.
+    live = LiveScreen(console, START_STEPS + 1)
+    with contextlib.ExitStack() as shown:
+        # Left before the site is stopped, which takes a while: the receipt is there at once.
+        shown.enter_context(_unbuffered_keys())
+        shown.enter_context(live.shown())
+        with (
+            running_site(scenario.nodes, scenario.site, live.begin) as demo_site,
+            customers(demo_site, scenario.rate, live.begin) as load,
+        ):
+            asyncio.run(_run(demo_site, scenario, load, live))
+            shown.close()
+            for line in live.receipt or _receipt(demo_site):
+                console.print(line, markup=False)
+            console.print("stopping the demo")
             counts = load.counts()
-            frame = screen(
-                subscriber.box, subscriber.app, counts, demo_site.url, events, console.size.height
-            )
-            live.update(frame, refresh=True)
-            await asyncio.sleep(1 / _FRAMES_PER_SECOND)
+    console.print(f"{counts.requests} requests, {counts.failed} failed")
+    return 1 if counts.failed and not scenario.kind.is_for_the_judge else 0
 
 
-async def _handle_keys(demo_site: DemoSite, keys: asyncio.Queue[str], events: RecentEvents) -> None:
+async def _run(demo_site: DemoSite, scenario: Scenario, load: Load, live: LiveScreen) -> None:
+    live.show_site(demo_site.url, load.counts)
+    reporter = Reporter(live.log, live.hear)
+    receipts = asyncio.Queue[str]()
+
+    def receive(message: Received) -> None:
+        reporter.report(message)
+        if ended := live.keep(message):
+            receipts.put_nowait(ended)
+
+    async with subscribed(demo_site, receive):
+        live.begin(_SUBMITTING.format(version=SECOND, kind=scenario.kind))
+        live.log(await asyncio.to_thread(submit, demo_site, SECOND, scenario.kind))
+        typed = _drop_keys()
+        live.started()
+        showing = asyncio.create_task(_show_receipts(demo_site, receipts, live))
+        try:
+            if not _QUIT & typed:
+                await _handle_keys(demo_site, live)
+        finally:
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
+
+
+async def _show_receipts(
+    demo_site: DemoSite, ended: "asyncio.Queue[str]", live: LiveScreen
+) -> None:
+    """Show the receipt of each deployment that has ended."""
+    while True:
+        live.show_receipt(await asyncio.to_thread(_receipt, demo_site, await ended.get()))
+
+
+def _receipt(demo_site: DemoSite, *deployment: str) -> tuple[str, ...]:
+    """Return the lines of a receipt, by default of the newest deployment; none if there is none."""
+    return tuple(demo_site.bigred("show", *deployment, "--receipt").stdout.rstrip().splitlines())
+
+
+async def _handle_keys(demo_site: DemoSite, live: LiveScreen) -> None:
     """Handle keys until one of them means quit."""
+    keys = asyncio.Queue[str]()
+
+    def put() -> None:
+        for key in _typed():
+            keys.put_nowait(key)
+
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), put)
     bad = _bad_releases()
-    while (key := await keys.get()) not in _QUIT:
+    while (key := (await keys.get()).lower()) not in _QUIT:
         if key in _BUTTON:
+            if _BUTTON[key] == "press":
+                live.press()
             await asyncio.to_thread(demo_site.set_button, _BUTTON[key])
         elif key == "b":
             version, kind = next(bad)
-            events.add(await asyncio.to_thread(submit, demo_site, version, kind))
+            live.log(_SUBMITTING.format(version=version, kind=kind))
+            live.log(await asyncio.to_thread(submit, demo_site, version, kind))
+
+
+def _typed() -> str:
+    """Read the keys typed so far; "" for one that sends an escape sequence, like an arrow."""
+    typed = os.read(sys.stdin.fileno(), 1024).decode(errors="replace")
+    return "" if typed.startswith("\x1b") else typed
+
+
+def _drop_keys() -> frozenset[str]:
+    """Take the keys that were typed during the start: nobody saw yet what they would do."""
+    readable, _, _ = select.select([sys.stdin], [], [], 0)
+    return frozenset(_typed().lower() if readable else "")
 
 
 def _bad_releases() -> Iterator[tuple[str, BuildKind]]:

@@ -9,9 +9,13 @@ from bigred_server.demo.subscriber import Received
 
 @dataclass
 class Reporter:
-    """Passes its lines to `say`."""
+    """Passes its lines to `say`.
+
+    With `hear`, that gets the box's words alone, and its light is not reported: it is shown.
+    """
 
     say: Say
+    hear: Say | None = None
     _light: str = ""
     _spoken: int = 0
 
@@ -21,13 +25,20 @@ class Reporter:
             case BoxState(lights=lights, voice=voice):
                 if lights.pattern != self._light:
                     self._light = lights.pattern
-                    self.say(f"box light: {lights.pattern.replace('_', ' ')}")
+                    if self.hear is None:
+                        self.say(f"box light: {lights.pattern.replace('_', ' ')}")
                 if voice.count > self._spoken:
                     self._spoken = voice.count
-                    self.say(f'box says: "{voice.said}"')
+                    self._quote(voice.said)
             case Reply(answer=answer, reason=reason):
                 self.say(f"server answers: {answer}" + (f", {reason}" if reason else ""))
             case AppEvent(node=node, text=text):
                 self.say(f"{node}: {text}" if node else text)
             case AppState():
                 return
+
+    def _quote(self, said: str) -> None:
+        if self.hear is None:
+            self.say(f'box says: "{said}"')
+        else:
+            self.hear(said)

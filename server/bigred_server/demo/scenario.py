@@ -4,20 +4,21 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any  # a receipt is JSON
 
 from bigred_broker.messages import Answer, AppState, Lid, Phase
 from bigred_broker.program import ProgramError, tail
-from bigred_server.demo.demo_site import FIRST, DemoSite, Say, set_up
-from bigred_server.demo.load import Load, shopping
+from bigred_server.demo.demo_site import FIRST, DemoSite, Say
+from bigred_server.demo.load import Load
 from bigred_server.demo.options import DemoOptions
 from bigred_server.demo.reporter import Reporter
 from bigred_server.demo.request_log import failures
+from bigred_server.demo.running_site import customers, running_site
 from bigred_server.demo.sample import BuildKind
-from bigred_server.demo.subscriber import Subscriber
+from bigred_server.demo.subscriber import Received, Subscriber
 from bigred_server.demo.summary import Moments, summary
 from bigred_server.model.release import Stage as ReleaseStage
 
@@ -75,13 +76,8 @@ def submit(demo_site: DemoSite, version: str, kind: BuildKind) -> str:
 
 def run_unattended(scenario: Scenario, say: Say) -> tuple[dict[str, Any], list[str]]:
     """Run the scenario to its end; return the receipt, and everything that went wrong."""
-    with (
-        set_up(scenario.nodes, say, scenario.site) as demo_site,
-        demo_site.server(),
-        demo_site.box(),
-    ):
-        say(f"sending {scenario.rate:g} requests per second to {demo_site.url}/")
-        with shopping(demo_site.folder, demo_site.url, scenario.rate) as load:
+    with running_site(scenario.nodes, scenario.site, say) as demo_site:
+        with customers(demo_site, scenario.rate, say) as load:
             begun_s = time.monotonic()
             try:
                 moments = asyncio.run(_run_steps(demo_site, scenario, load, say))
@@ -125,7 +121,7 @@ def _faults(demo_site: DemoSite, scenario: Scenario, receipt: dict[str, Any]) ->
 
 
 async def _run_steps(demo_site: DemoSite, scenario: Scenario, load: Load, say: Say) -> Moments:
-    async with subscribed(demo_site, Reporter(say)) as subscriber:
+    async with subscribed(demo_site, Reporter(say).report) as subscriber:
         await subscriber.until(lambda: _is_ready(subscriber), _READY_S, "box and server are ready")
         await asyncio.sleep(_BEFORE_S)
         say(await asyncio.to_thread(submit, demo_site, SECOND, scenario.kind))
@@ -152,9 +148,11 @@ async def _run_steps(demo_site: DemoSite, scenario: Scenario, load: Load, say: S
 
 
 @contextlib.asynccontextmanager
-async def subscribed(demo_site: DemoSite, reporter: Reporter) -> AsyncIterator[Subscriber]:
-    """Subscribe to all messages, and report them until the block ends."""
-    subscriber = Subscriber(reporter.report)
+async def subscribed(
+    demo_site: DemoSite, receive: Callable[[Received], None]
+) -> AsyncIterator[Subscriber]:
+    """Subscribe to all messages, and pass them on until the block ends."""
+    subscriber = Subscriber(receive)
     listening = asyncio.create_task(subscriber.listen(demo_site.broker))
     try:
         yield subscriber

@@ -1,105 +1,87 @@
-"""The live screen: the state of the demo site in the terminal, and the keys that control it."""
+"""The live screen: the box, the site, the deployment, what the box says, the server's log. Pure.
 
-from collections import deque
+It never has more lines than the terminal, nor longer ones. The keys are always there; then come the
+deployment, the box's words and the log; the drawing is only left out of a very low terminal.
+"""
 
-from rich.console import Group, RenderableType
-from rich.panel import Panel
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from collections.abc import Sequence
+
 from rich.text import Text
 
-from bigred_broker.messages import AppState, BoxState, Lid, NodeState
-from bigred_server.demo.request_log import Counts
+from bigred_server.demo import sections
+from bigred_server.demo.button_drawing import HEIGHT, WIDTH
+from bigred_server.demo.picture import Picture
+from bigred_server.demo.text_layout import at_most, beside, cut, newest, rule, wrapped
 
-KEYS = "o open   c close   space press   b submit a bad release   q quit"
-_MOST_LINES = 40
-_LEAST_LINES = 3
-# The frame of the events, and the line of keys.
-_OTHER_LINES = 3
-
-# Each pattern is shown in the colour of the LED and as text: not everybody sees colours.
-_LIGHTS = {
-    "offline": "red",
-    "idle": "white",
-    "candidate": "blue",
-    "armed": "yellow",
-    "deploying": "cyan",
-    "holding": "magenta",
-    "rolled_back": "dark_orange",
-    "succeeded": "green",
-    "failed": "red",
-}
-_NODES = {
-    NodeState.SERVING: "green",
-    NodeState.DOWN: "red",
-    NodeState.UNKNOWN: "red",
-    NodeState.SKIPPED: "dim",
-}
+_LEFT = 22
+_GAP = 2
+_TWO_COLUMNS = 56  # the narrowest terminal with box and site side by side
+_LEAST = 2  # a rule and a line
+_LEAST_SITE = HEIGHT + 2  # as high as the box beside it
+_PARTS = 3  # deployment, words, log
+_MOST_WORDS = 3
 
 
-class RecentEvents:
-    """The latest lines about events."""
-
-    def __init__(self) -> None:
-        self._lines: deque[str] = deque(maxlen=_MOST_LINES)
-
-    def add(self, line: str) -> None:
-        """Add a line, and drop the oldest one if there are too many."""
-        self._lines.append(line)
-
-    def render(self, height: int) -> RenderableType:
-        """Draw the latest `height` lines."""
-        newest = list(self._lines)[-height:]
-        lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in newest]
-        missing = [Text("")] * (height - len(lines))
-        return Panel(Group(*lines, *missing), title="events", title_align="left")
-
-
-def screen(
-    box: BoxState | None,
-    app: AppState | None,
-    counts: Counts,
-    url: str,
-    events: RecentEvents,
-    height: int,
-) -> RenderableType:
-    """Draw the current state for a terminal of `height` lines; events fill the space left."""
-    panel = max(9, 6 + len(app.nodes)) if app else 9
-    lines = min(_MOST_LINES, max(_LEAST_LINES, height - panel - _OTHER_LINES))
-    top = Table.grid(expand=True, padding=(0, 1))
-    top.add_column(ratio=1)
-    top.add_column(ratio=1)
-    top.add_row(_box(box, panel), _site(app, counts, url, panel))
-    return Group(top, events.render(lines), Text(KEYS, style="bold"))
+def screen(picture: Picture, width: int, height: int) -> list[Text]:
+    """Draw a moment for a terminal of this size."""
+    foot = sections.keys(picture, width)
+    left = height - len(foot)
+    tops = [
+        _top(picture, width, height),
+        _top(picture, width, _LEAST_SITE),
+        _site(picture, width, _LEAST_SITE),
+        [],
+    ]
+    top = next(top for top in tops if not top or len(top) + _PARTS * _LEAST <= left)
+    parts = _parts(picture, width, left - len(top))
+    body = [*top, *parts][: max(left, 0)]
+    blank = [Text()] * (left - len(body))
+    return [cut(line, width) for line in [*body, *blank, *foot][:height]]
 
 
-def _box(box: BoxState | None, height: int) -> RenderableType:
-    grid = Table.grid(padding=(0, 2))
-    if box is None:
-        grid.add_row("the box is starting")
-    else:
-        style = _LIGHTS.get(box.lights.pattern, "white")
-        lid = {Lid.OPEN: "open", Lid.CLOSED: "closed"}.get(box.lid, "unknown")
-        grid.add_row("lid", lid)
-        grid.add_row("light", Text(f"● {box.lights.pattern.replace('_', ' ')}", style=style))
-        grid.add_row("progress", ProgressBar(total=1, completed=box.lights.progress, width=24))
-        grid.add_row("says", Text(box.voice.said or "-", style="italic"))
-        grid.add_row("voice", box.voice.engine or "none: read it above")
-    return Panel(grid, title="the box", title_align="left", height=height)
+def _top(picture: Picture, width: int, rows: int) -> list[Text]:
+    art, words = sections.box(picture)
+    if width >= _TWO_COLUMNS:
+        right = width - _LEFT - _GAP
+        box = [rule("the box", _LEFT), *art, *words]
+        return beside(box, _site(picture, right, rows), _LEFT, _GAP)
+    lower = [Text()] * (HEIGHT - len(words))
+    box = [cut(line, width) for line in beside(art, [*lower, *words], WIDTH, _GAP)]
+    return [rule("the box", width), *box, *_site(picture, width, rows)]
 
 
-def _site(app: AppState | None, counts: Counts, url: str, height: int) -> RenderableType:
-    grid = Table.grid(padding=(0, 2))
-    failed = Text(f"{counts.failed} failed", style="red" if counts.failed else "green")
-    grid.add_row("requests", str(counts.requests), failed)
-    if app is not None:
-        phase = app.phase.replace("_", " ") if app.phase else "-"
-        live = app.live.version if app.live else "-"
-        waiting = app.candidate.version if app.candidate else "-"
-        grid.add_row("live", live, f"next {waiting}")
-        grid.add_row("phase", phase)
-        for node in app.nodes:
-            style = _NODES.get(node.state, "yellow")
-            grid.add_row(node.name, Text(node.state, style=style), node.release)
-    content = Group(Text(f"{url}/", no_wrap=True), grid)
-    return Panel(content, title="the site", title_align="left", height=height)
+def _site(picture: Picture, width: int, rows: int) -> list[Text]:
+    return [rule("the site", width), *sections.site(picture, width, rows)]
+
+
+def _parts(picture: Picture, width: int, rows: int) -> list[Text]:
+    """Divide the rows: the deployment gets what it needs, the log what is left."""
+    first = at_most(_first(picture, width), rows - 2 * _LEAST, width)
+    rows -= len(first)
+    said = _said(picture, width)
+    words = newest(said, min(_MOST_WORDS, rows - _LEAST - 1), width)
+    rows -= len(words) + 1
+    log = newest([wrapped(text, width, indent=2) for text in picture.log], rows - 1, width)
+    return [*first, rule(_title(picture), width), *words, rule("the server", width), *log]
+
+
+def _said(picture: Picture, width: int) -> list[list[Text]]:
+    if not picture.spoken:
+        return [[cut(Text("nothing yet", style="dim"), width)]]
+    *earlier, last = picture.spoken
+    return [
+        *(wrapped(f'"{text}"', width, "dim italic", indent=1) for text in earlier),
+        wrapped(f'"{last}"', width, "bold italic", indent=1),
+    ]
+
+
+def _first(picture: Picture, width: int) -> Sequence[Text]:
+    if picture.starting:
+        return [rule("the demo is starting", width), *sections.start(picture, width)]
+    return [rule("the deployment", width), *sections.deployment(picture, width)]
+
+
+def _title(picture: Picture) -> str:
+    if picture.box is None:
+        return "the box says"
+    return f"the box says ({picture.box.voice.engine or sections.NO_VOICE})"
