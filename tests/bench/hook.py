@@ -24,7 +24,8 @@ from tests.support.repositories import Repository, call
 from tests.support.rig import Rig, wait_rarely
 
 from bigred_broker.program import free_port
-from bigred_server.hook.install import install, place_of
+from bigred_server.hook.install import install
+from bigred_server.hook.repository import place_of
 from bigred_server.settings.build import Vcs
 
 MOST_HOOK_MS, MOST_AWAY_MS, MOST_API_MS = 150.0, 1000.0, 200.0

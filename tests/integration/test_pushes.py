@@ -17,8 +17,9 @@ from tests.support.repositories import Pushed, Repository
 from tests.support.rig import Rig, wait_rarely
 
 from bigred_server.demo.load import LoadOptions, shopping
-from bigred_server.hook.install import install, place_of
+from bigred_server.hook.install import install
 from bigred_server.hook.messenger import Messenger
+from bigred_server.hook.repository import place_of
 from bigred_server.settings.build import Vcs
 
 SMOKE = {

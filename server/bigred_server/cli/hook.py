@@ -7,10 +7,12 @@ import click
 from bigred_server.cli.options import app_option, config_option, pick_app, settings_of
 from bigred_server.hook import install as installing
 from bigred_server.hook.messenger import CONFIG, Messenger
+from bigred_server.hook.repository import place_of
 from bigred_server.settings import Settings
 from bigred_server.settings.build import Vcs
 
 _FLUSH_S = 30.0
+_vcs = click.Choice([one.value for one in Vcs])
 _folder = click.Path(path_type=Path, exists=True, file_okay=False)
 _file = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -26,7 +28,7 @@ def command() -> None:
 
 
 @command.command("install")
-@click.argument("vcs", type=click.Choice([one.value for one in Vcs]))
+@click.argument("vcs", type=_vcs)
 @click.argument("repository", type=_folder)
 @click.option("--token-file", type=_file, required=True, help="A file with an operator's token.")
 @click.option("--url", help="The server's address; by default http:// and `listen` of [api].")
@@ -42,16 +44,29 @@ def install(
 ) -> None:
     """Install the hook in REPOSITORY, the one that people push to.
 
-    An existing hook keeps being called. Everybody who pushes must be able to read the token file.
-    `bigred token NAME --role operator` creates a token.
+    An existing hook goes on as before: one that runs all files of a folder, as Gitea's and
+    Gitolite's do, gets ours beside its own; any other is called first. All files keep the owner of
+    the repository. Everybody who pushes must be able to read the token file. `bigred token NAME
+    --role operator` creates a token.
     """
     settings = settings_of(config)
     name = pick_app(settings, app)
     settings.fleet_of(name)
-    place = installing.place_of(Vcs(vcs), repository)
+    place = place_of(Vcs(vcs), repository)
     click.echo(installing.install(place, url or _address(settings), name, token_file))
     if settings.fleets[name].build is None:
         click.echo(f"{name} builds nothing yet: add [apps.{name}.build] to the configuration")
+
+
+@command.command("uninstall")
+@click.argument("vcs", type=_vcs)
+@click.argument("repository", type=_folder)
+def uninstall(vcs: str, repository: Path) -> None:
+    """Remove the hook from REPOSITORY, and put back the one that was there before.
+
+    Commits that are still queued stay where they are, for `bigred hook flush`.
+    """
+    click.echo(installing.uninstall(place_of(Vcs(vcs), repository)))
 
 
 @command.command("flush")

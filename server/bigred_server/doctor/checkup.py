@@ -19,6 +19,7 @@ from bigred_server.doctor import (
     jenkins,
     listeners,
     node,
+    repository,
     site,
     tomcat,
     tomcat_context,
@@ -103,6 +104,8 @@ async def _app(
     findings.append(
         deployable.check(name, look, app.policy(), known.largest, is_live=known.live is not None)
     )
+    if app.build is not None:
+        findings += repository.check(name, app.build)
     if app.judge.mode is not Mode.OFF:
         managers = managers_of(http, app, settings.context_of(name))
         findings += await vitals.check(name, app.nodes, managers)

@@ -1,125 +1,108 @@
-"""Install the hook in a local repository: git's post-receive, Mercurial's changegroup."""
+"""Install the hook in a local repository, and remove it: a guest in somebody else's place.
 
-import json
-import shlex
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-
-from bigred_server.artifacts.files import temporary
-from bigred_server.errors import BuildError
-from bigred_server.hook import messenger
-from bigred_server.settings.build import Vcs
-
-# The stable part of the comment, by which later versions recognize their own hook.
-_WRITTEN_BY = "Written by `bigred hook install`."
-_COMMENT = f"# Bigred's hook: submits every push. {_WRITTEN_BY}"
-# Git allows one hook file; an earlier hook gets this suffix and is still called.
-_BEFORE = "before-bigred"
-_GIT_HOOK = """#!/bin/sh
-{comment}
-refs=$(cat)
-[ ! -x "$0.{before}" ] || printf '%s\\n' "$refs" | "$0.{before}" "$@"
-printf '%s\\n' "$refs" | exec {python} -I -S {messenger} {config}
+What belongs to the repository keeps its name, its owner and its mode, and goes on as before.
 """
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
-@dataclass(frozen=True)
-class RepositoryHook:
-    """A repository. `inner`: its .git or .hg folder; `hooks`: git's folder for hooks."""
+from bigred_server.errors import BuildError
+from bigred_server.hook import changegroup, messenger, post_receive
+from bigred_server.hook.owner import FileOwner, make_folder, mode_of, owner_of
+from bigred_server.hook.repository import RepositoryHook, check_own_hooks
+from bigred_server.settings.build import Vcs
 
-    vcs: Vcs
-    inner: Path
-    hooks: Path
-
-    @property
-    def config(self) -> Path:
-        """The hook's configuration file, which names the server."""
-        return self.inner / messenger.CONFIG
-
-
-def place_of(vcs: Vcs, repository: Path) -> RepositoryHook:
-    """Find the folders of a repository. Raise BuildError if it is not one."""
-    if vcs is Vcs.HG:
-        inner = (repository / ".hg").resolve()
-        if not inner.is_dir():
-            raise BuildError(f"{repository} is not a Mercurial repository: it has no .hg")
-        return RepositoryHook(vcs, inner, inner)
-    inner = _git(repository, "--absolute-git-dir")
-    hooks = _git(repository, "--git-path", "hooks")
-    return RepositoryHook(
-        vcs, inner, hooks if hooks.is_absolute() else repository.resolve() / hooks
-    )
+_CONFIG_MODE = 0o644
+_DEADLINE_S = 20.0
+_ANY_PYTHON = "/usr/bin/python3"
 
 
 def install(place: RepositoryHook, url: str, app: str, token_file: Path) -> str:
-    """Install or update the hook; return a message that says what was done."""
-    spool = place.inner / "bigred-spool"
+    """Install or update the hook; return a message that says what was done.
+
+    Raise BuildError if it can't be done.
+    """
+    if place.vcs is Vcs.GIT:
+        check_own_hooks(place)
     config = {
         "url": url.rstrip("/"),
         "app": app,
         "token_file": str(token_file.resolve()),
-        "spool": str(spool),
+        "spool": messenger.SPOOL,
     }
     try:
-        spool.mkdir(exist_ok=True)
+        owner = owner_of(place.inner)
+        python = _python_for(owner, place)
+        make_folder(place.spool)
+        owner.own(place.spool)
         # Everyone who can push must be able to write there.
-        spool.chmod(place.inner.stat().st_mode)
-        _write(place.config, json.dumps(config, indent=2) + "\n", 0o644)
-        return _git_hook(place) if place.vcs is Vcs.GIT else _hg_hook(place)
+        place.spool.chmod(mode_of(place.inner))
+        if place.vcs is Vcs.GIT:
+            hook, done = post_receive.install(place, python)
+        else:
+            hook, done = place.hgrc, changegroup.install(place, post_receive.COMMENT)
+        config["hook"] = os.path.relpath(hook, place.inner)
+        owner.write(place.config, json.dumps(config, indent=2) + "\n", _CONFIG_MODE)
     except OSError as error:
-        raise BuildError(
-            f"can't write the hook: {error}; run this as the owner of {place.inner}"
-        ) from error
+        raise _not_permitted(place, error) from error
+    return f"{hook} submits every push{done}{_doubt(owner, python, place)}"
 
 
-def _git_hook(place: RepositoryHook) -> str:
-    hook = place.hooks / "post-receive"
-    place.hooks.mkdir(exist_ok=True)
-    moved = ""
-    if hook.exists() and _WRITTEN_BY not in hook.read_text(encoding="utf-8", errors="replace"):
-        before = hook.with_name(f"{hook.name}.{_BEFORE}")
-        hook.rename(before)
-        moved = f"; the previous hook was moved to {before} and still runs first"
-    text = _GIT_HOOK.format(
-        comment=_COMMENT,
-        before=_BEFORE,
-        python=shlex.quote(sys.executable),
-        messenger=shlex.quote(messenger.__file__),
-        config=shlex.quote(str(place.config)),
-    )
-    _write(hook, text, 0o755)
-    return f"{hook} submits every push{moved}"
+def uninstall(place: RepositoryHook) -> str:
+    """Remove the hook, and put back what was there; return a message that says what was done.
 
-
-def _hg_hook(place: RepositoryHook) -> str:
-    hgrc = place.inner / "hgrc"
-    text = hgrc.read_text(encoding="utf-8") if hgrc.exists() else ""
-    line = f"changegroup.bigred = python:{messenger.__file__}:changegroup"
-    lines = [one for one in text.splitlines() if not one.startswith("changegroup.bigred")]
-    sections = [one.strip() for one in lines]
-    if "[hooks]" in sections:
-        lines.insert(sections.index("[hooks]") + 1, line)
-    else:
-        lines += [*([""] if lines else []), _COMMENT, "[hooks]", line]
-    _write(hgrc, "\n".join(lines) + "\n", 0o644)
-    return f"{hgrc} submits every push"
-
-
-def _write(path: Path, text: str, mode: int) -> None:
-    with temporary(path.parent, prefix=f".{path.name}-") as new:
-        new.write_text(text, encoding="utf-8")
-        new.chmod(mode)
-        new.replace(path)
-
-
-def _git(repository: Path, *arguments: str) -> Path:
-    argv = ("git", "-C", str(repository), "rev-parse", *arguments)
+    Queued commits are kept. Raise BuildError if it can't be done.
+    """
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+        if place.vcs is Vcs.GIT:
+            done = post_receive.uninstall(place)
+        else:
+            done = changegroup.uninstall(place, post_receive.COMMENT)
+        if not done and not place.config.exists():
+            raise BuildError(f"{place.inner} has no hook of Bigred")
+        queued = len(list(place.spool.glob("*.json")))
+        if queued:
+            flush = f"`bigred hook flush {place.inner}` submits them"
+            return f"{done or 'removed'}; {queued} still queued in {place.spool}: {flush}"
+        place.config.unlink(missing_ok=True)
+        for left in place.spool.glob("*"):
+            left.unlink()
+        if place.spool.is_dir():
+            place.spool.rmdir()
+    except OSError as error:
+        raise _not_permitted(place, error) from error
+    return done or f"removed {place.config}"
+
+
+def _not_permitted(place: RepositoryHook, error: OSError) -> BuildError:
+    owner = owner_of(place.inner).name
+    return BuildError(
+        f"can't change the hook: {error}; run this as {owner}, who owns {place.inner}"
+    )
+
+
+def _python_for(owner: FileOwner, place: RepositoryHook) -> str:
+    """Return a Python that the repository's owner can run: ours may be in a folder of our own."""
+    for python in (sys.executable, _ANY_PYTHON):
+        try:
+            owner.run((python, "-I", "-S", "-c", ""), place.inner, _DEADLINE_S, {})
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        return python
+    return sys.executable
+
+
+def _doubt(owner: FileOwner, python: str, place: RepositoryHook) -> str:
+    """Run the messenger as the repository's owner, without a push; return what it lacks."""
+    argv = (python, "-I", "-S", messenger.__file__, str(place.config), messenger.CHECK)
+    try:
+        done = owner.run(argv, place.inner, _DEADLINE_S, {})
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BuildError(f"can't run git: {error}") from error
-    if done.returncode != 0:
-        raise BuildError(f"{repository} is not a git repository: {done.stderr.strip()}")
-    return Path(done.stdout.strip())
+        return f", but {owner.name} can't run it: {error}"
+    if done.returncode == 0:
+        return ""
+    lines = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()
+    return f", but {owner.name} can't run it: {lines[-1]}"

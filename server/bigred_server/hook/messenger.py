@@ -24,6 +24,10 @@ from typing import Any  # Mercurial's objects are untyped
 TIMEOUT_S = 0.7
 # Stored next to the repository; Messenger lists its keys.
 CONFIG = "bigred-hook.json"
+# The folder of queued commits, beside it.
+SPOOL = "bigred-spool"
+# The second argument by which the installer asks for a check.
+CHECK = "--check"
 # The server's limit per request.
 MOST = 100
 _ACCEPTED = 202
@@ -33,7 +37,8 @@ _REFUSED = (404, 409, 422)
 class Messenger:
     """Submits commits. `config`: the path of the JSON file that `bigred hook install` wrote.
 
-    Its keys: `url` of the server, `app`, `token_file`, and `spool`, the folder of queued commits.
+    Its keys: `url` of the server, `app`, `token_file`, and `spool`, the folder of queued commits,
+    relative to the file.
     """
 
     def __init__(self, config: str | Path) -> None:
@@ -41,7 +46,7 @@ class Messenger:
         self.url: str = settings["url"]
         self.app: str = settings["app"]
         self.token_file = Path(settings["token_file"])
-        self.spool = Path(settings["spool"])
+        self.spool = Path(config).parent / settings["spool"]
 
     def submit(self, pushed: Sequence[tuple[str, str]], who: str) -> str:
         """Submit (branch, commit) pairs and all queued ones; return a line for the pusher."""
@@ -71,6 +76,12 @@ class Messenger:
             return f"{self.app} was NOT submitted: {text}"
         queued = "1 push is" if len(waiting) == 1 else f"{len(waiting)} pushes are"
         return f"{queued} queued for the next push or `bigred hook flush`: {text}"
+
+    def check(self) -> None:
+        """Raise OSError if this user could not submit or queue a commit."""
+        self.token_file.read_bytes()
+        if not os.access(self.spool, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(f"can't write in {self.spool}")
 
     def waiting(self) -> list[Path]:
         """List the files of queued commits, oldest first, at most as many as fit one request."""
@@ -136,7 +147,7 @@ def _heads(repo: Any, node: Any) -> list[tuple[str, str]]:
 def pushed_commits(lines: Iterable[str]) -> list[tuple[str, str]]:
     """Parse the input of git's post-receive hook into (branch, commit) pairs."""
     found = []
-    for line in lines:
+    for line in filter(str.strip, lines):
         _old, new, ref = line.rstrip("\n").split(" ", 2)
         if ref.startswith("refs/heads/") and new.strip("0"):
             found.append((ref[len("refs/heads/") :], new))
@@ -177,4 +188,7 @@ def _read(path: Path) -> object:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    if CHECK in sys.argv:
+        Messenger(sys.argv[1]).check()
+    else:
+        main(sys.argv[1])
