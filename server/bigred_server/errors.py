@@ -64,6 +64,10 @@ class WebhookError(BigredError, ValueError):
     """A webhook's body is not a valid push."""
 
 
+class UnreadableWebhookError(WebhookError):
+    """A webhook's body is not even JSON."""
+
+
 class SeriesError(BigredError, RuntimeError):
     """A business metric could not be read."""
 

@@ -281,6 +281,33 @@ async def test_a_webhook_needs_a_signature_and_no_token(site: Api) -> None:
     assert answer.status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        (b"[" * 100_000, 400, "the body is not JSON"),
+        (b"not json", 400, "the body is not JSON"),
+        (b"[]", 422, "not a push event of github"),
+        (b'{"ref": "refs/heads/\\ud800\\u0000", "after": "0123456789"}', 202, "ignored: "),
+    ],
+)
+async def test_any_signed_body_has_an_answer(
+    site: Api, body: bytes, status: int, says: str
+) -> None:
+    signed = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"x-hub-signature-256": f"sha256={signed}", "x-github-event": "push"}
+    path = f"{V1}/apps/shop/webhooks/github"
+    answer = await site.http.post(path, content=body, headers=headers)
+    assert (answer.status_code, says in answer.text) == (status, True), answer.text
+
+
+async def test_deeply_nested_json_is_refused_by_every_route(site: Api) -> None:
+    headers = {"Authorization": "Bearer secret-admin", "content-type": "application/json"}
+    for method, path, _, _, _ in ROUTES:
+        if method == "POST":
+            answer = await site.http.post(path, content=b"[" * 16_000, headers=headers)
+            assert answer.status_code < 500, (path, answer.text)
+
+
 async def test_only_a_tested_release_is_promoted_or_rejected(site: Api) -> None:
     async with site.db.write() as connection:
         await releases.set_stage(connection, "shop", NEW, Stage.TESTED)

@@ -12,6 +12,9 @@ from bigred_server.model.pushed_commit import PushedCommit
 from bigred_server.model.release import Release, Stage, named, plain
 from bigred_server.settings import AppSettings
 
+# How much of the name of another branch is repeated.
+_MOST_BRANCH = 200
+
 
 async def submit_commits(
     db: Database, name: str, app: AppSettings, pushed: Sequence[PushedCommit]
@@ -27,7 +30,7 @@ async def submit_commits(
     branch = app.build.on_branch
     ours = [one for one in pushed if one.branch == branch]
     if not ours:
-        others = ", ".join(dict.fromkeys(one.branch for one in pushed))
+        others = ", ".join(dict.fromkeys(plain(one.branch)[:_MOST_BRANCH] for one in pushed))
         return [], f"{name} is built from {branch}; ignored: {others}"
     found = []
     async with db.write() as connection:

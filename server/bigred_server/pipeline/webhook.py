@@ -1,22 +1,19 @@
-"""Verify webhooks of GitHub, GitLab and Gitea, and read what was pushed. Pure.
+"""Read what was pushed from a webhook of GitHub, GitLab, Gitea or Forgejo. Pure."""
 
-Sources: GitHub, "Validating webhook deliveries" (X-Hub-Signature-256: HMAC-SHA256 of the body);
-GitLab, "Webhooks" (X-Gitlab-Token is the secret itself; since 18 also a Standard Webhooks
-signature); Gitea, "Webhooks" (X-Gitea-Signature: HMAC-SHA256 of the body, in hexadecimal).
-"""
-
-import hashlib
-import hmac
 import json
 from collections.abc import Mapping
 from enum import StrEnum
+from urllib.parse import parse_qs
 
-from bigred_server.errors import WebhookError
+from bigred_server.errors import UnreadableWebhookError, WebhookError
 from bigred_server.model.build import is_commit
 from bigred_server.model.pushed_commit import PushedCommit
 
 _BRANCHES = "refs/heads/"
 _MOST_WHO = 64
+_FORM = "application/x-www-form-urlencoded"
+# A forge sends one field; more is nobody's webhook.
+_MOST_FIELDS = 16
 
 
 class Forge(StrEnum):
@@ -25,42 +22,58 @@ class Forge(StrEnum):
     GITHUB = "github"
     GITLAB = "gitlab"
     GITEA = "gitea"
+    FORGEJO = "forgejo"
 
 
-_EVENTS = {
-    Forge.GITHUB: ("x-github-event", ("push",)),
-    Forge.GITLAB: ("x-gitlab-event", ("Push Hook", "System Hook")),
-    Forge.GITEA: ("x-gitea-event", ("push",)),
+# The headers that name the event, the first that is there counts, and the events that may be a
+# push.
+_EVENTS: Mapping[Forge, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    Forge.GITHUB: (("x-github-event",), ("push",)),
+    Forge.GITLAB: (("x-gitlab-event",), ("Push Hook", "System Hook")),
+    Forge.GITEA: (("x-gitea-event",), ("push",)),
+    Forge.FORGEJO: (("x-forgejo-event", "x-gitea-event"), ("push",)),
 }
+# How GitLab says in the body what an event is: its system hooks send many kinds.
+_KINDS = ("object_kind", "event_name")
+_PUSH = "push"
 
 
-def is_genuine(forge: Forge, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
-    """Return whether the sender knows the secret; header names are in lower case."""
-    if not secret:
-        return False
-    if forge is Forge.GITLAB:
-        return _same(headers.get("x-gitlab-token", ""), secret)
-    signed = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    if forge is Forge.GITHUB:
-        return _same(headers.get("x-hub-signature-256", ""), f"sha256={signed}")
-    return _same(headers.get("x-gitea-signature", ""), signed)
+def json_of(headers: Mapping[str, str], body: bytes) -> bytes:
+    """Return the JSON of a body: the body itself, or the field `payload` of a form.
+
+    GitHub and Gitea send forms unless they are told otherwise.
+    """
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        return body
+    try:
+        fields = parse_qs(body.decode("ascii"), max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return body
+    return fields["payload"][0].encode("utf-8", "replace") if "payload" in fields else body
 
 
 def pushed(forge: Forge, headers: Mapping[str, str], body: bytes) -> PushedCommit | None:
     """Return the commit that was pushed; None for an event that is not a push to a branch.
 
-    Raise WebhookError if the body is not a valid push event.
+    Header names are in lower case. Raise UnreadableWebhookError if the body is not JSON, and
+    WebhookError if it is not a valid push event.
     """
-    name, wanted = _EVENTS[forge]
-    if headers.get(name, "") not in wanted:
+    names, wanted = _EVENTS[forge]
+    if next((headers[name] for name in names if name in headers), "") not in wanted:
         return None
     try:
-        event = json.loads(body)
-        ref, commit = str(event["ref"]), str(event["after"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise WebhookError(
-            f"not a push event of {forge}: {type(error).__name__} {error}"
+        event = json.loads(json_of(headers, body))
+    except (ValueError, RecursionError) as error:
+        raise UnreadableWebhookError(
+            f"the body is not JSON: {error}; let {forge} send application/json or {_FORM}"
         ) from error
+    if not isinstance(event, dict):
+        raise WebhookError(f"not a push event of {forge}: not an object")
+    if next((event[name] for name in _KINDS if name in event), _PUSH) != _PUSH:
+        return None
+    ref, commit = event.get("ref"), event.get("after")
+    if not isinstance(ref, str) or not isinstance(commit, str):
+        raise WebhookError(f"not a push event of {forge}: it needs the texts `ref` and `after`")
     if not ref.startswith(_BRANCHES) or not commit.strip("0"):
         return None
     if not is_commit(commit):
@@ -77,7 +90,3 @@ def _who(event: Mapping[str, object]) -> str:
             if isinstance(pusher.get(name), str) and pusher[name]:
                 return str(pusher[name])[:_MOST_WHO]
     return "webhook"
-
-
-def _same(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())

@@ -1,5 +1,6 @@
 """The routes that receive commits, list builds, and promote or reject tested releases."""
 
+import time
 from http import HTTPStatus
 from typing import Annotated
 
@@ -8,8 +9,9 @@ from fastapi import APIRouter, HTTPException, Query, Request
 
 from bigred_server.journal import builds
 from bigred_server.model.pushed_commit import PushedCommit
-from bigred_server.pipeline import submissions, webhook
-from bigred_server.pipeline.webhook import Forge
+from bigred_server.pipeline import submissions
+from bigred_server.pipeline.webhook import Forge, pushed
+from bigred_server.pipeline.webhook_signature import is_genuine
 from bigred_server.web.context import ApiContext, InContext, KnownApp, OperatorCaller, ViewerCaller
 from bigred_server.web.models import BuildShown, Commits, ReleaseShown, SubmittedBuilds
 
@@ -25,22 +27,25 @@ async def submit_commits(
     app: KnownApp, context: InContext, _: OperatorCaller, commits: Commits
 ) -> SubmittedBuilds:
     """Submit pushed commits; the answer comes at once, and the build starts in its turn."""
-    pushed = [PushedCommit(one.branch, one.commit, one.who) for one in commits.commits]
-    return await _submit(context, app, pushed)
+    given = [PushedCommit(one.branch, one.commit, one.who) for one in commits.commits]
+    return await _submit(context, app, given)
 
 
 @signed.post("/apps/{app}/webhooks/{forge}", status_code=HTTPStatus.ACCEPTED)
 async def receive_webhook(
     app: KnownApp, forge: Forge, context: InContext, request: Request
 ) -> SubmittedBuilds:
-    """Receive a push webhook of GitHub, GitLab or Gitea; refuse it if the signature is wrong."""
+    """Receive a webhook of GitHub, GitLab, Gitea or Forgejo: JSON, or a form with it in `payload`.
+
+    Refuse it if the signature is wrong. Anything but a push to a branch is ignored.
+    """
     body = await request.body()
-    if not webhook.is_genuine(forge, _secret(context, app), request.headers, body):
+    if not is_genuine(forge, _secret(context, app), request.headers, body, time.time()):
         raise HTTPException(HTTPStatus.UNAUTHORIZED, "the signature does not match the secret")
-    pushed = webhook.pushed(forge, request.headers, body)
-    if pushed is None:
+    found = pushed(forge, request.headers, body)
+    if found is None:
         return SubmittedBuilds(builds=[], text="ignored: not a push to a branch")
-    return await _submit(context, app, [pushed])
+    return await _submit(context, app, [found])
 
 
 @router.get("/apps/{app}/builds")
@@ -77,9 +82,9 @@ async def reject(
     return ReleaseShown.of(release, kept=context.store.has(release.digest))
 
 
-async def _submit(context: ApiContext, app: str, pushed: list[PushedCommit]) -> SubmittedBuilds:
+async def _submit(context: ApiContext, app: str, given: list[PushedCommit]) -> SubmittedBuilds:
     found, text = await submissions.submit_commits(
-        context.db, app, context.settings.fleet_of(app), pushed
+        context.db, app, context.settings.fleet_of(app), given
     )
     log.info("commits submitted", app=app, builds=[one.number for one in found])
     context.wake(app)

@@ -16,6 +16,7 @@ from bigred_server.errors import (
     ReleaseError,
     UnknownAppError,
     UnknownReleaseError,
+    UnreadableWebhookError,
     WebhookError,
 )
 from bigred_server.web.models import ErrorBody
@@ -28,13 +29,14 @@ _STATUS: tuple[tuple[type[BigredError], HTTPStatus], ...] = (
     (UnknownReleaseError, HTTPStatus.NOT_FOUND),
     (ReleaseError, HTTPStatus.CONFLICT),
     (DeploymentError, HTTPStatus.CONFLICT),
+    (UnreadableWebhookError, HTTPStatus.BAD_REQUEST),
     (WebhookError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 _NO_JOURNAL = "the journal is unavailable; try again in a moment"
 _INTERNAL = "internal error; see the server's log"
 
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (401, 403, 404, 409, 422, 503)
+    status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 422, 503)
 }
 
 
