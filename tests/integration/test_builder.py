@@ -18,7 +18,7 @@ from bigred_server.journal import builds, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.sqlite_leadership import SqliteLeadership
 from bigred_server.model.build import Build
-from bigred_server.model.release import Release, Stage
+from bigred_server.model.release import Release, Stage, candidate
 from bigred_server.pipeline.builder import Builder
 from bigred_server.settings import AppSettings, Settings, example
 
@@ -280,8 +280,8 @@ async def test_newer_commits_supersede_those_that_wait_and_none_is_lost(tmp_path
             while not site.reported:
                 await site.changed.wait()
         others = [await site.submit(commit) for commit in commits[1:]]
-        again = await site.submit(commits[2])
-        assert again.id == others[1].id
+        again = await site.submit(commits[4])
+        assert again.id == others[3].id
         gate.touch()
         ended = [await site.ended(build) for build in (first, *others)]
         assert [one.stage for one in ended] == [
@@ -290,6 +290,38 @@ async def test_newer_commits_supersede_those_that_wait_and_none_is_lost(tmp_path
             Stage.READY,
         ]
         assert [one.number for one in ended] == [1, 2, 3, 4, 5]
+
+
+async def test_a_branch_that_goes_back_makes_its_old_release_the_candidate(tmp_path: Path) -> None:
+    repository = Repository.made("git", tmp_path)
+    commits = [repository.push(message).commit for message in ("one", "two")]
+    async with automation(tmp_path, repository.central) as site:
+        first, second = [await site.ended(await site.submit(commit)) for commit in commits]
+        reported = len(site.reported)
+        again = await site.ended(await site.submit(commits[0]))
+        # It is neither built nor tested again.
+        assert [one.stage for one in site.reported[reported:]] == [Stage.READY]
+        assert (again.number, again.digest, again.version) == (3, first.digest, first.version)
+        async with site.db.read() as db:
+            found = candidate(await releases.of_app(db, "shop"))
+        assert found is not None
+        assert (found.commit, found.digest) == (commits[0], first.digest)
+        # What was rolled back stays bad, and the build says so.
+        async with site.db.write() as db:
+            await releases.set_stage(db, "shop", second.digest or "", Stage.BAD)
+        failed = await site.ended(await site.submit(commits[1]))
+        assert (failed.stage, "is bad" in failed.reason) == (Stage.FAILED, True)
+
+
+async def test_a_release_whose_war_was_removed_is_built_again(tmp_path: Path) -> None:
+    repository = Repository.made("git", tmp_path)
+    commits = [repository.push(message).commit for message in ("one", "two")]
+    async with automation(tmp_path, repository.central) as site:
+        first, _ = [await site.ended(await site.submit(commit)) for commit in commits]
+        site.builder.store.forget(first.digest or "")
+        again = await site.ended(await site.submit(commits[0]))
+        assert again.stage is Stage.READY
+        assert site.builder.store.has(again.digest or "")
 
 
 async def test_the_next_server_continues_at_the_interrupted_stage(tmp_path: Path) -> None:

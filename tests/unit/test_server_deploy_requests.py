@@ -16,7 +16,7 @@ from bigred_server.journal.database import Database
 from bigred_server.model.command import Command, refusal
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage, candidate
-from bigred_server.requests import deploy
+from bigred_server.requests import continuous, deploy
 
 FIRST, LIVE, NEXT, LAST = "1" * 64, "2" * 64, "3" * 64, "4" * 64
 
@@ -324,3 +324,24 @@ async def test_only_a_bad_release_can_be_cleared(site: Site, stage: Stage) -> No
     with pytest.raises(ReleaseError, match=f"shop 1.3.0 is {stage}, not bad: there is nothing"):
         await deploy.clear(site.db, "shop", "1.3.0", "ada")
     assert await site.stages() == before
+
+
+# --- continuous deployment -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("started_at", "phase", "is_due"),
+    [
+        (2.5, Phase.SUCCEEDED, True),
+        (3.5, Phase.ABORTED, False),
+        (3.5, Phase.ROLLED_BACK, False),
+    ],
+    ids=["was live before the branch went back", "aborted", "cleared after a rollback"],
+)
+async def test_a_release_is_deployed_by_itself_once_for_each_push(
+    site: Site, started_at: float, phase: Phase, is_due: bool
+) -> None:
+    await site.ran(NEXT, started_at=started_at, phase=phase, ended_at=99.0)
+    async with site.db.read() as connection:
+        found = await continuous.due(connection, "shop")
+    assert (found is not None) is is_due

@@ -17,19 +17,29 @@ def new_id() -> str:
 
 
 async def submit(
-    db: AsyncConnection, app: str, commit: str, branch: str, who: str, at: float
+    db: AsyncConnection,
+    app: str,
+    commit: str,
+    branch: str,
+    who: str,
+    at: float,
+    *,
+    is_head: bool = True,
 ) -> tuple[Build, bool]:
     """Record a commit; return its build, and whether it is new.
 
-    Submitting again a commit that waits, is in progress or has become a release changes nothing.
+    `is_head`: whether the branch is at this commit now. Submitting again a commit that waits, is in
+    progress or has become a release changes nothing, unless another came after it and the branch
+    went back.
     """
     this = (table.c.app == app) & (table.c.commit == commit)
     again = table.c.stage.in_([*WAITING, *UNDER_WAY, Stage.READY, Stage.TESTED])
+    last = await db.scalar(select(func.max(table.c.number)).where(table.c.app == app)) or 0
     known = await db.execute(select(table).where(this & again).order_by(table.c.number.desc()))
     for row in known.mappings():
-        return _build(row), False
-    last = await db.scalar(select(func.max(table.c.number)).where(table.c.app == app))
-    build = Build(new_id(), (last or 0) + 1, app, commit, branch, who, at)
+        if row["number"] == last or not is_head:
+            return _build(row), False
+    build = Build(new_id(), last + 1, app, commit, branch, who, at)
     await db.execute(insert(table).values(**vars(build)))
     return build, True
 

@@ -33,6 +33,7 @@ from bigred_server.model.build import (
 )
 from bigred_server.model.release import Change, Release, Stage, live_of
 from bigred_server.pipeline.checkout import Repository, repository_of
+from bigred_server.pipeline.known_release import as_newest
 from bigred_server.pipeline.workspace import Workspace
 from bigred_server.settings import AppSettings
 from bigred_server.settings.build import BuildSettings, Promote
@@ -43,6 +44,8 @@ _POLL_S = 1.0
 _KEPT = 50
 _MOST_REASON = 2000
 _MOST_CHANGES = 100
+# What a build has in common with its release.
+_SHARED = ("digest", "version", "author", "message")
 _MANIFEST_VERSION = "Implementation-Version"
 
 
@@ -117,7 +120,10 @@ class Builder:
         try:
             release = await self._make_release(build, workspace)
             stage = Stage.TESTED if release.stage is Stage.TESTED else Stage.READY
-            result: dict[str, object] = {"stage": stage, "digest": release.digest}
+            result: dict[str, object] = {
+                "stage": stage,
+                **{name: getattr(release, name) for name in _SHARED},
+            }
         except LeaseLostError:
             raise
         except (BigredError, OSError) as error:
@@ -129,11 +135,12 @@ class Builder:
         await self._remove_old_folders()
 
     async def _make_release(self, build: Build, workspace: Workspace) -> Release:
-        """Return the commit's release: a new one, or one made just before a server stopped."""
-        async with self.db.read() as db:
+        """Return the commit's release: a new one, or the one it has, which becomes the newest."""
+        async with self.db.write() as db:
+            await self.lead.fence(db)
             for release in await releases.of_app(db, self.app):
-                if release.commit == build.commit:
-                    return release
+                if release.commit == build.commit and self.store.has(release.digest):
+                    return await releases.renew(db, as_newest(release, time.time()))
         tests = list(self.settings.tests.items())
         names = [name for name, _ in tests]
         in_tests = build.stage is Stage.TESTING and build.test in names

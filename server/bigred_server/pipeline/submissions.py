@@ -36,8 +36,9 @@ async def submit_commits(
     async with db.write() as connection:
         now = time.time()
         for one in ours:
-            who = plain(one.who)
-            found.append(await builds.submit(connection, name, one.commit, branch, who, now))
+            who, head = plain(one.who), one is ours[-1]
+            build = builds.submit(connection, name, one.commit, branch, who, now, is_head=head)
+            found.append(await build)
     newest, is_new = found[-1]
     commit, what = newest.commit[:12], f"{name} build {newest.number}"
     if is_new:

@@ -27,7 +27,8 @@ _EVERY_S = 1.0
 class Continuous:
     """The continuous deployment of one app. `run` it as a task.
 
-    Each release is deployed automatically once; after a rollback or an abort, people decide.
+    Each release is deployed automatically once for each time that its commit is pushed; after a
+    rollback or an abort, people decide.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Continuous:
     async def deploy(self) -> bool:
         """Begin a deployment if one is due and the gates allow it; return whether one began."""
         async with self.db.read() as db:
-            release = await self._due(db)
+            release = await due(db, self.name)
         if release is None:
             return False
         look = await self.preflight.look()
@@ -72,16 +73,21 @@ class Continuous:
         )
         return True
 
-    async def _due(self, db: AsyncConnection) -> Release | None:
-        """Return the candidate, unless it was deployed before."""
-        if await deployments.running(db, self.name) is not None:
-            return None
-        found = candidate(await releases.of_app(db, self.name))
-        if found is None or await deployments.of_release(db, self.name, found.digest):
-            return None
-        return found
-
     def _report(self, reason: str) -> None:
         if reason != self._reported:
             self._reported = reason
             log.warning("the ready release is waiting", app=self.name, reason=reason)
+
+
+async def due(db: AsyncConnection, app: str) -> Release | None:
+    """Return the candidate of an app, unless it was deployed since it was submitted.
+
+    A commit that the branch went back to is submitted again.
+    """
+    if await deployments.running(db, app) is not None:
+        return None
+    found = candidate(await releases.of_app(db, app))
+    if found is None:
+        return None
+    before = await deployments.of_release(db, app, found.digest)
+    return None if any(one.started_at >= found.submitted_at for one in before) else found
