@@ -29,6 +29,7 @@ from bigred_broker.messages import (
 from bigred_server.errors import DeploymentError
 from bigred_server.jenkins import decide, reconciler
 from bigred_server.jenkins.reconciler import JobReconciler
+from bigred_server.jenkins.run_record import RunRecord, Stop
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.sqlite_leadership import SqliteLeadership
@@ -41,6 +42,7 @@ from bigred_server.requests.presses import Presses
 from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.settings import Settings
 from bigred_server.testing.jenkins import FakeJenkins
+from bigred_server.testing.jenkins_pages import FakeItem
 
 DEADLINE_S = 20.0
 CONFIG = """
@@ -327,6 +329,49 @@ async def test_an_item_that_waits_too_long_is_cancelled(tmp_path: Path) -> None:
         assert item.state == "cancelled"
 
 
+# --- a queue with others in it -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("takes", [False, True], ids=["without parameters", "with parameters"])
+async def test_a_request_that_is_folded_into_somebody_elses_is_followed(
+    tmp_path: Path, takes: bool
+) -> None:
+    form = {"STAGE": "production"} if takes else {}
+    jenkins = FakeJenkins(parameters=dict.fromkeys(form))
+    jenkins.items[9] = FakeItem(9, form, "ada", since=time.time() - 3600)
+    async with site_with(tmp_path, jenkins, 'STAGE = "production"' if takes else "") as site:
+        deployment = await site.fire()
+        told = "ada requested the same: Jenkins runs it once for all"
+        await site.news.until(lambda: any(e.text == told for e in site.events), "whose it is")
+        assert list(jenkins.items) == [9]
+        jenkins.begin(9)
+        jenkins.finish(57, "SUCCESS")
+        assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
+        assert (await site.event_texts(deployment)).count(told) == 1
+
+
+async def test_a_folded_request_is_found_although_its_answer_was_lost(tmp_path: Path) -> None:
+    jenkins = FakeJenkins(deaf=1)
+    jenkins.items[9] = FakeItem(9, {}, "ada", since=time.time() - 3600)
+    async with site_with(tmp_path, jenkins) as site:
+        deployment = await site.fire()
+        await site.news.until(
+            lambda: any("requested the same" in one.text for one in site.events), "the item"
+        )
+        jenkins.begin(9)
+        jenkins.finish(57, "SUCCESS")
+        assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
+
+
+async def test_the_case_of_the_users_name_does_not_matter(tmp_path: Path) -> None:
+    async with site_with(tmp_path, FakeJenkins(user="BigRed", deaf=1)) as site:
+        deployment = await site.fire()
+        site.jenkins.begin(await site.queued())
+        site.jenkins.finish(57, "SUCCESS")
+        assert (await site.ended(deployment)).phase is Phase.SUCCEEDED
+        assert not any("requested the same" in text for text in await site.event_texts(deployment))
+
+
 # --- stopping it ---------------------------------------------------------------------------------
 
 
@@ -338,6 +383,49 @@ async def test_an_abort_cancels_the_item(tmp_path: Path) -> None:
         assert (await site.ended(deployment)).phase is Phase.ABORTED
         assert site.jenkins.items[item].state == "cancelled"
         assert site.jenkins.builds == {}
+
+
+async def test_an_old_jenkins_cancels_and_redirects(tmp_path: Path) -> None:
+    async with site_with(tmp_path, FakeJenkins(cancels=302)) as site:
+        deployment = await site.fire()
+        await site.queued()
+        await site.command(Command.ABORT)
+        assert (await site.ended(deployment)).phase is Phase.ABORTED
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [(422, "give the user bigred the permission Job/Cancel"), (500, "it can't be cancelled now")],
+)
+async def test_an_item_that_is_not_cancelled_is_stopped_as_a_build(
+    tmp_path: Path, status: int, why: str
+) -> None:
+    async with site_with(tmp_path, FakeJenkins(cancels=status)) as site:
+        deployment = await site.fire()
+        item = await site.queued()
+        await site.command(Command.ABORT)
+        await site.news.until(
+            lambda: any(f"answers {status}: {why}" in one.text for one in site.events), "the reason"
+        )
+        build = site.jenkins.begin(item)
+        assert (await site.ended(deployment)).phase is Phase.ABORTED
+        assert build.stops == ["stop"]
+
+
+async def test_an_item_that_just_left_the_queue_is_stopped_as_a_build(tmp_path: Path) -> None:
+    async with site_with(tmp_path, FakeJenkins()) as site:
+        deployment = await site.fire()
+        item = await site.queued()
+        await site.leave()
+        await site.command(Command.ABORT)
+        # The server's last look still showed it in the queue.
+        build = site.jenkins.begin(item)
+        run = RunRecord(asked_at=time.time(), item=item)
+        await site.preflight.job.stop(run, Stop.STOP)
+        assert build.stops == []
+        site.serve()
+        assert (await site.ended(deployment)).phase is Phase.ABORTED
+        assert build.stops == ["stop"]
 
 
 async def test_an_abort_stops_the_build_ever_harder(tmp_path: Path) -> None:

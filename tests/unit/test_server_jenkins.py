@@ -105,6 +105,38 @@ def test_an_item_that_waits_too_long_is_cancelled_and_has_failed() -> None:
     assert (ended.phase, "100 s" in ended.reason) == (Phase.FAILED, True)
 
 
+@pytest.mark.parametrize("abort", [False, True])
+def test_an_item_that_became_a_build_before_it_was_cancelled_is_stopped_at_once(
+    abort: bool,
+) -> None:
+    halted = step(QUEUED, Queued(1203), 0 if abort else 101, abort=abort)
+    assert isinstance(halted, Halt)
+    begun = decide(halted.run, Started(57), LIMITS, NOW + 102, abort=abort)
+    assert isinstance(begun, Note)
+    again = decide(begun.run, GOING, LIMITS, NOW + 102, abort=abort)
+    assert isinstance(again, Halt)
+    assert again.how is Stop.STOP
+
+
+def test_an_item_that_others_want_too_is_left_to_them_by_our_time_limit_but_not_by_an_abort() -> (
+    None
+):
+    shared = Queued(1203, "", ("ada", "linus"))
+    ended = step(QUEUED, shared, 101)
+    assert isinstance(ended, End)
+    assert "it stays there, because ada and linus requested it too" in ended.reason
+    assert isinstance(step(QUEUED, shared, 99, abort=True), Halt)
+    assert step(QUEUED, shared, 99) == KeepWaiting()
+
+
+@pytest.mark.parametrize("user", [None, "", "ADA", "ada"])
+def test_a_cause_may_have_no_user(user: str | None) -> None:
+    given = {"items": [{"id": 1, "actions": [{"causes": [{"userId": user}, {}]}]}]}
+    [item] = answers.Queue.model_validate(given).items
+    assert answers.requested_by(item.actions) == ([user] if user else [])
+    assert answers.is_user(user or "", "Ada") is bool(user)
+
+
 # --- the build -----------------------------------------------------------------------------------
 
 

@@ -6,10 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 # What we request, as values of the parameter `tree`.
 JOB = "buildable,nextBuildNumber,property[parameterDefinitions[name,choices]]"
-ITEM = "why,cancelled,executable[number]"
 BUILD = "number,building,result,timestamp,duration,estimatedDuration"
 _ACTIONS = "actions[parameters[name,value],causes[userId]]"
-QUEUE = f"items[id,inQueueSince,task[url],{_ACTIONS}]"
+ITEM = f"why,cancelled,executable[number],{_ACTIONS}"
+QUEUE = f"items[id,task[url],{_ACTIONS}]"
 BUILDS = f"builds[number,queueId,timestamp,{_ACTIONS}]{{0,50}}"
 
 
@@ -30,9 +30,9 @@ class ParameterValue(_Answer):
 
 
 class BuildCause(_Answer):
-    """Why a build exists: the user who requested it."""
+    """Why a build exists: the user who requested it; None for anybody."""
 
-    user: str = Field(default="", alias="userId")
+    user: str | None = Field(default=None, alias="userId")
 
 
 class BuildAction(_Answer):
@@ -40,6 +40,16 @@ class BuildAction(_Answer):
 
     parameters: tuple[ParameterValue, ...] = ()
     causes: tuple[BuildCause, ...] = ()
+
+
+def requested_by(actions: tuple[BuildAction, ...]) -> list[str]:
+    """List the users who requested it: Jenkins folds a request into an item that waits already."""
+    return [cause.user for action in actions for cause in action.causes if cause.user]
+
+
+def is_user(one: str, other: str) -> bool:
+    """Return whether two ids are of the same user: Jenkins does not mind their case."""
+    return one.casefold() == other.casefold()
 
 
 class ParameterDefinition(_Answer):
@@ -82,6 +92,7 @@ class Item(_Answer):
     why: str | None = None
     cancelled: bool = False
     executable: Executable | None = None
+    actions: tuple[BuildAction, ...] = ()
 
 
 class BuildInfo(_Answer):
@@ -125,7 +136,6 @@ class FoundItem(_Answer):
 
     id: int
     task: Task = Task()
-    in_queue_since: int = Field(default=0, alias="inQueueSince")
     actions: tuple[BuildAction, ...] = ()
 
 

@@ -77,13 +77,28 @@ class JenkinsCall:
             self._check(path, answer)
         return answer
 
-    async def post(self, path: str, form: Mapping[str, str]) -> JenkinsAnswer:
-        """Post a form, with a crumb if Jenkins wants one. Raise JenkinsError on failure."""
+    async def post(
+        self,
+        path: str,
+        form: Mapping[str, str],
+        refusals: Mapping[int, str] | None = None,
+        *,
+        missing_ok: bool = False,
+    ) -> JenkinsAnswer:
+        """Post a form, with a crumb if Jenkins wants one. Raise JenkinsError on failure.
+
+        `refusals`: what statuses mean on this page. `missing_ok`: whether it may answer 404.
+        """
         answer = await self._post(path, form)
         if answer.status == HTTPStatus.FORBIDDEN and b"crumb" in answer.body.lower():
             # There is no crumb, or its session has expired: get a new one, once.
             self._crumb = await self.read("/crumbIssuer/api/json", Crumb)
             answer = await self._post(path, form)
+        if answer.status == HTTPStatus.NOT_FOUND and missing_ok:
+            return answer
+        if refusals and answer.status in refusals:
+            why = refusals[answer.status].format(user=self.settings.user)
+            raise JenkinsError(f"{self.root}{path} answers {answer.status}: {why}")
         self._check(path, answer)
         return answer
 

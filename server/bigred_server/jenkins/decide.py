@@ -79,14 +79,12 @@ def decide(
             return End(Phase.ABORTED, "it was aborted before it was requested from Jenkins")
         return Ask(replace(run, asked_at=now))
     match seen:
-        case Queued(item):
-            if run.item is None:
-                return Note(replace(run, item=item), Phase.PREPARING)
-            waited_s = now - run.asked_at
-            why = f"it waited in Jenkins's queue for more than {limits.queue_s:g} s"
-            return _or_halt(run, why if waited_s > limits.queue_s else "", now, abort=abort)
+        case Queued():
+            return _of_item(run, seen, limits, now, abort=abort)
         case Started(number):
-            return Note(replace(run, build=number, began_at=now), Phase.ROLLING)
+            # A stop of its queue item came too late: the build wants one of its own.
+            begun = replace(run, build=number, began_at=now, stop=None, stopped_at=None)
+            return Note(begun, Phase.ROLLING)
         case Withdrawn():
             return _ended_by_us(run, abort=abort) or End(
                 Phase.ABORTED, "it was removed from the queue in Jenkins"
@@ -97,6 +95,19 @@ def decide(
             return _while_away(run, limits, now)
         case _:
             return _of_lost(run, now)
+
+
+def _of_item(run: RunRecord, seen: Queued, limits: Limits, now: float, *, abort: bool) -> Step:
+    if run.item is None:
+        return Note(replace(run, item=seen.item), Phase.PREPARING)
+    if now - (run.asked_at or now) <= limits.queue_s:
+        return _or_halt(run, "", now, abort=abort)
+    why = f"it waited in Jenkins's queue for more than {limits.queue_s:g} s"
+    if seen.others and not abort and not run.stop:
+        # Our time limit is not theirs.
+        whose = " and ".join(seen.others)
+        return End(Phase.FAILED, f"{why}; it stays there, because {whose} requested it too")
+    return _or_halt(run, why, now, abort=abort)
 
 
 def _of_build(run: RunRecord, build: BuildInfo, limits: Limits, now: float, *, abort: bool) -> Step:

@@ -21,6 +21,11 @@ from bigred_server.jenkins.run_state import (
 )
 
 _ITEM = re.compile(r"/queue/item/(\d+)/?$")
+# What Jenkins's refusals to cancel an item mean; it answers a redirect if it is an old one.
+_NOT_CANCELLED = {
+    422: "give the user {user} the permission Job/Cancel on the job in Jenkins",
+    500: "it can't be cancelled now, perhaps because it is just being started",
+}
 # How far Jenkins's clock and ours may differ.
 _SKEW_MS = 60_000
 _TAIL = 1 << 16
@@ -108,7 +113,10 @@ class JenkinsJob:
         if run.build is not None:
             await self.call.post(f"{self.path}/{run.build}/{how}", {})
         elif run.item is not None:
-            await self.call.post("/queue/cancelItem", {"id": str(run.item)})
+            # An item that left the queue is missing: the next look finds what became of it.
+            await self.call.post(
+                "/queue/cancelItem", {"id": str(run.item)}, _NOT_CANCELLED, missing_ok=True
+            )
 
     async def stages(self, number: int) -> tuple[answers.BuildStage, ...]:
         """Return a build's stages, none if it is not a Pipeline. Raise JenkinsError on failure."""
@@ -140,7 +148,8 @@ class JenkinsJob:
         queue = await self.call.read("/queue/api/json", answers.Queue, answers.QUEUE)
         for item in queue.items if queue else ():
             ours = item.task.url.rstrip("/").endswith(self.path)
-            if ours and item.in_queue_since >= earliest and self._is_ours(item, parameters):
+            # However long it has waited: ours may have been folded into an older request.
+            if ours and self._is_ours(item, parameters):
                 return Queued(item.id)
         builds = await self._builds()
         for build in builds:
@@ -158,7 +167,9 @@ class JenkinsJob:
             return Started(found.executable.number)
         if found.cancelled:
             return Withdrawn()
-        return Queued(item, found.why or "")
+        users = dict.fromkeys(answers.requested_by(found.actions))
+        others = tuple(one for one in users if not self._is_us(one))
+        return Queued(item, found.why or "", others)
 
     async def _see_build(self, number: int) -> RunState:
         path = f"{self.path}/{number}/api/json"
@@ -173,8 +184,7 @@ class JenkinsJob:
     def _is_ours(
         self, found: answers.FoundItem | answers.FoundBuild, parameters: Mapping[str, str]
     ) -> bool:
-        causes = [cause for action in found.actions for cause in action.causes]
-        if not any(cause.user == self.call.settings.user for cause in causes):
+        if not any(map(self._is_us, answers.requested_by(found.actions))):
             return False
         given = {one.name: one for action in found.actions for one in action.parameters}
         # Jenkins does not report the value of a secret parameter.
@@ -182,3 +192,6 @@ class JenkinsJob:
             name in given and (given[name].value is None or given[name].text == value)
             for name, value in parameters.items()
         )
+
+    def _is_us(self, user: str) -> bool:
+        return answers.is_user(user, self.call.settings.user)

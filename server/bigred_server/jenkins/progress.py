@@ -48,7 +48,10 @@ class ProgressReport:
                     self._away = True
                     await self._report(record, sentences.away(reason))
                 return
-            case Queued(_, why):
+            case Queued(_, why, others):
+                if others:
+                    names = [plain(one) for one in others]
+                    await self._report_once(record, sentences.shared(names))
                 if why and _kind(why) != _kind(self._why):
                     self._why = why
                     await self._report_once(record, sentences.waiting(plain(why)))

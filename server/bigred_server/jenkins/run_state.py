@@ -7,10 +7,14 @@ from bigred_server.jenkins.answers import BuildInfo
 
 @dataclass(frozen=True)
 class Queued:
-    """It waits in the queue as `item`; `why` is Jenkins's reason."""
+    """It waits in the queue as `item`; `why` is Jenkins's reason.
+
+    `others`: those who requested the same and got the same item.
+    """
 
     item: int
     why: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

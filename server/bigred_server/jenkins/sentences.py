@@ -1,6 +1,6 @@
 """The sentences about a run in Jenkins. They are shown and spoken, so they are short."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bigred_broker.messages import Phase
 from bigred_server.jenkins.job import JenkinsJob
@@ -37,6 +37,11 @@ def not_started(why: str) -> str:
 def waiting(why: str) -> str:
     """Say what a queue item waits for."""
     return f"waits in Jenkins's queue: {why}"
+
+
+def shared(others: Sequence[str]) -> str:
+    """Say that Jenkins has one queue item for several requests."""
+    return f"{' and '.join(others)} requested the same: Jenkins runs it once for all"
 
 
 def started(number: int, url: str) -> str:

@@ -9,12 +9,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any  # a build's keyword arguments
 from urllib.parse import parse_qs, quote, urlsplit
 
 from bigred_server.testing import jenkins_pages as pages
+from bigred_server.testing import jenkins_queue as queue
 from bigred_server.testing.jenkins_pages import FakeAnswer, FakeBuild, FakeItem
 
 _CRUMB = "5a2d1c"
@@ -28,7 +28,8 @@ class FakeJenkins:
 
     `crumbs`: whether a POST needs a crumb despite its token. `forgets`: whether items that left the
     queue are unknown. `breaks`: how many requests get status 503. `deaf`: how many POSTs take
-    effect without an answer. `forbids`: whether the user lacks Job/Build.
+    effect without an answer. `forbids`: whether the user lacks Job/Build. `cancels`: the status
+    with which it answers a request to cancel an item.
     """
 
     job: str = "deploy-site"
@@ -42,6 +43,7 @@ class FakeJenkins:
     breaks: int = 0
     deaf: int = 0
     forbids: bool = False
+    cancels: int = 204
     root: str = ""
     items: dict[int, FakeItem] = field(default_factory=dict)
     builds: dict[int, FakeBuild] = field(default_factory=dict)
@@ -101,8 +103,7 @@ class FakeJenkins:
             if self.breaks:
                 self.breaks -= 1
                 return FakeAnswer(503, b"<html>Please wait while Jenkins is getting ready")
-            pair = base64.b64encode(f"{self.user}:{self.token}".encode()).decode()
-            if headers.get("authorization") != f"Basic {pair}":
+            if not self._knows(headers.get("authorization", "")):
                 return FakeAnswer(401, b"<html>Invalid password/token for user")
             url = urlsplit(target)
             below = url.path.removeprefix(self.path)
@@ -112,6 +113,11 @@ class FakeJenkins:
                 return self._post(url.path, below, headers, form)
             query = {key: values[0] for key, values in parse_qs(url.query).items()}
             return self._get(url.path, below, query)
+
+    def _knows(self, authorization: str) -> bool:
+        """Return whether user and token are right; as in Jenkins, the case of the user's is not."""
+        user, _, token = base64.b64decode(authorization[len("Basic ") :]).decode().partition(":")
+        return (user.lower(), token) == (self.user.lower(), self.token)
 
     def _get(self, path: str, below: str, query: dict[str, str]) -> FakeAnswer:
         if path == "/crumbIssuer/api/json":
@@ -168,11 +174,7 @@ class FakeJenkins:
         if below in ("/build", "/buildWithParameters"):
             return self._start(below, form)
         if path == "/queue/cancelItem":
-            item = self.items.get(int(form["id"]))
-            if item is None or item.has_left:
-                return _NOT_FOUND
-            item.state, item.why = "cancelled", None
-            return FakeAnswer(HTTPStatus.NO_CONTENT)
+            return queue.cancelled(self.items.get(int(form["id"])), self.cancels)
         if found := re.fullmatch(r"/(\d+)/(stop|term|kill)", below):
             return self._stop(int(found[1]), found[2])
         return self._refuse("POST", path)
@@ -186,14 +188,13 @@ class FakeJenkins:
             choices = self.parameters.get(name)
             if choices is not None and value not in choices:
                 return FakeAnswer(400, f"<html>Illegal choice for parameter {name}".encode())
-        item = FakeItem(_FIRST_ITEM + len(self.items), dict(form), self.user)
+        existing = queue.folded(self.items.values(), dict(form), self.user)
+        item = existing or FakeItem(_FIRST_ITEM + len(self.items), dict(form), self.user)
         self.items[item.id] = item
         if self.deaf:
             self.deaf -= 1
             return None
-        # Its own name for itself, which is not always the one that we use.
-        location = f"http://jenkins.internal/queue/item/{item.id}/"
-        return FakeAnswer(201, b"", (("location", location),))
+        return queue.scheduled(item, existing=existing is not None)
 
     def _stop(self, number: int, how: str) -> FakeAnswer:
         build = self.builds.get(number)

@@ -22,7 +22,10 @@ _CLASSES = {
 
 @dataclass
 class FakeItem:
-    """An item of the queue. `state`: waiting, blocked, buildable, cancelled or left."""
+    """An item of the queue. `state`: waiting, blocked, buildable, cancelled or left.
+
+    `user` requested it first; requests of `others` were folded into it.
+    """
 
     id: int
     parameters: dict[str, str]
@@ -31,6 +34,7 @@ class FakeItem:
     why: str | None = "In the quiet period. Expires in 4.9 sec"
     number: int | None = None
     since: float = field(default_factory=time.time)
+    others: list[str] = field(default_factory=list)
 
     @property
     def has_left(self) -> bool:
@@ -174,7 +178,10 @@ def _item(item: FakeItem, job: str) -> dict[str, Any]:
 
 
 def _actions(item: FakeItem) -> list[dict[str, Any]]:
-    cause = {"_class": "hudson.model.Cause$UserIdCause", "userId": item.user}
+    causes = [
+        {"_class": "hudson.model.Cause$UserIdCause", "userId": user}
+        for user in (item.user, *item.others)
+    ]
     values = [
         {"_class": "hudson.model.StringParameterValue", "name": name, "value": value}
         for name, value in item.parameters.items()
@@ -182,5 +189,5 @@ def _actions(item: FakeItem) -> list[dict[str, Any]]:
     return [
         {},
         {"_class": "hudson.model.ParametersAction", "parameters": values},
-        {"_class": "hudson.model.CauseAction", "causes": [cause]},
+        {"_class": "hudson.model.CauseAction", "causes": causes},
     ]
