@@ -1,7 +1,7 @@
 """The evaluation of a deployment: write each judgement to the journal and publish it."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bigred_broker.messages import AppEventType, Phase
 from bigred_server.journal import deployments
@@ -24,6 +24,10 @@ class Evaluation:
     db: Database
     lead: Leadership
     events: EventLog
+    _reported: Judgement | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reported = self.evaluator.judgement
 
     @property
     def judgement(self) -> Judgement | None:
@@ -55,13 +59,29 @@ class Evaluation:
             record, judgement=verdict_text.to_json(judged), evidence=self.evaluator.kept
         )
         text = verdict_text.full_text(judged, self.evaluator.policy.mode)
+        news = []
         async with self.db.write() as db:
             await self.lead.fence(db)
             await deployments.change(
                 db, record.id, judgement=record.judgement, evidence=record.evidence
             )
-            event = await self.events.note(
-                db, record, AppEventType.VERDICT, text, judgement=verdict_text.note(judged)
-            )
-        self.events.publish(event)
+            if _is_news(judged, self._reported):
+                note = verdict_text.note(judged)
+                kind = AppEventType.VERDICT
+                news.append(await self.events.note(db, record, kind, text, judgement=note))
+                self._reported = judged
+        for event in news:
+            self.events.publish(event)
         return record
+
+
+def _is_news(judged: Judgement, reported: Judgement | None) -> bool:
+    """Return whether a judgement says anything new about the new release.
+
+    While nobody asks it for anything, only the counts of the old one grow.
+    """
+    return reported is None or _told(judged) != _told(reported)
+
+
+def _told(judged: Judgement) -> tuple[object, ...]:
+    return judged.verdict, judged.cause, judged.reason, judged.requests, judged.failed
