@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from bigred_broker.messages import Phase
+from bigred_server.cli.follow import write_receipt
 from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core import counter_delta
 from bigred_server.rollout.core.observation import Counters, Coverage
+from bigred_server.rollout.core.phase_text import phase_text
 from bigred_server.rollout.core.policy import Policy, Sessions
 from bigred_server.rollout.loop.receipt import NodeTimes, node_times, receipt
 from bigred_server.rollout.loop.request_counter import Counted
@@ -113,6 +115,7 @@ def test_the_receipt_is_complete() -> None:
         "release": "1.1.0",
         "who": "office",
         "nodes": 1,
+        "touched": 1,
         "skipped": ["b"],
         "set_aside": [],
         "seconds": 13.5,
@@ -127,6 +130,55 @@ def test_the_receipt_is_complete() -> None:
         "sessions_lost": None,
         "hooks": {"before": "done"},
     }
+
+
+# --- on how many nodes ---------------------------------------------------------------------------
+
+
+def written(
+    phase: Phase, touched: str, capsys: pytest.CaptureFixture[str], **more: tuple[str, ...]
+) -> str:
+    """Return what is printed of a deployment to a, b and c that touched some of them."""
+    fields = {"nodes": ("a", "b", "c"), "ended_at": 9.0, **more}
+    record = DeploymentRecord("d-1", "shop", "d", None, "ada", 0.0, phase=phase)
+    record = replace(record, **fields)  # type: ignore[arg-type]
+    fetched = [one for node in "abc" for one in actions(("fetch", 0.0, 1.0), node=node)]
+    done = [one for node in touched for one in actions(("maint", 1.0, 2.0), node=node)]
+    counts = Counters(10, 0, 0)
+    made = receipt(record, "1.1.0", [*HOOK, *fetched, *done], counts, POLICY, 9.0)
+    write_receipt(replace(record, receipt=made))
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("phase", "touched", "says"),
+    [
+        (Phase.SUCCEEDED, "abc", "succeeded on 3 nodes in"),
+        (Phase.ROLLED_BACK, "a", "rolled back on 1 of 3 nodes in"),
+        (Phase.ROLLED_BACK, "abc", "rolled back on 3 nodes in"),
+        (Phase.FAILED, "ab", "failed on 2 of 3 nodes in"),
+        (Phase.ABORTED, "", "aborted before any node was touched in"),
+        # The others had the release already.
+        (Phase.SUCCEEDED, "a", "succeeded on 3 nodes in"),
+    ],
+)
+def test_the_receipt_says_on_how_many_nodes_it_happened(
+    phase: Phase, touched: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert f"shop 1.1.0: {says}" in written(phase, touched, capsys)
+
+
+def test_a_node_that_was_set_aside_is_not_counted_as_live(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = written(Phase.SUCCEEDED, "abc", capsys, set_aside=("b",))
+    assert "succeeded on 2 of 3 nodes" in text
+    assert "set aside (failed): b" in text
+
+
+@pytest.mark.parametrize(("nodes", "says"), [(1, "is live on 1 node"), (3, "is live on 3 nodes")])
+def test_one_node_is_one_node(nodes: int, says: str) -> None:
+    assert phase_text(Phase.SUCCEEDED, "1.1.0", nodes, "") == f"1.1.0 {says}"
 
 
 def counted(*given: tuple[str, str, int]) -> list[ActionRecord]:

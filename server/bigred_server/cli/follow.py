@@ -88,7 +88,7 @@ def write_receipt(record: DeploymentRecord) -> None:
 
 def _summary(receipt: Mapping[str, Any], phase: str) -> list[str]:
     lines = [
-        f"{receipt['app']} {receipt['release']}: {phase} on {receipt['nodes']} nodes "
+        f"{receipt['app']} {receipt['release']}: {phase} {_where(receipt)} "
         f"in {receipt['seconds']:.1f} s, by {receipt['who']}"
         + (f" ({receipt['reason']})" if receipt["reason"] else ""),
         _requests(receipt),
@@ -100,6 +100,8 @@ def _summary(receipt: Mapping[str, Any], phase: str) -> list[str]:
         )
     if receipt["skipped"]:
         lines.append(f"skipped (not in service): {', '.join(receipt['skipped'])}")
+    if receipt["set_aside"]:
+        lines.append(f"set aside (failed): {', '.join(receipt['set_aside'])}")
     return lines
 
 
@@ -116,6 +118,18 @@ def _requests(receipt: Mapping[str, Any]) -> str:
     if unmanaged := receipt.get("unmanaged"):
         text += f"; the users of {', '.join(unmanaged)} are not counted"
     return text
+
+
+def _where(receipt: Mapping[str, Any]) -> str:
+    """Say on how many nodes it really happened."""
+    total, is_live = receipt["nodes"], receipt["outcome"] == Phase.SUCCEEDED
+    # Receipts of earlier versions don't have it.
+    touched = receipt.get("touched", total)
+    count = total - len(receipt["set_aside"]) if is_live else touched
+    if not count:
+        return "before any node was touched"
+    noun = "node" if total == 1 else "nodes"
+    return f"on {total} {noun}" if count == total else f"on {count} of {total} {noun}"
 
 
 def _write_job_receipt(receipt: Mapping[str, Any], run: Mapping[str, Any]) -> None:

@@ -49,8 +49,8 @@ def receipt(
     """Return the receipt. `requests`, `failed` and `retried`: as counted by HAProxy's `backends`.
 
     `unit`: what it counted, "connections" where it sees no requests. `unmanaged`: backends with the
-    same Tomcats whose users are not counted. `judgement`: the latest judgement, None if the judge
-    is off.
+    same Tomcats whose users are not counted. `touched`: on how many nodes something was done that
+    could be noticed. `judgement`: the latest judgement, None if the judge is off.
     """
     counters, coverage = counted.counters, counted.coverage
     nodes = [node_times(name, actions, policy) for name in record.nodes]
@@ -62,6 +62,7 @@ def receipt(
         "release": version,
         "who": record.who,
         "nodes": len(record.nodes),
+        "touched": len({action.node for action in actions if _touches(action)}),
         "skipped": list(record.skipped),
         "set_aside": list(record.set_aside),
         "seconds": round(now - record.started_at, 3),
@@ -79,6 +80,11 @@ def receipt(
         },
         "per_node": [asdict(node) for node in nodes],
     }
+
+
+def _touches(action: ActionRecord) -> bool:
+    # A release is fetched while its node serves.
+    return bool(action.node) and action.kind != ActionKind.FETCH
 
 
 def node_times(name: str, actions: Sequence[ActionRecord], policy: Policy) -> NodeTimes:
