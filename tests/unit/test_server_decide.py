@@ -443,6 +443,32 @@ def test_requests_that_were_cut_are_not_awaited_again() -> None:
     assert kinds(decide(seen)) == {"a": ActionKind.STOP}
 
 
+@pytest.mark.parametrize(
+    ("look", "policy", "wait", "due"),
+    [
+        (DRAINED, OnDrainDeadline.GO_ON, {}, ActionKind.STOP),
+        (DRAINED, OnDrainDeadline.GO_ON, {"tries": 1}, None),
+        (DRAINED, OnDrainDeadline.GO_ON, {"tries": 1, "failure": "ended with 1"}, ActionKind.STOP),
+        (CLOSED, OnDrainDeadline.GO_ON, {"tries": 1}, None),
+        (CLOSED, OnDrainDeadline.CUT, {"tries": 2}, None),
+        (CLOSED, OnDrainDeadline.CUT, {"tries": 2, "failure": "no"}, ActionKind.STOP),
+    ],
+)
+def test_a_tomcat_that_is_stopping_is_not_stopped_again(
+    look: NodeLook, policy: OnDrainDeadline, wait: dict[str, object], due: ActionKind | None
+) -> None:
+    seen = view(
+        deployment(),
+        policy=replace(POLICY, on_drain_deadline=policy, tries=5),
+        waited_s=31.0,
+        wait=wait,
+        a=look,
+        b=ON_NEW,
+        c=ON_NEW,
+    )
+    assert kinds(decide(seen)) == ({"a": due} if due else {})
+
+
 def test_the_abort_policy_rolls_back_when_requests_do_not_end() -> None:
     policy = replace(POLICY, on_drain_deadline=OnDrainDeadline.ABORT)
     seen = view(deployment(), policy=policy, waited_s=30.1, a=CLOSED, b=ON_NEW, c=ON_OLD)

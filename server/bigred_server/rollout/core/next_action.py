@@ -64,7 +64,7 @@ def _drain(view: View, name: str) -> ActionKind | None:
         return ActionKind.MAINT if done or view.waited_s(name) >= policy.sessions_s else None
     if view.waited_s(name) < policy.drain_s:
         return None
-    if policy.on_drain_deadline is OnDrainDeadline.CUT and view.progress[name].tries == 0:
+    if _cuts(view) and view.progress[name].tries == 0:
         return ActionKind.CUT
     return _NEXT[node_phase(look, view.target, drained=True)](view, name)
 
@@ -78,6 +78,18 @@ def _place(kind: ActionKind) -> Callable[[View, str], ActionKind | None]:
         return ActionKind.FETCH if lacks_release(view, name) else kind
 
     return place
+
+
+def _stop(view: View, name: str) -> ActionKind | None:
+    # Many commands return before Tomcat is gone, and fail if they are run again meanwhile.
+    progress = view.progress[name]
+    cuts = progress.phase is NodePhase.DRAINING and _cuts(view)
+    is_stopping = progress.tries > int(cuts) and not progress.failure
+    return None if is_stopping else ActionKind.STOP
+
+
+def _cuts(view: View) -> bool:
+    return view.policy.on_drain_deadline is OnDrainDeadline.CUT
 
 
 def _start(view: View, name: str) -> ActionKind | None:
@@ -96,7 +108,7 @@ def _check(view: View, name: str) -> ActionKind | None:
 _NEXT: Mapping[NodePhase, Callable[[View, str], ActionKind | None]] = {
     NodePhase.UNKNOWN: lambda _view, _name: None,
     NodePhase.DRAINING: _drain,
-    NodePhase.STOPPING: lambda _view, _name: ActionKind.STOP,
+    NodePhase.STOPPING: _stop,
     NodePhase.SWAPPING: _place(ActionKind.SWAP),
     NodePhase.DEPLOYING: _place(ActionKind.DEPLOY),
     NodePhase.SHADOWED: lambda _view, _name: ActionKind.UNDEPLOY,
