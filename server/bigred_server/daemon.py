@@ -5,6 +5,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Coroutine
+from functools import partial
 
 import httpx2
 import structlog
@@ -17,9 +18,10 @@ from bigred_server.errors import HaproxyAwayError, HaproxyError, NotRunningError
 from bigred_server.fleet import Memory, RealFleet
 from bigred_server.haproxy.receiver import Receiver
 from bigred_server.jenkins.reconciler import JobReconciler
-from bigred_server.journal import actions, session
+from bigred_server.journal import actions, releases, session
 from bigred_server.journal.session import Session
 from bigred_server.judge.policy import Mode
+from bigred_server.model.release import Release
 from bigred_server.mqtt_gateway import MqttGateway
 from bigred_server.notify.notifier import Notifier
 from bigred_server.places import journal_place, release_store
@@ -75,7 +77,15 @@ class DeployServer:
         self._retention = Retention(session.db, store, keeps)
         hosts = NodeHosts()
         self._fleets = {
-            name: RealFleet(settings, name, store, http, hosts, self._memory(name))
+            name: RealFleet(
+                settings,
+                name,
+                store,
+                http,
+                hosts,
+                partial(self._releases, name),
+                self._memory(name),
+            )
             for name in settings.fleets
         }
         preflights = {
@@ -141,6 +151,16 @@ class DeployServer:
 
         return Memory(lambda: self._retention.wanted(app), redeploys)
 
+    async def _releases(self, app: str) -> list[Release]:
+        async with self._session.db.read() as db:
+            return await releases.of_app(db, app)
+
+    async def _record_proofs(self) -> None:
+        """Record the present markers with the releases from before they were recorded."""
+        async with self._session.db.write() as db:
+            for name, app in self._settings.fleets.items():
+                await releases.prove_by(db, name, app.marker)
+
     async def close(self) -> None:
         """Close all open connections to nodes and to Jenkins."""
         for fleet in self._fleets.values():
@@ -181,6 +201,7 @@ class DeployServer:
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT. Raise NotRunningError if another server took the name."""
         await self._check_fleets()
+        await self._record_proofs()
         api = self._api()
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

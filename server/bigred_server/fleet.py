@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,10 +12,11 @@ from bigred_server.artifacts.store import Store
 from bigred_server.errors import NodeError
 from bigred_server.haproxy.merge import PoolLook
 from bigred_server.haproxy.pool import Pool
+from bigred_server.model.release import Release
 from bigred_server.places import release_store
 from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.availability import is_serving
-from bigred_server.rollout.core.observation import Admin, Answer, NodeLook
+from bigred_server.rollout.core.observation import Admin, NodeLook
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import AppSettings, NodeSettings, Settings
@@ -24,9 +24,8 @@ from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.manager import Manager
 from bigred_server.tomcat.manager_call import ManagerCall
 from bigred_server.tomcat.node import Node
+from bigred_server.tomcat.observed_node import ObservedNode
 from bigred_server.tomcat.probe import Probe, client
-
-_ANSWER_KEEPS_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,8 @@ class Memory:
 class RealFleet:
     """Looks at the nodes of one app and performs the actions of its rollout.
 
-    `hosts` is shared by the fleets of one process. Without a `memory`, the fleet can only look.
+    `hosts` is shared by the fleets of one process. `known` returns the releases of the app. Without
+    a `memory`, the fleet can only look.
     """
 
     def __init__(
@@ -54,10 +54,12 @@ class RealFleet:
         store: Store,
         http: httpx2.AsyncClient,
         hosts: Hosts,
+        known: Callable[[], Awaitable[Sequence[Release]]],
         memory: Memory | None = None,
     ) -> None:
         self._app: AppSettings = settings.fleets[name]
         self._store = store
+        self._known = known
         self._memory = memory
         self._policy = self._app.policy()
         self._pool = Pool.of(self._app.haproxy)
@@ -66,12 +68,12 @@ class RealFleet:
             node: Node(hosts.of(one), _manager(http, one, context), self._app.strategy)
             for node, one in self._app.nodes.items()
         }
-        self._probes = {
-            node: Probe(http, one.url, self._app.marker, self._app.admission)
-            for node, one in self._app.nodes.items()
+        self._observed = {
+            name: ObservedNode(
+                self._nodes[name], Probe(http, one.url, self._app.admission), self._app.marker
+            )
+            for name, one in self._app.nodes.items()
         }
-        self._manifests: dict[str, Mapping[str, str]] = {}
-        self._answers: dict[str, tuple[float, Answer]] = {}
 
     async def check(self) -> None:
         """Raise HaproxyError if HAProxy lacks a server or the permissions we need."""
@@ -85,7 +87,8 @@ class RealFleet:
     async def look(self, *, deep: bool) -> FleetLook:
         """Look at all nodes."""
         pool = await self._pool.look()
-        looks = await asyncio.gather(*(self._look(name, pool, deep=deep) for name in self._nodes))
+        known = await self._known() if deep else None
+        looks = await asyncio.gather(*(self._look(name, pool, known) for name in self._nodes))
         nodes = dict(zip(self._nodes, looks, strict=True))
         served = {name: pool.server(self._app.server_of(name)).served for name in self._nodes}
         return FleetLook(
@@ -100,29 +103,12 @@ class RealFleet:
             pool.names,
         )
 
-    async def _look(self, name: str, pool: PoolLook, *, deep: bool) -> NodeLook:
+    async def _look(self, name: str, pool: PoolLook, known: Sequence[Release] | None) -> NodeLook:
         shallow = NodeLook(name, pool.server(self._app.server_of(name)))
-        if not deep:
+        if known is None:
             return shallow
-        node = self._nodes[name]
-        if name not in self._manifests:
-            self._manifests[name] = (await node.look(answers=False)).manifest
-        answer = await self._answer(name, in_service=is_serving(shallow))
-        host = await node.look(answers=answer.came)
-        self._manifests[name] = host.manifest
-        if answer.came:
-            # If the app answers, Tomcat runs; only if it does not is it worth a process to ask.
-            host = replace(host, running=True)
+        host, answer = await self._observed[name].look(known, in_service=is_serving(shallow))
         return replace(shallow, host=host, answer=answer)
-
-    async def _answer(self, name: str, *, in_service: bool) -> Answer:
-        """Ask the app, but at most once a second while it is in service and answers well."""
-        asked_at_s, answer = self._answers.get(name, (float("-inf"), Answer()))
-        if in_service and answer.ok and time.monotonic() - asked_at_s < _ANSWER_KEEPS_S:
-            return answer
-        answer = await self._probes[name].answer(self._manifests[name])
-        self._answers[name] = (time.monotonic(), answer)
-        return answer
 
     async def act(self, action: Action) -> str:
         """Perform one action."""
@@ -200,20 +186,9 @@ class RealFleet:
         limit_s = self._policy.admit_s
         try:
             async with asyncio.timeout(limit_s):
-                return await self._probes[node].admit()
+                return await self._observed[node].probe.admit()
         except TimeoutError as error:
             raise NodeError(f"smoke tests and warm-up took longer than {limit_s:g} s") from error
-
-
-@contextlib.asynccontextmanager
-async def opened(settings: Settings, name: str) -> AsyncIterator[RealFleet]:
-    """Open the fleet of an app for a few looks, without a journal."""
-    async with client() as http:
-        fleet = RealFleet(settings, name, release_store(settings.server), http, Hosts())
-        try:
-            yield fleet
-        finally:
-            await fleet.close()
 
 
 def managers_of(http: httpx2.AsyncClient, app: AppSettings, context: str) -> dict[str, Manager]:
@@ -227,3 +202,27 @@ def _manager(http: httpx2.AsyncClient, node: NodeSettings, context: str) -> Mana
         return None
     call = ManagerCall(http, node.manager_url, node.manager.user, node.manager.password_file)
     return Manager(call, context)
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    settings: Settings, name: str, known: Sequence[Release] = ()
+) -> AsyncIterator[RealFleet]:
+    """Open the fleet of an app without a running server; `known`: its releases."""
+
+    async def releases() -> Sequence[Release]:
+        return known
+
+    async with client() as http:
+        store = release_store(settings.server)
+        fleet = RealFleet(settings, name, store, http, Hosts(), releases)
+        try:
+            yield fleet
+        finally:
+            await fleet.close()
+
+
+async def look_once(settings: Settings, name: str, known: Sequence[Release]) -> FleetLook:
+    """Look at the nodes of an app without a running server; `known`: its releases."""
+    async with opened(settings, name, known) as fleet:
+        return await fleet.look(deep=True)

@@ -25,6 +25,7 @@ from bigred_server.journal.tables import metadata
 from bigred_server.model.action_record import Outcome
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
+from bigred_server.model.marker import MarkerSettings
 from bigred_server.model.release import Release, Stage
 
 A, B = "a" * 64, "b" * 64
@@ -79,6 +80,9 @@ EARLIER = (
     " VALUES ('d-1', 'shop', 'a', 'office', 'rolling', '', '[]', '[]', true, false, 0, 1)",
     "INSERT INTO act (deployment, node, kind, digest, begun_at, evidence)"
     " VALUES ('d-1', 'node1', 'stop', 'a', 1, '')",
+    "INSERT INTO release"
+    ' (app, digest, version, marker, stage, submitted_at, "commit", author, message, size)'
+    " VALUES ('shop', 'a', '1.0.0', '1.0.0', 'live', 1, '', '', '', 1)",
 )
 
 
@@ -96,11 +100,13 @@ async def test_a_journal_of_the_first_revision_is_brought_up_to_date(
     async with database.write() as connection:
         running = await deployments.running(connection, "shop")
         [action] = await actions.of_deployment(connection, "d-1")
+        [old] = await releases.of_app(connection, "shop")
         with pytest.raises(DeploymentError):
             await deployments.add(connection, record("d-2"))
     await database.close()
     assert running is not None
     assert (running.command, running.set_aside, action.token) == (Command.ROLLBACK, (), 0)
+    assert (old.marker, old.proof) == ("1.0.0", None)
 
 
 async def test_a_journal_of_a_newer_bigred_is_refused(place: DatabaseUrl) -> None:
@@ -177,6 +183,22 @@ async def test_a_version_is_one_release(db: Database) -> None:
 
 
 # --- deployments and actions ---------------------------------------------------------------------
+
+
+async def test_a_release_keeps_the_marker_that_was_recorded_first(db: Database) -> None:
+    recorded = MarkerSettings.model_validate(
+        {"path": "/info", "read": "json", "pointer": "/build/version", "status": [200, 204]}
+    )
+    later = MarkerSettings(path="/later")
+    async with db.write() as connection:
+        await releases.add(connection, release(A, "1.0.0", proof=recorded))
+        await releases.add(connection, release(B, "1.1.0"))
+        await releases.add(connection, release(A, "7", app="blog"))
+        await releases.prove_by(connection, "shop", later)
+        known = {one.digest: one.proof for one in await releases.of_app(connection, "shop")}
+        (other,) = await releases.of_app(connection, "blog")
+    assert known == {A: recorded, B: later}
+    assert other.proof is None
 
 
 async def test_an_app_has_one_running_deployment(db: Database) -> None:

@@ -23,14 +23,19 @@ from bigred_server.artifacts import war
 from bigred_server.artifacts.files import digest_of
 from bigred_server.errors import NodeError, ReleaseError
 from bigred_server.model import disk_space
+from bigred_server.model.release import Release, Stage
 from bigred_server.rollout.core.observation import Answer
+from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import AdmissionSettings, MarkerSettings, NodeSettings
 from bigred_server.testing.tomcat import FakeTomcat
 from bigred_server.tomcat import kept_releases, local, probe
 from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.local import LocalHost
+from bigred_server.tomcat.node import Node
+from bigred_server.tomcat.observed_node import ObservedNode
 from bigred_server.tomcat.paths import ReleasePaths
 from bigred_server.tomcat.probe import Probe
+from bigred_server.tomcat.question import Question
 
 HEADER = MarkerSettings(path="/shop/health")
 
@@ -48,7 +53,8 @@ async def ask(
     manifest: dict[str, str] | None = None,
 ) -> Answer:
     async with tomcat.listen() as url, asyncio.timeout(10):
-        return await Probe(http, url, marker, AdmissionSettings()).answer(manifest or {})
+        probed = Probe(http, url, AdmissionSettings())
+        return await probed.answer([Question(marker)], manifest or {})
 
 
 # --- the marker ----------------------------------------------------------------------------------
@@ -94,6 +100,85 @@ async def test_a_release_is_read_from_the_body(
     assert found.marker == marker
 
 
+@pytest.mark.parametrize(
+    ("body", "marker"),
+    [
+        (b'{"app": {}, "build": {"version": "1.4.2", "name": "shop"}}', "1.4.2"),
+        (b'{"build": {"version": 1.10}}', "1.10"),
+        (b'{"build": {"version": 7}}', "7"),
+        (b'{"build": {"version": true}}', ""),
+        (b'{"build": {"version": null}}', ""),
+        (b'{"build": {}}', ""),
+        (b"{}", ""),
+        (b"[]", ""),
+        (b"<html>", ""),
+        (b"", ""),
+        (b"[" * 100_000, ""),
+    ],
+)
+async def test_a_release_is_read_from_json(
+    http: httpx2.AsyncClient, body: bytes, marker: str
+) -> None:
+    marked = MarkerSettings.model_validate(
+        {"path": "/shop/health", "read": "json", "pointer": "/build/version"}
+    )
+    found = await ask(http, FakeTomcat(body=body), marked)
+    assert (found.ok, found.marker) == (True, marker)
+
+
+async def ask_each(
+    http: httpx2.AsyncClient, tomcat: FakeTomcat, *questions: Question
+) -> tuple[Answer, list[str]]:
+    async with tomcat.listen() as url, asyncio.timeout(10):
+        found = await Probe(http, url, AdmissionSettings()).answer(questions, {})
+    return found, tomcat.asked
+
+
+async def test_a_release_that_proves_itself_in_the_first_way_is_not_asked_again(
+    http: httpx2.AsyncClient,
+) -> None:
+    other = Question(MarkerSettings(path="/new"), {"c1": "1.0"})
+    found, asked = await ask_each(
+        http, FakeTomcat.of_release("1.0"), Question(HEADER, {"1.0": "1.0"}), other
+    )
+    assert (found.ok, found.marker, asked) == (True, "1.0", ["/shop/health"])
+    assert found.text == "/shop/health answers 200, release 1.0"
+
+
+async def test_a_release_that_proves_itself_in_another_way_has_its_own_marker(
+    http: httpx2.AsyncClient,
+) -> None:
+    tomcat = FakeTomcat(pages={"/new": 200}, headers={"X-Release": "c1"})
+    other = Question(MarkerSettings(path="/new"), {"c1": "1.0"})
+    found, asked = await ask_each(http, tomcat, Question(HEADER, {"1.0": "1.0"}), other)
+    assert (found.ok, found.marker, asked) == (True, "1.0", ["/shop/health", "/new"])
+
+
+async def test_an_answer_that_proves_nothing_says_what_was_wanted_and_what_was_seen(
+    http: httpx2.AsyncClient,
+) -> None:
+    tomcat = FakeTomcat(pages={"/new": 200}, headers={"X-Release": "c2"})
+    other = Question(MarkerSettings(path="/new"), {"c1": "1.0"})
+    found, _ = await ask_each(http, tomcat, Question(HEADER, {"1.0": "1.0"}), other)
+    assert not found.ok
+    assert found.text == (
+        "/shop/health answers 404, release c2 "
+        "(wanted: status 200 and release '1.0' in the header X-Release of /shop/health); "
+        "/new answers 200, release c2 "
+        "(wanted: status 200 and release 'c1' in the header X-Release of /new)"
+    )
+
+
+async def test_a_node_that_does_not_answer_is_not_asked_in_another_way(
+    http: httpx2.AsyncClient,
+) -> None:
+    other = Question(MarkerSettings(path="/new"), {"c1": "1.0"})
+    found, asked = await ask_each(
+        http, FakeTomcat(closes=True), Question(HEADER, {"1.0": "1.0"}), other
+    )
+    assert (found.came, asked) == (False, [])
+
+
 async def test_a_release_is_read_from_the_manifest_if_the_app_answers_at_all(
     http: httpx2.AsyncClient,
 ) -> None:
@@ -119,7 +204,7 @@ async def test_a_status_other_than_the_expected_one_is_not_ok(
 async def test_a_node_without_a_listener_does_not_answer(http: httpx2.AsyncClient) -> None:
     async with FakeTomcat().listen() as url:
         pass
-    found = await Probe(http, url, HEADER, AdmissionSettings()).answer({})
+    found = await Probe(http, url, AdmissionSettings()).answer([Question(HEADER)], {})
     assert found == Answer(text=f"no answer from {url}: ConnectError")
 
 
@@ -156,13 +241,68 @@ async def test_an_unreadable_answer_does_not_crash(
     assert found.marker in ("", "no gzip")
 
 
+# --- a marker that changes between releases ------------------------------------------------------
+
+
+async def test_the_way_back_is_not_lost_when_the_marker_changes(
+    http: httpx2.AsyncClient, tmp_path: Path
+) -> None:
+    old, new = MarkerSettings(path="/old"), MarkerSettings(path="/new", expects="commit")
+    here = node(tmp_path)
+    war_of(here).parent.mkdir()
+    first, second = make_war(tmp_path / "1.war", "1.0"), make_war(tmp_path / "2.war", "1.1")
+    known = [
+        Release("shop", second, "1.1", "c2", Stage.LIVE, 2.0, commit="c2", proof=new),
+        Release("shop", first, "1.0", "1.0", Stage.RETIRED, 1.0, proof=old),
+    ]
+    tomcat = FakeTomcat({"/old": 200}, {"X-Release": "1.0"})
+    async with tomcat.listen() as url, asyncio.timeout(20):
+        probed = Probe(http, url, AdmissionSettings())
+        observed = ObservedNode(Node(here, None, Strategy.RESTART), probed, new)
+
+        async def proven() -> str:
+            _, answer = await observed.look(known, in_service=False)
+            return answer.marker if answer.ok else answer.text
+
+        await put(here, tmp_path / "1.war", first)
+        assert await proven() == "1.0"
+        # The next release answers in another place and with its commit: seen at the first look.
+        tomcat.pages, tomcat.headers = {"/new": 200}, {"X-Release": "c2"}
+        await put(here, tmp_path / "2.war", second)
+        assert await proven() == "c2"
+        # And back again.
+        tomcat.pages, tomcat.headers = {"/old": 200}, {"X-Release": "1.0"}
+        await put(here, tmp_path / "1.war", first)
+        assert await proven() == "1.0"
+        # What answers for another release proves nothing.
+        await put(here, tmp_path / "2.war", second)
+        assert "wanted: status 200 and release 'c2'" in await proven()
+
+
+async def test_a_marker_that_is_corrected_holds_for_releases_submitted_before(
+    http: httpx2.AsyncClient, tmp_path: Path
+) -> None:
+    wrong, right = MarkerSettings(path="/helth"), MarkerSettings(path="/health")
+    here, digest = node(tmp_path), make_war(tmp_path / "1.war")
+    known = [Release("shop", digest, "1.0", "1.0", Stage.READY, 1.0, proof=wrong)]
+    war_of(here).parent.mkdir()
+    await put(here, tmp_path / "1.war", digest)
+    tomcat = FakeTomcat({"/health": 200}, {"X-Release": "1.0"})
+    async with tomcat.listen() as url, asyncio.timeout(20):
+        probed = Probe(http, url, AdmissionSettings())
+        for marker, is_proven in ((wrong, False), (right, True)):
+            observed = ObservedNode(Node(here, None, Strategy.RESTART), probed, marker)
+            _, answer = await observed.look(known, in_service=False)
+            assert (answer.ok and answer.marker == "1.0") is is_proven
+
+
 # --- admission -----------------------------------------------------------------------------------
 
 
 async def admit(http: httpx2.AsyncClient, tomcat: FakeTomcat, **these: object) -> str:
     admission = AdmissionSettings.model_validate(these)
     async with tomcat.listen() as url, asyncio.timeout(10):
-        return await Probe(http, url, HEADER, admission).admit()
+        return await Probe(http, url, admission).admit()
 
 
 async def test_smoke_tests_require_a_status_below_400(http: httpx2.AsyncClient) -> None:
@@ -176,6 +316,39 @@ async def test_smoke_tests_require_a_status_below_400(http: httpx2.AsyncClient) 
 async def test_a_smoke_test_without_an_answer_fails(http: httpx2.AsyncClient) -> None:
     with pytest.raises(NodeError, match="smoke test /a failed: no answer"):
         await admit(http, FakeTomcat(closes=True), smoke=["/a"])
+
+
+async def test_a_page_that_answers_200_with_an_error_text_fails_its_smoke_test(
+    http: httpx2.AsyncClient,
+) -> None:
+    tomcat = FakeTomcat(pages={"/pay": 200}, body=b"<p>Internal error</p>")
+    wanted = {"path": "/pay", "text": "Pay now"}
+    with pytest.raises(
+        NodeError,
+        match="smoke test /pay failed: wanted the text 'Pay now', seen: '<p>Internal error</p>'",
+    ):
+        await admit(http, tomcat, expect={"pay": wanted})
+    assert (
+        await admit(http, tomcat, expect={"pay": {**wanted, "text": "<p>"}})
+        == "1 smoke test passed"
+    )
+
+
+async def test_a_header_and_json_are_checked_in_a_smoke_test(http: httpx2.AsyncClient) -> None:
+    headers = {"Content-Type": "application/json; charset=utf-8"}
+    tomcat = FakeTomcat(pages={"/pay": 200}, headers=headers, body=b'{"status": "DOWN"}')
+    wanted = {"path": "/pay", "headers": {"content-TYPE": "application/json"}}
+    assert await admit(http, tomcat, expect={"pay": {**wanted, "values": {"/status": "DOWN"}}})
+    with pytest.raises(NodeError, match='wanted "UP" at /status of the JSON'):
+        await admit(http, tomcat, expect={"pay": {**wanted, "values": {"/status": "UP"}}})
+
+
+@pytest.mark.parametrize("late", [FakeTomcat(hangs=True), FakeTomcat({"/a": 200}, drip_s=0.05)])
+async def test_a_smoke_test_that_takes_too_long_fails(
+    http: httpx2.AsyncClient, late: FakeTomcat
+) -> None:
+    with pytest.raises(NodeError, match=r"smoke test /a failed: no whole answer within 0\.2 s"):
+        await admit(http, late, expect={"a": {"path": "/a", "limit_s": 0.2}})
 
 
 async def test_a_warm_up_sends_the_configured_number_of_requests(http: httpx2.AsyncClient) -> None:

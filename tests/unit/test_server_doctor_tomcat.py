@@ -6,13 +6,15 @@ import httpx2
 import pytest
 from tests.support.jvm import SEEN
 
-from bigred_server.doctor import node, tomcat, tomcat_context, vitals
+from bigred_server.doctor import node, tomcat, tomcat_context, vitals, war_name
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.doctor.node import NodeAnswer
+from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import MarkerSettings, MarkerSource
 from bigred_server.settings.node import ManagerSettings, NodeSettings, ReachBy
 from bigred_server.tomcat.manager import Manager
 from bigred_server.tomcat.manager_call import ManagerCall
+from bigred_server.tomcat.question import Question
 
 WELL = """\
 <Server port="-1">
@@ -153,7 +155,8 @@ MANIFEST = MarkerSettings(path="/shop/", read=MarkerSource.MANIFEST, name="Versi
 def test_the_apps_answer_is_judged(
     marker: MarkerSettings, answer: NodeAnswer, live: str | None, code: str, level: Severity
 ) -> None:
-    (found,) = node.app("n", marker, answer, live)
+    proven = {live: live} if live is not None else {}
+    (found,) = node.app("n", Question(marker, proven), answer)
     assert (found.code, found.level) == (code, level)
 
 
@@ -164,8 +167,31 @@ async def test_the_app_is_asked_for_release_and_time() -> None:
         return httpx2.Response(200, headers=headers)
 
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
-        found = await node.ask_app(http, "http://n", HEADER, None)
+        _, found = await node.ask_app(http, "http://n", [Question(HEADER)], None)
     assert (found.status, found.marker, found.date_s) == (200, "1.2", 784111777.0)
+
+
+async def test_a_live_release_is_asked_as_it_was_recorded_and_then_as_configured_now() -> None:
+    asked: list[str] = []
+    answers = {"/old": "1.1"}
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.path)
+        release = answers.get(request.url.path)
+        headers = {"X-Release": release} if release else {}
+        return httpx2.Response(200 if release else 404, headers=headers)
+
+    old, new = (Question(MarkerSettings(path=path), {"1.2": "1.2"}) for path in ("/old", "/new"))
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+        wrong = await node.ask_app(http, "http://n", [old, new], None)
+        answers["/new"] = "1.2"
+        right = await node.ask_app(http, "http://n", [old, new], None)
+        answers["/old"] = "1.2"
+        first = await node.ask_app(http, "http://n", [old, new], None)
+    assert asked == ["/old", "/new", "/old", "/new", "/old"]
+    assert [each[0] for each in (wrong, right, first)] == [old, new, old]
+    levels = [node.app("n", *each)[0].level for each in (wrong, right, first)]
+    assert levels == [Severity.WARN, Severity.OK, Severity.OK]
 
 
 async def test_an_app_that_does_not_answer_is_reported_with_the_reason() -> None:
@@ -173,7 +199,7 @@ async def test_an_app_that_does_not_answer_is_reported_with_the_reason() -> None
         raise httpx2.ConnectError("refused", request=request)
 
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(refuse)) as http:
-        found = await node.ask_app(http, "http://n", HEADER, None)
+        _, found = await node.ask_app(http, "http://n", [Question(HEADER)], None)
     assert (found.status, found.text) == (0, "ConnectError: refused")
 
 
@@ -245,3 +271,51 @@ async def test_a_node_whose_jvm_cannot_be_read_has_no_guard_rails(
     assert says in found[0].text
     assert (found[1].where, found[1].level) == ("shop/b", Severity.WARN)
     assert "has no `manager` table" in found[1].text
+
+
+# --- the name of the WAR -------------------------------------------------------------------------
+
+RESTART, REDEPLOY = Strategy.RESTART, Strategy.REDEPLOY
+
+
+@pytest.mark.parametrize(
+    ("war", "context", "strategy", "level"),
+    [
+        ("shop.war", "/shop", RESTART, Severity.OK),
+        ("shop##7.war", "/shop", RESTART, Severity.OK),
+        ("ROOT.war", "", REDEPLOY, Severity.OK),
+        ("books#desk.war", "/books/desk", REDEPLOY, Severity.OK),
+        ("desk.war", "/books/desk", REDEPLOY, Severity.BAD),
+        ("desk.war", "/books/desk", RESTART, Severity.WARN),
+        ("books-desk.war", "/books/desk", REDEPLOY, Severity.BAD),
+        ("ROOT.war", "/shop", RESTART, Severity.WARN),
+        ("root.war", "", RESTART, Severity.WARN),
+        ("Shop.war", "/shop", REDEPLOY, Severity.BAD),
+    ],
+)
+def test_a_war_must_be_served_under_the_apps_context(
+    war: str, context: str, strategy: Strategy, level: Severity
+) -> None:
+    found = war_name.check("n", Path("/srv/webapps") / war, context, strategy, None)
+    assert (found.code, found.level) == ("war-name", level)
+
+
+def test_the_fix_for_a_wars_name_is_a_context_or_another_name() -> None:
+    war = Path("/srv/webapps/books#desk.war")
+    found = war_name.check("n", war, "/desk", Strategy.REDEPLOY, None)
+    assert found.text.startswith("Tomcat serves books#desk.war under /books/desk, but the app's")
+    assert found.fix == (
+        "set the app's context = \"/books/desk\", or end the node's `war` with desk.war"
+    )
+    root = war_name.check("n", Path("/srv/webapps/ROOT.war"), "/desk", Strategy.RESTART, None)
+    assert root.fix.startswith('set the app\'s context = "/", or')
+
+
+def test_a_context_file_may_name_a_war_of_any_name() -> None:
+    war = Path("/srv/wars/current.war")
+    descriptor = '<Context docBase="/srv/wars/current.war"/>'
+    found = war_name.check("n", war, "/shop", Strategy.RESTART, descriptor)
+    assert found.level is Severity.OK
+    assert found.text.startswith("conf/Catalina/localhost/shop.xml")
+    other = war_name.check("n", war, "/shop", Strategy.RESTART, "<Context/>")
+    assert other.level is Severity.WARN

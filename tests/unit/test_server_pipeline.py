@@ -212,6 +212,19 @@ def test_the_expected_answer_is_that_of_the_settings(expects: str, marker: str) 
     assert said == marker
 
 
+async def test_a_release_is_recorded_with_its_marker(
+    db: Database, store: Store, tmp_path: Path
+) -> None:
+    made, _ = await intake.submit(
+        db, store, HEADER, Submission("shop", make_war(tmp_path / "x.war"), "1.0.0")
+    )
+    adopted = await intake.adopt(
+        db, store, MANIFEST, "shop", make_war(tmp_path / "y.war", "0.9"), "0.9"
+    )
+    proofs = {release.digest: release.proof for release in await known(db)}
+    assert proofs == {made.digest: HEADER, adopted.digest: MANIFEST}
+
+
 def test_an_expected_commit_must_be_given() -> None:
     with pytest.raises(ReleaseError, match="the running app is recognised by its commit: give one"):
         intake.expected_marker(expecting("commit"), "1.0.0", "", "d" * 64, Path("x.war"))

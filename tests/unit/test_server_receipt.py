@@ -144,7 +144,7 @@ def written(
     record = replace(record, **fields)  # type: ignore[arg-type]
     fetched = [one for node in "abc" for one in actions(("fetch", 0.0, 1.0), node=node)]
     done = [one for node in touched for one in actions(("maint", 1.0, 2.0), node=node)]
-    counts = Counters(10, 0, 0)
+    counts = Counted(Counters(10, 0, 0))
     made = receipt(record, "1.1.0", [*HOOK, *fetched, *done], counts, POLICY, 9.0)
     write_receipt(replace(record, receipt=made))
     return capsys.readouterr().out

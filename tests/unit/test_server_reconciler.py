@@ -18,7 +18,6 @@ from tests.support.wars import bringing
 
 from bigred_broker.messages import AppEvent, AppState, Phase
 from bigred_server.artifacts.files import digest_of
-from bigred_server.artifacts.marker import MarkerSettings
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import DeploymentError, HookError
 from bigred_server.journal import actions, deployments, events, releases
@@ -29,6 +28,7 @@ from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.hook import Hook
+from bigred_server.model.marker import MarkerSettings
 from bigred_server.model.release import Release, Stage
 from bigred_server.requests import deploy
 from bigred_server.requests.begin import begin_repair

@@ -87,6 +87,11 @@ def test_what_the_example_shows_as_the_default_is_the_default() -> None:
         "before",
         "after",
         "on_failure",
+        "status",
+        "text",
+        "without",
+        "headers",
+        "values",
     }
     for place, info, value in pairs(Settings, tomllib.loads(EVERY_KEY_SET)):
         name = place.rpartition(".")[2]
@@ -206,6 +211,56 @@ def test_errors_are_reported_with_their_place_and_the_nearest_key(
     with pytest.raises(ConfigError) as caught:
         parse(GOOD.replace(old, new, 1), Settings, "s.toml")
     assert finding in str(caught.value)
+
+
+def app_with(line: str) -> str:
+    without = GOOD.replace('[apps.shop.marker]\npath = "/shop/health"\n', "")
+    marker = "" if "marker =" in line else 'marker = { path = "/shop/health" }'
+    app = f"[apps.shop]\n{line}\n{marker}\n"
+    return without.replace("[apps.shop.haproxy]", f"{app}[apps.shop.haproxy]")
+
+
+@pytest.mark.parametrize(
+    ("line", "context", "path"),
+    [
+        ('marker = "spring"', "/shop", "/shop/actuator/info"),
+        ('context = "/books/desk"\nmarker = "spring"', "/books/desk", "/books/desk/actuator/info"),
+        ('context = "/"\nmarker = "manifest"', "", "/"),
+        ('context = ""\nmarker = "header:X-App"', "", "/"),
+        ('context = "/a"\nmarker = { path = "{context}/v" }', "/a", "/a/v"),
+        ('context = "/a"', "/a", "/shop/health"),
+    ],
+)
+def test_a_marker_follows_the_context_of_its_app(line: str, context: str, path: str) -> None:
+    settings = parse(app_with(line), Settings, "s.toml")
+    assert settings.context_of("shop") == context
+    assert settings.fleets["shop"].marker.path == path
+
+
+@pytest.mark.parametrize(
+    ("line", "finding"),
+    [
+        ('context = "shop"', "s.toml:6: apps.shop.context: 'shop' does not begin with a slash; "),
+        ('context = "/ROOT"', "s.toml:6: apps.shop.context: '/ROOT' is not a path"),
+        ('context = "/a/"', "s.toml:6: apps.shop.context: '/a/' ends with a slash; write '/a'"),
+        ('marker = "sprin"', "s.toml:6: apps.shop.marker: no preset 'sprin'; write one of"),
+        (
+            'marker = { path = "health" }',
+            "apps.shop.marker.path: 'health' does not begin with a slash; write '/health'",
+        ),
+        ('marker = { path = "http://n/health" }', "is an address; write only the path in it"),
+        (
+            'marker = { path = "/", read = "json", pointer = "build.version" }',
+            "'build.version' is not a JSON Pointer; write '/build/version'",
+        ),
+        ('admission = { smoke = ["shop"] }', "'shop' does not begin with a slash; write '/shop'"),
+    ],
+)
+def test_what_is_wrong_with_a_path_is_said_in_words(line: str, finding: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(app_with(line), Settings, "s.toml")
+    assert finding in str(caught.value)
+    assert "pattern" not in str(caught.value)
 
 
 def test_two_nodes_with_one_war_are_refused() -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_server.artifacts import war
-from bigred_server.artifacts.marker import MarkerSettings, MarkerSource
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import ReleaseError
 from bigred_server.journal import releases
 from bigred_server.journal.database import Database
+from bigred_server.model.marker import MarkerSettings, MarkerSource
 from bigred_server.model.release import Change, Release, Stage
 
 _MAX_VERSION = 100
@@ -37,7 +37,7 @@ def expected_marker(
 
     Raise ReleaseError if the WAR already shows that it will not.
     """
-    expected = {"version": version, "commit": commit, "digest": digest}[marker.expects]
+    expected = marker.expected(version, commit, digest)
     if not expected:
         raise ReleaseError(f"the running app is recognised by its {marker.expects}: give one")
     if marker.read is MarkerSource.MANIFEST:
@@ -101,6 +101,7 @@ async def _write(
             message=submission.message,
             size=store.size(digest),
             changes=submission.changes,
+            proof=marker,
         )
         await releases.add(connection, release)
     return release, True
@@ -133,6 +134,7 @@ async def adopt(
                 submitted_at=min([r.submitted_at for r in known], default=time.time()) - 1.0,
                 message="found on the nodes",
                 size=store.size(digest),
+                proof=marker,
             )
             await releases.add(connection, found)
         await releases.make_live(connection, app, digest)

@@ -73,8 +73,7 @@ async def _from_journal(
 
 
 def _facts(known: list[Release]) -> SiteFacts:
-    live = live_of(known)
-    return SiteFacts(live.marker if live else None, max((one.size for one in known), default=0))
+    return SiteFacts(live_of(known), max((one.size for one in known), default=0))
 
 
 def _print(findings: list[Finding]) -> None:

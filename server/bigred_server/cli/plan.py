@@ -9,7 +9,7 @@ import click
 
 from bigred_server.cli import page, table
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
-from bigred_server.fleet import opened
+from bigred_server.fleet import look_once
 from bigred_server.journal import deployments, releases
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release
@@ -66,8 +66,7 @@ async def _plan(settings: Settings, app: str, version: str | None) -> _Report:
         past = await deployments.newest(connection, app, _HISTORY)
     release = deploy.chosen(found, app, version)
     deploy.need_war(store, release)
-    async with opened(settings, app) as fleet:
-        look, known = await fleet.look(deep=True), by_digest(found)
+    look, known = await look_once(settings, app, found), by_digest(found)
     looks = recognised(look.nodes, known)
     back = rollback_target(looks, release.digest, known)
     previous = known.get(back or "")

@@ -16,7 +16,7 @@ from bigred_server.cli.options import (
     run,
     settings_of,
 )
-from bigred_server.fleet import opened
+from bigred_server.fleet import look_once
 from bigred_server.journal import builds, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.build import UNDER_WAY, WAITING, Build, build_text
@@ -24,6 +24,7 @@ from bigred_server.requests.job_preflight import job_preflight
 from bigred_server.rollout.core import availability, verdict_text
 from bigred_server.rollout.core.observation import Looks
 from bigred_server.rollout.core.out_of_service import why
+from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.sentences import at_node
 from bigred_server.rollout.loop.app_state import app_state, changes_text
 from bigred_server.rollout.loop.mapping import by_digest, recognised
@@ -62,23 +63,24 @@ async def _states(settings: Settings, names: list[str]) -> tuple[list[AppStatus]
 
 
 async def _state(settings: Settings, db: Database, name: str) -> AppStatus:
-    look = _job_look if name in settings.jobs else _fleet_look
-    nodes, notes = await look(settings, name)
     async with db.read() as connection:
         known = await releases.of_app(connection, name)
         last = next(iter(await deployments.newest(connection, name, 1)), None)
         unfinished = await builds.of_app(connection, name, WAITING | UNDER_WAY)
+    if name in settings.jobs:
+        nodes, notes = await _job_look(settings, name)
+    else:
+        look = await look_once(settings, name, known)
+        nodes, notes = look.nodes, _notes(settings, name, look)
     looks = recognised(nodes, by_digest(known))
     return app_state(name, last, known, looks, None), notes, unfinished
 
 
-async def _fleet_look(settings: Settings, name: str) -> tuple[Looks, list[str]]:
-    async with opened(settings, name) as fleet:
-        look = await fleet.look(deep=True)
+def _notes(settings: Settings, name: str, look: FleetLook) -> list[str]:
     policy = settings.fleet_of(name).policy()
     notes = [look.problem, availability.obstacle(look.nodes, look.sharing, policy)]
     notes += [at_node(node, why(one)) for node, one in look.nodes.items() if why(one)]
-    return look.nodes, [note for note in notes if note]
+    return [note for note in notes if note]
 
 
 async def _job_look(settings: Settings, name: str) -> tuple[Looks, list[str]]:

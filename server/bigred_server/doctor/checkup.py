@@ -24,28 +24,31 @@ from bigred_server.doctor import (
     tomcat,
     tomcat_context,
     vitals,
+    war_name,
 )
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.errors import HaproxyError
-from bigred_server.fleet import managers_of, opened
+from bigred_server.fleet import look_once, managers_of
 from bigred_server.haproxy.backend import Backend
 from bigred_server.haproxy.config_proxy import Proxy
 from bigred_server.haproxy.membership import member_names
 from bigred_server.haproxy.rows import BackendLook
 from bigred_server.haproxy.survey import is_local, survey
 from bigred_server.judge.policy import Mode
+from bigred_server.model.release import Release
 from bigred_server.requests.job_preflight import job_preflight
 from bigred_server.settings import AppSettings, NodeSettings, ReachBy, Settings
 from bigred_server.tomcat.probe import client
+from bigred_server.tomcat.question import questions
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
 class SiteFacts:
-    """What the journal knows about an app: its live marker, the bytes of its largest release."""
+    """What the journal knows about an app: its live release, the bytes of its largest one."""
 
-    live: str | None = None
+    live: Release | None = None
     largest: int = 0
 
 
@@ -99,15 +102,16 @@ async def _app(
         )
     )
     findings += [finding for found in nodes for finding in found]
-    async with opened(settings, name) as fleet:
-        look = await fleet.look(deep=True)
+    look = await look_once(settings, name, [known.live] if known.live else [])
     findings.append(
         deployable.check(name, look, app.policy(), known.largest, is_live=known.live is not None)
     )
     if app.build is not None:
         findings += repository.check(name, app.build)
+    context = settings.context_of(name)
+    findings += war_name.of_nodes(name, app, context)
     if app.judge.mode is not Mode.OFF:
-        managers = managers_of(http, app, settings.context_of(name))
+        managers = managers_of(http, app, context)
         findings += await vitals.check(name, app.nodes, managers)
     return findings
 
@@ -162,8 +166,10 @@ async def _node(
     local = settings.reach is ReachBy.LOCAL and settings.war is not None
     attributes = manifest(settings.war) if local and settings.war else None
     before_s = time.time()
-    answer = await node.ask_app(http, settings.url, app.marker, attributes)
-    findings = node.app(where, app.marker, answer, known.live)
+    live = [known.live] if known.live else []
+    asked = questions(app.marker, live, known.live.digest if known.live else "")
+    question, answer = await node.ask_app(http, settings.url, asked, attributes)
+    findings = node.app(where, question, answer)
     if answer.status:
         findings.append(site.clock(where, answer.date_s, before_s, time.time()))
     version = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import httpx2
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.settings import MarkerSettings, MarkerSource, NodeSettings
 from bigred_server.tomcat.probe import read_marker
+from bigred_server.tomcat.question import Question
 
 DEADLINE_S = 5.0
 _FIRST_LINE = "OK"
@@ -31,6 +33,24 @@ class NodeAnswer:
 
 
 async def ask_app(
+    http: httpx2.AsyncClient,
+    url: str,
+    asked: Sequence[Question],
+    manifest: dict[str, str] | None,
+) -> tuple[Question, NodeAnswer]:
+    """Ask the app for its release in each way until it proves it; return the way that counts."""
+    answers: list[tuple[Question, NodeAnswer]] = []
+    for question in asked:
+        answer = await _ask(http, url, question.marker, manifest)
+        if answer.status in question.marker.statuses and answer.marker in question.proven:
+            return question, answer
+        answers.append((question, answer))
+        if not answer.status:
+            break
+    return answers[0]
+
+
+async def _ask(
     http: httpx2.AsyncClient, url: str, marker: MarkerSettings, manifest: dict[str, str] | None
 ) -> NodeAnswer:
     """Ask the app for its release, as a rollout does.
@@ -47,14 +67,15 @@ async def ask_app(
     return NodeAnswer(reply.status_code, "", _date_s(reply.headers.get("date", "")), release)
 
 
-def app(where: str, marker: MarkerSettings, answer: NodeAnswer, live: str | None) -> list[Finding]:
-    """Check the app's answer; `live` is the marker of the live release, None if there is none."""
-    code = "app-answer"
+def app(where: str, question: Question, answer: NodeAnswer) -> list[Finding]:
+    """Check the app's answer to a question about the live release, if there is one."""
+    code, marker, live = "app-answer", question.marker, next(iter(question.proven), None)
     if not answer.status:
         fix = "start Tomcat; if it is running, set the node's `url` to the address of its Connector"
         return [Finding(code, Severity.BAD, where, f"no answer: {answer.text}", fix)]
-    if answer.status != marker.status:
-        text = f"{marker.path} answers {answer.status}, not {marker.status}"
+    if answer.status not in marker.statuses:
+        wanted = " or ".join(map(str, marker.statuses))
+        text = f"{marker.path} answers {answer.status}, not {wanted}"
         fix = "repair the app, or set the marker's `path` and `status` to its healthy answer"
         return [Finding(code, Severity.BAD, where, text, fix)]
     code = "app-marker"
@@ -63,12 +84,7 @@ def app(where: str, marker: MarkerSettings, answer: NodeAnswer, live: str | None
         fix = f"check by hand: {marker.name} in META-INF/MANIFEST.MF of the WAR"
         return [Finding(code, Severity.UNKNOWN, where, text, fix)]
     if not answer.marker:
-        source = {
-            MarkerSource.HEADER: f"the header {marker.name}",
-            MarkerSource.BODY: "the body",
-            MarkerSource.MANIFEST: f"{marker.name} in META-INF/MANIFEST.MF of the WAR",
-        }[marker.read]
-        text = f"{marker.path} answers {answer.status}, but {source} names no release"
+        text = f"{marker.path} answers {answer.status}, but no release is in {marker.place}"
         fix = f"make the app report its {marker.expects} there, or change the marker's `read` and "
         fix += "`name`"
         return [Finding(code, Severity.BAD, where, text, fix)]

@@ -12,7 +12,7 @@ from bigred_server.errors import JournalError
 from bigred_server.journal import postgresql, sqlite
 from bigred_server.journal.engines import Engines
 
-REVISION = "0006"
+REVISION = "0007"
 
 DatabaseUrl = Path | str
 """The location of a journal: an SQLite file, or the URL of a PostgreSQL database."""

@@ -6,13 +6,22 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal.tables import release as table
+from bigred_server.model.marker import MarkerSettings
 from bigred_server.model.release import Change, Release, Stage
 
 
 async def add(db: AsyncConnection, release: Release) -> None:
     """Record a new release."""
     changes = [asdict(change) for change in release.changes]
-    await db.execute(insert(table).values(**{**vars(release), "changes": changes}))
+    proof = release.proof.model_dump(mode="json") if release.proof else None
+    values = {**vars(release), "changes": changes, "proof": proof}
+    await db.execute(insert(table).values(**values))
+
+
+async def prove_by(db: AsyncConnection, app: str, proof: MarkerSettings) -> None:
+    """Record how an app's releases prove themselves, for those of which it is not recorded yet."""
+    unknown = (table.c.app == app) & table.c.proof.is_(None)
+    await db.execute(update(table).where(unknown).values(proof=proof.model_dump(mode="json")))
 
 
 async def renew(db: AsyncConnection, release: Release) -> Release:
@@ -77,4 +86,6 @@ async def make_live(db: AsyncConnection, app: str, digest: str) -> None:
 
 def _release(row: RowMapping) -> Release:
     changes = tuple(Change(**change) for change in row["changes"] or ())
-    return Release(**{**row, "stage": Stage(row["stage"]), "changes": changes})
+    proof = MarkerSettings.model_validate(row["proof"]) if row["proof"] else None
+    stage = Stage(row["stage"])
+    return Release(**{**row, "stage": stage, "changes": changes, "proof": proof})

@@ -42,6 +42,8 @@ release = Table(
     Column("size", Integer, nullable=False),
     # The commits since the release that was live when it was built.
     Column("changes", JSON),
+    # How the running app is asked which release it is.
+    Column("proof", JSON(none_as_null=True)),
     Index("uq_release_app_version", "app", "version", unique=True),
 )
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from bigred_broker.messages import ChangeNote, ReleaseNote
 from bigred_server.errors import UnknownReleaseError
+from bigred_server.model.marker import MarkerSettings
 
 _MOST_TEXT = 500
 _MOST_CHANGES = 10
@@ -48,6 +49,7 @@ class Change:
 class Release:
     """One release of one app. `marker`: what the running app answers as its release.
 
+    `proof`: how the app is asked for it, None for a release from before this was recorded.
     `changes`: its commits that the release live at the time of the build does not have, the newest
     first.
     """
@@ -63,6 +65,7 @@ class Release:
     message: str = ""
     size: int = 0
     changes: tuple[Change, ...] = ()
+    proof: MarkerSettings | None = None
 
     def since(self, live: "Release | None") -> list[Change]:
         """List the changes that the live release does not have.

@@ -9,13 +9,12 @@ from pathlib import Path
 from bigred_broker.program import ProgramError, free_port
 from bigred_server.artifacts import war
 from bigred_server.errors import BuildError
+from bigred_server.model import context_path
 from bigred_server.model.build import Build
 from bigred_server.pipeline.checkout import Repository
 from bigred_server.pipeline.job import Job, Result, UrlProbe
 from bigred_server.settings.build import BuildSettings, StageSettings
 from bigred_server.tomcat.instance import TomcatInstance
-
-_ROOT = "ROOT"
 
 
 @dataclass(frozen=True)
@@ -109,8 +108,7 @@ class Workspace:
             tomcat.create()
         except ProgramError as error:
             raise BuildError(f"can't create a private Tomcat: {error}") from error
-        name = self.context.strip("/").replace("/", "#") or _ROOT
-        shutil.copyfile(self.war, tomcat.webapps / f"{name}.war")
+        shutil.copyfile(self.war, tomcat.webapps / f"{context_path.war_name(self.context)}.war")
         return tomcat
 
     def _save_artifacts(self, name: str, patterns: tuple[str, ...]) -> None:

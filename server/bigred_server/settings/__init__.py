@@ -10,14 +10,10 @@ from bigred_broker import config
 from bigred_broker.logs import LogFormat
 from bigred_broker.messages import Id
 from bigred_broker.settings import BrokerSettings, Section
-from bigred_server.artifacts.marker import MarkerSettings, MarkerSource
 from bigred_server.errors import DeploymentError
-from bigred_server.settings.app import (
-    AdmissionSettings,
-    AppSettings,
-    HaproxySettings,
-    HookSettings,
-)
+from bigred_server.model.marker import MarkerSettings, MarkerSource
+from bigred_server.settings.admission import AdmissionSettings
+from bigred_server.settings.app import AppSettings, HaproxySettings, HookSettings
 from bigred_server.settings.deadlines import DeadlineSettings
 from bigred_server.settings.jenkins import JenkinsAppSettings
 from bigred_server.settings.judge import JudgeSettings, ProbeSettings
@@ -116,6 +112,14 @@ class Settings(Section):
     boxes: dict[Id, BoxSettings] = Field(default_factory=dict)
     apps: Annotated[dict[Id, AnyAppSettings], Field(min_length=1)]
 
+    @field_validator("apps", mode="after")
+    @classmethod
+    def _know_their_context(cls, apps: dict[str, AnyAppSettings]) -> dict[str, AnyAppSettings]:
+        return {
+            name: app.at(_context(name, app)) if isinstance(app, AppSettings) else app
+            for name, app in apps.items()
+        }
+
     @property
     def fleets(self) -> dict[str, AppSettings]:
         """The apps that Bigred deploys itself, by name."""
@@ -159,8 +163,11 @@ class Settings(Section):
 
     def context_of(self, app: str) -> str:
         """Return the context path of an app that Bigred deploys; the default is /NAME."""
-        configured = self.fleets[app].context
-        return f"/{app}" if configured is None else configured
+        return _context(app, self.fleets[app])
+
+
+def _context(name: str, app: AppSettings) -> str:
+    return f"/{name}" if app.context is None else app.context
 
 
 def load(path: Path) -> Settings:

@@ -4,15 +4,17 @@ import re
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from bigred_broker.messages import Id
 from bigred_broker.settings import Section
-from bigred_server.artifacts.marker import MarkerSettings, MarkerSource, Path_
 from bigred_server.judge.policy import JudgePolicy, SeriesPolicy
+from bigred_server.model import context_path
 from bigred_server.model.hook import Hook, HookCommand
+from bigred_server.model.marker import MarkerOrPreset, MarkerSource
 from bigred_server.rollout.core.policy import Policy, Sessions, share
 from bigred_server.rollout.core.target import Strategy
+from bigred_server.settings.admission import AdmissionSettings
 from bigred_server.settings.build import BuildSettings, Deploy, Promote, StageSettings
 from bigred_server.settings.deadlines import BakeSettings, DeadlineSettings, Seconds
 from bigred_server.settings.judge import JudgeSettings
@@ -50,16 +52,6 @@ class HaproxySettings(Section):
         return (self.socket,) if isinstance(self.socket, str) else self.socket
 
 
-class AdmissionSettings(Section):
-    """`[apps.NAME.admission]`."""
-
-    smoke: tuple[Path_, ...] = ()
-    warmup: tuple[Path_, ...] = ()
-    warmup_requests: Annotated[int, Field(ge=1, le=100_000)] = 200
-    warmup_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
-    warmup_errors: Annotated[float, Field(ge=0, le=1)] = 0.02
-
-
 class HookSettings(Section):
     """`[apps.NAME.hooks]`: commands that the server runs on its machine around a deployment."""
 
@@ -89,7 +81,7 @@ class AppSettings(Section):
 
     driver: Literal["tomcat"] = "tomcat"
     strategy: Strategy = Strategy.RESTART
-    context: Annotated[str, Field(pattern=r"^(/[^/ ]+)?$")] | None = None
+    context: Annotated[str, AfterValidator(context_path.checked)] | None = None
     sessions: Sessions = Sessions.MOVE
     sessions_shared: bool = False
     canary: Annotated[int, Field(ge=0)] = Policy.canary
@@ -102,7 +94,7 @@ class AppSettings(Section):
     deploy: Deploy = Deploy.ON_PRESS
     promote: Promote = Promote.BY_ITSELF
     haproxy: HaproxySettings
-    marker: MarkerSettings
+    marker: MarkerOrPreset
     admission: AdmissionSettings = AdmissionSettings()
     bake: BakeSettings = BakeSettings()
     deadlines: DeadlineSettings = DeadlineSettings()
@@ -170,13 +162,13 @@ class AppSettings(Section):
         if self.strategy is Strategy.PARALLEL:
             raise ValueError(
                 "marker.read = 'manifest' can't distinguish the versions of strategy = 'parallel':"
-                " use 'header' or 'body'"
+                " use 'header', 'body' or 'json'"
             )
         for name, node in self.nodes.items():
             if node.reach is ReachBy.MANAGER:
                 raise ValueError(
                     f"nodes.{name}: marker.read = 'manifest' needs the node's WAR, which"
-                    " reach = 'manager' can't read: use 'header' or 'body'"
+                    " reach = 'manager' can't read: use 'header', 'body' or 'json'"
                 )
         return self
 
@@ -185,6 +177,10 @@ class AppSettings(Section):
         if (self.sessions is Sessions.PARALLEL) != (self.strategy is Strategy.PARALLEL):
             raise ValueError("sessions = 'parallel' and strategy = 'parallel' must be set together")
         return self
+
+    def at(self, context: str) -> "AppSettings":
+        """Return these settings for the app at a context path, "" for the root."""
+        return self.model_copy(update={"marker": self.marker.at(context)})
 
     def policy(self) -> Policy:
         """Return the rollout's policy."""

@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from bigred_broker.settings import Section
-from bigred_server.artifacts.marker import Path_
 from bigred_server.judge.policy import GuardPolicy, Inconclusive, JudgePolicy, Mode
+from bigred_server.model.marker import Path_
 from bigred_server.settings.deadlines import Seconds
 
 Factor = Annotated[float, Field(gt=1, le=1000)]

@@ -146,5 +146,5 @@ def _default(info: FieldInfo | None) -> str:
         return NONE
     if info.is_required():
         return REQUIRED
-    default = to_jsonable_python(info.get_default())
+    default = to_jsonable_python(info.get_default(call_default_factory=True))
     return NONE if default is None else tomlkit.item(default).as_string()

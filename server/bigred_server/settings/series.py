@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from bigred_broker.settings import Section
 from bigred_server.judge.policy import SeriesPolicy
+from bigred_server.model.marker import Pointer
 from bigred_server.settings.node import Argv
 
 
@@ -18,7 +19,7 @@ class SeriesSettings(Section):
     prometheus: Annotated[str, Field(pattern=r"^(https?://[^ ]+)?$")] = ""
     query: str = ""
     mqtt: Annotated[str, Field(pattern=r"^[^+#]*$", max_length=500)] = ""
-    pointer: Annotated[str, Field(pattern=r"^(/.*)?$")] = ""
+    pointer: Pointer = ""
     counts: Literal["total", "since"] = "total"
     every_s: Annotated[float, Field(ge=1, le=3600)] = 60.0
     tolerance: Annotated[float, Field(ge=0, lt=1)] = SeriesPolicy.tolerance

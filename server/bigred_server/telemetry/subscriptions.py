@@ -4,12 +4,12 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any  # somebody else's JSON
 
 from bigred_broker.connection import Delivery
 from bigred_broker.link import Link
 from bigred_broker.settings import BrokerSettings
 from bigred_server.errors import SeriesError
+from bigred_server.model.json_pointer import value_at
 from bigred_server.settings.series import SeriesSettings
 
 
@@ -49,7 +49,7 @@ class Subscriptions:
                 continue
             try:
                 number = _number(payload, one.pointer)
-            except (ValueError, KeyError, IndexError, TypeError) as error:
+            except (ValueError, LookupError, TypeError) as error:
                 self._errors[name] = f"no number in {payload[:80]!r}: {error}"
                 continue
             self._errors.pop(name, None)
@@ -72,10 +72,7 @@ class Subscriptions:
 
 def _number(payload: bytes, pointer: str) -> float:
     """Read the number at a JSON pointer (RFC 6901); "" refers to the whole payload."""
-    value: Any = json.loads(payload)
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        value = value[int(key)] if isinstance(value, list) else value[key]
+    value = value_at(json.loads(payload), pointer)
     if isinstance(value, bool):
         raise TypeError("true and false are not numbers")
     return float(value)

@@ -1,21 +1,26 @@
 """Asks the app on the node's own port which release it is, and whether it is fit for users."""
 
 import asyncio
+import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
 from bigred_server.errors import NodeError
+from bigred_server.model.json_pointer import value_at
 from bigred_server.rollout.core.observation import Answer
 from bigred_server.settings import AdmissionSettings, MarkerSettings, MarkerSource
+from bigred_server.settings.admission import SmokeSettings
+from bigred_server.tomcat.question import Question
+from bigred_server.tomcat.smoke import SmokeAnswer, complaint
 
 PROBE_DEADLINE_S = 2.0
 _REQUEST_DEADLINE_S = 10.0
 _MAX_MARKER = 500
-_BAD = 400
+_MAX_PAGE = 5_000_000
 _BROKEN = 500
 
 
@@ -40,35 +45,62 @@ class Probe:
 
     http: httpx2.AsyncClient
     url: str
-    marker: MarkerSettings
     admission: AdmissionSettings
 
-    async def answer(self, manifest: Mapping[str, str]) -> Answer:
-        """Ask the app for its release. `manifest`: that of the WAR in place."""
+    async def answer(self, questions: Sequence[Question], manifest: Mapping[str, str]) -> Answer:
+        """Ask the app for its release until an answer proves one, or there is nothing left to ask.
+
+        `manifest`: that of the WAR in place. An answer that proves a release has the marker of this
+        release, however it was asked.
+        """
+        answers: list[Answer] = []
+        for question in questions:
+            answer = await self._ask(question, manifest)
+            if answer.ok and answer.marker in question.proven:
+                return replace(answer, marker=question.proven[answer.marker])
+            answers.append(answer)
+            if not answer.came:
+                break
+        return replace(answers[0], text="; ".join(answer.text for answer in answers))
+
+    async def _ask(self, question: Question, manifest: Mapping[str, str]) -> Answer:
+        marker = question.marker
         try:
-            response = await self._get(self.marker.path, PROBE_DEADLINE_S)
+            response = await self._get(marker.path, PROBE_DEADLINE_S)
         except (httpx2.RequestError, TimeoutError) as error:
             return Answer(text=f"no answer from {self.url}: {type(error).__name__}")
-        release = read_marker(self.marker, response, manifest)
-        ok = response.status_code == self.marker.status
-        text = f"{self.marker.path} answers {response.status_code}, release {release or 'unknown'}"
+        release = read_marker(marker, response, manifest)
+        ok = response.status_code in marker.statuses
+        text = f"{marker.path} answers {response.status_code}, release {release or 'unknown'}"
+        if question.wanted and not (ok and release in question.proven):
+            text = f"{text} (wanted: {question.wanted})"
         return Answer(came=True, ok=ok, marker=release, text=text)
 
     async def admit(self) -> str:
         """Run the smoke tests and the warm-up; return the results. Raise NodeError on failure."""
-        for path in self.admission.smoke:
-            status = await self._status(path)
-            if status is None or status >= _BAD:
-                result = f"status {status}" if status else "no answer"
-                raise NodeError(f"smoke test {path} failed: {result}")
+        for test in self.admission.smoke_tests:
+            if wrong := await self._smoke(test):
+                raise NodeError(f"smoke test {test.path} failed: {wrong}")
+        count = len(self.admission.smoke_tests)
+        passed = "1 smoke test passed" if count == 1 else f"{count} smoke tests passed"
         if not self.admission.warmup:
-            return f"{len(self.admission.smoke)} smoke tests passed"
+            return passed
         broken = await self._warm_up()
         total = self.admission.warmup_requests
         result = f"{broken} of {total} warm-up requests failed"
         if broken > total * self.admission.warmup_errors:
             raise NodeError(result)
-        return f"{len(self.admission.smoke)} smoke tests passed, {result}"
+        return f"{passed}, {result}"
+
+    async def _smoke(self, test: SmokeSettings) -> str:
+        try:
+            response = await self._get(test.path, test.limit_s)
+        except TimeoutError:
+            return f"no whole answer within {test.limit_s:g} s"
+        except httpx2.RequestError as error:
+            return f"no answer: {type(error).__name__}"
+        text = response.text[:_MAX_PAGE]
+        return complaint(test, SmokeAnswer(response.status_code, response.headers, text))
 
     async def _warm_up(self) -> int:
         paths = self.admission.warmup
@@ -102,9 +134,21 @@ def read_marker(
         release = response.headers.get(marker.name, "")
     elif marker.read is MarkerSource.MANIFEST:
         release = manifest.get(marker.name, "")
+    elif marker.read is MarkerSource.JSON:
+        release = _in_json(response, marker.pointer)
     elif marker.pattern:
         found = re.search(marker.pattern, response.text[:100_000])
         release = (found[1] or "") if found else ""
     else:
         release = response.text[:_MAX_MARKER]
     return release.strip()[:_MAX_MARKER]
+
+
+def _in_json(response: httpx2.Response, pointer: str) -> str:
+    try:
+        # Numbers stay as they are written: 1.10 is not 1.1.
+        document = json.loads(response.text, parse_int=str, parse_float=str)
+        found = value_at(document, pointer)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return ""
+    return found if isinstance(found, str) else ""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_server.artifacts import intake
-from bigred_server.artifacts.marker import MarkerSettings
 from bigred_server.artifacts.store import Store
 from bigred_server.journal import releases
 from bigred_server.journal.database import Database
+from bigred_server.model.marker import MarkerSettings
 from bigred_server.model.release import Release, Stage
 from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Looks
 

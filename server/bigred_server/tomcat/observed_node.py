@@ -1,0 +1,50 @@
+"""A node and the app on it, looked at together: each look tells what to ask at the next one."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bigred_server.model.marker import MarkerSettings
+from bigred_server.model.release import Release
+from bigred_server.rollout.core.observation import Answer, HostLook
+from bigred_server.tomcat.node import Node
+from bigred_server.tomcat.probe import Probe
+from bigred_server.tomcat.question import Question, questions
+
+_ANSWER_KEEPS_S = 1.0
+
+
+@dataclass
+class ObservedNode:
+    """One node of an app. `marker`: how the configuration has the app prove its release."""
+
+    node: Node
+    probe: Probe
+    marker: MarkerSettings
+    _host: HostLook | None = field(default=None, init=False)
+    _answer: Answer = field(default_factory=Answer, init=False)
+    _asked_at_s: float = field(default=float("-inf"), init=False)
+
+    async def look(self, known: Sequence[Release], *, in_service: bool) -> tuple[HostLook, Answer]:
+        """Look at the host and ask the app. `known`: the releases of the app."""
+        before = self._host or await self.node.look(answers=False)
+        asked = questions(self.marker, known, before.digest)
+        answer = await self._ask(asked, before, in_service=in_service)
+        host = await self.node.look(answers=answer.came)
+        now = questions(self.marker, known, host.digest)
+        if answer.came and now != asked:
+            # Another release is in place, which may have to be asked in another way.
+            answer = await self._ask(now, host, in_service=False)
+        self._host = host
+        if answer.came:
+            # If the app answers, Tomcat runs; only if it does not is it worth a process to ask.
+            host = replace(host, running=True)
+        return host, answer
+
+    async def _ask(self, asked: Sequence[Question], host: HostLook, *, in_service: bool) -> Answer:
+        """Ask the app, but at most once a second while it is in service and answers well."""
+        is_fresh = time.monotonic() - self._asked_at_s < _ANSWER_KEEPS_S
+        if not (in_service and self._answer.ok and is_fresh):
+            self._answer = await self.probe.answer(asked, host.manifest)
+            self._asked_at_s = time.monotonic()
+        return self._answer
