@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from bigred_server.cli import bigred
@@ -18,19 +19,12 @@ from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
 DIGEST = "1" * 64
 
 
-async def test_in_tcp_mode_it_says_that_users_stay_until_they_hang_up(tmp_path: Path) -> None:
-    fake = FakeHaproxy({f"node{number}": FakeServer() for number in range(1, 3)}, mode="tcp")
-    config = await with_a_release(tmp_path)
-    async with fake.listen(str(tmp_path / "admin.sock")):
-        arguments = ["plan", "--config", str(config)]
-        done = await asyncio.to_thread(CliRunner().invoke, bigred, arguments)
-    text = " ".join(done.output.split())
-    assert "connections here (mode tcp), not requests: users stay on their node until" in text
-    assert "each node waits for them, up to 30 s." in text
-
-
-async def with_a_release(tmp_path: Path) -> Path:
-    """Write a configuration, and a journal with a release; return the configuration's path."""
+@pytest.mark.parametrize(("mode", "codes"), [("http", []), ("tcp", ["haproxy-mode"])])
+async def test_the_verb_reads_haproxy_and_the_journal_and_changes_neither(
+    tmp_path: Path, mode: str, codes: list[str]
+) -> None:
+    servers = {f"node{number}": FakeServer() for number in range(1, 3)}
+    fake = FakeHaproxy(servers, mode=mode)
     socket, state, config = tmp_path / "admin.sock", tmp_path / "state", tmp_path / "bigred.toml"
     text = example().replace("/run/haproxy/admin.sock", str(socket))
     config.write_text(text.replace("/var/lib/bigred", str(state)), encoding="utf-8")
@@ -41,15 +35,6 @@ async def with_a_release(tmp_path: Path) -> Path:
         release = Release("shop", DIGEST, "1.1.0", "1.1.0", Stage.READY, 1.0, author="Ada")
         await releases.add(connection, release)
     await db.close()
-    return config
-
-
-async def test_the_verb_reads_haproxy_and_the_journal_and_changes_neither(
-    tmp_path: Path,
-) -> None:
-    fake = FakeHaproxy({f"node{number}": FakeServer() for number in range(1, 3)})
-    socket, state = tmp_path / "admin.sock", tmp_path / "state"
-    config = await with_a_release(tmp_path)
     before = rows(state / "bigred.db")
     async with fake.listen(str(socket)):
         arguments = ["plan", "--json", "--config", str(config)]
@@ -57,6 +42,7 @@ async def test_the_verb_reads_haproxy_and_the_journal_and_changes_neither(
     found = json.loads(done.output)
     assert (done.exit_code, found["could_begin"], found["release"]) == (0, True, "1.1.0")
     assert [node["name"] for node in found["nodes"]] == list(fake.servers)
+    assert [one["code"] for one in found["findings"]] == codes
     assert fake.commands
     assert all(command.startswith("show ") for command in fake.commands), fake.commands
     assert rows(state / "bigred.db") == before

@@ -9,6 +9,8 @@ import click
 
 from bigred_server.cli import page, table
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
+from bigred_server.doctor import haproxy_faults
+from bigred_server.doctor.finding import Finding
 from bigred_server.fleet import look_once
 from bigred_server.journal import deployments, releases
 from bigred_server.model.deployment import DeploymentRecord
@@ -37,6 +39,7 @@ class _Report:
     known: KnownReleases
     plan: Plan
     coverage: Coverage
+    faults: list[Finding]
 
 
 @click.command("plan")
@@ -47,7 +50,8 @@ class _Report:
 def command(version: str | None, app: str | None, as_json: bool, config: Path | None) -> None:
     """Show what `deploy` would do with VERSION on each node; nothing is touched.
 
-    Without VERSION, plan the newest ready release. Exit code 0 if the deployment could begin now.
+    Without VERSION, plan the newest ready release. What in HAProxy's configuration would lose
+    requests is named first. Exit code 0 if the deployment could begin now.
     """
     settings = settings_of(config)
     report = run(_plan(settings, pick_app(settings, app), version))
@@ -77,7 +81,8 @@ async def _plan(settings: Settings, app: str, version: str | None) -> _Report:
     history = [record.receipt for record in past if record.receipt]
     hindrance = deploy.already_running(running) if running else ""
     planned = plan(view, history, hindrance)
-    return _Report(app, release, ours, known, planned, look.coverage)
+    faults = await haproxy_faults.faults(ours)
+    return _Report(app, release, ours, known, planned, look.coverage, faults)
 
 
 def _json(report: _Report) -> dict[str, object]:
@@ -97,6 +102,7 @@ def _json(report: _Report) -> dict[str, object]:
         "unit": report.coverage.unit,
         "backends": report.coverage.backends,
         "unmanaged": report.coverage.unmanaged,
+        "findings": [finding.as_json() for finding in report.faults],
         "nodes": [{**vars(node), "release": _version(report, node)} for node in planned.nodes],
     }
 
@@ -105,8 +111,14 @@ def _print(report: _Report) -> None:
     planned, release = report.plan, report.release
     author = f" by {release.author}" if release.author else ""
     click.echo(f"{report.app} {release.version}{author}, strategy {report.settings.strategy}")
-    for sentence in (*_sentences(planned), *_warnings(report)):
+    for sentence in _sentences(planned):
         page.write(sentence, indent=4)
+    if report.coverage.unmanaged:
+        names = ", ".join(report.coverage.unmanaged)
+        text = f"Left alone, as configured: the users of {names} may lose requests."
+        page.write(text, indent=4)
+    for one in report.faults:
+        page.write(f"{one.level}: {one.where}: {one.text}; {one.fix}", indent=4)
     table.write([_row(report, node) for node in planned.nodes], _HEADINGS)
     fates = [(one.fate, one.name) for one in planned.nodes if one.steps]
     for text, names in _by_text(fates).items():
@@ -143,21 +155,6 @@ def _sentences(planned: Plan) -> list[str]:
     if planned.skipped:
         sentences.append(f"Skipped (not in service): {', '.join(planned.skipped)}.")
     return sentences
-
-
-def _warnings(report: _Report) -> list[str]:
-    """Return whose requests the deployment may lose without counting them."""
-    found, coverage = [], report.coverage
-    if coverage.unit != "requests":
-        found.append(
-            "HAProxy passes on connections here (mode tcp), not requests: users stay on their node "
-            "until they hang up, and each node waits for them, up to "
-            f"{report.settings.deadlines.drain_s:g} s."
-        )
-    if coverage.unmanaged:
-        names = ", ".join(coverage.unmanaged)
-        found.append(f"Left alone, as configured: the users of {names} may lose requests.")
-    return found
 
 
 def _by_text(pairs: list[tuple[str, str]]) -> dict[str, str]:
