@@ -7,14 +7,15 @@ from pathlib import Path
 from bigred_server.haproxy.config_sections import sections
 from bigred_server.haproxy.config_text import NOTHING_KNOWN, read
 
-_PROC = Path("/proc")
+# Where the kernel shows its processes.
+PROC = Path("/proc")
 _BACKENDS = ("backend", "listen")
 
 
 def is_here(pid: int) -> bool:
     """Return whether a process of this machine, seen from here, is HAProxy's."""
     try:
-        return (_PROC / str(pid) / "comm").read_text().strip() == "haproxy"
+        return (PROC / str(pid) / "comm").read_text().strip() == "haproxy"
     except OSError:
         return False
 
@@ -54,22 +55,21 @@ def _folders(pid: int, environment: Mapping[str, str]) -> Iterator[tuple[Path, b
     A process in a chroot has left the folder; its master has not. Without a master (`-D`), only
     the shell's variable tells.
     """
-    process = _PROC / str(pid)
-    changed = _changed_folder(process)
+    process = PROC / str(pid)
     with contextlib.suppress(OSError):
         if str((process / "root").readlink()) == "/":
-            yield (process / "cwd").readlink() / changed, True
+            yield (process / "cwd").readlink(), True
             return
     with contextlib.suppress(OSError, StopIteration):
         master = _master(process)
-        yield (master / "cwd").readlink() / changed, True
+        yield (master / "cwd").readlink(), True
     if start := environment.get("PWD", ""):
-        yield Path(start) / changed, False
+        yield Path(start) / _changed_folder(process), False
 
 
 def _master(process: Path) -> Path:
     lines = (process / "status").read_text().splitlines()
-    master = _PROC / next(line.split()[1] for line in lines if line.startswith("PPid:"))
+    master = PROC / next(line.split()[1] for line in lines if line.startswith("PPid:"))
     if not is_here(int(master.name)):
         raise StopIteration
     return master
