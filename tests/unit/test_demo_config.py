@@ -19,7 +19,7 @@ SSH = SshSettings(
 
 
 def text(site: DemoOptions, server: str = "bigred-server", haproxies: int = 1) -> str:
-    nodes = {name: TomcatInstance(TESTBED / name, 8000) for name in ("node1", "node2")}
+    nodes = {f"node{n}": TomcatInstance(TESTBED / f"node{n}", 8000 + n) for n in (1, 2)}
     sockets = [Path(f"/h{number}.sock") for number in range(haproxies)]
     return configuration(TESTBED, 1884, sockets, nodes, site, "127.0.0.1:5514", server)
 

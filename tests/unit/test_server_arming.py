@@ -146,10 +146,10 @@ def test_a_gate_is_open_if_nothing_prevents_a_deployment(state: GateState) -> No
 # --- presses on a real journal -------------------------------------------------------------------
 
 
-def node(war: str) -> dict[str, object]:
+def node(port: int, war: str) -> dict[str, object]:
     command = ["true"]
     more = {"stop": command, "start": command, "running": command}
-    return {"url": "http://127.0.0.1:1", "war": war, **more}
+    return {"url": f"http://127.0.0.1:{port}", "war": war, **more}
 
 
 def app(name: str, countdown_s: float) -> dict[str, object]:
@@ -157,7 +157,7 @@ def app(name: str, countdown_s: float) -> dict[str, object]:
         "countdown_s": countdown_s,
         "haproxy": {"socket": "/none", "backend": name},
         "marker": {"path": "/"},
-        "nodes": {f"node{n}": node(f"/srv/{n}/{name}.war") for n in (1, 2, 3)},
+        "nodes": {f"node{n}": node(n, f"/srv/{n}/{name}.war") for n in (1, 2, 3)},
     }
 
 

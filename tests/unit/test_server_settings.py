@@ -269,6 +269,32 @@ def test_two_nodes_with_one_war_are_refused() -> None:
         parse(GOOD + second, Settings, "s.toml")
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://127.0.0.1:8080", "http://localhost:8080"),
+        ("http://app1.example", "http://APP1.example.:80"),
+        ("https://app1.example:443", "https://app1.example"),
+    ],
+)
+def test_two_nodes_with_one_url_are_refused(one: str, other: str) -> None:
+    first = GOOD.replace("http://127.0.0.1:8080", one)
+    second = first[first.index("[apps.shop.nodes.node1]") :].replace("node1]", "node2]")
+    second = second.replace(one, other).replace("/srv/node1/", "/srv/node2/")
+    with pytest.raises(ConfigError, match=r"nodes\.node1 and nodes\.node2 have the same url"):
+        parse(first + second, Settings, "s.toml")
+
+
+@pytest.mark.parametrize("context", ["/manager", "/host-manager"])
+def test_tomcats_own_apps_are_not_replaced(context: str) -> None:
+    text = GOOD.replace(
+        "[apps.shop.haproxy]", f'[apps.shop]\ncontext = "{context}"\n[apps.shop.haproxy]'
+    )
+    with pytest.raises(ConfigError, match="is Tomcat's own: a deployment would replace it"):
+        parse(text, Settings, "s.toml")
+
+
 def test_a_server_needs_an_app_and_an_app_a_node() -> None:
     with pytest.raises(ConfigError, match="'apps' is missing"):
         parse("[server]\nstate = '/x'", Settings, "s.toml")
