@@ -7,6 +7,7 @@ from tests.support.checked_site import CheckedSite, checked_site
 
 from bigred_broker.program import wait_until
 
+BOTH = 'backend = ["shop", "live"]'
 SHARED = "the backend live (servers live-n1, live-n2) has the same Tomcats"
 
 
@@ -22,17 +23,24 @@ def site() -> Iterator[CheckedSite]:
 
 def declare(site: CheckedSite, line: str) -> None:
     text = site.config.read_text()
-    assert 'backend = "shop"' in text
-    site.config.write_text(text.replace('backend = "shop"', line))
+    assert BOTH in text
+    site.config.write_text(text.replace(BOTH, line))
 
 
 def found(site: CheckedSite, code: str) -> list[tuple[str, str]]:
     return [(one["level"], one["text"]) for one in site.findings()[1] if one["code"] == code]
 
 
+def test_init_proposes_every_backend_with_the_same_tomcats(site: CheckedSite) -> None:
+    lines = site.config.read_text().splitlines()
+    comment = lines[lines.index(BOTH) - 1]
+    assert comment.startswith("# EDIT: these backends have the same Tomcats. Keep those whose")
+
+
 def test_a_backend_that_is_not_declared_is_bad_and_stops_every_deployment(
     site: CheckedSite,
 ) -> None:
+    declare(site, 'backend = "shop"')
     code, _ = site.findings()
     assert code == 1
     [(level, text)] = found(site, "haproxy-sharing")
@@ -42,9 +50,7 @@ def test_a_backend_that_is_not_declared_is_bad_and_stops_every_deployment(
     assert text.startswith(f"no deployment could begin now: {SHARED}")
 
 
-@pytest.mark.parametrize(
-    "line", ['backend = ["shop", "live"]', 'backend = "shop"\nunmanaged = ["live"]']
-)
+@pytest.mark.parametrize("line", [BOTH, 'backend = "shop"\nunmanaged = ["live"]'])
 def test_a_declared_backend_stops_nothing(site: CheckedSite, line: str) -> None:
     declare(site, line)
     code, findings = site.findings()
@@ -54,13 +60,12 @@ def test_a_declared_backend_stops_nothing(site: CheckedSite, line: str) -> None:
 
 
 def test_a_backend_is_named_once(site: CheckedSite) -> None:
-    declare(site, 'backend = ["shop", "live"]\nunmanaged = ["live"]')
+    declare(site, f'{BOTH}\nunmanaged = ["live"]')
     done = site.bigred("doctor", "--config", str(site.config))
     assert "the backend 'live' is named twice in `backend` and `unmanaged`" in done.stderr
 
 
 def test_a_node_is_set_by_hand_in_every_backend(site: CheckedSite) -> None:
-    declare(site, 'backend = ["shop", "live"]')
     config = ("--config", str(site.config))
     done = site.bigred("node", "maint", "n1", *config)
     assert (done.returncode, done.stdout) == (0, "n1 is in MAINT: MAINT\n"), done.stderr

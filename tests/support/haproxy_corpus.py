@@ -2,7 +2,8 @@
 
 A line `#: KEY VALUE` at the top of a file says what is expected: `bad`, `warn` and `unknown` name
 the rules of the doctor that are not fulfilled; every other rule must be. `path`, `context` and
-`url` are what `init` must write. `env` is a variable of HAProxy's environment, `backend` the app's.
+`url` are what `init` must write, and `left_out` the servers that it takes for no nodes. `env` is a
+variable of HAProxy's environment, `backend` the app's.
 """
 
 import re

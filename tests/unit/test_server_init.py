@@ -314,7 +314,10 @@ def test_no_key_of_the_reference_is_lost(of: SiteSurvey) -> None:
 
 def test_only_the_first_node_of_a_kind_is_explained() -> None:
     written = full(site(*LOCAL, *REMOTE))
-    assert written.count("# The node's own address, not HAProxy's. Two nodes can't have the same one.") == 1
+    assert (
+        written.count("# The node's own address, not HAProxy's. Two nodes can't have the same one.")
+        == 1
+    )
     assert written.count("# How to log in to a node") == 1
 
 

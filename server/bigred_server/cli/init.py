@@ -7,7 +7,9 @@ import click
 from bigred_server.cli import table
 from bigred_server.cli.options import LOCAL_CONFIG, run
 from bigred_server.errors import HaproxyError
+from bigred_server.haproxy.backend import Backend
 from bigred_server.haproxy.config_proxy import Proxy
+from bigred_server.haproxy.rows import not_a_node
 from bigred_server.haproxy.survey import Survey, is_local, survey
 from bigred_server.settings import example
 from bigred_server.settings.reference import parse
@@ -68,9 +70,19 @@ async def _survey(sockets: tuple[str, ...], backend: str) -> SiteSurvey:
                 f"{first.address}; make them the same first"
             )
     home = "" if is_local(first.address) else first.address.rpartition(":")[0].strip("[]")
-    servers, uri = first.backends[backend], _check_uri(first.proxy(backend))
-    is_tcp = first.modes.get(backend) == "tcp"
-    return SiteSurvey(sockets, backend, servers, uri, home, is_tcp=is_tcp)
+    look = await Backend(first.address, backend).look()
+    found = {name: what for name, row in look.servers.items() if (what := not_a_node(row))}
+    left_out = found if len(found) < len(look.servers) else {}
+    return SiteSurvey(
+        sockets,
+        backend,
+        [one for one in first.backends[backend] if one.name not in left_out],
+        _check_uri(first.proxy(backend)),
+        home,
+        others=tuple(look.sharing),
+        left_out=left_out,
+        is_tcp=look.is_tcp,
+    )
 
 
 def _check_uri(proxy: Proxy | None) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterable, Mapping
 
 from bigred_server.doctor import haproxy_server
 from bigred_server.doctor.finding import Finding, Severity
-from bigred_server.haproxy.rows import BackendLook, ServerRow
+from bigred_server.haproxy.rows import BackendLook, not_a_node
 from bigred_server.haproxy.survey import Survey
 from bigred_server.rollout.core import sentences
-from bigred_server.rollout.core.observation import OutBecause, ServerRole
+from bigred_server.rollout.core.observation import ServerRole
 
 OLDEST = (2, 4)
 
@@ -42,7 +42,7 @@ def servers(where: str, look: BackendLook, configured: Collection[str]) -> list[
         if look.servers[name].look.role is ServerRole.BACKUP:
             text = "a backup that is no node: users get it only while no node is up"
             findings.append(Finding("haproxy-backup", Severity.OK, f"{where}, {name}", text))
-    if left := [name for name in strangers if _is_like_a_node(look.servers[name])]:
+    if left := [name for name in strangers if not not_a_node(look.servers[name])]:
         findings.append(
             Finding(
                 "haproxy-server-stranger",
@@ -67,11 +67,6 @@ def servers(where: str, look: BackendLook, configured: Collection[str]) -> list[
             )
         )
     return findings
-
-
-def _is_like_a_node(row: ServerRow) -> bool:
-    is_empty = row.look.because is OutBecause.UNRESOLVED  # such as a slot of a server-template
-    return row.look.role is not ServerRole.BACKUP and not is_empty
 
 
 def sharing(

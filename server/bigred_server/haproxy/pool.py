@@ -135,8 +135,13 @@ class Pool:
     async def _all(self, server: str, command: _Command, deadline_s: float = DEADLINE_S) -> str:
         async def everywhere(first: Backend, *others: Backend) -> str:
             targets = await _targets(server, first, *others)
-            answers = await asyncio.gather(*(command(*target) for target in targets))
-            return " / ".join(dict.fromkeys(answers))
+            work = (command(*target) for target in targets)
+            # One that fails must not leave the others half done.
+            answers = await asyncio.gather(*work, return_exceptions=True)
+            for answer in answers:
+                if isinstance(answer, BaseException):
+                    raise answer
+            return " / ".join(dict.fromkeys(map(str, answers)))
 
         return _joined(await self._gather(everywhere, deadline_s))
 

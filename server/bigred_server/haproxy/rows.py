@@ -50,6 +50,13 @@ class ServerRow:
     check_of: str = ""
 
 
+def not_a_node(row: ServerRow) -> str:
+    """Say what a server is, if it is not a node unless somebody says so; "" if it is one."""
+    if row.look.role is ServerRole.BACKUP:
+        return "a backup"
+    return "no address" if row.look.because is OutBecause.UNRESOLVED else ""
+
+
 @dataclass(frozen=True)
 class Process:
     """A HAProxy process. In containers all may have the same `pid`; `since` distinguishes them."""

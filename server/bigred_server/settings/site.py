@@ -1,7 +1,7 @@
 """What a configuration must say about one site: what HAProxy reports, and guesses."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,6 +18,10 @@ _LONGEST_ID = 32
 _NODES = "check war, stop, start and running of each node. Nodes are updated in this order."
 _URLS = "check every key of each node. Nodes are updated in this order."
 _HAPROXY = 'name HAProxy\'s Runtime API, which needs "level admin", and the backend of the app.'
+_OTHERS = (
+    "these backends have the same Tomcats. Keep those whose users must lose no request; move the "
+    "others to `unmanaged`."
+)
 _PATH = "the app must report its version at this path, in the header X-Release."
 _CHECKED = (
     "HAProxy checks this path; the app must report its version there, in the header X-Release."
@@ -33,8 +37,9 @@ class SiteSurvey:
     """Runtime APIs of HAProxy, a backend, its servers, and what its check requests.
 
     `check_uri`: a path, perhaps with a query; "" if unknown. `home`: the machine that is HAProxy's
-    own 127.0.0.1, "" for this one. `is_tcp`: the backend is in mode tcp. `is_example`: nobody asked
-    HAProxy, so all of it is made up.
+    own 127.0.0.1, "" for this one. `others`: further backends with the same Tomcats. `left_out`:
+    the servers that are not taken for nodes, and what each is. `is_tcp`: the backend is in mode
+    tcp. `is_example`: nobody asked HAProxy, so all of it is made up.
     """
 
     sockets: tuple[str, ...]
@@ -42,6 +47,8 @@ class SiteSurvey:
     servers: Sequence[ServerLine]
     check_uri: str = ""
     home: str = ""
+    others: tuple[str, ...] = field(default=(), kw_only=True)
+    left_out: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     is_tcp: bool = field(default=False, kw_only=True)
     is_example: bool = field(default=False, kw_only=True)
 
@@ -74,7 +81,8 @@ class SiteSurvey:
         if not self._is_context_certain:
             found[app] = {"context": self.context}
         sockets: TomlValue = self.sockets[0] if len(self.sockets) == 1 else list(self.sockets)
-        found[*app, "haproxy"] = {"socket": sockets, "backend": self.backend}
+        backends: TomlValue = [self.backend, *self.others] if self.others else self.backend
+        found[*app, "haproxy"] = {"socket": sockets, "backend": backends}
         found[*app, "marker"] = {"path": self.check_path or f"/{self.app}/health"}
         for node, table in self._nodes():
             found[*app, "nodes", node] = table
@@ -86,6 +94,8 @@ class SiteSurvey:
         """Give what a person must check, by the table or key that it is about."""
         app: KeyPath = ("apps", self.app)
         found = {(*app, "haproxy"): _HAPROXY} if self.is_example else {}
+        if self.others:
+            found[*app, "haproxy", "backend"] = _OTHERS
         if self.is_tcp:
             found[*app, "haproxy"] = f"use mode http. {TCP}"
         if not self._is_context_certain:
@@ -95,7 +105,11 @@ class SiteSurvey:
         found[*app, "marker", "path"] = _CHECKED if is_checked else _PATH
         if checked_path.public(self.check_uri)[1]:
             found[*app, "marker", "path"] = _LEFT_OUT
-        found[*app, "nodes", next(iter(self.nodes))] = _URLS if self.is_example else _NODES
+        nodes = _URLS if self.is_example else _NODES
+        if self.left_out:
+            left_out = ", ".join(f"{name} ({what})" for name, what in self.left_out.items())
+            nodes = f"{nodes} Left out: {left_out}."
+        found[*app, "nodes", next(iter(self.nodes))] = nodes
         for node, address in self.nodes.items():
             if address.doubt:
                 found[*app, "nodes", node, "url"] = address.doubt
