@@ -4,14 +4,18 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from tests.support.mailbox import mailbox
 
 from bigred_server.journal.database import Database
 from bigred_server.model.build import Build
 from bigred_server.model.release import Stage
+from bigred_server.notify.notice import of_build
 from bigred_server.notify.notifier import Notifier
 from bigred_server.settings.notify import NotifySettings
 
@@ -71,3 +75,45 @@ async def test_a_notice_goes_to_every_address_of_the_file(inbox: Inbox, tmp_path
     assert found["title"] == "shop build 7 failed"
     assert found["type"] == "warning"
     assert "bigred build log 7 unit" in str(found["message"])
+
+
+MESSAGE = "<b>Bold</b> & *starred* _x_ :smile: &lt; \\n"
+HARMLESS = replace(FAILED, reason="exit 1\nline <two>", message=MESSAGE)
+
+
+async def mailed(folder: Path, options: str = "") -> EmailMessage:
+    """Send a notice about a failed build as a mail; return what arrives."""
+    db = await Database.open(folder / "bigred.db")
+    with mailbox() as box:
+        url = f"mailto://127.0.0.1:{box.port}/?from=b@example.com&to=a@example.com&mode=insecure"
+        settings = NotifySettings(urls=(url + options,))
+        sender = Notifier({"shop": {"team": settings}}, db)
+        running = asyncio.create_task(sender.run())
+        try:
+            sender.receive_build(HARMLESS)
+            assert await asyncio.to_thread(box.came.wait, 20)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await db.close()
+    (found,) = box.mails
+    return found
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
+async def test_a_mail_is_the_plain_text_of_the_notice(tmp_path: Path) -> None:
+    found = await mailed(tmp_path)
+    assert found["subject"] == "shop build 7 failed"
+    (part,) = [one for one in found.walk() if not one.is_multipart()]
+    assert part.get_content_type() == "text/plain"
+    assert part.get_content().strip().splitlines() == of_build(HARMLESS).body.splitlines()
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
+async def test_in_a_mail_that_must_be_html_nothing_is_a_tag(tmp_path: Path) -> None:
+    found = await mailed(tmp_path, "&format=html")
+    (part,) = [one for one in found.walk() if one.get_content_type() == "text/html"]
+    text = part.get_content()
+    assert "<b>" not in text
+    assert "&lt;b&gt;Bold&lt;/b&gt;" in text
+    assert text.count("<br") >= 3

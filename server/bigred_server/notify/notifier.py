@@ -121,4 +121,12 @@ def _notify(settings: NotifySettings, given: Notice) -> bool:
     for url in urls:
         if not sender.add(url):
             log.warning("apprise does not support an address", scheme=url.partition(":")[0])
-    return bool(sender.notify(title=given.title, body=given.body, notify_type=given.kind))
+    # Without a format, apprise sends the text to mail as HTML: one line, with tags obeyed.
+    return bool(
+        sender.notify(
+            title=given.title,
+            body=given.body,
+            notify_type=apprise.NotifyType(given.kind),
+            body_format=apprise.NotifyFormat.TEXT,
+        )
+    )
