@@ -18,6 +18,7 @@ from bigred_broker.messages import AppState, NodeNote, NodeState, Phase
 from bigred_server.artifacts.store import Store
 from bigred_server.journal import actions, deployments, events, releases
 from bigred_server.journal.database import Database
+from bigred_server.model import receipt_link
 from bigred_server.model.action_record import Outcome
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
@@ -319,6 +320,55 @@ async def test_only_a_tested_release_is_promoted_or_rejected(site: Api) -> None:
         await releases.set_stage(connection, "shop", NEW, Stage.TESTED)
     found = await site.post("/apps/shop/releases/1.2.0/reject", status=200)
     assert found["stage"] == "failed"
+
+
+# --- pages ---------------------------------------------------------------------------------------
+
+SECRETS = [token(name)["sha256"] for name in ROLES]
+
+
+def page_of(deployment: str) -> str:
+    """Return the link that a notice about a deployment has."""
+    return receipt_link.link("http://bigred", SECRETS, deployment)
+
+
+async def test_the_link_of_a_notice_opens_a_page_without_a_token(site: Api) -> None:
+    await site.runs(reason="<script>alert(1)</script> & more", who="ada <a@example.com>")
+    answer = await site.http.get(page_of("d-2"))
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<h1>shop 1.2.0: rolling</h1>" in answer.text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in answer.text
+    assert "ada &lt;a@example.com&gt;" in answer.text
+    assert 'http-equiv="refresh"' in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert (await site.http.head(page_of("d-2"))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "/deployments/d-1",
+        "/deployments/d-1?key=",
+        "/deployments/d-1?key=" + "0" * 32,
+        "/deployments/d-1?key=%ff",
+        page_of("d-2").replace("d-2", "d-1"),
+        page_of("d-9"),
+        receipt_link.link("http://bigred", SECRETS[:2], "d-1"),
+    ],
+)
+async def test_any_other_link_opens_nothing_and_says_no_more(site: Api, link: str) -> None:
+    answer = await site.http.get(link)
+    assert answer.status_code == 404
+    assert "This link is not valid" in answer.text
+    assert "shop" not in answer.text
+    assert (await site.http.post(link)).status_code == 401
+
+
+def test_without_any_token_no_link_opens_anything() -> None:
+    link = receipt_link.link("http://bigred", [], "d-1")
+    assert not receipt_link.opens([], "d-1", link.partition("key=")[2])
 
 
 # --- queries -------------------------------------------------------------------------------------

@@ -15,15 +15,13 @@ from bigred_server.errors import NotRunningError
 from bigred_server.journal import deployments, events
 from bigred_server.journal.database import Database
 from bigred_server.journal.events import EventRecord
-from bigred_server.judge.policy import Mode
 from bigred_server.model.deployment import DeploymentRecord
-from bigred_server.rollout.core import verdict_text
+from bigred_server.rollout.core import receipt_text
 from bigred_server.settings import Settings
 
 _POLL_S = 0.2
 _SERVER_CHECK_S = 2.0
 _NODE_WIDTH = 12
-_TIMES = ("node", "seconds", "drain", "stop", "start", "check")
 
 
 async def follow(settings: Settings, db: Database, deployment: str) -> DeploymentRecord:
@@ -79,77 +77,19 @@ def write_receipt(record: DeploymentRecord) -> None:
     elif run := receipt.get("jenkins"):
         _write_job_receipt(receipt, run)
     else:
-        for text in _summary(receipt, phase):
+        for text in receipt_text.summary(receipt):
             page.write(text, indent=4)
         if receipt["per_node"]:
-            rows = [_times(node) for node in receipt["per_node"]]
-            table.write(rows, _TIMES, right=range(1, len(_TIMES)), indent=2)
-
-
-def _summary(receipt: Mapping[str, Any], phase: str) -> list[str]:
-    lines = [
-        f"{receipt['app']} {receipt['release']}: {phase} {_where(receipt)} "
-        f"in {receipt['seconds']:.1f} s, by {receipt['who']}"
-        + (f" ({receipt['reason']})" if receipt["reason"] else ""),
-        _requests(receipt),
-    ]
-    if stored := receipt.get("judgement"):
-        judgement = verdict_text.from_json(stored)
-        lines.append(
-            f"{verdict_text.full_text(judgement, Mode.OFF)}; {verdict_text.detectable(judgement)}"
-        )
-    if receipt["skipped"]:
-        lines.append(f"skipped (not in service): {', '.join(receipt['skipped'])}")
-    if receipt["set_aside"]:
-        lines.append(f"set aside (failed): {', '.join(receipt['set_aside'])}")
-    return lines
-
-
-def _requests(receipt: Mapping[str, Any]) -> str:
-    """Return what was counted, where, and for whom it does not speak."""
-    unit, backends = receipt.get("unit", "requests"), receipt.get("backends", ())
-    where = f" in {', '.join(backends)}" if len(backends) > 1 else ""
-    text = (
-        f"{receipt['requests']} {unit} during the deployment{where}: {receipt['failed']} failed, "
-        f"{receipt['retried']} retried"
-    )
-    if unit != "requests":
-        text += "; HAProxy sees no requests in TCP mode, so more of them may have failed"
-    if unmanaged := receipt.get("unmanaged"):
-        text += f"; the users of {', '.join(unmanaged)} are not counted"
-    return text
-
-
-def _where(receipt: Mapping[str, Any]) -> str:
-    """Say on how many nodes it really happened."""
-    total, is_live = receipt["nodes"], receipt["outcome"] == Phase.SUCCEEDED
-    # Receipts of earlier versions don't have it.
-    touched = receipt.get("touched", total)
-    count = total - len(receipt["set_aside"]) if is_live else touched
-    if not count:
-        return "before any node was touched"
-    noun = "node" if total == 1 else "nodes"
-    return f"on {total} {noun}" if count == total else f"on {count} of {total} {noun}"
+            rows = [receipt_text.times(node) for node in receipt["per_node"]]
+            heads = receipt_text.TIMES
+            table.write(rows, heads, right=range(1, len(heads)), indent=2)
 
 
 def _write_job_receipt(receipt: Mapping[str, Any], run: Mapping[str, Any]) -> None:
-    outcome = receipt["outcome"].replace("_", " ")
-    reason = f" ({receipt['reason']})" if receipt["reason"] else ""
-    page.write(
-        f"{receipt['app']} {receipt['release']}: {outcome} in {receipt['seconds']:.1f} s, "
-        f"by {receipt['who']}{reason}: {run['url']}",
-        indent=4,
-    )
+    page.write(f"{receipt_text.of_job(receipt)}: {run['url']}", indent=4)
     if run["stages"]:
         rows = [(one["name"], f"{one['seconds']:.1f}", one["status"]) for one in run["stages"]]
         table.write(rows, ("stage", "seconds", "status"), right=(1,), indent=2)
     if receipt["outcome"] != Phase.SUCCEEDED and run["console"]:
         for text in ("the end of the console:", *(f"  {line}" for line in run["console"])):
             page.write(text, indent=4)
-
-
-def _times(node: Mapping[str, Any]) -> tuple[str, ...]:
-    if not node["seconds"]:
-        return (node["name"], "-", "-", "-", "-", "-")
-    times = (node[key] for key in ("seconds", "drain_s", "stop_s", "start_s", "check_s"))
-    return (node["name"], *(f"{seconds:.2f}" for seconds in times))

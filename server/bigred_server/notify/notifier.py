@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bigred_broker.messages import AppEvent, AppEventType
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
+from bigred_server.model import receipt_link
 from bigred_server.model.build import Build
 from bigred_server.model.release import Stage, candidate, live_of
 from bigred_server.notify import notice
@@ -26,12 +27,14 @@ _WAITING = 100
 class Notifier:
     """Sends the notices of all apps. Run `run()` as a task; the `receive` methods never block.
 
-    `settings`: by app and name. `url`: the public address of the HTTP API, "" if it has none.
+    `settings`: by app and name. `url`: the public address of the HTTP API, "" if it has none;
+    `secrets`: what its links are signed with.
     """
 
     settings: Mapping[str, Mapping[str, NotifySettings]]
     db: Database
     url: str = ""
+    secrets: tuple[str, ...] = ()
     _queue: asyncio.Queue[AppEvent | Build] = field(default_factory=lambda: asyncio.Queue(_WAITING))
 
     def receive(self, event: AppEvent) -> None:
@@ -90,9 +93,9 @@ class Notifier:
         )
 
     def _link(self, deployment: str) -> str:
-        if not self.url:
+        if not self.url or not self.secrets:
             return f"bigred show {deployment}"
-        return f"{self.url.rstrip('/')}/api/v1/deployments/{deployment}"
+        return receipt_link.link(self.url, self.secrets, deployment)
 
     async def _send(self, app: str, name: str, settings: NotifySettings, given: Notice) -> None:
         try:

@@ -11,7 +11,7 @@ from bigred_server.artifacts.store import Store
 from bigred_server.journal.database import Database
 from bigred_server.requests.job_preflight import JobPreflight
 from bigred_server.settings import Settings
-from bigred_server.web import builds, commands, queries
+from bigred_server.web import builds, commands, pages, queries
 from bigred_server.web.auth import HEALTH, AuthMiddleware
 from bigred_server.web.context import ApiContext, ViewerCaller
 from bigred_server.web.errors import DOCUMENTED, add_error_handlers
@@ -41,6 +41,7 @@ def build(
     add_error_handlers(app)
     app.add_api_route(HEALTH, _health, include_in_schema=False)
     app.add_api_route(f"{PREFIX}/openapi.json", _openapi, include_in_schema=False)
+    app.include_router(pages.router)
     app.include_router(builds.signed, prefix=PREFIX, responses=DOCUMENTED)
     for router in (queries.router, commands.router, builds.router):
         app.include_router(

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bigred_server.model.receipt_link import PAGES
 from bigred_server.settings import TokenSettings
 from bigred_server.web.caller import caller_of
 
@@ -16,13 +17,18 @@ HEALTH = "/healthz"
 MAX_BODY = 16 * 1024
 # Webhooks carry a signature of the body instead of a token, and list every commit of a push.
 _WEBHOOK = re.compile(r"/api/v1/apps/[^/]+/webhooks/[^/]+")
+# Pages carry a key in their link.
+_PAGE = re.compile(rf"{PAGES}/[^/]+")
 MAX_WEBHOOK = 5 * 1024 * 1024
 
 NO_TOKEN = "a token is required: Authorization: Bearer TOKEN; `bigred token` creates one"  # noqa: S105
 
 
 class AuthMiddleware:
-    """Guards all routes except the health check; puts the caller into the request's state."""
+    """Guards all routes except the health check, webhooks and pages.
+
+    It puts the caller into the request's state.
+    """
 
     def __init__(self, app: ASGIApp, tokens: Mapping[str, TokenSettings]) -> None:
         self._app = app
@@ -36,6 +42,9 @@ class AuthMiddleware:
         headers = Headers(scope=scope)
         if scope["method"] == "POST" and _WEBHOOK.fullmatch(scope["path"]):
             await self._pass_on(scope, receive, send, MAX_WEBHOOK)
+            return
+        if scope["method"] in ("GET", "HEAD") and _PAGE.fullmatch(scope["path"]):
+            await self._pass_on(scope, receive, send, MAX_BODY)
             return
         caller = caller_of(headers.get("authorization", ""), self._tokens)
         if caller is None:
