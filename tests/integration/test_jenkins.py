@@ -611,6 +611,13 @@ async def test_a_missing_permission_to_build_is_reported_when_it_is_fired(
         assert "Job/Build" in record.reason
 
 
+async def test_a_proxy_that_redirects_is_named_with_the_right_address(tmp_path: Path) -> None:
+    async with site_with(tmp_path, FakeJenkins(moved="https://jenkins.example.com")) as site:
+        reply = await site.happens(EventType.LID_OPEN)
+        assert reply.answer is Answer.REFUSED
+        assert "a redirect to https://jenkins.example.com/job/deploy-site" in (reply.reason or "")
+
+
 async def test_without_jenkins_there_is_no_arming(tmp_path: Path) -> None:
     async with site_with(tmp_path, FakeJenkins()) as site:
         jenkins = site.preflight.settings.jenkins.model_copy(update={"url": "http://127.0.0.1:1"})

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from tests.support import forked
 from tests.support.repositories import Repository, call
 
 from bigred_server.doctor import repository as doctor
@@ -17,6 +18,7 @@ from bigred_server.hook import post_receive
 from bigred_server.hook.install import install, uninstall
 from bigred_server.hook.messenger import Messenger
 from bigred_server.hook.repository import RepositoryHook, place_of
+from bigred_server.settings import example
 from bigred_server.settings.build import BuildSettings, Vcs
 
 AWAY = "http://127.0.0.1:1"
@@ -397,3 +399,23 @@ def test_the_place_of_a_working_copys_hooks_is_its_own(tmp_path: Path) -> None:
     place = place_of(Vcs.GIT, repository.checkout)
     inner = repository.checkout / ".git"
     assert place == RepositoryHook(Vcs.GIT, inner, inner / "hooks")
+
+
+def test_the_commands_say_what_they_did(tmp_path: Path) -> None:
+    repository = Repository.made("git", tmp_path / "repository")
+    put(repository.central / "hooks" / "post-receive", BY_NAME)
+    (tmp_path / "token").write_text("secret")
+    (tmp_path / "bigred.toml").write_text(example())
+    hook = (repository.central / "hooks" / "post-receive").resolve()
+    options = ("--token-file", "token", "--url", AWAY, "--config", "bigred.toml")
+
+    def said(*arguments: str, code: int = 0) -> str:
+        done = forked.run("hook", *arguments, folder=tmp_path)
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+
+    text = said("install", "git", "repository/central", *options)
+    assert f"{hook} submits every push; the previous hook was moved to" in text
+    assert f"the previous hook is back in {hook}" in said("uninstall", "git", "repository/central")
+    assert "has no hook of Bigred" in said("uninstall", "git", "repository/central", code=1)
+    assert "is not a Mercurial repository" in said("uninstall", "hg", "repository", code=1)

@@ -21,6 +21,7 @@ from bigred_server.settings.jenkins import JenkinsSettings
 DEADLINE_S = 10.0
 _MAX_BYTES = 4 << 20
 _MAX_REASON = 200
+_MOVED = (301, 307, 308)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -166,9 +167,15 @@ class JenkinsCall:
 
     def _check(self, path: str, answer: JenkinsAnswer) -> None:
         status, user = answer.status, self.settings.user
+        where = f"{self.root}{path} answers {status}"
+        if status in _MOVED:
+            # Jenkins itself redirects with other codes. This is a proxy, and nothing was done.
+            aim = answer.headers.get("location", "an unknown place")[:_MAX_REASON]
+            raise JenkinsError(
+                f"{where}, a redirect to {aim}: set the url to Jenkins's own address"
+            )
         if status < HTTPStatus.BAD_REQUEST:
             return
-        where = f"{self.root}{path} answers {status}"
         match status:
             case HTTPStatus.UNAUTHORIZED:
                 raise JenkinsError(

@@ -29,7 +29,8 @@ class FakeJenkins:
     `crumbs`: whether a POST needs a crumb despite its token. `forgets`: whether items that left the
     queue are unknown. `breaks`: how many requests get status 503. `deaf`: how many POSTs take
     effect without an answer. `forbids`: whether the user lacks Job/Build. `cancels`: the status
-    with which it answers a request to cancel an item.
+    with which it answers a request to cancel an item. `moved`: where a proxy in front of it
+    redirects everything, "" for nowhere.
     """
 
     job: str = "deploy-site"
@@ -44,6 +45,7 @@ class FakeJenkins:
     deaf: int = 0
     forbids: bool = False
     cancels: int = 204
+    moved: str = ""
     root: str = ""
     items: dict[int, FakeItem] = field(default_factory=dict)
     builds: dict[int, FakeBuild] = field(default_factory=dict)
@@ -100,6 +102,8 @@ class FakeJenkins:
     ) -> FakeAnswer | None:
         """Return the answer to a request; None to give none."""
         with self._lock:
+            if self.moved:
+                return FakeAnswer(301, b"<html>", (("location", f"{self.moved}{target}"),))
             if self.breaks:
                 self.breaks -= 1
                 return FakeAnswer(503, b"<html>Please wait while Jenkins is getting ready")
