@@ -27,7 +27,7 @@ from bigred_server.demo.picture import Picture, StartStep
 from bigred_server.demo.reporter import Reporter
 from bigred_server.demo.request_log import Counts
 from bigred_server.demo.screen import screen
-from bigred_server.demo.sections import KEYS, NOTHING_YET
+from bigred_server.demo.sections import KEYS, NOTHING_YET, receipt
 from bigred_server.demo.text_layout import in_ascii
 
 SIZES = [(80, 24), (120, 40), (60, 20), (40, 24), (40, 20), (80, 12), (200, 60)]
@@ -211,6 +211,18 @@ def test_outcome_and_receipt_stay_on_the_screen(name: str) -> None:
     ] in shown
     assert {"succeeded": "3 of 3 nodes", "rolled back": "1 of 3 nodes back"}[name] in shown
     assert RECEIPT[0] in shown
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_a_receipt_s_sentences_are_wrapped_and_its_table_keeps_its_columns(width: int) -> None:
+    lines = [line.plain for line in receipt(RECEIPT, width)]
+    assert all(len(line) <= width for line in lines)
+    assert flat(RECEIPT[1]) in flat("\n".join(lines))
+    rows = [line for line in lines if line.startswith("  node")]
+    assert len(rows) == 4
+    assert all(
+        line == whole or line.endswith("…") for line, whole in zip(rows, RECEIPT[2:], strict=True)
+    )
 
 
 def test_the_receipt_is_only_shown_with_its_own_outcome() -> None:

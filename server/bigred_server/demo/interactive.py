@@ -18,6 +18,7 @@ from bigred_server.demo.reporter import Reporter
 from bigred_server.demo.running_site import START_STEPS, customers, running_site
 from bigred_server.demo.sample import BuildKind
 from bigred_server.demo.scenario import SECOND, Scenario, submit, subscribed
+from bigred_server.demo.sections import receipt
 from bigred_server.demo.subscriber import Received
 
 _BUTTON = {"o": "open", "c": "close", " ": "press"}
@@ -43,8 +44,8 @@ def run_interactively(scenario: Scenario) -> int:
         ):
             asyncio.run(_run(demo_site, scenario, load, live))
             shown.close()
-            for line in live.receipt or _receipt(demo_site):
-                console.print(line, markup=False)
+            for line in receipt(live.receipt or _receipt(demo_site), console.width):
+                console.print(line)
             console.print("stopping the demo")
             counts = load.counts()
     console.print(f"{counts.requests} requests, {counts.failed} failed")

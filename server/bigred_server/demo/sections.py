@@ -1,5 +1,7 @@
 """The parts of the live screen, each as lines that fit a width. Pure."""
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
 from bigred_broker.messages import AppState, Lid, NodeState, Phase
@@ -85,8 +87,13 @@ def deployment(picture: Picture, width: int) -> list[Text]:
     sentence = phase_text(app.phase, version, total, app.reason)
     lines = wrapped(sentence, width, f"bold {_PHASES.get(app.phase, 'cyan')}")
     lines.append(_progress(app, app.phase, picture.running_s, width))
-    for line in picture.receipt if app.phase.is_outcome else ():
-        # The table's lines are indented, and wrapping would tear its columns apart.
+    return [*lines, *(receipt(picture.receipt, width) if app.phase.is_outcome else [])]
+
+
+def receipt(printed: Sequence[str], width: int) -> list[Text]:
+    """Return the lines of a receipt: its sentences wrapped, its table cut, not torn apart."""
+    lines: list[Text] = []
+    for line in printed:
         is_table = line.startswith(" ")
         lines += [cut(Text(line), width)] if is_table else wrapped(line, width, indent=2)
     return lines
