@@ -351,7 +351,7 @@ def test_while_packages_are_fetched_it_says_what_how_many_and_how_far(machine: M
         machine,
         'printf "Building dependency tree..."; sleep 4\n'
         'echo "dlstatus:1:41.5:Retrieving file 3 of 9 (7s remaining)" >&3; sleep 3\n'
-        'echo "pmstatus:haproxy:66.6:Unpacking haproxy (amd64)" >&3; sleep 4',
+        'echo "pmstatus:python3.11:66:Unpacking python3.11 (amd64)" >&3; sleep 4',
     )
 
     answer = machine.call("demo")
@@ -359,7 +359,7 @@ def test_while_packages_are_fetched_it_says_what_how_many_and_how_far(machine: M
     assert answer.returncode == 0, answer.stderr
     assert "  starting (3 s)\n" in answer.stderr
     assert "  Retrieving file 3 of 9 (7s remaining), 41 % done (6 s)\n" in answer.stderr
-    assert "  Unpacking haproxy (amd64), 66 % done (9 s)\n" in answer.stderr
+    assert "  Unpacking python3.11 (amd64), 66 % done (9 s)\n" in answer.stderr
     assert not (machine.home / "guard").exists()
 
 
@@ -395,6 +395,9 @@ UNRESOLVED = "Temporary failure resolving 'mirror.example'"
         'echo "  Cannot initiate the connection (101: Network is unreachable)"; exit 100',
         'echo "  Could not connect to mirror.example:80, connection timed out"; exit 100',
         'echo "  Unable to connect to proxy.example:3128:"; exit 100',
+        "echo \"  Something wicked happened resolving 'mirror.example:http' (-5)\"; exit 100",
+        'echo "  407  Proxy Authentication Required [IP: 192.0.2.1 3128]"; exit 100',
+        "echo \"  got 'NODATA' (does the network require authentication?)\"; exit 100",
     ],
 )
 def test_packages_without_a_network_are_reported_as_such_and_what_to_do(
@@ -436,6 +439,7 @@ def test_another_failure_is_not_blamed_on_the_network(machine: Machine, apt_get:
         "[Errno 101] Network is unreachable",
         "ProxyError('Cannot connect to proxy.', OSError())",
         "Read timed out. (read timeout=15)",
+        "[Errno -5] No address associated with hostname",
     ],
 )
 def test_libraries_without_a_network_are_reported_as_such_and_what_to_do(
