@@ -130,7 +130,14 @@ def _file(config: Path | None) -> Path | None:
     """Return the given file, or the first that exists, or None."""
     from bigred_agent.settings import LOCAL_FILE, SYSTEM_FILE
 
-    return config or next((file for file in (LOCAL_FILE, SYSTEM_FILE) if file.exists()), None)
+    return config or next((file for file in (LOCAL_FILE, SYSTEM_FILE) if _is_there(file)), None)
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except PermissionError:  # it is read next, and the error says that it can't be
+        return True
 
 
 def _settings(config: Path | None) -> "AgentSettings":

@@ -154,6 +154,24 @@ def test_without_any_file_the_doctor_says_that_it_used_the_defaults(
     assert read[1]["subject"] == "box-1"
 
 
+def test_a_file_that_this_user_may_not_see_is_reported_and_not_taken_for_absent(
+    runner: CliRunner, system_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exists = Path.exists
+
+    def deny(path: Path, **_: object) -> bool:
+        if path == system_file:
+            raise PermissionError(13, "Permission denied", str(path))
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", deny)
+    monkeypatch.setattr(Path, "read_text", deny)
+    result = runner.invoke(main, ["doctor"])
+    assert result.exit_code == 1
+    assert result.output.startswith(f"bigred-agent: {system_file}: can't be read: ")
+    assert "Permission denied" in result.output
+
+
 @pytest.mark.parametrize("verb", ["run", "doctor", "say"])
 def test_every_verb_reads_the_file_in_this_folder(
     runner: CliRunner, system_file: Path, verb: str
