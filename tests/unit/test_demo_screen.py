@@ -27,6 +27,7 @@ from bigred_server.demo.picture import Picture, StartStep
 from bigred_server.demo.reporter import Reporter
 from bigred_server.demo.request_log import Counts
 from bigred_server.demo.screen import screen
+from bigred_server.demo.sections import ARMED as PRESS_NOW
 from bigred_server.demo.sections import KEYS, NOTHING_YET, receipt
 from bigred_server.demo.text_layout import in_ascii
 
@@ -134,7 +135,7 @@ def test_it_fits_every_terminal_and_no_sentence_is_cut_without_an_ellipsis(name:
         *(step.text for step in picture.starting),
         *(picture.receipt[:2]),
         *([app.reason] if app else []),
-        NOTHING_YET,
+        PRESS_NOW if name == "armed" else NOTHING_YET,
     ]
     for width, height in itertools.product(
         [1, 10, *range(20, 131, 7), 40, 80, 120], [*range(1, 50)]
@@ -185,6 +186,8 @@ def test_lid_and_button_are_drawn() -> None:
     assert "██" not in pressed
     assert "the lid is open" in drawn(PICTURES["armed"])
     assert "• armed" in drawn(PICTURES["armed"])
+    assert NOTHING_YET in drawn(WAITING)
+    assert PRESS_NOW in drawn(PICTURES["armed"])
 
 
 def test_words_and_log_are_apart() -> None:

@@ -13,6 +13,7 @@ from bigred_server.rollout.core.phase_text import phase_text
 KEYS = ("o open", "c close", "space press", "b submit a bad release", "q quit")
 KEYS_AT_THE_START = ("Ctrl-C quit",)
 NOTHING_YET = "Nothing has been deployed yet. Open the lid, then press the button."
+ARMED = "Nothing has been deployed yet. The box is armed: press the button."
 NO_VOICE = "no loudspeaker"
 
 _WIDEST_BAR = 40
@@ -81,7 +82,8 @@ def deployment(picture: Picture, width: int) -> list[Text]:
     """Return progress and outcome of the newest deployment, and its receipt."""
     app = picture.app
     if app is None or app.phase is None:
-        return wrapped(NOTHING_YET, width)
+        is_armed = picture.box is not None and picture.box.lights.pattern == "armed"
+        return wrapped(ARMED if is_armed else NOTHING_YET, width)
     version = app.release.version if app.release else "the release"
     total = app.progress.total if app.progress else len(app.nodes)
     sentence = phase_text(app.phase, version, total, app.reason)
