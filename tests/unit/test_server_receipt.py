@@ -1,6 +1,7 @@
 """The receipt: times added up from the actions, requests counted across HAProxy's restarts."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from bigred_server.rollout.core import counter_delta
 from bigred_server.rollout.core.observation import Counters, Coverage
 from bigred_server.rollout.core.phase_text import phase_text
 from bigred_server.rollout.core.policy import Policy, Sessions
+from bigred_server.rollout.core.receipt_text import requests_text
 from bigred_server.rollout.loop.receipt import NodeTimes, node_times, receipt
 from bigred_server.rollout.loop.request_counter import Counted
 
@@ -255,3 +257,13 @@ def test_counts_are_kept_as_json(restarts: int) -> None:
     for number in range(restarts):
         counted = counter_delta.track(counted, 8 + number, Counters(4, 5, 6))
     assert counter_delta.from_json(counted.to_json()) == counted
+
+
+def test_the_receipt_says_whose_requests_it_counts() -> None:
+    made: dict[str, Any] = {"requests": 7, "failed": 0, "retried": 1}
+    assert requests_text(made) == "7 requests during the deployment: 0 failed, 1 retried"
+    made |= {"unit": "connections", "backends": ["a", "b"], "unmanaged": ["c"]}
+    assert requests_text(made) == (
+        "7 connections during the deployment in a, b: 0 failed, 1 retried; HAProxy sees no "
+        "requests in TCP mode, so more of them may have failed; the users of c are not counted"
+    )

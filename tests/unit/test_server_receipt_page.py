@@ -9,6 +9,7 @@ from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core.observation import Counters
 from bigred_server.rollout.core.policy import Policy
 from bigred_server.rollout.loop.receipt import receipt
+from bigred_server.rollout.loop.request_counter import Counted
 from bigred_server.web import receipt_page
 
 RECORD = DeploymentRecord(
@@ -53,7 +54,7 @@ def texts(record: DeploymentRecord, events: list[EventRecord]) -> list[str]:
 
 
 def test_the_page_shows_outcome_receipt_nodes_and_events() -> None:
-    made = receipt(RECORD, "1.1.0", [], Counters(1000, 0, 2), Policy(min_healthy=1), 9.0)
+    made = receipt(RECORD, "1.1.0", [], Counted(Counters(1000, 0, 2)), Policy(min_healthy=1), 9.0)
     found = texts(replace(RECORD, receipt=made), EVENTS)
     assert "shop 1.1.0: succeeded" in found
     assert "requested by ada at 1970-01-01 00:00:00 UTC" in found

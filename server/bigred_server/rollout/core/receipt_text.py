@@ -15,7 +15,7 @@ def summary(receipt: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{receipt['app']} {receipt['release']}: {_outcome(receipt)} {_where(receipt)} "
         f"in {receipt['seconds']:.1f} s, by {receipt['who']}{_reason(receipt)}",
-        _requests(receipt),
+        requests_text(receipt),
     ]
     if stored := receipt.get("judgement"):
         judgement = verdict_text.from_json(stored)
@@ -53,7 +53,7 @@ def _reason(receipt: Mapping[str, Any]) -> str:
     return f" ({receipt['reason']})" if receipt["reason"] else ""
 
 
-def _requests(receipt: Mapping[str, Any]) -> str:
+def requests_text(receipt: Mapping[str, Any]) -> str:
     """Say what was counted, where, and whose requests are not."""
     # Receipts of earlier versions don't have these.
     unit, backends = receipt.get("unit", "requests"), receipt.get("backends", ())
