@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bigred_server.errors import HaproxyError
-from bigred_server.haproxy import rows, runtime
+from bigred_server.haproxy import counts, rows, runtime
 from bigred_server.haproxy.backend import Backend
 from bigred_server.rollout.core.observation import Admin
 from bigred_server.testing.haproxy import FakeHaproxy, FakeServer
@@ -131,7 +131,7 @@ def test_requests_in_flight_are_the_running_and_the_queued_ones() -> None:
 
 
 def test_a_tcp_backend_counts_sessions_instead_of_requests() -> None:
-    assert rows.counters({"stot": "7"}).requests == 7
+    assert counts.counters({"stot": "7"}).requests == 7
 
 
 # --- commands ------------------------------------------------------------------------------------

@@ -12,10 +12,12 @@ from tests.support.looks import changed, server_row
 
 from bigred_server.errors import HaproxyAwayError, HaproxyError
 from bigred_server.haproxy.backend import Backend
+from bigred_server.haproxy.backend_look import BackendLook
 from bigred_server.haproxy.membership import member_names
 from bigred_server.haproxy.merge import MemberLook, PoolLook, merge
 from bigred_server.haproxy.pool import Pool
-from bigred_server.haproxy.rows import BackendLook, Process, ServerRow
+from bigred_server.haproxy.rows import ServerRow
+from bigred_server.haproxy.tables import Process
 from bigred_server.rollout.core.observation import Admin, Counters, ServerLook
 from bigred_server.settings import HaproxySettings
 from bigred_server.testing.haproxy import FakeHaproxy, FakeServer

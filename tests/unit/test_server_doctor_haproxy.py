@@ -8,10 +8,12 @@ from tests.support.looks import changed, server_row
 
 from bigred_server.doctor import haproxy, haproxy_file, listeners
 from bigred_server.doctor.finding import Finding, Severity, worst_first
+from bigred_server.haproxy.backend_look import BackendLook
 from bigred_server.haproxy.configfile import backend
 from bigred_server.haproxy.configuration import BackendConfig, configuration
-from bigred_server.haproxy.rows import BackendLook, Process, ServerRow
+from bigred_server.haproxy.rows import ServerRow
 from bigred_server.haproxy.survey import Survey
+from bigred_server.haproxy.tables import Process
 from bigred_server.rollout.core.observation import Admin, Counters
 from bigred_server.rollout.core.policy import Sessions
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 from bigred_broker.messages import Phase
-from bigred_server.journal.events import EventRecord
 from bigred_server.model.deployment import DeploymentRecord
+from bigred_server.model.event_record import EventRecord
 from bigred_server.rollout.core.observation import Counters
 from bigred_server.rollout.core.policy import Policy
 from bigred_server.rollout.loop.receipt import receipt

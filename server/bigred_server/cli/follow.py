@@ -14,8 +14,8 @@ from bigred_server.cli.options import is_running
 from bigred_server.errors import NotRunningError
 from bigred_server.journal import deployments, events
 from bigred_server.journal.database import Database
-from bigred_server.journal.events import EventRecord
 from bigred_server.model.deployment import DeploymentRecord
+from bigred_server.model.event_record import EventRecord
 from bigred_server.rollout.core import receipt_text
 from bigred_server.settings import Settings
 

@@ -11,9 +11,9 @@ from bigred_server.cli.follow import unknown_deployment, write_event, write_rece
 from bigred_server.cli.history import NO_DEPLOYMENTS
 from bigred_server.cli.options import config_option, journal, run, settings_of
 from bigred_server.journal import actions, deployments, events
-from bigred_server.journal.events import EventRecord
 from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.deployment import DeploymentRecord
+from bigred_server.model.event_record import EventRecord
 from bigred_server.settings import Settings
 
 

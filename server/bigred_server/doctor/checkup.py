@@ -30,9 +30,9 @@ from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.errors import HaproxyError
 from bigred_server.fleet import look_once, managers_of
 from bigred_server.haproxy.backend import Backend
+from bigred_server.haproxy.backend_look import BackendLook
 from bigred_server.haproxy.config_proxy import Proxy
 from bigred_server.haproxy.membership import member_names
-from bigred_server.haproxy.rows import BackendLook
 from bigred_server.haproxy.survey import is_local, survey
 from bigred_server.judge.policy import Mode
 from bigred_server.model.release import Release

@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from bigred_server.doctor import haproxy_server
 from bigred_server.doctor.finding import Finding, Severity
-from bigred_server.haproxy.rows import BackendLook, not_a_node
+from bigred_server.haproxy.backend_look import BackendLook
+from bigred_server.haproxy.rows import not_a_node
 from bigred_server.haproxy.survey import Survey
 from bigred_server.rollout.core import sentences
 from bigred_server.rollout.core.observation import ServerRole

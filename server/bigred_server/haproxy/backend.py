@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bigred_server.errors import HaproxyError
-from bigred_server.haproxy import rows, runtime
+from bigred_server.haproxy import counts, rows, runtime, tables
+from bigred_server.haproxy.backend_look import BackendLook
 from bigred_server.haproxy.endpoint import normalized
 from bigred_server.rollout.core.observation import Admin
 
@@ -20,13 +21,13 @@ class Backend:
     address: str
     name: str
 
-    async def look(self) -> rows.BackendLook:
+    async def look(self) -> BackendLook:
         """Read process, servers and counters in one request. Raise HaproxyError on failure."""
         commands = "show info; show servers state; show stat"
         answer = await runtime.command(self.address, commands)
         try:
             info, states, stat = answer.strip().split("\n\n")
-            return self._read(rows.process(info), rows.server_states(states), rows.stat(stat))
+            return self._read(tables.process(info), tables.server_states(states), tables.stat(stat))
         except (KeyError, ValueError) as error:
             raise HaproxyError(
                 f"HAProxy at {self.address} sent an answer we can't read: {answer[:80]!r} "
@@ -34,8 +35,11 @@ class Backend:
             ) from error
 
     def _read(
-        self, process: rows.Process, lines: list[Mapping[str, str]], table: list[Mapping[str, str]]
-    ) -> rows.BackendLook:
+        self,
+        process: tables.Process,
+        lines: list[Mapping[str, str]],
+        table: list[Mapping[str, str]],
+    ) -> BackendLook:
         # Raises KeyError or ValueError if this is not what HAProxy prints.
         states = {
             (fields["be_name"], fields["srv_name"]): fields
@@ -56,12 +60,12 @@ class Backend:
             if backend == self.name and (backend, name) in states
         }
         endpoints = {row.endpoint for row in servers.values()} - {""}
-        return rows.BackendLook(
+        return BackendLook(
             process,
             servers,
-            rows.counters(total),
-            rows.queued(total),
-            rows.is_tcp(total),
+            counts.counters(total),
+            counts.queued(total),
+            counts.is_tcp(total),
             _sharing(self.name, endpoints, stats, states),
         )
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from bigred_server.haproxy.backend_look import BackendLook
 from bigred_server.haproxy.endpoint import host_of
-from bigred_server.haproxy.rows import BackendLook
 
 # For each server of the first backend, the names of its lines in a backend.
 Names = Mapping[str, tuple[str, ...]]

@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bigred_server.haproxy.backend_look import BackendLook
 from bigred_server.haproxy.membership import Names
-from bigred_server.haproxy.rows import BackendLook
 from bigred_server.rollout.core.observation import (
     NOTHING_COUNTED,
     Admin,

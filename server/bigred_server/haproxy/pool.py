@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from bigred_server.errors import HaproxyAwayError, HaproxyError
 from bigred_server.haproxy.backend import Backend
-from bigred_server.haproxy.membership import member_names
-from bigred_server.haproxy.merge import MemberLook, PoolLook, merge
+from bigred_server.haproxy.merge import PoolLook, merge
 from bigred_server.haproxy.runtime import DEADLINE_S
+from bigred_server.haproxy.server_lines import lines_of, look_at
 from bigred_server.rollout.core.observation import Admin, ServerLook
 from bigred_server.settings import HaproxySettings
 
@@ -46,7 +46,7 @@ class Pool:
 
     async def look(self) -> PoolLook:
         """Read all HAProxies at once. Never raise: `problem` names those that can't be read."""
-        seen = await self._gather(_look)
+        seen = await self._gather(look_at)
         members = [one for found in seen.values() if isinstance(found, list) for one in found]
         pool = merge(members, [str(one) for one in seen.values() if isinstance(one, HaproxyError)])
         foreign = {name: of for name, of in pool.sharing.items() if name not in self.unmanaged}
@@ -134,7 +134,7 @@ class Pool:
 
     async def _all(self, server: str, command: _Command, deadline_s: float = DEADLINE_S) -> str:
         async def everywhere(first: Backend, *others: Backend) -> str:
-            targets = await _targets(server, first, *others)
+            targets = await lines_of(server, first, *others)
             work = (command(*target) for target in targets)
             # One that fails must not leave the others half done.
             answers = await asyncio.gather(*work, return_exceptions=True)
@@ -164,29 +164,6 @@ class Pool:
 
         answers = await asyncio.gather(*(one(*entry) for entry in at.items()))
         return dict(zip(at, answers, strict=True))
-
-
-async def _look(first: Backend, *others: Backend) -> list[MemberLook]:
-    """Look at all backends of one HAProxy."""
-    look, *other_looks = await asyncio.gather(*(one.look() for one in (first, *others)))
-    found = [MemberLook(first.address, first.name, look, member_names(look, look))]
-    for one, other in zip(others, other_looks, strict=True):
-        names = member_names(look, other)
-        found.append(MemberLook(one.address, one.name, other, names, is_first=False))
-    return found
-
-
-async def _targets(server: str, *backends: Backend) -> list[tuple[Backend, str]]:
-    """Return the server lines to command for a server, but none that follows one of the others."""
-    found = [
-        (backend, name, one.look.servers[name].tracked)
-        for backend, one in zip(backends, await _look(*backends), strict=True)
-        for name in one.names.get(server, ())
-    ]
-    commanded = {f"{backend.name}/{name}" for backend, name, _ in found}
-    targets = [(backend, name) for backend, name, tracked in found if tracked not in commanded]
-    # A server that the first backend lacks is refused by that backend.
-    return targets or [(backends[0], server)]
 
 
 def _joined(results: Mapping[str, str | HaproxyError]) -> str:

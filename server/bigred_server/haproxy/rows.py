@@ -1,18 +1,14 @@
-"""Read HAProxy's tables, `show stat` and `show servers state`, as values. Pure.
+"""One server of a backend, read from `show stat` and `show servers state`. Pure."""
 
-Columns are found by their names because every version of HAProxy adds some.
-"""
-
-import csv
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from bigred_server.haproxy import counts
 from bigred_server.haproxy.endpoint import normalized
+from bigred_server.haproxy.tables import number
 from bigred_server.rollout.core.observation import (
     Admin,
-    Counters,
     OutBecause,
-    Served,
     ServerLook,
     ServerRole,
 )
@@ -57,58 +53,6 @@ def not_a_node(row: ServerRow) -> str:
     return "no address" if row.look.because is OutBecause.UNRESOLVED else ""
 
 
-@dataclass(frozen=True)
-class Process:
-    """A HAProxy process. In containers all may have the same `pid`; `since` distinguishes them."""
-
-    pid: int
-    since: str
-    version: str
-
-
-@dataclass(frozen=True)
-class BackendLook:
-    """One observation of a backend. A new `process` means HAProxy was reloaded or restarted.
-
-    `queued`: requests waiting for any of the servers. `is_tcp`: HAProxy passes on connections there
-    and sees no requests. `sharing`: by each other backend, those of its servers that are Tomcats of
-    this one.
-    """
-
-    process: Process
-    servers: dict[str, ServerRow]
-    counters: Counters
-    queued: int = 0
-    is_tcp: bool = False
-    sharing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-def process(info: str) -> Process:
-    """Read `show info`. Raise KeyError or ValueError on anything else."""
-    fields = {name: value.strip() for name, _, value in map(_split, info.splitlines())}
-    return Process(int(fields["Pid"]), fields.get("Start_time_sec", ""), fields["Version"])
-
-
-def _split(line: str) -> tuple[str, str, str]:
-    return line.partition(":")
-
-
-def stat(answer: str) -> list[Mapping[str, str]]:
-    """Read the CSV of `show stat`."""
-    return list(csv.DictReader(answer.lstrip("# ").splitlines(), restval=""))
-
-
-def server_states(answer: str) -> list[Mapping[str, str]]:
-    """Read the table of `show servers state`: a version, a line of names, then the servers."""
-    lines = [line for line in answer.splitlines() if line.strip()]
-    names = next((line for line in lines if line.startswith("#")), "#")[1:].split()
-    return [
-        dict(zip(names, line.split(), strict=False))
-        for line in lines
-        if not line.startswith("#") and len(line.split()) > 1
-    ]
-
-
 def admin(bits: int) -> Admin:
     """Return the administrative state for the bits of `srv_admin_state`."""
     if bits & _MAINT_BITS:
@@ -151,7 +95,7 @@ def row(
     """
     check = tracked or CheckSource(fields, state)
     status, bits = fields["status"], int(state["srv_admin_state"])
-    check_state = _number(check.state.get("srv_check_state", ""))
+    check_state = number(check.state.get("srv_check_state", ""))
     checked = bool(check_state & _CHECK_CONFIGURED)
     words = (check.fields.get("check_status", ""), check.fields.get("last_chk", ""))
     look = ServerLook(
@@ -159,10 +103,10 @@ def row(
         up=status.startswith("UP") or status == "no check",
         # The check of a tracked server goes on while this one is out: it shows nothing new.
         fresh=is_fresh(fields) if tracked is None else None,
-        in_flight=_number(fields["scur"]) + _number(fields["qcur"]),
-        capacity=_number(fields.get("slim", "")) or None,
+        in_flight=number(fields["scur"]) + number(fields["qcur"]),
+        capacity=number(fields.get("slim", "")) or None,
         checks_disabled=checked and not check_state & _CHECK_ENABLED,
-        served=served(fields),
+        served=counts.served(fields),
         status=status,
         check=" ".join(filter(None, words)),
         role=role(fields),
@@ -184,7 +128,7 @@ def address(state: Mapping[str, str]) -> str:
     host, port = state.get("srv_fqdn", "-"), state.get("srv_port", "0")
     if host in ("-", ""):
         host = state.get("srv_addr", "-")
-    if host in ("-", "") or not _number(port):
+    if host in ("-", "") or not number(port):
         return ""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -197,57 +141,8 @@ def is_fresh(fields: Mapping[str, str]) -> bool | None:
     to rise + fall - 1. When checks are enabled again, the old result and the old health remain.
     """
     check = fields.get("check_status", "")
-    if not check or fields["status"] == "no check" or _number(fields.get("check_fall", "")) < 2:
+    if not check or fields["status"] == "no check" or number(fields.get("check_fall", "")) < 2:
         return None
-    full = _number(fields["check_rise"]) + _number(fields["check_fall"]) - 1
+    full = number(fields["check_rise"]) + number(fields["check_fall"]) - 1
     in_transition = "/" in fields["status"]
-    return check in _PASSING and not in_transition and _number(fields["check_health"]) == full
-
-
-def is_tcp(fields: Mapping[str, str]) -> bool:
-    """Return whether HAProxy passes on connections here, and sees no requests."""
-    return fields.get("mode") == "tcp"
-
-
-def counters(fields: Mapping[str, str]) -> Counters:
-    """Read the BACKEND row of `show stat`; in TCP mode, connections and those that were cut."""
-    failed = _cut(fields) if is_tcp(fields) else _number(fields.get("hrsp_5xx", ""))
-    return Counters(
-        requests=_number(fields.get("req_tot", "")) or _number(fields["stot"]),
-        errors_5xx=failed,
-        retried=_retried(fields),
-    )
-
-
-def _cut(fields: Mapping[str, str]) -> int:
-    # Connections that no server accepted, and those that a server broke off.
-    return _number(fields.get("econ", "")) + _number(fields.get("srv_abrt", ""))
-
-
-def served(fields: Mapping[str, str]) -> Served:
-    """Read a server's answers and errors: 5xx, no connection, no answer or half an answer.
-
-    Answers that HAProxy gives in the server's stead do not count as the server's. In TCP mode,
-    connections are counted instead, and those that were cut.
-    """
-    if is_tcp(fields):
-        return Served(_number(fields["stot"]), _cut(fields), _retried(fields))
-    kinds = ("1xx", "2xx", "3xx", "4xx", "5xx", "other")
-    answers = sum(_number(fields.get(f"hrsp_{kind}", "")) for kind in kinds)
-    broken = _number(fields.get("econ", "")) + _number(fields.get("eresp", ""))
-    errors = _number(fields.get("hrsp_5xx", "")) + broken
-    return Served(answers + broken, errors, _retried(fields))
-
-
-def _retried(fields: Mapping[str, str]) -> int:
-    # A retry elsewhere counts in both columns after no answer, in wredis alone after no connection.
-    return max(_number(fields.get("wretr", "")), _number(fields.get("wredis", "")))
-
-
-def queued(fields: Mapping[str, str]) -> int:
-    """Read from the BACKEND row how many requests are waiting for any of the servers."""
-    return _number(fields.get("qcur", ""))
-
-
-def _number(text: str) -> int:
-    return int(text) if text.strip().isdigit() else 0
+    return check in _PASSING and not in_transition and number(fields["check_health"]) == full

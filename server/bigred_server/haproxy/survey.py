@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from bigred_server.errors import HaproxyError
-from bigred_server.haproxy import config_files, configfile, rows, runtime
+from bigred_server.haproxy import config_files, configfile, rows, runtime, tables
 from bigred_server.haproxy.config_proxy import Proxy
 from bigred_server.haproxy.config_text import ProcessFacts
 
@@ -29,7 +29,7 @@ class Survey:
     """
 
     address: str
-    process: rows.Process
+    process: tables.Process
     level: str
     backends: dict[str, tuple[SurveyedServer, ...]]
     config: str | None = None
@@ -51,7 +51,7 @@ async def survey(address: str) -> Survey:
     )
     try:
         info, names, states, stats = answer.strip().split("\n\n")
-        process = rows.process(info)
+        process = tables.process(info)
         backends = _backends(names, states)
         modes = _modes(stats)
     except (KeyError, ValueError) as error:
@@ -77,7 +77,7 @@ def is_local(address: str) -> bool:
 
 def _backends(names: str, states: str) -> dict[str, tuple[SurveyedServer, ...]]:
     found = [line.strip() for line in names.splitlines() if line and not line.startswith("#")]
-    lines = rows.server_states(states)
+    lines = tables.server_states(states)
     return {
         name: tuple(
             SurveyedServer(line["srv_name"], rows.address(line), line.get("srv_use_ssl") == "1")
@@ -89,7 +89,7 @@ def _backends(names: str, states: str) -> dict[str, tuple[SurveyedServer, ...]]:
 
 
 def _modes(stats: str) -> dict[str, str]:
-    lines = [line for line in rows.stat(stats) if line["svname"] == "BACKEND"]
+    lines = [line for line in tables.stat(stats) if line["svname"] == "BACKEND"]
     return {line["pxname"]: mode for line in lines if (mode := line.get("mode", ""))}
 
 
@@ -103,7 +103,7 @@ async def _environment(address: str) -> dict[str, str] | None:
 
 
 def _config(
-    address: str, process: rows.Process, environment: Mapping[str, str], backends: Collection[str]
+    address: str, process: tables.Process, environment: Mapping[str, str], backends: Collection[str]
 ) -> tuple[str | None, str]:
     # In a container the path names a file of the container, though one of ours may match it.
     if not is_local(address) or not config_files.is_here(process.pid):

@@ -1,23 +1,10 @@
 """Record the events of deployments: sentences that `bigred show` prints and followers read."""
 
-from dataclasses import dataclass
-
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal.tables import event as table
-
-
-@dataclass(frozen=True)
-class EventRecord:
-    """One event; `at` is in seconds of Unix time, `kind` is the value of an AppEventType."""
-
-    id: int
-    deployment: str
-    at: float
-    kind: str
-    node: str | None
-    text: str
+from bigred_server.model.event_record import EventRecord
 
 
 async def add(

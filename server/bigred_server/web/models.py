@@ -5,11 +5,11 @@ from typing import Annotated, Any  # receipts are JSON
 from pydantic import BaseModel, ConfigDict, Field
 
 from bigred_broker.messages import Phase
-from bigred_server.journal.events import EventRecord
 from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.build import Build
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
+from bigred_server.model.event_record import EventRecord
 from bigred_server.model.hold_reason import HeldFor
 from bigred_server.model.release import Release, Stage, VersionsByDigest
 from bigred_server.model.timestamp import utc

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from bigred_server.journal.events import EventRecord
 from bigred_server.model.deployment import DeploymentRecord
+from bigred_server.model.event_record import EventRecord
 from bigred_server.rollout.core import receipt_text
 
 _EVERY_S = 5
