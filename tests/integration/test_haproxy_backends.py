@@ -184,6 +184,14 @@ async def test_backends_with_the_same_tomcats_are_found_unless_they_are_the_apps
     assert seen.coverage.unmanaged == ("follower", "plain")
 
 
+async def test_a_backend_that_only_checks_servers_for_others_is_no_backend_with_users(
+    site: Site,
+) -> None:
+    assert "books" not in (await site.pool("follower").look()).sharing
+    await asyncio.to_thread(site.answers, "/x")
+    assert "books" in (await site.pool("follower").look()).sharing
+
+
 async def test_in_tcp_mode_connections_are_counted(site: Site) -> None:
     pool = site.pool("plain")
     url = f"http://127.0.0.1:{site.tcp_port}/x"
