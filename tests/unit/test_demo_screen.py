@@ -22,6 +22,7 @@ from bigred_broker.messages import (
     VoiceState,
 )
 from bigred_server.demo.button_drawing import HEIGHT, WIDTH, drawing
+from bigred_server.demo.interactive import plain_keys
 from bigred_server.demo.live_screen import LiveScreen
 from bigred_server.demo.picture import Picture, StartStep
 from bigred_server.demo.reporter import Reporter
@@ -252,6 +253,25 @@ def test_a_terminal_that_knows_only_ascii_gets_lines_of_the_same_length() -> Non
         plain = in_ascii(line)
         assert plain.plain.isascii()
         assert plain.cell_len == line.cell_len
+
+
+@pytest.mark.parametrize(
+    ("typed", "keys"),
+    [
+        ("o", "o"),
+        ("o c", "o c"),
+        ("OQ", "oq"),
+        ("\x1b[A", ""),
+        ("\x1b[Ao", "o"),
+        ("\x1bOc ", " "),
+        ("\x1b[1;5Cb\x1b[3~q", "bq"),
+        ("\x1bo", ""),
+        ("\x1b", ""),
+        ("\x03", "\x03"),
+    ],
+)
+def test_a_key_that_sends_a_sequence_is_no_letter_of_it(typed: str, keys: str) -> None:
+    assert plain_keys(typed) == keys
 
 
 # --- what changes the picture --------------------------------------------------------------------

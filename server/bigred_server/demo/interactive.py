@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import select
 import sys
 import termios
@@ -23,6 +24,7 @@ from bigred_server.demo.subscriber import Received
 
 _BUTTON = {"o": "open", "c": "close", " ": "press"}
 _QUIT = frozenset({"q", "\x03", "\x04"})
+_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]?|O.|.)?", re.DOTALL)
 _SUBMITTING = "submitting {version}: {kind}"
 
 
@@ -99,7 +101,7 @@ async def _handle_keys(demo_site: DemoSite, live: LiveScreen) -> None:
 
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), put)
     bad = _bad_releases()
-    while (key := (await keys.get()).lower()) not in _QUIT:
+    while (key := await keys.get()) not in _QUIT:
         if key in _BUTTON:
             if _BUTTON[key] == "press":
                 live.press()
@@ -111,15 +113,19 @@ async def _handle_keys(demo_site: DemoSite, live: LiveScreen) -> None:
 
 
 def _typed() -> str:
-    """Read the keys typed so far; "" for one that sends an escape sequence, like an arrow."""
-    typed = os.read(sys.stdin.fileno(), 1024).decode(errors="replace")
-    return "" if typed.startswith("\x1b") else typed
+    """Read the keys typed so far."""
+    return plain_keys(os.read(sys.stdin.fileno(), 1024).decode(errors="replace"))
+
+
+def plain_keys(typed: str) -> str:
+    """Return what was typed as small letters, without keys like arrows: they send sequences."""
+    return _SEQUENCE.sub("", typed).lower()
 
 
 def _drop_keys() -> frozenset[str]:
     """Take the keys that were typed during the start: nobody saw yet what they would do."""
     readable, _, _ = select.select([sys.stdin], [], [], 0)
-    return frozenset(_typed().lower() if readable else "")
+    return frozenset(_typed() if readable else "")
 
 
 def _bad_releases() -> Iterator[tuple[str, BuildKind]]:
