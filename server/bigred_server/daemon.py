@@ -15,7 +15,7 @@ from bigred_server.artifacts.retention import Retention
 from bigred_server.artifacts.store import Store
 from bigred_server.automation import automation_of
 from bigred_server.errors import HaproxyAwayError, HaproxyError, NotRunningError
-from bigred_server.fleet import Memory, RealFleet
+from bigred_server.fleet.real_fleet import Memory, RealFleet
 from bigred_server.haproxy.receiver import Receiver
 from bigred_server.jenkins.reconciler import JobReconciler
 from bigred_server.journal import actions, releases, session

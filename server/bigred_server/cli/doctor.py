@@ -18,8 +18,9 @@ from bigred_server.cli.options import (
     run,
     settings_of,
 )
-from bigred_server.doctor.checkup import SiteFacts, examine
+from bigred_server.doctor.checkup import examine
 from bigred_server.doctor.finding import Finding, Severity, worst_first
+from bigred_server.doctor.site_facts import SiteFacts
 from bigred_server.errors import BigredError
 from bigred_server.journal import releases
 from bigred_server.model.release import Release, live_of

@@ -16,7 +16,8 @@ from bigred_server.cli.options import (
     settings_of,
 )
 from bigred_server.errors import HaproxyError
-from bigred_server.fleet import RealFleet, opened
+from bigred_server.fleet.opened import opened
+from bigred_server.fleet.real_fleet import RealFleet
 from bigred_server.journal import deployments, events
 from bigred_server.journal.database import Database
 from bigred_server.model.deployment import DeploymentRecord

@@ -11,7 +11,7 @@ from bigred_server.cli import page, table
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.doctor import haproxy_faults
 from bigred_server.doctor.finding import Finding
-from bigred_server.fleet import look_once
+from bigred_server.fleet.opened import look_once
 from bigred_server.journal import deployments, releases
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release

@@ -16,7 +16,7 @@ from bigred_server.cli.options import (
     run,
     settings_of,
 )
-from bigred_server.fleet import look_once
+from bigred_server.fleet.opened import look_once
 from bigred_server.journal import builds, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.build import UNDER_WAY, WAITING, Build, build_text

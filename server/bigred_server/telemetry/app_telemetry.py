@@ -8,7 +8,7 @@ from typing import Any  # the journal keeps JSON
 
 import httpx2
 
-from bigred_server.fleet import managers_of
+from bigred_server.fleet.managers import managers_of
 from bigred_server.journal.database import Database
 from bigred_server.judge.look import Span
 from bigred_server.model.log_line import LogLine

@@ -1,8 +1,7 @@
 """The real fleet of one app: HAProxy's Runtime API, and each node's host, Manager and HTTP port."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,22 +9,20 @@ import httpx2
 
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import NodeError
+from bigred_server.fleet.managers import manager_of
 from bigred_server.haproxy.merge import PoolLook
 from bigred_server.haproxy.pool import Pool
 from bigred_server.model.release import Release
-from bigred_server.places import release_store
 from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.availability import is_serving
 from bigred_server.rollout.core.observation import Admin, NodeLook
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.target import Strategy
-from bigred_server.settings import AppSettings, NodeSettings, Settings
+from bigred_server.settings import AppSettings, Settings
 from bigred_server.tomcat.hosts import Hosts
-from bigred_server.tomcat.manager import Manager
-from bigred_server.tomcat.manager_call import ManagerCall
 from bigred_server.tomcat.node import Node
 from bigred_server.tomcat.observed_node import ObservedNode
-from bigred_server.tomcat.probe import Probe, client
+from bigred_server.tomcat.probe import Probe
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ class RealFleet:
         self._pool = Pool.of(self._app.haproxy)
         context = settings.context_of(name)
         self._nodes = {
-            node: Node(hosts.of(one), _manager(http, one, context), self._app.strategy)
+            node: Node(hosts.of(one), manager_of(http, one, context), self._app.strategy)
             for node, one in self._app.nodes.items()
         }
         self._observed = {
@@ -189,40 +186,3 @@ class RealFleet:
                 return await self._observed[node].probe.admit()
         except TimeoutError as error:
             raise NodeError(f"smoke tests and warm-up took longer than {limit_s:g} s") from error
-
-
-def managers_of(http: httpx2.AsyncClient, app: AppSettings, context: str) -> dict[str, Manager]:
-    """Return the Managers of those of an app's nodes that have one."""
-    found = {name: _manager(http, node, context) for name, node in app.nodes.items()}
-    return {name: one for name, one in found.items() if one is not None}
-
-
-def _manager(http: httpx2.AsyncClient, node: NodeSettings, context: str) -> Manager | None:
-    if node.manager is None:
-        return None
-    call = ManagerCall(http, node.manager_url, node.manager.user, node.manager.password_file)
-    return Manager(call, context)
-
-
-@contextlib.asynccontextmanager
-async def opened(
-    settings: Settings, name: str, known: Sequence[Release] = ()
-) -> AsyncIterator[RealFleet]:
-    """Open the fleet of an app without a running server; `known`: its releases."""
-
-    async def releases() -> Sequence[Release]:
-        return known
-
-    async with client() as http:
-        store = release_store(settings.server)
-        fleet = RealFleet(settings, name, store, http, Hosts(), releases)
-        try:
-            yield fleet
-        finally:
-            await fleet.close()
-
-
-async def look_once(settings: Settings, name: str, known: Sequence[Release]) -> FleetLook:
-    """Look at the nodes of an app without a running server; `known`: its releases."""
-    async with opened(settings, name, known) as fleet:
-        return await fleet.look(deep=True)

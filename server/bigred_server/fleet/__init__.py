@@ -1,0 +1,1 @@
+"""The fleet of one app: all its nodes, behind all its HAProxies."""
