@@ -20,6 +20,7 @@ _WIDEST_BAR = 40
 _NODES = {
     NodeState.SERVING: "green",
     NodeState.DOWN: "red",
+    NodeState.MAINT: "yellow",
     NodeState.UNKNOWN: "red",
     NodeState.SKIPPED: "dim",
 }
