@@ -129,7 +129,7 @@ def missing(verb: str) -> list[str]:
     found = {
         "mosquitto": somewhere("usr/sbin/mosquitto", "sbin/mosquitto"),
         "haproxy": somewhere("usr/sbin/haproxy", "sbin/haproxy"),
-        "tomcat10-common": somewhere("usr/share/tomcat10/lib/servlet-api.jar"),
+        "tomcat10-common": somewhere("usr/share/tomcat*/lib/servlet-api.jar"),
         "default-jdk-headless": False,
         "espeak-ng": False,
         "alsa-utils": False,
@@ -137,7 +137,7 @@ def missing(verb: str) -> list[str]:
     if verb != "demo":
         found |= {
             "postgresql": somewhere("usr/lib/postgresql/*/bin/initdb"),
-            "tomcat10-admin": somewhere("usr/share/tomcat10-admin/manager/WEB-INF/web.xml"),
+            "tomcat10-admin": somewhere("usr/share/tomcat*-admin/manager/WEB-INF/web.xml"),
             "libusb-1.0-0": somewhere("usr/lib*/libusb-1.0.so.0", "usr/lib/*/libusb-1.0.so.0"),
             "openssh-server": somewhere("usr/sbin/sshd"),
             "git": False,
@@ -542,3 +542,38 @@ def test_the_script_is_executable_and_plain_shell(machine: Machine) -> None:
     assert os.access(ROOT / "bigred", os.X_OK)
     shell = shutil.which("dash") or "sh"
     subprocess.run([shell, "-n", str(machine.wrapper)], check=True, timeout=DEADLINE_S)
+
+
+@pytest.mark.parametrize(
+    ("installed", "available", "found"),
+    [
+        (["tomcat10"], ["tomcat11"], "tomcat10"),
+        (["tomcat9"], ["tomcat10"], "tomcat9"),
+        (["tomcat9", "tomcat11", "tomcat10"], [], "tomcat11"),
+        ([], ["tomcat11", "tomcat10"], "tomcat10"),
+        ([], ["tomcat11"], "tomcat11"),
+        ([], ["tomcat9"], "tomcat9"),
+        ([], [], "tomcat10"),
+    ],
+)
+def test_the_tomcat_is_the_one_installed_or_one_that_the_distribution_has(
+    tmp_path: Path, installed: list[str], available: list[str], found: str
+) -> None:
+    for name in installed:
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / "bin" / "bootstrap.jar").touch()
+    script = (ROOT / "bigred").read_text(encoding="utf-8")
+    function = script[script.index("find_tomcat() {") :].partition("\n}\n")[0] + "\n}\n"
+    known = " ".join(f"{name}-common" for name in available)
+    apt_cache = tmp_path / "apt-cache"
+    apt_cache.write_text(f'#!/bin/sh\ncase " {known} " in *" $2 "*) ;; *) exit 100 ;; esac\n')
+    apt_cache.chmod(0o755)
+    text = function.replace("/usr/share", str(tmp_path)) + 'find_tomcat; echo "$tomcat"'
+    run = subprocess.run(
+        ["/bin/sh", "-euc", text],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": str(tmp_path)},
+    )
+    assert run.stdout.strip() == found

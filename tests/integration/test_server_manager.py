@@ -183,7 +183,7 @@ async def test_the_root_context_is_a_slash(reach: Reach, war: Path) -> None:
     [
         (401, "give the user 'bigred' the password in "),
         (403, "allow this server's address in manager/META-INF/context.xml (RemoteCIDRValve)"),
-        (404, "no Manager there; install it (Debian: tomcat10-admin) or set its url"),
+        (404, "no Manager there; install it (Debian: tomcat10-admin, or the one of your version)"),
         (302, "it redirects to https://elsewhere/, where the password is not sent"),
         (503, "that is not a Manager's answer; see Tomcat's log"),
     ],
@@ -213,7 +213,19 @@ async def test_a_password_may_have_the_characters_that_tomcat_reads(
         assert await found.versions() == ()
     await asyncio.to_thread(password.write_text, "пароль", encoding="utf-8")
     async with reach(tomcat()) as found:
-        assert "has characters outside Latin-1" in await failure(found.versions())
+        assert "only have characters of Latin-1" in await failure(found.versions())
+
+
+@pytest.mark.parametrize("text", [FOREIGN, "пароль"])
+async def test_a_tomcat_that_reads_utf_8_is_recognised_once(
+    reach: Reach, password: Path, text: str
+) -> None:
+    await asyncio.to_thread(password.write_text, text, encoding="utf-8")
+    fake = tomcat(password=text, encoding="utf-8")
+    async with reach(fake) as found:
+        for _ in range(3):
+            assert await found.versions() == ()
+    assert len(fake.asked) == 3 + (text == FOREIGN)
 
 
 async def test_an_unreadable_password_is_reported(reach: Reach, password: Path) -> None:

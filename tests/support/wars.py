@@ -6,9 +6,8 @@ import zipfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+from bigred_server.tomcat.installed import is_before_jakarta, servlet_api, tomcat_home
 from bigred_server.tomcat.instance import find_java
-
-_SERVLET_API = "/usr/share/tomcat10/lib/servlet-api.jar"
 
 _JAVA = """
 package lab;
@@ -97,9 +96,11 @@ class Wars:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         source = folder / "Lab.java"
-        source.write_text(_JAVA)
+        api = servlet_api(tomcat_home())
+        old = is_before_jakarta(api)
+        source.write_text(_JAVA.replace("jakarta.servlet", "javax.servlet") if old else _JAVA)
         argv = [str(find_java("javac")), "-J-XX:TieredStopAtLevel=1", "--release", "17"]
-        argv += ["-proc:none", "-cp", _SERVLET_API]
+        argv += ["-proc:none", "-cp", str(api)]
         subprocess.run([*argv, "-d", str(folder), str(source)], timeout=60, check=True)
         self._class = (folder / "lab" / "Lab.class").read_bytes()
 

@@ -1,5 +1,6 @@
 """What the doctor finds in a Tomcat: its files, rule by rule, its app and its Manager."""
 
+from base64 import b64decode
 from pathlib import Path
 
 import httpx2
@@ -234,6 +235,21 @@ async def test_the_managers_refusals_are_distinguished(
     assert found.level is level
     assert says in found.text
     assert node.version(answers[0].text) == ((10, 1) if ours == 200 else None)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+async def test_a_password_is_sent_as_any_tomcat_reads_it(tmp_path: Path, encoding: str) -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        sent = b64decode(request.headers["authorization"].removeprefix("Basic "))
+        return httpx2.Response(200 if sent == "bigred:pü".encode(encoding) else 401, text="OK")
+
+    secret = tmp_path / "password"
+    secret.write_text("pü\n", encoding="utf-8")
+    manager = ManagerSettings(user="bigred", password_file=secret)
+    settings = NodeSettings(url="http://127.0.0.1:1", reach=ReachBy.MANAGER, manager=manager)
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+        ours, _ = await node.ask_manager(http, settings)
+    assert ours.status == 200
 
 
 def test_a_password_sent_unencrypted_is_reported() -> None:

@@ -87,6 +87,7 @@ def test_what_the_example_shows_as_the_default_is_the_default() -> None:
         "before",
         "after",
         "on_failure",
+        "tomcat_home",
         "status",
         "text",
         "without",

@@ -14,10 +14,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from bigred_broker.program import ProgramError
+from bigred_server.tomcat.installed import is_before_jakarta, servlet_api, tomcat_home
 from bigred_server.tomcat.instance import find_java
 
 _SOURCE = Path(__file__).parent / "shop"
-_SERVLET_API = Path("/usr/share/tomcat10/lib/servlet-api.jar")
 # The compiler is done before the JVM's second one would pay.
 _JVM = ("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
@@ -89,14 +89,19 @@ def build(folder: Path, version: str, kind: BuildKind = BuildKind.GOOD) -> Path:
 @functools.cache
 def _compiled() -> Mapping[str, bytes]:
     """Give the shop's classes by their paths."""
-    if not _SERVLET_API.exists():
-        raise ProgramError(f"{_SERVLET_API} is missing; install the package tomcat10-common")
-    sources = sorted(_SOURCE.glob("*.java"))
-    with tempfile.TemporaryDirectory(prefix="javac-") as made:
+    api = servlet_api(tomcat_home())
+    with tempfile.TemporaryDirectory(prefix="javac-") as folder:
+        sources, made = Path(folder) / "sources", Path(folder) / "classes"
+        sources.mkdir()
+        for source in _SOURCE.glob("*.java"):
+            text = source.read_text(encoding="utf-8")
+            if is_before_jakarta(api):
+                text = text.replace("jakarta.servlet", "javax.servlet")
+            (sources / source.name).write_text(text, encoding="utf-8")
         argv = [str(find_java("javac")), *_JVM, "--release", "17", "-proc:none"]
-        argv += ["-cp", str(_SERVLET_API), "-d", made, *map(str, sources)]
+        argv += ["-cp", str(api), "-d", str(made), *map(str, sorted(sources.iterdir()))]
         compiler = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
         if compiler.returncode != 0:
             raise ProgramError(f"javac could not compile the shop:\n{compiler.stderr}")
-        files = sorted(Path(made).rglob("*.class"))
+        files = sorted(made.rglob("*.class"))
         return {str(file.relative_to(made)): file.read_bytes() for file in files}

@@ -11,6 +11,7 @@ import httpx2
 
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.settings import MarkerSettings, MarkerSource, NodeSettings
+from bigred_server.tomcat.basic_auth import authorizations
 from bigred_server.tomcat.probe import read_marker
 from bigred_server.tomcat.question import Question
 
@@ -107,10 +108,14 @@ async def ask_manager(
     except OSError as error:
         reason = f"{manager.password_file} can't be read: {error.strerror}"
         return NodeAnswer(0, reason), NodeAnswer(0, "")
-    ours = await _serverinfo(http, node.manager_url, (manager.user, password))
+    ours = NodeAnswer(0, "")
+    for authorization in authorizations(manager.user, password):
+        ours = await _serverinfo(http, node.manager_url, authorization)
+        if ours.status != _UNAUTHORISED:
+            break
     anonymous = NodeAnswer(0, "")
     if ours.status == _FORBIDDEN:
-        anonymous = await _serverinfo(http, node.manager_url, None)
+        anonymous = await _serverinfo(http, node.manager_url, "")
     return ours, anonymous
 
 
@@ -149,18 +154,14 @@ def version(serverinfo: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-async def _serverinfo(
-    http: httpx2.AsyncClient, url: str, user: tuple[str, str] | None
-) -> NodeAnswer:
+async def _serverinfo(http: httpx2.AsyncClient, url: str, authorization: str) -> NodeAnswer:
+    # The Manager translates its answer unless asked for English.
+    headers = {"accept-language": "en"}
+    if authorization:
+        headers["authorization"] = authorization
     try:
         async with asyncio.timeout(DEADLINE_S):
-            # The Manager translates its answer unless asked for English.
-            reply = await http.get(
-                f"{url}/text/serverinfo",
-                auth=user,
-                headers={"accept-language": "en"},
-                timeout=DEADLINE_S,
-            )
+            reply = await http.get(f"{url}/text/serverinfo", headers=headers, timeout=DEADLINE_S)
     except (httpx2.RequestError, TimeoutError) as error:
         return NodeAnswer(0, f"{type(error).__name__}: {error}".rstrip(": "))
     return NodeAnswer(reply.status_code, reply.text[:2000])

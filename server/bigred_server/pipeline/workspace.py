@@ -14,6 +14,7 @@ from bigred_server.model.build import Build
 from bigred_server.pipeline.checkout import Repository
 from bigred_server.pipeline.job import Job, Result, UrlProbe
 from bigred_server.settings.build import BuildSettings, StageSettings
+from bigred_server.tomcat.installed import tomcat_home
 from bigred_server.tomcat.instance import TomcatInstance
 
 
@@ -61,7 +62,7 @@ class Workspace:
         steps: list[tuple[str, ...] | UrlProbe] = [settings.command]
         limit_s = settings.limit_s
         if settings.tomcat:
-            tomcat = await asyncio.to_thread(self._tomcat, settings.tomcat_home)
+            tomcat = await asyncio.to_thread(self._tomcat, settings.tomcat_home or tomcat_home())
             url = f"http://127.0.0.1:{tomcat.port}{self.context}"
             steps = [tomcat.start_command, UrlProbe(f"{url}/", settings.tomcat_s), *steps]
             environment["BIGRED_URL"] = url

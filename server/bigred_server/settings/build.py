@@ -82,4 +82,4 @@ class StageSettings(Section):
     artifacts: tuple[Inside, ...] = ()
     tomcat: bool = False
     tomcat_s: Seconds = 120.0
-    tomcat_home: Path = Path("/usr/share/tomcat10")
+    tomcat_home: Path | None = None

@@ -40,15 +40,17 @@ _STRINGS = {
 class FakeManager:
     """Knows contexts by name (`/shop`, `/shop##1`) and whether they run.
 
-    `language`: the language of its answers, whatever the request accepts. `sessions`: the number in
-    each context; `leaks`: the names of leaked contexts. `breaks`: the exception that a deployment
-    raises. `starts`: whether deployed contexts start. `busy`: how many more commands find Tomcat
-    busy. `hangs`: commands that take effect without an answer. `status`: an HTTP status to answer
-    instead, with `location`.
+    `encoding`: how it reads user and password, "utf-8" from Tomcat 11 on. `language`: the language
+    of its answers, whatever the request accepts. `sessions`: the number in each context; `leaks`:
+    the names of leaked contexts. `breaks`: the exception that a deployment raises. `starts`:
+    whether deployed contexts start. `busy`: how many more commands find Tomcat busy. `hangs`:
+    commands that take effect without an answer. `status`: an HTTP status to answer instead, with
+    `location`.
     """
 
     user: str = "bigred"
     password: str = "secret"  # noqa: S105
+    encoding: str = "latin-1"
     language: str = "en"
     contexts: dict[str, bool] = field(default_factory=dict)
     sessions: int = 0
@@ -64,10 +66,10 @@ class FakeManager:
 
     def answer(self, target: str, authorization: str, body: bytes) -> tuple[int, str] | None:
         """Return status and text, or None to give no answer."""
-        pair = base64.b64encode(f"{self.user}:{self.password}".encode("latin-1")).decode()
+        secret = f"{self.user}:{self.password}".encode(self.encoding)
         if self.status != 200:
             return self.status, "<html>"
-        if authorization != f"Basic {pair}":
+        if authorization != f"Basic {base64.b64encode(secret).decode()}":
             return 401, "<html>"
         url = urlsplit(target)
         query = {key: values[0] for key, values in parse_qs(url.query).items()}

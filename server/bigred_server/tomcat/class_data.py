@@ -19,12 +19,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bigred_broker.program import ProgramError, free_port, is_listening, wait_until
+from bigred_server.tomcat.installed import find_manager, tomcat_home
 from bigred_server.tomcat.instance import (
-    TOMCAT,
     ManagerUser,
     TomcatInstance,
     find_java,
-    has_manager,
     libraries,
 )
 
@@ -32,8 +31,9 @@ _DEADLINE_S = 60
 
 
 @functools.cache
-def option(home: Path = TOMCAT) -> str:
+def option(home: Path | None = None) -> str:
     """Give the `class_data` of a TomcatInstance; "" where no archive can be made or kept."""
+    home = home or tomcat_home()
     try:
         archive = _cache() / f"tomcat-{_made_of(home)}.jsa"
         if not archive.exists():
@@ -61,7 +61,7 @@ def _made_of(home: Path) -> str:
         ),
         *(file.read_text() for file in (java.parent.parent / "release",) if file.exists()),
         (Path(__file__).parent / "base" / "control.sh").read_text(),
-        f"Manager: {has_manager()}",
+        f"Manager: {find_manager(home) is not None}",
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
@@ -69,7 +69,7 @@ def _made_of(home: Path) -> str:
 def _make(home: Path, archive: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="making-", dir=archive.parent) as folder:
         made = Path(folder) / archive.name
-        manager = ManagerUser("bigred", secrets.token_hex()) if has_manager() else None
+        manager = ManagerUser("bigred", secrets.token_hex()) if find_manager(home) else None
         tomcat = TomcatInstance(
             Path(folder) / "tomcat",
             free_port(),

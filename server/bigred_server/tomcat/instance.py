@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from bigred_broker.program import ProgramError, find_program
+from bigred_broker.program import find_program
+from bigred_server.tomcat import installed
 
-TOMCAT = Path("/usr/share/tomcat10")
 _FILES = Path(__file__).parent / "base"
-_MANAGER = Path("/usr/share/tomcat10-admin/manager")
 _MANAGER_CONTEXT = "Catalina/localhost/manager.xml"
 _MANAGER_USERS = "tomcat-users.xml"
 
@@ -42,7 +41,7 @@ class TomcatInstance:
 
     base: Path
     port: int
-    home: Path = TOMCAT
+    home: Path = field(default_factory=installed.tomcat_home)
     stop_patience_s: int = 15
     manager: ManagerUser | None = None
     class_data: str = ""
@@ -80,13 +79,8 @@ class TomcatInstance:
 
         Raise ProgramError, naming the package, if Tomcat, Java or the Manager is not installed.
         """
-        if not (self.home / "bin" / "bootstrap.jar").exists():
-            raise ProgramError(
-                f"no Tomcat in {self.home}: bin/bootstrap.jar is missing; "
-                "install the package tomcat10-common"
-            )
-        if self.manager and not has_manager():
-            raise ProgramError(f"no Manager in {_MANAGER}; install the package tomcat10-admin")
+        installed.check_tomcat(self.home)
+        manager = installed.required_manager(self.home) if self.manager else None
         settings = {
             "java": str(find_java()),
             "home": str(self.home),
@@ -100,7 +94,7 @@ class TomcatInstance:
         for name in ("server.xml", "context.xml", "web.xml", "logging.properties"):
             _put(self.base / "conf" / name, (_FILES / name).read_text())
         self._put_loaders()
-        self._put_manager()
+        self._put_manager(manager)
         _put(
             self.base / "settings",
             "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()),
@@ -119,14 +113,15 @@ class TomcatInstance:
         else:
             loaders.unlink(missing_ok=True)
 
-    def _put_manager(self) -> None:
+    def _put_manager(self, manager: Path | None) -> None:
         context, users = (self.base / "conf" / name for name in (_MANAGER_CONTEXT, _MANAGER_USERS))
-        if self.manager is None:
+        if self.manager is None or manager is None:
             context.unlink(missing_ok=True)
             users.unlink(missing_ok=True)
             return
         context.parent.mkdir(parents=True, exist_ok=True)
-        _put(context, (_FILES / context.name).read_text())
+        text = (_FILES / context.name).read_text()
+        _put(context, text.replace('"MANAGER"', quoteattr(str(manager))))
         user = (
             f"<user username={quoteattr(self.manager.name)} "
             f'password={quoteattr(self.manager.password)} roles="manager-script,manager-jmx"/>'
@@ -140,14 +135,9 @@ class TomcatInstance:
         return ("/bin/sh", str(self.base.resolve() / "tomcat"), verb)
 
 
-def has_manager() -> bool:
-    """Say whether Tomcat's Manager is installed."""
-    return (_MANAGER / "WEB-INF" / "web.xml").exists()
-
-
 def libraries(home: Path) -> list[Path]:
     """List the jars of a Tomcat's own libraries."""
-    return sorted((home / "lib").glob("*.jar"))
+    return sorted(jar for jar in (home / "lib").glob("*.jar") if jar.exists())
 
 
 def find_java(name: str = "java") -> Path:

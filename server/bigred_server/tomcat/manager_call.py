@@ -1,16 +1,16 @@
 """One call of Tomcat's Manager: HTTP with a password, and a sentence for every failure."""
 
 import asyncio
-import base64
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
 
 from bigred_server.errors import NodeAwayError, NodeError
 from bigred_server.tomcat import manager_text
+from bigred_server.tomcat.basic_auth import authorizations
 
 _CONNECT_S = 5.0
 _CHUNK = 1 << 18
@@ -32,6 +32,7 @@ class ManagerCall:
     url: str
     user: str
     password_file: Path
+    _accepted: list[str] = field(default_factory=list, compare=False, repr=False)
 
     async def __call__(
         self,
@@ -78,9 +79,25 @@ class ManagerCall:
     async def _send(
         self, command: str, query: Mapping[str, str], deadline_s: float, upload: Path | None
     ) -> httpx2.Response:
+        tries = authorizations(self.user, self._password())
+        for one in sorted(tries, key=lambda each: each not in self._accepted):
+            response = await self._send_as(one, command, query, deadline_s, upload)
+            if response.status_code != httpx2.codes.UNAUTHORIZED:
+                self._accepted[:] = [one]
+                break
+        return response
+
+    async def _send_as(
+        self,
+        authorization: str,
+        command: str,
+        query: Mapping[str, str],
+        deadline_s: float,
+        upload: Path | None,
+    ) -> httpx2.Response:
         url = f"{self.url}/{command}"
         # The rest of the answer is parsed as English.
-        headers = {"accept-language": "en", "authorization": self._authorization()}
+        headers = {"accept-language": "en", "authorization": authorization}
         timeout = httpx2.Timeout(deadline_s, connect=min(_CONNECT_S, deadline_s))
         if upload is None:
             return await self.http.get(url, params=query, headers=headers, timeout=timeout)
@@ -97,23 +114,14 @@ class ManagerCall:
                 raise
             raise NodeError(f"{upload} can't be read: {error.strerror}") from error
 
-    def _authorization(self) -> str:
+    def _password(self) -> str:
         try:
-            password = self.password_file.read_text(encoding="utf-8").strip()
+            return self.password_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise NodeError(
                 f"the Manager's password can't be read: {error}; put only the password into that "
                 "file and make it readable for this server"
             ) from error
-        try:
-            # Tomcat's BasicAuthenticator reads Latin-1 unless configured otherwise.
-            pair = f"{self.user}:{password}".encode("latin-1")
-        except UnicodeEncodeError as error:
-            raise NodeError(
-                f"the Manager's password in {self.password_file} has characters outside Latin-1, "
-                "which Tomcat would misread; choose another password"
-            ) from error
-        return f"Basic {base64.b64encode(pair).decode()}"
 
     def _check_status(self, command: str, response: httpx2.Response) -> None:
         status = response.status_code
@@ -128,7 +136,8 @@ class ManagerCall:
                 return (
                     f"give the user {self.user!r} the password in {self.password_file} and the "
                     f"role {role} in Tomcat's conf/tomcat-users.xml (after many wrong passwords "
-                    "Tomcat locks the user out for 5 minutes)"
+                    "Tomcat locks the user out for 5 minutes; up to Tomcat 10 a password can only "
+                    "have characters of Latin-1)"
                 )
             case 403:
                 return (
@@ -136,7 +145,10 @@ class ManagerCall:
                     f"(RemoteCIDRValve), and give the user {self.user!r} the role {role}"
                 )
             case 404:
-                return "no Manager there; install it (Debian: tomcat10-admin) or set its url"
+                return (
+                    "no Manager there; install it (Debian: tomcat10-admin, or the one of your "
+                    "version) or set its url"
+                )
             case status if httpx2.codes.is_redirect(status):
                 return (
                     f"it redirects to {response.headers.get('location', 'nowhere')}, where the "
