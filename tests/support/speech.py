@@ -25,7 +25,12 @@ _PAUSE_S = 0.25
 # a whole, and 0.90 in such pieces.
 _PIECE_S = 0.4
 _DRIFT_S = 0.005
-_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_NUMBERS = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
+    "nineteen",
+)
+_TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 Samples = npt.NDArray[np.float64]
 
@@ -108,7 +113,17 @@ class Listener:
 
 
 def words_of(sentence: str) -> str:
-    """Return a sentence as spoken words: "1.4.2" is "one point four point two"."""
+    """Return a sentence as spoken words: "1.4.2" is "one point four point two", 18 "eighteen"."""
     plain = re.sub(r"(?<=\d)\.(?=\d)", " point ", sentence.lower())
-    plain = re.sub(r"\d", lambda digit: f" {_DIGITS[int(digit[0])]} ", plain)
-    return " ".join(re.sub(r"[^a-z ]", " ", plain).split())
+    plain = re.sub(
+        r"(?<!point )\b\d{1,2}\b(?! point)", lambda number: _number(int(number[0])), plain
+    )
+    plain = re.sub(r"\d", lambda digit: f" {_number(int(digit[0]))} ", plain)
+    return " ".join(re.sub(r"[^a-z' ]", " ", plain).split())
+
+
+def _number(number: int) -> str:
+    tens, ones = divmod(number, 10)
+    if tens < 2:
+        return _NUMBERS[number]
+    return f"{_TENS[tens]} {_NUMBERS[ones]}" if ones else _TENS[tens]

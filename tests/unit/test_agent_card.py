@@ -19,10 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bigred_agent.card import cli as card_cli
-from bigred_agent.card import contents, durable, plan, provisioning, secrets, status
+from bigred_agent.card import durable, files, plan, provisioning, secrets, status
 from bigred_agent.card import report as report_module
+from bigred_agent.card.mistakes import Complaint
+from bigred_agent.card.pems import pem_problems
 from bigred_agent.card.provisioning import Folders
-from bigred_agent.card.report import Report
+from bigred_agent.card.report import DETAILS, Report
 from bigred_agent.card.settings import (
     FILE,
     KEPT,
@@ -34,7 +36,7 @@ from bigred_agent.card.settings import (
 from bigred_agent.card.store import CardStore
 from bigred_agent.cli import main
 from bigred_agent.doctor.finding import Finding
-from bigred_agent.settings import AgentSettings
+from bigred_agent.settings import AgentSettings, VoiceSettings
 from bigred_agent.voice import once
 from bigred_broker.config import parse
 from bigred_broker.settings import Section
@@ -278,8 +280,8 @@ def test_an_invalid_certificate_is_reported(
 
 def test_a_key_of_another_certificate_is_reported(pems: dict[str, str]) -> None:
     other = ssl.DER_cert_to_PEM_cert(b"no certificate at all")
-    assert contents.pem_problems({**pems, "certificate": other})
-    assert contents.pem_problems(pems) == []
+    assert pem_problems({**pems, "certificate": other})
+    assert pem_problems(pems) == []
 
 
 # --- an invalid card -----------------------------------------------------------------------------
@@ -288,14 +290,14 @@ def test_a_key_of_another_certificate_is_reported(pems: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "the key 'name' is missing"),
-        (example(), "broker.host: is empty; fill it in"),
-        ("name = office", "not valid TOML"),
-        (GOOD.replace('"office"\n[', '"The Office"\n['), "line 2: name"),
-        (GOOD.replace("ssid", "sid"), "unknown key 'wifi.sid'; did you mean 'ssid'"),
+        ("", "the name of the box is missing"),
+        (example(), "broker.host is empty; write it between the quotation marks"),
+        ("name = office = [", "the address of the broker is missing"),
+        (GOOD.replace('"office"\n[', '"кухня"\n['), "line 2: the name of the box has no letter"),
+        (GOOD.replace("ssid", "sid"), "line 8: unknown key 'sid'; did you mean 'ssid'"),
         (GOOD.replace("over the air", "short"), "8 to 63 characters"),
-        (GOOD.replace('"DE"', '"Germany"'), "line 10: wifi.country"),
-        (GOOD.replace("broker.local", "http://b:1"), "is not a host name or address"),
+        (GOOD.replace('"DE"', '"Germany"'), "line 10: country must be two letters"),
+        (GOOD.replace("broker.local", "http://b:1"), "'http://b:1' is the address of a web page"),
         (GOOD.replace("[wifi]", 'key = "x"\n[wifi]'), "certificate and key must be set together"),
         (GOOD.replace("[broker]", 'ssh_key = "x"\n[broker]'), "this is not a public SSH key"),
         (
@@ -305,6 +307,7 @@ def test_a_key_of_another_certificate_is_reported(pems: dict[str, str]) -> None:
         (GOOD.replace("[broker]", 'language = "fr"\n[broker]'), "exist only in 'en'"),
         (GOOD.replace('"s3cret # no comment"', f'"{KEPT}"'), "this box has none stored"),
         ("x" * 100_000, "too long"),
+        ("[", "line 1: this line is not understood"),
     ],
 )
 def test_an_invalid_entry_is_reported_with_its_line_and_leaves_the_box_unconfigured(
@@ -317,16 +320,16 @@ def test_an_invalid_entry_is_reported_with_its_line_and_leaves_the_box_unconfigu
     assert not any(one.startswith(("line  ", FILE + ":")) for one in report.problems)
     assert not (folders.root / plan.CONFIG).exists()
     assert card(folders) == text
-    assert report.spoken().startswith("I am not configured: ")
-    assert report.spoken().endswith("See bigred-status.txt on my card.")
+    assert report.spoken().startswith("I am not configured. ")
+    assert report.spoken().endswith(DETAILS)
 
 
 def test_a_card_without_the_file_is_reported(folders: Folders) -> None:
     report = provisioning.provision(folders)
-    assert (report.configured, report.problems) == (False, (provisioning.NO_FILE,))
+    assert (report.configured, report.problems) == (False, (provisioning.NO_FILE.written,))
 
 
-@pytest.mark.parametrize("damage", ["name = office", ""])
+@pytest.mark.parametrize("damage", ["name = office\n", ""])
 def test_a_configured_box_falls_back_to_its_previous_configuration(
     folders: Folders, damage: str
 ) -> None:
@@ -340,7 +343,7 @@ def test_a_configured_box_falls_back_to_its_previous_configuration(
     report = provisioning.provision(folders)
     assert report.configured
     assert report.problems
-    assert report.spoken().startswith("My configuration has a mistake: ")
+    assert report.spoken().startswith("There is a mistake in my settings. ")
     assert agent(folders).broker.password == SECRET
 
 
@@ -350,8 +353,22 @@ def test_a_byte_order_mark_and_windows_line_ends_are_accepted(folders: Folders) 
 
 
 def test_a_file_that_is_not_text_is_reported(folders: Folders) -> None:
-    (folders.card / FILE).write_bytes(b"\xff\xfe\x00n")
-    assert "can't be read" in provisioning.provision(folders).problems[0]
+    (folders.card / FILE).write_bytes(b"\x7fELF\x00\x01")
+    assert "is not plain text" in provisioning.provision(folders).problems[0]
+
+
+def test_a_file_that_can_t_be_read_is_reported(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_card: Path) -> None:
+        raise OSError("Input/output error")
+
+    monkeypatch.setattr(files, "settings_file", broken)
+    report = provisioning.provision(folders)
+    assert report.problems == (
+        "bigred.toml can't be read: Input/output error; copy it to the card again",
+    )
+    assert "I can't read the settings file on my card; copy it there again." in report.spoken()
 
 
 # --- the files of a box --------------------------------------------------------------------------
@@ -413,7 +430,7 @@ def test_written_tables_read_back_the_same(tables: dict[str, object]) -> None:
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=8, max_size=63))
 def test_any_password_leaves_the_card(password: str) -> None:
     text = GOOD.replace("'over the air'", secrets.toml({"x": password}).strip()[4:])
-    redacted = secrets.redacted(text)
+    redacted = secrets.redacted(text, tomllib.loads(text))
     tables = tomllib.loads(redacted)
     assert (tables["wifi"]["password"], tables["broker"]["password"]) == (KEPT, KEPT)
     assert "# our box" in redacted
@@ -486,11 +503,12 @@ def test_the_status_lists_the_findings_with_line_ends_for_every_editor(addresses
 
 @pytest.mark.usefixtures("addresses")
 def test_the_status_of_an_unconfigured_box_lists_the_problems() -> None:
-    report = Report(configured=False, problems=("line 3: x", "line 5: y"))
+    complaints = [Complaint("X.", "line 3: x"), Complaint("Y.", "line 5: y")]
+    report = Report.of(configured=False, complaints=complaints)
     text = status.text("-", report, [], NOW)
     assert "Problems in bigred.toml:\r\n  - line 3: x\r\n  - line 5: y" in text
     assert "is not configured" in text
-    assert "And 1 more." in report.spoken()
+    assert report.spoken() == f"I am not configured. X. There is one more mistake. {DETAILS}"
 
 
 @pytest.mark.usefixtures("addresses")
@@ -505,7 +523,7 @@ def test_the_status_is_written_only_if_it_changed(tmp_path: Path) -> None:
 
 
 def test_a_saved_report_loads_the_same_and_a_missing_one_has_no_problems(tmp_path: Path) -> None:
-    report = Report(configured=False, problems=("a",), notes=("b",))
+    report = Report(configured=False, problems=("a",), notes=("b",), said="A.")
     before = os.umask(0o077)
     report.save(tmp_path / "run" / "card.json")
     os.umask(before)
@@ -532,31 +550,33 @@ def test_the_services_configure_the_box_and_write_the_status(
     folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(report_module, "REPORT", tmp_path / "card.json")
-    write(folders, "name = office")
+    write(folders, "name = office\n")
     options = ["--card", str(folders.card)]
     provisioned = CliRunner().invoke(
         main, ["card", "provision", *options, "--store", str(folders.store)]
     )
     assert provisioned.exit_code == 0
-    assert "not valid TOML" in provisioned.output
+    assert "the address of the broker is missing" in provisioned.output
     written = CliRunner().invoke(main, ["card", "status", *options])
     assert written.exit_code == 0
-    assert "not valid TOML" in (folders.card / status.STATUS).read_text()
+    assert "the address of the broker is missing" in (folders.card / status.STATUS).read_text()
 
 
 def test_a_problem_is_spoken_five_times_and_nothing_without_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    said: list[str] = []
+    said: list[tuple[str, str, int]] = []
 
-    async def speak(text: str, _settings: object) -> None:
-        said.append(text)
+    async def speak(text: str, settings: VoiceSettings) -> None:
+        said.append((text, settings.voice, settings.rate))
 
     monkeypatch.setattr(report_module, "REPORT", tmp_path / "card.json")
     monkeypatch.setattr(once, "speak_once", speak)
     monkeypatch.setattr(card_cli, "EVERY_S", 0.0)
     assert CliRunner().invoke(main, ["card", "announce"]).exit_code == 0
     assert said == []
-    Report(configured=False, problems=("line 3: x",)).save(tmp_path / "card.json")
+    report = Report.of(configured=False, complaints=[Complaint("In line 3, x.", "line 3: x")])
+    report.save(tmp_path / "card.json")
     assert CliRunner().invoke(main, ["card", "announce"]).exit_code == 0
-    assert said == ["I am not configured: line 3: x. See bigred-status.txt on my card."] * 5
+    sentence = f"I am not configured. In line 3, x. {DETAILS}"
+    assert said == [(sentence, *plan.VOICES["en"])] * 5

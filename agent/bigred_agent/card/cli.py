@@ -40,17 +40,19 @@ def provision(card: Path, store: Path) -> None:
 @card.command()
 def announce() -> None:
     """Speak what is wrong with bigred.toml, five times in five minutes."""
+    from bigred_agent.card import plan
     from bigred_agent.card.report import REPORT, Report
     from bigred_agent.errors import AgentError
     from bigred_agent.settings import VoiceSettings
     from bigred_agent.voice.once import speak_once
 
+    voice, rate = plan.VOICES["en"]
     text = Report.load(REPORT).spoken()
     for number in range(TIMES if text else 0):
         if number:
             time.sleep(EVERY_S)
         try:
-            asyncio.run(speak_once(text, VoiceSettings()))
+            asyncio.run(speak_once(text, VoiceSettings(voice=voice, rate=rate)))
         except AgentError as error:
             click.echo(f"not spoken: {error}", err=True)
 

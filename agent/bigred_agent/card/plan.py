@@ -85,6 +85,10 @@ def wifi(settings: WifiSettings) -> PlannedFile:
     hidden = "[Settings]\nHidden=true\n" if settings.hidden else ""
     if not settings.password:
         return PlannedFile(_IWD / f"{name}.open", hidden)
+    if settings.is_hex_key:
+        return PlannedFile(
+            _IWD / f"{name}.psk", f"[Security]\nPreSharedKey={settings.password}\n{hidden}"
+        )
     password = settings.password.replace("\\", "\\\\")
     if password.startswith(" "):
         # iwd strips blanks before a value.

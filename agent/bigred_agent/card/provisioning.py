@@ -7,18 +7,22 @@ moment loses nothing.
 import os
 import shutil
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bigred_agent.card import contents, durable, plan, secrets
+from bigred_agent.card import contents, durable, files, plan, secrets
 from bigred_agent.card.contents import CardContents, CardError
+from bigred_agent.card.decoding import NotTextError
+from bigred_agent.card.files import SettingsFile, TooLongError
+from bigred_agent.card.mistakes import Complaint, Mistake
 from bigred_agent.card.plan import PlannedFile
 from bigred_agent.card.report import Report
 from bigred_agent.card.settings import FILE
 from bigred_agent.card.store import CardStore
 
 GROUP = "bigred"
-NO_FILE = f"there is no {FILE} on my card; copy the original one there, and fill it in"
+NO_FILE = Mistake.NO_FILE.at(file=FILE)
 _FALLBACK = "the box uses its previous configuration"
 
 
@@ -35,20 +39,25 @@ def provision(folders: Folders) -> Report:
     """Configure this machine from its card, or else from the stored copy."""
     store = CardStore(folders.store)
     try:
-        text = contents.text_of(folders.card / FILE)
-    except FileNotFoundError:
-        return _fall_back(folders, store, [NO_FILE])
-    except (OSError, ValueError) as error:
-        return _fall_back(folders, store, [f"{FILE} can't be read: {error}"])
-    try:
-        card = contents.read(text, folders.card, store)
+        found = files.settings_file(folders.card)
+        if found is None:
+            return _fall_back(folders, store, [NO_FILE])
+        card = contents.read(found.text, folders.card, store)
     except CardError as error:
-        return _fall_back(folders, store, list(error.problems))
+        return _fall_back(folders, store, error.complaints)
+    except NotTextError as error:
+        return _fall_back(folders, store, [Mistake.NOT_TEXT.at(file=FILE, reason=error)])
+    except TooLongError:
+        return _fall_back(folders, store, [Mistake.TOO_LONG.at(file=FILE)])
+    except OSError as error:
+        return _fall_back(folders, store, [Mistake.UNREADABLE.at(file=FILE, reason=error)])
     _apply(folders, card)
-    return Report(configured=True, notes=tuple(_move_secrets(folders, text, card, store)))
+    rivals = [Mistake.TWO_FILES.at(file=found.file.name, other=found.rival)] if found.rival else []
+    notes = (*_name_of(found), *card.notes, *_move_secrets(folders, found.file, card, store))
+    return Report.of(configured=True, complaints=rivals, notes=notes)
 
 
-def _fall_back(folders: Folders, store: CardStore, problems: list[str]) -> Report:
+def _fall_back(folders: Folders, store: CardStore, complaints: Sequence[Complaint]) -> Report:
     """Use the stored configuration, if there is one."""
     tables = store.tables()
     try:
@@ -56,9 +65,14 @@ def _fall_back(folders: Folders, store: CardStore, problems: list[str]) -> Repor
     except CardError:
         previous = None
     if previous is None:
-        return Report(configured=False, problems=tuple(problems))
+        return Report.of(configured=False, complaints=complaints)
     _apply(folders, previous)
-    return Report(configured=True, problems=tuple(problems), notes=(_FALLBACK,))
+    return Report.of(configured=True, complaints=complaints, notes=(_FALLBACK,))
+
+
+def _name_of(found: SettingsFile) -> list[str]:
+    name = found.file.name
+    return [] if name.casefold() == FILE else [f"the settings are read from {name}"]
 
 
 def _apply(folders: Folders, card: CardContents) -> None:
@@ -81,7 +95,7 @@ def _write(root: Path, planned: PlannedFile) -> None:
         shutil.chown(file, group=planned.group)
 
 
-def _move_secrets(folders: Folders, text: str, card: CardContents, store: CardStore) -> list[str]:
+def _move_secrets(folders: Folders, file: Path, card: CardContents, store: CardStore) -> list[str]:
     """Store the configuration, then remove its secrets from the card; return notes for people."""
     try:
         store.save(card.tables, card.pems)
@@ -89,16 +103,17 @@ def _move_secrets(folders: Folders, text: str, card: CardContents, store: CardSt
         return [f"the box can't store its configuration, so the secrets stay on the card: {error}"]
     if folders.root == Path("/") and not store.is_persistent:
         return ["the data partition is missing, so the secrets stay on the card"]
-    redacted = secrets.redacted(text)
-    key = folders.card / card.settings.broker.key if card.settings.broker.key else None
-    if redacted == text and (key is None or not key.exists()):
+    redacted = secrets.redacted(card.text, card.tables)
+    named = card.settings.broker.key
+    key = files.named(folders.card, named) if named else None
+    if redacted == card.text and key is None:
         return []
     try:
         with durable.writable(folders.card):
             if key is not None:
                 durable.remove(key)
-            if redacted != text:
-                durable.write(folders.card / FILE, redacted)
+            if redacted != card.text:
+                durable.write(file, redacted)
     except OSError as error:
         return [f"the secrets could not be removed from the card: {error}"]
     return ["the secrets were moved from the card into the box"]

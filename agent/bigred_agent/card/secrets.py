@@ -14,8 +14,8 @@ SECRETS = (("wifi", "password"), ("broker", "password"))
 Table = Mapping[str, Any]
 
 
-def complete(tables: Table, stored: Table) -> tuple[dict[str, Any], list[str]]:
-    """Return the tables with stored secrets in place of KEPT, and errors for missing ones."""
+def complete(tables: Table, stored: Table) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Return the tables with stored secrets in place of KEPT, and the keys of missing ones."""
     whole = copy.deepcopy(dict(tables))
     missing = []
     for table, key in SECRETS:
@@ -26,15 +26,16 @@ def complete(tables: Table, stored: Table) -> tuple[dict[str, Any], list[str]]:
         if secret:
             section[key] = secret
         else:
-            missing.append(f"{table}.{key}: this box has none stored; write it here again")
+            missing.append((table, key))
     return whole, missing
 
 
-def redacted(text: str) -> str:
+def redacted(text: str, meant: Table) -> str:
     """Return the text of a `bigred.toml` with KEPT in place of its secrets.
 
-    Comments and everything else stay. If a secret is written in a way that can't be replaced
-    within its line, the whole file is rewritten.
+    `meant`: its tables as meant, in which each secret has its place. Comments and everything else
+    stay. If a secret is written in a way that can't be replaced within its line, or as a part of
+    an address, the whole file is rewritten.
     """
     tables = tomllib.loads(text)
     wanted = _redacted_tables(tables)
@@ -47,12 +48,13 @@ def redacted(text: str) -> str:
             r"""=\s*("(?:[^"\\]|\\.)*"|'[^']*')""", f'= "{KEPT}"', lines[number], count=1
         )
     replaced = "".join(lines)
+    has_login = "@" in str(tables.get("broker", {}).get("host", ""))
     try:
-        if tomllib.loads(replaced) == wanted:
+        if tomllib.loads(replaced) == wanted and not has_login:
             return replaced
     except tomllib.TOMLDecodeError:
         pass
-    return toml(wanted)
+    return toml(_redacted_tables(meant))
 
 
 def toml(tables: Table) -> str:
@@ -73,6 +75,8 @@ def _is_table(value: object) -> bool:
 def _value(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_value(one)}' for key, one in value.items())} }}"
     # TOML writes strings, numbers and booleans as JSON does, except for one character.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 

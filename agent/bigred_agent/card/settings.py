@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from bigred_agent.card.mistakes import Mistake
 from bigred_agent.phrases import pack
 from bigred_agent.settings import LightsSettings, VoiceSettings
 from bigred_broker.settings import BrokerSettings, Port, Section
@@ -23,12 +24,12 @@ _SSH_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-\S+|sk-\S+) [A-Za-z0-9+/=]+( 
 
 def _is_file_name(name: str) -> str:
     if name and (PurePath(name).name != name or name.startswith(".")):
-        raise ValueError(f"{name!r} must be a file on the card, next to {FILE}")
+        raise Mistake.CARD_FILE.error(name=name)
     return name
 
 
 CardFile = Annotated[str, AfterValidator(_is_file_name)]
-_EMPTY = "is empty; fill it in"
+_HEX_KEY = re.compile(r"[0-9A-Fa-f]{64}")
 
 
 class WifiSettings(Section):
@@ -36,26 +37,43 @@ class WifiSettings(Section):
 
     ssid: str
     password: str = ""
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    country: str
     hidden: bool = False
 
     @field_validator("ssid")
     @classmethod
     def _is_valid_ssid(cls, ssid: str) -> str:
         if not ssid:
-            raise ValueError(_EMPTY)
-        if len(ssid.encode()) > 32 or not ssid.isprintable():  # IEEE 802.11
-            raise ValueError("the name of a network has at most 32 bytes, all printable")
+            raise Mistake.EMPTY.error()
+        if (count := len(ssid.encode())) > 32 or not ssid.isprintable():  # IEEE 802.11
+            raise Mistake.SSID.error(count=count)
         return ssid
 
     @field_validator("password")
     @classmethod
     def _is_passphrase(cls, password: str) -> str:
-        if password and password != KEPT and not 8 <= len(password) <= 63:
-            raise ValueError("a Wi-Fi password has 8 to 63 characters")
+        if not password or password == KEPT:
+            return password
         if not all(" " <= char <= "~" for char in password):
-            raise ValueError("a Wi-Fi password has only ASCII letters, digits and punctuation")
+            raise Mistake.WIFI_CHARACTERS.error()
+        count = len(password)
+        if count < 8:
+            raise Mistake.WIFI_SHORT.error(count=count)
+        if count > 63 and not _HEX_KEY.fullmatch(password):
+            raise Mistake.WIFI_LONG.error(count=count)
         return password
+
+    @field_validator("country")
+    @classmethod
+    def _is_country(cls, country: str) -> str:
+        if not re.fullmatch("[A-Z]{2}", country):
+            raise Mistake.COUNTRY.error()
+        return country
+
+    @property
+    def is_hex_key(self) -> bool:
+        """Whether the password is the network's key itself, as some routers print it."""
+        return _HEX_KEY.fullmatch(self.password) is not None
 
 
 class CardBrokerSettings(Section):
@@ -74,17 +92,15 @@ class CardBrokerSettings(Section):
     @classmethod
     def _is_filled_in(cls, host: str) -> str:
         if not host:
-            raise ValueError(_EMPTY)
-        if not re.fullmatch(r"[A-Za-z0-9._:-]{1,253}", host):
-            raise ValueError(f"{host!r} is not a host name or address; set the port separately")
+            raise Mistake.EMPTY.error()
         return host
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         if bool(self.certificate) != bool(self.key):
-            raise ValueError("certificate and key must be set together")
+            raise Mistake.CERTIFICATE_PAIR.error()
         if self.certificate and not self.ca:
-            raise ValueError("a certificate needs a `ca`, which enables TLS")
+            raise Mistake.CERTIFICATE_CA.error()
         return self
 
     @property
@@ -115,18 +131,19 @@ class CardSettings(Section):
     @classmethod
     def _is_public_key(cls, key: str) -> str:
         if "PRIVATE KEY" in key:
-            raise ValueError("this is a private key; put the public one here (the .pub file)")
+            raise Mistake.PRIVATE_KEY.error()
         if key and not _SSH_KEY.fullmatch(key.strip()):
-            raise ValueError("this is not a public SSH key such as 'ssh-ed25519 AAAA... name'")
+            raise Mistake.PUBLIC_KEY.error()
         return key.strip()
 
     @model_validator(mode="after")
     def _language_has_phrases(self) -> Self:
         if self.phrases not in pack.names():
-            raise ValueError(f"no phrases {self.phrases!r}; available: {', '.join(pack.names())}")
+            available = ", ".join(pack.names())
+            raise Mistake.PHRASES.error(phrases=self.phrases, available=available)
         spoken = pack.load(self.phrases).language
         if self.language != spoken:
-            raise ValueError(f"the phrases {self.phrases!r} exist only in {spoken!r}")
+            raise Mistake.LANGUAGE.error(phrases=self.phrases, spoken=spoken)
         return self
 
     def agent_broker(self) -> BrokerSettings:

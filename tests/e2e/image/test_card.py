@@ -7,6 +7,7 @@ import pytest
 from tests.support.boxed import Box, boxed, card
 from tests.support.mqtt_recorder import mqtt_recorder
 
+from bigred_agent.card.mistakes import Complaint, Mistake
 from bigred_agent.card.provisioning import NO_FILE
 from bigred_agent.card.report import Report
 from bigred_agent.card.status import STATUS
@@ -52,20 +53,21 @@ def written(box: Box, text: str) -> None:
     wait_until(lambda: text in status(box), WRITTEN_S, f"{text!r} in {STATUS}")
 
 
-def spoken(box: Box, problem: str) -> None:
-    """Wait until the box announces it in espeak-ng's default voice."""
-    box.wait_for_sentence(Report(configured=False, problems=(problem,)).spoken(), "en", 160)
+def spoken(box: Box, complaint: Complaint) -> None:
+    """Wait until the box announces it."""
+    report = Report.of(configured=False, complaints=[complaint])
+    box.wait_for_sentence(report.spoken())
 
 
 def test_a_card_without_the_file_is_reported(box: Box) -> None:
-    written(box, NO_FILE)
+    written(box, NO_FILE.written)
     spoken(box, NO_FILE)
     assert box.live.run("systemctl is-active bigred-agent || true").strip() == "inactive"
 
 
-def test_a_file_that_is_not_toml_is_reported(box: Box) -> None:
+def test_a_file_without_a_broker_is_reported(box: Box) -> None:
     box.live.run(_PUT, given="name = demo\n")
-    written(box, "not valid TOML")
+    written(box, Mistake.NO_BROKER.at().written)
 
 
 def test_a_wrong_broker_is_reported_and_the_box_runs(box: Box) -> None:
