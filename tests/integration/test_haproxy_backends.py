@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from tests.support.sockets import listens
 from tests.support.until import until
 from tests.support.web import Web, web
 
@@ -86,7 +87,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         config.write_text(_CONFIG.format(socket=socket, port=port, tcp_port=tcp_port, **ports))
         argv = [find_program("haproxy", "haproxy"), "-db", "-f", str(config)]
         log = tmp_path / "haproxy.log"
-        stack.enter_context(running("haproxy", argv, log, socket.exists))
+        stack.enter_context(running("haproxy", argv, log, lambda: listens(socket)))
         yield Site(str(socket), port, tcp_port, webs)
 
 

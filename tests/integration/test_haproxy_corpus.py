@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from tests.support import forked
 from tests.support.haproxy_corpus import CORPUS, CorpusFile, faults, judged
+from tests.support.sockets import listens
 
 from bigred_broker.program import find_program, running
 from bigred_server.doctor.finding import Finding, Severity
@@ -40,7 +41,7 @@ def served(one: CorpusFile, folder: Path) -> Iterator[str]:
     program = find_program("haproxy", "haproxy")
     variables = [f"{name}={value}" for name, value in one.environment.items()]
     argv = ["/usr/bin/env", *variables, program, "-db", "-f", str(config)]
-    with running("haproxy", argv, folder / "haproxy.log", at.exists):
+    with running("haproxy", argv, folder / "haproxy.log", lambda: listens(at)):
         yield str(at)
 
 

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from tests.support import forked
+from tests.support.sockets import listens
 
 from bigred_broker.program import find_program, running, wait_until
 from bigred_server.errors import HaproxyError
@@ -67,7 +68,7 @@ def reuse(folder: Path) -> tuple[str, ...] | None:
 def test_a_relative_path_is_found(folder: Path, arguments: tuple[str, ...]) -> None:
     write(folder)
     argv = in_folder(folder, *arguments)
-    with running("haproxy", argv, folder / "log", (folder / "admin.sock").exists):
+    with running("haproxy", argv, folder / "log", lambda: listens(folder / "admin.sock")):
         assert reuse(folder) == ("never",)
 
 
@@ -75,7 +76,7 @@ def test_a_relative_path_is_found_after_a_change_of_folder(folder: Path) -> None
     (folder / "below").mkdir()
     write(folder).rename(folder / "below" / "h.cfg")
     argv = in_folder(folder, "-db", "-C", "below", "-f", "h.cfg")
-    with running("haproxy", argv, folder / "log", (folder / "admin.sock").exists):
+    with running("haproxy", argv, folder / "log", lambda: listens(folder / "admin.sock")):
         assert reuse(folder) == ("never",)
 
 
@@ -85,7 +86,7 @@ def test_a_relative_path_is_found_in_a_chroot(folder: Path, is_master: bool) -> 
     (folder / "jail").mkdir()
     write(folder, f"    chroot {folder}/jail")
     argv = in_folder(folder, "-W" if is_master else "-db", "-f", "h.cfg")
-    with running("haproxy", argv, folder / "log", (folder / "admin.sock").exists):
+    with running("haproxy", argv, folder / "log", lambda: listens(folder / "admin.sock")):
         assert reuse(folder) == ("never",)
 
 
@@ -106,7 +107,7 @@ def test_a_relative_path_is_found_of_a_daemon_in_a_chroot(folder: Path) -> None:
 def test_the_masters_socket_is_named_as_such(folder: Path) -> None:
     config, master = write(folder), folder / "master.sock"
     argv = in_folder(folder, "-W", "-S", str(master), "-f", str(config))
-    with running("haproxy", argv, folder / "log", (folder / "admin.sock").exists):
+    with running("haproxy", argv, folder / "log", lambda: listens(folder / "admin.sock")):
         done = forked.run("init", str(folder / "b.toml"), "--haproxy", str(master))
         assert done.returncode == 1
         assert f"{master}: this is the socket of HAProxy's master" in done.stderr
@@ -123,6 +124,6 @@ def test_all_names_are_listed_in_full(folder: Path) -> None:
     servers = "".join(f"    server {name} 127.0.0.1:1\n" for name in names)
     (folder / "h.cfg").write_text(text + servers)
     argv = in_folder(folder, "-db", "-f", "h.cfg")
-    with running("haproxy", argv, folder / "log", (folder / "admin.sock").exists):
+    with running("haproxy", argv, folder / "log", lambda: listens(folder / "admin.sock")):
         done = forked.run("init", "--haproxy", str(folder / "admin.sock"))
     assert f"{backend}  n1, {', '.join(names)}" in done.stdout

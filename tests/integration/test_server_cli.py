@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from tests.support import forked
 from tests.support.forked import Forked
+from tests.support.sockets import listens
 
 from bigred_broker import mosquitto, program
 from bigred_broker.program import ProgramError, free_port, wait_until
@@ -118,7 +119,7 @@ def haproxy(gateway: Gateway, level: str = "admin", server: str = "node1") -> It
     (gateway.folder / "states").write_text("1\n")
     command = [program.find_program("haproxy", "haproxy"), "-db", "-f", str(file)]
     log = gateway.folder / "haproxy.log"
-    with program.running("haproxy", command, log, gateway.socket.exists):
+    with program.running("haproxy", command, log, lambda: listens(gateway.socket)):
         yield
 
 

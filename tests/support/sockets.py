@@ -8,6 +8,16 @@ from pathlib import Path
 _POLL_S = 0.02
 
 
+def listens(path: Path) -> bool:
+    """Return whether somebody listens at a socket; its file is there a moment earlier."""
+    with socket.socket(socket.AF_UNIX) as line:
+        try:
+            line.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
 def connect(path: Path, deadline_s: float) -> socket.socket:
     """Connect to a socket as soon as somebody listens there. Raises TimeoutError."""
     end = time.monotonic() + deadline_s
