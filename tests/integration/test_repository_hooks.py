@@ -5,6 +5,8 @@ import os
 import pwd
 import shutil
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -313,21 +315,21 @@ def given_to_nobody(folder: Path) -> tuple[int, int]:
     return nobody.pw_uid, nobody.pw_gid
 
 
-def opened(path: Path) -> None:
-    """Let everybody enter a folder below pytest's own, which are for us alone."""
-    for one in (path, *path.parents):
-        if one.owner() == pwd.getpwuid(os.getuid()).pw_name:
-            one.chmod(one.stat().st_mode | 0o755)
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Yield a folder that everybody may enter: pytest's own are for us alone."""
+    with tempfile.TemporaryDirectory(prefix="bigred-hooks-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can install for somebody else")
 @pytest.mark.parametrize("vcs", ["git", "hg"])
 def test_root_leaves_nothing_of_its_own_in_somebody_elses_repository(
-    tmp_path: Path, vcs: str
+    open_folder: Path, vcs: str
 ) -> None:
-    repository = Repository.made(vcs, tmp_path / "repository")
-    (tmp_path / "token").write_text("secret")
-    opened(repository.central)
+    repository = Repository.made(vcs, open_folder / "repository")
+    (open_folder / "token").write_text("secret")
     inner = repository.central / (".hg" if vcs == "hg" else "")
     if vcs == "hg":
         put(inner / "hgrc", "[hooks]\nchangegroup.ci = echo seen\n", 0o640)
@@ -346,10 +348,9 @@ def test_root_leaves_nothing_of_its_own_in_somebody_elses_repository(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can install for somebody else")
-def test_a_hook_that_mercurial_would_not_trust_is_not_left_behind(tmp_path: Path) -> None:
-    repository = Repository.made("hg", tmp_path / "repository")
-    (tmp_path / "token").write_text("secret")
-    opened(repository.central)
+def test_a_hook_that_mercurial_would_not_trust_is_not_left_behind(open_folder: Path) -> None:
+    repository = Repository.made("hg", open_folder / "repository")
+    (open_folder / "token").write_text("secret")
     given_to_nobody(repository.central)
     hgrc = put(repository.central / ".hg" / "hgrc", "[hooks]\nchangegroup.ci = echo seen\n", 0o644)
     os.chown(hgrc, 0, 0)

@@ -25,8 +25,15 @@ class FileOwner:
 
     def own(self, path: Path) -> None:
         """Give a file or folder to this owner. Raise OSError if that isn't ours to do."""
-        if owner_of(path) != self:
+        now = owner_of(path)
+        if now == self:
+            return
+        try:
             os.chown(path, self.uid, self.gid)
+        except PermissionError:
+            # Nobody but root can give a file to a group without being in it.
+            if now.uid != self.uid:
+                raise
 
     def write(self, path: Path, text: str, mode: int) -> None:
         """Replace a file, or create it, as this owner's. Raise OSError on failure."""
