@@ -283,7 +283,7 @@ async def test_a_good_release_goes_live_on_all_nodes_one_after_the_other(site: S
     assert (ended.receipt["outcome"], ended.receipt["nodes"]) == ("succeeded", 3)
     assert [node["name"] for node in ended.receipt["per_node"]] == list(NODES)
     phases = list(dict.fromkeys(state.phase for state in site.states))
-    assert phases[-3:] == [Phase.CANARY, Phase.ROLLING, Phase.SUCCEEDED]
+    assert phases[-4:] == [Phase.PREPARING, Phase.CANARY, Phase.ROLLING, Phase.SUCCEEDED]
     assert site.states[-1].live is not None
     assert site.states[-1].live.version == "1.1.0"
     assert any("is live on 3 nodes" in event.text for event in site.published)

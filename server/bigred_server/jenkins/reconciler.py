@@ -82,6 +82,8 @@ class JobReconciler:
             self._reporter = ProgressReport(
                 record.id, self.job, self.events, await self._reported(record)
             )
+            # Before the first answer of Jenkins: everybody sees the deployment begin.
+            await self._publish_state(record)
         run = RunRecord.of(record.trail)
         seen = await self.job.see(run, self._parameters(record))
         await self._reporter.update(record, seen)

@@ -110,6 +110,8 @@ class Reconciler:
                 return POLL_S
             version = known[record.digest].version
             self._run = await resume(record, version, self._context(), executor)
+            # Before the first look at the fleet: everybody sees the deployment begin.
+            await self._publish_state(record, known)
         countdown_s = record.not_before - self.clock.unix()
         if countdown_s > 0 and record.command is None:
             await self._publish_state(record, known)
