@@ -20,7 +20,7 @@ from bigred_agent.errors import PackError
 from bigred_agent.lights.player import Player
 from bigred_agent.machine import light
 from bigred_agent.machine.effects import Effect, Publish, Say, SayText
-from bigred_agent.machine.events import Event, Tick
+from bigred_agent.machine.events import Event, ServerStatus, Tick
 from bigred_agent.machine.state import Policy, State
 from bigred_agent.machine.step import step
 from bigred_agent.phrases import pack as packs
@@ -35,6 +35,7 @@ from bigred_broker.messages import (
     BoxState,
     LightState,
     SetConfig,
+    Status,
     VoiceState,
     encode,
 )
@@ -107,8 +108,17 @@ class Box:
                     self._configure(message)
                 elif message is not None:
                     self._step(message)
+                if message == ServerStatus(Status.ONLINE) and not received.retained:
+                    self._repeat()
             finally:
                 received.ack()
+
+    def _repeat(self) -> None:
+        """Publish info and state again, for a server that has just started.
+
+        Some brokers send it no retained messages for its subscription to all boxes.
+        """
+        self.link.repeat([self.topics.box(self.name, "info"), self.topics.box(self.name, "state")])
 
     async def _tick(self) -> None:
         while True:

@@ -8,7 +8,7 @@ queued in it, so that a press made during an outage can never arrive later. Reta
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -84,6 +84,14 @@ class Link:
             # Just lost: the next connection publishes it.
             with contextlib.suppress(NotConnectedError):
                 self._connection.publish(topic, payload, retain=True)
+
+    def repeat(self, topics: Collection[str]) -> None:
+        """Publish kept messages again: some brokers send no retained ones to a new subscriber."""
+        for topic in topics:
+            if self._connection is not None and topic in self._kept:
+                # Just lost: the next connection publishes it.
+                with contextlib.suppress(NotConnectedError):
+                    self._connection.publish(topic, self._kept[topic], retain=True)
 
     def forget(self, topic: str) -> None:
         """Stop keeping a message; the broker's copy of it stays."""

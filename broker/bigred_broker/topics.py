@@ -9,9 +9,9 @@ DEFAULT_PREFIX = "bigred"
 ID_PATTERN = r"^[a-z0-9-]{1,32}$"
 _ID = re.compile(r"[a-z0-9-]{1,32}")
 
-BoxLeaf = Literal["status", "info", "state", "event", "reply"]
+BoxLeaf = Literal["status", "info", "state", "event", "reply", "doctor"]
 SetLeaf = Literal["say", "light", "identify", "config"]
-AppLeaf = Literal["state", "event"]
+AppLeaf = Literal["state", "changes", "event"]
 
 
 def is_id(text: str) -> bool:
@@ -47,6 +47,16 @@ class Topics:
     def server_status(self) -> str:
         """The topic of the server's presence."""
         return f"{self.prefix}/server/status"
+
+    @property
+    def server_doctor(self) -> str:
+        """The topic on which the server's doctor tries the broker."""
+        return f"{self.prefix}/server/doctor"
+
+    @property
+    def server_get(self) -> str:
+        """The topic on which anybody asks the server to publish every retained message again."""
+        return f"{self.prefix}/server/get"
 
     @property
     def every_box(self) -> str:

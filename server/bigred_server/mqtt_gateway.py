@@ -28,6 +28,7 @@ from bigred_broker.messages import (
     decode,
     encode,
 )
+from bigred_broker.messages.brief import brief, changes_of
 from bigred_broker.topics import Topics
 from bigred_server.journal.leadership import Leadership
 from bigred_server.requests.presses import Presses
@@ -38,6 +39,8 @@ log = structlog.get_logger(__name__)
 _EXPIRY_S = 5
 # A press sent just before the server died is delivered to its successor, which answers it.
 _SESSION_EXPIRY_S = 30
+# A hundred boxes that come back together cause a few repetitions, not a hundred.
+_REPEAT_S = 0.5
 
 
 class MqttGateway:
@@ -51,7 +54,12 @@ class MqttGateway:
             settings.broker,
             settings.server.name,
             self._topics.server_status,
-            [self._topics.every_box, self._topics.server_status, homeassistant.BIRTH_TOPIC],
+            [
+                self._topics.every_box,
+                self._topics.server_status,
+                self._topics.server_get,
+                homeassistant.BIRTH_TOPIC,
+            ],
             session_expiry_s=_SESSION_EXPIRY_S,
             # Ignore a press published as retained, even when it is delivered live.
             as_published=True,
@@ -63,11 +71,13 @@ class MqttGateway:
         # The app of each retained topic, and the token under which we last published for an app.
         self._retained: dict[str, str] = {}
         self._tokens: dict[str, int] = {}
+        self._asked_again = asyncio.Event()
 
     async def run(self, presses: Presses) -> None:
         """Receive and answer messages until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._link.run())
+            tasks.create_task(self._repeat())
             while True:
                 event = await self._link.events.get()
                 if isinstance(event, Delivery):
@@ -87,10 +97,13 @@ class MqttGateway:
         self._claim_topics(state.app)
         topic = self._topics.app(state.app, "state")
         try:
-            self._retain(state.app, topic, encode(state))
+            payload = encode(brief(state))
         except MessageError:
             # Hundreds of nodes do not fit into one message; publish the state without them.
-            self._retain(state.app, topic, encode(state.model_copy(update={"nodes": ()})))
+            payload = encode(brief(state.model_copy(update={"nodes": ()})))
+        self._retain(state.app, topic, payload)
+        changes = self._topics.app(state.app, "changes")
+        self._retain(state.app, changes, encode(changes_of(state)))
 
     def _leads_app(self, app: str) -> bool:
         return self._leads[app].left_s() > 0
@@ -110,6 +123,16 @@ class MqttGateway:
         self._retained[topic] = app
         self._link.keep(topic, payload)
 
+    async def _repeat(self) -> None:
+        """Publish all retained messages again when somebody asks, for many who ask at once."""
+        while True:
+            await self._asked_again.wait()
+            self._asked_again.clear()
+            self._link.repeat(
+                [topic for topic, app in self._retained.items() if self._leads_app(app)]
+            )
+            await asyncio.sleep(_REPEAT_S)
+
     async def _receive(self, delivery: Delivery, presses: Presses) -> None:
         """Handle one message of any kind; acknowledge it once its answer is written."""
         try:
@@ -125,7 +148,7 @@ class MqttGateway:
 
     async def _dispatch(self, delivery: Delivery, presses: Presses) -> None:
         if homeassistant.is_birth(delivery.topic, delivery.payload):
-            self._announce_again()
+            self._asked_again.set()
             return
         match self._topics.parse(delivery.topic):
             case ("box", box, "event") if not delivery.retained and self._leads_app(self._app(box)):
@@ -134,6 +157,11 @@ class MqttGateway:
             case ("box", box, "info"):
                 self._infos[box] = decode(BoxInfo, delivery.payload)
                 self._announce(box)
+            case ("box", _, "status") if delivery.payload == Status.ONLINE.value.encode():
+                # Some brokers send no retained messages for a subscription with wildcards.
+                self._asked_again.set()
+            case ("server", "get") if not delivery.retained:
+                self._asked_again.set()
             case ("server", "status") if delivery.payload == Status.OFFLINE.value.encode():
                 # Another server left or died, or its last message is late; this one is online.
                 self._link.announce_online()
@@ -160,14 +188,6 @@ class MqttGateway:
         if (announced := self._announcement(box)) and self._leads_app(app):
             self._claim_topics(app)
             self._retain(app, *announced)
-
-    def _announce_again(self) -> None:
-        for box in self._infos:
-            announced = self._announcement(box)
-            if announced and self._leads_app(self._app(box)):
-                # Already retained; publish again for Home Assistant, which has just started.
-                with contextlib.suppress(NotConnectedError):
-                    self._link.publish(*announced)
 
     def _announcement(self, box: str) -> tuple[str, bytes] | None:
         """Return the message that announces a configured box to Home Assistant on this broker."""

@@ -20,7 +20,6 @@ from bigred_broker.link_status import LinkDown, LinkUp
 from bigred_broker.messages import (
     Answer,
     AppState,
-    ChangeNote,
     EventType,
     Lid,
     Phase,
@@ -440,8 +439,7 @@ def test_a_new_candidate_is_announced_once(box: Story) -> None:
 
 
 def test_a_new_candidate_is_announced_with_its_changes(box: Story) -> None:
-    changes = tuple(ChangeNote(commit="c", author=author) for author in ("Ada", "Linus", "Ada"))
-    waiting = NEW.model_copy(update={"changes": changes, "changed": 3})
+    waiting = NEW.model_copy(update={"authors": ("Ada", "Linus"), "changed": 3})
     spoken = box.app(Phase.SUCCEEDED, 3, deployment="d1", release=OLD, candidate=waiting)
     assert spoken.heard == ["Shop 1.4.2 can be deployed, with three changes by Ada and Linus."]
 

@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 from bigred_broker.messages import (
     MAX_BYTES,
     OUTCOMES,
+    AppChanges,
     AppEvent,
     AppState,
     BoxEvent,
     BoxInfo,
     BoxState,
+    ChangeNote,
     EventType,
+    JudgementNote,
     Lid,
     LightState,
     Message,
@@ -22,6 +25,7 @@ from bigred_broker.messages import (
     NodeNote,
     NodeState,
     Phase,
+    ReleaseNote,
     Reply,
     SetConfig,
     SetIdentify,
@@ -33,6 +37,7 @@ from bigred_broker.messages import (
     decode_status,
     encode,
 )
+from bigred_broker.messages.brief import SMALL_BYTES, brief, changes_of
 
 # --- valid messages ------------------------------------------------------------------------------
 
@@ -125,6 +130,14 @@ app_states = st.fixed_dictionaries(
         "judgement": either(judgements),
     },
 ).map(AppState.model_validate)
+app_changes = st.fixed_dictionaries(
+    {"app": ids},
+    optional={
+        "version": texts,
+        "changes": st.lists(st.fixed_dictionaries({"commit": texts, "author": texts}), max_size=4),
+        "changed": counts,
+    },
+).map(AppChanges.model_validate)
 app_events = st.fixed_dictionaries(
     {"event_type": st.sampled_from(["phase", "node", "act", "verdict"]), "app": ids, "at": texts},
     optional={
@@ -142,7 +155,7 @@ asked = st.one_of(
     st.builds(SetConfig, pack=st.none() | ids, muted=st.none() | st.booleans()),
 )
 messages: st.SearchStrategy[Message] = st.one_of(
-    events, states, infos, replies, app_states, app_events, asked
+    events, states, infos, replies, app_states, app_changes, app_events, asked
 )
 
 KINDS: list[type[Message]] = [
@@ -151,6 +164,7 @@ KINDS: list[type[Message]] = [
     BoxEvent,
     Reply,
     AppState,
+    AppChanges,
     AppEvent,
     SetSay,
     SetLight,
@@ -348,3 +362,45 @@ def test_an_almost_valid_status_is_a_message_error(data: bytes) -> None:
     with pytest.raises(MessageError, match="not a status") as caught:
         decode_status(data)
     assert len(str(caught.value)) < 200
+
+
+# --- small messages ------------------------------------------------------------------------------
+
+
+@given(app_states)
+def test_a_small_state_never_has_a_list_of_changes_and_keeps_what_it_is_about(
+    state: AppState,
+) -> None:
+    small = brief(state)
+    assert len(encode(small)) < SMALL_BYTES or state.nodes
+    for before, after in ((state.candidate, small.candidate), (state.live, small.live)):
+        assert (before is None) == (after is None)
+        if before is not None and after is not None:
+            assert after.changes == ()
+            assert (after.digest, after.changed) == (before.digest, before.changed)
+    assert (small.phase, small.nodes, small.progress) == (
+        state.phase,
+        state.nodes,
+        state.progress,
+    )
+
+
+def test_the_longest_texts_of_people_fit_into_a_small_state() -> None:
+    long = ReleaseNote(
+        digest="0" * 64,
+        version="\U0001f680" * 500,
+        author="\U0001f680" * 500,
+        message="\U0001f680" * 500,
+        authors=("\U0001f680" * 80,) * 3,
+        changes=(ChangeNote(commit="c" * 40, author="a" * 80, message="m" * 80),) * 500,
+        changed=500,
+    )
+    texts = {"who": "w" * 500, "reason": "r" * 500}
+    nodes = tuple(NodeNote(name=f"node{at}", state=NodeState.SERVING) for at in range(4))
+    judged = JudgementNote(verdict="pass", reason="\U0001f680" * 500)
+    state = AppState(
+        app="shop", candidate=long, live=long, release=long, nodes=nodes, judgement=judged, **texts
+    )
+    assert len(encode(brief(state))) < SMALL_BYTES
+    assert len(changes_of(state).changes) == 500
+    assert changes_of(AppState(app="shop")) == AppChanges(app="shop")

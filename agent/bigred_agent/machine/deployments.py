@@ -138,6 +138,5 @@ def _candidate(app: AppState) -> Say:
     values.pop("author")
     if app.candidate is None or not app.candidate.changed:
         return Say(Phrase.CANDIDATE, values)
-    authors = dict.fromkeys(one.author for one in app.candidate.changes if one.author)
-    values["changes"] = Changes(app.candidate.changed, tuple(authors))
+    values["changes"] = Changes(app.candidate.changed, app.candidate.authors)
     return Say(Phrase.CANDIDATE_CHANGES, values)

@@ -8,6 +8,7 @@ from bigred_broker.button import EventType, Lid
 from bigred_broker.messages.app import (
     MOST_TEXT,
     OUTCOMES,
+    AppChanges,
     AppEvent,
     AppEventType,
     AppState,
@@ -46,6 +47,7 @@ __all__ = [
     "VERSION",
     "Amount",
     "Answer",
+    "AppChanges",
     "AppEvent",
     "AppEventType",
     "AppState",

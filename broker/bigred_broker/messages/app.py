@@ -47,8 +47,8 @@ class ChangeNote(BaseModel):
 class ReleaseNote(BaseModel):
     """A release, for people.
 
-    `changes`: the commits it adds to the live release, if known; only the newest are listed, but
-    `changed` counts all.
+    `changed`: how many commits it adds to the live release, if known; `authors` are those of the
+    newest. `changes` lists the newest, but not in the state of an app, which stays small.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -57,6 +57,7 @@ class ReleaseNote(BaseModel):
     version: Text
     author: Text = ""
     message: Text = ""
+    authors: tuple[Text, ...] = ()
     changes: tuple[ChangeNote, ...] = ()
     changed: Count = 0
 
@@ -139,6 +140,19 @@ class AppState(Message):
     reason: Text = ""
     verdict: Text | None = None
     judgement: JudgementNote | None = None
+
+
+class AppChanges(Message):
+    """`app/<app>/changes`, retained: what the candidate of an app changes; empty without one.
+
+    Only the newest changes are listed, but `changed` counts all.
+    """
+
+    app: Id
+    digest: Digest | None = None
+    version: Text = ""
+    changes: tuple[ChangeNote, ...] = ()
+    changed: Count = 0
 
 
 class AppEventType(StrEnum):

@@ -17,9 +17,14 @@ class MessageError(ValueError):
 M = TypeVar("M", bound=Message)
 
 
+def size(message: Message) -> int:
+    """Return the bytes of a message, even over the size limit."""
+    return len(_encoded(message))
+
+
 def encode(message: Message) -> bytes:
     """Return the bytes of a message. Raises MessageError over the size limit."""
-    data = message.model_dump_json(exclude_none=True).encode()
+    data = _encoded(message)
     if len(data) > MAX_BYTES:
         raise MessageError(
             f"{type(message).__name__} of {len(data)} bytes is over the limit of {MAX_BYTES}"
@@ -44,6 +49,10 @@ def decode_status(data: bytes) -> Status:
         return Status(data.decode("ascii"))
     except ValueError as error:
         raise MessageError(f"not a status: {data[:40]!r}") from error
+
+
+def _encoded(message: Message) -> bytes:
+    return message.model_dump_json(exclude_none=True).encode()
 
 
 def _brief(error: ValidationError | RecursionError) -> str:

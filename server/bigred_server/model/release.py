@@ -11,6 +11,8 @@ from bigred_server.model.marker import MarkerSettings
 _MOST_TEXT = 500
 _MOST_CHANGES = 10
 _MOST_CHANGE_TEXT = 80
+# A box names two of them, and others.
+_MOST_AUTHORS = 3
 _LEAST_DIGITS = 8
 _LISTED = 10
 
@@ -87,6 +89,7 @@ class Release:
             version=self.version,
             author=self.author[:_MOST_TEXT],
             message=self.message[:_MOST_TEXT],
+            authors=_authors(changes),
             changes=tuple(
                 ChangeNote(
                     commit=one.commit,
@@ -97,6 +100,11 @@ class Release:
             ),
             changed=len(changes),
         )
+
+
+def _authors(changes: Sequence[Change]) -> tuple[str, ...]:
+    names = dict.fromkeys(one.author for one in changes[:_MOST_CHANGES] if one.author)
+    return tuple(name[:_MOST_CHANGE_TEXT] for name in names)[:_MOST_AUTHORS]
 
 
 def plain(text: str) -> str:
