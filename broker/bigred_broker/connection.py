@@ -6,7 +6,7 @@ raise: an exception there would kill the thread while `is_connected()` still ret
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any  # paho's user data and flags are untyped
 
@@ -19,8 +19,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from bigred_broker.messages import MAX_BYTES, TOPIC_AND_PROPERTIES, Status
+from bigred_broker.pinging import PingingClient
 from bigred_broker.settings import BrokerSettings
 from bigred_broker.transport import Transport
+from bigred_broker.waiting import deadline, first_of
 
 log = structlog.get_logger(__name__)
 
@@ -34,18 +36,33 @@ class NotConnectedError(ConnectionError):
     """Nothing was sent, because there is no connection to the broker."""
 
 
+class RefusedError(ConnectionError):
+    """The broker refused the connection; `code` is its reason code."""
+
+    def __init__(self, code: ReasonCode) -> None:
+        super().__init__(f"the broker refused: {code}")
+        self.code: int = code.value
+
+
 @dataclass(frozen=True)
 class Delivery:
-    """A received message. `ack` it once it is handled; until then the broker keeps it."""
+    """A received message. `ack` it once it is handled; until then the broker keeps it.
+
+    `expiry_s`: when it expires, as the broker passes it on.
+    """
 
     topic: str
     payload: bytes
     retained: bool
     ack: Callable[[], None] = field(compare=False)
+    expiry_s: int | None = None
 
 
 class Connection:
-    """A single connection; `lost` resolves to the reason when it ends."""
+    """A single connection; `lost` resolves to the reason when it ends.
+
+    `denied`: why the broker refused the last message that it did not accept, "" if it never did.
+    """
 
     def __init__(
         self,
@@ -64,14 +81,16 @@ class Connection:
         self._held: list[Delivery] | None = [] if hold else None
         self._connected: asyncio.Future[ReasonCode] = self._loop.create_future()
         self._answers: dict[int, asyncio.Future[Sequence[ReasonCode]]] = {}
+        self._pings: list[asyncio.Future[None]] = []
         self._unacked: set[int] = set()
         self._all_acked = asyncio.Event()
+        self.denied = ""
         self.lost: asyncio.Future[str] = self._loop.create_future()
         self._transport = Transport()
         self._client = self._make_client(name, status_topic)
 
-    def _make_client(self, name: str, status_topic: str) -> Client:
-        client = Client(
+    def _make_client(self, name: str, status_topic: str) -> PingingClient:
+        client = PingingClient(
             CallbackAPIVersion.VERSION2,
             client_id=name,
             protocol=MQTTProtocolVersion.MQTTv5,
@@ -95,7 +114,7 @@ class Connection:
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_answer
-        client.on_unsubscribe = self._on_answer
+        client.on_ping_answer = self._on_ping_answer
         return client
 
     async def open(self, deadline_s: float) -> None:
@@ -104,7 +123,7 @@ class Connection:
         properties.SessionExpiryInterval = self._session_expiry_s
         properties.ReceiveMaximum = _RECEIVE_MAXIMUM
         properties.MaximumPacketSize = MAX_BYTES + TOPIC_AND_PROPERTIES
-        async with _deadline(deadline_s, "the broker's answer to CONNECT"):
+        async with deadline(deadline_s, "the broker's answer to CONNECT"):
             try:
                 await asyncio.to_thread(
                     self._client.connect,
@@ -120,11 +139,11 @@ class Connection:
                     f"{self._broker.host!r} is not a valid host name: {error}"
                 ) from error
             self._client.loop_start()
-            await _first_of(self._connected, self.lost)
+            await first_of(self._connected, self.lost)
         if not self._connected.done():
             raise ConnectionError(self.lost.result())
         if self._connected.result().is_failure:
-            raise ConnectionError(f"the broker refused: {self._connected.result()}")
+            raise RefusedError(self._connected.result())
 
     async def subscribe(
         self, topics: Sequence[str], deadline_s: float, *, as_published: bool = False
@@ -165,16 +184,20 @@ class Connection:
         self._unacked.add(sent.mid)
 
     async def answers(self, deadline_s: float) -> bool:
-        """Send the broker a harmless request; return whether it answered in time.
-
-        Unsubscribing from a topic never subscribed to needs no permission and changes nothing.
-        """
-        error, mid = self._client.unsubscribe("$bigred/heartbeat")
+        """Send the broker a PINGREQ; return whether it answered in time."""
+        if self.lost.done() or self._client.ping() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return False
+        answer: asyncio.Future[None] = self._loop.create_future()
+        self._pings.append(answer)
         try:
-            await self._answer(error, mid, deadline_s, "the broker's heartbeat")
+            async with deadline(deadline_s, "the broker's answer to PINGREQ"):
+                await first_of(answer, self.lost)
         except OSError:
             return False
-        return True
+        finally:
+            if answer in self._pings:
+                self._pings.remove(answer)
+        return answer.done()
 
     async def close(self, deadline_s: float) -> None:
         """Wait until every publish is acknowledged, then disconnect cleanly.
@@ -202,7 +225,7 @@ class Connection:
         # and its sockets are freed as soon as the thread sees the end of its socket.
         client = self._client
         client.on_connect = client.on_disconnect = client.on_message = None
-        client.on_publish = client.on_subscribe = client.on_unsubscribe = None
+        client.on_publish = client.on_subscribe = client.on_ping_answer = None
 
     async def _answer(
         self, error: MQTTErrorCode, mid: int | None, deadline_s: float, what: str
@@ -212,8 +235,8 @@ class Connection:
         answer: asyncio.Future[Sequence[ReasonCode]] = self._loop.create_future()
         self._answers[mid] = answer
         try:
-            async with _deadline(deadline_s, what):
-                await _first_of(answer, self.lost)
+            async with deadline(deadline_s, what):
+                await first_of(answer, self.lost)
         finally:
             self._answers.pop(mid, None)
         if not answer.done():
@@ -246,16 +269,22 @@ class Connection:
         def ack() -> None:
             client.ack(mid, qos)
 
-        delivery = Delivery(message.topic, bytes(message.payload), bool(message.retain), ack)
+        expiry_s = getattr(message.properties, "MessageExpiryInterval", None)
+        retained = bool(message.retain)
+        delivery = Delivery(message.topic, bytes(message.payload), retained, ack, expiry_s)
         self._call_on_loop(lambda: self._deliver(delivery))
 
-    def _on_publish(self, _client: Client, _data: Any, mid: int, _code: Any, _p: Any) -> None:
-        self._call_on_loop(lambda: self._acked(mid))
+    def _on_publish(self, _client: Client, _data: Any, mid: int, code: ReasonCode, _p: Any) -> None:
+        denied = str(code) if code.is_failure else ""
+        self._call_on_loop(lambda: self._acked(mid, denied))
 
     def _on_answer(
         self, _client: Client, _data: Any, mid: int, codes: Sequence[ReasonCode], _p: Any
     ) -> None:
         self._call_on_loop(lambda: self._answered(mid, codes))
+
+    def _on_ping_answer(self) -> None:
+        self._call_on_loop(self._ping_answered)
 
     # --- back on the loop ------------------------------------------------------------------------
 
@@ -274,27 +303,21 @@ class Connection:
         elif not self.lost.done():
             self._deliveries.put_nowait(delivery)
 
-    def _acked(self, mid: int) -> None:
+    def _acked(self, mid: int, denied: str) -> None:
+        if denied and denied != self.denied:
+            self.denied = denied
+            log.warning("the broker refused a message", reason=denied)
         self._unacked.discard(mid)
         if not self._unacked:
             self._all_acked.set()
+
+    def _ping_answered(self) -> None:
+        # Any answer shows that the broker is alive, also a late one.
+        for answer in self._pings:
+            if not answer.done():
+                answer.set_result(None)
 
     def _answered(self, mid: int, codes: Sequence[ReasonCode]) -> None:
         answer = self._answers.pop(mid, None)
         if answer is not None and not answer.done():
             answer.set_result(codes)
-
-
-async def _first_of(*futures: asyncio.Future[Any]) -> None:
-    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-
-
-@contextlib.asynccontextmanager
-async def _deadline(seconds: float, what: str) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(seconds) as deadline:
-            yield
-    except TimeoutError as error:
-        if not deadline.expired():
-            raise  # the socket's own timeout
-        raise ConnectionError(f"{what}: no answer within {seconds:g} s") from error

@@ -12,7 +12,9 @@ from tempfile import TemporaryDirectory
 from tests.support import forked
 from tests.support.web import Web, web
 
+from bigred_broker import mosquitto
 from bigred_broker.program import free_port, wait_until
+from bigred_broker.settings import BrokerSettings
 from bigred_server.haproxy import runtime
 from bigred_server.haproxy.configuration import BackendConfig
 from bigred_server.haproxy.instance import HaproxyInstance
@@ -28,6 +30,7 @@ class CheckedSite:
     folder: Path
     haproxy: HaproxyInstance
     webs: list[Web]
+    broker: BrokerSettings
 
     @property
     def config(self) -> Path:
@@ -55,6 +58,8 @@ class CheckedSite:
         text = text.replace("/var/lib/bigred", str(self.folder / "state"))
         text = text.replace('"systemctl"', '"true"')
         text = text.replace('path = "/health"', 'path = "/health"\nread = "body"')
+        assert "[broker]" not in text
+        text += f"\n[broker]\nport = {self.broker.port}\n"
         self.config.write_text(text)
 
     def findings(self, *arguments: str) -> tuple[int, list[dict[str, str]]]:
@@ -78,6 +83,7 @@ def checked_site(paths: tuple[tuple[str, str], ...] = ()) -> Iterator[CheckedSit
         backend = BackendConfig("shop", servers, "/health", maxconn=50, paths=paths)
         haproxy = HaproxyInstance(folder / "haproxy", free_port(), backend)
         stack.enter_context(haproxy.run())
-        site = CheckedSite(folder, haproxy, webs)
+        broker = stack.enter_context(mosquitto.running(folder / "mqtt", free_port()))
+        site = CheckedSite(folder, haproxy, webs, broker)
         wait_until(lambda: "L7OK" in site.ask("show stat"), 10, "the checks have passed")
         yield site

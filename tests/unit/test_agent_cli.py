@@ -250,6 +250,6 @@ def test_an_unreachable_broker_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> 
         raise ConnectionRefusedError("refused")
 
     monkeypatch.setattr(Connection, "open", refuse)
-    findings = asyncio.run(network.network(AgentSettings().broker))
+    findings = asyncio.run(network.network(AgentSettings().broker, "box-1"))
     assert [finding.subject for finding in findings] == ["broker"]
     assert "start the broker at 127.0.0.1:1883" in findings[0].fix

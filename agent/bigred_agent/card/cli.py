@@ -78,7 +78,7 @@ def status(card: Path, findings: Path | None) -> None:
         name = settings.box.name
         until_s = time.monotonic() + NETWORK_DEADLINE_S
         while True:
-            reached = asyncio.run(network(settings.broker))
+            reached = asyncio.run(network(settings.broker, name))
             if all(one.is_ok for one in reached) or time.monotonic() > until_s:
                 break
             time.sleep(_RETRY_S)

@@ -5,6 +5,7 @@ import uuid
 
 from bigred_agent.doctor.finding import Finding
 from bigred_broker.connection import Connection, Delivery
+from bigred_broker.examination import examine, fault_of
 from bigred_broker.messages import MessageError, Status, decode_status
 from bigred_broker.settings import BrokerSettings
 from bigred_broker.topics import Topics
@@ -17,24 +18,28 @@ STATUS_DEADLINE_S = 3.0
 START_SERVER = "start the deploy server, or check host, port and prefix in its [broker] section"
 
 
-async def network(broker: BrokerSettings) -> list[Finding]:
-    """Connect under a separate name, and read the server's retained status."""
+async def network(broker: BrokerSettings, box: str) -> list[Finding]:
+    """Examine the broker as this box would use it, and read the server's retained status."""
     address = f"{broker.host}:{broker.port}"
-    name = f"doctor-{uuid.uuid4().hex[:12]}"
     topics = Topics(broker.prefix)
+    faults = await examine(broker, topics.box(box, "doctor"))
+    findings = [Finding(_BROKER, f"{address} {one.seen}", one.fix) for one in faults]
+    if any(one.serious for one in faults):
+        return findings
+    name = f"doctor-{uuid.uuid4().hex[:12]}"
     deliveries: asyncio.Queue[Delivery] = asyncio.Queue()
-    connection = Connection(broker, name, topics.box(name, "status"), 0, deliveries)
+    connection = Connection(broker, name, topics.box(box, "doctor"), 0, deliveries)
     try:
         await connection.open(DEADLINE_S)
         await connection.subscribe([topics.server_status], DEADLINE_S)
         server = await _server(deliveries)
         await connection.close(STATUS_DEADLINE_S)
     except OSError as error:
-        fix = f"start the broker at {address}, or correct [broker] host and port"
-        return [Finding(_BROKER, f"{address} can't be used: {error}", fix)]
+        fault = await fault_of(broker, error)
+        return [Finding(_BROKER, f"{address} {fault.seen}", fault.fix)]
     finally:
         connection.drop()
-    return [Finding(_BROKER, f"{address} answers"), server]
+    return [*(findings or [Finding(_BROKER, f"{address} answers")]), server]
 
 
 async def _server(deliveries: "asyncio.Queue[Delivery]") -> Finding:

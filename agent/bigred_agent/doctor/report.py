@@ -12,7 +12,7 @@ from bigred_agent.settings import AgentSettings
 
 def examine(settings: AgentSettings) -> list[Finding]:
     """Check everything a box needs. Takes some seconds."""
-    return [*hardware(settings), *asyncio.run(network(settings.broker))]
+    return [*hardware(settings), *asyncio.run(network(settings.broker, settings.box.name))]
 
 
 def hardware(settings: AgentSettings) -> list[Finding]:

@@ -37,8 +37,8 @@ _FIX = "dim"
 def command(app: str | None, as_json: bool, config: Path | None) -> None:
     """Find problems that would lose requests, and how to fix them.
 
-    HAProxy, the Tomcats and this machine are checked; nothing is changed. Exit code 1 if any
-    finding is bad: a deployment would fail or lose requests.
+    HAProxy, the Tomcats, the broker and this machine are checked; nothing is changed. Exit code 1
+    if any finding is bad: a deployment would fail or lose requests.
     """
     settings = settings_of(config)
     names = [pick_app(settings, app)] if app else list(settings.apps)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import httpx2
 
 from bigred_server.doctor import (
+    broker,
     database,
     deployable,
     haproxy,
@@ -46,6 +47,7 @@ async def examine(settings: Settings, known: Mapping[str, SiteFacts]) -> list[Fi
         findings += haproxy_log.setting("server", log_at)
         backends = [name for app in judged for name in app.haproxy.backends]
         findings += await haproxy_log.arriving(f"HAProxy's log at {log_at}", log_at, backends)
+    findings += await broker.check(settings.broker)
     return findings + await database.check(settings.server.database)
 
 
