@@ -119,6 +119,21 @@ REFUSED = [
         "In line 1, there is something after the last quotation mark; remove it.",
     ),
     _refused(
+        "two settings in a line",
+        GOOD.replace('"\nhost', '" host').replace('"Büro"\npassword', '"Büro" password'),
+        "In line 5, there is something after the last quotation mark; remove it.",
+    ),
+    _refused(
+        "a name and more in a line",
+        altered('"office"', '"office" language = "en"'),
+        "In line 1, there is something after the last quotation mark; remove it.",
+    ),
+    _refused(
+        "an unknown heading",
+        altered("[wifi]", "[telephone]"),
+        "In line 4, I don't know the first word; compare it with the original file.",
+    ),
+    _refused(
         "a hash sign in a password without quotes",
         altered(WIFI_KEY, "over#theair"),
         "In line 6, write the password of the network in single quotes.",

@@ -67,9 +67,11 @@ TAKEN = [
     _secret("a backslash", r'"C:\over\air"', r"C:\over\air"),
     _secret("a backslash before n", r'"the\night"', r"the\night"),
     _secret("an escape is one", r'"over\\the \"air"', 'over\\the "air'),
+    _secret("a phone's apostrophe", '"Ada\u2019s network"', "Ada's network"),
     # Keys and headings
     _taken("capital letters of a phone", altered("name", "Name").replace("[broker]", "[Broker]")),
     _taken("Wi-Fi", GOOD.replace("[wifi]", "[Wi-Fi]").replace("ssid", "SSID")),
+    _taken("another word", GOOD.replace("[wifi]", "[WLAN]").replace("[broker]", "[MQTT]")),
     _taken("colons", GOOD.replace(" =", ":")),
     _taken("headings without brackets", GOOD.replace("[", "").replace("]", ":")),
     _taken("half a bracket", GOOD.replace("]", "")),

@@ -121,6 +121,15 @@ def test_the_status_file_says_what_was_taken_in_another_form(
     assert "note: the name 'Kitchen Box' of the box becomes 'kitchen-box'\r\n" in written
 
 
+def test_a_network_that_is_filled_in_but_still_a_comment_is_noted(tmp_path: Path) -> None:
+    text = 'name = "office"\n[broker]\nhost = "b"\n#[wifi]\n#ssid = "Office"\n#password = "x"\n'
+    _, report = provisioned(Card("", text.encode()), tmp_path)
+    assert report.notes == (
+        "line 5: ssid is filled in, but the # before it makes it a comment",
+        "line 6: password is filled in, but the # before it makes it a comment",
+    )
+
+
 def test_a_key_of_64_digits_is_the_network_s_own_key_for_iwd() -> None:
     planned = plan.wifi(WifiSettings(ssid="x", password=HEX, country="DE"))
     assert planned.content == f"[Security]\nPreSharedKey={HEX}\n"

@@ -14,6 +14,8 @@ from bigred_broker.topics import is_id
 
 _LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "o", "æ": "ae"})
 _APOSTROPHES = re.compile("['\u2019\u2018`\u00b4]")
+# A phone writes them instead of what was typed, and no Wi-Fi password has them.
+_TYPED = str.maketrans("\u2018\u2019\u201c\u201d\u201e", '\'\'"""')
 _MOST_NAME = 32
 _LANGUAGES = {"english": "en", "englisch": "en"}
 # ISO 3166 has no UK.
@@ -64,6 +66,8 @@ def _words(tables: dict[str, Any]) -> None:
     if isinstance(wifi, dict) and isinstance(wifi.get("country"), str):
         country = wifi["country"].upper()
         wifi["country"] = _COUNTRIES.get(country, country)
+    if isinstance(wifi, dict) and isinstance(wifi.get("password"), str):
+        wifi["password"] = wifi["password"].translate(_TYPED)
 
 
 def _name(meaning: Meaning, line: int) -> None:

@@ -13,6 +13,8 @@ _SINGLE = "'\u2018\u2019\u201a\u201b\u2039\u203a\u2032`\u00b4\uff07"
 _TRIPLE = ('"' * 3, "'" * 3)
 # What may follow a closing quotation mark: nothing, a comment, the end of a line in other formats.
 _AFTER = re.compile(r"[;,]?\s*(#.*)?")
+# A second setting in the same line.
+_NEXT_SETTING = re.compile(f"[{_DOUBLE}{_SINGLE}][\\s,;]*\\w+\\s*=")
 # Written in quotation marks, these would be control characters, which no value has.
 _CONTROLS = frozenset("btnfr")
 _ESCAPED = re.compile(r"\\(.)")
@@ -96,6 +98,8 @@ def _inside(kind: Kind, raw: str) -> str:
         has_end = any(sign in marks for sign in raw[1:])
         raise UnclearError(Mistake.AFTER_QUOTE if has_end else Mistake.NO_END_QUOTE)
     body = bodies[0]
+    if _NEXT_SETTING.search(body) or (kind is Kind.TEXT and any(sign in _DOUBLE for sign in body)):
+        raise UnclearError(Mistake.AFTER_QUOTE)
     doubled = body[:1] and body[0] in marks and body[-1] in marks
     if kind is Kind.LITERAL and (len(bodies) > 1 or doubled):
         raise UnclearError(Mistake.NEEDS_QUOTES)

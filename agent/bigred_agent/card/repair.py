@@ -8,7 +8,7 @@ import difflib
 import re
 from dataclasses import dataclass, field
 
-from bigred_agent.card import quoting, vocabulary
+from bigred_agent.card import headings, quoting, vocabulary
 from bigred_agent.card.mistakes import Complaint, Mistake
 from bigred_agent.card.quoting import UnclearError
 from bigred_agent.card.vocabulary import HEADINGS, KINDS, SPOKEN_HEADINGS, Key
@@ -16,15 +16,14 @@ from bigred_agent.card.vocabulary import HEADINGS, KINDS, SPOKEN_HEADINGS, Key
 _LINE = re.compile(r"([^\r\n]*)(\r?\n|$)")
 # Also those of other formats, and lines that are drawn.
 _COMMENT = re.compile(r"\s*(#|//|;|[^\w\[\](){}\"'=\s]+\s*$)")
-_HEADING = re.compile(r"\s*[\[({<]*\s*([A-Za-z][A-Za-z _-]*?)\s*[\])}>]*\s*:?\s*[\])}>]*\s*(#.*)?")
-_TABLE = re.compile(r"\s*\[\[?\s*([^\]\[]+?)\s*\]\]?\s*(#.*)?")
 _SETTING = re.compile(
     r"(?P<indent>\s*)[^\w#]?(?P<key>[^\W\d][\w .-]*?)[^\w\s]?\s*"
     r"(?:=+|:=?|\uff1d|\uff1a)\s*(?P<value>.*)"
 )
 _FIRST_WORD = re.compile(r"\s*([^\W\d][\w-]*)\s+\S")
 _CLOSE_ENOUGH = 0.6
-_SECTION_OF_COMMENT = re.compile(r"\s*#+\s*[\[({]\s*([\w -]+?)\s*[\])}]")
+# These are empty in the original file.
+_FILLED_COMMENT = re.compile(r"""\s*#+\s*(ssid|username|password)\s*=\s*["'][^"']""")
 
 
 @dataclass
@@ -39,7 +38,7 @@ class Repaired:
 def repaired(text: str) -> Repaired:
     """Repair a text whose line ends are those of Unix or Windows."""
     found_lines = list(_LINE.finditer(text))
-    present = {section for found in found_lines if (section := _section(found[1]))}
+    present = {section for found in found_lines if (section := headings.section(found[1]))}
     scan = _Scan(present)
     lines = [scan.line(number, found) for number, found in enumerate(found_lines, 1)]
     scan.done.text = "".join(lines)
@@ -58,7 +57,7 @@ class _Scan:
     section: str | None = ""
     ends_with: str = ""
     first: dict[Key, int] = field(default_factory=dict)
-    headings: dict[str, int] = field(default_factory=dict)
+    first_headings: dict[str, int] = field(default_factory=dict)
     commented: dict[str, int] = field(default_factory=dict)
     misplaced: set[str] = field(default_factory=set)
 
@@ -75,7 +74,7 @@ class _Scan:
         if comment := _COMMENT.match(line):
             self._comment(number, line)
             return line if comment[1] == "#" else f"# {line}"
-        if (section := _section(line)) is not None:
+        if (section := headings.section(line)) is not None:
             return self._heading(number, line, section)
         if self.section is None:
             return line
@@ -84,24 +83,36 @@ class _Scan:
         return self._unknown(number, line)
 
     def _comment(self, number: int, line: str) -> None:
-        if found := _SECTION_OF_COMMENT.match(line):
-            self.commented[vocabulary.heading(found[1]) or ""] = number
+        filled = _FILLED_COMMENT.match(line)
+        if filled:
+            self._note(number, f"{filled[1]} is filled in, but the # before it makes it a comment")
+        if hidden := headings.commented(line):
+            self.commented[hidden] = number
 
     def _heading(self, number: int, line: str, section: str) -> str:
         if section not in HEADINGS:
             self.section = None
+            self._unknown_heading(number, section)
             return line
         self.section = section
-        if section in self.headings:
-            first = self.headings[section]
+        if section in self.first_headings:
+            first = self.first_headings[section]
             self._complain(Mistake.REPEATED_HEADING, number, section=section, first=first)
-        self.headings.setdefault(section, number)
-        comment = line.partition("#")[2]
-        new = f"[{section}]" + (f"  #{comment}" if comment else "")
-        if (table := _TABLE.fullmatch(line)) and table[1] == section and "[[" not in line:
-            return line
-        self._note(number, f"taken as the heading [{section}]")
-        return new
+        self.first_headings.setdefault(section, number)
+        right = headings.right(section, line)
+        if right != line:
+            self._note(number, f"taken as the heading [{section}]")
+        return right
+
+    def _unknown_heading(self, number: int, section: str) -> None:
+        if section.partition(".")[0] in HEADINGS:
+            return  # a part of ours, such as [lights.patterns]
+        near = difflib.get_close_matches(section.casefold(), HEADINGS, 1, _CLOSE_ENOUGH)
+        if near:
+            details = {"key": section, "near": near[0], "thing": SPOKEN_HEADINGS[near[0]]}
+            self._complain(Mistake.MISSPELT_KEY, number, **details)
+        else:
+            self._complain(Mistake.UNKNOWN_KEY, number, key=section)
 
     def _setting(self, number: int, line: str, setting: re.Match[str], section: str) -> str:
         raw = setting["value"]
@@ -146,7 +157,7 @@ class _Scan:
         return None
 
     def _is_misplaced(self, named: str) -> bool:
-        """Whether others of its heading are in a wrong place, so that it is probably, too."""
+        """Whether others of its heading are in a wrong place, so that it probably is, too."""
         return any(key[0] in self.misplaced for key in vocabulary.keys_like(named))
 
     def _misplaced(self, number: int, key: Key) -> None:
@@ -187,12 +198,3 @@ class _Scan:
 
     def _note(self, number: int, text: str) -> None:
         self.done.notes.append(f"line {number}: {text}")
-
-
-def _section(line: str) -> str | None:
-    """Return the heading in a line, of ours or another; None if it is no heading."""
-    loose = _HEADING.fullmatch(line)
-    if loose and (ours := vocabulary.heading(loose[1])):
-        return ours
-    table = _TABLE.fullmatch(line)
-    return table[1] if table else None

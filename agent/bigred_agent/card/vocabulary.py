@@ -42,6 +42,7 @@ KINDS: dict[Key, Kind] = {
     ("lights", "chip"): Kind.TEXT,
 }
 HEADINGS = ("broker", "wifi", "lights")
+_OTHER_WORDS = {"wlan": "wifi", "mqtt": "broker", "mqttbroker": "broker"}
 # As espeak-ng pronounces them well.
 SPOKEN_HEADINGS = {"broker": "broker", "wifi": "wifi", "lights": "lights"}
 _SPOKEN = {
@@ -67,7 +68,8 @@ def spoken(key: Key) -> str:
 
 def heading(text: str) -> str | None:
     """Return the heading that somebody means: `Wi-Fi` is wifi."""
-    return next((one for one in HEADINGS if one == _plain(text)), None)
+    plain = _plain(text)
+    return next((one for one in HEADINGS if one == _OTHER_WORDS.get(plain, plain)), None)
 
 
 def keys_like(text: str) -> list[Key]:
