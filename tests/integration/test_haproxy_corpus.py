@@ -15,6 +15,7 @@ from tests.support.haproxy_corpus import CORPUS, CorpusFile, faults, judged
 from tests.support.sockets import listens
 
 from bigred_broker.program import find_program, running
+from bigred_server.doctor import haproxy_log
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.haproxy.config_text import ProcessFacts
 from bigred_server.haproxy.configfile import backend
@@ -89,6 +90,18 @@ def test_no_proposed_fix_is_refused_by_haproxy_and_each_one_helps(
             assert accepted(fixed, one, folder), found.fix
             if found.level in (Severity.BAD, Severity.WARN):
                 assert findings(fixed, one)[code].level is Severity.OK, (found, fixed)
+
+
+def test_the_lines_for_the_log_are_taken_by_haproxy(folder: Path) -> None:
+    (one,) = (one for one in CORPUS if one.name == "complete")
+    text, address = one.runnable(folder), "127.0.0.1:5514"
+    wanted, *others = haproxy_log.lines(address).split("; in the frontend: ")
+    text = added(text, wanted.removeprefix("in `global`: "), "global", [], one)
+    for line in others:
+        text = added(text, line, "frontend", [], one)
+    assert accepted(text, one, folder)
+    (found,) = haproxy_log.in_file("h", backend(text, one.backend), address)
+    assert found.level is Severity.OK, found
 
 
 def test_every_rule_of_the_file_is_broken_by_some_file_of_the_corpus() -> None:

@@ -20,6 +20,8 @@ LINE = b"<134>x bigred1 1000 250 shop s1 200 12 15 -- 0 777 GET /shop/a"
 WHOLE = f"""\
 global
     log {AT} len 4096 local0 info
+defaults
+    mode http
 frontend public
     log global
     {LINES[0]}
@@ -39,6 +41,20 @@ backend shop
             "not logged in the format",
         ),
         (WHOLE.replace(AT, "127.0.0.1:514"), Severity.WARN, f"is not sent to {AT}"),
+        (WHOLE.replace("    log global\n", ""), Severity.WARN, f"is not sent to {AT}"),
+        (
+            WHOLE.replace("backend shop", "frontend x\n    default_backend shop\nbackend shop"),
+            Severity.WARN,
+            "its requests at x are not logged in the format",
+        ),
+        (
+            WHOLE.replace(
+                FORMAT, ".if feature(X)\n    option httplog\n.else\n" + FORMAT + "\n.endif"
+            ),
+            Severity.UNKNOWN,
+            "depends on `.if feature(X)`",
+        ),
+        (WHOLE.replace("mode http", "mode tcp"), Severity.OK, "no log of them"),
     ],
 )
 def test_a_missing_line_is_reported_with_all_the_lines_to_add(

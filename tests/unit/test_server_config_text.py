@@ -279,6 +279,7 @@ def test_a_default_server_holds_for_the_servers_below_it() -> None:
         ("option httpchk\n http-check send meth GET uri-lf /a", "/a"),
         (r"option httpchk HEAD /a HTTP/1.1\r\nHost:\ x", "/a"),
         (r"option tcp-check\n tcp-check send GET\ /a\ HTTP/1.0\r\n".replace(r"\n t", "\n t"), "/a"),
+        ("option tcp-check\n tcp-check send-lf GET\\ /a", "/a"),
         ("option tcp-check\n tcp-check send PING", ""),
         ("option external-check", ""),
         ("option httpchk OPTIONS * HTTP/1.1", ""),

@@ -55,6 +55,7 @@ def test_the_line_that_counts_is_found(text: str, tries: str) -> None:
         ("option redispatch 1", ("1",)),
         ("option redispatch 1\n no option redispatch", None),
         ("no option redispatch\n option redispatch 3", ("3",)),
+        ("option redispatch\n default option redispatch", None),
         ("mode http", None),
     ],
 )

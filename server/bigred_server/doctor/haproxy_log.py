@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.doctor.haproxy_file import agreed
+from bigred_server.doctor.haproxy_rules import HTTP
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import log
 from bigred_server.haproxy.config_proxy import Proxy
@@ -64,6 +65,8 @@ def in_file(where: str, proxy: Proxy | None, address: str) -> list[Finding]:
 
 
 def _logged(where: str, proxy: Proxy, address: str, fix: str) -> Finding:
+    if proxy.mode != HTTP:
+        return Finding(CODE, Severity.OK, where, "without requests there is no log of them")
     fronts = proxy.fronts or (proxy,)
     others = [one.name for one in fronts if _OURS not in " ".join(one.last("log-format") or ())]
     at = f" at {', '.join(others)}" if len(others) < len(fronts) else ""

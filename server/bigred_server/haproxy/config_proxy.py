@@ -32,7 +32,7 @@ class ConfigLines:
         for line in self.lines:
             if line[:2] == ("option", name):
                 found = line[2:]
-            elif line[:3] == ("no", "option", name):
+            elif line[:3] in (("no", "option", name), ("default", "option", name)):
                 found = None
         return found
 
@@ -142,7 +142,8 @@ def _check_uri(proxy: Proxy) -> str:
         uri = word_after(sent, "uri") or word_after(sent, "uri-lf")
         return _relative(uri or next(iter(words[1:2] or words[:1]), ""))
     if kind == "tcp-check":
-        return _relative(_sent(proxy.all("tcp-check", "send")))
+        kinds = ("send", "send-lf")
+        return _relative(_sent(line for kind in kinds for line in proxy.all("tcp-check", kind)))
     return ""
 
 
