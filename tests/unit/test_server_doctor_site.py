@@ -123,3 +123,20 @@ def test_a_command_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     )
     (found,) = site.commands("n", node)
     assert (found.level, found.text) == (Severity.BAD, "the program no-such-program does not exist")
+
+
+@pytest.mark.parametrize(
+    ("stop", "level"),
+    [
+        (("sh", "/usr/share/tomcat10/bin/catalina.sh", "stop", "-force"), Severity.WARN),
+        (("sh", "/usr/share/tomcat10/bin/shutdown.sh", "20", "-force"), Severity.WARN),
+        (("sh", "/usr/share/tomcat10/bin/catalina.sh", "stop"), Severity.OK),
+        (("sh", "/usr/local/bin/stop-tomcat", "-force"), Severity.OK),
+    ],
+)
+def test_a_forced_stop_of_debians_tomcat_is_reported(
+    stop: tuple[str, ...], level: Severity
+) -> None:
+    node = NodeSettings(url="http://127.0.0.1:1", war=Path("/srv/webapps/shop.war"), stop=stop)
+    (found,) = site.commands("n", node)
+    assert (found.code, found.level) == ("command", level)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 import asyncssh
@@ -104,8 +105,16 @@ def commands(where: str, node: NodeSettings) -> list[Finding]:
             text = f"the program {argv[0]} does not exist"
             fix = f"correct the node's `{name}`, or install the program"
             findings.append(Finding("command", Severity.BAD, where, text, fix))
+    if node.stop and "-force" in node.stop and _is_catalina(node.stop):
+        text = "`stop` uses -force: Debian's catalina.sh then exits with 1, often before it stops"
+        fix = "stop Tomcat by systemctl or pkill, as docs/nodes.md shows"
+        findings.append(Finding("command", Severity.WARN, where, text, fix))
     text = "the programs of stop, start and running exist"
     return findings or [Finding("command", Severity.OK, where, text)]
+
+
+def _is_catalina(argv: Sequence[str]) -> bool:
+    return any(Path(word).name in ("catalina.sh", "shutdown.sh") for word in argv)
 
 
 def clock(where: str, theirs_s: float | None, before_s: float, after_s: float) -> Finding:
