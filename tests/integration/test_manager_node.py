@@ -15,6 +15,7 @@ from tests.support.wars import Wars
 from bigred_broker.program import free_port
 from bigred_server.artifacts.files import digest_of
 from bigred_server.errors import NodeAwayError, NodeError
+from bigred_server.model.context_path import war_name
 from bigred_server.rollout.core.context_version import following, name
 from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Version
 from bigred_server.rollout.core.target import Strategy
@@ -373,3 +374,38 @@ def test_without_a_user_there_is_no_manager(tmp_path: Path) -> None:
     assert files[1].stat().st_mode & 0o077 == 0
     TomcatInstance(tmp_path, free_port()).create()
     assert not any(file.exists() for file in files)
+
+
+@pytest.mark.parametrize("context", ["/lab/desk", "/lab/desk/3", ""])
+@pytest.mark.parametrize("strategy", [Strategy.REDEPLOY, Strategy.PARALLEL])
+async def test_a_context_of_several_parts_or_the_root_is_deployed_found_and_undeployed(
+    tomcat: TomcatInstance,
+    manager: Manager,
+    http: httpx2.AsyncClient,
+    wars: Wars,
+    tmp_path: Path,
+    context: str,
+    strategy: Strategy,
+) -> None:
+    there = Manager(manager.call, context)
+    node, first = Node(None, there, strategy), wars.make("1.0")
+    is_parallel = strategy is Strategy.PARALLEL
+    version = name(1, digest_of(first)) if is_parallel else ""
+    await put(node, first, version)
+    war = f"{war_name(context)}{'##' if is_parallel else ''}{version}.war"
+    assert (tomcat.webapps / war).exists()
+    url = f"http://127.0.0.1:{tomcat.port}{context}/"
+    assert (await http.get(url)).headers["x-release"] == "1.0"
+    # A release that is kept on the node is in a folder whose name has a "#" too.
+    second = tmp_path / war_name(context) / "second.war"
+    second.parent.mkdir()
+    second.write_bytes(wars.make("1.1").read_bytes())
+    newer = name(2, digest_of(second)) if is_parallel else ""
+    await there.deploy_kept(second, newer, 20)
+    assert (await http.get(url)).headers["x-release"] == "1.1"
+    expected = [version, newer] if is_parallel else [""]
+    assert [one.name for one in await there.versions()] == expected
+    assert await there.leaks(20) >= 0
+    for one in expected:
+        await there.undeploy(one, 20)
+    assert await there.versions() == ()
