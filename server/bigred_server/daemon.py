@@ -142,7 +142,8 @@ class DeployServer:
     def _app_telemetry(self, name: str, app: AppSettings, http: httpx2.AsyncClient) -> AppTelemetry:
         telemetry = telemetry_of(name, self._settings, self._session.db, http)
         if self._receiver is not None and app.judge.mode is not Mode.OFF:
-            self._receiver.handlers |= dict.fromkeys(app.haproxy.backends, telemetry.line)
+            for backend in app.haproxy.backends:
+                self._receiver.add(backend, telemetry.line)
         return telemetry
 
     def _memory(self, app: str) -> Memory:

@@ -40,6 +40,10 @@ class HaproxyAwayError(HaproxyError):
     """HAProxy did not answer; it may answer later."""
 
 
+class NoBackendError(HaproxyError):
+    """HAProxy has no backend of this name."""
+
+
 class NodeError(BigredError, OSError):
     """A node did not carry out a command."""
 

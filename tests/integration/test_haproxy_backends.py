@@ -185,12 +185,21 @@ async def test_backends_with_the_same_tomcats_are_found_unless_they_are_the_apps
     assert seen.coverage.unmanaged == ("follower", "plain")
 
 
-async def test_a_backend_that_only_checks_servers_for_others_is_no_backend_with_users(
-    site: Site,
-) -> None:
-    assert "books" not in (await site.pool("follower").look()).sharing
-    await asyncio.to_thread(site.answers, "/x")
+async def test_a_backend_that_another_one_tracks_is_found_like_any_other(site: Site) -> None:
     assert "books" in (await site.pool("follower").look()).sharing
+
+
+async def test_a_backend_may_be_missing_but_not_without_nodes(site: Site) -> None:
+    seen = await site.pool("books", "nowhere").look()
+    assert (seen.problem, seen.sharing["nowhere"]) == ("", ())
+
+
+async def test_a_line_that_tracks_another_comes_back_from_its_own_maint_too(site: Site) -> None:
+    pool = site.pool("books", "follower")
+    await site.pool("follower").set_state("f1", Admin.MAINT)
+    await pool.set_state("n1", Admin.MAINT)
+    await pool.set_state("n1", Admin.READY)
+    assert (await server(pool, "n1")).backends == {"books": True, "follower": True}
 
 
 async def test_in_tcp_mode_connections_are_counted(site: Site) -> None:

@@ -8,7 +8,7 @@ from tests.support.checked_site import CheckedSite, checked_site
 from bigred_broker.program import wait_until
 
 BOTH = 'backend = ["shop", "live"]'
-SHARED = "the backend live (servers live-n1, live-n2) has the same Tomcats"
+SHARED = "the backend live (live-n1, live-n2) has the same Tomcats"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from bigred_broker.messages import Phase
 from bigred_server.rollout.core import availability
 from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.core.decide import decide
-from bigred_server.rollout.core.observation import Looks, ServerRole
+from bigred_server.rollout.core.observation import Looks, NodeLook, ServerRole
 from bigred_server.rollout.core.policy import Policy, share
 from bigred_server.rollout.core.view import View
 
@@ -97,8 +97,8 @@ def test_a_backend_that_is_not_the_apps_prevents_every_deployment() -> None:
     decision = decide(preparing({"live": ("x1", "x2")}, a=IN_ONE, b=IN_ONE))
     assert decision.phase is Phase.ABORTED
     assert decision.reason == (
-        "the backend live (servers x1, x2) has the same Tomcats, and a deployment would cut off "
-        "its users; add it to `backend`, or to `unmanaged` if that does no harm"
+        "the backend live (x1, x2) has the same Tomcats, and a deployment could cut off its users; "
+        "add it to `backend`, or to `unmanaged` if that does no harm"
     )
     assert decision.actions == ()
 
@@ -106,3 +106,21 @@ def test_a_backend_that_is_not_the_apps_prevents_every_deployment() -> None:
 def test_it_does_not_stop_a_deployment_that_has_begun() -> None:
     begun = view(deployment(nodes=("a", "b")), policy=policy(2), a=ON_NEW, b=IN_ONE)
     assert decide(replace(begun, sharing={"live": ("x1",)})).phase is Phase.ROLLING
+
+
+def test_a_named_backend_with_none_of_the_nodes_prevents_every_deployment() -> None:
+    reason = decide(preparing({"tls": ()}, a=IN_ONE, b=IN_ONE)).reason
+    assert reason.startswith("the backend tls has none of the app's nodes")
+
+
+def test_a_repair_is_no_exception() -> None:
+    these = deployment(Phase.PREPARING, (), None, target=OLD, mends="a")
+    seen = replace(view(these, policy=policy(2), a=IN_ONE, b=IN_ONE), sharing={"live": ("x1",)})
+    assert decide(seen).phase is Phase.ABORTED
+
+
+@pytest.mark.parametrize("other", [UNWEIGHTED, changed(BACKUP, up=False, backends={"shop": False})])
+def test_nothing_begins_if_nobody_could_take_over_a_nodes_users(other: NodeLook) -> None:
+    decision = decide(preparing(a=IN_ONE, b=other))
+    assert decision.phase is Phase.ABORTED
+    assert decision.reason.startswith("only 1 active nodes serve")

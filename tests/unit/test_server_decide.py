@@ -141,7 +141,7 @@ def test_a_node_that_a_person_took_out_is_skipped() -> None:
 def test_too_few_healthy_nodes_are_left_alone() -> None:
     found = decide(view(PREPARING, a=ON_OLD, b=DOWN, c=DOWN))
     assert found.phase is Phase.ABORTED
-    assert found.reason.startswith("1 of 3 nodes are up and min_healthy is 1")
+    assert found.reason.startswith("1 of 3 nodes are up and 1 must stay up")
 
 
 def test_a_very_first_release_goes_to_all_nodes_though_none_serves() -> None:

@@ -182,9 +182,9 @@ def test_version_and_level_are_judged(version: str, level: str, expected: list[S
 def test_several_haproxies_must_be_alike(
     one: BackendLook, other: BackendLook, level: Severity
 ) -> None:
-    (found,) = haproxy.alike({"a": one, "b": other})
+    (found,) = haproxy.alike("shop", {"a": one, "b": other})
     assert found.level is level
-    assert haproxy.alike({"a": one}) == []
+    assert haproxy.alike("shop", {"a": one}) == []
 
 
 # --- other listeners -----------------------------------------------------------------------------

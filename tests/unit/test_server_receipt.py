@@ -128,6 +128,7 @@ def test_the_receipt_is_complete() -> None:
         "unit": "requests",
         "backends": ["shop", "shop-ws"],
         "unmanaged": ["admin"],
+        "cut": [],
         "sessions": None,
         "sessions_lost": None,
         "hooks": {"before": "done"},
@@ -262,8 +263,9 @@ def test_counts_are_kept_as_json(restarts: int) -> None:
 def test_the_receipt_says_whose_requests_it_counts() -> None:
     made: dict[str, Any] = {"requests": 7, "failed": 0, "retried": 1}
     assert requests_text(made) == "7 requests during the deployment: 0 failed, 1 retried"
-    made |= {"unit": "connections", "backends": ["a", "b"], "unmanaged": ["c"]}
+    made |= {"unit": "connections", "backends": ["a", "b"], "unmanaged": ["c"], "cut": ["n1"]}
     assert requests_text(made) == (
         "7 connections during the deployment in a, b: 0 failed, 1 retried; HAProxy sees no "
-        "requests in TCP mode, so more of them may have failed; the users of c are not counted"
+        "requests in TCP mode, so more of them may have failed; requests in flight on n1 were cut "
+        "and are not all counted; the users of c are not counted"
     )

@@ -70,7 +70,8 @@ async def _survey(sockets: tuple[str, ...], backend: str) -> SiteSurvey:
                 f"{first.address}; make them the same first"
             )
     home = "" if is_local(first.address) else first.address.rpartition(":")[0].strip("[]")
-    look = await Backend(first.address, backend).look()
+    looks = [await Backend(one.address, backend).look() for one in seen]
+    look = looks[0]
     found = {name: what for name, row in look.servers.items() if (what := not_a_node(row))}
     left_out = found if len(found) < len(look.servers) else {}
     return SiteSurvey(
@@ -79,7 +80,7 @@ async def _survey(sockets: tuple[str, ...], backend: str) -> SiteSurvey:
         [one for one in first.backends[backend] if one.name not in left_out],
         _check_uri(first.proxy(backend)),
         home,
-        others=tuple(look.sharing),
+        others=tuple(dict.fromkeys(name for one in looks for name in one.sharing)),
         left_out=left_out,
         is_tcp=look.is_tcp,
     )

@@ -73,7 +73,10 @@ async def _set(settings: Settings, app: str, node: str, state: Admin, *, force: 
 
 async def _refuse_if_needed(fleet: RealFleet, app: AppSettings, node: str) -> None:
     """Raise ClickException if the others would be too few without a node."""
-    looks = (await fleet.look(deep=False)).nodes
+    look = await fleet.look(deep=False)
+    if look.problem:
+        raise HaproxyError(look.problem)
+    looks = look.nodes
     others = [
         look for name, look in looks.items() if name != node and availability.is_serving(look)
     ]

@@ -71,7 +71,9 @@ async def _app(
         *(haproxy_checkup.check(app, at, log_at) for at in app.haproxy.sockets)
     )
     findings = [finding for one in checked for finding in one.findings]
-    findings += haproxy.alike({one.address: one.look for one in checked if one.look is not None})
+    for backend in app.haproxy.backends:
+        looks = {one.address: one.looks[backend] for one in checked if backend in one.looks}
+        findings += haproxy.alike(backend, looks)
     proxies = [one.proxy for one in checked if one.proxy is not None]
     idle_ms = max((one.idle_ms for one in proxies if one.idle_ms is not None), default=None)
     nodes = await asyncio.gather(
@@ -82,6 +84,7 @@ async def _app(
     )
     findings += [finding for found in nodes for finding in found]
     look = await look_once(settings, name, [known.live] if known.live else [])
+    findings.append(haproxy.sharing(name, look.sharing, look.coverage.unmanaged))
     findings.append(
         deployable.check(name, look, app.policy(), known.largest, is_live=known.live is not None)
     )

@@ -1,7 +1,7 @@
 """Findings from one look at HAProxy's Runtime API; this module asks HAProxy nothing itself."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bigred_server.doctor import haproxy_server
 from bigred_server.doctor.finding import Finding, Severity
@@ -9,7 +9,7 @@ from bigred_server.haproxy.backend_look import BackendLook
 from bigred_server.haproxy.rows import not_a_node
 from bigred_server.haproxy.survey import Survey
 from bigred_server.rollout.core import sentences
-from bigred_server.rollout.core.observation import ServerRole
+from bigred_server.rollout.core.observation import Admin, ServerRole
 
 OLDEST = (2, 4)
 
@@ -53,7 +53,9 @@ def servers(where: str, look: BackendLook, configured: Collection[str]) -> list[
                 "add a table [apps.NAME.nodes.NAME] for each",
             )
         )
-    judged = {name: row for name, row in look.servers.items() if name in configured or name in left}
+    # A stranger that is out of service gets no users.
+    users = [name for name in left if look.servers[name].look.admin is Admin.READY]
+    judged = {n: row for n, row in look.servers.items() if n in configured or n in users}
     for name, row in judged.items():
         findings += haproxy_server.findings(f"{where}, {name}", row)
     if unlimited := [name for name, row in judged.items() if row.look.capacity is None]:
@@ -70,34 +72,31 @@ def servers(where: str, look: BackendLook, configured: Collection[str]) -> list[
     return findings
 
 
-def sharing(
-    where: str, looks: Mapping[str, BackendLook], unmanaged: Collection[str]
-) -> list[Finding]:
-    """Check that users come to the app's Tomcats only by its own backends, given by name."""
+def sharing(where: str, found: Mapping[str, Sequence[str]], unmanaged: Sequence[str]) -> Finding:
+    """Check that users come to the app's Tomcats only by its own backends.
+
+    `found`: backends that are not the app's, as a look at the fleet has them; `unmanaged`: those
+    that were left alone as configured.
+    """
     code = "haproxy-sharing"
-    found = {
-        backend: names
-        for look in looks.values()
-        for backend, names in look.sharing.items()
-        if backend not in looks
-    }
-    unknown = {name: names for name, names in found.items() if name not in unmanaged}
-    if unknown:
-        text = sentences.shared(unknown)
-        fix = "set `backend` or `unmanaged` in [apps.NAME.haproxy]; nothing is deployed until then"
-        return [Finding(code, Severity.BAD, where, text, fix)]
     if found:
-        text = f"left alone, as configured: {', '.join(found)}; their users are not counted"
-        return [Finding(code, Severity.OK, where, text)]
-    return [Finding(code, Severity.OK, where, "no other backend has the same Tomcats")]
+        fix = "set `backend` or `unmanaged` in [apps.NAME.haproxy]; nothing is deployed until then"
+        return Finding(code, Severity.BAD, where, sentences.shared(found), fix)
+    if unmanaged:
+        text = f"left alone, as configured: {', '.join(unmanaged)}; their users are not counted"
+        return Finding(code, Severity.OK, where, text)
+    return Finding(code, Severity.OK, where, "no other backend has the same Tomcats")
 
 
-def alike(looks: Mapping[str, BackendLook]) -> list[Finding]:
-    """Check that all HAProxies in front of an app have the same servers in the same states."""
+def alike(backend: str, looks: Mapping[str, BackendLook]) -> list[Finding]:
+    """Check that all HAProxies that have a backend have the same servers there, in the same states.
+
+    `looks`: at that backend, by the addresses of the HAProxies.
+    """
     if len(looks) < 2:
         return []
     first, *others = looks
-    where = f"HAProxies at {', '.join(looks)}"
+    where = f"HAProxies at {', '.join(looks)}, backend {backend}"
     findings = []
     for at in others:
         if (ours := _addresses(looks[first])) != (theirs := _addresses(looks[at])):

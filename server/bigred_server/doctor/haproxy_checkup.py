@@ -1,6 +1,7 @@
 """The check-up of one HAProxy: its process, the app's backends, its configuration file and log."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bigred_server.doctor import haproxy, haproxy_file, haproxy_log, listeners
 from bigred_server.doctor.finding import Finding, Severity
@@ -8,18 +9,18 @@ from bigred_server.errors import HaproxyError
 from bigred_server.haproxy.backend import Backend
 from bigred_server.haproxy.backend_look import BackendLook
 from bigred_server.haproxy.config_proxy import Proxy
-from bigred_server.haproxy.membership import member_names
+from bigred_server.haproxy.server_lines import look_at
 from bigred_server.haproxy.survey import is_local, survey
 from bigred_server.settings import AppSettings
 
 
 @dataclass(frozen=True)
 class HaproxyCheckup:
-    """The findings of one HAProxy; `look` and `proxy`: of the app's first backend, if known."""
+    """The findings of one HAProxy; `looks`: at the app's backends, `proxy`: of the first one."""
 
     address: str
     findings: list[Finding]
-    look: BackendLook | None = None
+    looks: Mapping[str, BackendLook] = field(default_factory=dict)
     proxy: Proxy | None = None
 
 
@@ -28,20 +29,19 @@ async def check(app: AppSettings, address: str, log_at: str) -> HaproxyCheckup:
     where = f"HAProxy at {address}"
     try:
         seen = await survey(address)
-        looks = {name: await Backend(address, name).look() for name in app.haproxy.backends}
+        first, *others = await look_at(*(Backend(address, name) for name in app.haproxy.backends))
     except HaproxyError as error:
         fix = "fix this first: while a HAProxy can't be read, no node is touched"
         return HaproxyCheckup(address, [Finding("haproxy", Severity.BAD, where, str(error), fix)])
-    first = looks[app.haproxy.backends[0]]
     configured = [app.server_of(name) for name in app.nodes]
     findings = haproxy.process(seen)
-    findings += haproxy.missing(f"{where}, backend {app.haproxy.backends[0]}", first, configured)
+    findings += haproxy.missing(f"{where}, backend {first.backend}", first.look, configured)
+    looks = {one.backend: one.look for one in (first, *others)}
     proxies = {name: seen.proxy(name) for name in looks}
-    for name, look in looks.items():
-        backend = f"{where}, backend {name}"
-        known_as = member_names(first, look)
-        names = [name for server in configured for name in known_as.get(server, ())]
-        findings += haproxy.servers(backend, look, names)
+    for one in (first, *others):
+        name, backend = one.backend, f"{where}, backend {one.backend}"
+        lines = [line for server in configured for line in one.names.get(server, ())]
+        findings += haproxy.servers(backend, one.look, lines)
         proxy, unread = proxies[name], seen.unread or f"its configuration has no backend {name!r}"
         findings += haproxy_file.findings(
             backend,
@@ -53,8 +53,7 @@ async def check(app: AppSettings, address: str, log_at: str) -> HaproxyCheckup:
             mode=seen.modes.get(name, ""),
         )
         findings += haproxy_log.in_file(backend, proxy, log_at)
-    findings += haproxy.sharing(where, looks, app.haproxy.unmanaged)
     if is_local(address):
         binds = [bind for proxy in proxies.values() if proxy for bind in proxy.binds]
         findings += listeners.check(where, binds)
-    return HaproxyCheckup(address, findings, first, proxies[app.haproxy.backends[0]])
+    return HaproxyCheckup(address, findings, looks, proxies[first.backend])

@@ -97,8 +97,13 @@ class RealFleet:
             served,
             pool.coverage,
             pool.sharing,
-            pool.names,
+            {line: self._configured(names) for line, names in pool.names.items()},
         )
+
+    def _configured(self, names: Sequence[str]) -> str:
+        # One Tomcat may have two lines in the first backend; one of them is the node's.
+        ours = {self._app.server_of(node) for node in self._nodes}
+        return next((name for name in names if name in ours), names[0])
 
     async def _look(self, name: str, pool: PoolLook, known: Sequence[Release] | None) -> NodeLook:
         shallow = NodeLook(name, pool.server(self._app.server_of(name)))

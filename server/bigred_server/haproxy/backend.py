@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bigred_server.errors import HaproxyError
+from bigred_server.errors import HaproxyError, NoBackendError
 from bigred_server.haproxy import counts, rows, runtime, tables
 from bigred_server.haproxy.backend_look import BackendLook
 from bigred_server.haproxy.endpoint import normalized
@@ -50,7 +50,7 @@ class Backend:
         total = stats.get((self.name, _TOTAL))
         if total is None:
             known = ", ".join(name for name, server in stats if server == _TOTAL)
-            raise HaproxyError(
+            raise NoBackendError(
                 f"HAProxy at {self.address} has no backend {self.name!r}; "
                 f"available: {known or 'none'}"
             )
@@ -152,19 +152,10 @@ def _tracked(fields: Mapping[str, str], stats: _Table, states: _Table) -> rows.C
 def _sharing(
     ours: str, endpoints: set[str], stats: _Table, states: _Table
 ) -> dict[str, tuple[str, ...]]:
-    """Return the servers of other backends that are at one of these endpoints, by backend.
-
-    A backend that only checks servers for others to track has no users: nobody was sent there yet.
-    """
-    checking = {
-        tracked.partition("/")[0]
-        for (backend, _), fields in stats.items()
-        if backend == ours and (tracked := fields.get("tracked", ""))
-    }
-    unused = {name for name in checking if stats.get((name, _TOTAL), {}).get("stot") == "0"}
+    """Return the servers of other backends that are at one of these endpoints, by backend."""
     found: dict[str, tuple[str, ...]] = {}
     for (backend, server), fields in stats.items():
-        is_other = backend not in (ours, *unused) and (backend, server) in states
+        is_other = backend != ours and (backend, server) in states
         if is_other and normalized(fields.get("addr", "")) in endpoints:
             found[backend] = (*found.get(backend, ()), server)
     return found

@@ -20,7 +20,7 @@ from bigred_server.haproxy.config_text import (
 )
 
 # So many unknown conditions are tried in every combination; of more, all true and all false.
-_MOST_CONDITIONS = 5
+_MOST_CONDITIONS = 3
 # What an unknown variable may be, as far as a rule cares; None: it is not set.
 _FILLERS = (None, "", "0", "1", "1ms", "1h", "/", "/a/b", "tcp", "http", "none", "global", "always")
 

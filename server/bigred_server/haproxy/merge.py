@@ -43,7 +43,9 @@ class PoolLook:
     `pid` changes when any of them is a new process; it and `counters`, their sum, are None while
     one can't be read. `queued`: requests waiting for any of the servers. `problem`: which HAProxies
     could not be read, and why. `sharing`: by each backend that is not the app's, its servers that
-    are the app's Tomcats. `names`: what the first backend calls a server, by (backend, server).
+    are the app's Tomcats; a backend that is the app's is there without servers if none of its
+    servers is a Tomcat of the first one. `names`: what the first backend calls a server, by
+    (backend, server): all that it may be.
     """
 
     pid: int | None = None
@@ -53,7 +55,11 @@ class PoolLook:
     problem: str = ""
     coverage: Coverage = NOTHING_COUNTED
     sharing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    names: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+
+    def has_nodes(self, backend: str) -> bool:
+        """Return whether a backend has a server of the first one."""
+        return any(of == backend for of, _ in self.names)
 
     def server(self, name: str) -> ServerLook:
         """Return the look at a server; it is UNKNOWN if no HAProxy has the server."""
@@ -69,24 +75,25 @@ def merge(members: Sequence[MemberLook], errors: Sequence[str] = ()) -> PoolLook
         return PoolLook(problem="; ".join(errors))
     names = dict.fromkeys(name for one in members if one.is_first for name in one.look.servers)
     backends = tuple(dict.fromkeys(one.backend for one in members))
-    is_tcp = any(one.look.is_tcp for one in members)
+    units = {"connections" if one.look.is_tcp else "requests": None for one in members}
     return PoolLook(
         pid=_pid(one.look for one in members if one.is_first),
         servers={name: _server(name, members) for name in names},
         counters=_sum(one.look.counters for one in members),
         queued=sum(one.look.queued for one in members),
-        coverage=Coverage(backends, unit="connections" if is_tcp else "requests"),
+        coverage=Coverage(backends, unit=" and ".join(sorted(units, reverse=True))),
         sharing=_sharing(members, backends),
         names=_names(members),
     )
 
 
-def _names(members: Sequence[MemberLook]) -> Mapping[tuple[str, str], str]:
-    found = {(one.backend, name): name for one in members if one.is_first for name in one.names}
+def _names(members: Sequence[MemberLook]) -> Mapping[tuple[str, str], tuple[str, ...]]:
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
     for one in members:
         for name, lines in one.names.items():
             for line in lines:
-                found.setdefault((one.backend, line), name)
+                known = found.get((one.backend, line), ())
+                found[one.backend, line] = tuple(dict.fromkeys((*known, name)))
     return found
 
 
@@ -106,9 +113,12 @@ def _server(name: str, members: Sequence[MemberLook]) -> ServerLook:
     if lacking:
         return ServerLook(problem=_missing(name, lacking))
     by_backend: dict[str, list[ServerLook]] = {}
+    is_one = len({one.address for one in members}) == 1
     for one in members:
+        # Each HAProxy needs servers for its own users.
+        backend = one.backend if is_one else f"{one.backend} at {one.address}"
         for known_as in one.names.get(name, ()):
-            by_backend.setdefault(one.backend, []).append(one.look.servers[known_as].look)
+            by_backend.setdefault(backend, []).append(one.look.servers[known_as].look)
     seen = [look for looks in by_backend.values() for look in looks]
     ready = [one for one in seen if one.admin is Admin.READY]
     return ServerLook(

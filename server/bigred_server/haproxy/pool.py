@@ -50,6 +50,8 @@ class Pool:
         members = [one for found in seen.values() if isinstance(found, list) for one in found]
         pool = merge(members, [str(one) for one in seen.values() if isinstance(one, HaproxyError)])
         foreign = {name: of for name, of in pool.sharing.items() if name not in self.unmanaged}
+        if not pool.problem:
+            foreign |= {one.name: () for one in self.backends if not pool.has_nodes(one.name)}
         left_alone = tuple(name for name in pool.sharing if name in self.unmanaged)
         return replace(pool, sharing=foreign, coverage=replace(pool.coverage, unmanaged=left_alone))
 
@@ -62,7 +64,9 @@ class Pool:
         if state is Admin.READY:
             patience_s = max(self.check_s, self.blind_check_s) + 2 * DEADLINE_S
             await self._all(server, self._await_check, patience_s)
-        return await self._all(server, lambda one, name: self._set(one, name, state))
+        status = await self._all(server, lambda one, name: self._set(one, name, state))
+        await self._all(server, lambda one, name: _follow(one, name, state), followers=True)
+        return status
 
     async def disable_checks(self, server: str) -> str:
         """Disable a server's checks on all HAProxies: it stays up, whatever a check would show.
@@ -85,14 +89,13 @@ class Pool:
             return ""
 
         await self._all(server, cut)
+        await self._all(server, cut, followers=True)
 
     async def check(self, servers: list[str]) -> None:
         """Raise HaproxyError if a HAProxy denies us admin rights or lacks one of the servers."""
 
-        async def check(first: Backend, *others: Backend) -> str:
+        async def check(first: Backend, *_others: Backend) -> str:
             await first.check(servers)
-            for one in others:
-                await one.check([])
             return ""
 
         _joined(await self._gather(check))
@@ -132,10 +135,19 @@ class Pool:
             seen = (await one.row(server)).look
         return seen.status
 
-    async def _all(self, server: str, command: _Command, deadline_s: float = DEADLINE_S) -> str:
+    async def _all(
+        self,
+        server: str,
+        command: _Command,
+        deadline_s: float = DEADLINE_S,
+        *,
+        followers: bool = False,
+    ) -> str:
+        """Command the leading lines of a server on each HAProxy, or those that follow them."""
+
         async def everywhere(first: Backend, *others: Backend) -> str:
-            targets = await lines_of(server, first, *others)
-            work = (command(*target) for target in targets)
+            lines = await lines_of(server, first, *others)
+            work = (command(*line) for line in (lines.followers if followers else lines.leaders))
             # One that fails must not leave the others half done.
             answers = await asyncio.gather(*work, return_exceptions=True)
             for answer in answers:
@@ -164,6 +176,12 @@ class Pool:
 
         answers = await asyncio.gather(*(one(*entry) for entry in at.items()))
         return dict(zip(at, answers, strict=True))
+
+
+async def _follow(one: Backend, name: str, state: Admin) -> str:
+    """Set a line that tracks another one, if it has a state of its own."""
+    seen = (await one.row(name)).look
+    return seen.status if seen.admin is state else await one.set_state(name, state)
 
 
 def _joined(results: Mapping[str, str | HaproxyError]) -> str:

@@ -40,6 +40,17 @@ class Receiver:
     foreign: int = 0
     unwanted: int = 0
 
+    def add(self, backend: str, handler: LineHandler) -> None:
+        """Add a handler for a backend; several apps may share one."""
+        earlier = self.handlers.get(backend)
+
+        def both(line: LogLine, came: float) -> None:
+            if earlier is not None:
+                earlier(line, came)
+            handler(line, came)
+
+        self.handlers[backend] = both
+
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
         """Listen in the running loop until the block ends. Raise HaproxyError if that fails."""

@@ -10,7 +10,7 @@ from bigred_server.haproxy.config_words import Words
 _FLAGS = re.compile(
     "agent-check|allow-0rtt|backup|check|check-reuse-pool|check-send-proxy|check-ssl|disabled|"
     "check-via-socks4|enabled|force-(?:ssl|tls)v[0-9]+|non-stick|send-proxy(?:-v2(?:-ssl(?:-cn)?)?)?|"
-    "ssl|ssl-reuse|stick|tfo|tls-tickets"
+    "ssl|ssl-reuse|stick|strict-maxconn|tfo|tls-tickets"
 )
 _KINDS = {"server": 2, "server-template": 3}
 

@@ -6,7 +6,8 @@ from bigred_server.rollout.core import sentences
 from bigred_server.rollout.core.observation import Admin, Looks, NodeLook, ServerRole
 from bigred_server.rollout.core.policy import Policy
 
-# For each backend that is not the app's, the servers there that are the app's Tomcats.
+# For each backend that is not the app's, the servers there that are the app's Tomcats; without
+# servers, a backend that should be the app's and has none of its Tomcats.
 Sharing = Mapping[str, tuple[str, ...]]
 
 
@@ -25,10 +26,15 @@ def min_healthy(looks: Looks, policy: Policy) -> int:
 
     Nodes that are not active can't be among them, so that much less of `min_healthy` can be had.
     """
-    active = sum(look.pool.role is ServerRole.ACTIVE for look in looks.values())
-    if active == len(looks):
-        return policy.min_healthy
-    return min(policy.min_healthy, max(0, active - 1))
+    number = active(looks)
+    return (
+        policy.min_healthy if number == len(looks) else min(policy.min_healthy, max(0, number - 1))
+    )
+
+
+def active(looks: Looks) -> int:
+    """Return how many nodes get their share of all users while they are up."""
+    return sum(look.pool.role is ServerRole.ACTIVE for look in looks.values())
 
 
 def suffice(
@@ -60,7 +66,17 @@ def obstacle(looks: Looks, sharing: Sharing, policy: Policy) -> str:
         found = _serving(serving, backend)
         if found and found - 1 < _needed(looks, backend, needed, policy):
             return sentences.too_few_in(backend, found)
+    if active(looks) == len(looks):
+        return ""
+    # Nodes that get no share of the users may be unable to stand in for the others.
+    if not all(_can_go(look, serving, looks, policy) for look in serving):
+        return sentences.nobody_stands_in(sum(map(counts, serving)))
     return ""
+
+
+def _can_go(look: NodeLook, serving: Sequence[NodeLook], looks: Looks, policy: Policy) -> bool:
+    others = [one for one in serving if one is not look]
+    return suffice(others, [look.name], looks, policy)
 
 
 def _partial(looks: Looks) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
 
 
 class Admin(StrEnum):
@@ -169,7 +168,7 @@ class Coverage:
 
     backends: tuple[str, ...] = ()
     unmanaged: tuple[str, ...] = ()
-    unit: Literal["requests", "connections"] = "requests"
+    unit: str = "requests"
 
 
 NOTHING_COUNTED = Coverage()

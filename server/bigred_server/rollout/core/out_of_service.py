@@ -17,7 +17,13 @@ def why(look: NodeLook) -> str:
     A node in MAINT whose Tomcat answers is not down: somebody has to put it back.
     """
     pool = look.pool
-    if pool.admin in (Admin.MAINT, Admin.DRAIN, Admin.MIXED):
+    if pool.admin is Admin.MIXED:
+        out = ", ".join(name for name, serves in pool.backends.items() if not serves)
+        where = f": not in {out}" if out else ""
+        return (
+            f"it is only partly in service{where}; put it back with: bigred node ready {look.name}"
+        )
+    if pool.admin in (Admin.MAINT, Admin.DRAIN):
         because = pool.because or OutBecause.COMMANDED
         text = f"it is in {pool.admin.upper()}{_BECAUSE[because]}"
         if because not in _BY_HAND:

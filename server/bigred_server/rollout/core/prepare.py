@@ -46,6 +46,8 @@ def prepare(view: View) -> Decision:
 
 
 def _prepare_repair(view: View, name: str) -> Decision:
+    if view.sharing:
+        return Decision(Phase.ABORTED, reason=sentences.shared(view.sharing))
     look = view.looks.get(name)
     if look is None:
         return Decision(Phase.ABORTED, reason=sentences.NO_NODES)
@@ -60,7 +62,9 @@ def _hindrance(view: View, healthy: tuple[str, ...]) -> Decision | None:
     looks, needed = view.looks, min_healthy(view.looks, view.policy)
     counted = sum(counts(looks[name]) for name in healthy)
     if counted - 1 < needed:
-        reason = sentences.too_few(counted, len(looks), needed)
+        total = availability.active(looks)
+        kind = "nodes" if total == len(looks) else "active nodes"
+        reason = sentences.too_few(counted, total, needed, kind)
         return Decision(Phase.ABORTED, reason=reason)
     unread = tuple(name for name in healthy if looks[name].host.digest is None)
     if unread:

@@ -64,6 +64,8 @@ def requests_text(receipt: Mapping[str, Any]) -> str:
     )
     if unit != "requests":
         text += "; HAProxy sees no requests in TCP mode, so more of them may have failed"
+    if cut := receipt.get("cut"):
+        text += f"; requests in flight on {', '.join(cut)} were cut and are not all counted"
     if unmanaged := receipt.get("unmanaged"):
         text += f"; the users of {', '.join(unmanaged)} are not counted"
     return text

@@ -83,10 +83,10 @@ def dies_again(times: int) -> str:
     return f"Tomcat exited by itself {times} times after the app was up; see its catalina.out"
 
 
-def too_few(healthy: int, total: int, min_healthy: int) -> str:
-    """Report why no node may be updated."""
+def too_few(healthy: int, total: int, min_healthy: int, kind: str = "nodes") -> str:
+    """Report why no node may be updated; `kind`: which nodes count."""
     return (
-        f"{healthy} of {total} nodes are up and min_healthy is {min_healthy}: "
+        f"{healthy} of {total} {kind} are up and {min_healthy} must stay up: "
         "updating one would leave too few"
     )
 
@@ -95,20 +95,38 @@ def too_few_in(backend: str, serving: int) -> str:
     """Report that one backend has too few of the nodes, although the app has enough."""
     nodes, one = ("one node serves", "it") if serving == 1 else (f"{serving} nodes serve", "one")
     return (
-        f"{nodes} in the backend {backend}: updating {one} would leave its users without enough; "
+        f"{nodes} in the backend {backend}: updating {one} would leave its users too few; "
         "add servers to it"
     )
 
 
-def shared(sharing: Mapping[str, Sequence[str]]) -> str:
-    """Report that users come to the app's Tomcats by backends that Bigred was not told about."""
-    backends = " and ".join(
-        f"{name} (servers {', '.join(servers)})" for name, servers in sharing.items()
-    )
-    verb, them = ("has", "it") if len(sharing) == 1 else ("have", "them")
+def nobody_stands_in(active: int) -> str:
+    """Report that no node may be updated because the others get no share of the users."""
     return (
-        f"the backend {backends} {verb} the same Tomcats, and a deployment would cut off its "
-        f"users; add {them} to `backend`, or to `unmanaged` if that does no harm"
+        f"only {active} active nodes serve, and no other node would take over their users "
+        "(backups that are down, weight 0)"
+    )
+
+
+def shared(sharing: Mapping[str, Sequence[str]]) -> str:
+    """Report backends of HAProxy for whose users the deployment could not speak.
+
+    Without servers: a backend that the configuration names although it has none of the nodes.
+    """
+    if empty := [name for name, servers in sharing.items() if not servers]:
+        return (
+            f"the backend {empty[0]} has none of the app's nodes: no server there has the address "
+            "of one; correct `backend`, or name the servers alike"
+        )
+    named = [f"{name} ({', '.join(servers)})" for name, servers in sharing.items()]
+    if len(named) == 1:
+        return (
+            f"the backend {named[0]} has the same Tomcats, and a deployment could cut off its "
+            "users; add it to `backend`, or to `unmanaged` if that does no harm"
+        )
+    return (
+        f"the backends {' and '.join(named)} have the same Tomcats, and a deployment could cut off "
+        "their users; add them to `backend`, or to `unmanaged` if that does no harm"
     )
 
 

@@ -41,8 +41,13 @@ class Maintenance:
     wake: Callable[[], None]
     _tried_at_s: dict[str, float] = field(default_factory=dict)
 
-    async def do_next(self, live: Target, looks: Looks, executor: Executor) -> None:
-        """Do the next thing that the last deployment left undone, if any."""
+    async def do_next(
+        self, live: Target, looks: Looks, executor: Executor, *, may_repair: bool = True
+    ) -> None:
+        """Do the next thing that the last deployment left undone, if any.
+
+        `may_repair`: whether a Tomcat may be restarted: nobody would be cut off unnoticed.
+        """
         async with self.db.read() as db:
             found = await deployments.newest(db, self.app, _REPAIRS_SEEN, mends=True)
         last = next((record for record in found if record.mends is None), None)
@@ -50,7 +55,7 @@ class Maintenance:
             return
         now = self.clock.unix()
         left = _pending_work(last, found)
-        if node := upkeep.to_repair(looks, live, left, self.policy, now):
+        if may_repair and (node := upkeep.to_repair(looks, live, left, self.policy, now)):
             await self._repair(live, node)
             return
         for action in upkeep.to_clean_up(looks, live, left, self.policy, now):

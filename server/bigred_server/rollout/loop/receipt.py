@@ -50,7 +50,8 @@ def receipt(
 
     `unit`: what it counted, "connections" where it sees no requests. `unmanaged`: backends with the
     same Tomcats whose users are not counted. `touched`: on how many nodes something was done that
-    could be noticed. `judgement`: the latest judgement, None if the judge is off.
+    could be noticed. `cut`: the nodes whose requests in flight were cut. `judgement`: the latest
+    judgement, None if the judge is off.
     """
     counters, coverage = counted.counters, counted.coverage
     nodes = [node_times(name, actions, policy) for name in record.nodes]
@@ -73,6 +74,7 @@ def receipt(
         "unit": coverage.unit,
         "backends": list(coverage.backends),
         "unmanaged": list(coverage.unmanaged),
+        "cut": [name for name in record.nodes if _was_cut(name, actions)],
         "sessions": _total([node.sessions for node in nodes]),
         "sessions_lost": _total([node.sessions_lost for node in nodes]),
         "hooks": {
@@ -85,6 +87,10 @@ def receipt(
 def _touches(action: ActionRecord) -> bool:
     # A release is fetched while its node serves.
     return bool(action.node) and action.kind != ActionKind.FETCH
+
+
+def _was_cut(name: str, actions: Sequence[ActionRecord]) -> bool:
+    return any(one.node == name and one.kind == ActionKind.CUT for one in actions)
 
 
 def node_times(name: str, actions: Sequence[ActionRecord], policy: Policy) -> NodeTimes:

@@ -157,7 +157,8 @@ class Reconciler:
             if live is None:
                 await self.adoption.adopt_unanimous(looks)
             else:
-                await self._maintenance.do_next(target_of(live, self.strategy), looks, executor)
+                target, may_repair = target_of(live, self.strategy), not self._look.sharing
+                await self._maintenance.do_next(target, looks, executor, may_repair=may_repair)
         async with self.db.read() as db:
             last = next(iter(await deployments.newest(db, self.app, 1)), None)
             known = by_digest(await releases.of_app(db, self.app))

@@ -50,7 +50,7 @@ class RequestCounter:
         pid, counters = look.pid, look.counters
         if pid is None or counters is None:
             return record
-        before, self.coverage = self.delta, look.coverage
+        before, self.coverage = self.delta, _covered(self.coverage, look)
         self.delta = counter_delta.track(
             before or counter_delta.begin(pid, counters), pid, counters
         )
@@ -64,3 +64,9 @@ class RequestCounter:
             await self.lead.fence(db)
             await deployments.change(db, record.id, counters=kept)
         return replace(record, counters=kept)
+
+
+def _covered(before: Coverage, look: FleetLook) -> Coverage:
+    """Return the coverage of a look, with every backend that was ever seen not to be covered."""
+    foreign = (*before.unmanaged, *look.coverage.unmanaged, *look.sharing)
+    return replace(look.coverage, unmanaged=tuple(dict.fromkeys(foreign)))
