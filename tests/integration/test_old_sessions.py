@@ -194,6 +194,8 @@ def test_sessions_that_a_node_keeps_over_its_restart_answer_500_too(site: Site) 
     assert site.visit(0, cookie)[:2] == OLD_CART
     site.restart("another class")
     assert site.visit(0, cookie)[0] == 500
+    site.restart("another shape")
+    assert site.visit(0, cookie)[:2] == NEW_CART
 
 
 def test_with_parallel_an_old_session_stays_on_the_old_release(site: Site) -> None:
