@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -329,3 +330,9 @@ def test_a_kind_of_node_that_the_site_lacks_is_commented_out() -> None:
 def test_the_guesses_are_marked_there_too() -> None:
     for of in (site(*LOCAL), site(*LOCAL, backend="web"), EXAMPLE):
         assert edited(full(of)) == edited(starter(of))
+
+
+def test_the_service_has_the_name_of_the_tomcat_that_is_installed() -> None:
+    written = starter(replace(site(*LOCAL), tomcat="tomcat11"))
+    assert '"/var/lib/tomcat11-node1/webapps/shop.war"' in written
+    assert "tomcat10" not in written

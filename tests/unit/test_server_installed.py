@@ -31,6 +31,7 @@ def test_whatever_tomcat_is_installed_is_found(
     own = install(tmp_path / "opt" / "apache-tomcat-11.0.1")
     monkeypatch.setenv("CATALINA_HOME", str(own))
     assert installed.tomcat_home(tmp_path) == own
+    assert installed.service(tmp_path) == name
 
 
 def test_the_newest_of_several_tomcats_is_taken(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from bigred_server.settings.reference import parse
 from bigred_server.settings.site import EXAMPLE, TCP, SiteSurvey
 from bigred_server.settings.starter import starter
 from bigred_server.settings.tailor import tailored
+from bigred_server.tomcat import installed
 
 
 @click.command("init")
@@ -82,6 +83,7 @@ async def _survey(sockets: tuple[str, ...], backend: str) -> SiteSurvey:
         home,
         others=tuple(dict.fromkeys(name for one in looks for name in one.sharing)),
         left_out=left_out,
+        tomcat=installed.service(),
         is_tcp=look.is_tcp,
     )
 

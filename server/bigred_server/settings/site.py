@@ -38,8 +38,9 @@ class SiteSurvey:
 
     `check_uri`: a path, perhaps with a query; "" if unknown. `home`: the machine that is HAProxy's
     own 127.0.0.1, "" for this one. `others`: further backends with the same Tomcats. `left_out`:
-    the servers that are not taken for nodes, and what each is. `is_tcp`: the backend is in mode
-    tcp. `is_example`: nobody asked HAProxy, so all of it is made up.
+    the servers that are not taken for nodes, and what each is. `tomcat`: the name of Tomcat's
+    service. `is_tcp`: the backend is in mode tcp. `is_example`: nobody asked HAProxy, so all of it
+    is made up.
     """
 
     sockets: tuple[str, ...]
@@ -49,6 +50,7 @@ class SiteSurvey:
     home: str = ""
     others: tuple[str, ...] = field(default=(), kw_only=True)
     left_out: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    tomcat: str = field(default="tomcat10", kw_only=True)
     is_tcp: bool = field(default=False, kw_only=True)
     is_example: bool = field(default=False, kw_only=True)
 
@@ -125,7 +127,7 @@ class SiteSurvey:
         war = self.context.removeprefix("/")
         for server, (node, address) in zip(self.servers, self.nodes.items(), strict=True):
             host = address.host
-            service = "tomcat10" if hosts.count(host) == 1 else f"tomcat10-{node}"
+            service = self.tomcat if hosts.count(host) == 1 else f"{self.tomcat}-{node}"
             sudo = ["sudo", "-n"] if host else []
             yield (
                 node,

@@ -23,6 +23,11 @@ def tomcat_home(share: Path = _SHARE) -> Path:
     return next((home for home in homes if is_tomcat(home)), share / "tomcat10")
 
 
+def service(share: Path = _SHARE) -> str:
+    """Return the name of the distribution's service for the newest Tomcat that it installed."""
+    return next((name for name in _NAMES if is_tomcat(share / name)), "tomcat10")
+
+
 def is_tomcat(home: Path) -> bool:
     """Return whether a Tomcat is installed in a folder."""
     return (home / "bin" / "bootstrap.jar").exists()
