@@ -21,7 +21,7 @@ from bigred_server.demo.load import Load, shopping
 from bigred_server.demo.request_log import counts, failures
 from bigred_server.demo.sample import BuildKind
 
-RATE = 200.0
+RATE = 100.0
 DEADLINE_S = 60.0
 
 
