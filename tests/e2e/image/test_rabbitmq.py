@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.mqtt_recorder import mqtt_recorder
 from tests.support.rabbitmq import make_root, rabbitmq
 from tests.support.until import until
 
@@ -16,6 +18,8 @@ from bigred_broker.link import Link
 from bigred_broker.messages import AppChanges, AppState, Phase, ReleaseNote, decode
 from bigred_broker.settings import BrokerSettings
 from bigred_broker.topics import Topics
+from bigred_server.demo.config import BOX
+from bigred_server.demo.demo_site import set_up
 from bigred_server.doctor import broker as server_doctor
 from bigred_server.doctor.finding import Severity
 from bigred_server.mqtt_gateway import MqttGateway
@@ -24,6 +28,7 @@ from bigred_server.settings import load
 pytestmark = pytest.mark.timeout(1200)
 
 DEADLINE_S = 30.0
+LIVE_S = 120.0
 BUILD = Path(__file__).parents[3] / "build" / "rabbitmq"
 TOPICS = Topics()
 STATE, CHANGES = TOPICS.app("shop", "state"), TOPICS.app("shop", "changes")
@@ -94,6 +99,50 @@ async def test_a_box_knows_the_app_again_whenever_it_is_switched_on(
             assert decode(AppChanges, received[CHANGES]).changed == 3
     async with server(broker):
         assert STATE in await switched_on(broker)
+
+
+def test_lid_and_push_make_a_release_live_and_a_restarted_box_knows_everything(
+    broker: BrokerSettings,
+) -> None:
+    with set_up(2, lambda _text: None) as made:
+        demo_site = replace(made, broker=broker)
+        text = demo_site.config.read_text()
+        assert f"port = {made.broker.port}\n" in text
+        text = text.replace(f"port = {made.broker.port}\n", f"port = {broker.port}\n")
+        demo_site.config.write_text(text)
+        box, state = TOPICS.box(BOX, "state"), TOPICS.app("shop", "state")
+        with mqtt_recorder(broker.port) as seen, demo_site.server():
+
+            def lights() -> str:
+                return str((seen.last(box) or {}).get("lights", {}).get("pattern", ""))
+
+            def submit(version: str) -> None:
+                war = str(demo_site.build(version))
+                assert demo_site.bigred("submit", war, "--version", version).returncode == 0
+
+            with demo_site.box():
+                seen.until(lambda: seen.last(box) is not None, DEADLINE_S, "the box is there")
+                submit("1.1.0")
+                seen.until(lambda: lights() == "candidate", DEADLINE_S, "the box has heard of it")
+                demo_site.set_button("open")
+                seen.until(lambda: lights() == "armed", DEADLINE_S, "the box is armed")
+                demo_site.set_button("press")
+
+                def is_live() -> bool:
+                    live = (seen.last(state) or {}).get("live") or {}
+                    return live.get("version") == "1.1.0"
+
+                seen.until(is_live, LIVE_S, "the release is live")
+                demo_site.set_button("close")
+                submit("1.2.0")
+                seen.until(lambda: lights() == "candidate", DEADLINE_S, "the next one is ready")
+            begin = len(seen.of(box))
+            with demo_site.box():
+                seen.until(
+                    lambda: len(seen.of(box)) > begin and lights() == "candidate",
+                    DEADLINE_S,
+                    "the restarted box knows what is ready",
+                )
 
 
 async def test_it_sends_no_retained_messages_for_wildcards_and_answers_pings(
