@@ -6,23 +6,31 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from tests.support import forked
+from tests.support.corpus_rollout import FakeNodes, addresses, answered, roll
 from tests.support.haproxy_corpus import CORPUS, CorpusFile, faults, judged
 from tests.support.sockets import listens
+from tests.support.web import web
 
-from bigred_broker.program import find_program, running
+from bigred_broker.messages import Phase
+from bigred_broker.program import find_program, running, wait_until
 from bigred_server.doctor import haproxy_log
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.haproxy.config_text import ProcessFacts
 from bigred_server.haproxy.configfile import backend
+from bigred_server.haproxy.pool import Pool
 from bigred_server.haproxy.survey import Survey, survey
+from bigred_server.rollout.core.availability import is_serving
+from bigred_server.rollout.core.observation import Admin
 from bigred_server.settings import load
 
 _HEAD = re.compile(r"^(global|defaults|frontend|backend|listen|resolvers)\b *(\S*)", re.MULTILINE)
+DEADLINE_S = 20.0
 _FRONTS = ("frontend", "listen")
 _SET = re.compile(r"`([^`]+)` in (?:the )?(global|frontend|backend)((?: [\w.:-]+)*)")
 
@@ -35,10 +43,10 @@ def folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def served(one: CorpusFile, folder: Path) -> Iterator[str]:
-    """Run HAProxy with a file of the corpus; provide the path of its Runtime API."""
+def served(one: CorpusFile, folder: Path, text: str = "") -> Iterator[str]:
+    """Run HAProxy with a file of the corpus, or this form of it; provide its Runtime API's path."""
     config, at = folder / "haproxy.cfg", folder / "a.sock"
-    config.write_text(one.runnable(folder))
+    config.write_text(text or one.runnable(folder))
     program = find_program("haproxy", "haproxy")
     variables = [f"{name}={value}" for name, value in one.environment.items()]
     argv = ["/usr/bin/env", *variables, program, "-db", "-f", str(config)]
@@ -68,6 +76,40 @@ def test_each_file_gives_what_is_written_beside_it(one: CorpusFile, folder: Path
     assert "hunter2" not in path.read_text()
     found = judged(seen.proxy(one.backend), mode=seen.modes[one.backend])
     assert faults(found) == one.faults, found
+
+
+# --- what a deployment does ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("one", CORPUS, ids=lambda one: one.name)
+def test_a_deployment_takes_each_node_out_and_brings_it_back(one: CorpusFile, folder: Path) -> None:
+    path = folder / "bigred.toml"
+    with contextlib.ExitStack() as stack:
+        webs = {
+            address: stack.enter_context(web(address))
+            for address in addresses(one.runnable(folder))
+        }
+        at = stack.enter_context(served(one, folder, answered(one.runnable(folder), webs)))
+        done = forked.run("init", str(path), "--haproxy", at, "--backend", one.backend)
+        assert done.returncode == 0, done.stderr
+        ((_, app),) = load(path).fleets.items()
+        nodes = FakeNodes(app, replace(Pool.of(app.haproxy), check_s=5.0, blind_check_s=0.1))
+        if one.expected("down"):
+            wait_until(lambda: not any(serving(nodes)), DEADLINE_S, "no node serves")
+            assert asyncio.run(roll(nodes, DEADLINE_S)).phase is Phase.ABORTED
+            assert nodes.stopped == {}
+            return
+        wait_until(lambda: all(serving(nodes)), DEADLINE_S, "every node serves")
+        record = asyncio.run(roll(nodes, DEADLINE_S))
+        assert record.phase is Phase.SUCCEEDED, record
+        assert {host.digest for host in nodes.hosts.values()} == {"new"}
+        assert set(nodes.stopped.values()) == {Admin.MAINT}
+        assert all(serving(nodes))
+
+
+def serving(nodes: FakeNodes) -> list[bool]:
+    looks, _ = asyncio.run(nodes.looks())
+    return [is_serving(look) for look in looks.values()]
 
 
 # --- what is proposed ----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 A line `#: KEY VALUE` at the top of a file says what is expected: `bad`, `warn` and `unknown` name
 the rules of the doctor that are not fulfilled; every other rule must be. `path`, `context` and
 `url` are what `init` must write, and `left_out` the servers that it takes for no nodes. `env` is a
-variable of HAProxy's environment, `backend` the app's.
+variable of HAProxy's environment, `backend` the app's. `down`: no web server can pass the check.
 """
 
 import re

@@ -2,18 +2,13 @@
 
 import contextlib
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from bigred_broker.program import find_program, free_port, is_listening, running
+from bigred_broker.program import free_port, is_listening, running
 from bigred_broker.settings import BrokerSettings
-from bigred_image.apt import mirrors
 
-SUITE = "trixie"
 START_S = 120.0
-_MADE_S = 900.0
-_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _CONFIG = """\
 listeners.tcp = none
 mqtt.listeners.tcp.1 = 127.0.0.1:{port}
@@ -26,29 +21,6 @@ exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/var/lib/rabbitm
   ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="$2" RABBITMQ_DIST_PORT="$3" \\
   RABBITMQ_NODENAME=rabbit@localhost RABBITMQ_LOGS=- /usr/lib/rabbitmq/bin/rabbitmq-server
 """
-
-
-def make_root(folder: Path) -> Path:
-    """Return a root with RabbitMQ in `folder`, made now or by an earlier run. Needs root."""
-    root = folder / "root"
-    if root.is_dir():
-        return root
-    folder.mkdir(parents=True, exist_ok=True)
-    made = folder / "new"
-    shutil.rmtree(made, ignore_errors=True)
-    source = f"deb [signed-by={_KEYS}] {mirrors().debian} {SUITE} main"
-    mmdebstrap = find_program("mmdebstrap", "mmdebstrap")
-    subprocess.run(
-        [
-            *(mmdebstrap, "--mode=root", "--variant=minbase", "--format=directory"),
-            *("--include=rabbitmq-server", SUITE, made, source),
-        ],
-        check=True,
-        capture_output=True,
-        timeout=_MADE_S,
-    )
-    made.rename(root)
-    return root
 
 
 @contextlib.contextmanager

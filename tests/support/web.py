@@ -46,6 +46,8 @@ def web(name: str) -> Iterator[Web]:
             self.end_headers()
             self.wfile.write(site.name.encode())
 
+        do_HEAD = do_OPTIONS = do_GET  # noqa: N815
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.debian_root import make_root
 from tests.support.mqtt_recorder import mqtt_recorder
-from tests.support.rabbitmq import make_root, rabbitmq
+from tests.support.rabbitmq import rabbitmq
 from tests.support.until import until
 
 from bigred_agent.doctor import network
@@ -47,7 +48,7 @@ class Lead:
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerSettings]:
     log = tmp_path_factory.mktemp("rabbitmq") / "rabbitmq.log"
-    with rabbitmq(make_root(BUILD), log) as settings:
+    with rabbitmq(make_root(BUILD, "rabbitmq-server"), log) as settings:
         yield settings
 
 
