@@ -10,6 +10,7 @@ from tests.support.jvm import SEEN
 from bigred_server.doctor import node, tomcat, tomcat_context, vitals, war_name
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.doctor.node import NodeAnswer
+from bigred_server.rollout.core.observation import HostLook, NodeLook, Version
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import MarkerSettings, MarkerSource
 from bigred_server.settings.node import ManagerSettings, NodeSettings, ReachBy
@@ -335,3 +336,18 @@ def test_a_context_file_may_name_a_war_of_any_name() -> None:
     assert found.text.startswith("conf/Catalina/localhost/shop.xml")
     other = war_name.check("n", war, "/shop", Strategy.RESTART, "<Context/>")
     assert other.level is Severity.WARN
+
+
+@pytest.mark.parametrize(
+    ("versions", "levels"),
+    [
+        (None, []),  # no Manager
+        ((), [Severity.WARN]),
+        ((Version(""),), [Severity.OK]),
+    ],
+)
+def test_a_manager_that_lists_no_app_at_the_context_path_is_reported(
+    versions: tuple[Version, ...] | None, levels: list[Severity]
+) -> None:
+    looks = {"node1": NodeLook("node1", host=HostLook(versions=versions))}
+    assert [one.level for one in war_name.listed("shop", looks, "/desk")] == levels

@@ -92,6 +92,7 @@ async def _app(
         findings += repository.check(name, app.build)
     context = settings.context_of(name)
     findings += war_name.of_nodes(name, app, context)
+    findings += war_name.listed(name, look.nodes, context)
     if app.judge.mode is not Mode.OFF:
         managers = managers_of(http, app, context)
         findings += await vitals.check(name, app.nodes, managers)

@@ -5,6 +5,7 @@ from pathlib import Path
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.doctor.node import read
 from bigred_server.model import context_path
+from bigred_server.rollout.core.observation import Looks
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import AppSettings, ReachBy
 
@@ -45,6 +46,21 @@ def check(
     name = f"{context_path.war_name(context)}.war"
     fix = f"set the app's context = {shown}, or end the node's `war` with {name}"
     return Finding(code, level, where, text, fix)
+
+
+def listed(name: str, looks: Looks, context: str) -> list[Finding]:
+    """Check that each Manager that lists the apps of its Tomcat knows one at the context path."""
+    code, wanted = "tomcat-context-path", context or "/"
+    findings = []
+    for node, look in looks.items():
+        where, versions = f"{name}/{node}", look.host.versions
+        if versions:
+            findings.append(Finding(code, Severity.OK, where, f"an app is deployed at {wanted}"))
+        elif versions is not None and not look.problem:
+            text = f"no app is deployed at {wanted}"
+            fix = "correct the app's `context`, unless this is its first deployment"
+            findings.append(Finding(code, Severity.WARN, where, text, fix))
+    return findings
 
 
 def descriptor_of(context: str) -> str:
