@@ -130,16 +130,17 @@ def test_requests_in_flight_are_summed_and_one_disabled_check_is_reported() -> N
     assert together(UP, UP).status == "UP"
 
 
-def test_queue_and_counters_are_summed() -> None:
+def test_the_queue_is_summed_and_the_counters_are_kept_apart() -> None:
     found = merged({"a": look(UP, pid=1, queued=2), "b": look(UP, pid=3, queued=5)})
     assert found.queued == 7
-    assert found.counters == Counters(40, 4, 8)
+    counted = {at: one.counters for at, one in found.counters.items()}
+    assert counted == {"a": Counters(10, 1, 2), "b": Counters(30, 3, 6)}
 
 
 def test_while_one_cannot_be_read_everything_is_unknown() -> None:
     found = merged({"a": look(UP)}, ("b: no answer", "c: no answer"))
     assert found.server("node1") == ServerLook(admin=Admin.UNKNOWN)
-    assert (found.pid, found.counters, found.problem) == (None, None, "b: no answer; c: no answer")
+    assert (found.pid, found.counters, found.problem) == (None, {}, "b: no answer; c: no answer")
 
 
 def test_a_server_that_one_lacks_is_unknown_and_the_others_are_not() -> None:

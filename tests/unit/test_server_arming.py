@@ -24,7 +24,7 @@ from bigred_server.requests.gates import GateState, gate
 from bigred_server.requests.preflight import FleetPreflight
 from bigred_server.requests.presses import MAX_AGE_MS, Presses
 from bigred_server.rollout.core.action import Action
-from bigred_server.rollout.core.observation import Admin, Counters
+from bigred_server.rollout.core.observation import Admin
 from bigred_server.rollout.core.observation import Answer as AppAnswer
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.settings import Settings
@@ -186,7 +186,7 @@ class StillFleet:
             name: node_look(name, admin, up=name not in self.down, answer=AppAnswer())
             for name in ("node1", "node2", "node3")
         }
-        return FleetLook(nodes, 1, Counters(0, 0, 0), self.problem)
+        return FleetLook(nodes, 1, {}, self.problem)
 
     async def act(self, action: Action) -> str:
         raise AssertionError(action)

@@ -24,7 +24,7 @@ from bigred_server.rollout.loop.event_log import EventLog
 
 POLICY = JudgePolicy(mode=Mode.ROLLBACK)
 GOING = deployment(Phase.CANARY)
-FLEET = FleetLook({"a": replace(ON_NEW, name="a"), "b": replace(ON_OLD, name="b")}, 1, None)
+FLEET = FleetLook({"a": replace(ON_NEW, name="a"), "b": replace(ON_OLD, name="b")}, 1, {})
 # Nobody asks the new release for anything; the old one answers on.
 QUIET = Look(0.0, 5.0, Pair(Arm(), Arm(60, 60, 0)), answered_old=60)
 FEW = Look(0.0, 5.0, Pair(Arm(2, 2, 0), Arm(6, 6, 0)), answered=2, answered_old=6)

@@ -19,8 +19,8 @@ from bigred_server.rollout.loop.evaluator import Evaluator
 POLICY = JudgePolicy(mode=Mode.ROLLBACK)
 GOING = deployment(Phase.CANARY)
 LOOKS = {"a": replace(ON_NEW, name="a"), "b": replace(ON_OLD, name="b")}
-FLEET = FleetLook(LOOKS, 1, None)
-ONE_OLD = FleetLook({"a": LOOKS["a"]}, 1, None)
+FLEET = FleetLook(LOOKS, 1, {})
+ONE_OLD = FleetLook({"a": LOOKS["a"]}, 1, {})
 BAD = Look(0.0, 5.0, Pair(Arm(20, 20, 3), Arm(60, 60, 0)), answered=20, failed=3, answered_old=60)
 FEW = Look(0.0, 5.0, Pair(Arm(2, 2, 0), Arm(6, 6, 0)), answered=2, answered_old=6)
 

@@ -35,7 +35,7 @@ def made(
 ) -> Plan:
     named = {name: replace(look, name=name) for name, look in looks.items()}
     planned = deployment(Phase.PREPARING, (), previous, target=target)
-    look = FleetLook({}, None, None, queued=queued)
+    look = FleetLook({}, None, {}, queued=queued)
     return plan(to_be(planned, named, policy, look), history, hindrance)
 
 

@@ -10,7 +10,8 @@ from bigred_server.cli.follow import write_receipt
 from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.core import counter_delta
-from bigred_server.rollout.core.observation import Counters, Coverage
+from bigred_server.rollout.core.counter_delta import CounterDelta
+from bigred_server.rollout.core.observation import Counters, Coverage, ProcessCounters
 from bigred_server.rollout.core.phase_text import phase_text
 from bigred_server.rollout.core.policy import Policy, Sessions
 from bigred_server.rollout.core.receipt_text import requests_text
@@ -226,38 +227,55 @@ def test_a_release_that_is_fetched_takes_its_time_while_the_node_serves() -> Non
 # --- the counters --------------------------------------------------------------------------------
 
 
+def deltas_of(*looks: dict[str, tuple[int, Counters]]) -> dict[str, CounterDelta]:
+    """Count what these looks saw, one after the other: by HAProxy, its process and counters."""
+    deltas: dict[str, CounterDelta] = {}
+    for one in looks:
+        seen = {at: ProcessCounters(pid, counters) for at, (pid, counters) in one.items()}
+        deltas = counter_delta.track(deltas, seen)
+    return deltas
+
+
+def total(*looks: tuple[int, Counters]) -> Counters:
+    return counter_delta.total(deltas_of(*({"h": look} for look in looks)).values())
+
+
+FIRST = (7, Counters(100, 5, 1))
+THEN = (7, Counters(150, 6, 1))
+
+
 def test_what_was_counted_before_is_not_counted() -> None:
-    counted = counter_delta.begin(7, Counters(100, 5, 1))
-    assert counted.total == counter_delta.ZERO
-    assert counter_delta.track(counted, 7, Counters(150, 6, 1)).total == Counters(50, 1, 0)
+    assert total(FIRST) == counter_delta.ZERO
+    assert total(FIRST, THEN) == Counters(50, 1, 0)
 
 
 def test_counting_continues_after_haproxy_restarts() -> None:
-    counted = counter_delta.track(
-        counter_delta.begin(7, Counters(100, 5, 1)), 7, Counters(150, 6, 1)
-    )
-    counted = counter_delta.track(counted, 8, Counters(10, 0, 0))
-    assert counted.total == Counters(60, 1, 0)
-    counted = counter_delta.track(
-        counter_delta.track(counted, 8, Counters(30, 0, 2)), 9, Counters(1, 0, 0)
-    )
-    assert counted.total == Counters(81, 1, 2)
+    restarted = (FIRST, THEN, (8, Counters(10, 0, 0)))
+    assert total(*restarted) == Counters(60, 1, 0)
+    assert total(*restarted, (8, Counters(30, 0, 2)), (9, Counters(1, 0, 0))) == Counters(81, 1, 2)
 
 
 def test_cleared_counters_are_never_negative() -> None:
-    counted = counter_delta.track(
-        counter_delta.begin(7, Counters(100, 5, 1)), 7, Counters(150, 6, 1)
+    assert total(FIRST, THEN, (7, Counters(20, 0, 0))) == Counters(70, 1, 0)
+
+
+def test_the_restart_of_one_haproxy_adds_nothing_of_the_other() -> None:
+    deltas = deltas_of(
+        {"a": FIRST, "b": (3, Counters(9000, 90, 0))},
+        {"a": (8, Counters(4, 0, 0)), "b": (3, Counters(9010, 90, 0))},
     )
-    counted = counter_delta.track(counted, 7, Counters(20, 0, 0))
-    assert counted.total == Counters(70, 1, 0)
+    assert counter_delta.total(deltas.values()) == Counters(14, 0, 0)
 
 
 @pytest.mark.parametrize("restarts", [0, 1])
 def test_counts_are_kept_as_json(restarts: int) -> None:
-    counted = counter_delta.begin(7, Counters(1, 2, 3))
-    for number in range(restarts):
-        counted = counter_delta.track(counted, 8 + number, Counters(4, 5, 6))
-    assert counter_delta.from_json(counted.to_json()) == counted
+    looks = [FIRST, *((8 + number, Counters(4, 5, 6)) for number in range(restarts))]
+    deltas = deltas_of(*({"h": look} for look in looks))
+    assert counter_delta.from_json(counter_delta.to_json(deltas)) == deltas
+
+
+def test_the_one_sum_of_an_earlier_version_is_left_out() -> None:
+    assert counter_delta.from_json({"pid": 7, "base": {}, "seen": {}, "carried": {}}) == {}
 
 
 def test_the_receipt_says_whose_requests_it_counts() -> None:

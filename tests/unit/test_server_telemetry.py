@@ -160,7 +160,7 @@ def fleet(
 ) -> FleetLook:
     nodes = {name: replace(look, name=name) for name, look in looks.items()}
     counts = {name: Served(*one) for name, one in (served or {}).items()}
-    return FleetLook(nodes, pid, None, served=counts)
+    return FleetLook(nodes, pid, {}, served=counts)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from bigred_server.rollout.core.observation import (
     Counters,
     Coverage,
     OutBecause,
+    ProcessCounters,
     Served,
     ServerLook,
     ServerRole,
@@ -40,17 +41,17 @@ class MemberLook:
 class PoolLook:
     """One observation of an app's backends on all its HAProxies.
 
-    `pid` changes when any of them is a new process; it and `counters`, their sum, are None while
-    one can't be read. `queued`: requests waiting for any of the servers. `problem`: which HAProxies
-    could not be read, and why. `sharing`: by each backend that is not the app's, its servers that
-    are the app's Tomcats; a backend that is the app's is there without servers if none of its
-    servers is a Tomcat of the first one. `names`: what the first backend calls a server, by
-    (backend, server): all that it may be.
+    `pid` changes when any of them is a new process; it is None while one can't be read. `counters`:
+    the sums of each HAProxy's backends, by its address. `queued`: requests waiting for any of the
+    servers. `problem`: which HAProxies could not be read, and why. `sharing`: by each backend that
+    is not the app's, its servers that are the app's Tomcats; a backend that is the app's is there
+    without servers if none of its servers is a Tomcat of the first one. `names`: what the first
+    backend calls a server, by (backend, server): all that it may be.
     """
 
     pid: int | None = None
     servers: Mapping[str, ServerLook] = field(default_factory=dict)
-    counters: Counters | None = None
+    counters: Mapping[str, ProcessCounters] = field(default_factory=dict)
     queued: int = 0
     problem: str = ""
     coverage: Coverage = NOTHING_COUNTED
@@ -79,7 +80,7 @@ def merge(members: Sequence[MemberLook], errors: Sequence[str] = ()) -> PoolLook
     return PoolLook(
         pid=_pid(one.look for one in members if one.is_first),
         servers={name: _server(name, members) for name in names},
-        counters=_sum(one.look.counters for one in members),
+        counters=_counters(members),
         queued=sum(one.look.queued for one in members),
         coverage=Coverage(backends, unit=" and ".join(sorted(units, reverse=True))),
         sharing=_sharing(members, backends),
@@ -179,6 +180,17 @@ def _pid(looks: Iterable[BackendLook]) -> int:
     # A number that any journal can store, computed from what identifies the processes.
     processes = [f"{look.process.pid} {look.process.since}" for look in looks]
     return zlib.crc32("\n".join(processes).encode())
+
+
+def _counters(members: Sequence[MemberLook]) -> dict[str, ProcessCounters]:
+    return {
+        first.address: ProcessCounters(
+            _pid([first.look]),
+            _sum(one.look.counters for one in members if one.address == first.address),
+        )
+        for first in members
+        if first.is_first
+    }
 
 
 def _sum(all_counters: Iterable[Counters]) -> Counters:

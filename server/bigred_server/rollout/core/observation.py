@@ -181,3 +181,11 @@ class Counters:
     requests: int
     errors_5xx: int
     retried: int
+
+
+@dataclass(frozen=True)
+class ProcessCounters:
+    """What one HAProxy process has counted; `pid` distinguishes it from the ones before it."""
+
+    pid: int
+    counters: Counters

@@ -14,19 +14,20 @@ from bigred_server.rollout.core.availability import Sharing
 from bigred_server.rollout.core.deployment import Deployment
 from bigred_server.rollout.core.observation import (
     NOTHING_COUNTED,
-    Counters,
     Coverage,
     Looks,
+    ProcessCounters,
     Served,
 )
 
 
 @dataclass(frozen=True)
 class FleetLook:
-    """One observation of the fleet. `pid` and `counters`: HAProxy's; None while it can't be read.
+    """One observation of the fleet. `pid`: HAProxy's; None while it can't be read.
 
     With several HAProxies, `pid` is a number computed from all of theirs: it changes when one of
-    them is a new process. `queued`: requests waiting for any of the nodes. `served`: what HAProxy
+    them is a new process. `counters`: what each HAProxy counted, by its address; empty while one of
+    them can't be read. `queued`: requests waiting for any of the nodes. `served`: what HAProxy
     counted at each node since its start. `problem`: why HAProxy can't be read. `coverage`: whose
     requests are counted. `sharing`: backends with the same Tomcats that are not the app's.
     `servers`: what the app's first backend calls a server, by (backend, server).
@@ -34,7 +35,7 @@ class FleetLook:
 
     nodes: Looks
     pid: int | None
-    counters: Counters | None
+    counters: Mapping[str, ProcessCounters]
     problem: str = ""
     queued: int = 0
     served: Mapping[str, Served] = field(default_factory=dict)

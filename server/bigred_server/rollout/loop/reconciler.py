@@ -70,7 +70,7 @@ class Reconciler:
     clock: Clock = SYSTEM
     _loop: ControlLoop = field(init=False)
     _run: DeploymentRun | None = None
-    _look: FleetLook = field(default_factory=lambda: FleetLook({}, None, None))
+    _look: FleetLook = field(default_factory=lambda: FleetLook({}, None, {}))
     _looked_at_s: float = float("-inf")
     _published: AppState | None = None
     _maintenance: Maintenance = field(init=False)

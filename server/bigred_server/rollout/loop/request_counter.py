@@ -1,6 +1,7 @@
 """The count of requests during one deployment, kept in the journal across restarts."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from bigred_broker.messages import AppEventType
 from bigred_server.journal import deployments
@@ -29,7 +30,7 @@ class RequestCounter:
     db: Database
     lead: Leadership
     events: EventLog
-    delta: CounterDelta | None = None
+    deltas: Mapping[str, CounterDelta] = field(default_factory=dict)
     coverage: Coverage = NOTHING_COUNTED
 
     @classmethod
@@ -37,29 +38,25 @@ class RequestCounter:
         cls, record: DeploymentRecord, db: Database, lead: Leadership, events: EventLog
     ) -> "RequestCounter":
         """Begin, or continue with what an earlier server kept."""
-        kept = counter_delta.from_json(record.counters) if record.counters else None
-        return cls(db, lead, events, kept)
+        return cls(db, lead, events, counter_delta.from_json(record.counters or {}))
 
     @property
     def result(self) -> Counted:
         """The counts so far."""
-        return Counted(self.delta.total if self.delta else counter_delta.ZERO, self.coverage)
+        return Counted(counter_delta.total(self.deltas.values()), self.coverage)
 
     async def update(self, record: DeploymentRecord, look: FleetLook) -> DeploymentRecord:
-        """Update the count with a look; store it in the journal when HAProxy's process changes."""
-        pid, counters = look.pid, look.counters
-        if pid is None or counters is None:
+        """Update the count with a look; store it in the journal when a process changes."""
+        if not look.counters:
             return record
-        before, self.coverage = self.delta, _covered(self.coverage, look)
-        self.delta = counter_delta.track(
-            before or counter_delta.begin(pid, counters), pid, counters
-        )
-        if before is not None and before.pid == pid:
+        before, self.coverage = self.deltas, _covered(self.coverage, look)
+        self.deltas = counter_delta.track(before, look.counters)
+        if counter_delta.pids(before) == counter_delta.pids(self.deltas):
             return record
-        if before is not None:
+        if before:
             text = "HAProxy was reloaded or restarted; its servers' states are set again"
             await self.events.report(record, AppEventType.FINDING, text)
-        kept = self.delta.to_json()
+        kept = counter_delta.to_json(self.deltas)
         async with self.db.write() as db:
             await self.lead.fence(db)
             await deployments.change(db, record.id, counters=kept)

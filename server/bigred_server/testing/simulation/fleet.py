@@ -12,7 +12,7 @@ from random import Random
 
 from bigred_server.errors import NodeError
 from bigred_server.rollout.core.action import Action, ActionKind
-from bigred_server.rollout.core.observation import Counters, HostLook, NodeLook
+from bigred_server.rollout.core.observation import Counters, HostLook, NodeLook, ProcessCounters
 from bigred_server.rollout.core.policy import Policy
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.target import Strategy
@@ -92,8 +92,9 @@ class SimulatedFleet:
         self.advance()
         nodes = {name: self._see(name) for name in self.nodes}
         if self.pool.away:
-            return FleetLook(nodes, None, None, AWAY)
-        return FleetLook(nodes, self.pool.pid, Counters(self.served, 0, 0))
+            return FleetLook(nodes, None, {}, AWAY)
+        counted = ProcessCounters(self.pool.pid, Counters(self.served, 0, 0))
+        return FleetLook(nodes, self.pool.pid, {"": counted})
 
     def _see(self, name: str) -> NodeLook:
         node, now_s = self.nodes[name], self.clock()
