@@ -9,6 +9,7 @@ from bigred_broker.program import free_port, is_listening, running
 from bigred_broker.settings import BrokerSettings
 
 START_S = 120.0
+_READY = b"Server startup complete"
 _CONFIG = """\
 listeners.tcp = none
 mqtt.listeners.tcp.1 = 127.0.0.1:{port}
@@ -33,5 +34,10 @@ def rabbitmq(root: Path, log: Path) -> Iterator[BrokerSettings]:
     (root / "etc/rabbitmq/enabled_plugins").write_text("[rabbitmq_mqtt].\n")
     unshare = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
     command = [*unshare, "sh", "-c", _START, "sh", str(root), str(epmd), str(distribution)]
-    with running("rabbitmq", command, log, lambda: is_listening(port), START_S):
+
+    def is_ready() -> bool:
+        # It listens before it is ready, and then refuses subscriptions or loses them.
+        return _READY in log.read_bytes() and is_listening(port)
+
+    with running("rabbitmq", command, log, is_ready, START_S):
         yield BrokerSettings(port=port)
