@@ -123,4 +123,4 @@ def test_a_repair_is_no_exception() -> None:
 def test_nothing_begins_if_nobody_could_take_over_a_nodes_users(other: NodeLook) -> None:
     decision = decide(preparing(a=IN_ONE, b=other))
     assert decision.phase is Phase.ABORTED
-    assert decision.reason.startswith("only 1 active nodes serve")
+    assert decision.reason.startswith("only one active node serves, and no other")

@@ -24,7 +24,8 @@ def counts(look: NodeLook) -> bool:
 def min_healthy(looks: Looks, policy: Policy) -> int:
     """Return how many active nodes must stay up.
 
-    Nodes that are not active can't be among them, so that much less of `min_healthy` can be had.
+    Other nodes don't count: where there are some, all active nodes but one are the most that can be
+    required.
     """
     number = active(looks)
     return (

@@ -102,9 +102,10 @@ def too_few_in(backend: str, serving: int) -> str:
 
 def nobody_stands_in(active: int) -> str:
     """Report that no node may be updated because the others get no share of the users."""
+    nodes = "one active node serves" if active == 1 else f"{active} active nodes serve"
     return (
-        f"only {active} active nodes serve, and no other node would take over their users "
-        "(backups that are down, weight 0)"
+        f"only {nodes}, and no other node would take over their users (backups that are down, "
+        "weight 0)"
     )
 
 
