@@ -1,14 +1,13 @@
 """The server lines of an app on one HAProxy, in all its backends there."""
 
-import asyncio
-from collections.abc import Sequence
+import contextlib
 from dataclasses import dataclass
 
 from bigred_server.errors import NoBackendError
 from bigred_server.haproxy.backend import Backend
-from bigred_server.haproxy.backend_look import BackendLook
 from bigred_server.haproxy.membership import member_names
 from bigred_server.haproxy.merge import MemberLook
+from bigred_server.haproxy.snapshot import snapshot
 
 Line = tuple[Backend, str]
 
@@ -22,25 +21,16 @@ class ServerLines:
 
 
 async def look_at(first: Backend, *others: Backend) -> list[MemberLook]:
-    """Look at all backends of one HAProxy; it may lack any but the first."""
-    look, other_looks = await asyncio.gather(first.look(), _looks_if_there(others))
+    """Look at all backends of one HAProxy in one request; it may lack any but the first."""
+    seen = await snapshot(first.address)
+    look = seen.backend(first.name)
     found = [MemberLook(first.address, first.name, look, member_names(look, look))]
-    for one, other in zip(others, other_looks, strict=True):
-        if other is not None:
+    for one in others:
+        with contextlib.suppress(NoBackendError):
+            other = seen.backend(one.name)
             names = member_names(look, other)
             found.append(MemberLook(one.address, one.name, other, names, is_first=False))
     return found
-
-
-async def _looks_if_there(backends: Sequence[Backend]) -> list[BackendLook | None]:
-    return await asyncio.gather(*map(_if_there, backends))
-
-
-async def _if_there(backend: Backend) -> BackendLook | None:
-    try:
-        return await backend.look()
-    except NoBackendError:
-        return None
 
 
 async def lines_of(server: str, first: Backend, *others: Backend) -> ServerLines:
