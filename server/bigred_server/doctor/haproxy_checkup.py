@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bigred_server.doctor import haproxy, haproxy_file, haproxy_log, listeners
+from bigred_server.doctor import haproxy, haproxy_faults, haproxy_log, listeners
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy.backend import Backend
@@ -42,17 +42,8 @@ async def check(app: AppSettings, address: str, log_at: str) -> HaproxyCheckup:
         name, backend = one.backend, f"{where}, backend {one.backend}"
         lines = [line for server in configured for line in one.names.get(server, ())]
         findings += haproxy.servers(backend, one.look, lines)
-        proxy, unread = proxies[name], seen.unread or f"its configuration has no backend {name!r}"
-        findings += haproxy_file.findings(
-            backend,
-            proxy,
-            unread,
-            app.sessions,
-            shared=app.sessions_shared,
-            context=app.context,
-            mode=seen.modes.get(name, ""),
-        )
-        findings += haproxy_log.in_file(backend, proxy, log_at)
+        findings += haproxy_faults.of_backend(app, seen, name)
+        findings += haproxy_log.in_file(backend, proxies[name], log_at)
     if is_local(address):
         binds = [bind for proxy in proxies.values() if proxy for bind in proxy.binds]
         findings += listeners.check(where, binds)
