@@ -73,14 +73,13 @@ async def _set(settings: Settings, app: str, node: str, state: Admin, *, force: 
 
 async def _refuse_if_needed(fleet: RealFleet, app: AppSettings, node: str) -> None:
     """Raise ClickException if the others would be too few without a node."""
-    look = await fleet.look(deep=False)
-    if look.problem:
-        raise HaproxyError(look.problem)
-    looks = look.nodes
+    seen = await fleet.look(deep=False)
+    if seen.problem:
+        raise HaproxyError(seen.problem)
     others = [
-        look for name, look in looks.items() if name != node and availability.is_serving(look)
+        look for name, look in seen.nodes.items() if name != node and availability.is_serving(look)
     ]
-    if not availability.suffice(others, [node], looks, app.policy()):
+    if not availability.suffice(others, [node], seen.nodes, app.policy()):
         raise click.ClickException(
             f"without {node}, too few nodes would serve (min_healthy); add --force to do it anyway"
         )
