@@ -104,7 +104,7 @@ def _persist(proxy: Proxy) -> RuleResult:
             return Severity.BAD, text, _PERSIST_FIX
         doubts += [line] if None in found else []
     if doubts:
-        text = f"{doubts[0]} sends whoever fulfils it to a node that is out of service"
+        text = f"{doubts[0]} sends users who fulfil it to a node that is out of service"
         return Severity.UNKNOWN, text, "check by hand that no user can fulfil it"
     return Severity.OK, "a user whose node is out of service goes to another"
 
@@ -119,7 +119,7 @@ def _anybody(words: Words) -> acl.Values:
     if kind == "http_auth":
         return acl.NEVER
     if kind in _HEADER and argument not in _PUBLIC_HEADERS:
-        # Whoever does not know the value can't send it; that there is any value, everybody can.
+        # Only those who know a value can send it; anybody can send some value.
         is_secret = bool(patterns) and not {"found", "len"} & set(flags) and "," not in name
         return acl.NEVER if is_secret else acl.EITHER
     if kind in _HEADER or kind.startswith(_PUBLIC):

@@ -11,7 +11,7 @@ _DIGITS = 32
 def link(url: str, secrets: Iterable[str], deployment: str) -> str:
     """Return the link to a deployment's page below the public address `url` of the HTTP API.
 
-    `secrets`: the SHA-256 of each token of the API. Whoever changes them ends all earlier links.
+    `secrets`: the SHA-256 of each token of the API. Changing them ends all earlier links.
     """
     return f"{url.rstrip('/')}{PAGES}/{deployment}?key={_key(secrets, deployment)}"
 

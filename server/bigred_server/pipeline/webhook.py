@@ -41,7 +41,7 @@ _PUSH = "push"
 def json_of(headers: Mapping[str, str], body: bytes) -> bytes:
     """Return the JSON of a body: the body itself, or the field `payload` of a form.
 
-    GitHub and Gitea send forms unless they are told otherwise.
+    GitHub and Gitea send forms by default.
     """
     if headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         return body

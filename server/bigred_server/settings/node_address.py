@@ -7,7 +7,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 _PORTS = {"http": 80, "https": 443}
-# A host that never exists (RFC 2606): whoever does not replace it is told so by every check.
+# A host that never exists (RFC 2606): until it is replaced, every check fails and says so.
 _NOWHERE = "{}.invalid"
 _NO_ADDRESS = "HAProxy has no address for {}: give the one of its Tomcat."
 _ELSEWHERE = "HAProxy reaches {} at {} of its own machine: check how it is reached from here."
