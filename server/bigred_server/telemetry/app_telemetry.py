@@ -54,7 +54,8 @@ class AppTelemetry:
         """Process a line of HAProxy's log that arrived at `came` (Unix time)."""
         # The same Tomcat may have another name in each of the app's backends.
         server = self._servers.get((line.backend, line.server), line.server)
-        self.observer.line(replace(line, server=server), came)
+        known = line if server == line.server else replace(line, server=server)
+        self.observer.line(known, came)
         self.probes.pages.add(line)
 
     def rest(self, look: FleetLook, now: float) -> None:
