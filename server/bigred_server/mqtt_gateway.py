@@ -72,6 +72,8 @@ class MqttGateway:
         self._retained: dict[str, str] = {}
         self._tokens: dict[str, int] = {}
         self._asked_again = asyncio.Event()
+        # A box that comes online needs no announcement to Home Assistant.
+        self._home_assistant_asked = False
 
     async def run(self, presses: Presses) -> None:
         """Receive and answer messages until cancelled."""
@@ -128,8 +130,13 @@ class MqttGateway:
         while True:
             await self._asked_again.wait()
             self._asked_again.clear()
+            everything, self._home_assistant_asked = self._home_assistant_asked, False
             self._link.repeat(
-                [topic for topic, app in self._retained.items() if self._leads_app(app)]
+                [
+                    topic
+                    for topic, app in self._retained.items()
+                    if self._leads_app(app) and (everything or self._topics.parse(topic))
+                ]
             )
             await asyncio.sleep(_REPEAT_S)
 
@@ -148,6 +155,7 @@ class MqttGateway:
 
     async def _dispatch(self, delivery: Delivery, presses: Presses) -> None:
         if homeassistant.is_birth(delivery.topic, delivery.payload):
+            self._home_assistant_asked = True
             self._asked_again.set()
             return
         match self._topics.parse(delivery.topic):
