@@ -20,20 +20,23 @@ from bigred_agent.errors import PackError
 from bigred_agent.lights.player import Player
 from bigred_agent.machine import light
 from bigred_agent.machine.effects import Effect, Publish, Say, SayText
-from bigred_agent.machine.events import Event, ServerStatus, Tick
+from bigred_agent.machine.events import Event, Resumed, ServerStatus, Tick
 from bigred_agent.machine.state import Policy, State
 from bigred_agent.machine.step import step
 from bigred_agent.phrases import pack as packs
 from bigred_agent.phrases.pack import Pack, render
+from bigred_agent.server_clocks import ServerClocks
 from bigred_agent.voice.speaker import Speaker
 from bigred_agent.wire import Decoder
 from bigred_broker.connection import Delivery, NotConnectedError
 from bigred_broker.link import Link
 from bigred_broker.messages import (
+    Beacon,
     BoxEvent,
     BoxInfo,
     BoxState,
     LightState,
+    Reply,
     SetConfig,
     Status,
     VoiceState,
@@ -69,6 +72,7 @@ class Box:
     _events: asyncio.Queue[ButtonEvent] = field(default_factory=asyncio.Queue)
     # Whether the button and a voice were present in the last published info.
     _described: tuple[bool, bool] | None = None
+    _clocks: ServerClocks = field(default_factory=ServerClocks)
 
     def __post_init__(self) -> None:
         self._state = State(self.name, connectivity_since_s=time.monotonic())
@@ -104,14 +108,20 @@ class Box:
                 continue
             try:
                 message = self._decoder.decode(received)
+                self._hear(message)
                 if isinstance(message, SetConfig):
                     self._configure(message)
-                elif message is not None:
+                elif message is not None and not isinstance(message, Beacon):
                     self._step(message)
                 if message == ServerStatus(Status.ONLINE) and not received.retained:
                     self._repeat()
             finally:
                 received.ack()
+
+    def _hear(self, message: Event | Beacon | SetConfig | None) -> None:
+        """Compare the server's clock with this box's, if a message carries it."""
+        if isinstance(message, Beacon | Reply) and message.clock is not None:
+            self._clocks = self._clocks.hear(message.clock, time.monotonic())
 
     def _repeat(self) -> None:
         """Publish info and state again, for a server that has just started.
@@ -122,7 +132,12 @@ class Box:
 
     async def _tick(self) -> None:
         while True:
+            begun_s = time.monotonic()
             await asyncio.sleep(TICK_S)
+            stood_s = time.monotonic() - begun_s - TICK_S
+            if stood_s >= self.policy.answer_deadline_s:
+                log.warning("this box stood still", seconds=round(stood_s, 1))
+                self._step(Resumed())
             self._step(Tick())
 
     def _step(self, event: Event) -> None:
@@ -155,6 +170,8 @@ class Box:
             boot=self.boot,
             age_ms=round((time.monotonic() - effect.at_s) * 1000, 3),
             arming=effect.arming,
+            clocks=self._clocks.at(effect.at_s),
+            answer_within_ms=self.policy.answer_deadline_s * 1000,
         )
         topic = self.topics.box(self.name, "event")
         try:

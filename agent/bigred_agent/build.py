@@ -24,7 +24,7 @@ from bigred_agent.settings import AgentSettings, ButtonSettings, LightsSettings,
 from bigred_agent.voice.engine import Sound
 from bigred_agent.voice.engines import EngineFinder
 from bigred_agent.voice.speaker import Speaker
-from bigred_agent.wire import subscriptions
+from bigred_agent.wire import intake
 from bigred_broker.link import Link
 from bigred_broker.messages import BoxInfo
 from bigred_broker.topics import Topics
@@ -111,7 +111,7 @@ def make_box(settings: AgentSettings, button: Button, checkup: Checkup | None = 
     return Box(
         name=name,
         topics=topics,
-        link=Link(settings.broker, name, topics.box(name, "status"), subscriptions(topics, name)),
+        link=Link(settings.broker, name, topics.box(name, "status"), intake=intake(topics, name)),
         watch=Watch(button, lambda _: None, timing, settings.button.poll_ms / 1000),
         player=Player(lamp, settings.lights.all_patterns),
         speaker=speaker,

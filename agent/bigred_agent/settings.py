@@ -10,6 +10,7 @@ from bigred_agent.lights.patterns import DEFAULT_PATTERNS, Colour, Pattern, Patt
 from bigred_agent.phrases import pack
 from bigred_agent.voice.choice import AUTO_CARD, EngineChoice
 from bigred_broker.logs import LogFormat
+from bigred_broker.messages import ANSWER_DEADLINE_S, MAX_ANSWER_DEADLINE_S
 from bigred_broker.settings import BrokerSettings, Section
 from bigred_broker.topics import ID_PATTERN
 
@@ -24,7 +25,7 @@ class BoxSettings(Section):
     """`[box]`: its name, and its time limits in seconds."""
 
     name: Annotated[str, Field(pattern=ID_PATTERN)] = "box-1"
-    answer_deadline_s: Annotated[float, Field(ge=0.5, le=30)] = 2.0
+    answer_deadline_s: Annotated[float, Field(ge=0.5, le=MAX_ANSWER_DEADLINE_S)] = ANSWER_DEADLINE_S
     outcome_light_s: Annotated[float, Field(ge=0, le=86400)] = 60.0
     settle_s: Annotated[float, Field(ge=0, le=60)] = 2.0
     identify_s: Annotated[float, Field(ge=1, le=600)] = 10.0

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 import structlog
 
 from bigred_agent.machine.events import AppRemoved, AppUpdate, Event, ServerStatus
+from bigred_broker.admission import Limits
 from bigred_broker.connection import Delivery
 from bigred_broker.faults import Faults
+from bigred_broker.intake import FilterIntake
 from bigred_broker.messages import (
     AppState,
+    Beacon,
     MessageError,
     Reply,
     SetConfig,
@@ -36,14 +39,24 @@ _COMMANDS: dict[tuple[str, ...], type[Reply | SetSay | SetLight | SetIdentify | 
 }
 
 
-def subscriptions(topics: Topics, box: str) -> tuple[str, ...]:
-    """List the topics a box subscribes to."""
-    return (
+# Hundreds of apps report twice a second while they are deployed.
+_APPS = Limits(per_s=1000.0, burst=4000.0)
+
+
+def intake(topics: Topics, box: str) -> FilterIntake:
+    """Return what a box subscribes to. Whatever floods it is muted for a while."""
+    subscriptions = (
         topics.box(box, "reply"),
         topics.every_set(box),
         topics.server_status,
+        topics.server_beacon,
         topics.every_app_state,
     )
+    return FilterIntake(subscriptions, {topics.every_app_state: _APPS}, _report_flood)
+
+
+def _report_flood(subscription: str) -> None:
+    log.warning("too many messages; ignoring them for a minute", topic=subscription)
 
 
 @dataclass
@@ -54,8 +67,8 @@ class Decoder:
     box: str
     faults: Faults = field(default_factory=Faults)
 
-    def decode(self, delivery: Delivery) -> Event | SetConfig | None:
-        """Return the event or configuration in a delivery; None if it is malformed."""
+    def decode(self, delivery: Delivery) -> Event | Beacon | SetConfig | None:
+        """Return what a delivery contains; None if it is malformed."""
         try:
             return self._decode(delivery)
         except MessageError as error:
@@ -68,10 +81,14 @@ class Decoder:
                 )
             return None
 
-    def _decode(self, delivery: Delivery) -> Event | SetConfig:
+    def _decode(self, delivery: Delivery) -> Event | Beacon | SetConfig:
         match self.topics.parse(delivery.topic):
             case ("server", "status"):
                 return ServerStatus(decode_status(delivery.payload))
+            case ("server", "beacon"):
+                if delivery.retained:
+                    raise MessageError("a beacon must not be retained")
+                return decode(Beacon, delivery.payload)
             case ("app", app, "state"):
                 return self._app(delivery, app)
             case ("box", self.box, *leaf) if model := _COMMANDS.get(tuple(leaf)):

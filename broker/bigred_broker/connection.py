@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 KEEPALIVE_S = 15
 _QOS = 1
 _UNSPECIFIED = 0x80
+_FILTERS_A_PACKET = 100  # of about 60 bytes: a broker may refuse large packets
 _RECEIVE_MAXIMUM = 100  # messages the broker may send us before the first is acknowledged
 
 
@@ -61,6 +62,7 @@ class Delivery:
 class Connection:
     """A single connection; `lost` resolves to the reason when it ends.
 
+    `admits`: whether to pass on a message with this topic; called on the network thread.
     `denied`: why the broker refused the last message that it did not accept, "" if it never did.
     """
 
@@ -73,8 +75,10 @@ class Connection:
         deliveries: "asyncio.Queue[Any]",
         *,
         hold: bool = False,
+        admits: Callable[[str], bool] = lambda _topic: True,
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._admits = admits
         self._broker = broker
         self._session_expiry_s = session_expiry_s
         self._deliveries = deliveries
@@ -146,21 +150,41 @@ class Connection:
             raise RefusedError(self._connected.result())
 
     async def subscribe(
-        self, topics: Sequence[str], deadline_s: float, *, as_published: bool = False
+        self,
+        topics: Sequence[str],
+        deadline_s: float,
+        *,
+        as_published: bool = False,
+        retained: bool = True,
     ) -> None:
         """Subscribe and wait for the answer. Raises OSError if a subscription is refused.
 
         `as_published`: live messages also report whether they were sent to be retained.
+        `retained`: whether to receive the retained messages, ours included.
         """
-        if not topics:
-            return
-        # Subscribing returns all retained messages, ours included; those of others are needed.
-        options = SubscribeOptions(qos=_QOS, retainAsPublished=as_published)
+        for start in range(0, len(topics), _FILTERS_A_PACKET):
+            some = topics[start : start + _FILTERS_A_PACKET]
+            await self._subscribe(some, deadline_s, as_published, retained)
+
+    async def _subscribe(
+        self, topics: Sequence[str], deadline_s: float, as_published: bool, retained: bool
+    ) -> None:
+        handling = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
+        if not retained:
+            handling = SubscribeOptions.RETAIN_DO_NOT_SEND
+        options = SubscribeOptions(
+            qos=_QOS, retainAsPublished=as_published, retainHandling=handling
+        )
         error, mid = self._client.subscribe([(topic, options) for topic in topics])
         codes = await self._answer(error, mid, deadline_s, "the broker's answer to SUBSCRIBE")
         for topic, code in zip(topics, codes, strict=False):
             if code.is_failure:
                 raise ConnectionError(f"the broker refused the subscription to {topic}: {code}")
+
+    def unsubscribe(self, topics: Sequence[str]) -> None:
+        """Unsubscribe; without waiting, since some brokers never answer."""
+        for start in range(0, len(topics), _FILTERS_A_PACKET):
+            self._client.unsubscribe(list(topics[start : start + _FILTERS_A_PACKET]))
 
     def begin(self) -> None:
         """Pass on deliveries from now on, those held back first, if it was made to `hold` them.
@@ -172,13 +196,19 @@ class Connection:
             self._deliver(delivery)
 
     def publish(
-        self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int | None = None
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        qos: int = _QOS,
     ) -> None:
         """Pass a message to the network thread. Raises NotConnectedError if it has ended."""
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if expiry_s is not None:
             properties.MessageExpiryInterval = expiry_s
-        sent = self._client.publish(topic, payload, _QOS, retain, properties)
+        sent = self._client.publish(topic, payload, qos, retain, properties)
         if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise NotConnectedError(f"{topic}: not sent; paho reports {sent.rc.name}")
         self._unacked.add(sent.mid)
@@ -265,6 +295,9 @@ class Connection:
 
     def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
         mid, qos = message.mid, message.qos
+        if not self._admits(message.topic):
+            client.ack(mid, qos)
+            return
 
         def ack() -> None:
             client.ack(mid, qos)

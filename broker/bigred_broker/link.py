@@ -8,15 +8,17 @@ queued in it, so that a press made during an outage can never arrive later. Reta
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from bigred_broker.connection import Connection, Delivery, NotConnectedError
 from bigred_broker.delays import LONGEST_S, delays
+from bigred_broker.intake import Intake
 from bigred_broker.link_status import LinkDown, LinkUp
 from bigred_broker.messages import MAX_BYTES, MessageError, Status
+from bigred_broker.muting import Muting
 from bigred_broker.settings import BrokerSettings
 
 log = structlog.get_logger(__name__)
@@ -40,20 +42,23 @@ class Link:
     Run `run()` as a task and read `events`. Not thread-safe. Deliveries come only between a LinkUp
     and its LinkDown, so a reader can reset on LinkUp: retained messages follow it. With
     `as_published`, live messages also report whether they were sent to be retained. Retained
-    messages are published again on a new connection only if `may_publish(topic)` allows it.
+    messages are published again on a new connection only if `may_publish(topic)` allows it. With
+    an `intake`, which replaces `subscriptions`, sources that send too many messages are muted.
     """
 
     broker: BrokerSettings
     name: str
     status_topic: str
-    subscriptions: Sequence[str]
+    subscriptions: Sequence[str] = ()
     session_expiry_s: int = 0
     as_published: bool = False
     heartbeat_s: float = HEARTBEAT_S
     may_publish: Callable[[str], bool] = lambda _topic: True
+    intake: Intake | None = None
     events: asyncio.Queue[LinkEvent] = field(default_factory=asyncio.Queue)
     _kept: dict[str, bytes] = field(default_factory=dict)
     _connection: Connection | None = None
+    _muting: Muting | None = None
     _reported: str = ""
 
     @property
@@ -61,15 +66,17 @@ class Link:
         """Whether a publish would go out now."""
         return self._connection is not None and not self._connection.lost.done()
 
-    def publish(self, topic: str, payload: bytes, *, expiry_s: int | None = None) -> None:
-        """Send a message now or never (QoS 1); nothing is queued. Raises NotConnectedError.
+    def publish(
+        self, topic: str, payload: bytes, *, expiry_s: int | None = None, qos: int = 1
+    ) -> None:
+        """Send a message now or never; nothing is queued. Raises NotConnectedError.
 
         Raises MessageError over the size limit, for which the broker would disconnect us.
         """
         _check_size(topic, payload)
         if self._connection is None:
             raise NotConnectedError(f"not connected to the broker at {self._address}")
-        self._connection.publish(topic, payload, expiry_s=expiry_s)
+        self._connection.publish(topic, payload, expiry_s=expiry_s, qos=qos)
 
     def keep(self, topic: str, payload: bytes) -> None:
         """Keep a retained message published: now if connected, and after every reconnect.
@@ -104,8 +111,14 @@ class Link:
             with contextlib.suppress(NotConnectedError):
                 self._greet(self._connection)
 
+    def take_dropped(self) -> dict[str, int]:
+        """Return how many messages of each source were too many since the last call."""
+        return self._muting.admission.take_dropped() if self._muting else {}
+
     async def run(self) -> None:
         """Keep the link up until cancelled; then publish `offline` and disconnect."""
+        if self.intake is not None:
+            self._muting = Muting(self.intake, self.as_published)
         pauses = delays()
         while True:
             try:
@@ -130,6 +143,7 @@ class Link:
             self.session_expiry_s,
             self.events,
             hold=True,
+            admits=self._muting.admission.admits if self._muting else lambda _topic: True,
         )
         try:
             await connection.open(CONNECT_DEADLINE_S)
@@ -141,9 +155,7 @@ class Link:
     async def _serve(self, connection: Connection) -> str:
         """Use a connection until it is lost; return the reason."""
         try:
-            await connection.subscribe(
-                self.subscriptions, CONNECT_DEADLINE_S, as_published=self.as_published
-            )
+            await self._subscribe(connection)
             self._greet(connection)
             for topic, payload in self._kept.items():
                 if self.may_publish(topic):
@@ -152,7 +164,8 @@ class Link:
             self._reported = ""
             self.events.put_nowait(LinkUp())
             connection.begin()
-            return await self._watch(connection)
+            async with self._muted(connection):
+                return await self._watch(connection)
         except OSError as error:
             return str(error)
         except asyncio.CancelledError:
@@ -164,6 +177,26 @@ class Link:
         finally:
             self._connection = None
             connection.drop()
+
+    async def _subscribe(self, connection: Connection) -> None:
+        if self._muting is not None:
+            await self._muting.subscribe(connection)
+        else:
+            await connection.subscribe(
+                self.subscriptions, CONNECT_DEADLINE_S, as_published=self.as_published
+            )
+
+    @contextlib.asynccontextmanager
+    async def _muted(self, connection: Connection) -> AsyncIterator[None]:
+        """Mute sources that flood this connection while the block runs."""
+        if self._muting is None:
+            yield
+            return
+        muting = asyncio.create_task(self._muting.run(connection))
+        try:
+            yield
+        finally:
+            muting.cancel()
 
     async def _watch(self, connection: Connection) -> str:
         """Check regularly that the broker answers: paho's own flag outlives a dead thread."""

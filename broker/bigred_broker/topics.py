@@ -49,6 +49,11 @@ class Topics:
         return f"{self.prefix}/server/status"
 
     @property
+    def server_beacon(self) -> str:
+        """The topic on which each server sends its clock every few seconds."""
+        return f"{self.prefix}/server/beacon"
+
+    @property
     def server_doctor(self) -> str:
         """The topic on which the server's doctor tries the broker."""
         return f"{self.prefix}/server/doctor"
@@ -62,6 +67,10 @@ class Topics:
     def every_box(self) -> str:
         """The subscription to all boxes."""
         return f"{self.prefix}/box/+/+"
+
+    def all_of_box(self, box: str) -> str:
+        """The subscription to everything that one box publishes."""
+        return f"{self.prefix}/box/{_checked(box)}/+"
 
     @property
     def every_app(self) -> str:

@@ -1,9 +1,14 @@
-"""The clock of a loop: the system's, or one that a test advances."""
+"""Clocks: that of a loop, the system's or one that a test advances; and that told to boxes."""
 
 import asyncio
 import contextlib
 import time
 from typing import Protocol
+
+
+def boot_clock_s() -> float:
+    """Return the seconds since this machine was booted, suspended or not, for boxes."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Clock(Protocol):

@@ -22,13 +22,14 @@ from bigred_server.journal import actions, releases, session
 from bigred_server.journal.session import Session
 from bigred_server.judge.policy import Mode
 from bigred_server.model.release import Release
-from bigred_server.mqtt_gateway import MqttGateway
+from bigred_server.mqtt_gateway.gateway import MqttGateway
 from bigred_server.notify.notifier import Notifier
 from bigred_server.places import journal_place, release_store
 from bigred_server.requests.begin import begin_repair
 from bigred_server.requests.job_preflight import JobPreflight, job_preflights
 from bigred_server.requests.preflight import FleetPreflight, Preflight
 from bigred_server.requests.presses import Presses
+from bigred_server.requests.shared_preflight import SharedPreflight
 from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.loop.adoption import Adoption
 from bigred_server.rollout.loop.event_log import EventLog
@@ -68,7 +69,7 @@ class DeployServer:
     def __init__(self, settings: Settings, session: Session, http: httpx2.AsyncClient) -> None:
         self._settings = settings
         self._session = session
-        self._gateway = MqttGateway(settings, session.leads)
+        self._gateway = MqttGateway(settings, session.leads, session.run)
         notices = {name: app.notify for name, app in settings.apps.items()}
         secrets = tuple(token.sha256 for token in settings.api.tokens.values())
         self._notifier = Notifier(notices, session.db, settings.api.url, secrets)
@@ -105,10 +106,9 @@ class DeployServer:
         self._automation = automation_of(
             settings, session, store, preflights, self._gateway.publish_event, self._notifier
         )
-        every_preflight: dict[str, Preflight] = {**preflights, **self._jobs}
-        self._presses = Presses(
-            settings.boxes, session.db, every_preflight, session.run, self._wake
-        )
+        alone: dict[str, Preflight] = {**preflights, **self._jobs}
+        shared = {name: SharedPreflight(preflight) for name, preflight in alone.items()}
+        self._presses = Presses(settings.boxes, session.db, shared, session.run, self._wake)
 
     def _reconciler(self, name: str, app: AppSettings, store: Store) -> Reconciler:
         db = self._session.db

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.support.clocks import clocks
 from tests.support.news import News
 
 from bigred_broker.config import parse
@@ -113,12 +114,11 @@ class Site:
     async def happens(self, kind: EventType, arming: str | None = None) -> Reply:
         self.count += 1
         fields = {"event_type": kind, "id": f"e-{self.count}", "seq": self.count, "boot": "b"}
+        more = {"arming": arming, "clocks": clocks("run")}
         presses = Presses(
             self.settings.boxes, self.db, {"site": self.preflight}, "run", lambda _app: None
         )
-        reply = await presses.answer(
-            "office", BoxEvent.model_validate({**fields, "arming": arming})
-        )
+        reply = await presses.answer("office", BoxEvent.model_validate({**fields, **more}))
         assert reply is not None
         return reply
 

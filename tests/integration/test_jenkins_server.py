@@ -49,10 +49,11 @@ class Office:
             *arguments, folder=self.folder, environment=environment, deadline_s=DEADLINE_S
         )
 
-    def event(self, kind: str, number: int, arming: str | None = None) -> dict[str, Any]:
-        """Publish an event as the box; return the reply."""
+    def event(self, kind: str, number: int, armed: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Publish an event as the box, right after it was `armed`; return the reply."""
         fields = {"v": 1, "event_type": kind, "id": f"e-{number}", "seq": number, "boot": "b-1"}
-        body = json.dumps({**fields, "age_ms": 1.0, **({"arming": arming} if arming else {})})
+        more = {"arming": armed["arming"], "clocks": [armed["clock"]]} if armed else {}
+        body = json.dumps({**fields, **more})
         self.recorder.publish("bigred/box/office/event", body)
         self.recorder.until(lambda: bool(self.replies(number)), DEADLINE_S, f"an answer to {kind}")
         return self.replies(number)[0]
@@ -101,7 +102,7 @@ def test_a_press_at_a_box_runs_the_job_and_everybody_follows_it(running: Office)
     jenkins = running.jenkins
     armed = running.event("lid_open", 1)
     assert (armed["answer"], armed["release"]["version"]) == ("armed", "build 57")
-    accepted = running.event("press", 2, armed["arming"])
+    accepted = running.event("press", 2, armed)
     assert accepted["answer"] == "accepted"
     wait_until(lambda: bool(jenkins.items), DEADLINE_S, "an item in the queue")
     build = jenkins.begin(next(iter(jenkins.items)), console="copying\n", estimated_ms=10_000)

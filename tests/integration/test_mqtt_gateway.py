@@ -29,7 +29,7 @@ from bigred_broker.messages import (
 from bigred_broker.program import free_port
 from bigred_broker.settings import BrokerSettings
 from bigred_broker.topics import Topics
-from bigred_server.mqtt_gateway import MqttGateway
+from bigred_server.mqtt_gateway.gateway import MqttGateway
 from bigred_server.settings import BoxSettings, Settings, load
 
 DEADLINE_S = 20.0
@@ -113,7 +113,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     settings = settings_with(broker)
     topics = [TOPICS.server_status, TOPICS.every_app, CONFIG]
     listener = Link(broker, "listener", "bigred/test/status", topics)
-    gateway = MqttGateway(settings, {"shop": lead})
+    gateway = MqttGateway(settings, {"shop": lead}, "run-1")
     rig = Rig(tmp_path, broker, lead, presses, gateway, listener)
     rig.start_broker()
     running = [

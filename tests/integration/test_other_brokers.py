@@ -38,7 +38,7 @@ from bigred_broker.settings import BrokerSettings
 from bigred_broker.topics import Topics
 from bigred_server.doctor import broker as server_doctor
 from bigred_server.doctor.finding import Severity
-from bigred_server.mqtt_gateway import MqttGateway
+from bigred_server.mqtt_gateway.gateway import MqttGateway
 from bigred_server.settings import load
 
 DEADLINE_S = 20.0
@@ -59,7 +59,7 @@ class Lead:
 async def gateway(broker: BrokerSettings) -> AsyncIterator[MqttGateway]:
     example = Path(__file__).parents[2] / "server" / "bigred_server" / "example.toml"
     settings = load(example).model_copy(update={"broker": broker})
-    made = MqttGateway(settings, {name: Lead() for name in settings.apps})  # type: ignore[misc]
+    made = MqttGateway(settings, {name: Lead() for name in settings.apps}, "run-1")  # type: ignore[misc]
     running = asyncio.create_task(made.run(None))  # type: ignore[arg-type]
     try:
         yield made

@@ -20,6 +20,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from tests.support import forked
+from tests.support.clocks import clocks
 from tests.support.news import News
 from tests.support.until import until
 
@@ -169,6 +170,7 @@ class Operator:
 
     link: Link
     replies: dict[str, Reply] = field(default_factory=dict)
+    run: str = ""
     kept: dict[str, bytes] = field(default_factory=dict)
     news: News = field(default_factory=lambda: News(DEADLINE_S))
 
@@ -184,7 +186,8 @@ class Operator:
         match TOPICS.parse(delivery.topic):
             case ("box", _, "reply"):
                 reply = decode(Reply, delivery.payload)
-                self.replies[reply.id] = reply
+                self.run = reply.clock.run if reply.clock else self.run
+                self.replies[reply.id] = reply.model_copy(update={"clock": None})
             case _:
                 self.kept[delivery.topic] = delivery.payload
 
@@ -194,6 +197,10 @@ class Operator:
         self.link.publish(TOPICS.box(box, "event"), encode(event))
         await self.news.until(lambda: event.id in self.replies, f"{event.event_type} is answered")
         return self.replies[event.id]
+
+    def press(self, arming: str | None) -> BoxEvent:
+        """Return a press of this moment."""
+        return happened(EventType.PRESS, arming).model_copy(update={"clocks": clocks(self.run)})
 
     async def app_state(self) -> AppState:
         topic = TOPICS.app(APP, "state")
@@ -261,16 +268,17 @@ async def test_a_press_deploys_the_announced_release_once(rig: Rig) -> None:
         assert armed.release
         assert armed.release.version == announced
         newer = await asyncio.to_thread(rig.submit)
-        press = happened(EventType.PRESS, armed.arming)
+        press = operator.press(armed.arming)
         accepted = await operator.send(press)
         assert accepted.answer is Answer.ACCEPTED
         assert accepted.deployment
         assert await operator.send(press) == accepted, "a replay is answered as the first was"
-        again = await operator.send(happened(EventType.PRESS, armed.arming))
+        again = await operator.send(operator.press(armed.arming))
         assert (again.answer, again.code) == (Answer.REFUSED, Refusal.RUNNING)
         assert await asyncio.to_thread(rig.outcome, accepted.deployment) == Phase.SUCCEEDED
-        assert await operator.send(press) == accepted
-        used = await operator.send(happened(EventType.PRESS, armed.arming))
+        late = await operator.send(press)
+        assert (late.answer, late.code) == (Answer.REFUSED, Refusal.STALE)
+        used = await operator.send(operator.press(armed.arming))
         assert (used.answer, used.code) == (Answer.REFUSED, Refusal.USED)
     assert rig.deployments() == 1
     state = rig.state()

@@ -6,7 +6,7 @@ import pytest
 
 from bigred_agent import about
 from bigred_agent.machine.events import AppRemoved, AppUpdate, ServerStatus
-from bigred_agent.wire import Decoder, subscriptions
+from bigred_agent.wire import Decoder, intake
 from bigred_broker.connection import Delivery
 from bigred_broker.messages import (
     Answer,
@@ -37,10 +37,11 @@ def decode() -> Callable[..., object]:
 
 
 def test_a_box_subscribes_to_its_own_topics_the_server_and_the_states_of_all_apps() -> None:
-    assert subscriptions(TOPICS, "red") == (
+    assert intake(TOPICS, "red").subscriptions == (
         "bigred/box/red/reply",
         "bigred/box/red/set/+",
         "bigred/server/status",
+        "bigred/server/beacon",
         "bigred/app/+/state",
     )
 

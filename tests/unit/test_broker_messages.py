@@ -12,6 +12,7 @@ from bigred_broker.messages import (
     AppChanges,
     AppEvent,
     AppState,
+    Beacon,
     BoxEvent,
     BoxInfo,
     BoxState,
@@ -27,6 +28,7 @@ from bigred_broker.messages import (
     Phase,
     ReleaseNote,
     Reply,
+    ServerClock,
     SetConfig,
     SetIdentify,
     SetLight,
@@ -58,6 +60,7 @@ releases = st.fixed_dictionaries(
 nodes = st.fixed_dictionaries(
     {"name": ids, "state": st.sampled_from(NodeState)}, optional={"release": texts}
 )
+clocks = st.builds(ServerClock, run=ids, at_ms=amounts)
 events = st.builds(
     BoxEvent,
     event_type=st.sampled_from(EventType),
@@ -66,6 +69,8 @@ events = st.builds(
     boot=ids,
     age_ms=amounts,
     arming=st.none() | ids,
+    clocks=st.lists(clocks, max_size=4).map(tuple),
+    answer_within_ms=st.floats(0, 30_000),
 )
 states = st.builds(
     BoxState,
@@ -154,8 +159,9 @@ asked = st.one_of(
     st.builds(SetIdentify),
     st.builds(SetConfig, pack=st.none() | ids, muted=st.none() | st.booleans()),
 )
+beacons = st.builds(Beacon, clock=clocks)
 messages: st.SearchStrategy[Message] = st.one_of(
-    events, states, infos, replies, app_states, app_changes, app_events, asked
+    events, states, infos, replies, app_states, app_changes, app_events, asked, beacons
 )
 
 KINDS: list[type[Message]] = [
@@ -170,6 +176,7 @@ KINDS: list[type[Message]] = [
     SetLight,
     SetIdentify,
     SetConfig,
+    Beacon,
 ]
 
 PRESS = {"v": 1, "event_type": "press", "id": "e1", "seq": 1, "boot": "b1", "age_ms": 3.5}

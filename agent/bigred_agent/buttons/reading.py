@@ -18,7 +18,8 @@ class Reading:
 class ButtonEvent:
     """An event of the button.
 
-    `id` is unique. `at_s` is the monotonic time of the reading that showed it. `lid` is the
+    `id` is unique. `at_s` is the monotonic time of the reading that showed it, or
+    of the one before if nobody read for a while: it happened then at the earliest. `lid` is the
     current position of the lid. `reason` is a sentence, for BUTTON_LOST only.
     """
 

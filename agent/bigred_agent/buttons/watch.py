@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 POLL_S = 0.015
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 2.0
+GAP_S = 1.0
 DRIVER_FAILED = "the button's driver failed; reopening it (see the log)"
 
 EventHandler = Callable[[ButtonEvent], None]
@@ -65,14 +66,17 @@ class Watch:
         self._stopped.set()
 
     def _read_on(self) -> None:
-        due_s = time.monotonic()
+        due_s = before_s = time.monotonic()
         while not self._stopped.is_set():
             reading = self.button.read()
             now_s = time.monotonic()
             if reading is not None:
                 self._edges, kinds = edges.advance(self._edges, reading, now_s, self.timing)
+                # If nobody looked for a while, it may have happened as early as the last look.
+                at_s = now_s if now_s - before_s < GAP_S else before_s
                 for kind in kinds:
-                    self._event(kind, now_s)
+                    self._event(kind, at_s)
+                before_s = now_s
             # A steady rate; after a slow answer it restarts instead of catching up.
             due_s = max(due_s + self.poll_s, now_s)
             self._stopped.wait(due_s - now_s)

@@ -1,7 +1,8 @@
 """Handles the events of the button.
 
 A press is published only with a valid arming or during a deployment, only while the server is
-online, and never later: the box announces what it could not send, and drops it.
+online, and never later: the box announces what it could not send, and drops it. An event that is
+older than people wait for an answer, because the box itself stood still, is dropped, too.
 """
 
 from dataclasses import replace
@@ -13,11 +14,16 @@ from bigred_agent.machine.transition import Transition
 from bigred_agent.phrases.phrase import Phrase
 from bigred_broker.button import EventType
 
+# What would do harm later. A lid that closes late still cancels, and nobody minds.
+_TIMELY = frozenset({EventType.LID_OPEN, EventType.PRESS, EventType.HOLD})
+
 
 def handle(state: State, event: ButtonEvent, now_s: float, policy: Policy) -> Transition:
     """Handle one event of the button."""
     was_there = state.button
     state = replace(state, lid=event.lid, button=event.kind is not EventType.BUTTON_LOST)
+    if event.kind in _TIMELY and _is_late(state, event, now_s, policy):
+        return _late(state, event)
     match event.kind:
         case EventType.LID_OPEN:
             return _lid_open(state, event, now_s)
@@ -33,6 +39,23 @@ def handle(state: State, event: ButtonEvent, now_s: float, policy: Policy) -> Tr
             return _lost(state, event, Phrase.BUTTON_LOST if was_there else Phrase.BUTTON_MISSING)
         case EventType.BUTTON_FOUND:
             return _found(state, event)
+
+
+def resumed(state: State, now_s: float, policy: Policy) -> Transition:
+    """Handle the end of a standstill of the box: whoever pushed meanwhile has given up."""
+    was_armed = state.arming is not None
+    state = replace(state, arming=None, unsure_until_s=now_s + policy.unsure_after_resuming_s)
+    return state, (Say(Phrase.DISARMED_LATE),) if was_armed else ()
+
+
+def _is_late(state: State, event: ButtonEvent, now_s: float, policy: Policy) -> bool:
+    return state.unsure_until_s is not None or now_s - event.at_s >= policy.answer_deadline_s
+
+
+def _late(state: State, event: ButtonEvent) -> Transition:
+    if event.kind is EventType.HOLD:
+        return state, ()
+    return replace(state, arming=None, pending=None), (Say(Phrase.NOBODY_ANSWERED),)
 
 
 def _lid_open(state: State, event: ButtonEvent, now_s: float) -> Transition:

@@ -13,6 +13,11 @@ class Tick:
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """The box itself had stood still for longer than people wait for an answer."""
+
+
+@dataclass(frozen=True)
 class ServerStatus:
     """The server's retained status."""
 
@@ -36,6 +41,7 @@ class AppRemoved:
 
 Event = (
     Tick
+    | Resumed
     | LinkUp
     | LinkDown
     | ServerStatus

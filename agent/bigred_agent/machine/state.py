@@ -8,14 +8,21 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bigred_agent.lights.patterns import Pattern
-from bigred_broker.messages import AppState, EventType, Lid, Phase, Status
+from bigred_broker.messages import (
+    ANSWER_DEADLINE_S,
+    AppState,
+    EventType,
+    Lid,
+    Phase,
+    Status,
+)
 
 
 @dataclass(frozen=True)
 class Policy:
     """Every time limit of the box, in seconds."""
 
-    answer_deadline_s: float = 2.0
+    answer_deadline_s: float = ANSWER_DEADLINE_S
     outcome_light_s: float = 60.0
     # A short outage, such as a restart, is not announced.
     settle_s: float = 2.0
@@ -24,6 +31,8 @@ class Policy:
     quiet_after_press_s: float = 5.0
     # An accepted press shows as a deployment until its first state arrives, or this has passed.
     first_state_deadline_s: float = 15.0
+    # When the box has stood still, nobody can tell how old an event is that it sees right after.
+    unsure_after_resuming_s: float = 0.5
 
 
 class Connectivity(StrEnum):
@@ -115,6 +124,8 @@ class State:
     arming: Arming | None = None
     accepted: Accepted | None = None
     fired_s: float | None = None
+    # Until then, an event of the button may be older than it seems.
+    unsure_until_s: float | None = None
     countdown: Countdown | None = None
     apps: Mapping[str, TrackedApp] = field(default_factory=dict)
     recent_outcome: RecentOutcome | None = None

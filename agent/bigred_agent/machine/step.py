@@ -6,7 +6,14 @@ from bigred_agent.buttons.reading import ButtonEvent
 from bigred_agent.lights.patterns import Pattern
 from bigred_agent.machine import button, connectivity, deployments, light, replies
 from bigred_agent.machine.effects import Effect, Say, SayText
-from bigred_agent.machine.events import AppRemoved, AppUpdate, Event, ServerStatus, Tick
+from bigred_agent.machine.events import (
+    AppRemoved,
+    AppUpdate,
+    Event,
+    Resumed,
+    ServerStatus,
+    Tick,
+)
 from bigred_agent.machine.state import Override, Policy, State
 from bigred_agent.machine.transition import Transition
 from bigred_agent.phrases.phrase import Phrase
@@ -29,6 +36,8 @@ def _dispatch(state: State, event: Event, now_s: float, policy: Policy) -> Trans
     match event:
         case Tick():
             return state, ()
+        case Resumed():
+            return button.resumed(state, now_s, policy)
         case LinkUp() | LinkDown() | ServerStatus():
             return connectivity.handle(state, event)
         case ButtonEvent():
@@ -65,6 +74,8 @@ def _deadlines(state: State, now_s: float, policy: Policy) -> Transition:
     if state.arming is not None and now_s >= state.arming.expires_s:
         state = replace(state, arming=None)
         effects.append(Say(Phrase.DISARMED_EXPIRED))
+    if state.unsure_until_s is not None and now_s >= state.unsure_until_s:
+        state = replace(state, unsure_until_s=None)
     if state.accepted is not None and now_s >= state.accepted.until_s:
         state = replace(state, accepted=None)
     if state.recent_outcome is not None and now_s >= state.recent_outcome.until_s:

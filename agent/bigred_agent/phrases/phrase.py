@@ -13,6 +13,7 @@ class Phrase(StrEnum):
     NOT_ARMED = "not_armed"
     DISARMED = "disarmed"
     DISARMED_EXPIRED = "disarmed_expired"
+    DISARMED_LATE = "disarmed_late"
     DISARMED_LOST = "disarmed_lost"
     LIFT_THE_LID = "lift_the_lid"
     ACCEPTED = "accepted"

@@ -22,12 +22,15 @@ from bigred_broker.messages.app import (
 )
 from bigred_broker.messages.base import VERSION, Amount, Count, Digest, Id, Message, Status, Text
 from bigred_broker.messages.box import (
+    ANSWER_DEADLINE_S,
+    MAX_ANSWER_DEADLINE_S,
     BoxEvent,
     BoxInfo,
     BoxState,
     LightState,
     VoiceState,
 )
+from bigred_broker.messages.clock import Beacon, ServerClock
 from bigred_broker.messages.codec import (
     MAX_BYTES,
     TOPIC_AND_PROPERTIES,
@@ -40,6 +43,8 @@ from bigred_broker.messages.command import SetConfig, SetIdentify, SetLight, Set
 from bigred_broker.messages.reply import Answer, Refusal, Reply
 
 __all__ = [
+    "ANSWER_DEADLINE_S",
+    "MAX_ANSWER_DEADLINE_S",
     "MAX_BYTES",
     "MOST_TEXT",
     "OUTCOMES",
@@ -51,6 +56,7 @@ __all__ = [
     "AppEvent",
     "AppEventType",
     "AppState",
+    "Beacon",
     "BoxEvent",
     "BoxInfo",
     "BoxState",
@@ -71,6 +77,7 @@ __all__ = [
     "Refusal",
     "ReleaseNote",
     "Reply",
+    "ServerClock",
     "SetConfig",
     "SetIdentify",
     "SetLight",

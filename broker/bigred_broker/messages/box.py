@@ -6,6 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bigred_broker.button import EventType, Lid
 from bigred_broker.messages.base import Amount, Count, Id, Message, Text
+from bigred_broker.messages.clock import ServerClock
+
+ANSWER_DEADLINE_S = 2.0
+"""How long a box waits for the reply to an event by default; then it says that nobody answered."""
+
+MAX_ANSWER_DEADLINE_S = 30.0
 
 
 class BoxInfo(Message):
@@ -57,7 +63,9 @@ class BoxEvent(Message):
     """`box/<box>/event`, never retained, expires: something happened at the box just now.
 
     `id` is unique; a repeated event gets the same reply. `age_ms` is how long ago it happened, by
-    the box's monotonic clock. A press carries the `arming` it answers.
+    the box's monotonic clock. A press carries the `arming` it answers. `clocks`: what the clock of
+    each server that the box hears showed when it happened, never later than the truth;
+    `answer_within_ms`: how long the box waits for the reply.
     """
 
     event_type: EventType
@@ -66,3 +74,7 @@ class BoxEvent(Message):
     boot: Id
     age_ms: Amount = 0.0
     arming: Id | None = None
+    clocks: Annotated[tuple[ServerClock, ...], Field(max_length=8)] = ()
+    answer_within_ms: Annotated[float, Field(ge=0, le=MAX_ANSWER_DEADLINE_S * 1000)] = (
+        ANSWER_DEADLINE_S * 1000
+    )

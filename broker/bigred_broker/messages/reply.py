@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from bigred_broker.messages.app import ReleaseNote
 from bigred_broker.messages.base import Amount, Count, Id, Message, Text
+from bigred_broker.messages.clock import ServerClock
 
 
 class Answer(StrEnum):
@@ -32,7 +33,8 @@ class Reply(Message):
     """`box/<box>/reply`, never retained, expires: the reply to the event `id`.
 
     `command` is the effect of a press accepted during a deployment: `hold`, `continue` or
-    `rollback`; None if it was the second of two presses and changed nothing.
+    `rollback`; None if it was the second of two presses and changed nothing. `clock`: the server's
+    clock when it sent the reply.
     """
 
     id: Id
@@ -47,3 +49,4 @@ class Reply(Message):
     command: Id | None = None
     code: Refusal | None = None
     reason: Text = ""
+    clock: ServerClock | None = None

@@ -7,7 +7,8 @@ from bigred_server.journal.tables import answer as answers
 from bigred_server.journal.tables import arming as table
 from bigred_server.model.arming import Arming
 
-_KEPT_S = 86_400.0
+KEPT = 200
+"""How many armings and replies are kept of each box, however many it asks for."""
 
 
 async def add(db: AsyncConnection, arming: Arming) -> None:
@@ -20,7 +21,9 @@ async def drop(db: AsyncConnection, box: str, now: float) -> None:
     """End the arming of a box, if any, because its lid was closed or opened again."""
     unused = (table.c.box == box) & table.c.used_at.is_(None)
     await db.execute(update(table).where(unused).values(used_at=now))
-    await db.execute(delete(table).where(table.c.made_at < now - _KEPT_S))
+    made = select(table.c.made_at).where(table.c.box == box).order_by(table.c.made_at.desc())
+    oldest = made.offset(KEPT).limit(1).scalar_subquery()
+    await db.execute(delete(table).where(table.c.box == box, table.c.made_at <= oldest))
 
 
 async def find(db: AsyncConnection, arming_id: str) -> Arming | None:
@@ -51,5 +54,7 @@ async def replies_since(db: AsyncConnection, since: float) -> list[tuple[str, fl
 
 async def remember(db: AsyncConnection, box: str, event: str, reply: str, now: float) -> None:
     """Record a reply, so that a repeated event gets the same one."""
-    await db.execute(delete(answers).where(answers.c.at < now - _KEPT_S))
     await db.execute(insert(answers).values(box=box, event=event, reply=reply, at=now))
+    times = select(answers.c.at).where(answers.c.box == box).order_by(answers.c.at.desc())
+    oldest = times.offset(KEPT).limit(1).scalar_subquery()
+    await db.execute(delete(answers).where(answers.c.box == box, answers.c.at <= oldest))

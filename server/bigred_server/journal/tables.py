@@ -187,6 +187,7 @@ arming = Table(
     Column("deadline_s", Float, nullable=False),
     Column("made_at", Float, nullable=False),
     Column("used_at", Float),
+    Index("ix_arming_box_made_at", "box", "made_at"),
 )
 
 answer = Table(
@@ -194,6 +195,7 @@ answer = Table(
     metadata,
     Column("box", String(32), primary_key=True),
     Column("event", String(32), primary_key=True),
-    Column("at", Float, nullable=False),
+    Column("at", Float, nullable=False, index=True),
     Column("reply", Text, nullable=False),
+    Index("ix_answer_box_at", "box", "at"),
 )

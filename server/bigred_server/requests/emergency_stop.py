@@ -48,7 +48,7 @@ async def held_down(
     fright and held on: then nothing is rolled back.
     """
     # This event may have been delayed longer than its press.
-    recent = await _recent_replies(db, running, QUIET_S + event.age_ms / 1000)
+    recent = await _recent_replies(db, running, QUIET_S + event.answer_within_ms / 1000)
     answered = next((reply for who, reply in recent if who == box), None)
     pressed = answered.command if answered else None
     was_held = not commands.hindrance(running, Command.CONTINUE) or pressed == Command.CONTINUE

@@ -12,13 +12,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.messages import Answer, BoxEvent, EventType, Refusal, Reply
+from bigred_server.clock import boot_clock_s
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import armings, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.arming import LIFE_S, Arming, new_id, refusal
 from bigred_server.model.json_object import Json
 from bigred_server.model.release import Release, Stage
-from bigred_server.requests import emergency_stop, replies, sentences
+from bigred_server.requests import emergency_stop, freshness, replies, sentences
 from bigred_server.requests.begin import begin_deployment
 from bigred_server.requests.gates import GateRefusal, gate
 from bigred_server.requests.preflight import Preflight, PreflightLook
@@ -27,12 +28,26 @@ from bigred_server.settings import BoxSettings
 
 log = structlog.get_logger(__name__)
 
-MAX_AGE_MS = 5000.0
+
+class _TooLateError(Exception):
+    """The deadline of an event passed while it was being answered."""
+
+    def __init__(self, refusal: GateRefusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+
+class _RepeatedError(Exception):
+    """An event came again; `reply` is the one that it got."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.id)
+        self.reply = reply
 
 
 @dataclass(frozen=True)
 class Presses:
-    """Answers box events in one run of the server, whose monotonic clock limits the armings.
+    """Answers box events in one run of the server, whose `clock_s` limits armings and delays.
 
     `preflights`: by app. `server_run`: the id of this run. `started` is called with the app when a
     deployment of it began or got a command.
@@ -43,12 +58,16 @@ class Presses:
     preflights: Mapping[str, Preflight]
     server_run: str
     started: Callable[[str], None]
+    clock_s: Callable[[], float] = boot_clock_s
 
     async def answer(self, box: str, event: BoxEvent) -> Reply | None:
         """Process an event; return the reply to it, if there is one.
 
-        A repeated event gets the same reply as the first and has no further effect.
+        A repeated event gets the same reply as the first and has no further effect. Nothing is
+        read for a box that is unknown, or for an event that comes too late.
         """
+        if box not in self.boxes:
+            return _unknown(box, event)
         try:
             match event.event_type:
                 case EventType.LID_OPEN | EventType.PRESS:
@@ -63,35 +82,48 @@ class Presses:
         return None
 
     async def _answer(self, box: str, event: BoxEvent) -> Reply:
-        async with self.db.read() as db:
-            known = await armings.answered(db, box, event.id)
-        if known is not None:
-            return Reply.model_validate_json(known)
-        settings = self.boxes.get(box)
-        if settings is None:
-            return refused(event, GateRefusal(Refusal.NOT_ALLOWED, sentences.unknown_box(box)))
-        if event.age_ms > MAX_AGE_MS:
-            return refused(event, GateRefusal(Refusal.STALE, sentences.STALE))
-        name = settings.app
+        name = self.boxes[box].app
+        if late := self._late(event):
+            return refused(event, late, name)
         stops_it = event.event_type is EventType.PRESS and event.arming is None
         # The emergency stop waits for nothing, least of all for HAProxy.
         look = None if stops_it else await self.preflights[name].look()
-        async with self.db.write() as db:
-            # The same event may have come twice at once; now nobody else can answer it.
-            known = await armings.answered(db, box, event.id)
-            if known is not None:
-                return Reply.model_validate_json(known)
-            if look is None:
-                reply = await _stop(db, box, name, event)
-            elif event.event_type is EventType.LID_OPEN:
-                reply = await self._arm(db, box, name, look, event)
-            else:
-                reply = await self._fire(db, box, name, look, event)
-            await armings.remember(db, box, event.id, reply.model_dump_json(), time.time())
+        try:
+            async with self.db.write() as db:
+                reply = await self._write(db, box, name, look, event)
+        except _TooLateError as error:
+            return refused(event, error.refusal, name)
+        except _RepeatedError as error:
+            return error.reply
         log.info("answered", box=box, happened=event.event_type, answer=reply.answer, app=name)
         if reply.answer is Answer.ACCEPTED:
             self.started(name)
         return reply
+
+    async def _write(
+        self, db: AsyncConnection, box: str, name: str, look: PreflightLook | None, event: BoxEvent
+    ) -> Reply:
+        """Write the effect of an event, and its reply.
+
+        Raise _TooLateError, or _RepeatedError for an event that was answered before, to write
+        nothing.
+        """
+        if known := await armings.answered(db, box, event.id):
+            raise _RepeatedError(Reply.model_validate_json(known))
+        if look is None:
+            reply = await _stop(db, box, name, event)
+        elif event.event_type is EventType.LID_OPEN:
+            reply = await self._arm(db, box, name, look, event)
+        else:
+            reply = await self._fire(db, box, name, look, event)
+        await armings.remember(db, box, event.id, reply.model_dump_json(), time.time())
+        # The look or the journal may have taken a while.
+        if reply.answer is not Answer.REFUSED and (late := self._late(event)):
+            raise _TooLateError(late)
+        return reply
+
+    def _late(self, event: BoxEvent) -> GateRefusal | None:
+        return freshness.refusal(event, self.server_run, self.clock_s())
 
     async def _arm(
         self, db: AsyncConnection, box: str, name: str, look: PreflightLook, event: BoxEvent
@@ -110,7 +142,7 @@ class Presses:
             app=name,
             digest=release.digest,
             server_run=self.server_run,
-            deadline_s=time.monotonic() + LIFE_S,
+            deadline_s=self.clock_s() + LIFE_S,
             made_at=time.time(),
         )
         await armings.add(db, arming)
@@ -123,7 +155,7 @@ class Presses:
         if state.running is not None:
             return refused(event, gate(state) or GateRefusal(Refusal.RUNNING, ""), name)
         arming = await armings.find(db, event.arming) if event.arming else None
-        code = refusal(arming, box, self.server_run, time.monotonic())
+        code = refusal(arming, box, self.server_run, self.clock_s())
         if code is not None or arming is None:
             code = code or Refusal.NO_ARMING
             return refused(event, GateRefusal(code, sentences.PRESS_REFUSALS[code]), name)
@@ -168,28 +200,33 @@ class Presses:
 
     async def _close(self, box: str) -> None:
         """End the box's arming; during the countdown after its press, abort the deployment."""
-        settings = self.boxes.get(box)
         async with self.db.write() as db:
             await armings.drop(db, box, time.time())
-            running = await deployments.running(db, settings.app) if settings else None
+            running = await deployments.running(db, self.boxes[box].app)
             if running is None or not await emergency_stop.cancel(db, box, running):
                 return
         self.started(running.app)
 
     async def _hold(self, box: str, event: BoxEvent) -> None:
         """Roll back a deployment on hold if a box that may fire its app holds its button down."""
-        settings = self.boxes.get(box)
-        if settings is None or event.age_ms > MAX_AGE_MS:
+        if late := self._late(event):
+            log.info("a button held down was ignored", box=box, reason=late.reason)
             return
         async with self.db.write() as db:
-            running = await deployments.running(db, settings.app)
+            running = await deployments.running(db, self.boxes[box].app)
             if running is None or await armings.answered(db, box, event.id) is not None:
                 return
             reply = await emergency_stop.held_down(db, box, event, running)
             if reply is None:
                 return
             await armings.remember(db, box, event.id, reply.model_dump_json(), time.time())
-        self.started(settings.app)
+        self.started(self.boxes[box].app)
+
+
+def _unknown(box: str, event: BoxEvent) -> Reply | None:
+    if event.event_type not in (EventType.LID_OPEN, EventType.PRESS):
+        return None
+    return refused(event, GateRefusal(Refusal.NOT_ALLOWED, sentences.unknown_box(box)))
 
 
 async def _stop(db: AsyncConnection, box: str, app: str, event: BoxEvent) -> Reply:

@@ -7,7 +7,9 @@ PRESS_REFUSALS = {
     Refusal.USED: "this arming was already used; close the lid and lift it again",
     Refusal.EXPIRED: "the arming has expired; close the lid and lift it again",
 }
-STALE = "the press took too long to arrive"
+STALE = "it took too long to arrive; try again"
+NO_CLOCK = "the box does not say when it was pressed; update the box"
+NEW_SERVER = "the server has just started; try again"
 CANDIDATE_GONE = "the announced release can no longer be deployed"
 CANCELLED = "the lid was closed during the countdown"
 JUST_FIRED = "it started a moment ago; press again to hold it"

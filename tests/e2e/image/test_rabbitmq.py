@@ -23,7 +23,7 @@ from bigred_server.demo.config import BOX
 from bigred_server.demo.demo_site import set_up
 from bigred_server.doctor import broker as server_doctor
 from bigred_server.doctor.finding import Severity
-from bigred_server.mqtt_gateway import MqttGateway
+from bigred_server.mqtt_gateway.gateway import MqttGateway
 from bigred_server.settings import load
 
 pytestmark = pytest.mark.timeout(1200)
@@ -57,7 +57,7 @@ async def server(broker: BrokerSettings) -> AsyncIterator[None]:
     """A server with a candidate."""
     example = Path(__file__).parents[3] / "server" / "bigred_server" / "example.toml"
     settings = load(example).model_copy(update={"broker": broker})
-    gateway = MqttGateway(settings, {name: Lead() for name in settings.apps})  # type: ignore[misc]
+    gateway = MqttGateway(settings, {name: Lead() for name in settings.apps}, "run-1")  # type: ignore[misc]
     gateway.keep_state(AppState(app="shop", phase=Phase.SUCCEEDED, candidate=NOTE))
     running = asyncio.create_task(gateway.run(None))  # type: ignore[arg-type]
     try:

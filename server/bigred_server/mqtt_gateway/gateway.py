@@ -7,30 +7,35 @@ publishes for it and for the boxes that fire it; the others only listen, to be r
 import asyncio
 import contextlib
 import time
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import structlog
 
 from bigred_broker import homeassistant
 from bigred_broker.connection import Delivery, NotConnectedError
+from bigred_broker.eviction import evict
 from bigred_broker.faults import Faults
 from bigred_broker.link import Link
 from bigred_broker.link_status import LinkUp
 from bigred_broker.messages import (
     AppEvent,
     AppState,
+    Beacon,
     BoxEvent,
     BoxInfo,
     MessageError,
     Reply,
+    ServerClock,
     Status,
     decode,
     encode,
 )
 from bigred_broker.messages.brief import brief, changes_of
 from bigred_broker.topics import Topics
+from bigred_server.clock import boot_clock_s
 from bigred_server.journal.leadership import Leadership
+from bigred_server.mqtt_gateway.box_intake import BoxIntake
+from bigred_server.requests.inbox import Inbox
 from bigred_server.requests.presses import Presses
 from bigred_server.settings import Settings
 
@@ -41,51 +46,74 @@ _EXPIRY_S = 5
 _SESSION_EXPIRY_S = 30
 # A hundred boxes that come back together cause a few repetitions, not a hundred.
 _REPEAT_S = 0.5
+_BEACON_S = 5.0
+_REPORT_S = 60.0
 
 
 class MqttGateway:
     """The server's end of the MQTT link. Run `run()` as a task."""
 
-    def __init__(self, settings: Settings, leads: Mapping[str, Leadership]) -> None:
+    def __init__(self, settings: Settings, leads: Mapping[str, Leadership], run: str) -> None:
         self._settings = settings
+        self._run = run
         self._leads = leads
         self._topics = Topics(settings.broker.prefix)
+        self._intake = BoxIntake(
+            self._topics,
+            settings.boxes,
+            (self._topics.server_status, self._topics.server_get, homeassistant.BIRTH_TOPIC),
+            self._flooded,
+        )
         self._link = Link(
             settings.broker,
             settings.server.name,
             self._topics.server_status,
-            [
-                self._topics.every_box,
-                self._topics.server_status,
-                self._topics.server_get,
-                homeassistant.BIRTH_TOPIC,
-            ],
             session_expiry_s=_SESSION_EXPIRY_S,
             # Ignore a press published as retained, even when it is delivered live.
             as_published=True,
             may_publish=lambda topic: self._leads_app(self._retained[topic]),
+            intake=self._intake,
         )
         self._faults = Faults()
         self._infos: dict[str, BoxInfo] = {}
-        self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         # The app of each retained topic, and the token under which we last published for an app.
         self._retained: dict[str, str] = {}
         self._tokens: dict[str, int] = {}
         self._asked_again = asyncio.Event()
+        self._beacon_wanted = asyncio.Event()
+        self._evictions: dict[str, asyncio.Task[None]] = {}
         # A box that comes online needs no announcement to Home Assistant.
         self._home_assistant_asked = False
 
     async def run(self, presses: Presses) -> None:
         """Receive and answer messages until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
+        async with asyncio.TaskGroup() as tasks, self._answering(presses) as inbox:
             tasks.create_task(self._link.run())
             tasks.create_task(self._repeat())
+            tasks.create_task(self._send_beacons())
+            tasks.create_task(self._report_dropped())
             while True:
                 event = await self._link.events.get()
                 if isinstance(event, Delivery):
-                    tasks.create_task(self._receive(event, presses))
+                    self._receive(event, inbox)
                 elif isinstance(event, LinkUp):
                     log.info("connected to the broker")
+
+    @contextlib.asynccontextmanager
+    async def _answering(self, presses: Presses) -> AsyncIterator[Inbox]:
+        """Answer events while the block runs."""
+
+        async def answer(box: str, event: BoxEvent) -> None:
+            reply = await presses.answer(box, event)
+            if reply is not None:
+                clocked = reply.model_copy(update={"clock": self._clock()})
+                self._send(self._topics.box(box, "reply"), clocked)
+
+        inbox = Inbox(answer)
+        try:
+            yield inbox
+        finally:
+            await inbox.close()
 
     def publish_event(self, event: AppEvent) -> None:
         """Publish an event of an app, if this server leads the app."""
@@ -140,46 +168,73 @@ class MqttGateway:
             )
             await asyncio.sleep(_REPEAT_S)
 
-    async def _receive(self, delivery: Delivery, presses: Presses) -> None:
+    async def _send_beacons(self) -> None:
+        """Send the clock regularly, and soon after a box has come online."""
+        while True:
+            self._send_beacon()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_BEACON_S):
+                    await self._beacon_wanted.wait()
+            self._beacon_wanted.clear()
+
+    def _send_beacon(self) -> None:
+        beacon = encode(Beacon(clock=self._clock()))
+        with contextlib.suppress(NotConnectedError):
+            # The next one follows soon: none of them is worth an acknowledgement by every box.
+            self._link.publish(self._topics.server_beacon, beacon, expiry_s=_EXPIRY_S, qos=0)
+
+    def _clock(self) -> ServerClock:
+        return ServerClock(run=self._run, at_ms=boot_clock_s() * 1000)
+
+    async def _report_dropped(self) -> None:
+        while True:
+            await asyncio.sleep(_REPORT_S)
+            for source, count in sorted(self._link.take_dropped().items()):
+                log.warning("messages were dropped: too many", source=source, messages=count)
+
+    def _flooded(self, source: str) -> None:
+        log.warning("too many messages; ignoring the source for a minute", source=source)
+        if source in self._settings.boxes:
+            self._evictions[source] = asyncio.create_task(evict(self._settings.broker, source))
+
+    def _receive(self, delivery: Delivery, inbox: Inbox) -> None:
         """Handle one message of any kind; acknowledge it once its answer is written."""
         try:
-            await self._dispatch(delivery, presses)
+            if self._dispatch(delivery, inbox):
+                return
         except MessageError as error:
             levels = self._topics.parse(delivery.topic) or (delivery.topic,)
             if self._faults.count("/".join(levels[:2]), time.monotonic()):
                 log.warning("malformed message", topic=delivery.topic, error=str(error))
         except Exception:
-            # The outermost edge of one message's task: the next message must still be handled.
+            # The outermost edge of one message: the next one must still be handled.
             log.exception("can't handle a message", topic=delivery.topic)
         delivery.ack()
 
-    async def _dispatch(self, delivery: Delivery, presses: Presses) -> None:
+    def _dispatch(self, delivery: Delivery, inbox: Inbox) -> bool:
+        """Handle one message; return whether the inbox acknowledges it. Raise MessageError."""
         if homeassistant.is_birth(delivery.topic, delivery.payload):
             self._home_assistant_asked = True
             self._asked_again.set()
-            return
+            return False
         match self._topics.parse(delivery.topic):
             case ("box", box, "event") if not delivery.retained and self._leads_app(self._app(box)):
-                async with self._locks[box]:
-                    await self._answer(box, decode(BoxEvent, delivery.payload), presses)
-            case ("box", box, "info"):
+                event = decode(BoxEvent, delivery.payload)
+                inbox.put(self._intake.source_of(delivery.topic), box, event, delivery.ack)
+                return True
+            case ("box", box, "info") if box in self._settings.boxes:
                 self._infos[box] = decode(BoxInfo, delivery.payload)
                 self._announce(box)
             case ("box", _, "status") if delivery.payload == Status.ONLINE.value.encode():
                 # Some brokers send no retained messages for a subscription with wildcards.
                 self._asked_again.set()
+                self._beacon_wanted.set()
             case ("server", "get") if not delivery.retained:
                 self._asked_again.set()
             case ("server", "status") if delivery.payload == Status.OFFLINE.value.encode():
                 # Another server left or died, or its last message is late; this one is online.
                 self._link.announce_online()
-            case _:
-                return
-
-    async def _answer(self, box: str, event: BoxEvent, presses: Presses) -> None:
-        reply = await presses.answer(box, event)
-        if reply is not None:
-            self._send(self._topics.box(box, "reply"), reply)
+        return False
 
     def _send(self, topic: str, message: Reply | AppEvent) -> None:
         # Drop it while disconnected: it would be of no use later.

@@ -1,0 +1,25 @@
+"""The clock of a server: how a box says when something happened.
+
+A box and the server never compare wall clocks: a box may have none. Every reply and beacon carries
+the server's monotonic clock, and every event of a box carries that clock as it stood, as far as the
+box knows, when the event happened.
+"""
+
+from pydantic import BaseModel, ConfigDict
+
+from bigred_broker.messages.base import Amount, Id, Message
+
+
+class ServerClock(BaseModel):
+    """The monotonic clock of one run of a server, in milliseconds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    run: Id
+    at_ms: Amount
+
+
+class Beacon(Message):
+    """`server/beacon`, never retained: the server's clock, every few seconds."""
+
+    clock: ServerClock

@@ -1,0 +1,1 @@
+"""The MQTT face of the server: it receives from boxes, and reports to everybody."""

@@ -1,0 +1,54 @@
+"""Who sends what the server receives, and how much of it is too much."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from bigred_broker.admission import Limits
+from bigred_broker.topics import Topics
+
+UNKNOWN = "unknown boxes"
+"""The source of everything that boxes without a section in the configuration send."""
+
+OTHERS = "other topics"
+
+# More than a box sends when it starts or counts down; a few unknown ones are still told why nothing
+# happens.
+_BOX = Limits(per_s=50.0, burst=100.0)
+_UNKNOWN = Limits(per_s=10.0, burst=40.0)
+
+
+@dataclass(frozen=True)
+class BoxIntake:
+    """Each known box is a source, all unknown ones are one, and so is each of the `others`.
+
+    `others`: the topics that the server reads besides those of boxes. `on_flood` is called with a
+    source that is muted for a while. See `bigred_broker.intake.Intake`.
+    """
+
+    topics: Topics
+    boxes: Collection[str]
+    others: Sequence[str]
+    on_flood: Callable[[str], None]
+
+    def source_of(self, topic: str) -> str:
+        """Return the name of a known box, UNKNOWN, or the topic itself if it is one of `others`."""
+        match self.topics.parse(topic):
+            case ("box", box, *_):
+                return box if box in self.boxes else UNKNOWN
+        return topic if topic in self.others else OTHERS
+
+    def limits_of(self, source: str) -> Limits:
+        """See Intake."""
+        return _UNKNOWN if source in (UNKNOWN, OTHERS) else _BOX
+
+    def without(self, muted: frozenset[str]) -> Sequence[str]:
+        """Return one subscription to all boxes or, while a box is muted, one for each other box."""
+        others = [topic for topic in self.others if topic not in muted]
+        if not muted - set(self.others):
+            return [self.topics.every_box, *others]
+        known = [box for box in sorted(self.boxes) if box not in muted]
+        return [*(self.topics.all_of_box(box) for box in known), *others]
+
+    def flooded(self, source: str) -> None:
+        """See Intake."""
+        self.on_flood(source)
