@@ -34,8 +34,12 @@ class BoxIntake:
         """Return the name of a known box, UNKNOWN, or the topic itself if it is one of `others`."""
         match self.topics.parse(topic):
             case ("box", box, *_):
-                return box if box in self.boxes else UNKNOWN
+                return self.source_of_box(box)
         return topic if topic in self.others else OTHERS
+
+    def source_of_box(self, box: str) -> str:
+        """Return the name of a known box, or UNKNOWN."""
+        return box if box in self.boxes else UNKNOWN
 
     def limits_of(self, source: str) -> Limits:
         """See Intake."""

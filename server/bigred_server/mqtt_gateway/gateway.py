@@ -7,11 +7,13 @@ publishes for it and for the boxes that fire it; the others only listen, to be r
 import asyncio
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 
 import structlog
 
 from bigred_broker import homeassistant
+from bigred_broker.admission import Bucket
 from bigred_broker.connection import Delivery, NotConnectedError
 from bigred_broker.eviction import evict
 from bigred_broker.faults import Faults
@@ -80,6 +82,8 @@ class MqttGateway:
         self._retained: dict[str, str] = {}
         self._tokens: dict[str, int] = {}
         self._asked_again = asyncio.Event()
+        # A box that moves its lid all day long is no reason to fill the disk.
+        self._log_lines = defaultdict[str, Bucket](lambda: Bucket(per_s=0.3, burst=20.0))
         self._beacon_wanted = asyncio.Event()
         self._evictions: dict[str, asyncio.Task[None]] = {}
         # A box that comes online needs no announcement to Home Assistant.
@@ -106,6 +110,8 @@ class MqttGateway:
         async def answer(box: str, event: BoxEvent) -> None:
             reply = await presses.answer(box, event)
             if reply is not None:
+                if self._log_lines[self._intake.source_of_box(box)].take(time.monotonic()):
+                    log.info("answered", box=box, happened=event.event_type, answer=reply.answer)
                 clocked = reply.model_copy(update={"clock": self._clock()})
                 self._send(self._topics.box(box, "reply"), clocked)
 
@@ -220,7 +226,7 @@ class MqttGateway:
         match self._topics.parse(delivery.topic):
             case ("box", box, "event") if not delivery.retained and self._leads_app(self._app(box)):
                 event = decode(BoxEvent, delivery.payload)
-                inbox.put(self._intake.source_of(delivery.topic), box, event, delivery.ack)
+                inbox.put(self._intake.source_of_box(box), box, event, delivery.ack)
                 return True
             case ("box", box, "info") if box in self._settings.boxes:
                 self._infos[box] = decode(BoxInfo, delivery.payload)

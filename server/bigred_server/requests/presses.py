@@ -95,7 +95,6 @@ class Presses:
             return refused(event, error.refusal, name)
         except _RepeatedError as error:
             return error.reply
-        log.info("answered", box=box, happened=event.event_type, answer=reply.answer, app=name)
         if reply.answer is Answer.ACCEPTED:
             self.started(name)
         return reply

@@ -1,0 +1,36 @@
+"""A client that floods the broker keeps no other box from being armed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.flooder import Kind
+from tests.support.floods import FloodSite, flood_site
+
+TRIES = 15
+ARMED_S = 1.0
+GROWN_KIB = 4096
+LOG_LINES = 100
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FloodSite]:
+    with flood_site(tmp_path_factory.mktemp("flood")) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("kind", "qos"), [(Kind.GARBAGE, 0), (Kind.VALID, 1), (Kind.UNKNOWN, 1), (Kind.INFO, 0)]
+)
+def test_a_flood_keeps_no_other_box_waiting(site: FloodSite, kind: Kind, qos: int) -> None:
+    flood = site.flooded(kind, qos, TRIES)
+    assert max(flood.armed_s) < ARMED_S
+    assert max(flood.grown_kib.values()) < GROWN_KIB
+    assert flood.lines < LOG_LINES
+
+
+def test_a_box_that_floods_is_disconnected_and_reported(site: FloodSite) -> None:
+    site.flooded(Kind.VALID, 0, tries=1)
+    log = (site.folder / "server.log").read_text()
+    assert "too many messages; ignoring the source for a minute" in log
+    assert "disconnected a box that sends too many messages" in log

@@ -1,0 +1,168 @@
+"""A box that is armed again and again while another client floods the broker."""
+
+import contextlib
+import itertools
+import queue
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from tests.support import forked
+from tests.support.flooder import Kind
+from tests.support.forked import Forked
+
+from bigred_broker import mosquitto
+from bigred_broker.messages import Answer, BoxEvent, EventType, Reply, decode, encode
+from bigred_broker.program import free_port, wait_until
+from bigred_broker.settings import BrokerSettings
+from bigred_server.testing.jenkins import FakeJenkins
+
+DEADLINE_S = 30.0
+_PAUSE_S = 0.05
+_LATE_S = 5.0
+
+_CONFIG = """
+[server]
+state = "{folder}/state"
+[broker]
+port = {port}
+[boxes.office]
+app = "site"
+[boxes.lab]
+app = "site"
+[apps.site]
+driver = "jenkins"
+countdown_s = 0.0
+[apps.site.jenkins]
+url = "{url}"
+job = "deploy-site"
+user = "bigred"
+token_file = "{folder}/token"
+"""
+
+
+@dataclass(frozen=True)
+class Flood:
+    """What another box lived through: the seconds from each lid to its arming, inf for none.
+
+    `grown_kib`: how much more memory server and broker use at the end; `lines`: what the server
+    wrote to its log, in how many `seconds`.
+    """
+
+    armed_s: tuple[float, ...]
+    grown_kib: dict[str, int]
+    lines: int
+    seconds: float
+
+
+@dataclass
+class FloodSite:
+    """A server and a broker, and a box "lab" played by the test."""
+
+    folder: Path
+    port: int
+    server: Forked
+    broker: "subprocess.Popen[bytes]"
+    client: mqtt.Client
+    replies: "queue.Queue[Reply]"
+    _numbers: Iterator[int]
+
+    def arm(self) -> float:
+        """Lift the lid of the lab's box; return the seconds until it is armed, and close it."""
+        begun_s = time.monotonic()
+        event = self._send(EventType.LID_OPEN)
+        armed_s = float("inf")
+        with contextlib.suppress(queue.Empty):
+            while (left_s := begun_s + _LATE_S - time.monotonic()) > 0:
+                reply = self.replies.get(timeout=left_s)
+                if reply.id == event:
+                    assert reply.answer is Answer.ARMED, reply
+                    armed_s = time.monotonic() - begun_s
+                    break
+        self._send(EventType.LID_CLOSE)
+        return armed_s
+
+    def flooded(self, kind: Kind | None, qos: int, tries: int, per_second: float = 5000.0) -> Flood:
+        """Arm the box while the flood lasts; without a kind, while there is none."""
+        seconds = tries * (_PAUSE_S + 0.1) + 5.0
+        command = [sys.executable, "-m", "tests.support.flooder", "--port", str(self.port)]
+        command += ["--kind", str(kind), "--qos", str(qos), "--per-second", str(per_second)]
+        before, log_before, begun_s = self._memory(), len(self._log()), time.monotonic()
+        flooder = None
+        if kind is not None:
+            flooder = subprocess.Popen([*command, "--seconds", str(seconds)])
+            time.sleep(1.0)
+        try:
+            armed_s = []
+            for _ in range(tries):
+                armed_s.append(self.arm())
+                time.sleep(_PAUSE_S)
+        finally:
+            if flooder is not None:
+                flooder.terminate()
+                flooder.wait(DEADLINE_S)
+        after = self._memory()
+        return Flood(
+            tuple(armed_s),
+            {name: after[name] - before[name] for name in before},
+            len(self._log()) - log_before,
+            time.monotonic() - begun_s,
+        )
+
+    def _send(self, kind: EventType) -> str:
+        number = next(self._numbers)
+        event = BoxEvent(event_type=kind, id=f"lab-{number}", seq=number, boot="lab")
+        self.client.publish("bigred/box/lab/event", encode(event), qos=1)
+        return event.id
+
+    def _log(self) -> list[str]:
+        return (self.folder / "server.log").read_text().splitlines()
+
+    def _memory(self) -> dict[str, int]:
+        return {"server": _kib(self.server.pid), "broker": _kib(self.broker.pid)}
+
+
+def _kib(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+
+
+@contextlib.contextmanager
+def flood_site(folder: Path) -> Iterator[FloodSite]:
+    """Run the site in a folder until the block ends."""
+    (folder / "token").write_text("11aa22bb")
+    (folder / "token").chmod(0o600)
+    port, jenkins, replies = free_port(), FakeJenkins(), queue.Queue[Reply]()
+    with contextlib.ExitStack() as stack:
+        text = mosquitto.configuration(BrokerSettings(port=port))
+        broker = stack.enter_context(mosquitto.started(folder / "mqtt", text, port))
+        url = stack.enter_context(jenkins.serving())
+        config, log = folder / "bigred.toml", folder / "server.log"
+        config.write_text(_CONFIG.format(folder=folder, port=port, url=url))
+        server = stack.enter_context(
+            forked.running(
+                "the server",
+                ("server", "--config", str(config)),
+                log,
+                lambda: log.exists() and "connected to the broker" in log.read_text(),
+            )
+        )
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id="lab", protocol=MQTTProtocolVersion.MQTTv5
+        )
+        client.on_message = lambda _c, _d, message: replies.put(
+            decode(Reply, bytes(message.payload))
+        )
+        client.on_connect = lambda client, *_: client.subscribe("bigred/box/lab/reply", qos=1)
+        client.connect("127.0.0.1", port)
+        client.loop_start()
+        stack.callback(client.loop_stop)
+        stack.callback(client.disconnect)
+        site = FloodSite(folder, port, server, broker, client, replies, itertools.count(1))
+        wait_until(lambda: site.arm() < _LATE_S, DEADLINE_S, "the box is armed")
+        yield site
