@@ -1,7 +1,6 @@
 """A client that floods the broker keeps no other box from being armed."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.support.flooder import Kind
@@ -17,6 +16,10 @@ LOG_LINES = 100
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FloodSite]:
     with flood_site(tmp_path_factory.mktemp("flood")) as running:
         yield running
+
+
+def test_a_server_that_stood_still_while_a_flood_began_arms_at_once_again(site: FloodSite) -> None:
+    assert site.arm_after_standstill(Kind.VALID, 1, stopped_s=3.0) < ARMED_S
 
 
 @pytest.mark.parametrize(

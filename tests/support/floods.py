@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import queue
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ from bigred_server.testing.jenkins import FakeJenkins
 DEADLINE_S = 30.0
 _PAUSE_S = 0.05
 _LATE_S = 5.0
+_LONGEST_FLOOD_S = 60.0
 
 _CONFIG = """
 [server]
@@ -89,23 +91,12 @@ class FloodSite:
 
     def flooded(self, kind: Kind | None, qos: int, tries: int, per_second: float = 5000.0) -> Flood:
         """Arm the box while the flood lasts; without a kind, while there is none."""
-        seconds = tries * (_PAUSE_S + 0.1) + 5.0
-        command = [sys.executable, "-m", "tests.support.flooder", "--port", str(self.port)]
-        command += ["--kind", str(kind), "--qos", str(qos), "--per-second", str(per_second)]
         before, log_before, begun_s = self._memory(), len(self._log()), time.monotonic()
-        flooder = None
-        if kind is not None:
-            flooder = subprocess.Popen([*command, "--seconds", str(seconds)])
-            time.sleep(1.0)
-        try:
+        with self._flooder(kind, qos, per_second):
             armed_s = []
             for _ in range(tries):
                 armed_s.append(self.arm())
                 time.sleep(_PAUSE_S)
-        finally:
-            if flooder is not None:
-                flooder.terminate()
-                flooder.wait(DEADLINE_S)
         after = self._memory()
         return Flood(
             tuple(armed_s),
@@ -113,6 +104,32 @@ class FloodSite:
             len(self._log()) - log_before,
             time.monotonic() - begun_s,
         )
+
+    def arm_after_standstill(self, kind: Kind, qos: int, stopped_s: float) -> float:
+        """Stop the server while a flood begins; return how soon it arms when it goes on."""
+        with self._flooder(kind, qos, 5000.0):
+            self.server.send_signal(signal.SIGSTOP)
+            time.sleep(stopped_s)
+            self.server.send_signal(signal.SIGCONT)
+            return self.arm()
+
+    @contextlib.contextmanager
+    def _flooder(self, kind: Kind | None, qos: int, per_second: float) -> Iterator[None]:
+        """Flood the broker while the block runs; not without a kind."""
+        if kind is None:
+            yield
+            return
+        command = [sys.executable, "-m", "tests.support.flooder", "--port", str(self.port)]
+        command += ["--kind", str(kind), "--qos", str(qos), "--per-second", str(per_second)]
+        flooder = subprocess.Popen(
+            [*command, "--seconds", str(_LONGEST_FLOOD_S)], stdout=subprocess.DEVNULL
+        )
+        try:
+            time.sleep(1.0)
+            yield
+        finally:
+            flooder.terminate()
+            flooder.wait(DEADLINE_S)
 
     def _send(self, kind: EventType) -> str:
         number = next(self._numbers)

@@ -209,8 +209,8 @@ class MqttGateway:
             if self._dispatch(delivery, inbox):
                 return
         except MessageError as error:
-            levels = self._topics.parse(delivery.topic) or (delivery.topic,)
-            if self._faults.count("/".join(levels[:2]), time.monotonic()):
+            source = self._intake.source_of(delivery.topic)
+            if self._faults.count(source, time.monotonic()):
                 log.warning("malformed message", topic=delivery.topic, error=str(error))
         except Exception:
             # The outermost edge of one message: the next one must still be handled.
