@@ -4,10 +4,15 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
 from tests.support.lanes import turn
 from tests.support.postgresql import postgresql
 
 __all__ = ["postgresql"]
+
+# An example that takes long says something about the machine, not about the product.
+settings.register_profile("bigred", deadline=None)
+settings.load_profile("bigred")
 
 
 @pytest.hookimpl(optionalhook=True)

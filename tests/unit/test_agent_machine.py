@@ -546,7 +546,7 @@ def _maybe_to_pending(story: Story, reply: Reply) -> Reply:
     return reply.model_copy(update={"id": pending.id}) if pending and reply.nodes % 2 else reply
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(EVENTS, st.sampled_from([0.0, 0.1, 1.0, 30.0])), max_size=40))
 def test_no_story_sends_a_forbidden_press_or_leaves_the_box_dark(
     events: list[tuple[Callable[[Story], Event], float]],
