@@ -783,7 +783,7 @@ def test_a_damaged_war_is_refused_with_the_reason(tmp_path: Path, harm: str) -> 
         war.check(path)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(st.data())
 def test_no_damage_to_a_war_causes_a_crash(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:

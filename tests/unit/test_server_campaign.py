@@ -73,5 +73,5 @@ class AnyFault(RuleBasedStateMachine):
 
 TestAnyFault = AnyFault.TestCase
 TestAnyFault.settings = settings(
-    max_examples=MACHINES, stateful_step_count=30, deadline=None, derandomize=not RANDOM
+    max_examples=MACHINES, stateful_step_count=30, derandomize=not RANDOM
 )

@@ -96,7 +96,13 @@ def test_messages_contain_a_total_or_an_increment() -> None:
     assert heard.read("total") == 41.0
 
 
-@pytest.mark.parametrize("payload", [b"", b"many", b"true", b"[]", b"\xff", b'{"n": 1}'])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *(b"", b"many", b"true", b"[]", b"\xff", b'{"n": 1}'),
+        *(b"[" * 16_000, b"NaN", b"Infinity", b"1" + b"0" * 400),
+    ],
+)
 def test_a_message_without_a_number_is_reported_and_does_not_count_as_zero(payload: bytes) -> None:
     heard = Subscriptions(BrokerSettings(), "x", {"total": TOTAL})
     heard.receive("shop/orders", payload)

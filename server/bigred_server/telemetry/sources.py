@@ -1,6 +1,7 @@
 """The sources of a series: a command, an SQL query or a Prometheus query. One number each."""
 
 import asyncio
+import math
 
 import httpx2
 from sqlalchemy import create_engine, text
@@ -29,9 +30,12 @@ async def read(settings: SeriesSettings, http: httpx2.AsyncClient) -> float:
 def _number(value: object) -> float:
     text = str(value).strip()
     try:
-        return float(text)
-    except ValueError as error:
-        raise SeriesError(f"{text[:80]!r} is not a number") from error
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise SeriesError(f"{text[:80]!r} is not a number")
+    return number
 
 
 async def _run(command: tuple[str, ...]) -> str:
@@ -66,6 +70,6 @@ async def _query(settings: SeriesSettings, http: httpx2.AsyncClient) -> float:
         value = result[1] if data["resultType"] == "scalar" else result[0]["value"][1]
     except httpx2.HTTPError as error:
         raise SeriesError(f"{url} does not answer: {type(error).__name__}") from error
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise SeriesError(f"{url} answered {answer.status_code} without a number") from error
     return _number(value)

@@ -2,15 +2,26 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import structlog
+
+from bigred_broker.admission import Limits
 from bigred_broker.connection import Delivery
+from bigred_broker.intake import FilterIntake
 from bigred_broker.link import Link
 from bigred_broker.settings import BrokerSettings
 from bigred_server.errors import SeriesError
 from bigred_server.model.json_pointer import value_at
 from bigred_server.settings.series import SeriesSettings
+
+log = structlog.get_logger(__name__)
+
+# What a payload may raise: text, deep nesting, and numbers too large for a float.
+_UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError)
+_LIMITS = Limits(per_s=1000.0, burst=2000.0)
 
 
 @dataclass
@@ -33,7 +44,8 @@ class Subscriptions:
         if not topics:
             return
         status = f"{self.broker.prefix}/series/{self.name}/status"
-        link = Link(self.broker, self.name, status, topics)
+        intake = FilterIntake(topics, dict.fromkeys(topics, _LIMITS), _report_flood)
+        link = Link(self.broker, self.name, status, intake=intake)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(link.run())
             while True:
@@ -49,7 +61,7 @@ class Subscriptions:
                 continue
             try:
                 number = _number(payload, one.pointer)
-            except (ValueError, LookupError, TypeError) as error:
+            except _UNREADABLE as error:
                 self._errors[name] = f"no number in {payload[:80]!r}: {error}"
                 continue
             self._errors.pop(name, None)
@@ -70,9 +82,16 @@ class Subscriptions:
         return self._last[name]
 
 
+def _report_flood(topic: str) -> None:
+    log.warning("too many messages; ignoring them for a minute", topic=topic)
+
+
 def _number(payload: bytes, pointer: str) -> float:
     """Read the number at a JSON pointer (RFC 6901); "" refers to the whole payload."""
     value = value_at(json.loads(payload), pointer)
     if isinstance(value, bool):
         raise TypeError("true and false are not numbers")
-    return float(value)
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is not a number")
+    return number
