@@ -64,6 +64,7 @@ class Connection:
     """A single connection; `lost` resolves to the reason when it ends.
 
     `admits`: whether to pass on a message with this topic; called on the network thread.
+    `inspect` is called with every delivery, also with those of topics that are only watched.
     `denied`: why the broker refused the last message that it did not accept, "" if it never did.
     """
 
@@ -77,6 +78,7 @@ class Connection:
         *,
         hold: bool = False,
         admits: Callable[[str], bool] = lambda _topic: True,
+        inspect: Callable[[Delivery], None] = lambda _delivery: None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._admits = admits
@@ -84,6 +86,9 @@ class Connection:
         self._session_expiry_s = session_expiry_s
         self._deliveries = deliveries
         self._held: list[Delivery] | None = [] if hold else None
+        self._inspect = inspect
+        self._watched: set[str] = set()
+        self._watching: dict[int, str] = {}
         self._connected: asyncio.Future[ReasonCode] = self._loop.create_future()
         self._answers: dict[int, asyncio.Future[Sequence[ReasonCode]]] = {}
         self._pings: list[asyncio.Future[None]] = []
@@ -187,6 +192,29 @@ class Connection:
         """Unsubscribe; without waiting, since some brokers never answer."""
         for start in range(0, len(topics), _FILTERS_A_PACKET):
             self._client.unsubscribe(list(topics[start : start + _FILTERS_A_PACKET]))
+
+    def watch(self, topic: str) -> None:
+        """Have `inspect` called with what others publish on a topic, and nothing else done with it.
+
+        Not what is retained there, or what we publish, if the broker knows these options of MQTT 5.
+        A broker that refuses it is no fault.
+        """
+        if topic in self._watched:
+            return
+        # Never queued while we are away: everything is published again on a new connection.
+        options = SubscribeOptions(
+            qos=0, noLocal=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND
+        )
+        _, mid = self._client.subscribe([(topic, options)])
+        self._watched.add(topic)
+        if mid is not None:
+            self._watching[mid] = topic
+
+    def unwatch(self, topic: str) -> None:
+        """Stop watching a topic."""
+        if topic in self._watched:
+            self._watched.remove(topic)
+            self.unsubscribe([topic])
 
     def begin(self) -> None:
         """Pass on deliveries from now on, those held back first, if it was made to `hold` them.
@@ -339,7 +367,9 @@ class Connection:
         if self._held is not None:
             self._held.append(delivery)
         elif not self.lost.done():
-            self._deliveries.put_nowait(delivery)
+            self._inspect(delivery)
+            if delivery.topic not in self._watched:
+                self._deliveries.put_nowait(delivery)
 
     def _acked(self, mid: int, denied: str) -> None:
         if denied and denied != self.denied:
@@ -356,6 +386,9 @@ class Connection:
                 answer.set_result(None)
 
     def _answered(self, mid: int, codes: Sequence[ReasonCode]) -> None:
+        topic = self._watching.pop(mid, None)
+        if topic is not None and any(code.is_failure for code in codes):
+            log.info("the broker does not let us read our own topic", topic=topic)
         answer = self._answers.pop(mid, None)
         if answer is not None and not answer.done():
             answer.set_result(codes)

@@ -13,7 +13,10 @@ class Intake(Protocol):
     """The sources of what a link receives. Sources must be of a bounded number."""
 
     def source_of(self, topic: str) -> str:
-        """Return the source of a message. Called on the network thread."""
+        """Return the source of a message, for a topic of our own the topic itself.
+
+        Called on the network thread.
+        """
 
     def limits_of(self, source: str) -> Limits:
         """Return how many messages of a source are passed on. Called on the network thread."""
@@ -36,7 +39,7 @@ class FilterIntake:
     def source_of(self, topic: str) -> str:
         """See Intake."""
         matching = (one for one in self.subscriptions if topic_matches_sub(one, topic))
-        return next(matching, "")
+        return next(matching, topic)
 
     def limits_of(self, source: str) -> Limits:
         """See Intake."""

@@ -2,7 +2,7 @@
 
 Each connection is a new paho client. When it is lost, the client is dropped with everything still
 queued in it, so that a press made during an outage can never arrive later. Retained messages
-(`keep`) are published again on every new connection.
+(`keep`) are published again on every new connection, and when others overwrite them.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import structlog
+from paho.mqtt.client import topic_matches_sub
 
 from bigred_broker.connection import Connection, Delivery, NotConnectedError
 from bigred_broker.delays import LONGEST_S, delays
@@ -19,6 +20,7 @@ from bigred_broker.intake import Intake
 from bigred_broker.link_status import LinkDown, LinkUp
 from bigred_broker.messages import MAX_BYTES, MessageError, Status
 from bigred_broker.muting import Muting
+from bigred_broker.retained_messages import RetainedMessages
 from bigred_broker.settings import BrokerSettings
 
 log = structlog.get_logger(__name__)
@@ -42,7 +44,8 @@ class Link:
     Run `run()` as a task and read `events`. Not thread-safe. Deliveries come only between a LinkUp
     and its LinkDown, so a reader can reset on LinkUp: retained messages follow it. With
     `as_published`, live messages also report whether they were sent to be retained. Retained
-    messages are published again on a new connection only if `may_publish(topic)` allows it. With
+    messages are published again only if `may_publish(topic)` allows it; `on_overwritten(topic,
+    count)` is called, once a minute for a topic, when others overwrote them `count` times. With
     an `intake`, which replaces `subscriptions`, sources that send too many messages are muted.
     """
 
@@ -55,11 +58,18 @@ class Link:
     heartbeat_s: float = HEARTBEAT_S
     may_publish: Callable[[str], bool] = lambda _topic: True
     intake: Intake | None = None
+    on_overwritten: Callable[[str, int], None] = lambda _topic, _count: None
     events: asyncio.Queue[LinkEvent] = field(default_factory=asyncio.Queue)
-    _kept: dict[str, bytes] = field(default_factory=dict)
+    _retained: RetainedMessages = field(init=False)
     _connection: Connection | None = None
     _muting: Muting | None = None
     _reported: str = ""
+
+    def __post_init__(self) -> None:
+        self._retained = RetainedMessages(
+            self.name, self._send_retained, self._may_publish, self.on_overwritten
+        )
+        self._retained.keep(self.status_topic, Status.ONLINE.value.encode())
 
     @property
     def is_up(self) -> bool:
@@ -81,35 +91,20 @@ class Link:
     def keep(self, topic: str, payload: bytes) -> None:
         """Keep a retained message published: now if connected, and after every reconnect.
 
-        Raises MessageError over the size limit.
+        It is also published again after another client has published on its topic. Raises
+        MessageError over the size limit.
         """
         _check_size(topic, payload)
-        if self._kept.get(topic) == payload:
-            return
-        self._kept[topic] = payload
-        if self._connection is not None:
-            # Just lost: the next connection publishes it.
-            with contextlib.suppress(NotConnectedError):
-                self._connection.publish(topic, payload, retain=True)
+        self._retained.keep(topic, payload)
 
     def repeat(self, topics: Collection[str]) -> None:
         """Publish kept messages again: some brokers send no retained ones to a new subscriber."""
         for topic in topics:
-            if self._connection is not None and topic in self._kept:
-                # Just lost: the next connection publishes it.
-                with contextlib.suppress(NotConnectedError):
-                    self._connection.publish(topic, self._kept[topic], retain=True)
+            self._retained.repeat(topic)
 
     def forget(self, topic: str) -> None:
         """Stop keeping a message; the broker's copy of it stays."""
-        self._kept.pop(topic, None)
-
-    def announce_online(self) -> None:
-        """Publish `online` again, after another client published `offline` on our status topic."""
-        if self._connection is not None:
-            # Just lost: the next connection publishes it anyway.
-            with contextlib.suppress(NotConnectedError):
-                self._greet(self._connection)
+        self._retained.forget(topic)
 
     def take_dropped(self) -> dict[str, int]:
         """Return how many messages of each source were too many since the last call."""
@@ -118,7 +113,9 @@ class Link:
     async def run(self) -> None:
         """Keep the link up until cancelled; then publish `offline` and disconnect."""
         if self.intake is not None:
-            self._muting = Muting(self.intake, self.as_published)
+            self._muting = Muting(
+                self.intake, self._mute_topic, self._readmit_topic, self.as_published
+            )
         pauses = delays()
         while True:
             try:
@@ -144,6 +141,7 @@ class Link:
             self.events,
             hold=True,
             admits=self._muting.admission.admits if self._muting else lambda _topic: True,
+            inspect=self._inspect,
         )
         try:
             await connection.open(CONNECT_DEADLINE_S)
@@ -156,26 +154,29 @@ class Link:
         """Use a connection until it is lost; return the reason."""
         try:
             await self._subscribe(connection)
-            self._greet(connection)
-            for topic, payload in self._kept.items():
-                if self.may_publish(topic):
-                    connection.publish(topic, payload, retain=True)
-            self._connection = connection
             self._reported = ""
             self.events.put_nowait(LinkUp())
+            # These are older than what is published next, and no reason to publish it twice.
             connection.begin()
+            self._connection = connection
+            for topic in self._retained.topics:
+                self._watch_topic(connection, topic)
+                if self._may_publish(topic):
+                    self._retained.repeat(topic)
             async with self._muted(connection):
                 return await self._watch(connection)
         except OSError as error:
             return str(error)
         except asyncio.CancelledError:
             self._connection = None  # nothing may follow the last message
+            self._retained.close()
             with contextlib.suppress(NotConnectedError):
                 connection.publish(self.status_topic, Status.OFFLINE.value.encode(), retain=True)
                 await connection.close(FAREWELL_DEADLINE_S)
             raise
         finally:
             self._connection = None
+            self._retained.disconnected()
             connection.drop()
 
     async def _subscribe(self, connection: Connection) -> None:
@@ -212,8 +213,37 @@ class Link:
             await asyncio.wait([connection.lost], timeout=pause)
         return connection.lost.result()
 
-    def _greet(self, connection: Connection) -> None:
-        connection.publish(self.status_topic, Status.ONLINE.value.encode(), retain=True)
+    def _may_publish(self, topic: str) -> bool:
+        return topic == self.status_topic or self.may_publish(topic)
+
+    def _send_retained(self, topic: str, payload: bytes) -> None:
+        if self._connection is not None:
+            # Just lost: the next connection publishes it.
+            with contextlib.suppress(NotConnectedError):
+                self._watch_topic(self._connection, topic)
+                self._connection.publish(topic, payload, retain=True)
+
+    def _watch_topic(self, connection: Connection, topic: str) -> None:
+        filters = self.intake.without(frozenset()) if self.intake else self.subscriptions
+        if not any(topic_matches_sub(each, topic) for each in filters):
+            connection.watch(topic)
+
+    def _mute_topic(self, source: str) -> None:
+        """Stop reading a topic of ours on which others publish too many messages."""
+        if self._connection is not None and source in self._retained.topics:
+            self._connection.unwatch(source)
+
+    def _readmit_topic(self, source: str) -> None:
+        """Read a topic of ours again, whose message may have been overwritten meanwhile."""
+        if self._connection is not None and source in self._retained.topics:
+            self._watch_topic(self._connection, source)
+            if self._may_publish(source):
+                self._retained.repeat(source)
+
+    def _inspect(self, delivery: Delivery) -> None:
+        """Compare a live message with ours; a retained one is older than ours."""
+        if self._connection is not None and (self.as_published or not delivery.retained):
+            self._retained.saw(delivery.topic, delivery.payload)
 
     def _report_down(self, reason: str) -> None:
         if reason != self._reported:

@@ -7,6 +7,7 @@ costs time, so the link gives up the subscriptions that bring it, for a minute.
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bigred_broker.admission import Admission
@@ -19,9 +20,14 @@ _DEADLINE_S = 10.0
 
 @dataclass
 class Muting:
-    """The muted sources of a link, over all its connections. Needs a running loop."""
+    """The muted sources of a link, over all its connections. Needs a running loop.
+
+    `mute` and `readmit` are called with each source that is.
+    """
 
     intake: Intake
+    mute: Callable[[str], None]
+    readmit: Callable[[str], None]
     as_published: bool = False
     admission: Admission = field(init=False)
     _until_s: dict[str, float] = field(default_factory=dict)
@@ -63,6 +69,7 @@ class Muting:
         for source in over:
             del self._until_s[source]
             self.admission.readmit(source)
+            self.readmit(source)
         return bool(over)
 
     async def _adjust(self, connection: Connection, *, retained: bool) -> None:
@@ -84,4 +91,5 @@ class Muting:
     def _mute(self, source: str) -> None:
         self._until_s[source] = time.monotonic() + MUTE_S
         self._changed.set()
+        self.mute(source)
         self.intake.flooded(source)

@@ -380,6 +380,22 @@ async def test_a_killed_box_is_offline_by_its_will(rig: Rig) -> None:
     await rig.server.status("offline")
 
 
+async def test_a_box_that_others_overwrite_says_again_how_it_is(rig: Rig) -> None:
+    await rig.server.status("online")
+    truth = await rig.server.box_is("ready", lambda box: box.button_connected)
+    forged = encode(truth.model_copy(update={"button_connected": False}))
+    rig.server.link.publish(TOPICS.box("red", "status"), b"offline")
+    rig.server.link.publish(TOPICS.box("red", "state"), forged)
+    await rig.server.status("offline")
+    await rig.server.status("online")
+    await rig.server.box_is("as before", lambda box: box.button_connected)
+    await until(
+        lambda: rig.log.read_text().count("our message was published again") == 2,
+        DEADLINE_S,
+        "both are logged",
+    )
+
+
 async def test_a_socket_in_a_missing_folder_fails_with_one_sentence(
     rig: Rig, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from bigred_broker.messages import (
     EventType,
     Reply,
     Status,
+    decode,
     encode,
 )
 from bigred_broker.program import free_port
@@ -35,6 +37,7 @@ from bigred_server.settings import BoxSettings, Settings, load
 DEADLINE_S = 20.0
 TOPICS = Topics()
 STATE = TOPICS.app("shop", "state")
+CHANGES = TOPICS.app("shop", "changes")
 EVENT = TOPICS.app("shop", "event")
 CONFIG = "homeassistant/device/office/config"
 
@@ -193,3 +196,43 @@ async def test_the_leader_publishes_everything_again_on_a_new_connection(rig: Ri
     rig.stack.close()
     await asyncio.to_thread(rig.start_broker)
     await rig.news.until(lambda: rig.count(STATE) == 2, "it is published again")
+
+
+@pytest.mark.parametrize("forged", [b"", b"offline", b"{}"])
+@pytest.mark.parametrize("topic", [STATE, CHANGES, CONFIG, TOPICS.server_status])
+async def test_what_others_overwrite_comes_again_and_is_reported(
+    rig: Rig, topic: str, forged: bytes
+) -> None:
+    rig.listener.publish(TOPICS.box("office", "info"), encode(BoxInfo(agent="test")))
+    rig.gateway.keep_state(AppState(app="shop"))
+    for kept in (CONFIG, STATE, CHANGES):
+        await rig.news.until(lambda kept=kept: rig.count(kept) == 1, "all is retained")  # type: ignore[misc]
+    truth = next(what for where, what in rig.received if where == topic)
+    for _ in range(2):
+        rig.listener.publish(topic, forged)
+    await rig.news.until(lambda: rig.count(topic, forged) == 2, "it is overwritten")
+    overwritten_s = time.monotonic()
+    await rig.news.until(lambda: rig.count(topic, truth) == 2, "the truth comes again")
+    assert time.monotonic() - overwritten_s < 1.0
+    await rig.news.until(lambda: rig.count(EVENT) == 1, "it is reported")
+    [event] = [decode(AppEvent, what) for where, what in rig.received if where == EVENT]
+    assert event.event_type is AppEventType.FINDING
+    assert f"others published on {topic} (2 times)" in event.text
+
+
+async def test_another_server_that_ends_is_no_finding(rig: Rig) -> None:
+    await rig.settled()
+    assert rig.count(EVENT) == 0
+
+
+async def test_a_leader_that_has_not_published_yet_defends_no_state_of_its_earlier_lead(
+    rig: Rig,
+) -> None:
+    rig.gateway.keep_state(AppState(app="shop"))
+    await rig.news.until(lambda: rig.count(STATE) == 1, "the state is published")
+    rig.lead.token = 3
+    newer = encode(AppState(app="shop", reason="of the leader between"))
+    rig.listener.publish(STATE, newer)
+    rig.listener.publish(TOPICS.server_get, b"")
+    await rig.settled()
+    assert (rig.count(STATE), rig.count(STATE, newer)) == (2, 1)

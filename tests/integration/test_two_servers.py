@@ -231,6 +231,51 @@ async def test_another_answers_within_fifteen_seconds_of_a_frozen_leader(
     assert decode(AppState, box.payloads(states)[-1]).app == APP
 
 
+async def test_only_the_leader_answers_a_forger_and_the_truth_stands_at_the_end(
+    rig: Rig, box: Box
+) -> None:
+    """Also after another server has begun to lead, whose messages the first one leaves alone."""
+    first, _ = await start(rig, "one", "two")
+    state, status, length_s = TOPICS.app(APP, "state"), TOPICS.server_status, 3.0
+    for leads in ("one", "two"):
+        await box.ask_until_answered()
+        await box.news.until(lambda: bool(box.payloads(state)), "the leader publishes the state")
+        begun, told = len(box.received), box.payloads(state)[-1]
+        end_s, forged = time.monotonic() + length_s, 0
+        while time.monotonic() < end_s:
+            box.link.publish(state, b"forged %d" % forged)
+            box.link.publish(status, Status.OFFLINE.value.encode())
+            forged += 1
+            await asyncio.sleep(1 / 50)  # the forger's rate
+        newest = b"forged %d" % (forged - 1)
+        await box.news.until(lambda last=newest: last in box.payloads(state), "all has arrived")  # type: ignore[misc]
+        await box.news.until(lambda: is_true_again(box, state, status), "the truth stands")
+        late_s = time.monotonic() - end_s
+        seen = [payload for _, where, payload in box.received[begun:] if where == state]
+        true = [payload for payload in seen if not payload.startswith(b"forged")]
+        online = [payload for _, where, payload in box.received[begun:] if where == status]
+        report(f"{leads} leads: {forged} forged, {len(true)} repeated, late by {late_s:.2f} s")
+        assert late_s < SETTLE_S
+        assert len(true) <= length_s + 2
+        # Both servers say that they are online.
+        assert online.count(Status.ONLINE.value.encode()) <= 2 * (length_s + 2)
+        assert decode(AppState, true[-1]) == decode(AppState, told)
+        if leads == "one":
+            first.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(first.wait, DEADLINE_S)
+            box.received.clear()
+    for name in ("one", "two"):
+        log = (rig.folder / f"{name}.log").read_text()
+        assert log.count("our message was published again") <= 3  # two topics, and the farewell
+
+
+def is_true_again(box: Box, state: str, status: str) -> bool:
+    """Return whether the latest messages are the servers' own."""
+    latest = {where: payload for _, where, payload in box.received}
+    forged = latest[state].startswith(b"forged")
+    return not forged and latest[status] == Status.ONLINE.value.encode()
+
+
 async def test_a_leader_that_stops_properly_is_replaced_at_once(rig: Rig, box: Box) -> None:
     first, _ = await start(rig, "one", "two")
     await box.ask()

@@ -9,8 +9,6 @@ from bigred_broker.topics import Topics
 UNKNOWN = "unknown boxes"
 """The source of everything that boxes without a section in the configuration send."""
 
-OTHERS = "other topics"
-
 # More than a box sends when it starts or counts down; a few unknown ones are still told why nothing
 # happens.
 _BOX = Limits(per_s=50.0, burst=100.0)
@@ -19,9 +17,9 @@ _UNKNOWN = Limits(per_s=10.0, burst=40.0)
 
 @dataclass(frozen=True)
 class BoxIntake:
-    """Each known box is a source, all unknown ones are one, and so is each of the `others`.
+    """Each known box is a source, all unknown ones are one, and so is each other topic.
 
-    `others`: the topics that the server reads besides those of boxes. `on_flood` is called with a
+    `others`: the topics to subscribe to besides those of boxes. `on_flood` is called with a
     source that is muted for a while. See `bigred_broker.intake.Intake`.
     """
 
@@ -31,11 +29,13 @@ class BoxIntake:
     on_flood: Callable[[str], None]
 
     def source_of(self, topic: str) -> str:
-        """Return the name of a known box, UNKNOWN, or the topic itself if it is one of `others`."""
+        """Return the name of a known box, UNKNOWN, or a topic that the server reads by its name."""
+        if not topic.startswith(f"{self.topics.prefix}/box/"):
+            return topic
         match self.topics.parse(topic):
             case ("box", box, *_):
                 return self.source_of_box(box)
-        return topic if topic in self.others else OTHERS
+        return UNKNOWN
 
     def source_of_box(self, box: str) -> str:
         """Return the name of a known box, or UNKNOWN."""
@@ -43,12 +43,12 @@ class BoxIntake:
 
     def limits_of(self, source: str) -> Limits:
         """See Intake."""
-        return _UNKNOWN if source in (UNKNOWN, OTHERS) else _BOX
+        return _UNKNOWN if source == UNKNOWN else _BOX
 
     def without(self, muted: frozenset[str]) -> Sequence[str]:
         """Return one subscription to all boxes or, while a box is muted, one for each other box."""
         others = [topic for topic in self.others if topic not in muted]
-        if not muted - set(self.others):
+        if UNKNOWN not in muted and muted.isdisjoint(self.boxes):
             return [self.topics.every_box, *others]
         known = [box for box in sorted(self.boxes) if box not in muted]
         return [*(self.topics.all_of_box(box) for box in known), *others]

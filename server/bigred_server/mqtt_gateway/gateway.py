@@ -21,6 +21,7 @@ from bigred_broker.link import Link
 from bigred_broker.link_status import LinkUp
 from bigred_broker.messages import (
     AppEvent,
+    AppEventType,
     AppState,
     Beacon,
     BoxEvent,
@@ -36,6 +37,7 @@ from bigred_broker.messages.brief import brief, changes_of
 from bigred_broker.topics import Topics
 from bigred_server.clock import boot_clock_s
 from bigred_server.journal.leadership import Leadership
+from bigred_server.model.timestamp import utc
 from bigred_server.mqtt_gateway.box_intake import BoxIntake
 from bigred_server.requests.inbox import Inbox
 from bigred_server.requests.presses import Presses
@@ -50,6 +52,10 @@ _SESSION_EXPIRY_S = 30
 _REPEAT_S = 0.5
 _BEACON_S = 5.0
 _REPORT_S = 60.0
+_OVERWRITTEN = (
+    "others published on {topic} ({count} times); the server published its own message again; "
+    "allow only the server to write there, in the broker's ACL"
+)
 
 
 class MqttGateway:
@@ -63,7 +69,7 @@ class MqttGateway:
         self._intake = BoxIntake(
             self._topics,
             settings.boxes,
-            (self._topics.server_status, self._topics.server_get, homeassistant.BIRTH_TOPIC),
+            (self._topics.server_get, homeassistant.BIRTH_TOPIC),
             self._flooded,
         )
         self._link = Link(
@@ -73,7 +79,8 @@ class MqttGateway:
             session_expiry_s=_SESSION_EXPIRY_S,
             # Ignore a press published as retained, even when it is delivered live.
             as_published=True,
-            may_publish=lambda topic: self._leads_app(self._retained[topic]),
+            may_publish=lambda topic: self._owns_topics(self._retained[topic]),
+            on_overwritten=self._report_overwritten,
             intake=self._intake,
         )
         self._faults = Faults()
@@ -144,6 +151,21 @@ class MqttGateway:
     def _leads_app(self, app: str) -> bool:
         return self._leads[app].left_s() > 0
 
+    def _owns_topics(self, app: str) -> bool:
+        """Return whether what we retain is the truth: another server may have led meanwhile."""
+        return self._leads_app(app) and self._tokens.get(app) == self._leads[app].token
+
+    def _report_overwritten(self, topic: str, count: int) -> None:
+        """Publish a finding; a single message on our status is what another server's end is."""
+        if topic != self._topics.server_status:
+            apps = [self._retained[topic]]
+        else:
+            apps = list(self._leads) if count > 1 else []
+        text = _OVERWRITTEN.format(topic=topic, count=count)
+        for app in apps:
+            kind = AppEventType.FINDING
+            self.publish_event(AppEvent(event_type=kind, app=app, at=utc(time.time()), text=text))
+
     def _claim_topics(self, app: str) -> None:
         """Publish everything again under a new token: another server may have led meanwhile."""
         token = self._leads[app].token
@@ -169,7 +191,7 @@ class MqttGateway:
                 [
                     topic
                     for topic, app in self._retained.items()
-                    if self._leads_app(app) and (everything or self._topics.parse(topic))
+                    if self._owns_topics(app) and (everything or self._topics.parse(topic))
                 ]
             )
             await asyncio.sleep(_REPEAT_S)
@@ -237,9 +259,6 @@ class MqttGateway:
                 self._beacon_wanted.set()
             case ("server", "get") if not delivery.retained:
                 self._asked_again.set()
-            case ("server", "status") if delivery.payload == Status.OFFLINE.value.encode():
-                # Another server left or died, or its last message is late; this one is online.
-                self._link.announce_online()
         return False
 
     def _send(self, topic: str, message: Reply | AppEvent) -> None:
