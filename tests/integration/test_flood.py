@@ -23,7 +23,8 @@ def test_a_server_that_stood_still_while_a_flood_began_arms_at_once_again(site: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "qos"), [(Kind.GARBAGE, 0), (Kind.VALID, 1), (Kind.UNKNOWN, 1), (Kind.INFO, 0)]
+    ("kind", "qos"),
+    [(Kind.GARBAGE, 0), (Kind.VALID, 1), (Kind.UNKNOWN, 1), (Kind.INFO, 0), (Kind.FORGED, 1)],
 )
 def test_a_flood_keeps_no_other_box_waiting(site: FloodSite, kind: Kind, qos: int) -> None:
     flood = site.flooded(kind, qos, TRIES)

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     VALID = "valid"
     UNKNOWN = "unknown"
     INFO = "info"
+    FORGED = "forged"
 
 
 def main() -> int:
@@ -92,6 +93,8 @@ def _messages(kind: Kind) -> Iterator[tuple[str, bytes]]:
                 yield f"bigred/box/x-{number % 20_000}/event", payload
             case Kind.INFO:
                 yield f"bigred/box/x-{number % 20_000}/info", b'{"v":1,"agent":"1","button":"x"}'
+            case Kind.FORGED:
+                yield "bigred/app/site/state", b'{"v":1,"app":"site","who":"%d"}' % number
 
 
 def _connect(name: str) -> bytes:

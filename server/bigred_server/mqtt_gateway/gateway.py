@@ -15,7 +15,6 @@ import structlog
 from bigred_broker import homeassistant
 from bigred_broker.admission import Bucket
 from bigred_broker.connection import Delivery, NotConnectedError
-from bigred_broker.eviction import evict
 from bigred_broker.faults import Faults
 from bigred_broker.link import Link
 from bigred_broker.link_status import LinkUp
@@ -28,17 +27,17 @@ from bigred_broker.messages import (
     BoxInfo,
     MessageError,
     Reply,
-    ServerClock,
     Status,
     decode,
     encode,
 )
 from bigred_broker.messages.brief import brief, changes_of
 from bigred_broker.topics import Topics
-from bigred_server.clock import boot_clock_s
 from bigred_server.journal.leadership import Leadership
 from bigred_server.model.timestamp import utc
+from bigred_server.mqtt_gateway.beacons import Beacons
 from bigred_server.mqtt_gateway.box_intake import BoxIntake
+from bigred_server.mqtt_gateway.floods import Floods
 from bigred_server.requests.inbox import Inbox
 from bigred_server.requests.presses import Presses
 from bigred_server.settings import Settings
@@ -50,8 +49,6 @@ _EXPIRY_S = 5
 _SESSION_EXPIRY_S = 30
 # A hundred boxes that come back together cause a few repetitions, not a hundred.
 _REPEAT_S = 0.5
-_BEACON_S = 5.0
-_REPORT_S = 60.0
 _OVERWRITTEN = (
     "others published on {topic} ({count} times); the server published its own message again; "
     "allow only the server to write there, in the broker's ACL"
@@ -63,14 +60,13 @@ class MqttGateway:
 
     def __init__(self, settings: Settings, leads: Mapping[str, Leadership], run: str) -> None:
         self._settings = settings
-        self._run = run
         self._leads = leads
         self._topics = Topics(settings.broker.prefix)
         self._intake = BoxIntake(
             self._topics,
             settings.boxes,
             (self._topics.server_get, homeassistant.BIRTH_TOPIC),
-            self._flooded,
+            lambda source: self._floods.begun(source),
         )
         self._link = Link(
             settings.broker,
@@ -83,6 +79,10 @@ class MqttGateway:
             on_overwritten=self._report_overwritten,
             intake=self._intake,
         )
+        self._floods = Floods(
+            settings.broker, settings.boxes, self._link.take_dropped, self._publish_finding
+        )
+        self._beacons = Beacons(run, self._send_beacon)
         self._faults = Faults()
         self._infos: dict[str, BoxInfo] = {}
         # The app of each retained topic, and the token under which we last published for an app.
@@ -91,8 +91,6 @@ class MqttGateway:
         self._asked_again = asyncio.Event()
         # A box that moves its lid all day long is no reason to fill the disk.
         self._log_lines = defaultdict[str, Bucket](lambda: Bucket(per_s=0.3, burst=20.0))
-        self._beacon_wanted = asyncio.Event()
-        self._evictions: dict[str, asyncio.Task[None]] = {}
         # A box that comes online needs no announcement to Home Assistant.
         self._home_assistant_asked = False
 
@@ -101,14 +99,15 @@ class MqttGateway:
         async with asyncio.TaskGroup() as tasks, self._answering(presses) as inbox:
             tasks.create_task(self._link.run())
             tasks.create_task(self._repeat())
-            tasks.create_task(self._send_beacons())
-            tasks.create_task(self._report_dropped())
+            tasks.create_task(self._beacons.run())
+            tasks.create_task(self._floods.run())
             while True:
                 event = await self._link.events.get()
                 if isinstance(event, Delivery):
                     self._receive(event, inbox)
                 elif isinstance(event, LinkUp):
                     log.info("connected to the broker")
+                    self._beacons.want()
 
     @contextlib.asynccontextmanager
     async def _answering(self, presses: Presses) -> AsyncIterator[Inbox]:
@@ -119,7 +118,7 @@ class MqttGateway:
             if reply is not None:
                 if self._log_lines[self._intake.source_of_box(box)].take(time.monotonic()):
                     log.info("answered", box=box, happened=event.event_type, answer=reply.answer)
-                clocked = reply.model_copy(update={"clock": self._clock()})
+                clocked = reply.model_copy(update={"clock": self._beacons.clock()})
                 self._send(self._topics.box(box, "reply"), clocked)
 
         inbox = Inbox(answer)
@@ -163,8 +162,11 @@ class MqttGateway:
             apps = list(self._leads) if count > 1 else []
         text = _OVERWRITTEN.format(topic=topic, count=count)
         for app in apps:
-            kind = AppEventType.FINDING
-            self.publish_event(AppEvent(event_type=kind, app=app, at=utc(time.time()), text=text))
+            self._publish_finding(app, text)
+
+    def _publish_finding(self, app: str, text: str) -> None:
+        kind = AppEventType.FINDING
+        self.publish_event(AppEvent(event_type=kind, app=app, at=utc(time.time()), text=text))
 
     def _claim_topics(self, app: str) -> None:
         """Publish everything again under a new token: another server may have led meanwhile."""
@@ -196,34 +198,12 @@ class MqttGateway:
             )
             await asyncio.sleep(_REPEAT_S)
 
-    async def _send_beacons(self) -> None:
-        """Send the clock regularly, and soon after a box has come online."""
-        while True:
-            self._send_beacon()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_BEACON_S):
-                    await self._beacon_wanted.wait()
-            self._beacon_wanted.clear()
-
-    def _send_beacon(self) -> None:
-        beacon = encode(Beacon(clock=self._clock()))
+    def _send_beacon(self, beacon: Beacon) -> None:
         with contextlib.suppress(NotConnectedError):
             # The next one follows soon: none of them is worth an acknowledgement by every box.
-            self._link.publish(self._topics.server_beacon, beacon, expiry_s=_EXPIRY_S, qos=0)
-
-    def _clock(self) -> ServerClock:
-        return ServerClock(run=self._run, at_ms=boot_clock_s() * 1000)
-
-    async def _report_dropped(self) -> None:
-        while True:
-            await asyncio.sleep(_REPORT_S)
-            for source, count in sorted(self._link.take_dropped().items()):
-                log.warning("messages were dropped: too many", source=source, messages=count)
-
-    def _flooded(self, source: str) -> None:
-        log.warning("too many messages; ignoring the source for a minute", source=source)
-        if source in self._settings.boxes:
-            self._evictions[source] = asyncio.create_task(evict(self._settings.broker, source))
+            self._link.publish(
+                self._topics.server_beacon, encode(beacon), expiry_s=_EXPIRY_S, qos=0
+            )
 
     def _receive(self, delivery: Delivery, inbox: Inbox) -> None:
         """Handle one message of any kind; acknowledge it once its answer is written."""
@@ -256,7 +236,7 @@ class MqttGateway:
             case ("box", _, "status") if delivery.payload == Status.ONLINE.value.encode():
                 # Some brokers send no retained messages for a subscription with wildcards.
                 self._asked_again.set()
-                self._beacon_wanted.set()
+                self._beacons.want()
             case ("server", "get") if not delivery.retained:
                 self._asked_again.set()
         return False
