@@ -31,13 +31,13 @@ from bigred_broker.messages import (
     decode,
     encode,
 )
-from bigred_broker.messages.brief import brief, changes_of
 from bigred_broker.topics import Topics
 from bigred_server.journal.leadership import Leadership
 from bigred_server.model.timestamp import utc
 from bigred_server.mqtt_gateway.beacons import Beacons
 from bigred_server.mqtt_gateway.box_intake import BoxIntake
 from bigred_server.mqtt_gateway.floods import Floods
+from bigred_server.mqtt_gateway.owned_topics import OwnedTopics
 from bigred_server.requests.inbox import Inbox
 from bigred_server.requests.presses import Presses
 from bigred_server.settings import Settings
@@ -60,8 +60,8 @@ class MqttGateway:
 
     def __init__(self, settings: Settings, leads: Mapping[str, Leadership], run: str) -> None:
         self._settings = settings
-        self._leads = leads
         self._topics = Topics(settings.broker.prefix)
+        self._owned = OwnedTopics(self._topics, settings.boxes, leads)
         self._intake = BoxIntake(
             self._topics,
             settings.boxes,
@@ -75,7 +75,7 @@ class MqttGateway:
             session_expiry_s=_SESSION_EXPIRY_S,
             # Ignore a press published as retained, even when it is delivered live.
             as_published=True,
-            may_publish=lambda topic: self._owns_topics(self._retained[topic]),
+            may_publish=self._owned.may_publish,
             on_overwritten=self._report_overwritten,
             intake=self._intake,
         )
@@ -84,10 +84,6 @@ class MqttGateway:
         )
         self._beacons = Beacons(run, self._send_beacon)
         self._faults = Faults()
-        self._infos: dict[str, BoxInfo] = {}
-        # The app of each retained topic, and the token under which we last published for an app.
-        self._retained: dict[str, str] = {}
-        self._tokens: dict[str, int] = {}
         self._asked_again = asyncio.Event()
         # A box that moves its lid all day long is no reason to fill the disk.
         self._log_lines = defaultdict[str, Bucket](lambda: Bucket(per_s=0.3, burst=20.0))
@@ -129,37 +125,19 @@ class MqttGateway:
 
     def publish_event(self, event: AppEvent) -> None:
         """Publish an event of an app, if this server leads the app."""
-        if self._leads_app(event.app):
+        if self._owned.leads_app(event.app):
             self._send(self._topics.app(event.app, "event"), event)
 
     def keep_state(self, state: AppState) -> None:
         """Publish the state of an app as retained, if this server leads the app."""
-        if not self._leads_app(state.app):
-            return
-        self._claim_topics(state.app)
-        topic = self._topics.app(state.app, "state")
-        try:
-            payload = encode(brief(state))
-        except MessageError:
-            # Hundreds of nodes do not fit into one message; publish the state without them.
-            payload = encode(brief(state.model_copy(update={"nodes": ()})))
-        self._retain(state.app, topic, payload)
-        changes = self._topics.app(state.app, "changes")
-        self._retain(state.app, changes, encode(changes_of(state)))
-
-    def _leads_app(self, app: str) -> bool:
-        return self._leads[app].left_s() > 0
-
-    def _owns_topics(self, app: str) -> bool:
-        """Return whether what we retain is the truth: another server may have led meanwhile."""
-        return self._leads_app(app) and self._tokens.get(app) == self._leads[app].token
+        self._owned.keep_state(self._link, state)
 
     def _report_overwritten(self, topic: str, count: int) -> None:
         """Publish a finding; a single message on our status is what another server's end is."""
         if topic != self._topics.server_status:
-            apps = [self._retained[topic]]
+            apps = [self._owned.app_of(topic)]
         else:
-            apps = list(self._leads) if count > 1 else []
+            apps = list(self._settings.apps) if count > 1 else []
         text = _OVERWRITTEN.format(topic=topic, count=count)
         for app in apps:
             self._publish_finding(app, text)
@@ -168,34 +146,13 @@ class MqttGateway:
         kind = AppEventType.FINDING
         self.publish_event(AppEvent(event_type=kind, app=app, at=utc(time.time()), text=text))
 
-    def _claim_topics(self, app: str) -> None:
-        """Publish everything again under a new token: another server may have led meanwhile."""
-        token = self._leads[app].token
-        if self._tokens.get(app) == token:
-            return
-        self._tokens[app] = token
-        for topic in [topic for topic, owner in self._retained.items() if owner == app]:
-            self._link.forget(topic)
-        for box in self._infos:
-            self._announce(box)
-
-    def _retain(self, app: str, topic: str, payload: bytes) -> None:
-        self._retained[topic] = app
-        self._link.keep(topic, payload)
-
     async def _repeat(self) -> None:
         """Publish all retained messages again when somebody asks, for many who ask at once."""
         while True:
             await self._asked_again.wait()
             self._asked_again.clear()
             everything, self._home_assistant_asked = self._home_assistant_asked, False
-            self._link.repeat(
-                [
-                    topic
-                    for topic, app in self._retained.items()
-                    if self._owns_topics(app) and (everything or self._topics.parse(topic))
-                ]
-            )
+            self._link.repeat(self._owned.to_repeat(everything=everything))
             await asyncio.sleep(_REPEAT_S)
 
     def _send_beacon(self, beacon: Beacon) -> None:
@@ -226,13 +183,13 @@ class MqttGateway:
             self._asked_again.set()
             return False
         match self._topics.parse(delivery.topic):
-            case ("box", box, "event") if not delivery.retained and self._leads_app(self._app(box)):
+            case ("box", box, "event") if not delivery.retained and self._leads_box(box):
                 event = decode(BoxEvent, delivery.payload)
                 inbox.put(self._intake.source_of_box(box), box, event, delivery.ack)
                 return True
             case ("box", box, "info") if box in self._settings.boxes:
-                self._infos[box] = decode(BoxInfo, delivery.payload)
-                self._announce(box)
+                self._owned.infos[box] = decode(BoxInfo, delivery.payload)
+                self._owned.announce(self._link, box)
             case ("box", _, "status") if delivery.payload == Status.ONLINE.value.encode():
                 # Some brokers send no retained messages for a subscription with wildcards.
                 self._asked_again.set()
@@ -246,19 +203,7 @@ class MqttGateway:
         with contextlib.suppress(NotConnectedError):
             self._link.publish(topic, encode(message), expiry_s=_EXPIRY_S)
 
-    def _app(self, box: str) -> str:
-        """Return the app whose leader answers a box; for an unknown box, always the first app."""
+    def _leads_box(self, box: str) -> bool:
+        """Return whether this server answers a box; for an unknown box, who leads the first app."""
         settings = self._settings.boxes.get(box)
-        return settings.app if settings else next(iter(self._settings.apps))
-
-    def _announce(self, box: str) -> None:
-        app = self._app(box)
-        if (announced := self._announcement(box)) and self._leads_app(app):
-            self._claim_topics(app)
-            self._retain(app, *announced)
-
-    def _announcement(self, box: str) -> tuple[str, bytes] | None:
-        """Return the message that announces a configured box to Home Assistant on this broker."""
-        if box not in self._settings.boxes:
-            return None
-        return homeassistant.discovery(self._topics, box, [self._app(box)], self._infos[box])
+        return self._owned.leads_app(settings.app if settings else next(iter(self._settings.apps)))
