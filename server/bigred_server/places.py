@@ -15,4 +15,4 @@ def journal_place(server: ServerSettings) -> DatabaseUrl:
 
 def release_store(server: ServerSettings) -> Store:
     """Return the store of releases."""
-    return Store(server.releases or server.state / "releases")
+    return Store(server.releases or server.state / "releases", server.wars)

@@ -250,7 +250,9 @@ async def test_submodules_are_checked_out(tmp_path: Path) -> None:
     repository = Repository.made("git", tmp_path)
     add = ("submodule", "--quiet", "add", str(library.central), "lib")
     call("git", "-c", "protocol.file.allow=always", *add, folder=repository.checkout)
-    packs = "#!/bin/sh\ntest -f lib/notes && python3 -m zipfile -c a.war lib\n"
+    packs = (
+        "#!/bin/sh\ntest -f lib/notes && mkdir WEB-INF && python3 -m zipfile -c a.war lib WEB-INF\n"
+    )
     repository.write({"build.sh": packs})
     commit = repository.push("with a library").commit
     async with automation(tmp_path, repository.central) as site:
@@ -271,7 +273,7 @@ async def test_newer_commits_supersede_those_that_wait_and_none_is_lost(tmp_path
     repository = Repository.made("git", tmp_path)
     gate = tmp_path / "gate"
     waits = f"while [ ! -e {gate} ]; do sleep 0.05; done"
-    packs = "python3 -m zipfile -c a.war notes"
+    packs = "mkdir WEB-INF; python3 -m zipfile -c a.war notes WEB-INF"
     repository.write({"build.sh": f"#!/bin/sh\n{waits}\n{packs}\n"})
     commits = [repository.push(f"change {number}").commit for number in range(5)]
     async with automation(tmp_path, repository.central) as site:

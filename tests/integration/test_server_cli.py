@@ -126,7 +126,7 @@ def haproxy(gateway: Gateway, level: str = "admin", server: str = "node1") -> It
 def war(folder: Path, content: str = "1") -> Path:
     path = folder / f"shop-{content}.war"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("index.html", content)
+        archive.writestr("WEB-INF/index.html", content)
     return path
 
 

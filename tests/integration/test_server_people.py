@@ -83,7 +83,7 @@ class Gateway:
     def war(self, content: str) -> Path:
         path = self.folder / "shop.war"
         with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("index.html", content)
+            archive.writestr("WEB-INF/index.html", content)
         return path
 
     @asynccontextmanager
@@ -272,7 +272,7 @@ def test_foreign_text_has_no_effect_on_the_terminal(gateway: Gateway) -> None:
     gateway.submit(Stage.READY)
     war = str(gateway.war("evil"))
     evil = "\x1b]0;mine\x07Eve\nand more"
-    gateway.bigred("submit", war, "-V", "2.0", "--author", evil, "-m", evil, "--commit", evil)
+    gateway.bigred("submit", war, "-V", "2.0", "--author", evil, "-m", evil)
     for said in (gateway.bigred("release", "list"), gateway.bigred("release", "show", "2.0")):
         assert "\x1b" not in said
         assert "\x07" not in said

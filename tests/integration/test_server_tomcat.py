@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from tests.support.until import until
 
 from bigred_broker.program import wait_until
-from bigred_server.artifacts import war
+from bigred_server.artifacts import war, war_check
 from bigred_server.artifacts.files import digest_of
 from bigred_server.errors import NodeError, ReleaseError
 from bigred_server.model import disk_space
 from bigred_server.model.release import Release, Stage
+from bigred_server.model.war_limits import WarLimits
 from bigred_server.rollout.core.observation import Answer
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import AdmissionSettings, MarkerSettings, NodeSettings
@@ -469,6 +470,7 @@ def make_war(path: Path, version: str = "1.0.0") -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("META-INF/MANIFEST.MF", f"Manifest-Version: 1.0\nVersion: {version}\n")
+        archive.writestr("WEB-INF/web.xml", "<web-app/>")
     return digest_of(path)
 
 
@@ -780,7 +782,7 @@ def test_a_damaged_war_is_refused_with_the_reason(tmp_path: Path, harm: str) -> 
     path = tmp_path / "x.war"
     damage(path, harm)
     with pytest.raises(ReleaseError, match=r"x\.war: not a (valid )?WAR, "):
-        war.check(path)
+        war_check.check(path, WarLimits())
 
 
 @settings(max_examples=200, derandomize=True)
@@ -790,30 +792,30 @@ def test_no_damage_to_a_war_causes_a_crash(data: st.DataObject) -> None:
         path = Path(folder) / "x.war"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("META-INF/MANIFEST.MF", "Version: 1\n" * 9)
-            archive.writestr("index.html", "hello" * 9)
+            archive.writestr("WEB-INF/index.html", "hello" * 9)
         harmed = bytearray(path.read_bytes())
         for _ in range(data.draw(st.integers(1, 4))):
             harmed[data.draw(st.integers(0, len(harmed) - 1))] = data.draw(st.integers(0, 255))
         path.write_bytes(harmed)
         with contextlib.suppress(ReleaseError):
-            war.check(path)
+            war_check.check(path, WarLimits())
         assert isinstance(war.manifest(path), dict)
 
 
 def test_a_sound_war_is_accepted(tmp_path: Path) -> None:
     make_war(tmp_path / "x.war")
-    war.check(tmp_path / "x.war")
+    war_check.check(tmp_path / "x.war", WarLimits())
 
 
 def test_a_missing_file_an_empty_zip_and_a_folder_are_no_wars(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="no such file"):
-        war.check(tmp_path / "x.war")
+        war_check.check(tmp_path / "x.war", WarLimits())
     with pytest.raises(ReleaseError, match="no such file"):
-        war.check(tmp_path)
+        war_check.check(tmp_path, WarLimits())
     with zipfile.ZipFile(tmp_path / "empty.war", "w"):
         pass
     with pytest.raises(ReleaseError, match="the zip is empty"):
-        war.check(tmp_path / "empty.war")
+        war_check.check(tmp_path / "empty.war", WarLimits())
 
 
 def test_a_manifests_main_section_is_read_with_continued_lines(

@@ -1,5 +1,6 @@
 """A WAR is submitted: accepted or refused, stored, and found again."""
 
+import os
 import shutil
 import stat
 import zipfile
@@ -39,6 +40,7 @@ def store(tmp_path: Path) -> Store:
 def make_war(path: Path, version: str = "1.0.0") -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("META-INF/MANIFEST.MF", f"Implementation-Version: {version}\n")
+        archive.writestr("WEB-INF/web.xml", "<web-app/>")
     return path
 
 
@@ -56,7 +58,7 @@ def test_a_release_is_kept_under_its_digest_and_is_read_only(store: Store, tmp_p
     assert digest == digest_of(source)
     kept = store.get(digest)
     assert kept.read_bytes() == source.read_bytes()
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o444
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o400
     assert store.size(digest) == source.stat().st_size
     assert [path.name for path in store.folder.iterdir()] == [f"{digest}.war"]
 
@@ -96,10 +98,10 @@ def test_a_disk_without_space_is_reported_before_it_is_filled(
 def test_a_disk_that_fails_in_the_middle_leaves_nothing_and_is_reported(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_paths: Path) -> None:
+    def fail(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shutil, "copyfile", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(ReleaseError, match=r"x\.war could not be stored .*No space left"):
         store.put(make_war(tmp_path / "x.war"))
     assert list(store.folder.iterdir()) == []

@@ -1,19 +1,27 @@
 """The intake: a WAR and its metadata become a release."""
 
-import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bigred_server.artifacts import war
+from bigred_server.artifacts import war, war_check
+from bigred_server.artifacts.files import copy
+from bigred_server.artifacts.interruptible import in_thread
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import ReleaseError
 from bigred_server.journal import releases
 from bigred_server.journal.database import Database
 from bigred_server.model.marker import MarkerSettings, MarkerSource
+from bigred_server.model.plain_text import (
+    MOST_AUTHOR,
+    MOST_MESSAGE,
+    MOST_NAME,
+    commit_of,
+    is_version,
+    plain,
+    version_of,
+)
 from bigred_server.model.release import Change, Release, Stage
-
-_MAX_VERSION = 100
 
 
 @dataclass(frozen=True)
@@ -55,15 +63,17 @@ async def submit(
     """Register a release; return it, and whether it is new.
 
     Submitting the same release again is not an error. Raise ReleaseError if the file is not a WAR,
-    or if the version exists with other bytes.
+    exceeds the limits of the store, or if the version exists with other bytes.
     """
-    if not 0 < len(submission.version) <= _MAX_VERSION or not submission.version.isprintable():
-        raise ReleaseError(
-            f"{submission.version!r} is not a version: use 1 to {_MAX_VERSION} printable characters"
+    submission = _made_plain(submission)
+    if not submission.war.is_file():
+        raise ReleaseError(f"{submission.war}: no such file; name the WAR that was built")
+    digest = await in_thread(
+        lambda checkpoint: store.put(
+            submission.war,
+            lambda source, part: war_check.take(source, part, store.limits, checkpoint),
         )
-    # In a thread, because a server has other requests to answer meanwhile.
-    await asyncio.to_thread(war.check, submission.war)
-    digest = await asyncio.to_thread(store.put, submission.war)
+    )
     try:
         return await _write(db, store, marker, submission, digest)
     except BaseException:
@@ -72,6 +82,18 @@ async def submit(
             if not await releases.is_known(connection, digest):
                 store.forget(digest)
         raise
+
+
+def _made_plain(submission: Submission) -> Submission:
+    """Return it with plain texts. Raise ReleaseError if version or commit are not plain."""
+    return replace(
+        submission,
+        version=version_of(submission.version),
+        commit=commit_of(submission.commit),
+        author=plain(submission.author, MOST_AUTHOR),
+        message=plain(submission.message, MOST_MESSAGE),
+        changes=tuple(change.made_plain() for change in submission.changes),
+    )
 
 
 async def _write(
@@ -113,17 +135,21 @@ async def adopt(
     """Register a WAR that was live before Bigred was installed, so that it can be rolled back to.
 
     `answered`: what the app answers as its release; if that is not a version, one is generated.
+    The limits of the store don't count: users have it already.
     """
-    digest = await asyncio.to_thread(store.put, source)
-    version = f"found-{digest[:12]}"
-    if answered and marker.expects == "version":
-        version = answered[:_MAX_VERSION]
+    digest = await in_thread(
+        lambda checkpoint: store.put(
+            source, lambda source, part: copy(source, part, lambda _copied: checkpoint())
+        )
+    )
+    generated = f"found-{digest[:12]}"
+    version = answered if is_version(answered) and marker.expects == "version" else generated
     async with db.write() as connection:
         known = await releases.of_app(connection, app)
         found = next((r for r in known if r.digest == digest), None)
         if found is None:
             if any(r.version == version for r in known):
-                version = f"{version}-{digest[:12]}"
+                version = f"{version[: MOST_NAME - 13]}-{digest[:12]}"
             found = Release(
                 app=app,
                 digest=digest,

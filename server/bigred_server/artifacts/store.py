@@ -1,17 +1,25 @@
 """The store: release files named by their SHA-256, never modified, verified when read."""
 
 import contextlib
+import fcntl
+import os
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from bigred_server.artifacts.files import digest_of, sync, temporary
+from bigred_server import private_files
+from bigred_server.artifacts.files import copy, digest_of, sync, temporary
 from bigred_server.errors import ReleaseError
 from bigred_server.model.disk_space import SPARE_BYTES
+from bigred_server.model.war_limits import WarLimits
 
 _WAR = ".war"
 _PART = ".part"
+_READ_ONLY = 0o400
+
+Copier = Callable[[Path, Path], str]
+"""Copies a file to another one; returns the SHA-256 of the copy, or refuses it."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +37,25 @@ class Kept:
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of releases."""
+    """A folder of releases. `limits`: what a WAR that is submitted may demand."""
 
     folder: Path
+    limits: WarLimits = field(default_factory=WarLimits)
 
     def path(self, digest: str) -> Path:
         """Return the path of a release."""
         return self.folder / f"{digest}{_WAR}"
 
-    def put(self, source: Path) -> str:
-        """Copy a WAR into the store; return its digest. Raise ReleaseError if that fails."""
+    def put(self, source: Path, copier: Copier = copy) -> str:
+        """Copy a WAR into the store; return its digest. Raise ReleaseError if that fails.
+
+        `copier` may refuse the copy: then, as after any failure, nothing of it stays. The source is
+        read once, so it does not matter what becomes of it.
+        """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private_files.make_folder(self.folder)
             self._check_disk_space(source)
-            return self._put(source)
+            return self._put(source, copier)
         except OSError as error:
             raise ReleaseError(f"{source} could not be stored in {self.folder}: {error}") from error
 
@@ -55,12 +68,10 @@ class Store:
                 f"and {SPARE_BYTES >> 20} MiB to spare"
             )
 
-    def _put(self, source: Path) -> str:
+    def _put(self, source: Path, copier: Copier) -> str:
         with self.part() as part:
-            shutil.copyfile(source, part)
-            sync(part)
-            digest = digest_of(part)
-            part.chmod(0o444)
+            digest = copier(source, part)
+            part.chmod(_READ_ONLY)
             part.replace(self.path(digest))
         sync(self.folder)
         return digest
@@ -68,9 +79,38 @@ class Store:
     @contextlib.contextmanager
     def part(self) -> Iterator[Path]:
         """Create a file for an upload in progress; remove it when the block ends."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with temporary(self.folder, suffix=_PART) as part:
+        private_files.make_folder(self.folder)
+        with self._lock(fcntl.LOCK_SH), temporary(self.folder, suffix=_PART) as part:
+            private_files.leave_to_owner(part)
             yield part
+
+    def sweep(self) -> list[Path]:
+        """Remove what uploads that were killed have left, unless one is in progress; return it.
+
+        Raise OSError on failure.
+        """
+        if not self.folder.is_dir():
+            return []
+        with self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB) as is_held:
+            left = [path for path in self.folder.glob(f"*{_PART}") if is_held]
+            for path in left:
+                path.unlink(missing_ok=True)
+        return left
+
+    @contextlib.contextmanager
+    def _lock(self, operation: int) -> Iterator[bool]:
+        """Lock the folder until the block ends; yield whether that was possible."""
+        handle = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            try:
+                fcntl.flock(handle, operation)
+                is_held = True
+            except OSError:
+                # Somebody has it, or the file system knows no locks.
+                is_held = False
+            yield is_held
+        finally:
+            os.close(handle)
 
     def size(self, digest: str) -> int:
         """Return the size of a release in bytes."""

@@ -1,4 +1,4 @@
-"""Validate a WAR file, and read its manifest."""
+"""Read the manifest of a WAR."""
 
 import lzma
 import struct
@@ -6,8 +6,6 @@ import zipfile
 import zlib
 from pathlib import Path
 from typing import IO
-
-from bigred_server.errors import ReleaseError
 
 _MANIFEST = "META-INF/MANIFEST.MF"
 _MAX_MANIFEST = 1 << 20
@@ -23,22 +21,6 @@ _UNREADABLE = (
     RuntimeError,
     ValueError,
 )
-
-
-def check(path: Path) -> None:
-    """Raise ReleaseError, saying what is wrong, if a file is not a valid WAR."""
-    if not path.is_file():
-        raise ReleaseError(f"{path}: no such file; name the WAR that was built")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()
-            names = archive.namelist()
-    except _UNREADABLE as error:
-        raise ReleaseError(f"{path}: not a WAR, can't read it as a zip: {error}") from error
-    if broken is not None:
-        raise ReleaseError(f"{path}: not a valid WAR, {broken} in it is damaged")
-    if not names:
-        raise ReleaseError(f"{path}: not a WAR, the zip is empty")
 
 
 def manifest(war: Path | IO[bytes]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from bigred_server.errors import NotRunningError, UnknownAppError
 from bigred_server.journal import session
 from bigred_server.journal.database import Database
+from bigred_server.model.plain_text import MOST_WHO, plain
 from bigred_server.places import journal_place
 from bigred_server.settings import Settings, load
 
@@ -108,9 +109,9 @@ async def need_server(settings: Settings, db: Database) -> None:
 def person() -> str:
     """Return the name of the user who runs the command, also behind sudo."""
     if behind_sudo := os.environ.get("SUDO_USER"):
-        return behind_sudo
+        return plain(behind_sudo, MOST_WHO)
     try:
-        return getpass.getuser()
+        return plain(getpass.getuser(), MOST_WHO)
     except (KeyError, OSError):
         return f"uid-{os.getuid()}"
 

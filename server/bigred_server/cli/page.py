@@ -10,7 +10,7 @@ from datetime import datetime
 
 import click
 
-from bigred_server.model import release
+from bigred_server.model import plain_text
 
 _MIB = 1024**2
 _GIB = 1024**3
@@ -34,7 +34,7 @@ def write(text: str, indent: int = 0) -> None:
 
 def plain(text: str, widest: int | None = None) -> str:
     """Return foreign text on one line, without control characters, cut to `widest` characters."""
-    line = release.plain(text)
+    line = plain_text.plain(text)
     return line if widest is None or len(line) <= widest else f"{line[: widest - 1]}…"
 
 

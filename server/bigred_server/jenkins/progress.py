@@ -11,7 +11,7 @@ from bigred_server.jenkins.job import JenkinsJob
 from bigred_server.jenkins.run_record import RunRecord
 from bigred_server.jenkins.run_state import Away, BuildRunning, Queued, RunState
 from bigred_server.model.deployment import DeploymentRecord
-from bigred_server.model.release import plain
+from bigred_server.model.plain_text import plain
 from bigred_server.model.timestamp import utc
 from bigred_server.rollout.loop.event_log import EventLog
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from bigred_broker.messages import ChangeNote, ReleaseNote
 from bigred_server.errors import UnknownReleaseError
 from bigred_server.model.marker import MarkerSettings
+from bigred_server.model.plain_text import MOST_AUTHOR, MOST_MESSAGE, plain
 
 _MOST_TEXT = 500
 _MOST_CHANGES = 10
@@ -46,6 +47,11 @@ class Change:
     author: str
     message: str
 
+    def made_plain(self) -> "Change":
+        """Return it with a plain author and message."""
+        author, message = plain(self.author, MOST_AUTHOR), plain(self.message, MOST_MESSAGE)
+        return Change(self.commit, author, message)
+
 
 @dataclass(frozen=True)
 class Release:
@@ -81,20 +87,21 @@ class Release:
     def note(self, live: "Release | None" = None) -> ReleaseNote:
         """Return the release as it is published; long texts are cut to fit a message.
 
-        If `live` is given, include what changes relative to it.
+        They are made plain again: releases of earlier versions were stored as they came. If `live`
+        is given, include what changes relative to it.
         """
         changes = self.since(live) if live else []
         return ReleaseNote(
             digest=self.digest,
-            version=self.version,
-            author=self.author[:_MOST_TEXT],
-            message=self.message[:_MOST_TEXT],
+            version=plain(self.version, _MOST_TEXT),
+            author=plain(self.author, _MOST_TEXT),
+            message=plain(self.message, _MOST_TEXT),
             authors=_authors(changes),
             changes=tuple(
                 ChangeNote(
-                    commit=one.commit,
-                    author=one.author[:_MOST_CHANGE_TEXT],
-                    message=one.message[:_MOST_CHANGE_TEXT],
+                    commit=plain(one.commit, _MOST_TEXT),
+                    author=plain(one.author, _MOST_CHANGE_TEXT),
+                    message=plain(one.message, _MOST_CHANGE_TEXT),
                 )
                 for one in changes[:_MOST_CHANGES]
             ),
@@ -104,12 +111,7 @@ class Release:
 
 def _authors(changes: Sequence[Change]) -> tuple[str, ...]:
     names = dict.fromkeys(one.author for one in changes[:_MOST_CHANGES] if one.author)
-    return tuple(name[:_MOST_CHANGE_TEXT] for name in names)[:_MOST_AUTHORS]
-
-
-def plain(text: str) -> str:
-    """Return others' text as one line without control characters: no journal can store a NUL."""
-    return "".join(char if char.isprintable() else " " for char in text).strip()
+    return tuple(plain(name, _MOST_CHANGE_TEXT) for name in names)[:_MOST_AUTHORS]
 
 
 def named(releases: Sequence[Release], app: str, name: str) -> Release:

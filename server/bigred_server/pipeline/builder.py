@@ -31,6 +31,7 @@ from bigred_server.model.build import (
     next_of,
     superseded,
 )
+from bigred_server.model.plain_text import version_of
 from bigred_server.model.release import Change, Release, Stage, live_of
 from bigred_server.pipeline.checkout import Repository, repository_of
 from bigred_server.pipeline.known_release import as_newest
@@ -116,7 +117,7 @@ class Builder:
 
     async def _build(self, build: Build) -> None:
         """Run one build; remove its temporary files before its result is reported."""
-        workspace = Workspace(self.folder / build.id, self.context)
+        workspace = Workspace(self.folder / build.id, self.context, self.store.limits)
         try:
             release = await self._make_release(build, workspace)
             stage = Stage.TESTED if release.stage is Stage.TESTED else Stage.READY
@@ -163,7 +164,8 @@ class Builder:
         await workspace.build(self.build_settings, build)
         if self.build_settings.version == "manifest":
             manifest = await asyncio.to_thread(war.manifest, workspace.war)
-            build = await self._change(build, version=manifest.get(_MANIFEST_VERSION, ""))
+            version = version_of(manifest.get(_MANIFEST_VERSION, ""))
+            build = await self._change(build, version=version)
         return build
 
     async def _describe(self, build: Build) -> Build:
@@ -176,7 +178,7 @@ class Builder:
             commit=about.commit,
             author=about.author,
             message=about.message,
-            version=free_version(version, used),
+            version=free_version(version_of(version), used),
         )
 
     async def _submit_artifact(self, build: Build, workspace: Workspace) -> Release:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from bigred_server import child
 from bigred_server.errors import BuildError
-from bigred_server.model.release import Change, plain
+from bigred_server.model.release import Change
 from bigred_server.settings.build import BuildSettings, Vcs
 
 _LIMIT_S = 600.0
@@ -145,7 +145,7 @@ def repository_of(settings: BuildSettings, clone: Path) -> Repository:
 
 def _commits(output: str) -> list[Change]:
     parts = [one.split("\n", _FIELDS - 1) for one in output.split(_END)]
-    return [Change(*map(plain, fields)) for fields in parts if len(fields) == _FIELDS]
+    return [Change(*fields).made_plain() for fields in parts if len(fields) == _FIELDS]
 
 
 def _single(found: list[Change], commit: str) -> Change:

@@ -8,8 +8,9 @@ from bigred_server.errors import ReleaseError
 from bigred_server.journal import builds, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.build import Build
+from bigred_server.model.plain_text import MOST_WHO, plain
 from bigred_server.model.pushed_commit import PushedCommit
-from bigred_server.model.release import Release, Stage, named, plain
+from bigred_server.model.release import Release, Stage, named
 from bigred_server.settings import AppSettings
 
 # How much of the name of another branch is repeated.
@@ -30,13 +31,13 @@ async def submit_commits(
     branch = app.build.on_branch
     ours = [one for one in pushed if one.branch == branch]
     if not ours:
-        others = ", ".join(dict.fromkeys(plain(one.branch)[:_MOST_BRANCH] for one in pushed))
+        others = ", ".join(dict.fromkeys(plain(one.branch, _MOST_BRANCH) for one in pushed))
         return [], f"{name} is built from {branch}; ignored: {others}"
     found = []
     async with db.write() as connection:
         now = time.time()
         for one in ours:
-            who, head = plain(one.who), one is ours[-1]
+            who, head = plain(one.who, MOST_WHO), one is ours[-1]
             build = builds.submit(connection, name, one.commit, branch, who, now, is_head=head)
             found.append(await build)
     newest, is_new = found[-1]

@@ -7,10 +7,10 @@ from urllib.parse import parse_qs
 
 from bigred_server.errors import UnreadableWebhookError, WebhookError
 from bigred_server.model.build import is_commit
+from bigred_server.model.plain_text import MOST_WHO, plain
 from bigred_server.model.pushed_commit import PushedCommit
 
 _BRANCHES = "refs/heads/"
-_MOST_WHO = 64
 _FORM = "application/x-www-form-urlencoded"
 # A forge sends one field; more is nobody's webhook.
 _MOST_FIELDS = 16
@@ -83,10 +83,10 @@ def pushed(forge: Forge, headers: Mapping[str, str], body: bytes) -> PushedCommi
 
 def _who(event: Mapping[str, object]) -> str:
     if isinstance(event.get("user_name"), str):
-        return str(event["user_name"])[:_MOST_WHO]
+        return plain(str(event["user_name"]), MOST_WHO)
     pusher = event.get("pusher")
     if isinstance(pusher, dict):
         for name in ("login", "username", "name"):
             if isinstance(pusher.get(name), str) and pusher[name]:
-                return str(pusher[name])[:_MOST_WHO]
+                return plain(str(pusher[name]), MOST_WHO)
     return "webhook"

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_broker.program import ProgramError, free_port
-from bigred_server.artifacts import war
+from bigred_server.artifacts import war_check
+from bigred_server.artifacts.interruptible import Checkpoint, in_thread
 from bigred_server.errors import BuildError
 from bigred_server.model import context_path
 from bigred_server.model.build import Build
+from bigred_server.model.war_limits import WarLimits
 from bigred_server.pipeline.checkout import Repository
 from bigred_server.pipeline.job import Job, Result, UrlProbe
 from bigred_server.settings.build import BuildSettings, StageSettings
@@ -22,11 +24,12 @@ from bigred_server.tomcat.instance import TomcatInstance
 class Workspace:
     """The folder of one build, with `source`, `release.war`, `logs` and `artifacts` in it.
 
-    `context`: the app's context path.
+    `context`: the app's context path. `limits`: what its WAR may demand.
     """
 
     folder: Path
     context: str
+    limits: WarLimits
 
     @property
     def source(self) -> Path:
@@ -54,7 +57,7 @@ class Workspace:
         log = self.log("build")
         job = Job([settings.command], self.source, log, self.folder, settings.limit_s, environment)
         _check("the build", await job.run(), log)
-        await asyncio.to_thread(self._copy_war, settings.artifact)
+        await in_thread(lambda checkpoint: self._copy_war(settings.artifact, checkpoint))
 
     async def test(self, name: str, settings: StageSettings, build: Build) -> None:
         """Run one test stage. Raise BuildError if it fails."""
@@ -78,7 +81,7 @@ class Workspace:
         """Remove everything but the logs and artifacts."""
         for folder in (self.source, self.folder / "tomcat"):
             shutil.rmtree(folder, ignore_errors=True)
-        for file in ("release.war", "job.json", "result.json"):
+        for file in ("release.war", "release.new", "job.json", "result.json"):
             (self.folder / file).unlink(missing_ok=True)
 
     def _variables(self, build: Build) -> Mapping[str, str]:
@@ -91,14 +94,13 @@ class Workspace:
             "BIGRED_WAR": str(self.war),
         }
 
-    def _copy_war(self, artifact: str) -> None:
+    def _copy_war(self, artifact: str, checkpoint: Checkpoint) -> None:
         found = [path for path in sorted(self.source.glob(artifact)) if path.is_file()]
         if len(found) != 1:
             names = ", ".join(path.name for path in found[:3]) or "none"
             raise BuildError(f"the build must leave exactly one WAR as {artifact}; found: {names}")
-        war.check(found[0])
         new = self.war.with_suffix(".new")
-        shutil.copyfile(found[0], new)
+        war_check.take(found[0], new, self.limits, checkpoint)
         new.replace(self.war)
 
     def _tomcat(self, home: Path) -> TomcatInstance:

@@ -12,6 +12,7 @@ from bigred_broker.messages import Id
 from bigred_broker.settings import BrokerSettings, Section
 from bigred_server.errors import DeploymentError
 from bigred_server.model.marker import MarkerSettings, MarkerSource
+from bigred_server.model.war_limits import WarLimits
 from bigred_server.settings.admission import AdmissionSettings
 from bigred_server.settings.app import AppSettings, HaproxySettings, HookSettings
 from bigred_server.settings.deadlines import DeadlineSettings
@@ -57,6 +58,7 @@ class ServerSettings(Section):
     releases: Path | None = None
     builds: Annotated[int, Field(ge=1, le=100)] = 2
     haproxy_log: Annotated[str, Field(pattern=r"^(/.+|([^:]+|\[[0-9a-f:]+\]):[0-9]{1,5})?$")] = ""
+    wars: WarLimits = WarLimits()
 
 
 class TokenSettings(Section):

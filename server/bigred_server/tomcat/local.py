@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import tempfile
 import threading
@@ -12,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from bigred_server.artifacts import war
-from bigred_server.artifacts.files import digest_of
+from bigred_server.artifacts.files import copy, digest_of
+from bigred_server.artifacts.interruptible import in_thread
 from bigred_server.errors import NodeError
 from bigred_server.rollout.core.observation import HostLook
 from bigred_server.settings import NodeSettings
@@ -84,7 +84,9 @@ class LocalHost:
     async def copy_war(self, target: Path) -> None:
         """See Host."""
         try:
-            await asyncio.to_thread(shutil.copyfile, self._paths.war, target)
+            await in_thread(
+                lambda checkpoint: copy(self._paths.war, target, lambda _copied: checkpoint())
+            )
         except OSError as error:
             raise NodeError(f"{self._paths.war} can't be copied to {target}: {error}") from error
 

@@ -1,12 +1,15 @@
 """Adoption: register what was live before Bigred was installed, so it can be rolled back to."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_server.artifacts import intake
+from bigred_server.artifacts.files import digest_of
 from bigred_server.artifacts.store import Store
+from bigred_server.errors import ReleaseError
 from bigred_server.journal import releases
 from bigred_server.journal.database import Database
 from bigred_server.model.marker import MarkerSettings
@@ -61,6 +64,8 @@ class Adoption:
                 return known
         with self.store.part() as part:
             await self.copy_war(node, part)
+            if await asyncio.to_thread(digest_of, part) != look.host.digest:
+                raise ReleaseError(f"{self.app}: the WAR of {node} was replaced while it was read")
             answered = look.answer.marker
             return await intake.adopt(self.db, self.store, self.marker, self.app, part, answered)
 
