@@ -54,7 +54,7 @@ def _finding(
     text: str, model: type[BaseModel], name: str, where: Location, kind: str, message: str
 ) -> str:
     written = as_written(model, where)
-    dotted = ".".join(str(part) for part in written) or "the file"
+    dotted = ".".join(_shown(str(part)) for part in written) or "the file"
     place = f"{name}:{line_of(text, written)}"
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(str(where[-1]), known_keys(model, where[:-1]), 1, 0.5)
@@ -63,6 +63,11 @@ def _finding(
     if kind == "missing":
         return f"{place}: the key {dotted!r} is missing"
     return f"{place}: {dotted}: {message.removeprefix('Value error, ')}"
+
+
+def _shown(part: str) -> str:
+    # A quoted key may be anything, even several lines.
+    return part if part.isprintable() else ascii(part)
 
 
 def line_of(text: str, where: Location) -> int:

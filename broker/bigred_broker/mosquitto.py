@@ -14,15 +14,17 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class ListenerError(ValueError):
-    """The `[broker]` section asks for a listener that is not written."""
+    """A listener, or a folder for its database, is asked for that is not written."""
 
 
 def configuration(broker: BrokerSettings, state: Path | None = None) -> str:
     """Return mosquitto.conf for the `[broker]` section; `state` is a folder for its database.
 
     Raises ListenerError for an address other than loopback: without certificates the broker must
-    not be open to other machines.
+    not be open to other machines. Also for a folder whose name would be read as more than that.
     """
+    if not str(state or "").isprintable():
+        raise ListenerError(f"{str(state)!a} has a control character; name another folder")
     if broker.host not in _LOOPBACK:
         raise ListenerError(
             f"[broker] host is {broker.host!r}: a listener without authentication is written for "

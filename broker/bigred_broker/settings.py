@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bigred_broker.topics import DEFAULT_PREFIX
 
@@ -24,12 +24,19 @@ class TlsSettings(Section):
     key: Path | None = None
 
 
+def _user_name(text: str) -> str:
+    # Mosquitto's ACL puts the name in place of %u, and reads its files by lines and words.
+    if any(char in "#+/%" or char.isspace() or not char.isprintable() for char in text):
+        raise ValueError(f"{text!a} can't have a blank, a control character, or # + / %")
+    return text
+
+
 class BrokerSettings(Section):
     """`[broker]`: where the MQTT broker is."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Port = 1883
     prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = DEFAULT_PREFIX
-    username: str = ""
+    username: Annotated[str, AfterValidator(_user_name)] = ""
     password: str = ""
     tls: TlsSettings | None = None

@@ -40,3 +40,8 @@ def test_it_keeps_a_database_only_if_configured() -> None:
 
 def test_small_packets_are_sent_at_once() -> None:
     assert "set_tcp_nodelay true" in lines(BrokerSettings())
+
+
+def test_a_folder_whose_name_would_begin_another_line_is_refused() -> None:
+    with pytest.raises(mosquitto.ListenerError, match="has a control character"):
+        mosquitto.configuration(BrokerSettings(), Path("/var/lib/x\nallow_anonymous true"))

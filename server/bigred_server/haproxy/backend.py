@@ -7,6 +7,7 @@ from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import rows, runtime
 from bigred_server.haproxy.backend_look import BackendLook
 from bigred_server.haproxy.snapshot import snapshot
+from bigred_server.model import haproxy_name
 from bigred_server.rollout.core.observation import Admin
 
 
@@ -26,7 +27,8 @@ class Backend:
 
         Raise HaproxyError if HAProxy refuses or the state does not change.
         """
-        await runtime.set_command(self.address, f"set server {self.name}/{server} state {state}")
+        line = _named(f"{self.name}/{server}")
+        await runtime.set_command(self.address, f"set server {line} state {state}")
         seen = await self.row(server)
         if seen.look.admin is not state:
             raise HaproxyError(
@@ -50,7 +52,7 @@ class Backend:
         row = await self.row(server)
         if not row.checked:
             return "no check"
-        await runtime.set_command(self.address, f"{verb} health {row.check_of}")
+        await runtime.set_command(self.address, f"{verb} health {_named(row.check_of)}")
         seen = await self.row(server)
         if seen.look.checks_disabled is not checks_disabled:
             raise HaproxyError(
@@ -73,7 +75,8 @@ class Backend:
 
     async def cut(self, server: str) -> None:
         """Close the sessions that are still open on a server."""
-        await runtime.set_command(self.address, f"shutdown sessions server {self.name}/{server}")
+        line = _named(f"{self.name}/{server}")
+        await runtime.set_command(self.address, f"shutdown sessions server {line}")
 
     async def check(self, servers: list[str]) -> None:
         """Raise HaproxyError if we lack admin rights or the backend lacks one of the servers."""
@@ -86,3 +89,13 @@ class Backend:
         known = (await self.look()).servers
         for server in servers:
             self._known(server, known)
+
+
+def _named(line: str) -> str:
+    """Return a server as "backend/server" for a command. Raise HaproxyError if it isn't one.
+
+    Some of these names come from HAProxy's own answers, which are not to be trusted with more.
+    """
+    if not all(map(haproxy_name.is_name, line.split("/", 1))) or "/" not in line:
+        raise HaproxyError(f"{line!a} is not the name of a server in HAProxy")
+    return line

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from bigred_broker.messages import Id
 from bigred_broker.settings import Section
 from bigred_server.judge.policy import JudgePolicy, SeriesPolicy
-from bigred_server.model import context_path
+from bigred_server.model import context_path, haproxy_name
 from bigred_server.model.hook import Hook, HookCommand
 from bigred_server.model.marker import MarkerOrPreset, MarkerSource
 from bigred_server.rollout.core.policy import Policy, Sessions, share
@@ -33,6 +33,13 @@ class HaproxySettings(Section):
     socket: str | Annotated[tuple[str, ...], Field(min_length=1)]
     backend: str | Annotated[tuple[str, ...], Field(min_length=1)]
     unmanaged: tuple[str, ...] = ()
+
+    @field_validator("backend", "unmanaged")
+    @classmethod
+    def _are_names(cls, names: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for name in (names,) if isinstance(names, str) else names:
+            haproxy_name.checked(name)
+        return names
 
     @model_validator(mode="after")
     def _backends_differ(self) -> "HaproxySettings":

@@ -4,9 +4,10 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from bigred_broker.settings import Section
+from bigred_server.settings import repository_url
 from bigred_server.settings.deadlines import Seconds
 from bigred_server.settings.node import Argv
 
@@ -48,7 +49,7 @@ Environment = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], s
 class BuildSettings(Section):
     """`[apps.NAME.build]`."""
 
-    repository: Annotated[str, Field(min_length=1)]
+    repository: Annotated[str, Field(min_length=1), AfterValidator(repository_url.checked)]
     vcs: Vcs = Vcs.GIT
     branch: str = ""
     command: Argv
@@ -58,13 +59,11 @@ class BuildSettings(Section):
     environment: Environment = Field(default_factory=dict)
     webhook_secret_file: Path | None = None
 
-    @field_validator("repository", "branch")
+    @field_validator("branch")
     @classmethod
-    def _is_not_an_option(cls, text: str) -> str:
-        # git and hg would take it for an option.
-        if text.startswith("-"):
-            raise ValueError(f"{text!r} can't begin with '-'")
-        return text
+    def _is_a_branch(cls, branch: str, info: ValidationInfo) -> str:
+        # Branches of Mercurial may have nearly any name, and are never part of a command.
+        return branch if info.data.get("vcs") is Vcs.HG else repository_url.checked_branch(branch)
 
     @property
     def on_branch(self) -> str:

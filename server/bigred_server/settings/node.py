@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from bigred_broker.settings import Section
+from bigred_server.model import haproxy_name
 from bigred_server.settings.node_address import tomcat_of
 
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -53,6 +54,11 @@ class NodeSettings(Section):
     running: Argv | None = None
     ssh: SshSettings | None = None
     manager: ManagerSettings | None = None
+
+    @field_validator("server")
+    @classmethod
+    def _is_a_name(cls, server: str) -> str:
+        return haproxy_name.checked(server) if server else server
 
     @field_validator("war")
     @classmethod
