@@ -25,6 +25,7 @@ from bigred_server.model.release import Release
 from bigred_server.mqtt_gateway.gateway import MqttGateway
 from bigred_server.notify.notifier import Notifier
 from bigred_server.places import journal_place, release_store
+from bigred_server.protection import protect
 from bigred_server.requests.begin import begin_repair
 from bigred_server.requests.job_preflight import JobPreflight, job_preflights
 from bigred_server.requests.preflight import FleetPreflight, Preflight
@@ -35,7 +36,7 @@ from bigred_server.rollout.loop.adoption import Adoption
 from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.rollout.loop.hook_runner import HookRunner
 from bigred_server.rollout.loop.reconciler import Reconciler
-from bigred_server.settings import AppSettings, Settings
+from bigred_server.settings import AppSettings, ServerSettings, Settings
 from bigred_server.telemetry.app_telemetry import AppTelemetry, telemetry_of
 from bigred_server.tomcat.hosts import Hosts as NodeHosts
 from bigred_server.tomcat.probe import client
@@ -56,11 +57,32 @@ async def serve(settings: Settings) -> None:
         session.open_session(place, settings.server.name, settings.apps) as opened,
         client() as http,
     ):
+        await asyncio.to_thread(_tidy, settings.server)
         server = DeployServer(settings, opened, http)
         try:
             await server.run()
         finally:
             await server.close()
+
+
+def _tidy(server: ServerSettings) -> None:
+    """Close what others could read, and remove what uploads that were killed have left."""
+    closed, failures = protect(server)
+    if closed:
+        log.warning(
+            "took away others' access to the server's files",
+            count=len(closed),
+            first=str(closed[0]),
+        )
+    for failure in failures:
+        log.warning("can't take away others' access", reason=failure)
+    try:
+        swept = release_store(server).sweep()
+    except OSError as error:
+        log.warning("can't remove unfinished uploads", reason=str(error))
+    else:
+        if swept:
+            log.info("removed unfinished uploads", count=len(swept))
 
 
 class DeployServer:

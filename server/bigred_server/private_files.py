@@ -7,7 +7,6 @@ the folder that it is in: `sudo bigred submit` must not lock out the server.
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER = 0o700
@@ -59,20 +58,3 @@ def is_too_open(path: Path, wanted: int = FOLDER) -> bool:
 def close(path: Path, wanted: int = FOLDER) -> None:
     """Take away from others the access beyond `wanted`. Raise OSError on failure."""
     path.chmod(stat.S_IMODE(path.lstat().st_mode) & ~(_OTHERS & ~wanted))
-
-
-def too_open_inside(folder: Path, left_out: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """List what is too open in a folder, however deep; not what is in the folders `left_out`.
-
-    What vanishes meanwhile, or can't be read, is skipped.
-    """
-    try:
-        found = sorted(folder.iterdir())
-    except OSError:
-        return
-    for path in found:
-        with contextlib.suppress(OSError):
-            if is_too_open(path):
-                yield path
-            if path.is_dir() and not path.is_symlink() and path not in left_out:
-                yield from too_open_inside(path, left_out)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from tests.support import zips
 
-from bigred_broker.program import wait_until
+from bigred_broker import program
 from bigred_server.artifacts.files import digest_of
 from bigred_server.settings import example
 
@@ -33,6 +33,10 @@ class Office:
     @property
     def store(self) -> Path:
         return self.folder / "state" / "releases"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "bigred.toml"
 
     def write(self, more: str = "") -> None:
         text = example().replace('"/var/lib/bigred"', f'"{self.folder / "state"}"', 1)
@@ -159,7 +163,9 @@ def test_an_interrupted_submit_leaves_nothing_that_lasts(
 ) -> None:
     child = office.start("submit", str(slow_war), "-V", "1.0")
     try:
-        wait_until(lambda: bool(list(office.store.glob("*.part"))), DEADLINE_S, "it is copied")
+        program.wait_until(
+            lambda: bool(list(office.store.glob("*.part"))), DEADLINE_S, "it is copied"
+        )
         child.send_signal(by)
         child.communicate(timeout=DEADLINE_S)
     finally:
@@ -171,3 +177,29 @@ def test_an_interrupted_submit_leaves_nothing_that_lasts(
         assert [path.suffix for path in left] == [".part"]
         assert stat.S_IMODE(left[0].stat().st_mode) == 0o600
     assert office.ready() == {}
+
+
+def test_a_server_closes_what_is_open_removes_what_is_left_and_says_so_once(
+    office: Office,
+) -> None:
+    zips.write_war(office.folder / "shop.war")
+    assert office.bigred("submit", "shop.war", "-V", "1.0")[0] == 0
+    state = office.folder / "state"
+    for path in (state, *state.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    (office.store / "tmp1.part").touch()
+    _, doctor, _ = office.bigred("doctor")
+    assert f"warn: server: {state} is accessible to other users (mode 755), and " in doctor
+    for number in range(2):
+        log = office.folder / f"server-{number}.log"
+        with program.running(
+            "the server",
+            [sys.executable, "-m", "bigred_server", "server", "-c", str(office.config)],
+            log,
+            lambda log=log: "the server is running" in log.read_text(),  # type: ignore[misc]
+        ):
+            lines = log.read_text().splitlines()
+        assert sum("took away others' access" in line for line in lines) == (number == 0)
+        assert sum("removed unfinished uploads" in line for line in lines) == (number == 0)
+        assert {path for path in (state, *state.rglob("*")) if path.stat().st_mode & 0o077} == set()
+    assert list(office.ready()) == ["1.0"]

@@ -12,19 +12,20 @@ from sqlalchemy.exc import DatabaseError
 from bigred_server.cli import table
 from bigred_server.cli.options import (
     app_option,
+    config_file,
     config_option,
     journal,
     pick_app,
     run,
-    settings_of,
 )
+from bigred_server.doctor import private
 from bigred_server.doctor.checkup import examine
 from bigred_server.doctor.finding import Finding, Severity, worst_first
 from bigred_server.doctor.site_facts import SiteFacts
 from bigred_server.errors import BigredError
 from bigred_server.journal import releases
 from bigred_server.model.release import Release, live_of
-from bigred_server.settings import Settings
+from bigred_server.settings import Settings, load
 
 _COLOURS = {Severity.BAD: "bold red", Severity.WARN: "yellow", Severity.UNKNOWN: "cyan"}
 _FIX = "dim"
@@ -40,9 +41,11 @@ def command(app: str | None, as_json: bool, config: Path | None) -> None:
     HAProxy, the Tomcats, the broker and this machine are checked; nothing is changed. Exit code 1
     if any finding is bad: a deployment would fail or lose requests.
     """
-    settings = settings_of(config)
+    file = config_file(config)
+    settings = load(file)
     names = [pick_app(settings, app)] if app else list(settings.apps)
-    findings = run(_examine(settings, names))
+    own = [*private.configuration(file, settings), *private.state(settings.server)]
+    findings = worst_first([*own, *run(_examine(settings, names))])
     if as_json:
         click.echo(json.dumps([finding.as_json() for finding in findings], indent=2))
     else:
@@ -52,7 +55,7 @@ def command(app: str | None, as_json: bool, config: Path | None) -> None:
 
 async def _examine(settings: Settings, names: list[str]) -> list[Finding]:
     known, findings = await _from_journal(settings, names)
-    return worst_first([*findings, *await examine(settings, known)])
+    return [*findings, *await examine(settings, known)]
 
 
 async def _from_journal(

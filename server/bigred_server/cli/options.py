@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 from sqlalchemy.exc import DatabaseError
 
+from bigred_server import private_files
 from bigred_server.errors import NotRunningError, UnknownAppError
 from bigred_server.journal import session
 from bigred_server.journal.database import Database
@@ -43,20 +44,25 @@ app_option = click.option("--app", "-a", help="The app; not needed if there is o
 
 def settings_of(config: Path | None) -> Settings:
     """Load the given configuration, or the first that exists. Raise ConfigError if it is wrong."""
+    return load(config_file(config))
+
+
+def config_file(config: Path | None) -> Path:
+    """Return the given configuration, or the first that exists. Raise ClickException if none."""
     if config is not None:
         if not config.exists():
             raise click.ClickException(
                 f"{config} does not exist; name another file with --config, "
                 f"or create it with: bigred init {config}"
             )
-        return load(config)
+        return config
     found = next((path for path in (LOCAL_CONFIG, SYSTEM_CONFIG) if path.exists()), None)
     if found is None:
         raise click.ClickException(
             f"no configuration: neither ./{LOCAL_CONFIG} nor {SYSTEM_CONFIG} exists; "
             "name one with --config, or create one with: bigred init"
         )
-    return load(found)
+    return found
 
 
 def pick_app(settings: Settings, app: str | None) -> str:
@@ -87,7 +93,7 @@ def need_state(settings: Settings) -> None:
     state = settings.server.state
     fix = f"let {person()} write there, or set `state` in [server] to another folder"
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(state)
     except OSError as error:
         raise click.ClickException(f"can't create {state}: {error.strerror}; {fix}") from error
     for path in (state, journal_place(settings.server)):

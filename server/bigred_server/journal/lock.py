@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bigred_broker.program import ProgramError, wait_until
+from bigred_server import private_files
 from bigred_server.errors import NotRunningError
 
 # `is_held` takes the lock for a moment.
@@ -15,7 +16,9 @@ _TIMEOUT_S = 1.0
 @contextlib.contextmanager
 def held(journal: Path) -> Iterator[None]:
     """Hold the journal's lock. Raise NotRunningError if another server holds it."""
-    with _lock_file(journal).open("w") as file:
+    path = _lock_file(journal)
+    private_files.make_file(path)
+    with path.open("w") as file:
         try:
             wait_until(lambda: _try(file.fileno()), _TIMEOUT_S, f"{journal} is free")
         except ProgramError as error:
@@ -44,5 +47,5 @@ def _try(descriptor: int) -> bool:
 
 
 def _lock_file(journal: Path) -> Path:
-    journal.parent.mkdir(parents=True, exist_ok=True)
+    private_files.make_folder(journal.parent)
     return journal.with_suffix(".lock")

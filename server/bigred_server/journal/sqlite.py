@@ -7,6 +7,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from bigred_server import private_files
 from bigred_server.journal.engines import WRITES, Engines
 
 _BUSY_TIMEOUT_MS = 5000
@@ -16,7 +17,9 @@ _SYNCHRONOUS = "FULL"
 
 def engines(path: Path) -> Engines:
     """Return the engines of a file; create it if it does not exist."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_files.make_folder(path.parent)
+    # SQLite gives the files next to it the same mode.
+    private_files.make_file(path)
     engine: AsyncEngine = create_async_engine(f"sqlite+aiosqlite:///{path}")
     event.listen(engine.sync_engine, "connect", _on_connect)
     event.listen(engine.sync_engine, "begin", _on_begin)

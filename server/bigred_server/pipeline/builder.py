@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from bigred_server import private_files
 from bigred_server.artifacts import intake, war
 from bigred_server.artifacts.intake import Submission
 from bigred_server.artifacts.store import Store
@@ -157,7 +158,7 @@ class Builder:
     async def _compile(self, build: Build, workspace: Workspace) -> Build:
         """Check out the commit and run the build command."""
         build = await self._change(build, stage=Stage.BUILDING, test="", started_at=time.time())
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(self.folder)
         await self._repository.fetch(build.commit)
         build = await self._describe(build)
         await workspace.check_out(self._repository, build.commit)

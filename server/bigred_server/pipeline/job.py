@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from bigred_server import private_files
 from bigred_server.errors import BuildError
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -58,7 +59,9 @@ class Job:
         """Run the job and end all its processes. Raise BuildError if the supervisor fails."""
         spec, result = self.work / "job.json", self.work / "result.json"
         result.unlink(missing_ok=True)
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(self.log.parent)
+        for file in (self.log, spec):
+            private_files.make_file(file)
         spec.write_text(json.dumps(self._spec(result)), encoding="utf-8")
         child = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_broker.program import ProgramError, free_port
+from bigred_server import private_files
 from bigred_server.artifacts import war_check
 from bigred_server.artifacts.interruptible import Checkpoint, in_thread
 from bigred_server.errors import BuildError
@@ -48,7 +49,7 @@ class Workspace:
     async def check_out(self, repository: Repository, commit: str) -> None:
         """Start over with a clean checkout. Raise BuildError if that fails."""
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        private_files.make_folder(self.folder)
         await repository.check_out(commit, self.source)
 
     async def build(self, settings: BuildSettings, build: Build) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bigred_server import private_files
 from bigred_server.errors import HookError
 from bigred_server.model.hook import Hook, HookCommand
 
@@ -30,7 +31,8 @@ class HookRunner:
         command, limit_s = self.commands[hook].line, self.commands[hook].limit_s
         log = self.folder / f"{deployment}-{hook}.log"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private_files.make_folder(self.folder)
+            private_files.make_file(log)
             with log.open("wb") as output:
                 child = await asyncio.create_subprocess_exec(
                     *command,
