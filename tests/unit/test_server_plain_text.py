@@ -11,18 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support import zips
 
-from bigred_broker.messages import AppState, decode, encode
+from bigred_broker.messages import AppEvent, AppEventType, AppState, Phase, decode, encode
 from bigred_server.artifacts import intake
 from bigred_server.artifacts.intake import Submission
 from bigred_server.artifacts.store import Store
 from bigred_server.artifacts.war import manifest
 from bigred_server.cli.options import person
 from bigred_server.errors import ReleaseError
+from bigred_server.hook.messenger import Messenger
 from bigred_server.journal.database import Database
 from bigred_server.model.plain_text import commit_of, is_version, plain, version_of
+from bigred_server.model.pushed_commit import PushedCommit
 from bigred_server.model.release import Change, Release, Stage
+from bigred_server.pipeline.submissions import submit_commits
 from bigred_server.pipeline.webhook import Forge, pushed
-from bigred_server.settings import MarkerSettings
+from bigred_server.settings import AppSettings, MarkerSettings
+from bigred_server.web.models import CommitIn
 
 # A half of a character, two that turn the direction of writing, some without a width, controls of
 # both kinds, separators, one for private use and one that Unicode does not know.
@@ -157,6 +161,49 @@ def test_whoever_runs_a_command_has_a_plain_name(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SUDO_USER", "\udcffada\x1b" * 30)
     assert person().startswith("ada ")
     assert len(person()) <= 64
+
+
+async def test_a_pushed_commit_is_recorded_plainly(db: Database) -> None:
+    node = {"url": "http://127.0.0.1:1", "stop": ["x"], "start": ["x"], "running": ["x"]}
+    app = AppSettings.model_validate(
+        {
+            "haproxy": {"socket": "/none", "backend": "shop"},
+            "marker": {"path": "/"},
+            "nodes": {"node1": {**node, "war": "/srv/shop.war"}},
+            "build": {"repository": "/none", "command": ["x"], "artifact": "x"},
+        }
+    )
+    given_ = [
+        PushedCommit("main", "a" * 40, f"{STRANGE}Ada{STRANGE}" * 9),
+        PushedCommit(f"other{STRANGE}", "b" * 40, "Eve"),
+    ]
+    (build,), _ = await submit_commits(db, "shop", app, given_)
+    assert build.who.startswith("Ada ")
+    assert len(build.who) <= 64
+    assert plain(build.who) == build.who
+    _, text = await submit_commits(db, "shop", app, given_[1:])
+    assert text.isprintable()
+    assert text.endswith("ignored: other")
+
+
+def test_a_hook_queues_what_the_server_can_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"url": "http://127.0.0.1:1", "app": "shop", "token_file": "none", "spool": "spool"}
+    (tmp_path / "hook.json").write_text(json.dumps(config))
+    messenger = Messenger(tmp_path / "hook.json")
+    monkeypatch.setattr(Messenger, "flush", lambda _self: "")
+    messenger.submit([("gr\udcf6sse", "a" * 40)], "Zo\udceb")
+    (queued,) = messenger.waiting()
+    found = CommitIn.model_validate_json(queued.read_bytes())
+    assert (found.branch, found.who) == ("gr?sse", "Zo?")
+
+
+def test_a_message_with_half_a_character_is_sent_all_the_same() -> None:
+    state = AppState(app="shop", who="Zo\udceb", phase=Phase.ROLLING)
+    assert decode(AppState, encode(state)).who == "Zo?"
+    event = AppEvent(event_type=AppEventType.PHASE, app="shop", at="", text="by Zo\udceb")
+    assert decode(AppEvent, encode(event)).text == "by Zo?"
 
 
 def test_a_manifest_with_strange_text_is_read(tmp_path: Path) -> None:

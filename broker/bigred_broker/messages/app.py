@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bigred_broker.messages.base import Amount, Count, Digest, Id, Message, Text
+from bigred_broker.messages.base import Amount, Count, Digest, Encodable, Id, Message, Text
 
 MOST_TEXT = 2000
 """The most characters in the text of an event."""
@@ -183,5 +183,5 @@ class AppEvent(Message):
     deployment: Id | None = None
     phase: Phase | None = None
     node: Id | None = None
-    text: Annotated[str, Field(max_length=MOST_TEXT)] = ""
+    text: Annotated[Encodable, Field(max_length=MOST_TEXT)] = ""
     judgement: JudgementNote | None = None

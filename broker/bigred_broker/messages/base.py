@@ -3,14 +3,22 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bigred_broker.topics import ID_PATTERN
 
 VERSION: Literal[1] = 1
 
+
+def _encodable(value: object) -> object:
+    # Half a character, as in a name from a system with another encoding, has no place in UTF-8. No
+    # message must fail because of what somebody is called.
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+Encodable = Annotated[str, BeforeValidator(_encodable)]
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
-Text = Annotated[str, Field(max_length=500)]
+Text = Annotated[Encodable, Field(max_length=500)]
 # Whole numbers that JavaScript and every database can hold, and finite amounts.
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -91,7 +91,7 @@ async def journal(settings: Settings) -> AsyncIterator[Database]:
 def need_state(settings: Settings) -> None:
     """Create the state folder if needed. Raise ClickException if it can't be written."""
     state = settings.server.state
-    fix = f"let {person()} write there, or set `state` in [server] to another folder"
+    fix = "run this as the user of the server, or set `state` in [server] to another folder"
     try:
         private_files.make_folder(state)
     except OSError as error:

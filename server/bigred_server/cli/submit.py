@@ -37,7 +37,7 @@ def command(
     app: str | None,
     config: Path | None,
 ) -> None:
-    """Submit WAR as a release. It is checked, copied, and ready: the next press deploys it."""
+    """Submit WAR as a release. It is copied, checked, and ready: the next press deploys it."""
     settings = settings_of(config)
     name = pick_app(settings, app)
     submission = Submission(name, war, version, commit, author or person(), message)

@@ -21,6 +21,10 @@ def state(server: ServerSettings) -> list[Finding]:
     """Check the owner of the state folder, and that nobody else can open what is in it."""
     if not server.state.exists():
         return []
+    if not os.access(server.state, os.R_OK | os.X_OK):
+        fix = f"run this as {FileOwner(server.state.stat().st_uid, 0).name}"
+        text = f"{server.state} is closed to us"
+        return [Finding(_CODE, Severity.UNKNOWN, _WHERE, text, fix)]
     open_ = [(path, _mode(path)) for path, _ in too_open(server)]
     if not open_:
         text = f"{server.state} and what is in it is accessible only to its owner"

@@ -51,7 +51,8 @@ def writable(where: str, folder: Path) -> Finding:
 
 def _nearest(folder: Path) -> Path:
     # The folder itself, or else the closest one above it that exists.
-    while not folder.exists() and folder != folder.parent:
+    # Not Path.exists(), which fails below a folder that is closed to us.
+    while not os.access(folder, os.F_OK) and folder != folder.parent:
         folder = folder.parent
     return folder
 

@@ -91,7 +91,7 @@ class Messenger:
         self.spool.mkdir(parents=True, exist_ok=True)
         for number, (branch, commit) in enumerate(pushed):
             new = self.spool / f"{time.time_ns():020}-{os.getpid():07}-{number:05}.new"
-            queued = {"branch": branch, "commit": commit, "who": who}
+            queued = {"branch": _encodable(branch), "commit": commit, "who": _encodable(who)}
             new.write_text(json.dumps(queued), encoding="utf-8")
             new.replace(new.with_suffix(".json"))
 
@@ -178,6 +178,14 @@ def _pusher() -> str:
         if os.environ.get(name):
             return os.environ[name][:64]
     return f"uid-{os.getuid()}"
+
+
+def _encodable(text: str) -> str:
+    """Return a text that JSON can carry: a name in another encoding comes as halves of characters.
+
+    The server would refuse the whole push.
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _read(path: Path) -> object:
