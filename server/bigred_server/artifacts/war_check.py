@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from bigred_server.artifacts import war_names
 from bigred_server.artifacts.files import copy
+from bigred_server.artifacts.inflate import CHUNK, inflated
 from bigred_server.artifacts.interruptible import Checkpoint, go_on
 from bigred_server.artifacts.zip_directory import (
     ZipDirectory,
@@ -26,9 +27,7 @@ from bigred_server.errors import ReleaseError
 from bigred_server.model.plain_text import plain
 from bigred_server.model.war_limits import MIB, WarLimits
 
-_CHUNK = 1 << 18
 _STORED, _DEFLATED = 0, 8
-_RAW = -zlib.MAX_WBITS
 
 
 def take(source: Path, target: Path, limits: WarLimits, checkpoint: Checkpoint = go_on) -> str:
@@ -127,7 +126,7 @@ class _Examination:
             raise ZipError(f"Java can't unpack it (method {member.method}); pack it by 'deflate'")
         packed = self._packed(member.packed)
         size = crc = 0
-        for chunk in packed if member.method == _STORED else _inflated(packed):
+        for chunk in packed if member.method == _STORED else inflated(packed):
             size, crc = size + len(chunk), zlib.crc32(chunk, crc)
             if size > member.unpacked:
                 break
@@ -140,7 +139,7 @@ class _Examination:
 
     def _packed(self, size: int) -> Iterator[bytes]:
         while size > 0:
-            chunk = self.file.read(min(size, _CHUNK))
+            chunk = self.file.read(min(size, CHUNK))
             if not chunk:
                 raise ZipError("it ends too early")
             size -= len(chunk)
@@ -175,26 +174,6 @@ class _Examination:
 
     def _refusal(self, what: str, fix: str) -> ReleaseError:
         return ReleaseError(f"{self.name}: refused, {what}; {fix}")
-
-
-def _inflated(packed: Iterator[bytes]) -> Iterator[bytes]:
-    """Unpack step by step: never more than one chunk is in memory."""
-    inflater = zlib.decompressobj(_RAW)
-    for chunk in packed:
-        if inflater.eof:
-            raise ZipError("it has bytes after its end")
-        rest = chunk
-        while True:
-            found = inflater.decompress(rest, _CHUNK)
-            rest = inflater.unconsumed_tail
-            if found:
-                yield found
-            if inflater.eof or (len(found) < _CHUNK and not rest):
-                break
-    if not inflater.eof:
-        raise ZipError("it ends too early")
-    if inflater.unused_data:
-        raise ZipError("it has bytes after its end")
 
 
 def _amount(size: int) -> str:

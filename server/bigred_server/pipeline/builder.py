@@ -165,7 +165,9 @@ class Builder:
         await workspace.build(self.build_settings, build)
         if self.build_settings.version == "manifest":
             manifest = await asyncio.to_thread(war.manifest, workspace.war)
-            version = version_of(manifest.get(_MANIFEST_VERSION, ""))
+            if _MANIFEST_VERSION not in manifest:
+                raise BuildError(f"the manifest of the built WAR has no {_MANIFEST_VERSION}")
+            version = version_of(manifest[_MANIFEST_VERSION])
             build = await self._change(build, version=version)
         return build
 
@@ -179,7 +181,7 @@ class Builder:
             commit=about.commit,
             author=about.author,
             message=about.message,
-            version=free_version(version_of(version), used),
+            version=version_of(free_version(version, used)),
         )
 
     async def _submit_artifact(self, build: Build, workspace: Workspace) -> Release:
