@@ -1,20 +1,18 @@
-"""Check out a commit from git or Mercurial by running their programs, without a shell.
+"""Check out a commit from git or Mercurial.
 
 The server keeps its own clone next to the builds, so it fetches only new commits.
 """
 
-import asyncio
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bigred_server import child
 from bigred_server.errors import BuildError
+from bigred_server.model.build import is_commit
 from bigred_server.model.release import Change
+from bigred_server.pipeline.vcs_program import credentials, git, hg, public_url
 from bigred_server.settings.build import BuildSettings, Vcs
 
-_LIMIT_S = 600.0
 _DEPTH = 200
 # Messages contain no NUL, and names and first lines contain no line break.
 _END = "\0"
@@ -47,10 +45,13 @@ class Git:
 
     async def fetch(self, commit: str) -> None:
         """See Repository."""
+        _check(commit)
         if not (self.clone / "HEAD").exists():
-            await _run("git", "init", "-q", "--bare", str(self.clone))
+            # A build reads the clone, whoever it runs as, for a checkout shares its objects.
+            readable = ("--shared=0644", "--template=")
+            await git("init", "-q", "--bare", *readable, str(self.clone))
         branch = f"+refs/heads/{self.branch}:refs/heads/{self.branch}"
-        fetch = ("fetch", "-q", f"--depth={_DEPTH}", "--", self.url)
+        fetch = ("fetch", "-q", f"--depth={_DEPTH}", "--", public_url(self.url))
         await self._git(*fetch, branch)
         if not await self._has(commit):
             # The commit is no longer on the branch, or is older than the depth fetched.
@@ -68,18 +69,20 @@ class Git:
 
     async def check_out(self, commit: str, folder: Path) -> None:
         """See Repository."""
-        await _run("git", "clone", "-q", "--shared", "--no-checkout", str(self.clone), str(folder))
-        inside = ("git", "-C", str(folder))
-        await _run(*inside, "remote", "set-url", "origin", self.url)
-        await _run(*inside, "checkout", "-q", "--detach", commit, "--")
+        shared = ("--shared", "--no-checkout", "--template=")
+        await git("clone", "-q", *shared, "--", str(self.clone), str(folder))
+        inside = ("-C", str(folder))
+        await git("remote", "set-url", "origin", public_url(self.url), options=inside)
+        await git("checkout", "-q", "--detach", commit, "--", options=inside)
         if not (folder / ".gitmodules").exists():
             return
+        configuration = dict(credentials(self.url))
         # git refuses submodules from local folders unless this option is set; set it only if the
         # repository itself is local.
-        local = ("-c", "protocol.file.allow=always") if self.url.startswith(("/", "file:")) else ()
-        await _run(
-            "git", *local, "-C", str(folder), "submodule", "-q", "update", "--init", "--recursive"
-        )
+        if self.url.startswith(("/", "file:")):
+            configuration["protocol.file.allow"] = "always"
+        update = ("submodule", "-q", "update", "--init", "--recursive")
+        await git(*update, options=inside, configuration=configuration)
 
     async def _has(self, commit: str) -> bool:
         try:
@@ -93,7 +96,8 @@ class Git:
         return _commits(await self._git("log", *shape, *arguments, "--"))
 
     async def _git(self, *arguments: str) -> str:
-        return await _run("git", "-C", str(self.clone), *arguments)
+        at = ("-C", str(self.clone))
+        return await git(*arguments, options=at, configuration=credentials(self.url))
 
 
 @dataclass(frozen=True)
@@ -105,9 +109,10 @@ class Mercurial:
 
     async def fetch(self, commit: str) -> None:
         """See Repository."""
+        _check(commit)
         if not (self.clone / ".hg").exists():
-            await _run("hg", "init", str(self.clone))
-        await self._hg("pull", "-q", "-r", commit, self.url)
+            await hg("init", "--", str(self.clone))
+        await self._hg("pull", "-q", "-r", commit, "--", self.url)
 
     async def about(self, commit: str) -> tuple[Change, str]:
         """See Repository."""
@@ -125,15 +130,16 @@ class Mercurial:
 
     async def check_out(self, commit: str, folder: Path) -> None:
         """See Repository."""
-        await _run("hg", "clone", "-q", "--noupdate", str(self.clone), str(folder))
-        await _run("hg", "-R", str(folder), "update", "-q", "--clean", "-r", commit)
+        # Pulled: otherwise both would have the same files, and a build could change the clone's.
+        await hg("clone", "-q", "--noupdate", "--pull", "--", str(self.clone), str(folder))
+        await hg("update", "-q", "--clean", "-r", commit, options=("-R", str(folder)))
 
     async def _log(self, revisions: str) -> list[Change]:
         shape = r"{node}\n{author|person}\n{desc|firstline}\0"
         return _commits(await self._hg("log", "-r", revisions, "--template", shape))
 
     async def _hg(self, *arguments: str) -> str:
-        return await _run("hg", "-R", str(self.clone), *arguments)
+        return await hg(*arguments, options=("-R", str(self.clone)))
 
 
 def repository_of(settings: BuildSettings, clone: Path) -> Repository:
@@ -148,25 +154,13 @@ def _commits(output: str) -> list[Change]:
     return [Change(*fields).made_plain() for fields in parts if len(fields) == _FIELDS]
 
 
+def _check(commit: str) -> None:
+    # git and hg would take anything else for a name, an expression or an option.
+    if not is_commit(commit):
+        raise BuildError(f"{commit[:80]!r} is not a commit ID: 7 to 64 of 0-9 and a-f")
+
+
 def _single(found: list[Change], commit: str) -> Change:
     if len(found) != 1:
         raise BuildError(f"the repository has no commit {commit}")
     return found[0]
-
-
-async def _run(*argv: str) -> str:
-    """Run git or hg; return its output. Raise BuildError with its error message if it fails."""
-    # It must not prompt for a password, and its output must not depend on a user's settings.
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "HGPLAIN": "1", "LC_ALL": "C.UTF-8"}
-    try:
-        async with asyncio.timeout(_LIMIT_S):
-            done = await child.captured(*argv, environment=environment, with_stderr=True)
-    except TimeoutError as error:
-        raise BuildError(f"{argv[0]} did not finish within {_LIMIT_S:g} s") from error
-    except OSError as error:
-        raise BuildError(f"{argv[0]} can't be run: {error.strerror}; install it") from error
-    if done.code != 0:
-        reason = " ".join(done.stderr.split())[-500:]
-        verb = next((word for word in argv[1:] if not word.startswith(("-", "/"))), "")
-        raise BuildError(f"{argv[0]} {verb} failed: {reason or f'exit code {done.code}'}")
-    return done.stdout
