@@ -142,7 +142,9 @@ class DeployServer:
             strategy=app.strategy,
             adoption=Adoption(name, db, store, app.marker, self._fleets[name].copy_war),
             events=EventLog(db, self._publish),
-            hooks=HookRunner(app.hooks.commands(), self._settings.server.state / "hooks"),
+            hooks=HookRunner(
+                app.hooks.commands(), self._settings.server.state / "hooks", app.hooks.inherit
+            ),
             telemetry=self._telemetry[name],
             lead=self._session.leads[name],
             publish=self._keep_state,

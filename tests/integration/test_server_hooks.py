@@ -36,6 +36,23 @@ async def test_a_hook_receives_its_context_and_its_output_is_kept(tmp_path: Path
     assert log.read_text() == "shop 1.1.0 $(reboot)\nmore\n"
 
 
+async def test_a_hook_gets_the_variables_that_are_named_and_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_TOKEN", "the-token")
+    monkeypatch.setenv("PGSERVICE", "shop")
+    commands = {Hook.BEFORE: HookCommand(("env",), 10.0)}
+    runner = HookRunner(commands, tmp_path / "hooks", ("PGSERVICE", "MISSING"))
+    await runner.run(Hook.BEFORE, "d-1", {"BIGRED_APP": "shop"})
+    lines = (tmp_path / "hooks" / "d-1-before.log").read_text().splitlines()
+    found = dict(line.split("=", 1) for line in lines if not line.startswith("LC_"))
+    assert {"BIGRED_APP": "shop", "PGSERVICE": "shop", "HOME": str(Path.home())}.items() <= (
+        found.items()
+    )
+    allowed = {"BIGRED_APP", "PGSERVICE", "PATH", "HOME", "TMPDIR", "LANG", "LANGUAGE", "TZ"}
+    assert found.keys() - allowed == set()
+
+
 async def test_a_failing_hook_is_reported_with_its_code_and_last_output(tmp_path: Path) -> None:
     with pytest.raises(HookError, match=r"it exited with code 3; .*d-1-before\.log: no such table"):
         await hooks(tmp_path, "sh", "-c", "echo no such table; exit 3").run(Hook.BEFORE, "d-1", {})

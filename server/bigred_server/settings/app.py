@@ -15,7 +15,13 @@ from bigred_server.model.marker import MarkerOrPreset, MarkerSource
 from bigred_server.rollout.core.policy import Policy, Sessions, share
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings.admission import AdmissionSettings
-from bigred_server.settings.build import BuildSettings, Deploy, Promote, StageSettings
+from bigred_server.settings.build import (
+    BuildSettings,
+    Deploy,
+    Promote,
+    StageSettings,
+    VariableName,
+)
 from bigred_server.settings.deadlines import BakeSettings, DeadlineSettings, Seconds
 from bigred_server.settings.judge import JudgeSettings
 from bigred_server.settings.node import Argv, NodeSettings, ReachBy, need_different_tomcats
@@ -68,6 +74,7 @@ class HookSettings(Section):
     after_s: Seconds = 600.0
     on_failure: Argv | None = None
     on_failure_s: Seconds = 600.0
+    inherit: tuple[VariableName, ...] = ()
 
     def commands(self) -> dict[Hook, HookCommand]:
         """Return what each configured hook runs."""

@@ -43,7 +43,8 @@ def _inside(text: str) -> str:
 
 
 Inside = Annotated[str, AfterValidator(_inside)]
-Environment = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Environment = dict[VariableName, str]
 
 
 class BuildSettings(Section):

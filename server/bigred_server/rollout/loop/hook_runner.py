@@ -9,18 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bigred_server import private_files
+from bigred_server.environment import minimal
 from bigred_server.errors import HookError
 from bigred_server.model.hook import Hook, HookCommand
 
 _TAIL = 2000
+# The programs that they call look there for their settings.
+_OWN = ("HOME", "TMPDIR")
 
 
 @dataclass(frozen=True)
 class HookRunner:
-    """Runs the hooks of one app. `folder`: their output, one file per hook and deployment."""
+    """Runs the hooks of one app. `folder`: their output, one file per hook and deployment.
+
+    They run as the server's user, in its home. `inherit`: the variables of the server that they get
+    as well.
+    """
 
     commands: Mapping[Hook, HookCommand]
     folder: Path
+    inherit: tuple[str, ...] = ()
 
     async def run(self, hook: Hook, deployment: str, environment: Mapping[str, str]) -> str:
         """Run a hook and return the end of its output. Raise HookError if it fails.
@@ -40,7 +48,7 @@ class HookRunner:
                     stdout=output,
                     stderr=output,
                     start_new_session=True,
-                    env={**os.environ, **environment},
+                    env={**minimal({*_OWN, *self.inherit}), **environment},
                 )
         except OSError as error:
             raise HookError(f"{command[0]} can't be run: {error.strerror}") from error
