@@ -5,7 +5,7 @@ Only a copy that nobody else can write to may be checked: what is checked must b
 
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -36,18 +36,23 @@ def take(source: Path, target: Path, limits: WarLimits, checkpoint: Checkpoint =
     Raise ReleaseError, naming the source, if it is not a WAR that Tomcat can unpack, or exceeds a
     limit; OSError if it can't be copied.
     """
+    digest = copy(source, target, byte_limit(str(source), limits, checkpoint))
+    check(target, limits, checkpoint, name=str(source))
+    return digest
+
+
+def byte_limit(name: str, limits: WarLimits, checkpoint: Checkpoint) -> Callable[[int], None]:
+    """Return what to call with the bytes copied so far: it raises ReleaseError over the limit."""
 
     def step(copied: int) -> None:
         checkpoint()
         if copied > limits.file_bytes:
             raise ReleaseError(
-                f"{source}: refused, it has more than {limits.file_mib} MiB; "
+                f"{name}: refused, it has more than {limits.file_mib} MiB; "
                 f"{_raise('file_mib', 'WARs may be larger')}"
             )
 
-    digest = copy(source, target, step)
-    check(target, limits, checkpoint, name=str(source))
-    return digest
+    return step
 
 
 def check(path: Path, limits: WarLimits, checkpoint: Checkpoint = go_on, name: str = "") -> None:

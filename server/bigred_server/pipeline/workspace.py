@@ -1,6 +1,7 @@
 """The workspace of one build: its folder, and the jobs that run in it."""
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from bigred_server.errors import BuildError
 from bigred_server.model import context_path
 from bigred_server.model.build import Build
 from bigred_server.model.war_limits import WarLimits
+from bigred_server.pipeline import built_files
 from bigred_server.pipeline.checkout import Repository
 from bigred_server.pipeline.job import Job, Result, UrlProbe
 from bigred_server.settings.build import BuildSettings, StageSettings
@@ -96,13 +98,18 @@ class Workspace:
         }
 
     def _copy_war(self, artifact: str, checkpoint: Checkpoint) -> None:
-        found = [path for path in sorted(self.source.glob(artifact)) if path.is_file()]
+        found = built_files.find(self.source, artifact)
         if len(found) != 1:
             names = ", ".join(path.name for path in found[:3]) or "none"
             raise BuildError(f"the build must leave exactly one WAR as {artifact}; found: {names}")
-        new = self.war.with_suffix(".new")
-        war_check.take(found[0], new, self.limits, checkpoint)
-        new.replace(self.war)
+        copy, name = self.folder / f"built-{found[0].name}", str(found[0])
+        try:
+            step = war_check.byte_limit(name, self.limits, checkpoint)
+            built_files.copy(self.source, found[0], copy, step=step)
+            war_check.check(copy, self.limits, checkpoint, name)
+            copy.replace(self.war)
+        finally:
+            copy.unlink(missing_ok=True)
 
     def _tomcat(self, home: Path) -> TomcatInstance:
         folder = self.folder / "tomcat"
@@ -116,14 +123,11 @@ class Workspace:
         return tomcat
 
     def _save_artifacts(self, name: str, patterns: tuple[str, ...]) -> None:
-        kept = self.folder / "artifacts" / name
         for pattern in patterns:
-            for path in self.source.glob(pattern):
-                # A symbolic link could point to any file that the server can read.
-                if path.is_file() and not path.is_symlink():
-                    to = kept / path.relative_to(self.source)
-                    to.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(path, to)
+            for path in built_files.find(self.source, pattern):
+                # What is left may be anything, and is not needed for the release.
+                with contextlib.suppress(BuildError):
+                    built_files.copy(self.source, path, self.folder / "artifacts" / name / path)
 
 
 def _check(what: str, result: Result, log: Path) -> None:
