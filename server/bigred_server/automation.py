@@ -13,6 +13,8 @@ from bigred_server.model.build import Build, build_text
 from bigred_server.model.timestamp import utc
 from bigred_server.notify.notifier import Notifier
 from bigred_server.pipeline.builder import Builder
+from bigred_server.pipeline.hiding import workspaces
+from bigred_server.pipeline.isolation import Isolation
 from bigred_server.requests.continuous import Continuous
 from bigred_server.requests.preflight import FleetPreflight
 from bigred_server.settings import Settings
@@ -49,6 +51,7 @@ def automation_of(
     preflights: Mapping[str, FleetPreflight],
     publish: Callable[[AppEvent], None],
     notifier: Notifier,
+    isolation: Isolation,
 ) -> Automation:
     """Create the builders and loops of a server; `publish` sends events and must not block."""
     slots = asyncio.Semaphore(settings.server.builds)
@@ -70,6 +73,8 @@ def automation_of(
             folder=builds_folder(settings.server.state, name),
             slots=slots,
             report=report,
+            work=workspaces(settings.server) / name,
+            isolation=isolation,
         )
         for name, app in apps
         if app.build is not None

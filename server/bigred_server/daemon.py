@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Coroutine
 from functools import partial
+from pathlib import Path
 
 import httpx2
 import structlog
@@ -24,6 +25,7 @@ from bigred_server.judge.policy import Mode
 from bigred_server.model.release import Release
 from bigred_server.mqtt_gateway.gateway import MqttGateway
 from bigred_server.notify.notifier import Notifier
+from bigred_server.pipeline.isolation import Isolation, isolation_of
 from bigred_server.places import journal_place, release_store
 from bigred_server.protection import protect
 from bigred_server.requests.begin import begin_repair
@@ -46,19 +48,24 @@ log = structlog.get_logger(__name__)
 _STATE_KEEPS_S = 10.0
 
 
-async def serve(settings: Settings) -> None:
-    """Run the server until SIGTERM or SIGINT.
+async def serve(settings: Settings, config: Path | None = None) -> None:
+    """Run the server until SIGTERM or SIGINT. `config`: the file with the settings, if any.
 
     Raise NotRunningError if another server uses the journal or the name, JournalError if the
-    journal can't be opened, and HaproxyError if an app's HAProxy denies us what we need.
+    journal can't be opened, HaproxyError if an app's HAProxy denies us what we need, and BuildError
+    if builds can't be confined as the settings demand.
     """
+    isolation = await asyncio.to_thread(isolation_of, settings, config)
+    if isolation.is_told:
+        level = log.info if isolation.sandbox else log.warning
+        level("how builds run", how=isolation.text(network=False))
     place = journal_place(settings.server)
     async with (
         session.open_session(place, settings.server.name, settings.apps) as opened,
         client() as http,
     ):
         await asyncio.to_thread(_tidy, settings.server)
-        server = DeployServer(settings, opened, http)
+        server = DeployServer(settings, opened, http, isolation)
         try:
             await server.run()
         finally:
@@ -88,7 +95,13 @@ def _tidy(server: ServerSettings) -> None:
 class DeployServer:
     """All parts of a running server."""
 
-    def __init__(self, settings: Settings, session: Session, http: httpx2.AsyncClient) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        session: Session,
+        http: httpx2.AsyncClient,
+        isolation: Isolation,
+    ) -> None:
         self._settings = settings
         self._session = session
         self._gateway = MqttGateway(settings, session.leads, session.run)
@@ -126,7 +139,13 @@ class DeployServer:
             **{name: self._job_reconciler(preflight) for name, preflight in self._jobs.items()},
         }
         self._automation = automation_of(
-            settings, session, store, preflights, self._gateway.publish_event, self._notifier
+            settings,
+            session,
+            store,
+            preflights,
+            self._gateway.publish_event,
+            self._notifier,
+            isolation,
         )
         alone: dict[str, Preflight] = {**preflights, **self._jobs}
         shared = {name: SharedPreflight(preflight) for name, preflight in alone.items()}

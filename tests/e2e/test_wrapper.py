@@ -140,6 +140,7 @@ def missing(verb: str) -> list[str]:
             "tomcat10-admin": somewhere("usr/share/tomcat*-admin/manager/WEB-INF/web.xml"),
             "libusb-1.0-0": somewhere("usr/lib*/libusb-1.0.so.0", "usr/lib/*/libusb-1.0.so.0"),
             "openssh-server": somewhere("usr/sbin/sshd"),
+            "bubblewrap": False,
             "git": False,
             "mercurial": False,
         }

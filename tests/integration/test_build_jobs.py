@@ -44,6 +44,32 @@ async def test_its_output_is_kept_and_its_exit_code_reported(tmp_path: Path) -> 
     assert (tmp_path / "log").read_text() == "a$b\nwrong\n"
 
 
+async def test_neither_it_nor_the_processes_above_it_have_the_servers_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_TOKEN", "the-token")
+    up = "supervisor=$(awk '/^PPid/ {print $2}' /proc/$PPID/status)"
+    shows = f'env; {up}; cat "/proc/$PPID/environ" "/proc/$supervisor/environ"'
+    done = await job_of(tmp_path, "sh", "-c", shows).run()
+    assert (done.code, done.why) == (0, "")
+    log = (tmp_path / "log").read_text()
+    assert "PATH=" in log
+    assert "the-token" not in log
+
+
+async def test_a_job_that_ends_its_own_runner_has_failed(tmp_path: Path) -> None:
+    done = await job_of(tmp_path, "sh", "-c", "kill -9 $PPID; exit 0").run()
+    assert done.code is None
+    assert done.why.startswith("it was ended from outside, or could not begin (exit code -9)")
+
+
+async def test_a_job_may_tidy_up_when_its_time_is_over(tmp_path: Path) -> None:
+    tidies = f"trap 'touch {tmp_path}/tidy; exit 1' TERM; sleep 600 & wait"
+    done = await job_of(tmp_path, "sh", "-c", tidies, limit_s=0.5).run()
+    assert (done.code, done.why) == (None, "did not finish within 0.5 s")
+    assert (tmp_path / "tidy").exists()
+
+
 async def test_steps_end_at_the_first_failure(tmp_path: Path) -> None:
     steps = [("echo", "one"), ("false",), ("echo", "two")]
     done = await Job(steps, tmp_path, tmp_path / "log", tmp_path, 20.0).run()

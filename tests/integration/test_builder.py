@@ -2,116 +2,16 @@
 
 import asyncio
 import contextlib
-import time
 import zipfile
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.support.build_site import automation
 from tests.support.processes import living
 from tests.support.repositories import Repository, call
 
-from bigred_broker.config import parse
-from bigred_server.artifacts.store import Store
-from bigred_server.journal import builds, releases
-from bigred_server.journal.database import Database
-from bigred_server.journal.sqlite_leadership import SqliteLeadership
-from bigred_server.model.build import Build
-from bigred_server.model.release import Release, Stage, candidate
-from bigred_server.pipeline.builder import Builder
-from bigred_server.settings import AppSettings, Settings, example
-
-_ENDED = frozenset({Stage.READY, Stage.TESTED, Stage.FAILED, Stage.SUPERSEDED})
-
-
-@dataclass
-class BuildSite:
-    """A builder with a journal and a store of its own; `reported`: all builds that it reported."""
-
-    builder: Builder
-    db: Database
-    reported: list[Build] = field(default_factory=list)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def submit(self, commit: str, who: str = "ada") -> Build:
-        async with self.db.write() as db:
-            build, _ = await builds.submit(db, "shop", commit, "main", who, time.time())
-        self.builder.wake()
-        return build
-
-    async def ended(self, build: Build, within_s: float = 30.0) -> Build:
-        async with asyncio.timeout(within_s):
-            while True:
-                self.changed.clear()
-                async with self.db.read() as db:
-                    found = await builds.find(db, build.id)
-                assert found is not None
-                if found.stage in _ENDED:
-                    return found
-                await self.changed.wait()
-
-    async def release(self, build: Build) -> Release:
-        async with self.db.read() as db:
-            found = await releases.find(db, "shop", build.digest or "")
-        assert found is not None
-        return found
-
-    def log(self, build: Build, name: str = "build") -> str:
-        return (self.builder.folder / build.id / "logs" / f"{name}.log").read_text()
-
-    def is_clean(self) -> bool:
-        return not [
-            path
-            for path in self.builder.folder.glob("b-*/*")
-            if path.name not in ("logs", "artifacts")
-        ]
-
-
-@contextlib.asynccontextmanager
-async def automation(
-    folder: Path, central: Path, vcs: str = "git", **more: object
-) -> AsyncIterator[BuildSite]:
-    settings = parse(example(), Settings, "example").fleets["shop"]
-    fields: dict[str, object] = {
-        "build": {
-            "repository": str(central),
-            "vcs": vcs,
-            "command": ["./build.sh"],
-            "artifact": "*.war",
-            "limit_s": 30.0,
-        },
-    }
-    app = AppSettings.model_validate({**settings.model_dump(), **fields, **more})
-    assert app.build is not None
-    db = await Database.open(folder / "bigred.db")
-    builder = Builder(
-        "shop",
-        app,
-        app.build,
-        "/shop",
-        db,
-        Store(folder / "releases"),
-        SqliteLeadership(),
-        folder / "builds",
-        asyncio.Semaphore(1),
-        lambda _build: None,
-    )
-    site = BuildSite(builder, db)
-
-    def report(build: Build) -> None:
-        site.reported.append(build)
-        site.changed.set()
-
-    builder.report = report
-    running = asyncio.create_task(builder.run())
-    try:
-        yield site
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-        await db.close()
+from bigred_server.journal import releases
+from bigred_server.model.release import Stage, candidate
 
 
 async def test_a_commit_of_git_becomes_a_ready_release_with_its_tags_version(

@@ -54,6 +54,8 @@ def pushing(
                 "repository": str(repository.central),
                 "vcs": vcs,
                 "command": ("sh", "build.sh"),
+                # Where Tomcat and Java are not those of the distribution.
+                "inherit": ("CATALINA_HOME", "JAVA_HOME"),
                 "artifact": "target/shop.war" if compiled else "app.war",
             },
             **{f"apps.shop.tests.{stage}": commands for stage, commands in (tests or {}).items()},

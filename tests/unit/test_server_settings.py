@@ -79,6 +79,7 @@ def test_what_the_example_shows_as_the_default_is_the_default() -> None:
         "job",
         "driver",
         "urls_file",
+        "workspaces",
         "inherit",
         "command",
         "reach",

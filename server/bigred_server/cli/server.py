@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from bigred_broker import logs
-from bigred_server.cli.options import config_option, need_state, run, settings_of
+from bigred_server.cli.options import config_file, config_option, need_state, run, settings_of
 from bigred_server.daemon import serve
 
 
@@ -17,10 +17,11 @@ def command(config: Path | None) -> None:
 
     If it is killed in the middle of a deployment, it carries on when it is started again.
     """
-    settings = settings_of(config)
+    file = config_file(config)
+    settings = settings_of(file)
     need_state(settings)
     logs.configure(settings.server.log_format)
     # One line per probe, and ten at the first start, would bury what matters.
     for verbose in ("httpx2", "alembic"):
         logging.getLogger(verbose).setLevel(logging.WARNING)
-    run(serve(settings))
+    run(serve(settings, file))

@@ -7,6 +7,7 @@ import httpx2
 
 from bigred_server.doctor import (
     broker,
+    builds,
     database,
     deployable,
     haproxy,
@@ -35,6 +36,7 @@ async def examine(settings: Settings, known: Mapping[str, SiteFacts]) -> list[Fi
     fleets = [settings.fleets[name] for name in known if name in settings.fleets]
     judged = [app for app in fleets if app.judge.mode is not Mode.OFF]
     findings = _server(settings, max((facts.largest for facts in known.values()), default=0))
+    findings += await asyncio.to_thread(builds.check, settings)
     async with client() as http:
         for name, facts in known.items():
             if name in settings.fleets:

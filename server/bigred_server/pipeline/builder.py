@@ -5,7 +5,6 @@ build, the next one resumes it at the stage that was interrupted.
 """
 
 import asyncio
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -34,7 +33,10 @@ from bigred_server.model.build import (
 )
 from bigred_server.model.plain_text import version_of
 from bigred_server.model.release import Change, Release, Stage, live_of
+from bigred_server.pipeline import tree
+from bigred_server.pipeline.build_area import BuildArea
 from bigred_server.pipeline.checkout import Repository, repository_of
+from bigred_server.pipeline.isolation import Isolation
 from bigred_server.pipeline.known_release import as_newest
 from bigred_server.pipeline.workspace import Workspace
 from bigred_server.settings import AppSettings
@@ -53,9 +55,10 @@ _MANIFEST_VERSION = "Implementation-Version"
 
 @dataclass
 class Builder:
-    """Builds one app. `folder`: where its builds run. `slots`: limits the builds of all apps.
+    """Builds one app. `folder`: for their logs. `slots`: limits the builds of all apps.
 
-    `report` is called with every build that changed, and must not block.
+    `work`: where they run, if not in `folder`; `isolation`: how they are confined. `report` is
+    called with every build that changed, and must not block.
     """
 
     app: str
@@ -68,13 +71,20 @@ class Builder:
     folder: Path
     slots: asyncio.Semaphore
     report: Callable[[Build], None]
+    work: Path | None = None
+    isolation: Isolation = field(default_factory=Isolation)
+    _area: BuildArea = field(init=False)
     _loop: ControlLoop = field(init=False)
     _repository: Repository = field(init=False)
 
     def __post_init__(self) -> None:
         expected = (BigredError, SQLAlchemyError, OSError)
         self._loop = ControlLoop(self._log_error, _POLL_S, expected)
-        self._repository = repository_of(self.build_settings, self.folder / "clone")
+        settings = self.build_settings
+        self._area = BuildArea(
+            self.work or self.folder, self.isolation, settings.network, settings.inherit
+        )
+        self._repository = repository_of(settings, self._area.clone)
 
     def wake(self) -> None:
         """Check for waiting builds now instead of at the next poll."""
@@ -118,7 +128,7 @@ class Builder:
 
     async def _build(self, build: Build) -> None:
         """Run one build; remove its temporary files before its result is reported."""
-        workspace = Workspace(self.folder / build.id, self.context, self.store.limits)
+        workspace = Workspace(self.folder / build.id, self.context, self._area, self.store.limits)
         try:
             release = await self._make_release(build, workspace)
             stage = Stage.TESTED if release.stage is Stage.TESTED else Stage.READY
@@ -130,7 +140,7 @@ class Builder:
             raise
         except (BigredError, OSError) as error:
             result = {"stage": Stage.FAILED, "reason": str(error)[:_MOST_REASON]}
-        await asyncio.to_thread(workspace.clean)
+        await workspace.clean()
         async with self.db.read() as db:
             build = await builds.find(db, build.id) or build
         await self._change(build, **result, ended_at=time.time())
@@ -159,6 +169,7 @@ class Builder:
         """Check out the commit and run the build command."""
         build = await self._change(build, stage=Stage.BUILDING, test="", started_at=time.time())
         private_files.make_folder(self.folder)
+        self._area.make_folder()
         await self._repository.fetch(build.commit)
         build = await self._describe(build)
         await workspace.check_out(self._repository, build.commit)
@@ -234,9 +245,6 @@ class Builder:
         """Remove the folders, including the logs, of all but the newest builds."""
         async with self.db.read() as db:
             kept = {build.id for build in await builds.of_app(db, self.app, limit=_KEPT)}
-        await asyncio.to_thread(self._remove, kept)
-
-    def _remove(self, kept: set[str]) -> None:
-        for folder in self.folder.glob("b-*"):
-            if folder.name not in kept:
-                shutil.rmtree(folder, ignore_errors=True)
+        for folder in {self.folder, self._area.folder}:
+            old = [one for one in folder.glob("b-*") if one.name not in kept]
+            await tree.remove(*old)

@@ -10,10 +10,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from bigred_server import private_files
+from bigred_server import environment, private_files
 from bigred_server.errors import BuildError
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_STEPS = Path(__file__).with_name("steps.py")
+# Not the link of a virtual environment, which may be in a folder that a build can't enter.
+PYTHON = os.path.realpath(sys.executable)
 LOG_BYTES = 10 * 1024 * 1024
 _END_S = 20.0
 
@@ -45,7 +48,8 @@ class Job:
     """Steps that run in order until one fails; `limit_s` limits their total time.
 
     `folder`: the working folder; `log`: the file for their output; `work`: the folder for the
-    supervisor's own files.
+    supervisor's own files. `environment`: added to the minimal one. `prefix`: the beginning of the
+    command line that confines the steps, and `python` their interpreter; see isolation.py.
     """
 
     steps: Sequence[Sequence[str] | UrlProbe]
@@ -54,6 +58,8 @@ class Job:
     work: Path
     limit_s: float
     environment: Mapping[str, str] = field(default_factory=dict)
+    prefix: Sequence[str] = ()
+    python: str = PYTHON
 
     async def run(self) -> Result:
         """Run the job and end all its processes. Raise BuildError if the supervisor fails."""
@@ -71,6 +77,8 @@ class Job:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            # Whoever runs as the same user can read it.
+            env=environment.minimal(),
         )
         try:
             _, stderr = await child.communicate()
@@ -95,7 +103,8 @@ class Job:
                 for step in self.steps
             ],
             "folder": str(self.folder),
-            "environment": {**os.environ, **self.environment},
+            "runner": [*self.prefix, self.python, "-I", "-c", _STEPS.read_text(encoding="utf-8")],
+            "environment": {**environment.minimal(), **self.environment},
             "limit_s": self.limit_s,
             "log": str(self.log),
             "log_bytes": LOG_BYTES,

@@ -1,9 +1,10 @@
 """Supervise one job of a build: limit its time and its log, and leave no process behind.
 
-A separate program that uses only the standard library, run as `python -I supervisor.py SPEC`. The
-kernel makes it the parent of every orphaned descendant, including daemons (prctl(2),
-PR_SET_CHILD_SUBREAPER), and signals it when the server dies (PR_SET_PDEATHSIG). SPEC is a JSON
-file; see `bigred_server.pipeline.job`.
+A separate program that uses only the standard library, run as `python -I supervisor.py SPEC` by the
+server's user. The job itself, which steps.py runs, may be another user's or in a sandbox, and then
+it can reach neither the supervisor nor its files. The kernel makes the supervisor the parent of
+every orphaned descendant, including daemons (prctl(2), PR_SET_CHILD_SUBREAPER), and signals it when
+the server dies (PR_SET_PDEATHSIG). SPEC is a JSON file; see `bigred_server.pipeline.job`.
 """
 
 import contextlib
@@ -15,8 +16,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections import deque
 from pathlib import Path
 from typing import Any, BinaryIO  # a specification is JSON
@@ -27,6 +26,7 @@ _GRACE_S = 2.0
 _REAP_S = 10.0
 _CHUNK = 1 << 16
 _TICK_S = 0.05
+_MOST_REASON = 500
 
 
 class StopError(Exception):
@@ -78,7 +78,7 @@ def main(path: str) -> int:
     with Path(spec["log"]).open("ab", buffering=0) as file:
         log = Log(file, spec["log_bytes"])
         try:
-            code, why = _run(spec, log, begun_s + spec["limit_s"]), ""
+            code, why = _run(spec, log, begun_s + spec["limit_s"])
         except StopError as error:
             code, why = None, str(error)
         finally:
@@ -110,55 +110,71 @@ def _on_sigterm(_number: int, _frame: object) -> None:
     raise StopError("stopped")
 
 
-def _run(spec: dict[str, Any], log: Log, end_s: float) -> int:
-    """Run the steps in order until one fails; return the last command's exit code."""
-    timeout = f"did not finish within {spec['limit_s']:g} s"
-    code = 0
-    for step in spec["steps"]:
-        if url := step.get("url"):
-            _poll_url(url, min(end_s, time.monotonic() + step["within_s"]))
-            continue
-        code = _command(step["argv"], spec, log, end_s, timeout)
-        if code != 0:
-            break
-    return code
-
-
-def _command(argv: list[str], spec: dict[str, Any], log: Log, end_s: float, timeout: str) -> int:
-    read, write = os.pipe()
+def _run(spec: dict[str, Any], log: Log, end_s: float) -> tuple[int | None, str]:
+    """Run the steps; return the last command's exit code, or None and the reason."""
+    output, into_log = os.pipe()
+    report, into_report = os.pipe()
+    os.set_blocking(output, False)
+    os.set_blocking(report, False)
+    runner = [*spec["runner"], str(into_report)]
     try:
         child = subprocess.Popen(
-            argv,
-            cwd=spec["folder"],
+            runner,
+            cwd="/",
             env=spec["environment"],
-            stdin=subprocess.DEVNULL,
-            stdout=write,
-            stderr=write,
+            stdin=subprocess.PIPE,
+            stdout=into_log,
+            stderr=into_log,
             start_new_session=True,
+            pass_fds=[into_report],
         )
     except OSError as error:
-        os.close(read)
-        raise StopError(f"{argv[0]} can't be run: {error.strerror}") from error
+        raise StopError(f"{runner[0]} can't be run: {error.strerror}") from error
     finally:
-        os.close(write)
-    os.set_blocking(read, False)
+        os.close(into_log)
+        os.close(into_report)
+    _instruct(child, {"folder": spec["folder"], "steps": spec["steps"]})
+    try:
+        _follow(child, output, log, end_s)
+    except TimeoutError as error:
+        _terminate(child)
+        raise StopError(f"did not finish within {spec['limit_s']:g} s") from error
+    finally:
+        _drain(output, log)
+    return _reported(report, child.returncode)
+
+
+def _instruct(child: "subprocess.Popen[bytes]", steps: dict[str, Any]) -> None:
+    assert child.stdin is not None  # noqa: S101 - it is a pipe
+    with contextlib.suppress(BrokenPipeError), child.stdin:
+        child.stdin.write(json.dumps(steps).encode())
+
+
+def _follow(child: "subprocess.Popen[bytes]", output: int, log: Log, end_s: float) -> None:
+    """Log the output until the child has exited. Raise TimeoutError at the end of its time."""
     with selectors.DefaultSelector() as selector:
-        selector.register(read, selectors.EVENT_READ)
+        selector.register(output, selectors.EVENT_READ)
         is_open = True
         while child.poll() is None:
             if time.monotonic() > end_s:
-                _terminate(child)
-                _drain(read, log)
-                raise StopError(timeout)
+                raise TimeoutError
             if is_open:
                 if selector.select(_TICK_S):
-                    is_open = _read(read, log)
+                    is_open = _read(output, log)
             else:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.wait(_TICK_S)
-    _drain(read, log)
-    os.close(read)
-    return child.returncode
+
+
+def _reported(report: int, code: int) -> tuple[int | None, str]:
+    """Read how the steps ended. The job can write here as well, so nothing is taken for granted."""
+    try:
+        said = json.loads(os.read(report, _CHUNK))
+        if isinstance(said["code"], int | None) and isinstance(said["why"], str):
+            return said["code"], said["why"][:_MOST_REASON]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        pass
+    return None, f"it was ended from outside, or could not begin (exit code {code})"
 
 
 def _read(read: int, log: Log) -> bool:
@@ -183,27 +199,13 @@ def _drain(read: int, log: Log) -> None:
 
 
 def _terminate(child: "subprocess.Popen[bytes]") -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGTERM)
+    """Ask the commands to end; the child ends by itself after them, and a sandbox with it."""
+    for pid in _descendants():
+        if pid != child.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(_GRACE_S)
-
-
-def _poll_url(url: str, end_s: float) -> None:
-    """Wait until the URL answers with a status below 500."""
-    seen = "no answer"
-    while time.monotonic() < end_s:
-        try:
-            with urllib.request.urlopen(url, timeout=2.0):  # noqa: S310 - our own Tomcat
-                return
-        except urllib.error.HTTPError as error:
-            if error.code < 500:
-                return
-            seen = f"status {error.code}"
-        except OSError as error:
-            seen = str(error)
-        time.sleep(_TICK_S)
-    raise StopError(f"{url} did not come up: {seen}")
 
 
 def _kill_descendants() -> int:

@@ -15,6 +15,7 @@ from bigred_server.model.marker import MarkerSettings, MarkerSource
 from bigred_server.model.war_limits import WarLimits
 from bigred_server.settings.admission import AdmissionSettings
 from bigred_server.settings.app import AppSettings, HaproxySettings, HookSettings
+from bigred_server.settings.build import SandboxMode
 from bigred_server.settings.deadlines import DeadlineSettings
 from bigred_server.settings.jenkins import JenkinsAppSettings
 from bigred_server.settings.judge import JudgeSettings, ProbeSettings
@@ -57,8 +58,20 @@ class ServerSettings(Section):
     database: Annotated[str, Field(pattern=r"^(postgresql(\+psycopg)?://.+)?$")] = ""
     releases: Path | None = None
     builds: Annotated[int, Field(ge=1, le=100)] = 2
+    build_user: Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_.-]{0,31})?$")] = ""
+    sandbox: SandboxMode = SandboxMode.AUTO
+    workspaces: Path | None = None
     haproxy_log: Annotated[str, Field(pattern=r"^(/.+|([^:]+|\[[0-9a-f:]+\]):[0-9]{1,5})?$")] = ""
     wars: WarLimits = WarLimits()
+
+    @model_validator(mode="after")
+    def _build_user_can_enter_the_workspaces(self) -> "ServerSettings":
+        if self.build_user and self.workspaces and self.workspaces.is_relative_to(self.state):
+            raise ValueError(
+                f"workspaces = '{self.workspaces}' is inside `state`, which {self.build_user} "
+                "can't enter; name a folder elsewhere"
+            )
+        return self
 
 
 class TokenSettings(Section):

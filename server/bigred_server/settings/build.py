@@ -33,6 +33,14 @@ class Promote(StrEnum):
     BY_HAND = "by_hand"
 
 
+class SandboxMode(StrEnum):
+    """Whether builds run in a sandbox: where it works, everywhere or not at all, or never."""
+
+    AUTO = "auto"
+    REQUIRED = "required"
+    OFF = "off"
+
+
 def _inside(text: str) -> str:
     path = PurePosixPath(text)
     if path.is_absolute() or ".." in path.parts or not text:
@@ -57,6 +65,8 @@ class BuildSettings(Section):
     artifact: Inside
     version: Literal["describe", "manifest"] = "describe"
     limit_s: Seconds = 1800.0
+    network: bool = False
+    inherit: tuple[VariableName, ...] = ()
     environment: Environment = Field(default_factory=dict)
     webhook_secret_file: Path | None = None
 

@@ -22,8 +22,8 @@ _OWN = ("HOME", "TMPDIR")
 class HookRunner:
     """Runs the hooks of one app. `folder`: their output, one file per hook and deployment.
 
-    They run as the server's user, in its home. `inherit`: the variables of the server that they get
-    as well.
+    They come from the configuration, not from a repository: they run as the server's user, in its
+    home, without a sandbox. `inherit`: the variables of the server that they get as well.
     """
 
     commands: Mapping[Hook, HookCommand]
