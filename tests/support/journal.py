@@ -75,6 +75,12 @@ class Journal:
             row["id"] for row in self._rows(select(table.c.id).where(table.c.ended_at.is_(None)))
         ]
 
+    def begun(self, since: float) -> list[str]:
+        """List the deployments of the whole app that began after a Unix time."""
+        table = tables.deployment
+        query = select(table.c.id).where(table.c.started_at > since, table.c.mends.is_(None))
+        return [row["id"] for row in self._rows(query.order_by(table.c.started_at))]
+
     def has_ended(self, deployment: str) -> bool:
         """Return whether it has an outcome."""
         return self.deployment(deployment).ended_at is not None

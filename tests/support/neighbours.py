@@ -27,14 +27,24 @@ class Row:
     requests: int
 
 
-def rows(haproxy: HaproxyInstance) -> dict[str, Row]:
-    """Return the row of each node. Raises OSError if HAProxy does not answer."""
+def worker(haproxy: HaproxyInstance) -> int:
+    """Return the process id of HAProxy's worker. Raises OSError if it does not answer."""
+    lines = _ask(haproxy, "show info").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pid:"))
+
+
+def _ask(haproxy: HaproxyInstance, command: str) -> str:
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(_DEADLINE_S)
         line.connect(str(haproxy.admin_socket))
-        line.sendall(b"show stat\n")
+        line.sendall(f"{command}\n".encode())
         with line.makefile("r", encoding="utf-8") as answer:
-            table = csv.DictReader(answer.read().removeprefix("# ").splitlines())
+            return answer.read()
+
+
+def rows(haproxy: HaproxyInstance) -> dict[str, Row]:
+    """Return the row of each node. Raises OSError if HAProxy does not answer."""
+    table = csv.DictReader(_ask(haproxy, "show stat").removeprefix("# ").splitlines())
     return {
         row["svname"]: Row(row["status"], int(row["scur"]) + int(row["qcur"]), int(row["stot"]))
         for row in table

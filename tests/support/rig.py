@@ -50,6 +50,12 @@ class Rig:
         running.kill()
         running.wait(5)
 
+    def server_process(self) -> int:
+        """Return the process id of the first server."""
+        running = self._servers[self._name(None)]
+        assert isinstance(running, forked.Forked)
+        return running.pid
+
     @contextlib.contextmanager
     def frozen(self, server: str | None = None) -> Iterator[None]:
         """Freeze a server for the length of the block."""
@@ -114,10 +120,16 @@ class Rig:
 
     def bigred(self, *arguments: str, server: str | None = None) -> str:
         """Run a verb that must succeed; return its output."""
-        config = self.demo_site.config_of(self._name(server))
-        done = forked.run(*arguments, "--config", str(config))
+        done = self.tried(*arguments, server=server)
         assert done.returncode == 0, f"bigred {' '.join(arguments)}: {done.stderr}{done.stdout}"
         return done.stdout
+
+    def tried(
+        self, *arguments: str, server: str | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a verb to its end, whatever that is."""
+        config = self.demo_site.config_of(self._name(server))
+        return forked.run(*arguments, "--config", str(config))
 
     def serving(self) -> dict[str, str]:
         """Return the release of each node that serves, as seen from outside."""
