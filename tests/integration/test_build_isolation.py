@@ -138,7 +138,7 @@ def site(folder: Path, request: pytest.FixtureRequest) -> HostileSite:
     return site_of(folder, request.param)
 
 
-PACK = "python3 -m zipfile -c app.war build.sh"
+PACK = "mkdir -p WEB-INF; python3 -m zipfile -c app.war build.sh WEB-INF"
 
 
 async def test_a_build_reads_no_secret_and_changes_nothing_outside(
@@ -264,7 +264,7 @@ async def test_a_sandbox_has_network_only_if_the_app_asks(
     site = site_of(folder, "both" if os.geteuid() == 0 else "sandbox")
     connects = f"import socket; socket.create_connection(('127.0.0.1', {listening}), 5)"
     tests = {"net": {"command": ["python3", "-c", connects]}}
-    packs = ["python3", "-m", "zipfile", "-c", "app.war", "notes"]
+    packs = ["sh", "-c", "mkdir WEB-INF; python3 -m zipfile -c app.war notes WEB-INF"]
     commit = site.repository.push("net").commit
     async with automation(
         site.state,
