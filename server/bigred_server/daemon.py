@@ -21,6 +21,7 @@ from bigred_server.haproxy.receiver import Receiver
 from bigred_server.jenkins.reconciler import JobReconciler
 from bigred_server.journal import actions, releases, session
 from bigred_server.journal.session import Session
+from bigred_server.journal.unavailable import JournalUnavailableError
 from bigred_server.judge.policy import Mode
 from bigred_server.model.release import Release
 from bigred_server.mqtt_gateway.gateway import MqttGateway
@@ -202,8 +203,8 @@ class DeployServer:
 
     async def _record_proofs(self) -> None:
         """Record the present markers with the releases from before they were recorded."""
-        async with self._session.db.write() as db:
-            for name, app in self._settings.fleets.items():
+        for name, app in self._settings.fleets.items():
+            async with self._session.db.write() as db:
                 await releases.prove_by(db, name, app.marker)
 
     async def close(self) -> None:
@@ -246,7 +247,11 @@ class DeployServer:
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT. Raise NotRunningError if another server took the name."""
         await self._check_fleets()
-        await self._record_proofs()
+        try:
+            await self._record_proofs()
+        except JournalUnavailableError as error:
+            # The next start records them; until then the present markers count for them anyway.
+            log.warning("the markers can't be recorded", reason=str(error))
         api = self._api()
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 from rich.text import Text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import SQLAlchemyError
 
 from bigred_server.cli import table
 from bigred_server.cli.options import (
@@ -69,7 +69,7 @@ async def _from_journal(
         async with journal(settings) as db, db.read() as connection:
             for name in names:
                 known[name] = _facts(await releases.of_app(connection, name))
-    except (BigredError, DatabaseError, click.ClickException) as error:
+    except (BigredError, SQLAlchemyError, click.ClickException) as error:
         text = f"the journal can't be used: {error}"
         fix = "fix this first: the server does not start without its journal"
         return known, [Finding("journal", Severity.BAD, "server", text, fix)]

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import getpass
 import os
-import sqlite3
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +15,8 @@ from bigred_server import private_files
 from bigred_server.errors import NotRunningError, UnknownAppError
 from bigred_server.journal import session
 from bigred_server.journal.database import Database
+from bigred_server.journal.disk import is_full, is_read_only
+from bigred_server.journal.unavailable import BRIEFLY, JournalUnavailableError, Trouble
 from bigred_server.model.plain_text import MOST_WHO, plain
 from bigred_server.places import journal_place
 from bigred_server.settings import Settings, load
@@ -23,11 +24,7 @@ from bigred_server.settings import Settings, load
 SYSTEM_CONFIG = Path("/etc/bigred/bigred.toml")
 LOCAL_CONFIG = Path("bigred.toml")
 
-_IN_A_FILE = (
-    "the journal bigred.db in the state folder",
-    "stop the server, and move the file away or replace it with a good copy",
-)
-_IN_POSTGRESQL = ("the journal in PostgreSQL", "check that the database is up, and try again")
+_WAITING = "until then nothing begins, and what was begun waits"
 
 T = TypeVar("T")
 
@@ -97,8 +94,20 @@ def need_state(settings: Settings) -> None:
     except OSError as error:
         raise click.ClickException(f"can't create {state}: {error.strerror}; {fix}") from error
     for path in (state, journal_place(settings.server)):
-        if isinstance(path, Path) and path.exists() and not os.access(path, os.W_OK):
+        if not isinstance(path, Path) or not path.exists() or is_read_only(path):
+            continue
+        if not os.access(path, os.W_OK):
             raise click.ClickException(f"{path} can't be written; {fix}")
+
+
+def disk_notes(settings: Settings) -> list[str]:
+    """Return what is wrong with the disk of the state folder: while it is, nothing can begin."""
+    state = settings.server.state
+    if is_read_only(state):
+        return [f"{BRIEFLY[Trouble.READ_ONLY]}: make {state} writable again; {_WAITING}"]
+    if is_full(state):
+        return [f"{BRIEFLY[Trouble.FULL]}: free some space in {state}; {_WAITING}"]
+    return []
 
 
 async def is_running(settings: Settings, db: Database) -> bool:
@@ -126,7 +135,11 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Run the asynchronous part of a verb. Raise ClickException if the journal can't be used."""
     try:
         return asyncio.run(work)
+    except JournalUnavailableError as error:
+        raise click.ClickException(str(error)) from error
     except DatabaseError as error:
-        what, fix = _IN_A_FILE if isinstance(error.orig, sqlite3.Error) else _IN_POSTGRESQL
         cause = " ".join(str(error.orig).split())
-        raise click.ClickException(f"{what} can't be used: {cause}; {fix}") from error
+        raise click.ClickException(
+            f"the journal in PostgreSQL can't be used: {cause}; check that the database is up, and "
+            "try again"
+        ) from error

@@ -10,6 +10,7 @@ from bigred_server.cli import page, table
 from bigred_server.cli.options import (
     app_option,
     config_option,
+    disk_notes,
     is_running,
     journal,
     pick_app,
@@ -51,6 +52,9 @@ def command(app: str | None, as_json: bool, config: Path | None) -> None:
             click.echo(state.model_dump_json(exclude_none=True))
         else:
             _print(state, [*map(build_text, unfinished), *notes])
+    if not as_json:
+        for text in disk_notes(settings):
+            page.write(text, indent=4)
     if not as_json and not server_is_running:
         click.echo("The server is not running; start it with: bigred server", err=True)
 

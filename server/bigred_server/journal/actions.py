@@ -3,11 +3,13 @@
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bigred_server.journal import rows
 from bigred_server.journal.tables import action as table
 from bigred_server.journal.tables import deployment
 from bigred_server.model.action_record import ActionRecord, Outcome
 
 _MAX_EVIDENCE = 4000
+_READER = rows.reader(ActionRecord)
 
 
 async def begin(
@@ -51,7 +53,7 @@ async def end_left_open(db: AsyncConnection, deployment: str, now: float) -> int
 async def of_deployment(db: AsyncConnection, deployment: str) -> list[ActionRecord]:
     """List a deployment's acts in the order in which they began."""
     query = select(table).where(table.c.deployment == deployment).order_by(table.c.id)
-    return [ActionRecord(**row) for row in (await db.execute(query)).mappings()]
+    return await rows.read(db, query, _READER)
 
 
 async def count(db: AsyncConnection, app: str, node: str, kind: str, since: float) -> int:

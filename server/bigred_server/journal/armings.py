@@ -3,12 +3,15 @@
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bigred_server.journal import rows
 from bigred_server.journal.tables import answer as answers
 from bigred_server.journal.tables import arming as table
 from bigred_server.model.arming import Arming
 
 KEPT = 200
 """How many armings and replies are kept of each box, however many it asks for."""
+
+_READER = rows.reader(Arming)
 
 
 async def add(db: AsyncConnection, arming: Arming) -> None:
@@ -28,8 +31,8 @@ async def drop(db: AsyncConnection, box: str, now: float) -> None:
 
 async def find(db: AsyncConnection, arming_id: str) -> Arming | None:
     """Return an arming, or None if it is unknown."""
-    rows = await db.execute(select(table).where(table.c.id == arming_id))
-    return next((Arming(**row) for row in rows.mappings()), None)
+    query = select(table).where(table.c.id == arming_id)
+    return next(iter(await rows.read(db, query, _READER)), None)
 
 
 async def use(db: AsyncConnection, arming_id: str, now: float) -> bool:
@@ -48,8 +51,8 @@ async def answered(db: AsyncConnection, box: str, event: str) -> str | None:
 async def replies_since(db: AsyncConnection, since: float) -> list[tuple[str, float, str]]:
     """List the replies after a time (Unix time), newest first: box, time, and JSON."""
     query = select(answers.c.box, answers.c.at, answers.c.reply).where(answers.c.at > since)
-    rows = await db.execute(query.order_by(answers.c.at.desc()))
-    return [(row.box, row.at, row.reply) for row in rows]
+    found = await db.execute(query.order_by(answers.c.at.desc()))
+    return [(row.box, row.at, row.reply) for row in found]
 
 
 async def remember(db: AsyncConnection, box: str, event: str, reply: str, now: float) -> None:

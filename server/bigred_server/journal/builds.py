@@ -3,12 +3,15 @@
 import secrets
 from collections.abc import Collection
 
-from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bigred_server.journal import rows
 from bigred_server.journal.tables import build as table
 from bigred_server.model.build import UNDER_WAY, WAITING, Build
 from bigred_server.model.release import Stage
+
+_READER = rows.reader(Build)
 
 
 def new_id() -> str:
@@ -35,10 +38,10 @@ async def submit(
     this = (table.c.app == app) & (table.c.commit == commit)
     again = table.c.stage.in_([*WAITING, *UNDER_WAY, Stage.READY, Stage.TESTED])
     last = await db.scalar(select(func.max(table.c.number)).where(table.c.app == app)) or 0
-    known = await db.execute(select(table).where(this & again).order_by(table.c.number.desc()))
-    for row in known.mappings():
-        if row["number"] == last or not is_head:
-            return _build(row), False
+    query = select(table).where(this & again).order_by(table.c.number.desc())
+    for known in await rows.read(db, query, _READER):
+        if known.number == last or not is_head:
+            return known, False
     build = Build(new_id(), last + 1, app, commit, branch, who, at)
     await db.execute(insert(table).values(**vars(build)))
     return build, True
@@ -51,8 +54,8 @@ async def change(db: AsyncConnection, build_id: str, **values: object) -> None:
 
 async def find(db: AsyncConnection, build_id: str) -> Build | None:
     """Return a build by its ID, or None if it is unknown."""
-    rows = await db.execute(select(table).where(table.c.id == build_id))
-    return next(map(_build, rows.mappings()), None)
+    query = select(table).where(table.c.id == build_id)
+    return next(iter(await rows.read(db, query, _READER)), None)
 
 
 async def of_app(
@@ -62,8 +65,4 @@ async def of_app(
     query = select(table).where(table.c.app == app).order_by(table.c.number.desc()).limit(limit)
     if stages is not None:
         query = query.where(table.c.stage.in_(stages))
-    return [_build(row) for row in (await db.execute(query)).mappings()]
-
-
-def _build(row: RowMapping) -> Build:
-    return Build(**{**row, "stage": Stage(row["stage"])})
+    return await rows.read(db, query, _READER)

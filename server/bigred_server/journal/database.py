@@ -1,7 +1,7 @@
 """Open the database, migrate it, and read and write it in transactions."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bigred_server.errors import JournalError
 from bigred_server.journal import postgresql, sqlite
 from bigred_server.journal.engines import Engines
+from bigred_server.journal.unavailable import Trouble, explained, unavailable
 
 REVISION = "0007"
 
@@ -21,17 +22,20 @@ DatabaseUrl = Path | str
 class Database:
     """The journal's database. Open one per process, and close it at the end."""
 
-    def __init__(self, engines: Engines) -> None:
+    def __init__(self, engines: Engines, file: Path | None = None) -> None:
         self._engines = engines
+        self._file = file
+        self._opened_file: tuple[int, int] | None = None
 
     @classmethod
     async def open(cls, place: DatabaseUrl) -> "Database":
         """Open a journal; create or migrate it if needed.
 
-        Raise JournalError if PostgreSQL can't be reached, or if the journal is a newer Bigred's.
+        Raise JournalError if PostgreSQL can't be reached, or if the journal is a newer Bigred's;
+        JournalUnavailableError if the file can't be used.
         """
         if isinstance(place, Path):
-            return await cls._opened(sqlite.engines(place))
+            return await cls._opened(sqlite.engines(place), place)
         try:
             return await cls._opened(postgresql.engines(place))
         except OperationalError as error:
@@ -41,8 +45,8 @@ class Database:
             ) from error
 
     @classmethod
-    async def _opened(cls, engines: Engines) -> "Database":
-        database = cls(engines)
+    async def _opened(cls, engines: Engines, file: Path | None = None) -> "Database":
+        database = cls(engines, file)
         try:
             await database._migrate()
         except BaseException:
@@ -53,8 +57,9 @@ class Database:
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Open a connection that sees one consistent state of the journal."""
-        async with self._engines.reader.begin() as connection:
-            yield connection
+        with self._explained():
+            async with self._engines.reader.begin() as connection:
+                yield connection
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -62,51 +67,82 @@ class Database:
 
         Write transactions run one at a time, so nobody else changes what this one reads.
         """
-        async with self._engines.writer.begin() as connection:
-            yield connection
+        with self._explained():
+            async with self._engines.writer.begin() as connection:
+                yield connection
 
     @contextlib.asynccontextmanager
     async def write_concurrently(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction that does not wait its turn; use it only for writes safe by row."""
-        async with self._engines.concurrent_writer.begin() as connection:
-            yield connection
+        with self._explained():
+            async with self._engines.concurrent_writer.begin() as connection:
+                yield connection
 
     async def close(self) -> None:
         """Close all connections."""
         await self._engines.dispose()
 
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Raise SQLite's errors as JournalUnavailableError, and one if the file is another now."""
+        with explained(self._file):
+            if self._file and self._opened_file and self._identity() != self._opened_file:
+                # SQLite would go on with the old file: what is written would be gone afterwards.
+                raise unavailable(self._file, Trouble.MOVED, "another file or none is there")
+            yield
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Return what tells the file from others; None if there is none, and for PostgreSQL."""
+        try:
+            found = self._file.stat() if self._file else None
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino) if found else None
+
     async def _migrate(self) -> None:
-        if await self._revision() == REVISION:
-            return
-        # If several servers migrate at once, they take turns, and the later ones find it done.
-        async with self.write() as connection:
-            await connection.run_sync(_upgrade)
+        revision = await self._revision()
+        if revision is not None:
+            _check_revision(revision)
+        if revision != REVISION:
+            # If several servers migrate at once, they take turns, and the later ones find it done.
+            async with self.write() as connection:
+                await connection.run_sync(_upgrade)
+        self._opened_file = self._identity()
 
     async def _revision(self) -> str | None:
         async with self.read() as connection:
-            if not await connection.run_sync(_has_revision):
+            tables = await connection.run_sync(_tables)
+            if "alembic_version" not in tables:
+                if tables and self._file is not None:
+                    raise unavailable(self._file, Trouble.FOREIGN, f"it has {tables[0]}")
                 return None
             found = await connection.execute(text("SELECT version_num FROM alembic_version"))
             return found.scalar_one_or_none()
 
 
-def _has_revision(connection: Connection) -> bool:
-    return inspect(connection).has_table("alembic_version")
+def _tables(connection: Connection) -> list[str]:
+    return sorted(inspect(connection).get_table_names())
+
+
+def _check_revision(revision: str) -> None:
+    """Raise JournalError unless this version of Bigred can use a journal of this revision."""
+    is_ours = len(revision) == len(REVISION) and revision.isdecimal()
+    if is_ours and revision <= REVISION:
+        return
+    who = "a newer Bigred" if is_ours else "another program"
+    fix = "run that version here, too" if is_ours else "give Bigred a database of its own"
+    raise JournalError(
+        f"the journal has revision {revision!r}, and this version of Bigred knows revisions up to "
+        f"{REVISION}: {who} has used it; {fix}"
+    )
 
 
 def _upgrade(connection: Connection) -> None:
     # Importing Alembic takes a quarter of a second, and it is needed only to migrate.
     from alembic import command
     from alembic.config import Config
-    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, REVISION)
-    except CommandError as error:
-        raise JournalError(
-            f"the journal can't be migrated to revision {REVISION} ({error}): a newer Bigred has "
-            "used it; run that version here, too"
-        ) from error
+    command.upgrade(config, REVISION)

@@ -2,18 +2,18 @@
 
 from typing import Any  # SQLAlchemy's Select
 
-from sqlalchemy import RowMapping, Select, insert, select, update
+from sqlalchemy import Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bigred_broker.messages import Phase
 from bigred_server.errors import DeploymentError
+from bigred_server.journal import rows
+from bigred_server.journal.rows import Row
 from bigred_server.journal.tables import deployment as table
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
-from bigred_server.model.hold_reason import HeldFor
-from bigred_server.model.verdict import Verdict
 
+_READER = rows.reader(DeploymentRecord)
 _LISTS = ("nodes", "skipped", "set_aside")
 # The columns that a decision changes.
 _DECIDED = (
@@ -72,22 +72,19 @@ async def newest(
         query = query.where(table.c.app == app)
     if not mends:
         query = query.where(table.c.mends.is_(None))
-    return [_record(row) for row in (await db.execute(query)).mappings()]
+    return await rows.read(db, query, _READER, _prepared)
 
 
 async def of_release(db: AsyncConnection, app: str, digest: str) -> list[DeploymentRecord]:
     """List the deployments of a release, and the rollbacks that replaced it, the newest first."""
     this = (table.c.digest == digest) | (table.c.takes_back == digest)
     query = select(table).where(table.c.app == app, this).order_by(table.c.started_at.desc())
-    return [_record(row) for row in (await db.execute(query)).mappings()]
+    return await rows.read(db, query, _READER, _prepared)
 
 
 async def _one(db: AsyncConnection, query: Select[Any]) -> DeploymentRecord | None:
-    return next(map(_record, (await db.execute(query)).mappings()), None)
+    return next(iter(await rows.read(db, query, _READER, _prepared)), None)
 
 
-def _record(row: RowMapping) -> DeploymentRecord:
-    lists = {name: tuple(row[name]) for name in _LISTS}
-    kinds = {"command": Command, "held_for": HeldFor, "tolerates": Verdict}
-    values = {name: kind(row[name]) if row[name] else None for name, kind in kinds.items()}
-    return DeploymentRecord(**{**row, **lists, **values, "phase": Phase(row["phase"])})
+def _prepared(row: Row) -> Row:
+    return {**row, **{name: row[name] or None for name in ("command", "held_for", "tolerates")}}

@@ -3,8 +3,11 @@
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bigred_server.journal import rows
 from bigred_server.journal.tables import event as table
 from bigred_server.model.event_record import EventRecord
+
+_READER = rows.reader(EventRecord)
 
 
 async def add(
@@ -18,5 +21,4 @@ async def add(
 async def of_deployment(db: AsyncConnection, deployment: str, after: int = 0) -> list[EventRecord]:
     """List the events of a deployment whose ID is greater than `after`."""
     query = select(table).where(table.c.deployment == deployment, table.c.id > after)
-    rows = await db.execute(query.order_by(table.c.id))
-    return [EventRecord(**row) for row in rows.mappings()]
+    return await rows.read(db, query.order_by(table.c.id), _READER)

@@ -4,10 +4,12 @@ import contextlib
 import fcntl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from bigred_broker.program import ProgramError, wait_until
 from bigred_server import private_files
 from bigred_server.errors import NotRunningError
+from bigred_server.journal.unavailable import of_file
 
 # `is_held` takes the lock for a moment.
 _TIMEOUT_S = 1.0
@@ -15,10 +17,11 @@ _TIMEOUT_S = 1.0
 
 @contextlib.contextmanager
 def held(journal: Path) -> Iterator[None]:
-    """Hold the journal's lock. Raise NotRunningError if another server holds it."""
-    path = _lock_file(journal)
-    private_files.make_file(path)
-    with path.open("w") as file:
+    """Hold the journal's lock.
+
+    Raise NotRunningError if another server holds it, JournalUnavailableError if the disk is full.
+    """
+    with _opened(journal) as file:
         try:
             wait_until(lambda: _try(file.fileno()), _TIMEOUT_S, f"{journal} is free")
         except ProgramError as error:
@@ -34,8 +37,18 @@ def is_held(journal: Path) -> bool:
     path = _lock_file(journal)
     if not path.exists():
         return False
-    with path.open("r+") as file:
+    # Not to write: the disk may have become read-only.
+    with path.open() as file:
         return not _try(file.fileno())
+
+
+def _opened(journal: Path) -> TextIO:
+    try:
+        private_files.make_folder(journal.parent)
+        private_files.make_file(_lock_file(journal))
+        return _lock_file(journal).open("w")
+    except OSError as error:
+        raise of_file(journal, error) from error
 
 
 def _try(descriptor: int) -> bool:
@@ -47,5 +60,4 @@ def _try(descriptor: int) -> bool:
 
 
 def _lock_file(journal: Path) -> Path:
-    private_files.make_folder(journal.parent)
     return journal.with_suffix(".lock")

@@ -2,12 +2,16 @@
 
 from dataclasses import asdict, replace
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bigred_server.journal import rows
+from bigred_server.journal.rows import Row
 from bigred_server.journal.tables import release as table
 from bigred_server.model.marker import MarkerSettings
-from bigred_server.model.release import Change, Release, Stage
+from bigred_server.model.release import Release, Stage
+
+_READER = rows.reader(Release)
 
 
 async def add(db: AsyncConnection, release: Release) -> None:
@@ -27,8 +31,7 @@ async def prove_by(db: AsyncConnection, app: str, proof: MarkerSettings) -> None
 async def renew(db: AsyncConnection, release: Release) -> Release:
     """Record a release, or give the existing one of its version its stage and time; return it."""
     this = (table.c.app == release.app) & (table.c.version == release.version)
-    rows = await db.execute(select(table).where(this))
-    known = next(map(_release, rows.mappings()), None)
+    known = next(iter(await rows.read(db, select(table).where(this), _READER, _prepared)), None)
     if known is None:
         await add(db, release)
         return release
@@ -40,30 +43,30 @@ async def renew(db: AsyncConnection, release: Release) -> Release:
 
 async def rename(db: AsyncConnection, app: str, digest: str, version: str) -> None:
     """Change the version of a release, unless another release of the app has it."""
-    rows = await db.execute(
+    found = await db.execute(
         select(table.c.digest).where(table.c.app == app, table.c.version == version)
     )
-    if rows.first() is None:
+    if found.first() is None:
         this = (table.c.app == app) & (table.c.digest == digest)
         await db.execute(update(table).where(this).values(version=version))
 
 
 async def find(db: AsyncConnection, app: str, digest: str) -> Release | None:
     """Return a release by its digest, or None if it is unknown."""
-    rows = await db.execute(select(table).where(table.c.app == app, table.c.digest == digest))
-    return next(map(_release, rows.mappings()), None)
+    query = select(table).where(table.c.app == app, table.c.digest == digest)
+    return next(iter(await rows.read(db, query, _READER, _prepared)), None)
 
 
 async def is_known(db: AsyncConnection, digest: str) -> bool:
     """Return whether any app has a release with this digest."""
-    rows = await db.execute(select(table.c.digest).where(table.c.digest == digest).limit(1))
-    return rows.first() is not None
+    found = await db.execute(select(table.c.digest).where(table.c.digest == digest).limit(1))
+    return found.first() is not None
 
 
 async def of_app(db: AsyncConnection, app: str) -> list[Release]:
     """List an app's releases, newest first."""
     query = select(table).where(table.c.app == app).order_by(table.c.submitted_at.desc())
-    return [_release(row) for row in (await db.execute(query)).mappings()]
+    return await rows.read(db, query, _READER, _prepared)
 
 
 async def apps(db: AsyncConnection) -> list[str]:
@@ -84,8 +87,5 @@ async def make_live(db: AsyncConnection, app: str, digest: str) -> None:
     await set_stage(db, app, digest, Stage.LIVE)
 
 
-def _release(row: RowMapping) -> Release:
-    changes = tuple(Change(**change) for change in row["changes"] or ())
-    proof = MarkerSettings.model_validate(row["proof"]) if row["proof"] else None
-    stage = Stage(row["stage"])
-    return Release(**{**row, "stage": stage, "changes": changes, "proof": proof})
+def _prepared(row: Row) -> Row:
+    return {**row, "changes": row["changes"] or ()}

@@ -6,6 +6,7 @@ on each app. Separate tasks renew them, because the tasks that act may be busy f
 
 import asyncio
 import contextlib
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import NoReturn
 
 import structlog
 
+from bigred_broker.faults import Faults
 from bigred_server.errors import NotRunningError
 from bigred_server.journal import leases, lock
 from bigred_server.journal.database import Database, DatabaseUrl
@@ -21,10 +23,12 @@ from bigred_server.journal.leadership import Leadership
 from bigred_server.journal.lease import Lease
 from bigred_server.journal.lease_state import LEASE_S
 from bigred_server.journal.sqlite_leadership import SqliteLeadership
+from bigred_server.journal.unavailable import JournalUnavailableError
 
 log = structlog.get_logger(__name__)
 
 _NAME_RETRY_S = 0.5
+_DISK_RETRY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ def open_session(
 ) -> contextlib.AbstractAsyncContextManager[Session]:
     """Hold a session until the block ends; anything that needs it must have ended by then.
 
-    Raise NotRunningError if another server has the file or the name, JournalError if the journal
-    can't be opened.
+    Wait while an SQLite journal's disk is full. Raise NotRunningError if another server has the
+    file or the name, JournalError or JournalUnavailableError if the journal can't be opened.
     """
     run = uuid.uuid4().hex
     if isinstance(place, Path):
@@ -70,12 +74,28 @@ def open_session(
 
 @contextlib.asynccontextmanager
 async def _on_sqlite(file: Path, run: str, apps: Iterable[str]) -> AsyncIterator[Session]:
-    with lock.held(file):
-        db = await Database.open(file)
+    with contextlib.ExitStack() as stack:
+        db = await _opened(file, stack)
         try:
             yield Session(db, run, {app: SqliteLeadership() for app in apps})
         finally:
             await db.close()
+
+
+async def _opened(file: Path, stack: contextlib.ExitStack) -> Database:
+    """Lock and open the journal; while its disk is full, wait until there is room again."""
+    faults = Faults()
+    while True:
+        try:
+            stack.enter_context(lock.held(file))
+            return await Database.open(file)
+        except JournalUnavailableError as error:
+            stack.close()
+            if not error.passes:
+                raise
+            if faults.count(str(error), time.monotonic()):
+                log.warning("waiting for the journal", reason=str(error))
+        await asyncio.sleep(_DISK_RETRY_S)
 
 
 @contextlib.asynccontextmanager

@@ -9,6 +9,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from bigred_server import private_files
 from bigred_server.journal.engines import WRITES, Engines
+from bigred_server.journal.unavailable import of_file
 
 _BUSY_TIMEOUT_MS = 5000
 # A press that was accepted must survive a power cut; FULL costs 0.4 ms per commit.
@@ -17,9 +18,12 @@ _SYNCHRONOUS = "FULL"
 
 def engines(path: Path) -> Engines:
     """Return the engines of a file; create it if it does not exist."""
-    private_files.make_folder(path.parent)
-    # SQLite gives the files next to it the same mode.
-    private_files.make_file(path)
+    try:
+        private_files.make_folder(path.parent)
+        # SQLite gives the files next to it the same mode.
+        private_files.make_file(path)
+    except OSError as error:
+        raise of_file(path, error) from error
     engine: AsyncEngine = create_async_engine(f"sqlite+aiosqlite:///{path}")
     event.listen(engine.sync_engine, "connect", _on_connect)
     event.listen(engine.sync_engine, "begin", _on_begin)
@@ -31,10 +35,15 @@ def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> Non
     # `_on_begin` sends BEGIN instead of the driver, so that a reader does not block writers.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute(f"PRAGMA synchronous = {_SYNCHRONOUS}")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+    try:
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA synchronous = {_SYNCHRONOUS}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+    except BaseException:
+        # Nobody else would, and each has a thread.
+        connection.close()
+        raise
     cursor.close()
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from bigred_broker.messages import ChangeNote, ReleaseNote
 from bigred_server.errors import UnknownReleaseError
@@ -71,7 +74,7 @@ class Release:
     commit: str = ""
     author: str = ""
     message: str = ""
-    size: int = 0
+    size: Annotated[int, Field(ge=0)] = 0
     changes: tuple[Change, ...] = ()
     proof: MarkerSettings | None = None
 

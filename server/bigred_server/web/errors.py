@@ -19,6 +19,7 @@ from bigred_server.errors import (
     UnreadableWebhookError,
     WebhookError,
 )
+from bigred_server.journal.unavailable import JournalUnavailableError
 from bigred_server.web.models import ErrorBody
 
 log = structlog.get_logger(__name__)
@@ -82,7 +83,9 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 def _journal(request: Request, error: Exception) -> JSONResponse:
     log.error("can't use the journal", path=request.url.path, error=str(error))
-    return _answer(HTTPStatus.SERVICE_UNAVAILABLE, _NO_JOURNAL)
+    # Not the whole error: it names folders of this machine.
+    known = error.briefly if isinstance(error, JournalUnavailableError) else ""
+    return _answer(HTTPStatus.SERVICE_UNAVAILABLE, known or _NO_JOURNAL)
 
 
 def _unexpected(_: Request, _error: Exception) -> JSONResponse:

@@ -1,0 +1,62 @@
+"""Read rows as values of the model, and refuse values that no Bigred of this version writes."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar  # a row's values, and SQLAlchemy's Select
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bigred_server.journal.unavailable import JournalUnavailableError, impossible_value
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+
+_KEYS = ("id", "app", "version", "digest")
+
+
+def reader(kind: type[T]) -> TypeAdapter[T]:
+    """Return what reads a row as a value of a dataclass."""
+    return TypeAdapter(kind)
+
+
+async def read(
+    db: AsyncConnection,
+    query: Select[Any],
+    what: TypeAdapter[T],
+    prepare: Callable[[Row], Row] = dict,
+) -> list[T]:
+    """Return the rows of a query; `prepare` fills in what a column may lack.
+
+    Raise JournalUnavailableError if a value is impossible.
+    """
+    table = query.get_final_froms()[0].description
+    try:
+        rows = (await db.execute(query)).mappings().all()
+    except ValueError as error:  # by SQLAlchemy, of a column
+        raise impossible_value(table, f"it is not JSON ({error})") from error
+    return [_value(table, row, what, prepare) for row in rows]
+
+
+def _value(table: str, row: Row, what: TypeAdapter[T], prepare: Callable[[Row], Row]) -> T:
+    for column, value in row.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise impossible_value(_name(table, row), f"{column} is {value}")
+    try:
+        return what.validate_python(prepare(row))
+    except ValidationError as error:
+        raise _impossible(table, row, error) from error
+
+
+def _impossible(table: str, row: Row, error: ValidationError) -> JournalUnavailableError:
+    first = error.errors(include_url=False)[0]
+    column = ".".join(map(str, first["loc"])) or "it"
+    return impossible_value(
+        _name(table, row), f"{column} is {first['input']!r:.80}, {first['msg']}"
+    )
+
+
+def _name(table: str, row: Row) -> str:
+    keys = " ".join(str(row[key])[:12] for key in _KEYS if row.get(key))
+    return f"{table} {keys}".strip()
