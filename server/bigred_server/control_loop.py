@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from bigred_broker.faults import Faults
 from bigred_server.clock import SYSTEM, Clock
 from bigred_server.errors import BigredError
 
@@ -15,16 +16,16 @@ from bigred_server.errors import BigredError
 class ControlLoop:
     """Runs ticks until cancelled, and survives those that fail with an expected error.
 
-    `report` is called with the error that fails a tick, once per run of identical errors. After a
+    `report` is called with the error that fails a tick, once a minute for the same one. After a
     failed tick the loop pauses for `pause_s`. `expected`: the errors to report; others are raised.
     """
 
     report: Callable[[str], None]
     pause_s: float
-    expected: tuple[type[Exception], ...] = (BigredError, SQLAlchemyError)
+    expected: tuple[type[Exception], ...] = (BigredError, SQLAlchemyError, OSError)
     clock: Clock = SYSTEM
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _reported: str = ""
+    _faults: Faults = field(default_factory=Faults)
 
     def wake(self) -> None:
         """Start the next tick now."""
@@ -35,11 +36,9 @@ class ControlLoop:
         while True:
             try:
                 pause_s = await tick()
-                self._reported = ""
             except self.expected as error:
                 pause_s = self.pause_s
-                if str(error) != self._reported:
-                    self._reported = str(error)
-                    self.report(self._reported)
+                if self._faults.count(str(error), self.clock.monotonic()):
+                    self.report(str(error))
             await self.clock.wait(self._wake, pause_s)
             self._wake.clear()

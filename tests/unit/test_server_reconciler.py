@@ -466,25 +466,43 @@ async def test_an_unforeseen_error_of_an_action_does_not_end_the_loop(site: Site
 
 
 @pytest.mark.parametrize("function", ["begin", "end"])
-async def test_a_journal_that_cannot_be_written_for_a_while_does_not_end_the_loop(
+async def test_a_journal_that_cannot_be_written_for_a_while_costs_no_node_a_try(
     site: Site, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
     write = getattr(actions, function)
     failures: list[object] = []
 
-    async def fails_twice(*given: object, **named: object) -> object:
-        if len(failures) < 2:
+    async def fails_often(*given: object, **named: object) -> object:
+        if len(failures) < 4 * POLICY.tries:
             failures.append(given)
-            raise OperationalError("INSERT", {}, OSError("database is locked"))
+            raise OperationalError("INSERT", {}, OSError("database or disk is full"))
         return await write(*given, **named)
 
-    monkeypatch.setattr(actions, function, fails_twice)
-    site.fleet.policy = Policy(**{**vars(POLICY), "tries": 5})
+    monkeypatch.setattr(actions, function, fails_often)
     await site.start()
     async with site.server():
-        assert (await site.ends()).phase is Phase.SUCCEEDED
-    assert len(failures) == 2
+        ended = await site.ends()
+    assert (ended.phase, ended.set_aside) == (Phase.SUCCEEDED, ())
+    assert len(failures) == 4 * POLICY.tries
     assert site.is_whole(site.new)
+    assert [one for one in await site.actions() if one.outcome != "done"] == []
+
+
+async def test_what_is_not_in_the_journal_beforehand_is_not_done(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[Action] = []
+    refuse(site, done.append)
+
+    async def fails(*_given: object, **_named: object) -> int:
+        raise OperationalError("INSERT", {}, OSError("database or disk is full"))
+
+    monkeypatch.setattr(actions, "begin", fails)
+    await site.start()
+    async with site.server():
+        for _ in range(200):
+            await site.clock.wait(asyncio.Event(), 0.1)
+    assert done == []
 
 
 async def test_a_failed_look_is_repeated(site: Site) -> None:

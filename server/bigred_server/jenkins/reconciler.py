@@ -141,8 +141,7 @@ class JobReconciler:
                 await releases.rename(db, self.app, record.digest, version(run.build))
                 text = sentences.started(run.build, self.job.build_url(run.build))
                 noted.append(await self.events.note(db, entered, AppEventType.PHASE, text))
-        for event in noted:
-            self.events.publish(event)
+        self.events.written(*noted)
         return entered
 
     async def _save(self, record: DeploymentRecord, run: RunRecord) -> DeploymentRecord:
@@ -172,7 +171,7 @@ class JobReconciler:
                 await releases.set_stage(db, self.app, record.digest, Stage.FAILED)
             text = sentences.ended(phase, name, ended.reason)
             event = await self.events.note(db, ended, AppEventType.PHASE, text)
-        self.events.publish(event)
+        self.events.written(event)
         return ended
 
     async def _report(self, record: DeploymentRecord, text: str) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from bigred_server import private_files
 from bigred_server.artifacts import intake, war
@@ -78,8 +77,7 @@ class Builder:
     _repository: Repository = field(init=False)
 
     def __post_init__(self) -> None:
-        expected = (BigredError, SQLAlchemyError, OSError)
-        self._loop = ControlLoop(self._log_error, _POLL_S, expected)
+        self._loop = ControlLoop(self._log_error, _POLL_S)
         settings = self.build_settings
         self._area = BuildArea(
             self.work or self.folder, self.isolation, settings.network, settings.inherit

@@ -1,12 +1,14 @@
 """Continuous deployment: a ready release is deployed by itself if it passes the gates."""
 
 import asyncio
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bigred_broker.faults import Faults
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import BigredError
 from bigred_server.journal import deployments, releases
@@ -36,7 +38,7 @@ class Continuous:
     store: Store
     preflight: FleetPreflight
     lead: Leadership
-    _reported: str = ""
+    _faults: Faults = field(default_factory=Faults)
 
     async def run(self) -> None:
         """Deploy until cancelled."""
@@ -63,7 +65,6 @@ class Continuous:
         if candidate(list(state.releases)) != release:
             # Another one became ready meanwhile: it has its own turn.
             return False
-        self._reported = ""
         record = await deploy.deploy(self.db, self.store, self.name, release.version, WHO)
         log.info(
             "deploying the ready release",
@@ -74,8 +75,7 @@ class Continuous:
         return True
 
     def _report(self, reason: str) -> None:
-        if reason != self._reported:
-            self._reported = reason
+        if self._faults.count(reason, time.monotonic()):
             log.warning("the ready release is waiting", app=self.name, reason=reason)
 
 

@@ -1,6 +1,7 @@
 """The resource use of JVMs by age, stored in the journal so that other servers know it too."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
@@ -8,6 +9,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from bigred_broker.faults import Faults
 from bigred_server.errors import BigredError
 from bigred_server.journal import spans as journal
 from bigred_server.journal.database import Database
@@ -29,6 +31,7 @@ class BaselineStore:
     ages: Ages = field(default_factory=Ages)
     stale: bool = True
     _new: list[tuple[str, Span]] = field(default_factory=list)
+    _faults: Faults = field(default_factory=Faults)
 
     def add(self, digest: str, spans: Sequence[Span]) -> None:
         """Add spans of nodes on a release."""
@@ -41,9 +44,10 @@ class BaselineStore:
             try:
                 await self.sync()
             except (BigredError, SQLAlchemyError, OSError) as error:
-                log.warning(
-                    "the JVMs' resource use can't be stored", app=self.app, reason=str(error)
-                )
+                if self._faults.count(str(error), time.monotonic()):
+                    log.warning(
+                        "the JVMs' resource use can't be stored", app=self.app, reason=str(error)
+                    )
             await asyncio.sleep(_EVERY_S)
 
     async def sync(self) -> None:

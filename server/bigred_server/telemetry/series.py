@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import httpx2
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
+from bigred_broker.faults import Faults
 from bigred_server.errors import SeriesError
 from bigred_server.journal import series as journal
 from bigred_server.journal.database import Database
@@ -33,6 +35,7 @@ class SeriesWatch:
     _bins: list[Bin] = field(default_factory=list)
     _totals: dict[str, float] = field(default_factory=dict)
     _errors: dict[str, str] = field(default_factory=dict)
+    _faults: Faults = field(default_factory=Faults)
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -50,8 +53,16 @@ class SeriesWatch:
             at = max(int(now // every_s) * every_s, at + every_s)
             await asyncio.sleep(at + every_s - now)
             seen = await self._sample(name, settings)
-            if seen is not None:
+            if seen is None:
+                continue
+            try:
                 await self._store(name, at, every_s, seen)
+            except SQLAlchemyError as error:
+                # A bin that is lost is a gap; what it belongs to is watched all the same.
+                if self._faults.count(str(error), time.monotonic()):
+                    log.warning(
+                        "a series can't be stored", app=self.app, series=name, reason=str(error)
+                    )
 
     async def _sample(self, name: str, settings: SeriesSettings) -> float | None:
         """Return the count since the last sample; None if unknown, which is not zero."""

@@ -131,8 +131,7 @@ class DeploymentRun:
                 text = phase_text(written.phase, release.version, count, reason)
                 new_events.append(await note(db, written, AppEventType.PHASE, text))
                 self.context.wake()
-        for event in new_events:
-            self.context.events.publish(event)
+        self.context.events.written(*new_events)
         return written
 
     def _launch(

@@ -69,9 +69,9 @@ class Evaluation:
                 note = verdict_text.note(judged)
                 kind = AppEventType.VERDICT
                 news.append(await self.events.note(db, record, kind, text, judgement=note))
-                self._reported = judged
-        for event in news:
-            self.events.publish(event)
+        if news:
+            self._reported = judged
+        self.events.written(*news)
         return record
 
 

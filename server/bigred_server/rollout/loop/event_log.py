@@ -29,7 +29,14 @@ class EventLog:
         """Write one event in a transaction of its own, and publish it."""
         async with self.db.write() as db:
             event = await self.note(db, record, kind, text, node)
-        self.publish(event)
+        self.written(event)
+
+    def written(self, *events: AppEvent) -> None:
+        """Log and publish events; their transaction was committed."""
+        for one in events:
+            node = {"node": one.node} if one.node else {}
+            log.info(one.text, app=one.app, deployment=one.deployment, **node)
+            self.publish(one)
 
     async def note(
         self,
@@ -40,10 +47,9 @@ class EventLog:
         node: str | None = None,
         judgement: JudgementNote | None = None,
     ) -> AppEvent:
-        """Write one event in the caller's transaction; return it, to be published afterwards."""
+        """Write one event in the caller's transaction; return it, for `written` afterwards."""
         now = time.time()
         await events.add(db, record.id, now, kind, text, node)
-        log.info(text, app=record.app, deployment=record.id, **({"node": node} if node else {}))
         return AppEvent(
             event_type=kind,
             app=record.app,

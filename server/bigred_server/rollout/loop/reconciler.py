@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from bigred_broker.messages import AppState
 from bigred_server.clock import SYSTEM, Clock
@@ -16,6 +17,7 @@ from bigred_server.control_loop import ControlLoop
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.leadership import Leadership
+from bigred_server.journal.unavailable import impossible_value
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import live_of
 from bigred_server.rollout.core.policy import Policy
@@ -88,11 +90,21 @@ class Reconciler:
     async def run(self) -> None:
         """Run until cancelled. The next server's look shows what an action left undone then."""
         async with asyncio.TaskGroup() as tasks:
-            executor = Executor(self.db, self.fleet, self.events, self.lead, tasks)
-            await self._loop.run(lambda: self._tick(executor))
+            executor = Executor(
+                self.db, self.fleet, self.events, self.lead, tasks, clock=self.clock
+            )
+            await self._loop.run(lambda: self._try(executor))
 
     def _log_error(self, reason: str) -> None:
         log.error("the rollout is waiting", app=self.app, reason=reason)
+
+    async def _try(self, executor: Executor) -> float:
+        """Do a tick, and remember whether the journal failed in it."""
+        try:
+            return await self._tick(executor)
+        except SQLAlchemyError:
+            executor.is_cut_off = True
+            raise
 
     async def _tick(self, executor: Executor) -> float:
         """Do what is due; return the seconds until the next tick."""
@@ -104,12 +116,19 @@ class Reconciler:
             record = await deployments.running(db, self.app)
             known = by_digest(await releases.of_app(db, self.app))
         if record is None:
+            executor.is_cut_off = False
             return await self._between(known, executor)
+        if record.digest not in known:
+            raise impossible_value(f"deployment {record.id}", "its release is unknown")
+        if executor.is_cut_off:
+            # While the journal can't be written, nothing begins: no deadline may count that time.
+            self._run = None
         if self._run is None or self._run.id != record.id:
             if executor.busy or executor.hook:
                 return POLL_S
             version = known[record.digest].version
             self._run = await resume(record, version, self._context(), executor)
+            executor.is_cut_off = False
             # Before the first look at the fleet: everybody sees the deployment begin.
             await self._publish_state(record, known)
         countdown_s = record.not_before - self.clock.unix()

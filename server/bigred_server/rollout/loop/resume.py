@@ -17,16 +17,20 @@ from bigred_server.rollout.loop.evaluator import Evaluator
 from bigred_server.rollout.loop.executor import Executor
 from bigred_server.rollout.loop.request_counter import RequestCounter
 
+JOURNAL_BACK = "the journal can be written again; the deployment continues from what is observed"
+
 
 async def resume(
     record: DeploymentRecord, version: str, context: RunContext, executor: Executor
 ) -> DeploymentRun:
-    """Begin a deployment, or resume one that an earlier server began."""
+    """Begin a deployment, or resume one that an earlier server or a full disk interrupted."""
     async with context.db.write() as db:
         await executor.lead.fence(db)
         await actions.end_left_open(db, record.id, context.clock.unix())
         orphans = _orphans(await actions.of_deployment(db, record.id), context)
-    if record.phase is Phase.PREPARING:
+    if executor.is_cut_off:
+        await context.events.report(record, AppEventType.FINDING, JOURNAL_BACK)
+    elif record.phase is Phase.PREPARING:
         text = phase_text(record.phase, version, 0, f"{record.who} asked for it")
         await context.events.report(record, AppEventType.PHASE, text)
     else:
