@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 from tests.support.build_site import automation
+from tests.support.disk import fill, small_disk
 from tests.support.processes import living
-from tests.support.repositories import Repository, call
+from tests.support.repositories import BUILD, Repository, call
+from tests.support.until import until
 
 from bigred_server.journal import releases
 from bigred_server.model.release import Stage, candidate
+
+MIB = 1 << 20
 
 
 async def test_a_commit_of_git_becomes_a_ready_release_with_its_tags_version(
@@ -248,3 +252,50 @@ async def test_the_next_server_continues_at_the_interrupted_stage(tmp_path: Path
         done = await site.ended(build)
         assert done.stage is Stage.READY
     assert runs.read_text().split() == ["unit", "slow", "slow"]
+
+
+# --- a full disk ---------------------------------------------------------------------------------
+
+
+async def test_builds_wait_while_there_is_no_room_and_go_on_by_themselves(tmp_path: Path) -> None:
+    repository = Repository.made("git", tmp_path / "repository")
+    commit = repository.push("first", "1.0").commit
+    with small_disk(tmp_path / "disk", 128 * MIB) as disk:
+        async with automation(disk, repository.central) as site:
+            (disk / "others").write_bytes(bytes(100 * MIB))
+            build = await site.submit(commit)
+            await site.is_waiting(build)
+            (disk / "others").unlink()
+            done = await site.ended(build)
+            assert (done.stage, done.reason) == (Stage.READY, "")
+
+
+async def test_a_build_whose_disk_is_filled_by_others_is_built_again(tmp_path: Path) -> None:
+    repository = Repository.made("git", tmp_path / "repository")
+    with small_disk(tmp_path / "disk", 128 * MIB) as disk:
+        started, go_on = tmp_path / "started", tmp_path / "go-on"
+        waits = f"touch {started}\nwhile [ ! -e {go_on} ]; do sleep 0.05; done\n"
+        repository.write({"build.sh": BUILD.replace("\n", f"\n{waits}", 1)})
+        commit = repository.push("first", "1.0").commit
+        async with automation(disk, repository.central) as site:
+            build = await site.submit(commit)
+            await until(started.exists, 30.0, "the build has begun")
+            ballast = fill(disk)
+            go_on.touch()
+            await site.is_waiting(build)
+            ballast.unlink()
+            done = await site.ended(build)
+            assert (done.stage, done.reason) == (Stage.READY, "")
+            assert site.is_clean()
+
+
+async def test_a_build_that_fills_the_disk_itself_fails_once_and_says_so(tmp_path: Path) -> None:
+    repository = Repository.made("git", tmp_path / "repository")
+    repository.write({"build.sh": "#!/bin/sh\nset -e\ncat /dev/zero > ballast\n"})
+    commit = repository.push("first", "1.0").commit
+    with small_disk(tmp_path / "disk", 128 * MIB) as disk:
+        async with automation(disk, repository.central) as site:
+            done = await site.ended(await site.submit(commit))
+            assert done.stage is Stage.FAILED
+            assert done.reason.startswith(f"it filled the disk of {disk}"), done.reason
+            assert site.is_clean()

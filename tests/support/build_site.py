@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.until import until
+
 from bigred_broker.config import parse
 from bigred_server.artifacts.store import Store
 from bigred_server.journal import builds, releases
@@ -28,6 +30,7 @@ class BuildSite:
     builder: Builder
     db: Database
     reported: list[Build] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def submit(self, commit: str, who: str = "ada") -> Build:
@@ -48,6 +51,14 @@ class BuildSite:
                 if found.stage in _ENDED:
                     return found
                 await self.changed.wait()
+
+    async def is_waiting(self, build: Build) -> None:
+        """Wait until the builder has found that there is no room; the build has no result yet."""
+        await until(lambda: bool(self.complaints), 30.0, "the builder waits")
+        async with self.db.read() as db:
+            found = await builds.find(db, build.id)
+        assert found is not None
+        assert found.stage not in _ENDED
 
     async def release(self, build: Build) -> Release:
         """Return the release of a build."""
@@ -111,6 +122,7 @@ async def automation(
         site.changed.set()
 
     builder.report = report
+    builder._loop.report = site.complaints.append
     running = asyncio.create_task(builder.run())
     try:
         yield site

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import getpass
 import os
+import shutil
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from bigred_server.journal import session
 from bigred_server.journal.database import Database
 from bigred_server.journal.disk import is_full, is_read_only
 from bigred_server.journal.unavailable import BRIEFLY, JournalUnavailableError, Trouble
+from bigred_server.model.disk_space import SPARE_BYTES
 from bigred_server.model.plain_text import MOST_WHO, plain
 from bigred_server.places import journal_place
 from bigred_server.settings import Settings, load
@@ -107,6 +109,9 @@ def disk_notes(settings: Settings) -> list[str]:
         return [f"{BRIEFLY[Trouble.READ_ONLY]}: make {state} writable again; {_WAITING}"]
     if is_full(state):
         return [f"{BRIEFLY[Trouble.FULL]}: free some space in {state}; {_WAITING}"]
+    if shutil.disk_usage(state).free < SPARE_BYTES:
+        what = f"{state} has less than {SPARE_BYTES >> 20} MiB free"
+        return [f"{what}: builds wait, and releases are refused; free some space there"]
     return []
 
 

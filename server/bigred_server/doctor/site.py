@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncssh
 
 from bigred_server.doctor.finding import Finding, Severity
+from bigred_server.journal.disk import nearest
 from bigred_server.settings.node import NodeSettings, SshSettings
 
 _WAR_BYTES = 100_000_000  # assumed for a release of unknown size
@@ -23,7 +24,7 @@ def disk_space(where: str, folder: Path, war: int, copies: int) -> Finding:
 
     `war`: size of the largest release in bytes, 0 if unknown.
     """
-    code, here = "disk", _nearest(folder)
+    code, here = "disk", nearest(folder)
     try:
         free = shutil.disk_usage(here).free
     except OSError as error:
@@ -43,18 +44,10 @@ def disk_space(where: str, folder: Path, war: int, copies: int) -> Finding:
 
 def writable(where: str, folder: Path) -> Finding:
     """Check that we may write to a folder, or create it."""
-    if os.access(_nearest(folder), os.W_OK | os.X_OK):
+    if os.access(nearest(folder), os.W_OK | os.X_OK):
         return Finding("folder", Severity.OK, where, f"{folder} is writable")
     fix = "give the server's user write access to it"
     return Finding("folder", Severity.BAD, where, f"{folder} is not writable", fix)
-
-
-def _nearest(folder: Path) -> Path:
-    # The folder itself, or else the closest one above it that exists.
-    # Not Path.exists(), which fails below a folder that is closed to us.
-    while not os.access(folder, os.F_OK) and folder != folder.parent:
-        folder = folder.parent
-    return folder
 
 
 def webapps(where: str, war: Path) -> Finding:

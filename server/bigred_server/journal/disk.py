@@ -16,3 +16,11 @@ def is_full(folder: Path) -> bool:
 def is_read_only(folder: Path) -> bool:
     """Return whether a folder's disk is read-only. Raise OSError if it can't be read."""
     return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
+def nearest(folder: Path) -> Path:
+    """Return a folder, or the closest one above it that exists."""
+    # Not Path.exists(), which fails below a folder that is closed to us.
+    while not os.access(folder, os.F_OK) and folder != folder.parent:
+        folder = folder.parent
+    return folder

@@ -5,6 +5,7 @@ build, the next one resumes it at the stage that was interrupted.
 """
 
 import asyncio
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from bigred_server.control_loop import ControlLoop
 from bigred_server.errors import BigredError, BuildError, LeaseLostError
 from bigred_server.journal import builds, releases
 from bigred_server.journal.database import Database
+from bigred_server.journal.disk import nearest
 from bigred_server.journal.leadership import Leadership
 from bigred_server.model.build import (
     UNDER_WAY,
@@ -30,6 +32,7 @@ from bigred_server.model.build import (
     next_of,
     superseded,
 )
+from bigred_server.model.disk_space import SPARE_BYTES
 from bigred_server.model.plain_text import version_of
 from bigred_server.model.release import Change, Release, Stage, live_of
 from bigred_server.pipeline import tree
@@ -107,6 +110,7 @@ class Builder:
         async with self.db.read() as db:
             if not await builds.of_app(db, self.app, WAITING | UNDER_WAY, 1):
                 return False
+        self._check_space()
         async with self.slots:
             # Read again: commits may have been submitted while this builder waited for a slot.
             async with self.db.read() as db:
@@ -137,12 +141,32 @@ class Builder:
         except LeaseLostError:
             raise
         except (BigredError, OSError) as error:
-            result = {"stage": Stage.FAILED, "reason": str(error)[:_MOST_REASON]}
+            reason = str(error)
+            if filled := self._crowded():
+                await workspace.clean()
+                # Unless the build itself took the space, it is begun again when there is room.
+                self._check_space()
+                reason = f"it filled the disk of {filled}: {reason.splitlines()[-1]}"
+            result = {"stage": Stage.FAILED, "reason": reason[:_MOST_REASON]}
         await workspace.clean()
         async with self.db.read() as db:
             build = await builds.find(db, build.id) or build
         await self._change(build, **result, ended_at=time.time())
         await self._remove_old_folders()
+
+    def _check_space(self) -> None:
+        """Raise BuildError unless the disks have room for a build."""
+        if folder := self._crowded():
+            raise BuildError(
+                f"{folder} has less than {SPARE_BYTES >> 20} MiB free; free some space there: the "
+                "builds go on by themselves"
+            )
+
+    def _crowded(self) -> Path | None:
+        """Return the folder whose disk has no room for a build; None if there is room."""
+        places = (self.folder, self._area.folder, self.store.folder)
+        folders = [nearest(place) for place in places]
+        return next((one for one in folders if shutil.disk_usage(one).free < SPARE_BYTES), None)
 
     async def _make_release(self, build: Build, workspace: Workspace) -> Release:
         """Return the commit's release: a new one, or the one it has, which becomes the newest."""
