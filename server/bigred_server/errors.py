@@ -80,6 +80,10 @@ class JournalError(BigredError, RuntimeError):
     """The journal can't be opened."""
 
 
+class BackupError(BigredError, RuntimeError):
+    """A backup can't be made or restored."""
+
+
 class JenkinsError(BigredError, OSError):
     """Jenkins did not carry out a request."""
 

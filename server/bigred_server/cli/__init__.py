@@ -27,6 +27,8 @@ _VERBS = {
     "release": ("bigred_server.cli.release", "List and manage releases."),
     "build": ("bigred_server.cli.build", "List builds and print their logs."),
     "hook": ("bigred_server.cli.hook", "Make a repository submit every push."),
+    "backup": ("bigred_server.cli.backup", "Back up the journal and the releases."),
+    "restore": ("bigred_server.cli.restore", "Restore a backup."),
     "token": ("bigred_server.cli.token", "Create a token for the HTTP API."),
     "doctor": (
         "bigred_server.cli.doctor",

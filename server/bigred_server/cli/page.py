@@ -47,6 +47,11 @@ def size(octets: int) -> str:
     return f"{octets / _GIB:.1f} GiB"
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words: "1 release", "3 releases"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def moment(at: float) -> str:
     """Format a Unix time as local date and time."""
     return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")

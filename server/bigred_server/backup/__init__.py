@@ -1,0 +1,1 @@
+"""Backups: the journal, its releases and, if asked for, the configuration, in one tar."""
