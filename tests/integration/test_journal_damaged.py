@@ -16,7 +16,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from tests.support.disk import fill, read_only, small_disk
 
 from bigred_server.errors import JournalError
-from bigred_server.journal import actions, builds, deployments, releases, sqlite
+from bigred_server.journal import actions, builds, deployments, integrity, releases, sqlite
 from bigred_server.journal.database import Database
 from bigred_server.journal.unavailable import JournalUnavailableError, Trouble
 from bigred_server.model.deployment import DeploymentRecord
@@ -361,3 +361,34 @@ async def test_nothing_is_left_open_after_a_refusal(file: Path) -> None:
     async with database.write() as db:
         await db.execute(text("UPDATE deployment SET reason = 'it goes on'"))
     await database.close()
+
+
+async def test_pages_that_are_not_whole_are_found(file: Path) -> None:
+    await grow_a_little(file)
+    database = await Database.open(file)
+    async with database.read() as db:
+        assert await integrity.problems(db) == []
+    await database.close()
+    tear(file)
+    database = await Database.open(file)
+    async with database.read() as db:
+        found = await integrity.problems(db)
+    await database.close()
+    assert 1 <= len(found) <= 3
+
+
+async def grow_a_little(file: Path) -> None:
+    await made(file)
+    database = await Database.open(file)
+    async with database.write() as db:
+        for number in range(200):
+            release = replace(RELEASE, digest=f"{number:064}", version=str(number))
+            await releases.add(db, replace(release, message="x" * 2000))
+    await database.close()
+
+
+def tear(file: Path) -> None:
+    """Lose the last page but one, as a disk does that lost a write."""
+    content = bytearray(file.read_bytes())
+    content[-8192:-4096] = bytes(4096)
+    file.write_bytes(content)

@@ -23,7 +23,8 @@ from bigred_server.doctor.checkup import examine
 from bigred_server.doctor.finding import Finding, Severity, worst_first
 from bigred_server.doctor.site_facts import SiteFacts
 from bigred_server.errors import BigredError
-from bigred_server.journal import releases
+from bigred_server.journal import integrity, releases
+from bigred_server.journal.unavailable import JournalUnavailableError
 from bigred_server.model.release import Release, live_of
 from bigred_server.settings import Settings, load
 
@@ -69,11 +70,20 @@ async def _from_journal(
         async with journal(settings) as db, db.read() as connection:
             for name in names:
                 known[name] = _facts(await releases.of_app(connection, name))
+            problems = await integrity.problems(connection)
     except (BigredError, SQLAlchemyError, click.ClickException) as error:
-        text = f"the journal can't be used: {error}"
+        text = str(error) if isinstance(error, JournalUnavailableError) else _unusable(error)
         fix = "fix this first: the server does not start without its journal"
         return known, [Finding("journal", Severity.BAD, "server", text, fix)]
-    return known, [Finding("journal", Severity.OK, "server", "the journal can be read")]
+    if problems:
+        text = f"the journal is damaged: {'; '.join(problems)}"
+        fix = "stop the server, keep a copy of it, and restore the last backup: bigred restore"
+        return known, [Finding("journal", Severity.BAD, "server", text, fix)]
+    return known, [Finding("journal", Severity.OK, "server", "the journal is whole")]
+
+
+def _unusable(error: Exception) -> str:
+    return f"the journal can't be used: {error}"
 
 
 def _facts(known: list[Release]) -> SiteFacts:

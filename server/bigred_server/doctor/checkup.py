@@ -1,7 +1,9 @@
 """The check-up: runs every check of a site and collects the findings. It changes nothing."""
 
 import asyncio
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 import httpx2
 
@@ -25,9 +27,12 @@ from bigred_server.doctor.site_facts import SiteFacts
 from bigred_server.fleet.managers import managers_of
 from bigred_server.fleet.opened import look_once
 from bigred_server.judge.policy import Mode
+from bigred_server.model.disk_space import SPARE_BYTES
 from bigred_server.requests.job_preflight import job_preflight
 from bigred_server.settings import Settings
 from bigred_server.tomcat.probe import client
+
+_TEMPORARY = 16 * 1024 * 1024
 
 
 async def examine(settings: Settings, known: Mapping[str, SiteFacts]) -> list[Finding]:
@@ -61,6 +66,8 @@ def _server(settings: Settings, largest: int) -> list[Finding]:
         site.writable("server", state),
         site.writable("server", store),
         site.disk_space("server", store, largest, keep),
+        site.spare_space("server", state, SPARE_BYTES, "the journal and builds"),
+        site.spare_space("server", Path(tempfile.gettempdir()), _TEMPORARY, "temporary files"),
     ]
 
 

@@ -42,6 +42,21 @@ def disk_space(where: str, folder: Path, war: int, copies: int) -> Finding:
     return Finding(code, Severity.OK, where, text)
 
 
+def spare_space(where: str, folder: Path, need: int, what: str) -> Finding:
+    """Check that a folder's disk has `need` bytes free for `what`."""
+    code, here = "disk", nearest(folder)
+    try:
+        free = shutil.disk_usage(here).free
+    except OSError as error:
+        text = f"the disk of {folder} can't be read: {error.strerror}"
+        return Finding(code, Severity.UNKNOWN, where, text, "give the server's user access to it")
+    text = f"{folder}: {free // _MB} MB free, {what} need {max(1, need // _MB)} MB"
+    if free < need:
+        fix = "free some disk space: without it, nothing can begin"
+        return Finding(code, Severity.BAD, where, text, fix)
+    return Finding(code, Severity.OK, where, text)
+
+
 def writable(where: str, folder: Path) -> Finding:
     """Check that we may write to a folder, or create it."""
     if os.access(nearest(folder), os.W_OK | os.X_OK):

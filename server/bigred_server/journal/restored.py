@@ -5,7 +5,7 @@ itself: no deployment, no build, no arming, no ready release of an app that depl
 record of the restoration, one ended deployment per release, is what stops the latter.
 """
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.messages import AppEventType, Phase
@@ -21,8 +21,10 @@ async def settle(db: AsyncConnection, backup: str, now: float) -> None:
     """End everything that was in progress; `backup` says which backup it was, for people."""
     await _end_deployments(db, backup, now)
     reason = f"the journal was restored from {backup}; submit the commit again if it is wanted"
-    for table in (tables.arming, tables.answer, tables.lease):
+    for table in (tables.arming, tables.answer):
         await db.execute(delete(table))
+    # Not deleted: a token must never decrease.
+    await db.execute(update(tables.lease).values(until=0.0))
     for app in await db.scalars(select(tables.build.c.app).distinct()):
         for build in await builds.of_app(db, app, WAITING | UNDER_WAY):
             await builds.change(db, build.id, stage=Stage.FAILED, reason=reason, ended_at=now)
