@@ -365,16 +365,21 @@ async def test_nothing_is_left_open_after_a_refusal(file: Path) -> None:
 
 async def test_pages_that_are_not_whole_are_found(file: Path) -> None:
     await grow_a_little(file)
-    database = await Database.open(file)
-    async with database.read() as db:
-        assert await integrity.problems(db) == []
-    await database.close()
+    assert await checked(file) == []
     tear(file)
+    assert 1 <= len(await checked(file)) <= 3
+
+
+async def checked(file: Path) -> list[str]:
+    """Check a journal as the doctor does."""
     database = await Database.open(file)
-    async with database.read() as db:
-        found = await integrity.problems(db)
-    await database.close()
-    assert 1 <= len(found) <= 3
+    try:
+        async with database.read() as db:
+            return await integrity.problems(db)
+    except JournalUnavailableError as error:
+        return [str(error)] if error.trouble is Trouble.DAMAGED else []
+    finally:
+        await database.close()
 
 
 async def grow_a_little(file: Path) -> None:

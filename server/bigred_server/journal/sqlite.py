@@ -1,5 +1,7 @@
 """The journal in one SQLite file, for one server and the command line on the same machine."""
 
+import errno
+import os
 from pathlib import Path
 
 from sqlalchemy import Connection, event
@@ -22,6 +24,7 @@ def engines(path: Path) -> Engines:
         private_files.make_folder(path.parent)
         # SQLite gives the files next to it the same mode.
         private_files.make_file(path)
+        _check(path)
     except OSError as error:
         raise of_file(path, error) from error
     engine: AsyncEngine = create_async_engine(f"sqlite+aiosqlite:///{path}")
@@ -29,6 +32,18 @@ def engines(path: Path) -> Engines:
     event.listen(engine.sync_engine, "begin", _on_begin)
     writer = engine.execution_options(**{WRITES: True})
     return Engines(reader=engine, writer=writer, concurrent_writer=writer)
+
+
+def _check(path: Path) -> None:
+    """Raise OSError if a file can't be opened: the driver's thread would survive its own error.
+
+    Not by opening it: to close it would take away the locks that SQLite holds in this process.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    # On a read-only disk, what was written can still be read.
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
