@@ -18,6 +18,7 @@ class ControlLoop:
 
     `report` is called with the error that fails a tick, once a minute for the same one. After a
     failed tick the loop pauses for `pause_s`. `expected`: the errors to report; others are raised.
+    OSError is among them: too many open files or a full disk pass, and no loop may end with them.
     """
 
     report: Callable[[str], None]

@@ -46,7 +46,7 @@ class Continuous:
             try:
                 if await self.lead.hold():
                     await self.deploy()
-            except (BigredError, SQLAlchemyError) as error:
+            except (BigredError, SQLAlchemyError, OSError) as error:
                 self._report(str(error))
             await asyncio.sleep(_EVERY_S)
 
