@@ -585,3 +585,42 @@ async def test_of_two_who_deploy_at_once_one_learns_who_was_first(site: Api) -> 
 async def test_pages_of_other_sites_get_nothing(site: Api) -> None:
     answer = await site.http.get("/healthz", headers={"Origin": "https://elsewhere.example"})
     assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", f"{V1}/apps/shop/deployments", "GET, POST"),
+        ("PUT", f"{V1}/apps/shop/commits", "POST"),
+        ("HEAD", f"{V1}/apps", "GET"),
+        ("POST", "/deployments/d-1", "GET, HEAD"),
+        ("TRACE", "/healthz", "GET"),
+        ("GET", f"{V1}/apps/shop/webhooks/github", "POST"),
+    ],
+)
+async def test_a_wrong_method_is_answered_with_all_right_ones(
+    site: Api, method: str, path: str, allowed: str
+) -> None:
+    answer = await site.ask(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/apps/shop/releases/%1B%5B31m%0A/clear", None),
+        ("/%1B%5B31m", None),
+        ("/apps/shop/commands", {"command": "hold", "\x1b[31m\u202e": 1}),
+    ],
+)
+async def test_no_refusal_repeats_control_characters(site: Api, path: str, body: object) -> None:
+    answer = await site.ask("POST", f"{V1}{path}", body)
+    assert answer.status_code in (404, 422)
+    assert answer.json()["error"].isprintable()
+
+
+def test_every_answer_of_a_connection_itself_is_documented() -> None:
+    app = api.build(settings(), None, None, print, lambda _: None, {})  # type: ignore[arg-type]
+    for methods in app.openapi()["paths"].values():
+        for operation in methods.values():
+            assert {"400", "405", "408", "413", "431", "501", "503"} <= set(operation["responses"])

@@ -40,8 +40,9 @@ class AuthMiddleware:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if scope["method"] == "POST" and _WEBHOOK.fullmatch(scope["path"]):
-            await self._pass_on(scope, receive, send, MAX_WEBHOOK)
+        if _WEBHOOK.fullmatch(scope["path"]):
+            limit = MAX_WEBHOOK if scope["method"] == "POST" else MAX_BODY
+            await self._pass_on(scope, receive, send, limit)
             return
         if scope["method"] in ("GET", "HEAD") and _PAGE.fullmatch(scope["path"]):
             await self._pass_on(scope, receive, send, MAX_BODY)

@@ -9,6 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from bigred_server.errors import (
     BigredError,
@@ -20,6 +22,7 @@ from bigred_server.errors import (
     WebhookError,
 )
 from bigred_server.journal.unavailable import JournalUnavailableError
+from bigred_server.model.plain_text import plain
 from bigred_server.web.models import ErrorBody
 
 log = structlog.get_logger(__name__)
@@ -33,11 +36,19 @@ _STATUS: tuple[tuple[type[BigredError], HTTPStatus], ...] = (
     (UnreadableWebhookError, HTTPStatus.BAD_REQUEST),
     (WebhookError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _NO_JOURNAL = "the journal is unavailable; try again in a moment"
+_CUT_OFF = "the connection was closed before the body was complete"
 _INTERNAL = "internal error; see the server's log"
 
+_ALLOW = {"Allow": {"description": "The methods of this path.", "schema": {"type": "string"}}}
+# Also those that a connection answers by itself: 400, 408, 413, 431, 501 and 503.
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 422, 503)
+    **{
+        status: {"model": ErrorBody}
+        for status in (400, 401, 403, 404, 408, 409, 413, 422, 431, 500, 501, 503)
+    },
+    405: {"model": ErrorBody, "headers": _ALLOW},
 }
 
 
@@ -46,12 +57,14 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(BigredError, _bigred)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ClientDisconnect, _cut_off)
     app.add_exception_handler(SQLAlchemyError, _journal)
     app.add_exception_handler(Exception, _unexpected)
 
 
 def _answer(status: int, sentence: str) -> JSONResponse:
-    return JSONResponse({"error": sentence}, status)
+    # A sentence can quote what the client sent, and may be read at a terminal.
+    return JSONResponse({"error": plain(sentence)}, status)
 
 
 def _bigred(_: Request, error: Exception) -> JSONResponse:
@@ -67,7 +80,19 @@ def _http(request: Request, error: Exception) -> JSONResponse:
         sentence = f"{request.method} {request.url.path}: {sentence.lower()}"
     answer = _answer(error.status_code, sentence)
     answer.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(_allowed(request))
     return answer
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return all methods of a path; Starlette names only those of the first route that fits it."""
+    routes = request.app.routes
+    return [
+        method
+        for method in _METHODS
+        if any(one.matches({**request.scope, "method": method})[0] is Match.FULL for one in routes)
+    ]
 
 
 def _invalid(_: Request, error: Exception) -> JSONResponse:
@@ -79,6 +104,11 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
     if first["type"] == "json_invalid":
         sentence = f"the body is not valid JSON: {first['ctx']['error']}"
     return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
+
+
+def _cut_off(_: Request, _error: Exception) -> JSONResponse:
+    # Nobody receives it, but without an answer the log would have a traceback.
+    return _answer(HTTPStatus.BAD_REQUEST, _CUT_OFF)
 
 
 def _journal(request: Request, error: Exception) -> JSONResponse:
