@@ -242,7 +242,7 @@ class DeployServer:
         built = api.build(
             self._settings, self._session.db, self._store, self._wake, self._state_of, self._jobs
         )
-        return [serve.serve(built, listening)]
+        return [serve.serve(built, self._settings.api, listening)]
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT. Raise NotRunningError if another server took the name."""

@@ -1,97 +1,31 @@
 """The HTTP API as the deploy server serves it: alongside everything else, and no longer than it."""
 
-import hashlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
 from pathlib import Path
 
-import httpx2
 import pytest
-from tests.support import forked
-from tests.support.forked import Forked
+from tests.support.api_site import DEADLINE_S, ApiSite, bearer
 
-from bigred_broker.program import free_port, is_listening, wait_until
+from bigred_broker.program import is_listening, wait_until
 
-DEADLINE_S = 30.0
 # The server's own bounds for requests being answered, and for everything else that it must end.
 STOP_S = 8.0
-TOKEN = "secret-of-ada"  # noqa: S105
-
-
-@dataclass
-class Site:
-    """A server with a configuration of its own; no HAProxy, broker or Tomcat is there."""
-
-    folder: Path
-    port: int = field(default_factory=free_port)
-
-    @property
-    def config(self) -> Path:
-        return self.folder / "bigred.toml"
-
-    def write(self, *, listen: bool = True) -> None:
-        api = f'[api]\nlisten = "127.0.0.1:{self.port}"\n' if listen else ""
-        self.config.write_text(
-            f"""
-[server]
-state = "{self.folder}/state"
-[broker]
-port = {free_port()}
-{api}
-[api.tokens.ada]
-sha256 = "{hashlib.sha256(TOKEN.encode()).hexdigest()}"
-role = "operator"
-[apps.shop]
-haproxy = {{ socket = "{self.folder}/none", backend = "shop" }}
-marker = {{ path = "/" }}
-[apps.shop.nodes.node1]
-url = "http://127.0.0.1:{free_port()}"
-war = "{self.folder}/webapps/shop.war"
-stop = ["true"]
-start = ["true"]
-running = ["true"]
-"""
-        )
-
-    def bigred(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return forked.run(*arguments, folder=self.folder, deadline_s=DEADLINE_S)
-
-    def log(self) -> str:
-        file = self.folder / "server.log"
-        return file.read_text() if file.exists() else ""
-
-    @contextmanager
-    def server(self) -> Iterator[Forked]:
-        arguments = ("server", "--config", str(self.config))
-        ready = "the server is running"
-        with forked.running(
-            "server", arguments, self.folder / "server.log", lambda: ready in self.log()
-        ) as child:
-            yield child
-
-    def http(self) -> httpx2.Client:
-        return httpx2.Client(
-            base_url=f"http://127.0.0.1:{self.port}",
-            headers={"Authorization": f"Bearer {TOKEN}"},
-            timeout=DEADLINE_S,
-        )
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    made = Site(tmp_path)
+def site(tmp_path: Path) -> ApiSite:
+    made = ApiSite(tmp_path)
     made.write()
     return made
 
 
-def test_the_server_answers_and_reveals_nothing_about_its_software(site: Site) -> None:
+def test_the_server_answers_and_reveals_nothing_about_its_software(site: ApiSite) -> None:
     with site.server(), site.http() as http:
         wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
         answer = http.get("/healthz")
@@ -105,19 +39,19 @@ def test_the_server_answers_and_reveals_nothing_about_its_software(site: Site) -
         assert http.get(shop, headers={"Authorization": "Bearer nobody"}).status_code == 401
 
 
-def test_a_new_token_is_accepted(site: Site) -> None:
+def test_a_new_token_is_accepted(site: ApiSite) -> None:
     said = site.bigred("token", "wallboard", "--role", "viewer").stdout
     made = said.splitlines()[0].rpartition(" ")[2]
     site.config.write_text(site.config.read_text() + said[said.index("[api.tokens.wallboard]") :])
     with site.server(), site.http() as http:
         wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
-        bearer = {"Authorization": f"Bearer {made}"}
-        assert http.get("/api/v1/apps", headers=bearer).status_code == 200
-        refused = http.post("/api/v1/apps/shop/deployments", headers=bearer)
+        headers = {"Authorization": f"Bearer {made}"}
+        assert http.get("/api/v1/apps", headers=headers).status_code == 200
+        refused = http.post("/api/v1/apps/shop/deployments", headers=headers)
         assert "has the role viewer; this needs operator" in refused.json()["error"]
 
 
-def test_commands_are_in_the_journal_with_who_gave_them(site: Site) -> None:
+def test_commands_are_in_the_journal_with_who_gave_them(site: ApiSite) -> None:
     with site.server(), site.http() as http:
         wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
         answer = http.post("/api/v1/apps/shop/commands", json={"command": "hold"})
@@ -133,7 +67,7 @@ def test_commands_are_in_the_journal_with_who_gave_them(site: Site) -> None:
     [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"POST /api/v1/apps/shop/commands HTTP/1.1"],
     ids=["silent", "idle", "half a request"],
 )
-def test_no_client_keeps_the_server_from_stopping(site: Site, left_behind: bytes) -> None:
+def test_no_client_keeps_the_server_from_stopping(site: ApiSite, left_behind: bytes) -> None:
     with site.server() as server:
         wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
         with closing(socket.create_connection(("127.0.0.1", site.port), DEADLINE_S)) as client:
@@ -148,13 +82,14 @@ def test_no_client_keeps_the_server_from_stopping(site: Site, left_behind: bytes
     assert "Traceback" not in site.log()
 
 
-def test_a_body_that_never_ends_is_cut_off_when_the_server_stops(site: Site) -> None:
+def test_a_body_that_never_ends_is_cut_off_when_the_server_stops(site: ApiSite) -> None:
     with site.server() as server:
         wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
         with closing(socket.create_connection(("127.0.0.1", site.port), DEADLINE_S)) as client:
             head = (
                 "POST /api/v1/apps/shop/commands HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n"
-                f"Content-Type: application/json\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+                "Content-Type: application/json\r\n"
+                f"Authorization: {bearer('operator')['Authorization']}\r\n\r\n"
             )
             client.sendall(head.encode() + b"{")
             # Another request is answered after it, so the first one is being read by then.
@@ -164,7 +99,7 @@ def test_a_body_that_never_ends_is_cut_off_when_the_server_stops(site: Site) -> 
             assert server.wait(STOP_S) == 0
 
 
-def test_an_address_in_use_is_named(site: Site) -> None:
+def test_an_address_in_use_is_named(site: ApiSite) -> None:
     with closing(socket.create_server(("127.0.0.1", site.port))):
         done = site.bigred("server", "--config", str(site.config))
     assert done.returncode == 1
@@ -181,14 +116,14 @@ def test_an_address_in_use_is_named(site: Site) -> None:
         ("127.0.0.1", "bigred.toml:7: api.listen: "),
     ],
 )
-def test_an_invalid_address_is_named(site: Site, listen: str, said: str) -> None:
+def test_an_invalid_address_is_named(site: ApiSite, listen: str, said: str) -> None:
     site.config.write_text(site.config.read_text().replace(f"127.0.0.1:{site.port}", listen))
     done = site.bigred("server", "--config", str(site.config))
     assert done.returncode == 1
     assert said in done.stderr
 
 
-def test_without_an_address_nothing_listens(site: Site) -> None:
+def test_without_an_address_nothing_listens(site: ApiSite) -> None:
     site.write(listen=False)
     with site.server() as server:
         descriptors = Path(f"/proc/{server.pid}/fd").iterdir()
@@ -213,7 +148,7 @@ def test_without_an_api_its_libraries_are_not_loaded() -> None:
     assert done.stdout == "False\n"
 
 
-def test_an_answer_is_sent_at_once_without_waiting_for_an_acknowledgement(site: Site) -> None:
+def test_an_answer_is_sent_at_once_without_waiting_for_an_acknowledgement(site: ApiSite) -> None:
     with site.server(), site.http() as http:
         wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
         taken_s = [http.get("/healthz").elapsed.total_seconds() for _ in range(20)]

@@ -1,5 +1,6 @@
 """What the doctor finds on the machine: disks, clocks, secrets, known hosts and commands."""
 
+import resource
 import socket
 from pathlib import Path
 
@@ -140,3 +141,13 @@ def test_a_forced_stop_of_debians_tomcat_is_reported(
     node = NodeSettings(url="http://127.0.0.1:1", war=Path("/srv/webapps/shop.war"), stop=stop)
     (found,) = site.commands("n", node)
     assert (found.code, found.level) == ("command", level)
+
+
+@pytest.mark.parametrize(("hard", "level"), [(300, Severity.WARN), (1024, Severity.OK)])
+def test_too_few_files_for_the_connections_of_the_api_are_reported(
+    hard: int, level: Severity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (hard, hard))
+    found = site.files_for_api("server", 200)
+    assert found.level is level
+    assert ("LimitNOFILE=400" in found.fix) is (level is Severity.WARN)

@@ -62,13 +62,16 @@ def _server(settings: Settings, largest: int) -> list[Finding]:
     state = settings.server.state
     store = settings.server.releases or state / "releases"
     keep = max((app.keep for app in settings.fleets.values()), default=0)
-    return [
+    findings = [
         site.writable("server", state),
         site.writable("server", store),
         site.disk_space("server", store, largest, keep),
         site.spare_space("server", state, SPARE_BYTES, "the journal and builds"),
         site.spare_space("server", Path(tempfile.gettempdir()), _TEMPORARY, "temporary files"),
     ]
+    if settings.api.listen:
+        findings.append(site.files_for_api("server", settings.api.most_connections))
+    return findings
 
 
 async def _app(

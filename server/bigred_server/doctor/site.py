@@ -11,6 +11,7 @@ import asyncssh
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.journal.disk import nearest
 from bigred_server.settings.node import NodeSettings, SshSettings
+from bigred_server.web import open_files
 
 _WAR_BYTES = 100_000_000  # assumed for a release of unknown size
 _MB = 1_000_000
@@ -63,6 +64,18 @@ def writable(where: str, folder: Path) -> Finding:
         return Finding("folder", Severity.OK, where, f"{folder} is writable")
     fix = "give the server's user write access to it"
     return Finding("folder", Severity.BAD, where, f"{folder} is not writable", fix)
+
+
+def files_for_api(where: str, connections: int) -> Finding:
+    """Check that a process of this user may open enough files for that many connections."""
+    code, limit = "open-files", open_files.attainable()
+    room, needed = open_files.room(limit), open_files.needed(connections)
+    text = f"a process may open {limit} files, enough for {min(room, connections)} connections"
+    if room < connections:
+        text = f"{text} of the API; `most_connections` is {connections}"
+        fix = f"set LimitNOFILE={needed} for the server, or lower `most_connections`"
+        return Finding(code, Severity.WARN, where, text, fix)
+    return Finding(code, Severity.OK, where, text)
 
 
 def webapps(where: str, war: Path) -> Finding:

@@ -86,6 +86,8 @@ class ApiSettings(Section):
 
     listen: Annotated[str, Field(pattern=r"^([^:]+|\[[0-9a-f:]+\]):[0-9]{1,5}$|^$")] = ""
     url: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
+    most_connections: Annotated[int, Field(ge=10, le=800)] = 200
+    most_per_client: Annotated[int, Field(ge=1, le=800)] = 50
     tokens: dict[Id, TokenSettings] = Field(default_factory=dict)
 
     @field_validator("listen")

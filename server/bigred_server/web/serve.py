@@ -4,19 +4,24 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from functools import partial
+from typing import cast
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from bigred_server.errors import ApiError
+from bigred_server.settings import ApiSettings
+from bigred_server.web import open_files
+from bigred_server.web.connection import KEEP_ALIVE_S, Connection
+from bigred_server.web.connections import Connections
+from bigred_server.web.shortage import Shortage
 
 log = structlog.get_logger(__name__)
 
 # How long requests in progress may take when the server stops, in seconds.
 _GRACE_S = 2
-_KEEP_ALIVE_S = 5
-_CONNECTIONS = 200
 _BACKLOG = 100
 
 
@@ -57,29 +62,48 @@ def _bound(unbound: socket.socket, address: Address) -> socket.socket:
     return unbound
 
 
-async def serve(app: FastAPI, listening: socket.socket) -> None:
+async def serve(app: FastAPI, settings: ApiSettings, listening: socket.socket) -> None:
     """Serve until cancelled; then finish the requests in progress, or drop them after 2 s."""
+    connections = Connections(_most(settings), settings.most_per_client)
     config = uvicorn.Config(
         app,
         loop="none",
-        http="h11",
+        http=cast("type[asyncio.Protocol]", partial(Connection, connections)),
         ws="none",
         lifespan="off",
         log_config=None,
+        # Not its warnings: each is about one request, so any client could fill the log with them.
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=_CONNECTIONS,
-        timeout_keep_alive=_KEEP_ALIVE_S,
+        backlog=_BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
     server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    host, port = listening.getsockname()[:2]
-    log.info("the HTTP API is listening", host=host, port=port)
-    try:
-        await asyncio.shield(serving)
-    finally:
-        server.should_exit = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(serving, 2 * _GRACE_S)
+    with Shortage(connections).handled(asyncio.get_running_loop()):
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        host, port = listening.getsockname()[:2]
+        log.info("the HTTP API is listening", host=host, port=port)
+        try:
+            await asyncio.shield(serving)
+        finally:
+            server.should_exit = True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(serving, 2 * _GRACE_S)
+
+
+def _most(settings: ApiSettings) -> int:
+    """Return how many connections are allowed and possible."""
+    limit = open_files.raise_limit()
+    most = min(settings.most_connections, open_files.room(limit))
+    if most < settings.most_connections:
+        log.warning(
+            "the limit on open files allows the HTTP API fewer connections than most_connections; "
+            f"set LimitNOFILE={open_files.needed(settings.most_connections)} for the server, "
+            "or lower most_connections",
+            open_files=limit,
+            connections=most,
+        )
+    return most
