@@ -292,12 +292,21 @@ async def test_a_follower_reads_the_events_after_those_it_knows(db: Database) ->
     assert [found.text for found in later] == ["event 1", "event 2"]
 
 
-async def test_old_answers_and_armings_are_forgotten(db: Database) -> None:
+async def test_old_answers_of_a_box_are_forgotten(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(armings, "KEPT", 3)
     async with db.write() as connection:
-        await armings.remember(connection, "office", "e-1", "{}", 0.0)
-        await armings.remember(connection, "office", "e-2", "{}", 90_000.0)
-        assert await armings.answered(connection, "office", "e-1") is None
-        assert await armings.answered(connection, "office", "e-2") == "{}"
+        await armings.remember(connection, "lab", "e-0", "{}", 0.0)
+        for number in range(6):
+            await armings.remember(connection, "office", f"e-{number}", "{}", float(number))
+        kept = [
+            number
+            for number in range(6)
+            if await armings.answered(connection, "office", f"e-{number}")
+        ]
+        assert kept == [3, 4, 5]
+        assert await armings.answered(connection, "lab", "e-0") == "{}"
 
 
 # --- concurrent use ------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from bigred_server.clock import boot_clock_s
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import armings, deployments, releases
 from bigred_server.journal.database import Database
+from bigred_server.journal.unavailable import JournalUnavailableError
 from bigred_server.model.arming import LIFE_S, Arming, new_id, refusal
 from bigred_server.model.json_object import Json
 from bigred_server.model.release import Release, Stage
@@ -76,9 +77,10 @@ class Presses:
                     await self._close(box)
                 case EventType.HOLD:
                     await self._hold(box, event)
-        except SQLAlchemyError:
-            log.exception("an event could not be written to the journal", box=box, id=event.id)
-            return refused(event, GateRefusal(Refusal.BUSY, sentences.BUSY))
+        except SQLAlchemyError as error:
+            if not isinstance(error, JournalUnavailableError):
+                log.exception("an event could not be written to the journal", box=box, id=event.id)
+            return refused(event, GateRefusal(Refusal.BUSY, sentences.not_written(error)))
         return None
 
     async def _answer(self, box: str, event: BoxEvent) -> Reply:
