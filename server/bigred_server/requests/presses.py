@@ -78,9 +78,12 @@ class Presses:
                 case EventType.HOLD:
                     await self._hold(box, event)
         except SQLAlchemyError as error:
-            if not isinstance(error, JournalUnavailableError):
+            reason = sentences.BUSY
+            if isinstance(error, JournalUnavailableError):
+                reason = error.briefly
+            else:
                 log.exception("an event could not be written to the journal", box=box, id=event.id)
-            return refused(event, GateRefusal(Refusal.BUSY, sentences.not_written(error)))
+            return refused(event, GateRefusal(Refusal.BUSY, reason))
         return None
 
     async def _answer(self, box: str, event: BoxEvent) -> Reply:

@@ -1,9 +1,6 @@
 """The reasons for refusing a press; the box speaks them."""
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from bigred_broker.messages import Refusal
-from bigred_server.journal.unavailable import JournalUnavailableError
 
 PRESS_REFUSALS = {
     Refusal.NO_ARMING: "nothing is armed; close the lid and lift it again",
@@ -19,11 +16,6 @@ JUST_FIRED = "it started a moment ago; press again to hold it"
 JUST_CONTINUED = "it continued a moment ago; press again to hold it"
 HELD_DOWN = "the button was held down"
 BUSY = "the server could not write its journal; try again"
-
-
-def not_written(error: SQLAlchemyError) -> str:
-    """Return the reason why an event can't be written to the journal."""
-    return error.briefly if isinstance(error, JournalUnavailableError) else BUSY
 
 
 def unknown_box(box: str) -> str:
