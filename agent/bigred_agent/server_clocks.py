@@ -49,6 +49,12 @@ class ServerClocks:
     def at(self, at_s: float) -> tuple[ServerClock, ...]:
         """Return what each server's clock showed at a time of the box, never later than it did."""
         return tuple(
-            ServerClock(run=run, at_ms=max(0.0, at_s - min(one.behind_s for one in heard)) * 1000)
+            ServerClock(run=run, at_ms=max(0.0, at_s - _least_behind_s(heard, at_s)) * 1000)
             for run, heard in self._heard.items()
         )
+
+
+def _least_behind_s(heard: tuple[_Comparison, ...], at_s: float) -> float:
+    """Return the least of the recent comparisons; if none is, the newest: the clocks may drift."""
+    recent = [one.behind_s for one in heard if at_s - one.heard_s <= WINDOW_S]
+    return min(recent, default=heard[-1].behind_s)

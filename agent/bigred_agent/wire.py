@@ -40,7 +40,7 @@ _COMMANDS: dict[tuple[str, ...], type[Reply | SetSay | SetLight | SetIdentify | 
 
 
 # Hundreds of apps report twice a second while they are deployed.
-_APPS = Limits(per_s=1000.0, burst=4000.0)
+_APPS = Limits(per_s=1000.0, burst=4000.0, flood=8000.0)
 
 
 def intake(topics: Topics, box: str) -> FilterIntake:

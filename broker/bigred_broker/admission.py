@@ -9,9 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-FLOOD_FACTOR = 4.0
-"""A source floods if it sends so many times what is passed on."""
-
 
 @dataclass
 class Bucket:
@@ -47,10 +44,19 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of one source: up to `burst` messages at once, and `per_s` per second later."""
+    """The limits of one source: up to `burst` messages at once, and `per_s` per second later.
+
+    It floods if it sends more than `flood` messages at once, and four times `per_s` later.
+    """
 
     per_s: float = 50.0
     burst: float = 100.0
+    flood: float = 400.0
+
+    @property
+    def flood_per_s(self) -> float:
+        """How many messages per second are a flood."""
+        return 4.0 * self.per_s
 
 
 @dataclass
@@ -67,7 +73,7 @@ class Admission:
 
     `source_of` maps a topic to its source; there must be a bounded number of sources. `limits_of`
     gives the limits of a source. `flooded` is called once, on the network thread, when a source
-    sends more than FLOOD_FACTOR times its limits; it must not raise.
+    floods; it must not raise.
     """
 
     source_of: Callable[[str], str]
@@ -86,7 +92,7 @@ class Admission:
                 limits = self.limits_of(name)
                 source = self._sources[name] = _Source(
                     Bucket(limits.per_s, limits.burst),
-                    Bucket(limits.per_s * FLOOD_FACTOR, limits.burst * FLOOD_FACTOR),
+                    Bucket(limits.flood_per_s, limits.flood),
                 )
             begins = not source.flood.take(now_s) and not source.is_flooding
             source.is_flooding |= begins

@@ -7,7 +7,7 @@ raise: an exception there would kill the thread while `is_connected()` still ret
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any  # paho's user data and flags are untyped
 
@@ -31,7 +31,7 @@ KEEPALIVE_S = 15
 _QOS = 1
 _UNSPECIFIED = 0x80
 _FILTERS_A_PACKET = 100  # of about 60 bytes: a broker may refuse large packets
-_RECEIVE_MAXIMUM = 100  # messages the broker may send us before the first is acknowledged
+_RECEIVE_MAXIMUM = 1000  # messages the broker may send us before the first is acknowledged
 
 
 class NotConnectedError(ConnectionError):
@@ -65,6 +65,7 @@ class Connection:
 
     `admits`: whether to pass on a message with this topic; called on the network thread.
     `inspect` is called with every delivery, also with those of topics that are only watched.
+    `resumed`: whether the broker had kept our session, with its subscriptions.
     `denied`: why the broker refused the last message that it did not accept, "" if it never did.
     """
 
@@ -88,7 +89,7 @@ class Connection:
         self._held: list[Delivery] | None = [] if hold else None
         self._inspect = inspect
         self._watched: set[str] = set()
-        self._watching: dict[int, str] = {}
+        self._watching: dict[int, Sequence[str]] = {}
         self._connected: asyncio.Future[ReasonCode] = self._loop.create_future()
         self._answers: dict[int, asyncio.Future[Sequence[ReasonCode]]] = {}
         self._pings: list[asyncio.Future[None]] = []
@@ -96,6 +97,7 @@ class Connection:
         self._heard_s = 0.0
         self._all_acked = asyncio.Event()
         self.denied = ""
+        self.resumed = False
         self.lost: asyncio.Future[str] = self._loop.create_future()
         self._transport = Transport()
         self._client = self._make_client(name, status_topic)
@@ -193,22 +195,23 @@ class Connection:
         for start in range(0, len(topics), _FILTERS_A_PACKET):
             self._client.unsubscribe(list(topics[start : start + _FILTERS_A_PACKET]))
 
-    def watch(self, topic: str) -> None:
-        """Have `inspect` called with what others publish on a topic, and nothing else done with it.
+    def watch(self, topics: Iterable[str]) -> None:
+        """Have `inspect` called with what others publish on topics, and nothing else done with it.
 
         Not what is retained there, or what we publish, if the broker knows these options of MQTT 5.
         A broker that refuses it is no fault.
         """
-        if topic in self._watched:
-            return
+        new = [topic for topic in topics if topic not in self._watched]
         # Never queued while we are away: everything is published again on a new connection.
         options = SubscribeOptions(
             qos=0, noLocal=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND
         )
-        _, mid = self._client.subscribe([(topic, options)])
-        self._watched.add(topic)
-        if mid is not None:
-            self._watching[mid] = topic
+        for start in range(0, len(new), _FILTERS_A_PACKET):
+            some = new[start : start + _FILTERS_A_PACKET]
+            _, mid = self._client.subscribe([(topic, options) for topic in some])
+            self._watched.update(some)
+            if mid is not None:
+                self._watching[mid] = some
 
     def unwatch(self, topic: str) -> None:
         """Stop watching a topic."""
@@ -313,9 +316,9 @@ class Connection:
             self._loop.call_soon_threadsafe(action)
 
     def _on_connect(
-        self, _client: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, _p: Any
+        self, _client: Client, _data: Any, flags: ConnectFlags, code: ReasonCode, _p: Any
     ) -> None:
-        self._call_on_loop(lambda: self._greet(code))
+        self._call_on_loop(lambda: self._greet(code, resumed=flags.session_present))
 
     def _on_disconnect(
         self, _client: Client, _data: Any, flags: DisconnectFlags, code: ReasonCode, _p: Any
@@ -354,7 +357,8 @@ class Connection:
 
     # --- back on the loop ------------------------------------------------------------------------
 
-    def _greet(self, code: ReasonCode) -> None:
+    def _greet(self, code: ReasonCode, *, resumed: bool) -> None:
+        self.resumed = resumed
         if not self._connected.done():
             self._connected.set_result(code)
 
@@ -386,9 +390,9 @@ class Connection:
                 answer.set_result(None)
 
     def _answered(self, mid: int, codes: Sequence[ReasonCode]) -> None:
-        topic = self._watching.pop(mid, None)
-        if topic is not None and any(code.is_failure for code in codes):
-            log.info("the broker does not let us read our own topic", topic=topic)
+        for topic, code in zip(self._watching.pop(mid, ()), codes, strict=False):
+            if code.is_failure:
+                log.info("the broker does not let us read our own topic", topic=topic)
         answer = self._answers.pop(mid, None)
         if answer is not None and not answer.done():
             answer.set_result(codes)

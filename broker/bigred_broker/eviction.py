@@ -22,12 +22,21 @@ async def evict(broker: BrokerSettings, box: str) -> None:
     """Disconnect the client with the name of a box; log it if that is impossible. Never raises."""
     nothing: asyncio.Queue[Any] = asyncio.Queue()
     status = Topics(broker.prefix).box(box, "status")
-    connection = Connection(broker, box, status, 0, nothing)
+    try:
+        # A certificate that can't be read is an OSError as well.
+        connection = Connection(broker, box, status, 0, nothing)
+    except (OSError, ValueError) as error:
+        _report(box, error)
+        return
     try:
         await connection.open(_DEADLINE_S)
         await connection.close(_DEADLINE_S)
         log.warning("disconnected a box that sends too many messages", box=box)
     except OSError as error:
-        log.warning("can't disconnect a box that sends too many", box=box, reason=str(error))
+        _report(box, error)
     finally:
         connection.drop()
+
+
+def _report(box: str, error: Exception) -> None:
+    log.warning("can't disconnect a box that sends too many messages", box=box, reason=str(error))

@@ -24,6 +24,9 @@ class Intake(Protocol):
     def without(self, muted: frozenset[str]) -> Sequence[str]:
         """Return subscriptions that bring everything but the messages of muted sources."""
 
+    def alternatives(self) -> Sequence[str]:
+        """Return every subscription that `without` may return."""
+
     def flooded(self, source: str) -> None:
         """Handle that a source sent too many messages and is muted for a while."""
 
@@ -48,6 +51,10 @@ class FilterIntake:
     def without(self, muted: frozenset[str]) -> Sequence[str]:
         """See Intake."""
         return [one for one in self.subscriptions if one not in muted]
+
+    def alternatives(self) -> Sequence[str]:
+        """See Intake."""
+        return self.subscriptions
 
     def flooded(self, source: str) -> None:
         """See Intake."""

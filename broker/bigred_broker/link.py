@@ -8,7 +8,7 @@ queued in it, so that a press made during an outage can never arrive later. Reta
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -67,7 +67,11 @@ class Link:
 
     def __post_init__(self) -> None:
         self._retained = RetainedMessages(
-            self.name, self._send_retained, self._may_publish, self.on_overwritten
+            self.name,
+            self.status_topic,
+            self._send_retained,
+            self._may_publish,
+            self.on_overwritten,
         )
         self._retained.keep(self.status_topic, Status.ONLINE.value.encode())
 
@@ -159,8 +163,8 @@ class Link:
             # These are older than what is published next, and no reason to publish it twice.
             connection.begin()
             self._connection = connection
+            self._watch_topics(connection, self._retained.topics)
             for topic in self._retained.topics:
-                self._watch_topic(connection, topic)
                 if self._may_publish(topic):
                     self._retained.repeat(topic)
             async with self._muted(connection):
@@ -220,13 +224,15 @@ class Link:
         if self._connection is not None:
             # Just lost: the next connection publishes it.
             with contextlib.suppress(NotConnectedError):
-                self._watch_topic(self._connection, topic)
+                self._watch_topics(self._connection, [topic])
                 self._connection.publish(topic, payload, retain=True)
 
-    def _watch_topic(self, connection: Connection, topic: str) -> None:
+    def _watch_topics(self, connection: Connection, topics: Iterable[str]) -> None:
+        """Read topics of ours, unless a subscription brings them anyway."""
         filters = self.intake.without(frozenset()) if self.intake else self.subscriptions
-        if not any(topic_matches_sub(each, topic) for each in filters):
-            connection.watch(topic)
+        connection.watch(
+            topic for topic in topics if not any(topic_matches_sub(each, topic) for each in filters)
+        )
 
     def _mute_topic(self, source: str) -> None:
         """Stop reading a topic of ours on which others publish too many messages."""
@@ -236,7 +242,7 @@ class Link:
     def _readmit_topic(self, source: str) -> None:
         """Read a topic of ours again, whose message may have been overwritten meanwhile."""
         if self._connection is not None and source in self._retained.topics:
-            self._watch_topic(self._connection, source)
+            self._watch_topics(self._connection, [source])
             if self._may_publish(source):
                 self._retained.repeat(source)
 

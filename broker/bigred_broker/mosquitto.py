@@ -38,6 +38,8 @@ def configuration(broker: BrokerSettings, state: Path | None = None) -> str:
         "set_tcp_nodelay true",
         f"max_packet_size {MAX_BYTES + TOPIC_AND_PROPERTIES}",
         "max_queued_messages 1000",
+        # By default 20: as many presses that a server has not answered would delay all others.
+        "max_inflight_messages 1000",
         "persistence true" if state else "persistence false",
         "log_dest stderr",
         "log_type error",

@@ -22,7 +22,7 @@ _DEADLINE_S = 10.0
 class Muting:
     """The muted sources of a link, over all its connections. Needs a running loop.
 
-    `mute` and `readmit` are called with each source that is.
+    `mute` and `readmit` are called with the source.
     """
 
     intake: Intake
@@ -44,6 +44,9 @@ class Muting:
         """Subscribe to all but the muted sources. Raises OSError if the broker refuses."""
         wanted = list(self.intake.without(frozenset(self._until_s)))
         await connection.subscribe(wanted, _DEADLINE_S, as_published=self.as_published)
+        if connection.resumed:
+            # An earlier process may have muted a source, and left what it subscribed to instead.
+            connection.unsubscribe(sorted(set(self.intake.alternatives()) - set(wanted)))
         self._subscribed = wanted
 
     async def run(self, connection: Connection) -> None:

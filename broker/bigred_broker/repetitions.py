@@ -20,18 +20,21 @@ class Repetitions:
     """The repetitions of one topic so far.
 
     `last_s`: when the last one was (monotonic); `left`: how many more could have followed it with
-    no more than the gap between them.
+    no more than the gap between them. Unless `is_limited`, there is always one more.
     """
 
     last_s: float = -math.inf
     left: float = float(IN_A_ROW)
+    is_limited: bool = True
 
     def due_s(self, overwritten_s: float) -> float:
         """Return when to publish a message again that was overwritten at a monotonic time."""
-        next_s = self.last_s + max(GAP_S, (1.0 - self.left) * REFILL_S)
+        refill_s = (1.0 - self.left) * REFILL_S if self.is_limited else 0.0
+        next_s = self.last_s + max(GAP_S, refill_s)
         return max(overwritten_s + ECHO_S, next_s)
 
     def repeated(self, now_s: float) -> "Repetitions":
         """Return the repetitions after another one."""
         refilled = self.left + (now_s - self.last_s) / REFILL_S
-        return Repetitions(now_s, max(0.0, min(IN_A_ROW, refilled) - 1.0))
+        left = max(0.0, min(IN_A_ROW, refilled) - 1.0)
+        return Repetitions(now_s, left, self.is_limited)

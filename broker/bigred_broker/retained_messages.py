@@ -40,10 +40,12 @@ class RetainedMessages:
 
     `publish` sends one now, or does nothing while disconnected. `report(topic, count)` is called
     when `count` messages of others were followed by ours. Only topics that `may_publish` allows are
-    defended: others may have an owner who is not us at the moment.
+    defended: others may have an owner who is not us at the moment. Our presence on `status_topic`
+    is repeated however often it is overwritten: other servers share it, and each one's end does so.
     """
 
     client: str
+    status_topic: str
     publish: Callable[[str, bytes], None]
     may_publish: Callable[[str], bool]
     report: Callable[[str, int], None]
@@ -78,7 +80,8 @@ class RetainedMessages:
         if payload == ours:
             self._settle(topic)
         elif ours is not None and self.may_publish(topic):
-            watched = self._watched.setdefault(topic, _Watched())
+            fresh = _Watched(Repetitions(is_limited=topic != self.status_topic))
+            watched = self._watched.setdefault(topic, fresh)
             watched.foreign += 1
             if watched.repeating is None:
                 loop = asyncio.get_running_loop()

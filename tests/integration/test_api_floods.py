@@ -12,6 +12,8 @@ from tests.support.api_site import DEADLINE_S, ApiSite, bearer
 
 from bigred_broker.program import wait_until
 
+pytestmark = pytest.mark.alone
+
 ANSWERED_S = 1.0
 HALF = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Half"
 WEBHOOK = b"POST /api/v1/apps/shop/webhooks/github HTTP/1.1\r\nHost: x\r\n"

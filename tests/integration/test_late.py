@@ -10,6 +10,8 @@ from tests.support.stalls import Hop, Stall, StallSite, When, stall_site
 
 LONG_S = 3.0
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StallSite]:

@@ -16,6 +16,8 @@ from tests.support.trials import Trials
 from bigred_server.demo.load import LoadOptions, shopping
 from bigred_server.demo.sample import BuildKind
 
+pytestmark = pytest.mark.alone
+
 MOMENTS = int(os.environ.get("BIGRED_SIGNALS", "0"))
 FEW = (
     Strike(1, Target.SERVER, Blow.KILL, 0.5, 0.2, "node1", BuildKind.GOOD, stops=False),

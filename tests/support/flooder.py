@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 MOST_SECONDS = 120.0
+BEGUN = "begun"
 _BATCH_S = 0.01
 
 
@@ -40,6 +41,8 @@ def main() -> int:
     end = time.monotonic() + min(options.seconds, MOST_SECONDS)
     sent = 0
     messages = _messages(options.kind)
+    sys.stdout.write(f"{BEGUN}\n")
+    sys.stdout.flush()
     while time.monotonic() < end:
         # A server may have it disconnected: a flooder comes back.
         sent += _flood(options.port, messages, options.qos, options.per_second, end)

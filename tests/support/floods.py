@@ -14,7 +14,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from tests.support import forked
-from tests.support.flooder import Kind
+from tests.support.flooder import BEGUN, Kind
 from tests.support.forked import Forked
 
 from bigred_broker import mosquitto
@@ -74,13 +74,13 @@ class FloodSite:
     replies: "queue.Queue[Reply]"
     _numbers: Iterator[int]
 
-    def arm(self) -> float:
+    def arm(self, within_s: float = _LATE_S) -> float:
         """Lift the lid of the lab's box; return the seconds until it is armed, and close it."""
         begun_s = time.monotonic()
         event = self._send(EventType.LID_OPEN)
         armed_s = float("inf")
         with contextlib.suppress(queue.Empty):
-            while (left_s := begun_s + _LATE_S - time.monotonic()) > 0:
+            while (left_s := begun_s + within_s - time.monotonic()) > 0:
                 reply = self.replies.get(timeout=left_s)
                 if reply.id == event:
                     assert reply.answer is Answer.ARMED, reply
@@ -106,12 +106,19 @@ class FloodSite:
         )
 
     def arm_after_standstill(self, kind: Kind, qos: int, stopped_s: float) -> float:
-        """Stop the server while a flood begins; return how soon it arms when it goes on."""
+        """Stop the server while a flood begins; return how soon it arms when it goes on.
+
+        The lid is lifted every half a second: until the server has taken what the broker queued for
+        it, the queue has no room for a lid.
+        """
+        self.server.send_signal(signal.SIGSTOP)
         with self._flooder(kind, qos, 5000.0):
-            self.server.send_signal(signal.SIGSTOP)
             time.sleep(stopped_s)
             self.server.send_signal(signal.SIGCONT)
-            return self.arm()
+            begun_s = time.monotonic()
+            while self.arm(within_s=0.5) > _LATE_S:
+                assert time.monotonic() - begun_s < DEADLINE_S, "it is never armed again"
+            return time.monotonic() - begun_s
 
     @contextlib.contextmanager
     def _flooder(self, kind: Kind | None, qos: int, per_second: float) -> Iterator[None]:
@@ -122,14 +129,15 @@ class FloodSite:
         command = [sys.executable, "-m", "tests.support.flooder", "--port", str(self.port)]
         command += ["--kind", str(kind), "--qos", str(qos), "--per-second", str(per_second)]
         flooder = subprocess.Popen(
-            [*command, "--seconds", str(_LONGEST_FLOOD_S)], stdout=subprocess.DEVNULL
+            [*command, "--seconds", str(_LONGEST_FLOOD_S)], stdout=subprocess.PIPE, text=True
         )
         try:
-            time.sleep(1.0)
+            assert flooder.stdout is not None
+            assert flooder.stdout.readline().strip() == BEGUN
             yield
         finally:
             flooder.terminate()
-            flooder.wait(DEADLINE_S)
+            flooder.communicate(timeout=DEADLINE_S)
 
     def _send(self, kind: EventType) -> str:
         number = next(self._numbers)

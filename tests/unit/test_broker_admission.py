@@ -23,7 +23,10 @@ class Traffic:
 
     def __post_init__(self) -> None:
         self.admission = Admission(
-            lambda topic: topic, self.floods.append, lambda _: Limits(10, 20), lambda: self.now_s
+            lambda topic: topic,
+            self.floods.append,
+            lambda _: Limits(10, 20, 80),
+            lambda: self.now_s,
         )
 
     def sends(self, source: str, count: int, every_s: float = 0.0) -> int:

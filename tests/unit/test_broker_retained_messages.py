@@ -9,6 +9,7 @@ from bigred_broker import repetitions, retained_messages
 from bigred_broker.retained_messages import RetainedMessages
 
 TOPIC, OURS, THEIRS = "bigred/box/red/state", b"ours", b"theirs"
+STATUS = "bigred/box/red/status"
 STEP_S = 0.02
 
 
@@ -24,6 +25,7 @@ class Owner:
     def __post_init__(self) -> None:
         self.messages = RetainedMessages(
             "red",
+            STATUS,
             lambda topic, payload: self.published.append((topic, payload)),
             lambda _topic: self.owns,
             lambda topic, count: self.reports.append((topic, count)),

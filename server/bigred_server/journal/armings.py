@@ -9,7 +9,7 @@ from bigred_server.journal.tables import arming as table
 from bigred_server.model.arming import Arming
 
 KEPT = 200
-"""How many armings and replies are kept of each box, however many it asks for."""
+"""How many armings and replies are kept for each box."""
 
 _READER = rows.reader(Arming)
 
@@ -26,7 +26,9 @@ async def drop(db: AsyncConnection, box: str, now: float) -> None:
     await db.execute(update(table).where(unused).values(used_at=now))
     made = select(table.c.made_at).where(table.c.box == box).order_by(table.c.made_at.desc())
     oldest = made.offset(KEPT).limit(1).scalar_subquery()
-    await db.execute(delete(table).where(table.c.box == box, table.c.made_at <= oldest))
+    # If the clock was set back, those of its future must not crowd out the newest.
+    over = (table.c.made_at <= oldest) | (table.c.made_at > now)
+    await db.execute(delete(table).where(table.c.box == box, over))
 
 
 async def find(db: AsyncConnection, arming_id: str) -> Arming | None:
@@ -60,4 +62,5 @@ async def remember(db: AsyncConnection, box: str, event: str, reply: str, now: f
     await db.execute(insert(answers).values(box=box, event=event, reply=reply, at=now))
     times = select(answers.c.at).where(answers.c.box == box).order_by(answers.c.at.desc())
     oldest = times.offset(KEPT).limit(1).scalar_subquery()
-    await db.execute(delete(answers).where(answers.c.box == box, answers.c.at <= oldest))
+    over = (answers.c.at <= oldest) | (answers.c.at > now)
+    await db.execute(delete(answers).where(answers.c.box == box, answers.c.event != event, over))

@@ -26,7 +26,7 @@ class Beacons:
         return ServerClock(run=self.server_run, at_ms=boot_clock_s() * 1000)
 
     def want(self) -> None:
-        """Send a beacon soon: somebody came online who has not heard any."""
+        """Send a beacon soon: a box that has received none came online."""
         self._wanted.set()
 
     async def run(self) -> None:

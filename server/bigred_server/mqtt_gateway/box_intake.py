@@ -12,7 +12,8 @@ UNKNOWN = "unknown boxes"
 # More than a box sends when it starts or counts down; a few unknown ones are still told why nothing
 # happens.
 _BOX = Limits(per_s=50.0, burst=100.0)
-_UNKNOWN = Limits(per_s=10.0, burst=40.0)
+# When the server connects, it receives three retained messages of each of them at once.
+_UNKNOWN = Limits(per_s=10.0, burst=40.0, flood=3000.0)
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class BoxIntake:
             return [self.topics.every_box, *others]
         known = [box for box in sorted(self.boxes) if box not in muted]
         return [*(self.topics.all_of_box(box) for box in known), *others]
+
+    def alternatives(self) -> Sequence[str]:
+        """See Intake."""
+        known = [self.topics.all_of_box(box) for box in sorted(self.boxes)]
+        return [self.topics.every_box, *known, *self.others]
 
     def flooded(self, source: str) -> None:
         """See Intake."""

@@ -64,8 +64,8 @@ class Presses:
     async def answer(self, box: str, event: BoxEvent) -> Reply | None:
         """Process an event; return the reply to it, if there is one.
 
-        A repeated event gets the same reply as the first and has no further effect. Nothing is
-        read for a box that is unknown, or for an event that comes too late.
+        An event repeated in time gets the same reply as the first, and has no further effect.
+        Nothing is read for a box that is unknown, or for an event that comes too late.
         """
         if box not in self.boxes:
             return _unknown(box, event)

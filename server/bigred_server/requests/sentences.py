@@ -8,7 +8,7 @@ PRESS_REFUSALS = {
     Refusal.EXPIRED: "the arming has expired; close the lid and lift it again",
 }
 STALE = "it took too long to arrive; try again"
-NO_CLOCK = "the box does not say when it was pressed; update the box"
+NO_CLOCK = "the box does not say when it was pressed; try again, or update the box"
 NEW_SERVER = "the server has just started; try again"
 CANDIDATE_GONE = "the announced release can no longer be deployed"
 CANCELLED = "the lid was closed during the countdown"

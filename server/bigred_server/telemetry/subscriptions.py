@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 # What a payload may raise: text, deep nesting, and numbers too large for a float.
 _UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError)
-_LIMITS = Limits(per_s=1000.0, burst=2000.0)
+_LIMITS = Limits(per_s=1000.0, burst=2000.0, flood=4000.0)
 
 
 @dataclass
