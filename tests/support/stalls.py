@@ -21,6 +21,7 @@ from tests.support import forked
 from tests.support.mqtt_recorder import Recorder, mqtt_recorder
 from tests.support.slow_line import Direction, SlowLine
 
+from bigred_agent.machine.state import Policy
 from bigred_broker import mosquitto, program
 from bigred_broker.messages import ANSWER_DEADLINE_S
 from bigred_broker.program import Child, free_port, wait_until
@@ -170,7 +171,8 @@ class StallSite:
 
     def _settle(self) -> None:
         """Close the lid, and wait until the server and the box have seen it."""
-        time.sleep(_HAND_S)
+        # Right after the box itself stood still, it takes what it sees for old.
+        time.sleep(Policy().unsure_after_resuming_s + _HAND_S)
         since = len(self.recorder.messages)
         self._button("close")
         topic, event = "bigred/box/office/state", "bigred/box/office/event"
