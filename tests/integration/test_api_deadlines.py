@@ -73,6 +73,7 @@ async def rig() -> AsyncIterator[Rig]:
     app = FastAPI()
     add_error_handlers(app)
 
+    @app.head("/")
     @app.post("/")
     async def receive(request: Request) -> int:
         rig.received.append(await request.body())
@@ -150,6 +151,17 @@ async def test_a_body_that_stops_half_way_is_cut_off_with_a_sentence(
         line.send(POST + b"\r\n12345")
         assert await line.answer() == "408: the request was not complete after 0.2 s"
     assert rig.received == []
+
+
+async def test_a_head_request_whose_body_stops_half_way_is_cut_off_without_a_sentence(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten(Waiting.BODY, monkeypatch)
+    async with rig.line() as line:
+        line.send(POST.replace(b"POST", b"HEAD") + b"\r\n12345")
+        head, end, body = (await line.everything()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 ")
+    assert (end, body) == (b"\r\n\r\n", b"")
 
 
 async def test_a_client_that_never_reads_its_answer_is_cut_off(

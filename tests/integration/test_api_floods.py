@@ -17,6 +17,7 @@ pytestmark = pytest.mark.alone
 ANSWERED_S = 1.0
 HALF = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Half"
 WEBHOOK = b"POST /api/v1/apps/shop/webhooks/github HTTP/1.1\r\nHost: x\r\n"
+HEAD = b"HEAD /healthz HTTP/1.1\r\nHost: x\r\n"
 MANY = 250
 NO_FILES = "no more files can be opened"
 
@@ -103,6 +104,8 @@ NOT_UNDERSTOOD = [
     (WEBHOOK + b"Transfer-Encoding: gzip\r\n\r\n", b"501", b"only 'chunked' is known"),
     (WEBHOOK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", b"400", b"not valid HTTP/1.1"),
     (WEBHOOK + b"Content-Length: 99999999\r\n\r\n", b"413", b"limit of 5242880 bytes"),
+    (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", b"400", b""),
+    (HEAD + b"X: y\r\n" * 150 + b"\r\n", b"431", b""),
 ]
 
 
@@ -115,11 +118,20 @@ def test_what_is_not_understood_gets_one_sentence_and_no_line_in_the_log(site: A
                 head, _, body = received(line).partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 " + status)
             assert b"application/json" in head
-            assert body.startswith(b'{"error":"')
+            # An answer to HEAD has no body.
+            assert body.startswith(b'{"error":"') if sentence else not body
             assert sentence in body
         assert asked(site)[0] == 200
         assert "uvicorn" not in site.log()[len(before) :]
     assert "Traceback" not in site.log()
+
+
+def test_what_follows_a_head_request_and_is_not_understood_gets_its_sentence(site: ApiSite) -> None:
+    with site.listening(), contextlib.closing(connect(site)) as line:
+        line.sendall(HEAD + b"\r\n\x00\r\n\r\n")
+        answers = received(line)
+    assert answers.count(b"HTTP/1.1 ") == 2
+    assert answers.endswith(b'{"error":"this is not valid HTTP/1.1"}')
 
 
 def test_a_client_that_leaves_in_the_middle_of_a_body_leaves_nothing_behind(site: ApiSite) -> None:

@@ -14,17 +14,27 @@ _LEAST_AVERAGE = 256
 
 
 class BoundedHttp(h11.Connection):
-    """The server's side of one connection; `next_event` also refuses what is out of proportion."""
+    """The server's side of one connection; `next_event` also refuses what is out of proportion.
+
+    `is_head`: whether the current request is a HEAD, whose answer has no body.
+    """
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, MOST_HEAD)
+        self.is_head = False
         self._pieces = self._bytes = 0
+
+    def start_next_cycle(self) -> None:
+        """Forget the request that was answered."""
+        super().start_next_cycle()
+        self.is_head = False
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         """Return the next event. Raise RemoteProtocolError as h11 does, and at our own limits."""
         event = super().next_event()
         if isinstance(event, h11.Request):
             self._pieces = self._bytes = 0
+            self.is_head = event.method == b"HEAD"
             _check_head(event)
         elif isinstance(event, h11.Data):
             self._pieces += 1

@@ -57,7 +57,7 @@ class Connection(H11Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.conn = BoundedHttp()
+        self.conn: BoundedHttp = BoundedHttp()
         self.address = ""
         self.since_s = self.loop.time()
         self._others = others
@@ -98,7 +98,7 @@ class Connection(H11Protocol):
         self._look(anew=True)
 
     def resume_writing(self) -> None:
-        """Learn that the kernel has taken all of an answer."""
+        """The kernel has taken the whole answer."""
         super().resume_writing()
         self._look()
 
@@ -158,8 +158,13 @@ class Connection(H11Protocol):
                 ("Connection", "close"),
             ]
             answer = h11.Response(status_code=status, headers=headers, reason=status.phrase)
-            for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event) or b"")
+            content = [] if self.conn.is_head else [h11.Data(data=body)]
+            try:
+                for event in (answer, *content, h11.EndOfMessage()):
+                    self.transport.write(self.conn.send(event) or b"")
+            except h11.LocalProtocolError:
+                # Whatever h11 objects to: the connection ends all the same.
+                self.transport.abort()
         if self.cycle is not None:
             # Whoever is still at work on this request learns that nobody waits for the answer.
             self.cycle.disconnected = True
