@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import sqlite3
 import tarfile
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.disk import small_disk
+from tests.support.postgresql import Cluster
 
 from bigred_broker.messages import Phase
 from bigred_server.artifacts.files import digest_of
@@ -24,6 +26,7 @@ from bigred_server.backup.restore import Place, Restored, restore
 from bigred_server.errors import BackupError, NotRunningError
 from bigred_server.journal import actions, armings, builds, deployments, events, lock, releases
 from bigred_server.journal.database import Database
+from bigred_server.journal.lease import Lease
 from bigred_server.model.arming import Arming
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage, candidate
@@ -43,15 +46,19 @@ def nothing(_bytes: int) -> None:
 
 
 class Server:
-    """The state folder of a server, with three releases and everything in progress."""
+    """The state folder of a server, with three releases and everything in progress.
 
-    def __init__(self, folder: Path) -> None:
+    `database`: the URL of its journal in PostgreSQL, if it is there.
+    """
+
+    def __init__(self, folder: Path, database: str = "") -> None:
         self.folder, self.file = folder, folder / "bigred.db"
+        self.journal = database or self.file
         self.store = Store(folder / "releases")
-        self.place = Place(folder, self.file, self.store)
+        self.place = Place(folder, self.journal, self.store)
 
     async def fill(self) -> None:
-        db = await Database.open(self.file)
+        db = await Database.open(self.journal)
         async with db.write() as connection:
             for number, (version, stage) in enumerate(STAGES.items()):
                 war = self.folder / "new.war"
@@ -75,7 +82,7 @@ class Server:
         await db.close()
 
     async def open(self) -> Database:
-        return await Database.open(self.file)
+        return await Database.open(self.journal)
 
     async def releases(self) -> list[Release]:
         db = await self.open()
@@ -93,7 +100,7 @@ class Server:
         }
 
     async def backup(self, to: Path, **more: object) -> Backup:
-        plan = BackupPlan(self.file, self.store, KEEPS, **more)  # type: ignore[arg-type]
+        plan = BackupPlan(self.journal, self.store, KEEPS, **more)  # type: ignore[arg-type]
         return await make(plan, to, nothing, nothing)
 
     async def restore(self, backup: Path, *, force: bool = False) -> Restored:
@@ -225,6 +232,14 @@ async def test_a_folder_without_room_is_named_before_it_is_filled(
         assert names_in(disk) == []
 
 
+async def test_a_relative_state_folder_is_backed_up(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(server.folder.parent)
+    made = await Server(Path(server.folder.name)).backup(tmp_path)
+    assert made.manifest.has_journal
+
+
 async def test_a_server_without_a_journal_has_nothing_to_back_up(
     other: Server, tmp_path: Path
 ) -> None:
@@ -309,6 +324,72 @@ async def test_nothing_is_restored_under_a_running_server(server: Server, backup
     with lock.held(server.file), pytest.raises(NotRunningError):
         await server.restore(backup, force=True)
     assert server.files() == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+async def test_what_root_restores_belongs_to_the_owner_of_the_state_folder(
+    other: Server, backup: Path
+) -> None:
+    other.folder.mkdir()
+    os.chown(other.folder, 12345, 12345)
+    done = await other.restore(backup)
+    assert done.created == (other.store.folder,)
+    for path in other.folder.rglob("*"):
+        assert (path.name, path.stat().st_uid, path.stat().st_gid) == (path.name, 12345, 12345)
+        assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_the_outermost_folder_that_restore_creates_is_named(
+    backup: Path, tmp_path: Path
+) -> None:
+    other = Server(tmp_path / "new" / "bigred")
+    assert (await other.restore(backup)).created == (tmp_path / "new",)
+    assert other.folder.parent.stat().st_mode & 0o777 == 0o700
+    assert (await other.restore(backup, force=True)).created == ()
+
+
+async def with_postgresql(postgresql: Cluster, folder: Path) -> tuple[Server, Path]:
+    """Return a server with its journal in PostgreSQL whose releases are lost, and a backup."""
+    server = Server(folder / "server", postgresql.new_database())
+    server.folder.mkdir()
+    await server.fill()
+    made = await server.backup(folder / "releases.tar")
+    assert not made.manifest.has_journal
+    shutil.rmtree(server.folder)
+    return server, made.file
+
+
+async def test_nothing_is_restored_while_a_server_uses_the_database(
+    postgresql: Cluster, tmp_path: Path
+) -> None:
+    server, backup = await with_postgresql(postgresql, tmp_path)
+    db = await server.open()
+    lease = Lease(db, "shop", "srv1")
+    assert await lease.hold()
+    try:
+        with pytest.raises(BackupError, match="a server uses this database; stop all servers"):
+            await server.restore(backup)
+        assert not server.folder.exists()
+    finally:
+        await lease.resign()
+        await db.close()
+
+
+async def test_releases_are_restored_to_a_database_and_what_was_running_there_is_ended(
+    postgresql: Cluster, tmp_path: Path
+) -> None:
+    server, backup = await with_postgresql(postgresql, tmp_path)
+    done = await server.restore(backup)
+    assert done.aside is None
+    assert len(await server.releases()) == len(STAGES)
+    for release in await server.releases():
+        assert digest_of(server.store.path(release.digest)) == release.digest
+    db = await server.open()
+    async with db.read() as connection:
+        record = await deployments.find(connection, "d-2")
+    await db.close()
+    assert record is not None
+    assert record.phase is Phase.FAILED
 
 
 def cut(backup: Path) -> None:

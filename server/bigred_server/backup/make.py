@@ -139,7 +139,7 @@ def _copy(journal: Path, to: Path) -> Path:
     if free < 2 * size + _MARGIN_BYTES:
         raise BackupError(_no_space(to.parent.parent, 2 * size + _MARGIN_BYTES, free))
     try:
-        with closing(sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True)) as db:
+        with closing(sqlite3.connect(f"{journal.resolve().as_uri()}?mode=ro", uri=True)) as db:
             db.execute("VACUUM INTO ?", (str(to),))
     except sqlite3.Error as error:
         raise of_sqlite(journal, error) from error

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bigred_server import private_files
 from bigred_server.artifacts.files import digest_of, sync
 from bigred_server.artifacts.store import Store
 from bigred_server.backup import archive
@@ -39,12 +40,14 @@ class Place:
 class Restored:
     """What was restored. `aside`: where the journal is that was there before.
 
-    `config`: where the configuration of the backup is now.
+    `config`: where the configuration of the backup is now. `created`: the folders that did not
+    exist before, without those in them.
     """
 
     manifest: Manifest
     aside: Path | None = None
     config: Path | None = None
+    created: tuple[Path, ...] = ()
 
 
 def backup_text(manifest: Manifest) -> str:
@@ -83,8 +86,12 @@ async def restore(
 async def _restore(
     backup: Path, manifest: Manifest, place: Place, file: Path | None, advance: Advance
 ) -> Restored:
-    place.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    place.store.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not isinstance(place.journal, Path):
+        await _check_unused(place.journal)
+    folders = (place.state, place.store.folder)
+    created = dict.fromkeys(one for folder in folders for one in _absent(folder))
+    for folder in folders:
+        private_files.make_folder(folder)
     _check_space(place, manifest)
     with (
         lock.held(file) if file else contextlib.nullcontext(),
@@ -93,24 +100,36 @@ async def _restore(
         archive.extract(backup, work, advance)
         if file is not None:
             await _settle(work / JOURNAL, manifest)
-        _own(work, place.state)
+        for path in (work, *sorted(work.rglob("*"))):
+            private_files.leave_to_owner(path)
         for war in sorted((work / RELEASES).glob("*.war")):
             _put(war, place.store)
         sync(place.store.folder)
         config = _put_config(work / CONFIG, place.state)
-        if file is None:
+        aside = None
+        if file is not None:
+            aside = _replace(file, work / JOURNAL)
+        elif not isinstance(place.journal, Path):
+            # Again, because nothing keeps a server from starting meanwhile.
+            await _check_unused(place.journal)
             await _settle(place.journal, manifest)
-            return Restored(manifest, None, config)
-        aside = _replace(file, work / JOURNAL)
-    return Restored(manifest, aside, config)
+    return Restored(manifest, aside, config, tuple(created))
+
+
+async def _check_unused(database: str) -> None:
+    """Raise BackupError if a server uses a PostgreSQL database."""
+    db = await Database.open(database)
+    try:
+        if await session.is_any_open(database, db):
+            raise BackupError("a server uses this database; stop all servers first")
+    finally:
+        await db.close()
 
 
 async def _settle(journal: DatabaseUrl, manifest: Manifest) -> None:
-    """Migrate a restored journal, and end what it had begun. Raise BackupError if it is in use."""
+    """Migrate a restored journal, and end what it had begun."""
     db = await Database.open(journal)
     try:
-        if not isinstance(journal, Path) and await session.is_any_open(journal, db):
-            raise BackupError("a server uses this database; stop all servers first")
         async with db.write() as connection:
             await restored.settle(connection, backup_text(manifest), time.time())
     finally:
@@ -132,7 +151,8 @@ def _put_config(folder: Path, state: Path) -> Path | None:
     for found in folder.glob("*"):
         to = state / f"{found.name}.restored"
         shutil.copyfile(found, to)
-        to.chmod(0o600)
+        to.chmod(private_files.FILE)
+        private_files.leave_to_owner(to)
         return to
     return None
 
@@ -155,7 +175,7 @@ def _replace(file: Path, new: Path) -> Path | None:
             Path(f"{file}{suffix}").unlink(missing_ok=True)
     moved = file.with_name(f"{file.name}.new")
     shutil.copy2(new, moved)
-    _give(moved, file.parent)
+    private_files.leave_to_owner(moved)
     sync(moved)
     moved.replace(file)
     sync(file.parent)
@@ -170,16 +190,9 @@ def _there(file: Path) -> bool:
     return any(Path(f"{file}{suffix}").exists() for suffix in _WITH_IT)
 
 
-def _own(work: Path, state: Path) -> None:
-    for path in work.rglob("*"):
-        _give(path, state)
-
-
-def _give(path: Path, state: Path) -> None:
-    """Let the server's user, who owns the state folder, have what root restores."""
-    owner = state.stat()
-    if os.geteuid() == 0:
-        os.chown(path, owner.st_uid, owner.st_gid)
+def _absent(folder: Path) -> list[Path]:
+    """Return the outermost folder that must be created for this one, if any."""
+    return [each for each in (folder, *folder.parents) if not each.exists()][-1:]
 
 
 def _check_space(place: Place, manifest: Manifest) -> None:

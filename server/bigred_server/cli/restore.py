@@ -9,6 +9,7 @@ from bigred_server.backup.restore import Place, Restored, backup_text, restore
 from bigred_server.cli import page
 from bigred_server.cli.options import config_option, run, settings_of
 from bigred_server.cli.progress import progress
+from bigred_server.hook.owner import owner_of
 from bigred_server.places import journal_place, release_store
 
 
@@ -49,4 +50,10 @@ def _report(done: Restored) -> None:
         click.echo(f"The journal that was there is now {done.aside}.")
     if done.config is not None:
         click.echo(f"The configuration of the backup is {done.config}.")
+    for folder in done.created:
+        if owner_of(folder).uid == 0:
+            click.echo(
+                f"{folder} is new and belongs to root: unless the server runs as root, give it to "
+                f"the server's user with: chown -R USER: {folder}"
+            )
     click.echo("Start the server, and compare the fleet with: bigred status")
