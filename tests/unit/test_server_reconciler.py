@@ -10,7 +10,7 @@ from random import Random
 from zipfile import ZipFile
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from structlog.testing import capture_logs
 from tests.support.telemetry import FakeTelemetry
 from tests.support.until import until
@@ -24,6 +24,7 @@ from bigred_server.journal import actions, deployments, events, releases
 from bigred_server.journal.database import Database
 from bigred_server.journal.leadership import Leadership
 from bigred_server.journal.sqlite_leadership import SqliteLeadership
+from bigred_server.journal.unavailable import JournalUnavailableError, Trouble
 from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
@@ -486,6 +487,32 @@ async def test_a_journal_that_cannot_be_written_for_a_while_costs_no_node_a_try(
     assert len(failures) == 4 * POLICY.tries
     assert site.is_whole(site.new)
     assert [one for one in await site.actions() if one.outcome != "done"] == []
+
+
+@pytest.mark.parametrize("function", ["begin", "end"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        IntegrityError("UPDATE", {}, ValueError("a constraint failed")),
+        JournalUnavailableError("the journal is damaged", Trouble.DAMAGED),
+    ],
+)
+async def test_an_error_of_the_journal_that_does_not_pass_ends_the_deployment(
+    site: Site, monkeypatch: pytest.MonkeyPatch, function: str, error: SQLAlchemyError
+) -> None:
+    async def fails(*_given: object, **_named: object) -> object:
+        raise error
+
+    monkeypatch.setattr(actions, function, fails)
+    await site.start()
+    async with site.server():
+        ended = await site.ends()
+    if function == "begin":
+        assert ended.phase is Phase.ROLLED_BACK
+        assert f"the journal could not be written: {error}" in ended.reason
+    else:
+        # What was done is seen at the next look.
+        assert ended.phase is Phase.SUCCEEDED
 
 
 async def test_what_is_not_in_the_journal_beforehand_is_not_done(

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from bigred_server.journal.disk import is_full, is_read_only
 
@@ -89,6 +90,14 @@ class JournalUnavailableError(SQLAlchemyError):
     def briefly(self) -> str:
         """The trouble as a box says it."""
         return BRIEFLY[self.trouble]
+
+
+def passes(error: SQLAlchemyError) -> bool:
+    """Return whether the journal can be used again without a change to it or to Bigred."""
+    if isinstance(error, JournalUnavailableError):
+        return error.passes
+    is_cut = isinstance(error, DBAPIError) and error.connection_invalidated
+    return is_cut or isinstance(error, (OperationalError, PoolTimeoutError))
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from bigred_server.errors import BigredError
 from bigred_server.journal import actions
 from bigred_server.journal.database import Database
 from bigred_server.journal.leadership import Leadership
+from bigred_server.journal.unavailable import passes
 from bigred_server.model.action_record import Outcome
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.hook import Hook
@@ -128,8 +129,9 @@ class Executor:
     ) -> str | None:
         """Write the intent, do the work, write the outcome; return why it failed, or "".
 
-        If the intent can't be written, nothing is done: return None, so that it does not count as a
-        try. Until the outcome is written, nothing else is done on the node.
+        If the intent can't be written for now, nothing is done: return None, so that it does not
+        count as a try. Until the outcome is written, nothing else is done on the node. An error of
+        the journal that does not pass is a failure.
         """
         begun = time.time()
 
@@ -161,20 +163,25 @@ class Executor:
         except BigredError as error:
             log.warning("an action was not completed", node=node, kind=kind, reason=str(error))
             return str(error)
+        except SQLAlchemyError as error:
+            log.exception("an action could not be written to the journal", node=node, kind=kind)
+            return f"the journal could not be written: {error}"
         return failure
 
     async def _write(
         self, write: Callable[[AsyncConnection], Awaitable[T]], node: str, kind: ActionKind | Hook
     ) -> T | None:
-        """Write to the journal; if that fails, report it, pause, and return None.
+        """Write to the journal; if that fails for now, report it, pause, and return None.
 
-        Raise LeaseLostError if this server no longer leads.
+        Raise LeaseLostError if this server no longer leads, SQLAlchemyError if it fails for good.
         """
         try:
             async with self.db.write() as db:
                 await self.lead.fence(db)
                 return await write(db)
         except SQLAlchemyError as error:
+            if not passes(error):
+                raise
             self.is_cut_off = True
             if self._faults.count(str(error), self.clock.monotonic()):
                 text = "an action can't be written to the journal; it is tried again"
