@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support.build_site import automation
 from tests.support.disk import fill, small_disk
 from tests.support.processes import living
@@ -48,6 +49,32 @@ async def test_a_commit_of_mercurial_becomes_a_ready_release(tmp_path: Path) -> 
         found = await site.release(done)
         assert (found.commit, found.message) == (second, "second")
         assert found.version.startswith("1.0-")
+
+
+@pytest.mark.parametrize(
+    ("vcs", "tag"),
+    [
+        *(("git", tag) for tag in ("1.0#3", "1.0(rc1)", "_1.0", "1.0-ü", "1" * 120)),
+        *(("hg", tag) for tag in ("Release 1.0", "v 1.0")),
+    ],
+)
+async def test_a_commit_whose_tag_cannot_be_a_version_becomes_a_release_named_by_its_id(
+    tmp_path: Path, vcs: str, tag: str
+) -> None:
+    repository = Repository.made(vcs, tmp_path)
+    tagged = repository.commit("first", tag)
+    later = repository.push("second").commit
+    with capture_logs() as logs:
+        async with automation(tmp_path, repository.central, vcs) as site:
+            for commit in (tagged, later):
+                done = await site.ended(await site.submit(commit))
+                assert (done.stage, done.reason) == (Stage.READY, "")
+                assert (await site.release(done)).version == commit[:12]
+    said = [one for one in logs if "the tag can't be a version" in one["event"]]
+    # Mercurial keeps a tag in a later commit, so that the tagged one alone has none.
+    expected = [tagged, later] if vcs == "git" else [later]
+    assert [one["commit"] for one in said] == [commit[:12] for commit in expected]
+    assert all(tag.removeprefix("v") in one["tag"] for one in said)
 
 
 @pytest.mark.parametrize("vcs", ["git", "hg"])

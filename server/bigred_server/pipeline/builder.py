@@ -33,7 +33,7 @@ from bigred_server.model.build import (
     superseded,
 )
 from bigred_server.model.disk_space import SPARE_BYTES
-from bigred_server.model.plain_text import version_of
+from bigred_server.model.plain_text import is_version, version_of
 from bigred_server.model.release import Change, Release, Stage, live_of
 from bigred_server.pipeline import tree
 from bigred_server.pipeline.build_area import BuildArea
@@ -50,6 +50,7 @@ _POLL_S = 1.0
 _KEPT = 50
 _MOST_REASON = 2000
 _MOST_CHANGES = 100
+_SHORT_COMMIT = 12
 # What a build has in common with its release.
 _SHARED = ("digest", "version", "author", "message")
 _MANIFEST_VERSION = "Implementation-Version"
@@ -209,12 +210,18 @@ class Builder:
         about, version = await self._repository.about(build.commit)
         async with self.db.read() as db:
             used = [release.version for release in await releases.of_app(db, self.app)]
+        chosen = free_version(version, used)
+        if not is_version(chosen):
+            commit = about.commit[:_SHORT_COMMIT]
+            text = "the tag can't be a version; the short commit id is the version instead"
+            log.warning(text, app=self.app, tag=version, commit=commit)
+            chosen = free_version(commit, used)
         return await self._change(
             build,
             commit=about.commit,
             author=about.author,
             message=about.message,
-            version=version_of(free_version(version, used)),
+            version=chosen,
         )
 
     async def _submit_artifact(self, build: Build, workspace: Workspace) -> Release:

@@ -13,7 +13,7 @@ from bigred_server.pipeline.build_user import BuildUser
 from bigred_server.pipeline.sandbox import Hidden
 from bigred_server.settings import ServerSettings, Settings
 
-# How the key of a setting ends whose value is none of a build's business.
+# How the key of a setting ends whose value builds must not see.
 _SECRET = ("_file", "key", "socket")
 
 
