@@ -59,7 +59,7 @@ def crowded(tmp_path: Path, more: Tables | None = None) -> Iterator[Crowded]:
 
 
 def has_paused(site: Crowded) -> bool:
-    return any("can't be written" in line or "waiting" in line for line in site.log())
+    return any("can't be used: its disk is full" in line for line in site.log())
 
 
 def test_a_disk_that_fills_up_in_mid_deployment_costs_no_request_and_no_node(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from bigred_server.journal import actions, armings, deployments, events, lock, r
 from bigred_server.journal import database as database_module
 from bigred_server.journal.database import Database, DatabaseUrl
 from bigred_server.journal.tables import metadata
+from bigred_server.journal.unavailable import JournalUnavailableError
 from bigred_server.model.action_record import Outcome
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
@@ -376,6 +378,22 @@ def test_a_journal_accepts_one_server(tmp_path: Path) -> None:
             pytest.fail("it was held twice")
         assert lock.is_held(journal)
     assert not lock.is_held(journal)
+
+
+def test_whoever_may_not_open_the_lock_is_told_to_be_the_servers_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = tmp_path / "bigred.db"
+    with lock.held(journal):
+        pass
+
+    def refuse(*_given: object, **_named: object) -> None:
+        # As for another user; root may open everything.
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(JournalUnavailableError, match=r"Permission denied.*the server's user"):
+        lock.is_held(journal)
 
 
 def test_a_server_starts_while_another_process_checks_whether_one_runs(tmp_path: Path) -> None:

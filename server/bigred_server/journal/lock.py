@@ -33,13 +33,19 @@ def held(journal: Path) -> Iterator[None]:
 
 
 def is_held(journal: Path) -> bool:
-    """Return whether a server uses the journal."""
+    """Return whether a server uses the journal.
+
+    Raise JournalUnavailableError if that can't be found out, for example by another user.
+    """
     path = _lock_file(journal)
     if not path.exists():
         return False
     # Not to write: the disk may have become read-only.
-    with path.open() as file:
-        return not _try(file.fileno())
+    try:
+        with path.open() as file:
+            return not _try(file.fileno())
+    except OSError as error:
+        raise of_file(journal, error) from error
 
 
 def _opened(journal: Path) -> TextIO:

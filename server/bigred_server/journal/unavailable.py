@@ -160,7 +160,10 @@ def _fix(file: Path, trouble: Trouble) -> str:
         case Trouble.CLOSED if file.is_dir():
             return "move this folder away, and put the journal back"
         case Trouble.CLOSED:
-            return f"let the server's user read and write {file} and its folder; {_WHOLE}"
+            return (
+                "run this as the server's user, who must be able to read and write "
+                f"{file.parent} and all that is in it; {_WHOLE}"
+            )
         case Trouble.FOREIGN:
             return "set `state` in [server] to a folder of Bigred's own"
         case _:
