@@ -6,7 +6,7 @@ have set `state` to a folder that is not Bigred's alone.
 
 import contextlib
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 from bigred_server import private_files
@@ -15,15 +15,16 @@ from bigred_server.settings import ServerSettings
 
 _FILES = "bigred.*"
 _OWN_FOLDER = "set `state` or `releases` in [server] to a folder of its own"
-# What builds make is behind closed doors, and may need modes of its own.
-_LEFT_OUT = frozenset({"clone", "source", "tomcat"})
+# What builds make, in the folder of an app and in that of a build. It is behind closed doors, may
+# need modes of its own, and a home has the caches of Maven or npm: very many files.
+_MADE_BY_BUILDS = ({"clone", "home"}, {"source", "tomcat", "tmp"})
 
 
 def too_open(server: ServerSettings) -> Iterator[tuple[Path, int]]:
     """List what others have too much access to, each with the mode that it may have at most."""
     state, store = server.state, release_store(server).folder
     at_most = private_files.PASSABLE if _has_the_log(server) else private_files.FOLDER
-    found = [*_files(state), *_inside(state / "hooks"), *_inside(state / "builds")]
+    found = [*_files(state), *_inside(state / "hooks"), *_builds(state / "builds")]
     ours = ((path, private_files.FOLDER) for path in (*found, *_store(store)))
     for path, wanted in ((state, at_most), *ours):
         with contextlib.suppress(FileNotFoundError):
@@ -79,14 +80,24 @@ def _store(folder: Path) -> Iterator[Path]:
         yield from sorted(folder.glob(pattern))
 
 
-def _inside(folder: Path) -> Iterator[Path]:
-    """Give a folder of ours and all that is in it, but for what builds make."""
+def _builds(folder: Path) -> Iterator[Path]:
+    """Give the folder of builds and all that is in it, but for what builds make."""
+    yield from _inside(folder, (set(), *_MADE_BY_BUILDS))
+
+
+def _inside(folder: Path, left_out: Sequence[Set[str]] = ()) -> Iterator[Path]:
+    """Give a folder of ours and all that is in it.
+
+    `left_out`: the names of folders that are left out, first those in the folder itself, then those
+    in the folders in it, and so on.
+    """
     if not folder.is_dir() or folder.is_symlink():
         return
     yield folder
+    names, further = (left_out[0], left_out[1:]) if left_out else (set(), ())
     with contextlib.suppress(OSError):
         for path in sorted(folder.iterdir()):
             if not path.is_dir():
                 yield path
-            elif path.name not in _LEFT_OUT:
-                yield from _inside(path)
+            elif path.name not in names:
+                yield from _inside(path, further)

@@ -30,6 +30,7 @@ from bigred_server.pipeline.build_user import build_user
 from bigred_server.pipeline.hiding import workspaces
 from bigred_server.pipeline.isolation import Isolation, isolation_of
 from bigred_server.pipeline.sandbox import BuildFolders
+from bigred_server.protection import too_open
 from bigred_server.settings import Settings, example
 
 NOBODY = "nobody"
@@ -182,6 +183,19 @@ async def test_a_build_reads_no_secret_and_changes_nothing_outside(
     assert (own / "cache").exists()
     assert own.stat().st_mode & 0o777 == 0o700
     assert not (site.folder / "outside").exists()
+
+
+async def test_what_a_build_leaves_is_the_servers_own(site: HostileSite) -> None:
+    stage = {"command": ["sh", "-c", "echo passed >report.txt"], "artifacts": ["report.txt"]}
+    before = os.umask(0o022)
+    try:
+        reason, _ = await site.run(f"mkdir -p ~/.m2; touch ~/.m2/jar; {PACK}", {"unit": stage})
+    finally:
+        os.umask(before)
+    assert reason == ""
+    assert (site.work / "home" / ".m2" / "jar").exists()
+    assert [*site.state.glob("builds/b-*/artifacts/unit/report.txt")]
+    assert [path for path, _ in too_open(site.settings.server)] == []
 
 
 async def test_a_build_gets_the_variables_that_are_named_and_no_others(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import zipfile
 from pathlib import Path
 
@@ -13,8 +14,13 @@ from tests.support.processes import living
 from tests.support.repositories import BUILD, Repository, call
 from tests.support.until import until
 
+from bigred_server import private_files
 from bigred_server.journal import releases
+from bigred_server.model.build import Build
 from bigred_server.model.release import Stage, candidate
+from bigred_server.pipeline.isolation import Isolation
+from bigred_server.protection import too_open
+from bigred_server.settings import ServerSettings
 
 MIB = 1 << 20
 
@@ -49,6 +55,39 @@ async def test_a_commit_of_mercurial_becomes_a_ready_release(tmp_path: Path) -> 
         found = await site.release(done)
         assert (found.commit, found.message) == (second, "second")
         assert found.version.startswith("1.0-")
+
+
+async def test_nobody_else_can_read_what_a_build_without_a_user_makes(tmp_path: Path) -> None:
+    repository = Repository.made("git", tmp_path)
+    commit = repository.push("one").commit
+    server = ServerSettings(state=tmp_path / "state")
+    private_files.make_folder(server.state)
+    stage = {"command": ["sh", "-c", "echo ok >report.txt"], "artifacts": ["report.txt"]}
+    seen: list[list[Path]] = []
+    before = os.umask(0o022)
+    try:
+        async with automation(
+            server.state,
+            repository.central,
+            isolation=Isolation(is_told=True),
+            work=server.state / "builds" / "shop",
+            tests={"one": stage, "two": stage},
+        ) as site:
+            noted = site.builder.report
+
+            def note(build: Build) -> None:
+                seen.append([path for path, _ in too_open(server)])
+                noted(build)
+
+            site.builder.report = note
+            done = await site.ended(await site.submit(commit))
+            assert (done.stage, done.reason) == (Stage.READY, "")
+    finally:
+        os.umask(before)
+    seen.append([path for path, _ in too_open(server)])
+    assert len(seen) > 3
+    assert [path for found in seen for path in found] == []
+    assert [*server.state.glob("builds/b-*/artifacts/two/report.txt")]
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,25 @@ def test_what_an_earlier_version_left_open_is_closed(tmp_path: Path) -> None:
     assert protect(server) == ([], [])
 
 
+def test_the_caches_of_builds_are_not_searched_but_an_app_may_have_any_name(
+    tmp_path: Path,
+) -> None:
+    server = open_state(tmp_path)
+    builds = server.state / "builds"
+    ours = [builds / "home" / "b-1" / "logs", builds / "tmp" / "b-2" / "artifacts" / "source"]
+    theirs = [builds / "shop" / "home" / ".m2", builds / "shop" / "b-1" / "tmp" / "x"]
+    for folder in (*ours, *theirs):
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+        for path in (folder, folder / "file"):
+            path.chmod(0o755)
+    protect(server)
+    for folder in ours:
+        assert (mode(folder), mode(folder / "file")) == (0o700, 0o700)
+    for folder in theirs:
+        assert (mode(folder), mode(folder / "file")) == (0o755, 0o755)
+
+
 def test_a_folder_that_is_not_bigreds_alone_stays_open(tmp_path: Path) -> None:
     server = open_state(tmp_path)
     server.state.chmod(0o1777)

@@ -4,10 +4,11 @@ import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bigred_server import private_files
 from bigred_server.pipeline import tree
 from bigred_server.pipeline.isolation import Isolation, prepared
 
-_PRIVATE = 0o700
+_READABLE = 0o755
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,18 @@ class BuildArea:
 
     def make_folder(self) -> None:
         """Create the area, unless it exists. Raise OSError."""
-        prepared(self.folder.parent)
-        prepared(self.folder)
+        for folder in (self.folder.parent, self.folder):
+            prepared(folder, self.isolation.user)
 
     def make(self, folder: Path) -> None:
         """Create a folder of the area that builds can read and only the server can change."""
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o755)
+        private_files.make_folder(folder)
+        if self.isolation.user:
+            folder.chmod(_READABLE)
+
+    def let_read(self, file: Path) -> None:
+        """Let builds read a file of the server's; nobody else can, unless they are another user."""
+        file.chmod(0o644 if self.isolation.user else private_files.FILE)
 
     async def make_private(self, folder: Path) -> None:
         """Create a folder that belongs to builds alone, unless it exists. Raise BuildError."""
@@ -54,7 +60,7 @@ class BuildArea:
 
     def _is_anothers(self, folder: Path) -> bool:
         if not folder.is_dir():
-            folder.mkdir(mode=_PRIVATE, parents=True)
+            folder.mkdir(mode=private_files.FOLDER, parents=True)
         return self.owner is not None and folder.stat().st_uid != self.owner
 
     async def give(self, folder: Path) -> None:

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
+from bigred_server import private_files
 from bigred_server.errors import BuildError
 from bigred_server.model.disk_space import SPARE_BYTES
 
@@ -74,8 +75,9 @@ def copy(
 ) -> None:
     """Copy a file of a folder. Raise BuildError unless it is a regular file of its own.
 
-    `owner`: the user who must own it, if not None. `step` is called with the number of bytes so
-    far, before they are written; what it raises ends the copy.
+    Only the server's user can read the copy. `owner`: the user who must own the file, if not None.
+    `step` is called with the number of bytes so far, before they are written; what it raises ends
+    the copy.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -93,13 +95,14 @@ def copy(
                 f"{path} belongs to user {seen.st_uid}, not to the build user {owner}; let the "
                 "build copy it"
             )
-        to.parent.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(to.parent)
         free = shutil.disk_usage(to.parent).free
         if free < seen.st_size + SPARE_BYTES:
             raise BuildError(
                 f"{to.parent} has {free >> 20} MiB free; {path} needs {seen.st_size >> 20} MiB and "
                 f"{SPARE_BYTES >> 20} MiB to spare"
             )
+        private_files.make_file(to)
         source = stack.enter_context(os.fdopen(os.dup(handle), "rb"))
         copied = 0
         with to.open("wb") as target:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bigred_server import environment
+from bigred_server import environment, private_files
 from bigred_server.errors import BuildError
 from bigred_server.pipeline import sandbox
 from bigred_server.pipeline.build_user import BuildUser, build_user
@@ -104,7 +104,7 @@ def _tried(isolation: Isolation, server: ServerSettings) -> tuple[Isolation | No
     problem, work = "", workspaces(server)
     absent = [each for each in (work, *work.parents) if not each.exists()]
     try:
-        prepared(work)
+        prepared(work, isolation.user)
         with tempfile.TemporaryDirectory(prefix="probe-", dir=work) as name:
             folder = Path(name)
             if isolation.user:
@@ -143,9 +143,16 @@ def _problem(argv: Sequence[str]) -> str:
     return "" if done.returncode == 0 else last or f"exit code {done.returncode}"
 
 
-def prepared(folder: Path) -> Path:
-    """Create a folder that other users can pass, but not list. Raise OSError."""
-    if not folder.is_dir():
+def prepared(folder: Path, user: BuildUser | None) -> Path:
+    """Create a folder that the user of builds, if it is another one, can pass, but not list.
+
+    Raise OSError.
+    """
+    if folder.is_dir():
+        return folder
+    if user is None:
+        private_files.make_folder(folder)
+    else:
         folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o711)
+        folder.chmod(private_files.PASSABLE)
     return folder

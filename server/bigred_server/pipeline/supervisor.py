@@ -92,6 +92,7 @@ def main(path: str) -> int:
         "left": left,
     }
     new = Path(f"{spec['result']}.new")
+    new.touch(mode=0o600)
     new.write_text(json.dumps(result), encoding="utf-8")
     new.replace(spec["result"])
     return 0
