@@ -430,6 +430,21 @@ def test_doctor_warns_where_builds_have_no_sandbox(
     assert (level, fix) == (Severity.UNKNOWN, "run doctor as root")
 
 
+@pytest.mark.parametrize("journal", ["journal on SQLite", "journal on PostgreSQL"])
+def test_doctor_does_not_take_another_user_for_the_servers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, journal: str
+) -> None:
+    state = folder / "state"
+    state.mkdir()
+    if "SQLite" in journal:
+        (state / "bigred.db").touch()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    level, text, fix = doctor(settings_with(state, ""))
+    server = pwd.getpwuid(os.getuid()).pw_name
+    assert (level, fix) == (Severity.UNKNOWN, f"run doctor as {server}")
+    assert text.startswith(f"the server runs as {server}, ")
+
+
 @needs_root
 def test_doctor_warns_where_builds_run_as_root(
     folder: Path, monkeypatch: pytest.MonkeyPatch

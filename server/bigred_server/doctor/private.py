@@ -38,11 +38,22 @@ def state(server: ServerSettings) -> list[Finding]:
     return [*findings, *_owner(server.state)]
 
 
+def server_user(state: Path) -> int | None:
+    """Return the user who runs the server; None if that can't be seen.
+
+    Anybody may examine the server; whose journal it is tells who runs it.
+    """
+    try:
+        return (state / "bigred.db").stat().st_uid
+    except OSError:
+        return None
+
+
 def _owner(folder: Path) -> list[Finding]:
     owner = folder.stat()
-    # Anybody may examine the server; whose journal it is tells who runs it.
-    journal = folder / "bigred.db"
-    user = journal.stat().st_uid if journal.exists() else os.geteuid()
+    user = server_user(folder)
+    if user is None:
+        user = os.geteuid()
     if user == owner.st_uid:
         return []
     theirs, ours = FileOwner(owner.st_uid, owner.st_gid).name, FileOwner(user, user).name
