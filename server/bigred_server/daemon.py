@@ -57,9 +57,7 @@ async def serve(settings: Settings, config: Path | None = None) -> None:
     if builds can't be confined as the settings demand.
     """
     isolation = await asyncio.to_thread(isolation_of, settings, config)
-    if isolation.is_told:
-        level = log.info if isolation.sandbox else log.warning
-        level("how builds run", how=isolation.text(network=False))
+    log_isolation(isolation, settings)
     place = journal_place(settings.server)
     async with (
         session.open_session(place, settings.server.name, settings.apps) as opened,
@@ -71,6 +69,26 @@ async def serve(settings: Settings, config: Path | None = None) -> None:
             await server.run()
         finally:
             await server.close()
+
+
+def log_isolation(isolation: Isolation, settings: Settings) -> None:
+    """Log how the builds of each app are confined, and which of them have no network."""
+    if not isolation.is_told:
+        return
+    builds = {name: app.build for name, app in settings.fleets.items() if app.build}
+    apps: dict[str, list[str]] = {}
+    for name, build in builds.items():
+        apps.setdefault(isolation.text(network=build.network), []).append(name)
+    for text, names in apps.items():
+        level = log.info if isolation.sandbox else log.warning
+        level("how builds run", apps=names, how=text)
+    offline = [name for name, build in builds.items() if not build.network]
+    if isolation.sandbox and offline:
+        log.info(
+            "builds that download libraries fail without network: set `network = true` in "
+            "[apps.NAME.build]",
+            apps=offline,
+        )
 
 
 def _tidy(server: ServerSettings) -> None:

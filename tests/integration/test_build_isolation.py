@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support.build_site import automation, build_of
 from tests.support.processes import living
 from tests.support.repositories import Repository
 
 from bigred_broker.config import parse
+from bigred_server.daemon import log_isolation
 from bigred_server.doctor import builds
 from bigred_server.doctor.finding import Severity
 from bigred_server.errors import BuildError
@@ -394,6 +396,29 @@ def test_a_build_user_that_can_not_reach_the_workspaces_is_refused(folder: Path)
         BuildError, match=r"builds can't run as build_user = 'nobody': .*Permission"
     ):
         isolation_of(settings_with(folder / "state", more))
+
+
+# --- what the server logs ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sandbox", ["/usr/bin/bwrap", ""])
+def test_the_server_logs_which_builds_have_no_network(tmp_path: Path, sandbox: str) -> None:
+    settings = settings_with(tmp_path, "")
+    shop = settings.fleets["shop"]
+    assert shop.build is not None
+    online = shop.build.model_copy(update={"network": True})
+    apps = {"shop": shop, "web": shop.model_copy(update={"build": online})}
+    isolation = Isolation(sandbox=sandbox, why_not="" if sandbox else "why", is_told=True)
+    with capture_logs() as logs:
+        log_isolation(isolation, settings.model_copy(update={"apps": apps}))
+    how = {tuple(one["apps"]): one["how"] for one in logs if "how" in one}
+    offline = [one["apps"] for one in logs if "download libraries" in one["event"]]
+    if sandbox:
+        assert "without network" in how["shop",]
+        assert "with network" in how["web",]
+        assert offline == [["shop"]]
+    else:
+        assert (list(how), offline) == ([("shop", "web")], [])
 
 
 # --- what doctor says ----------------------------------------------------------------------------
