@@ -85,3 +85,19 @@ def test_a_file_without_end_does_not_fill_the_disk(checkout: Path, tmp_path: Pat
     with pytest.raises(BuildError, match=rf"free; huge\.war needs 8388608 MiB and {spare} MiB"):
         built_files.copy(checkout, PurePosixPath("huge.war"), tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+
+
+def test_a_file_that_grows_is_refused_and_not_followed(checkout: Path, tmp_path: Path) -> None:
+    growing, copied = checkout / "growing.war", []
+    growing.write_bytes(b"x" * 100)
+
+    def grow(count: int) -> None:
+        copied.append(count)
+        if len(copied) < 100:
+            with growing.open("ab") as file:
+                file.write(b"x" * (1 << 20))
+
+    with pytest.raises(BuildError, match=r"growing\.war was written to while it was copied; let"):
+        built_files.copy(checkout, PurePosixPath("growing.war"), tmp_path / "copy", step=grow)
+    assert len(copied) <= 2
+    assert not (tmp_path / "copy").exists()

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from bigred_server import private_files
+from bigred_server.artifacts.files import WrittenToError, copy_opened
 from bigred_server.errors import BuildError
 from bigred_server.model.disk_space import SPARE_BYTES
 
 _WILDCARD = re.compile(r"[*?\[]")
 _ANY_DEPTH = "**"
-_CHUNK = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Opening a pipe must not wait for its other end.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -104,12 +104,13 @@ def copy(
             )
         private_files.make_file(to)
         source = stack.enter_context(os.fdopen(os.dup(handle), "rb"))
-        copied = 0
-        with to.open("wb") as target:
-            while chunk := source.read(_CHUNK):
-                copied += len(chunk)
-                step(copied)
-                target.write(chunk)
+        try:
+            copy_opened(source, to, step)
+        except WrittenToError as error:
+            to.unlink()
+            raise BuildError(
+                f"{path} was written to while it was copied; let the build end what writes it"
+            ) from error
 
 
 def _opened(folder: Path, path: PurePosixPath, stack: contextlib.ExitStack) -> int:
