@@ -3,13 +3,13 @@
 import contextlib
 import fcntl
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bigred_server import private_files
 from bigred_server.artifacts.files import copy, digest_of, sync, temporary
+from bigred_server.artifacts.space import shortage
 from bigred_server.errors import ReleaseError
 from bigred_server.model.disk_space import SPARE_BYTES
 from bigred_server.model.war_limits import WarLimits
@@ -61,12 +61,8 @@ class Store:
 
     def _check_disk_space(self, source: Path) -> None:
         size = source.stat().st_size
-        free = shutil.disk_usage(self.folder).free
-        if free < size + SPARE_BYTES:
-            raise ReleaseError(
-                f"{self.folder} has {free >> 20} MiB free; {source.name} needs {size >> 20} MiB "
-                f"and {SPARE_BYTES >> 20} MiB to spare"
-            )
+        if lacks := shortage(self.folder, source.name, size, SPARE_BYTES):
+            raise ReleaseError(lacks)
 
     def _put(self, source: Path, copier: Copier) -> str:
         with self.part() as part:

@@ -15,6 +15,7 @@ from typing import IO
 
 from bigred_server.artifacts.files import digest_of, sync
 from bigred_server.artifacts.retention import Retention
+from bigred_server.artifacts.space import shortage
 from bigred_server.artifacts.store import Store
 from bigred_server.backup import archive
 from bigred_server.backup.archive import Advance
@@ -90,7 +91,7 @@ async def make(plan: BackupPlan, to: Path, advance: Advance, begin: Advance) -> 
                 files=tuple(_member(name, file) for name, file in found.items()),
                 missing=tuple(_digest(name) for name in missing),
             )
-            _check_space(to, manifest)
+            _check_space(to.parent, manifest.size)
             begin(manifest.size)
             part = work / "backup.tar"
             part.touch(mode=0o600)
@@ -135,9 +136,8 @@ def _copy(journal: Path, to: Path) -> Path:
     if not journal.exists():
         raise BackupError(f"there is no journal {journal}: there is nothing to back up")
     size = sum(path.stat().st_size for path in (journal, Path(f"{journal}-wal")) if path.exists())
-    free = shutil.disk_usage(to.parent).free
-    if free < 2 * size + _MARGIN_BYTES:
-        raise BackupError(_no_space(to.parent.parent, 2 * size + _MARGIN_BYTES, free))
+    # Its work folder is in the folder of the backup.
+    _check_space(to.parent.parent, 2 * size)
     try:
         with closing(sqlite3.connect(f"{journal.resolve().as_uri()}?mode=ro", uri=True)) as db:
             db.execute("VACUUM INTO ?", (str(to),))
@@ -164,17 +164,9 @@ def _digest(name: str) -> str:
     return Path(name).stem
 
 
-def _check_space(to: Path, manifest: Manifest) -> None:
-    needed, free = manifest.size + _MARGIN_BYTES, shutil.disk_usage(to.parent).free
-    if free < needed:
-        raise BackupError(_no_space(to.parent, needed, free))
-
-
-def _no_space(folder: Path, needed: int, free: int) -> str:
-    return (
-        f"{folder} has {free >> 20} MiB free, and the backup needs {(needed >> 20) + 1} MiB: free "
-        "some space there, or name another folder"
-    )
+def _check_space(folder: Path, size: int) -> None:
+    if lacks := shortage(folder, "the backup", size, _MARGIN_BYTES):
+        raise BackupError(f"{lacks}, or name another folder")
 
 
 @contextmanager

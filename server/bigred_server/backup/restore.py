@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bigred_server import private_files
 from bigred_server.artifacts.files import digest_of, sync
+from bigred_server.artifacts.space import shortage
 from bigred_server.artifacts.store import Store
 from bigred_server.backup import archive
 from bigred_server.backup.archive import Advance
@@ -197,12 +198,8 @@ def _absent(folder: Path) -> list[Path]:
 
 def _check_space(place: Place, manifest: Manifest) -> None:
     for folder in (place.state, place.store.folder):
-        free, needed = shutil.disk_usage(folder).free, manifest.size + _MARGIN_BYTES
-        if free < needed:
-            raise BackupError(
-                f"{folder} has {free >> 20} MiB free, and the backup needs {(needed >> 20) + 1} "
-                "MiB there: free some space first"
-            )
+        if lacks := shortage(folder, "the backup", manifest.size, _MARGIN_BYTES):
+            raise BackupError(lacks)
 
 
 @contextmanager

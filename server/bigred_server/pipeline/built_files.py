@@ -8,13 +8,13 @@ import contextlib
 import fnmatch
 import os
 import re
-import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from bigred_server import private_files
 from bigred_server.artifacts.files import WrittenToError, copy_opened
+from bigred_server.artifacts.space import shortage
 from bigred_server.errors import BuildError
 from bigred_server.model.disk_space import SPARE_BYTES
 
@@ -96,12 +96,8 @@ def copy(
                 "build copy it"
             )
         private_files.make_folder(to.parent)
-        free = shutil.disk_usage(to.parent).free
-        if free < seen.st_size + SPARE_BYTES:
-            raise BuildError(
-                f"{to.parent} has {free >> 20} MiB free; {path} needs {seen.st_size >> 20} MiB and "
-                f"{SPARE_BYTES >> 20} MiB to spare"
-            )
+        if lacks := shortage(to.parent, str(path), seen.st_size, SPARE_BYTES):
+            raise BuildError(lacks)
         private_files.make_file(to)
         source = stack.enter_context(os.fdopen(os.dup(handle), "rb"))
         try:
