@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import h11
 import pytest
 from fastapi import FastAPI, Request
 from tests.support.until import until
@@ -15,6 +16,7 @@ from tests.support.until import until
 from bigred_broker.program import free_port
 from bigred_server.settings import ApiSettings
 from bigred_server.web import serve
+from bigred_server.web.bounded_http import BoundedHttp
 from bigred_server.web.connection import Waiting
 from bigred_server.web.errors import add_error_handlers
 
@@ -162,6 +164,19 @@ async def test_a_head_request_whose_body_stops_half_way_is_cut_off_without_a_sen
         head, end, body = (await line.everything()).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 408 ")
     assert (end, body) == (b"\r\n\r\n", b"")
+
+
+async def test_a_connection_ends_even_if_its_refusal_is_not_possible(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise h11.LocalProtocolError("not in this state")
+
+    shorten(Waiting.BODY, monkeypatch)
+    monkeypatch.setattr(BoundedHttp, "send", fails)
+    async with rig.line() as line:
+        line.send(POST + b"\r\n12345")
+        assert await line.everything() == b""
 
 
 async def test_a_client_that_never_reads_its_answer_is_cut_off(

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from tests.support.disk import small_disk
 from tests.support.postgresql import Cluster
 
@@ -23,6 +24,7 @@ from bigred_server.artifacts.files import digest_of
 from bigred_server.artifacts.store import Store
 from bigred_server.backup.make import Backup, BackupPlan, make
 from bigred_server.backup.restore import Place, Restored, restore
+from bigred_server.cli.restore import command
 from bigred_server.errors import BackupError, NotRunningError
 from bigred_server.journal import actions, armings, builds, deployments, events, lock, releases
 from bigred_server.journal.database import Database
@@ -348,6 +350,19 @@ async def test_the_outermost_folder_that_restore_creates_is_named(
     assert (await other.restore(backup)).created == (tmp_path / "new",)
     assert other.folder.parent.stat().st_mode & 0o777 == 0o700
     assert (await other.restore(backup, force=True)).created == ()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can create folders for others")
+def test_root_is_told_who_must_own_a_new_state_folder(backup: Path, tmp_path: Path) -> None:
+    state, given = tmp_path / "new" / "state", tmp_path / "given"
+    given.mkdir()
+    os.chown(given, 12345, 12345)
+    said = CliRunner().invoke(command, [str(backup), "--state", str(state)])
+    assert said.exit_code == 0
+    assert f"{tmp_path / 'new'} is new and belongs to root: unless the server" in said.output
+    assert f"chown -R USER: {tmp_path / 'new'}\n" in said.output
+    said = CliRunner().invoke(command, [str(backup), "--state", str(given)])
+    assert (said.exit_code, "is new" in said.output) == (0, False)
 
 
 async def with_postgresql(postgresql: Cluster, folder: Path) -> tuple[Server, Path]:
