@@ -67,6 +67,7 @@ def _new_journals_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     async def open_copy(place: DatabaseUrl) -> Database:
         if isinstance(place, Path) and place.parent.is_dir() and not place.exists():
             shutil.copyfile(empty, place)
+            place.chmod(0o600)
         return await opened(place)
 
     async def migrate() -> None:
