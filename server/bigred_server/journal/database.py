@@ -68,14 +68,14 @@ class Database:
         Write transactions run one at a time, so nobody else changes what this one reads.
         """
         with self._explained():
-            async with self._engines.writer.begin() as connection:
+            async with self._engines.turn(), self._engines.writer.begin() as connection:
                 yield connection
 
     @contextlib.asynccontextmanager
     async def write_concurrently(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction that does not wait its turn; use it only for writes safe by row."""
         with self._explained():
-            async with self._engines.concurrent_writer.begin() as connection:
+            async with self._engines.turn(), self._engines.concurrent_writer.begin() as connection:
                 yield connection
 
     async def close(self) -> None:

@@ -1,5 +1,7 @@
 """The three SQLAlchemy engines of one database."""
 
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -10,11 +12,15 @@ WRITES = "bigred_writes"
 
 @dataclass(frozen=True)
 class Engines:
-    """One connection pool, used to read, to write one at a time, and to write concurrently."""
+    """One connection pool, used to read, to write one at a time, and to write concurrently.
+
+    `turn`: what a task of this process must hold while it writes.
+    """
 
     reader: AsyncEngine
     writer: AsyncEngine
     concurrent_writer: AsyncEngine
+    turn: Callable[[], contextlib.AbstractAsyncContextManager[None]] = contextlib.nullcontext
 
     async def dispose(self) -> None:
         """Close all connections."""

@@ -1,20 +1,24 @@
 """The journal in one SQLite file, for one server and the command line on the same machine."""
 
+import asyncio
+import contextlib
 import errno
 import os
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from bigred_server import private_files
+from bigred_server.journal import sqlite_dialect
 from bigred_server.journal.engines import WRITES, Engines
-from bigred_server.journal.unavailable import of_file
+from bigred_server.journal.sqlite_driver import BEGIN_TO_WRITE
+from bigred_server.journal.unavailable import Trouble, of_file, unavailable
 
 _BUSY_TIMEOUT_MS = 5000
-# A press that was accepted must survive a power cut; FULL costs 0.4 ms per commit.
+# A press that was accepted must survive a power cut; FULL costs about 2 ms per commit.
 _SYNCHRONOUS = "FULL"
 
 
@@ -27,15 +31,44 @@ def engines(path: Path) -> Engines:
         _check(path)
     except OSError as error:
         raise of_file(path, error) from error
-    engine: AsyncEngine = create_async_engine(f"sqlite+aiosqlite:///{path}")
-    event.listen(engine.sync_engine, "connect", _on_connect)
+    busy_s = _BUSY_TIMEOUT_MS / 1000
+    begins_with = (
+        "PRAGMA journal_mode = WAL",
+        f"PRAGMA synchronous = {_SYNCHRONOUS}",
+        "PRAGMA foreign_keys = ON",
+    )
+    engine: AsyncEngine = create_async_engine(
+        URL.create(sqlite_dialect.NAME, database=str(path)),
+        connect_args={"timeout": busy_s, "begins_with": begins_with},
+        # The connection used last has the pages of the file in its memory.
+        pool_use_lifo=True,
+    )
     event.listen(engine.sync_engine, "begin", _on_begin)
     writer = engine.execution_options(**{WRITES: True})
-    return Engines(reader=engine, writer=writer, concurrent_writer=writer)
+    turn = partial(_turn, asyncio.Lock(), path, busy_s)
+    return Engines(reader=engine, writer=writer, concurrent_writer=writer, turn=turn)
+
+
+@contextlib.asynccontextmanager
+async def _turn(lock: asyncio.Lock, path: Path, deadline_s: float) -> AsyncIterator[None]:
+    """Hold the turn to write: within this process writers come one after another, in order.
+
+    SQLite lets those who find the file locked try again by chance, and some never get it.
+    """
+    try:
+        async with asyncio.timeout(deadline_s):
+            await lock.acquire()
+    except TimeoutError as error:
+        why = f"no turn to write within {deadline_s:g} s"
+        raise unavailable(path, Trouble.BUSY, why) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _check(path: Path) -> None:
-    """Raise OSError if a file can't be opened: the driver's thread would survive its own error.
+    """Raise OSError if a file can't be opened: SQLite does not say why.
 
     Not by opening it: to close it would take away the locks that SQLite holds in this process.
     """
@@ -46,22 +79,6 @@ def _check(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
-def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    # `_on_begin` sends BEGIN instead of the driver, so that a reader does not block writers.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    try:
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute(f"PRAGMA synchronous = {_SYNCHRONOUS}")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-    except BaseException:
-        # Nobody else would, and each has a thread.
-        connection.close()
-        raise
-    cursor.close()
-
-
 def _on_begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get(WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql(BEGIN_TO_WRITE if writes else "BEGIN")
