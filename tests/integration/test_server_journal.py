@@ -176,6 +176,19 @@ async def test_an_app_has_one_live_release(db: Database) -> None:
     assert blog.stage is Stage.LIVE
 
 
+async def test_the_releases_since_the_live_one_are_all_if_none_is_live(db: Database) -> None:
+    async with db.write() as connection:
+        for number in (1.0, 3.0, 2.0):
+            one = release(f"{number:064}", f"{number}", submitted_at=number)
+            await releases.add(connection, one)
+        await releases.add(connection, release(A, "9", app="blog", stage=Stage.LIVE))
+        before = await releases.since_live(connection, "shop")
+        await releases.make_live(connection, "shop", f"{2.0:064}")
+        after = await releases.since_live(connection, "shop")
+    assert [one.version for one in before] == ["3.0", "2.0", "1.0"]
+    assert [one.version for one in after] == ["3.0", "2.0"]
+
+
 async def test_a_version_is_one_release(db: Database) -> None:
     async with db.write() as connection:
         await releases.add(connection, release(A, "1"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event as engine_event
 from tests.support.clocks import clocks
 from tests.support.looks import node_look
 
@@ -320,6 +321,19 @@ async def test_a_lid_arms_and_the_reply_says_what_a_press_would_do(site: Site) -
     assert await site.deployments() == []
 
 
+async def test_a_lid_costs_the_journal_the_same_however_many_releases_there_were(
+    site: Site,
+) -> None:
+    statements, older = [], replace(LIVE, stage=Stage.RETIRED, submitted_at=0.5)
+    await site.add(*(replace(older, digest=f"{n:064}", version=f"0.{n}") for n in range(1, 101)))
+    engine = site.db._engines.reader.sync_engine
+    engine_event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    assert (await site.opens()).answer is Answer.ARMED
+    assert len(statements) == 9, statements
+    async with site.db.read() as connection:
+        assert len(await releases.since_live(connection, "shop")) == 2
+
+
 async def test_a_press_starts_the_deployment_that_was_announced(site: Site) -> None:
     reply = await site.presses(await site.arms())
     assert (reply.answer, reply.app, reply.countdown_s) == (Answer.ACCEPTED, "shop", 0.0)
@@ -527,7 +541,7 @@ async def test_a_journal_that_cannot_be_written_is_reported(
         raise OperationalError("INSERT", {}, OSError("disk full"))
 
     monkeypatch.setattr(armings_module, "new_id", lambda: "x")
-    monkeypatch.setattr(releases, "of_app", fail)
+    monkeypatch.setattr(releases, "since_live", fail)
     assert refused_with(await site.opens(), Refusal.BUSY)
 
 

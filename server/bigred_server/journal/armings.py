@@ -1,6 +1,17 @@
 """Record armings in the journal, and the replies already sent to boxes."""
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    Delete,
+    Integer,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal import rows
@@ -13,22 +24,41 @@ KEPT = 200
 
 _READER = rows.reader(Arming)
 
+# These are made once: to put a statement together takes SQLAlchemy longer than to execute it.
+_BOX: BindParameter[str] = bindparam("of_box")
+_END_UNUSED = (
+    update(table)
+    .where(table.c.box == _BOX, table.c.used_at.is_(None))
+    .values(used_at=bindparam("now"))
+)
+_REPLY = select(answers.c.reply).where(answers.c.box == _BOX, answers.c.event == bindparam("to"))
+
+
+def _tidying(kind: Table, at: Column[float]) -> Delete:
+    """Return the statement that deletes all rows of a box but so many of the newest.
+
+    If the clock was set back, those of its future must not crowd out what is new.
+    """
+    times = select(at).where(kind.c.box == _BOX).order_by(at.desc())
+    oldest = times.offset(bindparam("kept", type_=Integer)).limit(1).scalar_subquery()
+    return delete(kind).where(kind.c.box == _BOX, (at <= oldest) | (at > bindparam("now")))
+
+
+_TIDY_ARMINGS = _tidying(table, table.c.made_at)
+_TIDY_ANSWERS = _tidying(answers, answers.c.at)
+
 
 async def add(db: AsyncConnection, arming: Arming) -> None:
     """Record a new arming; end any earlier one of the box."""
     await drop(db, arming.box, arming.made_at)
-    await db.execute(insert(table).values(**vars(arming)))
+    tidied = {"of_box": arming.box, "kept": KEPT - 1, "now": arming.made_at}
+    await db.execute(_TIDY_ARMINGS, tidied)
+    await db.execute(insert(table), vars(arming))
 
 
 async def drop(db: AsyncConnection, box: str, now: float) -> None:
     """End the arming of a box, if any, because its lid was closed or opened again."""
-    unused = (table.c.box == box) & table.c.used_at.is_(None)
-    await db.execute(update(table).where(unused).values(used_at=now))
-    made = select(table.c.made_at).where(table.c.box == box).order_by(table.c.made_at.desc())
-    oldest = made.offset(KEPT).limit(1).scalar_subquery()
-    # If the clock was set back, those of its future must not crowd out the newest.
-    over = (table.c.made_at <= oldest) | (table.c.made_at > now)
-    await db.execute(delete(table).where(table.c.box == box, over))
+    await db.execute(_END_UNUSED, {"of_box": box, "now": now})
 
 
 async def find(db: AsyncConnection, arming_id: str) -> Arming | None:
@@ -46,8 +76,7 @@ async def use(db: AsyncConnection, arming_id: str, now: float) -> bool:
 
 async def answered(db: AsyncConnection, box: str, event: str) -> str | None:
     """Return the reply (JSON) to an event of a box; None if it has not been answered."""
-    query = select(answers.c.reply).where(answers.c.box == box, answers.c.event == event)
-    return (await db.execute(query)).scalar_one_or_none()
+    return (await db.execute(_REPLY, {"of_box": box, "to": event})).scalar_one_or_none()
 
 
 async def replies_since(db: AsyncConnection, since: float) -> list[tuple[str, float, str]]:
@@ -59,8 +88,5 @@ async def replies_since(db: AsyncConnection, since: float) -> list[tuple[str, fl
 
 async def remember(db: AsyncConnection, box: str, event: str, reply: str, now: float) -> None:
     """Record a reply, so that a repeated event gets the same one."""
-    await db.execute(insert(answers).values(box=box, event=event, reply=reply, at=now))
-    times = select(answers.c.at).where(answers.c.box == box).order_by(answers.c.at.desc())
-    oldest = times.offset(KEPT).limit(1).scalar_subquery()
-    over = (answers.c.at <= oldest) | (answers.c.at > now)
-    await db.execute(delete(answers).where(answers.c.box == box, answers.c.event != event, over))
+    await db.execute(_TIDY_ANSWERS, {"of_box": box, "kept": KEPT - 1, "now": now})
+    await db.execute(insert(answers), {"box": box, "event": event, "reply": reply, "at": now})

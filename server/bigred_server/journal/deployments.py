@@ -1,8 +1,6 @@
 """The deployments in the journal."""
 
-from typing import Any  # SQLAlchemy's Select
-
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +18,8 @@ _DECIDED = (
     *("phase", "reason", "blames_build", "held_for", "tolerates", "ended_at", "receipt", "command"),
     *_LISTS,
 )
+# It is asked for with each lid and each look of the loops, so it is made once.
+_RUNNING = select(table).where(table.c.app == bindparam("of_app"), table.c.ended_at.is_(None))
 
 
 async def add(db: AsyncConnection, record: DeploymentRecord) -> None:
@@ -52,12 +52,14 @@ async def enter(db: AsyncConnection, record: DeploymentRecord, followed: Command
 
 async def running(db: AsyncConnection, app: str) -> DeploymentRecord | None:
     """Return the app's running deployment."""
-    return await _one(db, select(table).where(table.c.app == app, table.c.ended_at.is_(None)))
+    found = await rows.read(db, _RUNNING, _READER, _prepared, {"of_app": app})
+    return next(iter(found), None)
 
 
 async def find(db: AsyncConnection, deployment_id: str) -> DeploymentRecord | None:
     """Find a deployment by its id."""
-    return await _one(db, select(table).where(table.c.id == deployment_id))
+    query = select(table).where(table.c.id == deployment_id)
+    return next(iter(await rows.read(db, query, _READER, _prepared)), None)
 
 
 async def newest(
@@ -80,10 +82,6 @@ async def of_release(db: AsyncConnection, app: str, digest: str) -> list[Deploym
     this = (table.c.digest == digest) | (table.c.takes_back == digest)
     query = select(table).where(table.c.app == app, this).order_by(table.c.started_at.desc())
     return await rows.read(db, query, _READER, _prepared)
-
-
-async def _one(db: AsyncConnection, query: Select[Any]) -> DeploymentRecord | None:
-    return next(iter(await rows.read(db, query, _READER, _prepared)), None)
 
 
 def _prepared(row: Row) -> Row:

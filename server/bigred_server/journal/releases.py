@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, replace
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import BindParameter, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal import rows
@@ -12,6 +12,19 @@ from bigred_server.model.marker import MarkerSettings
 from bigred_server.model.release import Release, Stage
 
 _READER = rows.reader(Release)
+
+# It is asked for with each lid, so it is made once.
+_APP: BindParameter[str] = bindparam("of_app")
+_LIVE_AT = (
+    select(func.max(table.c.submitted_at))
+    .where(table.c.app == _APP, table.c.stage == Stage.LIVE)
+    .scalar_subquery()
+)
+_SINCE_LIVE = (
+    select(table)
+    .where(table.c.app == _APP, table.c.submitted_at >= func.coalesce(_LIVE_AT, 0.0))
+    .order_by(table.c.submitted_at.desc())
+)
 
 
 async def add(db: AsyncConnection, release: Release) -> None:
@@ -67,6 +80,11 @@ async def of_app(db: AsyncConnection, app: str) -> list[Release]:
     """List an app's releases, newest first."""
     query = select(table).where(table.c.app == app).order_by(table.c.submitted_at.desc())
     return await rows.read(db, query, _READER, _prepared)
+
+
+async def since_live(db: AsyncConnection, app: str) -> list[Release]:
+    """List an app's live release and those submitted since, newest first; all if none is live."""
+    return await rows.read(db, _SINCE_LIVE, _READER, _prepared, {"of_app": app})
 
 
 async def apps(db: AsyncConnection) -> list[str]:

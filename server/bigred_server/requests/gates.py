@@ -11,10 +11,11 @@ from bigred_server.model.release import Release, Stage, candidate, live_of
 class GateState:
     """What the gates examine.
 
-    `running`: the phase of a running deployment, of release `running_version` by `running_who`;
-    `mends`: the one node that it repairs. `healthy` of `total` nodes serve; `problem`: why HAProxy
-    could not be read; `obstacle`: why its configuration allows no deployment. For an app that
-    Jenkins deploys: `run`: the release that would be started there, `hindrance`: the reason why it
+    `releases`: the live one and those submitted since, or all if none is live. `running`: the phase
+    of a running deployment, of release `running_version` by `running_who`; `mends`: the one node
+    that it repairs. `healthy` of `total` nodes serve; `problem`: why HAProxy could not be read;
+    `obstacle`: why its configuration allows no deployment. For an app that Jenkins deploys, there
+    are no releases; `run`: the one that would be started there, `hindrance`: the reason why it
     can't be.
     """
 

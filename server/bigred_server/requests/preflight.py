@@ -13,13 +13,13 @@ from bigred_server.settings import AppSettings
 
 
 async def journaled(db: AsyncConnection, app: str) -> GateState:
-    """Return what the journal knows of an app, whether Bigred or Jenkins deploys it."""
-    known = await releases.of_app(db, app)
+    """Return what the journal knows of an app and its deployment, without its releases."""
     running = await deployments.running(db, app)
-    version = next((r.version for r in known if running and r.digest == running.digest), "")
+    release = await releases.find(db, app, running.digest) if running else None
+    version = release.version if release else ""
     return GateState(
         app=app,
-        releases=known,
+        releases=(),
         running=running.phase if running else None,
         running_version=version,
         running_who=running.who if running else "",
@@ -62,6 +62,7 @@ class FleetPreflightLook:
         looks, policy = self.fleet.nodes, self.app.policy()
         return replace(
             await journaled(db, self.name),
+            releases=await releases.since_live(db, self.name),
             healthy=sum(map(availability.counts, looks.values())),
             total=len(self.app.nodes),
             min_healthy=availability.min_healthy(looks, policy),

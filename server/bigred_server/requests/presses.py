@@ -163,8 +163,7 @@ class Presses:
         if code is not None or arming is None:
             code = code or Refusal.NO_ARMING
             return refused(event, GateRefusal(code, sentences.PRESS_REFUSALS[code]), name)
-        announced = (r for r in state.releases if r.digest == arming.digest)
-        release = next(announced, None) if state.run is None else state.run
+        release = state.run or await releases.find(db, name, arming.digest)
         if release is None or release.stage is not Stage.READY:
             return refused(event, GateRefusal(Refusal.NO_CANDIDATE, sentences.CANDIDATE_GONE), name)
         if reason := gate(state):
