@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,8 +158,8 @@ def _kib(pid: int) -> int:
 
 
 @contextlib.contextmanager
-def flood_site(folder: Path) -> Iterator[FloodSite]:
-    """Run the site in a folder until the block ends."""
+def flood_site(folder: Path, boxes: Sequence[str] = ()) -> Iterator[FloodSite]:
+    """Run the site, with more boxes, in a folder until the block ends."""
     (folder / "token").write_text("11aa22bb")
     (folder / "token").chmod(0o600)
     port, jenkins, replies = free_port(), FakeJenkins(), queue.Queue[Reply]()
@@ -168,7 +168,8 @@ def flood_site(folder: Path) -> Iterator[FloodSite]:
         broker = stack.enter_context(mosquitto.started(folder / "mqtt", text, port))
         url = stack.enter_context(jenkins.serving())
         config, log = folder / "bigred.toml", folder / "server.log"
-        config.write_text(_CONFIG.format(folder=folder, port=port, url=url))
+        more = "".join(f'[boxes.{box}]\napp = "site"\n' for box in boxes)
+        config.write_text(_CONFIG.format(folder=folder, port=port, url=url) + more)
         server = stack.enter_context(
             forked.running(
                 "the server",
