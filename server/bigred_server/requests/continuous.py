@@ -86,7 +86,7 @@ async def due(db: AsyncConnection, app: str) -> Release | None:
     """
     if await deployments.running(db, app) is not None:
         return None
-    found = candidate(await releases.of_app(db, app))
+    found = candidate(await releases.since_live(db, app))
     if found is None:
         return None
     before = await deployments.of_release(db, app, found.digest)
