@@ -9,9 +9,8 @@ from pydantic import Field, field_validator, model_validator
 from bigred_agent.lights.patterns import DEFAULT_PATTERNS, Colour, Pattern, Patterns, alike
 from bigred_agent.phrases import pack
 from bigred_agent.voice.choice import AUTO_CARD, EngineChoice
-from bigred_broker.logs import LogFormat
 from bigred_broker.messages import ANSWER_DEADLINE_S, MAX_ANSWER_DEADLINE_S
-from bigred_broker.settings import BrokerSettings, Section
+from bigred_broker.settings import BrokerSettings, LogFormat, Section
 from bigred_broker.topics import ID_PATTERN
 
 LOCAL_FILE = Path("agent.toml")

@@ -2,11 +2,10 @@
 
 import logging
 import sys
-from typing import Literal
 
 import structlog
 
-LogFormat = Literal["console", "json"]
+from bigred_broker.settings import LogFormat
 
 
 def configure(style: LogFormat = "console", level: str = "INFO") -> None:

@@ -1,12 +1,13 @@
 """The `[broker]` section, the same in the configuration of the box and of the server."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bigred_broker.topics import DEFAULT_PREFIX
 
+LogFormat = Literal["console", "json"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType
 from bigred_server.artifacts.store import Store
@@ -15,6 +14,7 @@ from bigred_server.notify.notifier import Notifier
 from bigred_server.pipeline.builder import Builder
 from bigred_server.pipeline.hiding import workspaces
 from bigred_server.pipeline.isolation import Isolation
+from bigred_server.places import builds_folder
 from bigred_server.requests.continuous import Continuous
 from bigred_server.requests.preflight import FleetPreflight
 from bigred_server.settings import Settings
@@ -37,11 +37,6 @@ class Automation:
         """Make an app's builder check for waiting builds at once."""
         if app in self.builders:
             self.builders[app].wake()
-
-
-def builds_folder(state: Path, app: str) -> Path:
-    """Return the folder for an app's builds and their logs, inside the state folder."""
-    return state / "builds" / app
 
 
 def automation_of(

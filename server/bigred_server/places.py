@@ -1,7 +1,9 @@
-"""Where a server keeps its journal and its releases.
+"""Where a server keeps its journal, its releases and its builds.
 
 A module of its own because every command needs it, and few need the rest of the server.
 """
+
+from pathlib import Path
 
 from bigred_server.artifacts.store import Store
 from bigred_server.journal.database import DatabaseUrl
@@ -16,3 +18,8 @@ def journal_place(server: ServerSettings) -> DatabaseUrl:
 def release_store(server: ServerSettings) -> Store:
     """Return the store of releases."""
     return Store(server.releases or server.state / "releases", server.wars)
+
+
+def builds_folder(state: Path, app: str) -> Path:
+    """Return the folder for an app's builds and their logs, inside the state folder."""
+    return state / "builds" / app

@@ -25,7 +25,8 @@ from bigred_server.journal import leases, tables
 from bigred_server.journal.database import Database
 from bigred_server.journal.lease import ANSWER_S, Lease
 from bigred_server.journal.lease_state import LEASE_S
-from bigred_server.journal.session import is_any_open, open_session
+from bigred_server.journal.presence import is_any_open
+from bigred_server.journal.session import open_session
 
 TAKE_OVER_S = 15.0
 DEADLINE_S = 30.0

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from bigred_broker.messages import Phase
-from bigred_server.artifacts.retention import Retention, last_good, removable, wanted
+from bigred_server.artifacts.retention import Retention, removable, wanted
 from bigred_server.artifacts.store import Kept, Store
 from bigred_server.errors import ReleaseError
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.deployment import DeploymentRecord
+from bigred_server.model.last_good import last_good
 from bigred_server.model.release import Release, Stage
 
 DEADLINE_S = 10.0

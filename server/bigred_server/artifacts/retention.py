@@ -8,39 +8,20 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bigred_broker.messages import Phase
 from bigred_server.artifacts.store import Kept, Store
 from bigred_server.errors import ReleaseError
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.deployment import DeploymentRecord
-from bigred_server.model.release import Release, Stage, candidate, live_of
+from bigred_server.model.last_good import last_good
+from bigred_server.model.release import Release, Stage, candidate
 
 log = structlog.get_logger(__name__)
 
 _HISTORY = 100
 # A file that the journal does not know may belong to a submission in progress.
 _UNKNOWN_KEPT_S = 3600.0
-_ROLLBACK_STAGES = (Stage.RETIRED, Stage.READY)
 _IN_USE = (Stage.LIVE, Stage.SUBMITTED, Stage.BUILDING, Stage.TESTING, Stage.TESTED)
-
-
-def last_good(releases: Sequence[Release], history: Sequence[DeploymentRecord]) -> Release | None:
-    """Return the release that a rollback of the live one would restore; None if there is none.
-
-    It is the previously live release, unless that has become bad since and nobody has cleared it.
-    `history` holds the app's deployments, newest first, without single-node repairs.
-    """
-    live = live_of(releases)
-    if live is None:
-        return None
-    good = {release.digest: release for release in releases if release.stage in _ROLLBACK_STAGES}
-    deployed = (r for r in history if r.phase is Phase.SUCCEEDED and r.digest == live.digest)
-    latest = next(deployed, None)
-    if latest is not None and latest.previous in good:
-        return good[latest.previous]
-    retired = (release for release in good.values() if release.stage is Stage.RETIRED)
-    return max(retired, key=lambda release: release.submitted_at, default=None)
 
 
 def wanted(releases: Sequence[Release], history: Sequence[DeploymentRecord], keep: int) -> set[str]:

@@ -20,7 +20,7 @@ from bigred_server.backup import archive
 from bigred_server.backup.archive import Advance
 from bigred_server.backup.manifest import CONFIG, JOURNAL, RELEASES, Manifest
 from bigred_server.errors import BackupError
-from bigred_server.journal import lock, restored, session
+from bigred_server.journal import lock, presence, restored
 from bigred_server.journal.database import Database, DatabaseUrl
 
 _PREFIX = ".bigred-restore-"
@@ -121,7 +121,7 @@ async def _check_unused(database: str) -> None:
     """Raise BackupError if a server uses a PostgreSQL database."""
     db = await Database.open(database)
     try:
-        if await session.is_any_open(database, db):
+        if await presence.is_any_open(database, db):
             raise BackupError("a server uses this database; stop all servers first")
     finally:
         await db.close()

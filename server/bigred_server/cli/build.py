@@ -7,13 +7,12 @@ from pathlib import Path
 
 import click
 
-from bigred_server.automation import builds_folder
 from bigred_server.cli import page, table
 from bigred_server.cli.options import app_option, config_option, journal, pick_app, run, settings_of
 from bigred_server.journal import builds
 from bigred_server.model.build import Build, build_text
+from bigred_server.places import builds_folder
 from bigred_server.settings import Settings
-from bigred_server.web.models import BuildShown
 
 _HEADINGS = ("build", "stage", "commit", "by", "version", "submitted", "seconds")
 _COMMIT = 12
@@ -36,6 +35,9 @@ def list_(limit: int, as_json: bool, app: str | None, config: Path | None) -> No
     name = pick_app(settings, app)
     found = run(_known(settings, name, limit))
     if as_json:
+        # Imported late: the models of the HTTP API are needed for JSON alone.
+        from bigred_server.web.models import BuildShown
+
         click.echo(json.dumps([BuildShown.of(one).model_dump() for one in found], indent=2))
     elif not found:
         click.echo(f"no commit of {name} has been submitted yet; see: bigred hook install --help")

@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from bigred_broker.messages import Phase
-from bigred_server.cli.follow import follow, write_receipt
 from bigred_server.cli.options import (
     app_option,
     config_option,
@@ -21,7 +20,6 @@ from bigred_server.journal.database import Database
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.places import release_store
 from bigred_server.requests import deploy
-from bigred_server.requests.job_preflight import job_preflight, start
 from bigred_server.settings import Settings
 
 
@@ -49,6 +47,9 @@ async def _deploy(settings: Settings, app: str, version: str | None, *, wait: bo
         click.echo(f"deployment {record.id} has begun")
         if not wait:
             return record.phase
+        # Imported late: the tables take a tenth of a second to load, after which it has begun.
+        from bigred_server.cli.follow import follow, write_receipt
+
         record = await follow(settings, db, record.id)
         write_receipt(record)
         return record.phase
@@ -59,5 +60,8 @@ async def _begin(
 ) -> DeploymentRecord:
     if app not in settings.jobs:
         return await deploy.deploy(db, release_store(settings.server), app, version, person())
+    # Imported late: few sites have a Jenkins.
+    from bigred_server.requests.job_preflight import job_preflight, start
+
     async with job_preflight(settings, app) as preflight:
         return await start(db, preflight, version, person())

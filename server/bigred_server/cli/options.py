@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError
 
 from bigred_server import private_files
 from bigred_server.errors import NotRunningError, UnknownAppError
-from bigred_server.journal import session
+from bigred_server.journal import presence
 from bigred_server.journal.database import Database
 from bigred_server.journal.disk import is_full, is_read_only
 from bigred_server.journal.unavailable import BRIEFLY, JournalUnavailableError, Trouble
@@ -117,7 +117,7 @@ def disk_notes(settings: Settings) -> list[str]:
 
 async def is_running(settings: Settings, db: Database) -> bool:
     """Return whether a server is running."""
-    return await session.is_any_open(journal_place(settings.server), db)
+    return await presence.is_any_open(journal_place(settings.server), db)
 
 
 async def need_server(settings: Settings, db: Database) -> None:

@@ -21,7 +21,6 @@ from bigred_server.fleet.opened import look_once
 from bigred_server.journal import builds, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.build import UNDER_WAY, WAITING, Build, build_text
-from bigred_server.requests.job_preflight import job_preflight
 from bigred_server.rollout.core import availability, verdict_text
 from bigred_server.rollout.core.observation import Looks
 from bigred_server.rollout.core.out_of_service import why
@@ -88,6 +87,9 @@ def _notes(settings: Settings, name: str, look: FleetLook) -> list[str]:
 
 
 async def _job_look(settings: Settings, name: str) -> tuple[Looks, list[str]]:
+    # Imported late: few sites have a Jenkins.
+    from bigred_server.requests.job_preflight import job_preflight
+
     async with job_preflight(settings, name) as preflight:
         seen = await preflight.look()
     note = f"next: {seen.run.version} of {preflight.job.url}" if seen.run else seen.hindrance

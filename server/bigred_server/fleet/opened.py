@@ -21,7 +21,8 @@ async def opened(
     async def releases() -> Sequence[Release]:
         return known
 
-    async with client() as http:
+    nodes = settings.fleets[name].nodes.values()
+    async with client([url for node in nodes for url in (node.url, node.manager_url)]) as http:
         store = release_store(settings.server)
         fleet = RealFleet(settings, name, store, http, Hosts(), releases)
         try:

@@ -1,7 +1,6 @@
 """Leases in the journal, timed by the database's clock because servers' clocks may differ."""
 
 from sqlalchemy import case, func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal.tables import lease as table
@@ -15,6 +14,9 @@ async def acquire(db: AsyncConnection, app: str, holder: str, lease_s: float) ->
 
     The token grows with every acquisition, even by the previous holder, but not with a renewal.
     """
+    # Imported late: the dialect takes long to load, and a journal in SQLite does not need it.
+    from sqlalchemy.dialects.postgresql import insert
+
     others = (table.c.app == app) & (table.c.holder != holder) & (table.c.until > _NOW)
     # The insert below locks the row even if it changes nothing. A server suspended at that point
     # would keep the leader from renewing.

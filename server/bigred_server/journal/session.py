@@ -17,7 +17,7 @@ import structlog
 
 from bigred_broker.faults import Faults
 from bigred_server.errors import NotRunningError
-from bigred_server.journal import leases, lock
+from bigred_server.journal import lock
 from bigred_server.journal.database import Database, DatabaseUrl
 from bigred_server.journal.leadership import Leadership
 from bigred_server.journal.lease import Lease
@@ -114,14 +114,6 @@ async def _on_postgresql(
         # Let another server take over at once, and the next one of this name start at once.
         await asyncio.gather(*(lease.resign() for lease in (name_lease, *leads.values())))
         await db.close()
-
-
-async def is_any_open(place: DatabaseUrl, db: Database) -> bool:
-    """Return whether a server uses the journal."""
-    if isinstance(place, Path):
-        return lock.is_held(place)
-    async with db.read() as connection:
-        return await leases.any_held(connection)
 
 
 async def _acquire_name(name_lease: Lease, name: str) -> None:

@@ -6,13 +6,13 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.messages import AppEventType
-from bigred_server.artifacts.retention import last_good
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import DeploymentError, ReleaseError
 from bigred_server.journal import deployments, events, releases
 from bigred_server.journal.database import Database
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
+from bigred_server.model.last_good import last_good
 from bigred_server.model.release import Release, Stage, candidate, live_of, named
 from bigred_server.requests import commands
 from bigred_server.requests.begin import begin_deployment

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from bigred_broker import config
-from bigred_broker.logs import LogFormat
 from bigred_broker.messages import Id
-from bigred_broker.settings import BrokerSettings, Section
+from bigred_broker.settings import BrokerSettings, LogFormat, Section
 from bigred_server.errors import DeploymentError
 from bigred_server.model.marker import MarkerSettings, MarkerSource
 from bigred_server.model.war_limits import WarLimits

@@ -2,20 +2,21 @@
 
 import click
 
-from bigred_server.cli.release.clear import clear
-from bigred_server.cli.release.list import list_
-from bigred_server.cli.release.promote import promote, reject
-from bigred_server.cli.release.prune import prune
-from bigred_server.cli.release.show import show
+from bigred_server.cli.lazy_group import LazyGroup
+
+_PLACES = {
+    "list": "bigred_server.cli.release.list:list_",
+    "show": "bigred_server.cli.release.show:show",
+    "promote": "bigred_server.cli.release.promote:promote",
+    "reject": "bigred_server.cli.release.promote:reject",
+    "clear": "bigred_server.cli.release.clear:clear",
+    "prune": "bigred_server.cli.release.prune:prune",
+}
 
 
-@click.group("release")
+@click.group("release", cls=LazyGroup, places=_PLACES)
 def command() -> None:
     """List and manage releases.
 
     A release is named by its version, or by 8 or more digits that its SHA-256 begins with.
     """
-
-
-for verb in (list_, show, promote, reject, clear, prune):
-    command.add_command(verb)

@@ -11,7 +11,6 @@ from bigred_server.journal import releases
 from bigred_server.model.release import Release
 from bigred_server.places import release_store
 from bigred_server.settings import Settings
-from bigred_server.web.models import ReleaseShown
 
 _HEADINGS = ("version", "stage", "SHA-256", "size", "submitted", "author", "commit", "kept")
 # Enough to name a release, and as many as people compare.
@@ -34,6 +33,9 @@ def list_(app: str | None, as_json: bool, config: Path | None) -> None:
     store = release_store(settings.server)
     found = [(release, store.has(release.digest)) for release in run(_known(settings, name))]
     if as_json:
+        # Imported late: the models of the HTTP API are needed for JSON alone.
+        from bigred_server.web.models import ReleaseShown
+
         shown = [ReleaseShown.of(release, kept=kept).model_dump() for release, kept in found]
         click.echo(json.dumps(shown, indent=2))
     elif not found:

@@ -13,7 +13,6 @@ from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, VersionsByDigest, named
 from bigred_server.places import release_store
 from bigred_server.settings import Settings
-from bigred_server.web.models import DeploymentShown, ReleaseShown
 
 
 @click.command("show")
@@ -31,6 +30,9 @@ def show(release: str, app: str | None, as_json: bool, config: Path | None) -> N
     found, records, versions = run(_find(settings, name, release))
     kept = release_store(settings.server).has(found.digest)
     if as_json:
+        # Imported late: the models of the HTTP API are needed for JSON alone.
+        from bigred_server.web.models import DeploymentShown, ReleaseShown
+
         history = [DeploymentShown.of(each, versions).model_dump() for each in records]
         shown = ReleaseShown.of(found, kept=kept).model_dump()
         click.echo(json.dumps({**shown, "deployments": history}, indent=2))
