@@ -29,7 +29,7 @@ _POLL_S = 0.005
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_VERBS = [module.name for module in pkgutil.iter_modules(cli.__path__, f"{cli.__name__}.")]
+_VERBS = [module.name for module in pkgutil.walk_packages(cli.__path__, f"{cli.__name__}.")]
 # The modules that a server loads when it runs.
 _LATE = ("alembic.command", "asyncssh", "bigred_server.web.api", "bigred_server.web.serve")
 _CONTEXT.set_forkserver_preload([*_VERBS, *_LATE])

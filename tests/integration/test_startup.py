@@ -1,0 +1,107 @@
+"""A verb of the command line loads only what it needs: what it loads is most of what it takes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.terminal_site import TerminalSite, terminal_site
+
+DEADLINE_S = 60.0
+# Run the command, and write into a file what it has loaded.
+PROGRAM = """
+import sys
+loaded = sys.argv.pop(1)
+from bigred_server.cli import main
+try:
+    main()
+finally:
+    with open(loaded, "w") as file:
+        print(*sys.modules, file=file)
+"""
+# Each takes long to load, or loads what does.
+HEAVY = frozenset(
+    {
+        "alembic",
+        "anyio",
+        "apprise",
+        "asyncssh",
+        "bigred_broker.messages",
+        "bigred_server.daemon",
+        "bigred_server.fleet.real_fleet",
+        "bigred_server.jenkins.call",
+        "bigred_server.settings",
+        "bigred_server.web.models",
+        "cryptography",
+        "fastapi",
+        "httpcore2",
+        "httpx2",
+        "paho.mqtt.client",
+        "psycopg",
+        "pydantic",
+        "pygments",
+        "rich.table",
+        "sqlalchemy",
+        "sqlalchemy.dialects.postgresql",
+        "structlog",
+        "tomlkit",
+        "uvicorn",
+    }
+)
+MODELS = frozenset({"bigred_broker.messages", "bigred_server.settings", "pydantic"})
+JOURNAL = MODELS | {"sqlalchemy"}
+TABLE = frozenset({"rich.table"})
+NODES = frozenset({"anyio", "bigred_server.fleet.real_fleet", "httpcore2", "httpx2"})
+
+NEEDED = {
+    "--help": frozenset[str](),
+    "--version": frozenset[str](),
+    "submit WAR --version 1.2.0": JOURNAL,
+    "deploy --no-wait": JOURNAL,
+    "release list": JOURNAL | TABLE,
+    "release show 1.0.0": JOURNAL | TABLE,
+    "history": JOURNAL | TABLE,
+    "show": JOURNAL | TABLE,
+    "build list": JOURNAL | TABLE,
+    "status": JOURNAL | TABLE | NODES,
+    "release list --json": JOURNAL | TABLE | {"bigred_server.web.models"},
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[TerminalSite]:
+    with terminal_site(tmp_path) as site:
+        yield site
+
+
+@pytest.mark.parametrize("verb", NEEDED)
+def test_a_verb_loads_no_library_that_it_does_not_need(
+    site: TerminalSite, tmp_path: Path, verb: str
+) -> None:
+    loaded = tmp_path / "loaded"
+    words = [str(site.war) if word == "WAR" else word for word in verb.split()]
+    done = python(PROGRAM, str(loaded), *words, BIGRED_CONFIG=str(site.config))
+    assert done.returncode == 0, done.stderr
+    assert HEAVY.intersection(loaded.read_text().split()) == NEEDED[verb]
+
+
+def test_what_is_named_as_heavy_is_installed_under_this_name() -> None:
+    done = python(
+        "import importlib.util, sys\n"
+        "print(*(name for name in sys.argv[1:] if not importlib.util.find_spec(name)))",
+        *HEAVY,
+    )
+    assert done.stdout.split() == [], done.stderr
+
+
+def python(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
