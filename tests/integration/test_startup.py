@@ -33,6 +33,7 @@ HEAVY = frozenset(
         "bigred_server.fleet.real_fleet",
         "bigred_server.jenkins.call",
         "bigred_server.settings",
+        "bigred_server.tomcat.manager",
         "bigred_server.web.models",
         "cryptography",
         "fastapi",

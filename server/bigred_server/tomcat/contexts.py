@@ -4,10 +4,13 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bigred_server.errors import NodeError
 from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, Version
-from bigred_server.tomcat.manager import Manager
+
+if TYPE_CHECKING:
+    from bigred_server.tomcat.manager import Manager
 
 _CACHE_S = 1.0
 
@@ -28,7 +31,7 @@ class Contexts:
     a context is seen running, and the app's own answer must still agree.
     """
 
-    def __init__(self, manager: Manager) -> None:
+    def __init__(self, manager: "Manager") -> None:
         self._manager = manager
         self._deployed = UNKNOWN_DIGEST
         self._actions = 0

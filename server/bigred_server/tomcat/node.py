@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bigred_server.errors import NodeAwayError, NodeError
 from bigred_server.rollout.core.context_version import newest
@@ -12,7 +13,9 @@ from bigred_server.rollout.core.observation import UNKNOWN_DIGEST, HostLook, Ver
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.tomcat.contexts import Contexts, Listed
 from bigred_server.tomcat.host import Host
-from bigred_server.tomcat.manager import Manager
+
+if TYPE_CHECKING:
+    from bigred_server.tomcat.manager import Manager
 
 _LEAKS_DEADLINE_S = 30.0
 
@@ -20,7 +23,7 @@ _LEAKS_DEADLINE_S = 30.0
 class Node:
     """A node of one app. `look` never raises; actions raise NodeError and can be repeated."""
 
-    def __init__(self, host: Host | None, manager: Manager | None, strategy: Strategy) -> None:
+    def __init__(self, host: Host | None, manager: "Manager | None", strategy: Strategy) -> None:
         self._host = host
         self._manager = manager
         self._contexts = Contexts(manager) if manager else None
@@ -128,7 +131,7 @@ class Node:
     def _action(self, deploys: str = UNKNOWN_DIGEST) -> contextlib.AbstractContextManager[None]:
         return self._contexts.act(deploys) if self._contexts else contextlib.nullcontext()
 
-    def _required_manager(self) -> Manager:
+    def _required_manager(self) -> "Manager":
         if self._manager is None:
             raise NodeError("this node has no Manager configured; add its table `manager`")
         return self._manager
@@ -148,7 +151,7 @@ def _problem(host: HostLook | None, error: NodeError | None, *, answers: bool) -
     return str(error)
 
 
-async def _leaks(manager: Manager) -> str:
+async def _leaks(manager: "Manager") -> str:
     """Describe what a redeploy leaked; it is not an error if that can't be determined."""
     try:
         count = await manager.leaks(_LEAKS_DEADLINE_S)
