@@ -1,6 +1,5 @@
 """The command line `bigred-agent`. Each command imports its heavy modules itself."""
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -61,6 +60,8 @@ def run(
     style: str | None,
 ) -> None:
     """Run the box until it is stopped."""
+    import asyncio
+
     from bigred_agent import build
     from bigred_agent.doctor import report
     from bigred_agent.doctor.checkup import Checkup
@@ -101,6 +102,8 @@ def doctor(config: Path | None, as_json: bool) -> None:
 @click.argument("text", nargs=-1)
 def say(config: Path | None, text: tuple[str, ...]) -> None:
     """Speak TEXT, or the test phrase."""
+    import asyncio
+
     from bigred_agent.errors import AgentError
     from bigred_agent.voice.once import speak_once
 

@@ -14,7 +14,7 @@ DEADLINE_S = 60.0
 PROGRAM = """
 import sys
 loaded = sys.argv.pop(1)
-from bigred_server.cli import main
+from {package}.cli import main
 try:
     main()
 finally:
@@ -27,6 +27,7 @@ HEAVY = frozenset(
         "alembic",
         "anyio",
         "apprise",
+        "asyncio",
         "asyncssh",
         "bigred_broker.messages",
         "bigred_server.daemon",
@@ -51,8 +52,9 @@ HEAVY = frozenset(
         "uvicorn",
     }
 )
-MODELS = frozenset({"bigred_broker.messages", "bigred_server.settings", "pydantic"})
-JOURNAL = MODELS | {"sqlalchemy"}
+JOURNAL = frozenset(
+    {"asyncio", "bigred_broker.messages", "bigred_server.settings", "pydantic", "sqlalchemy"}
+)
 TABLE = frozenset({"rich.table"})
 NODES = frozenset({"anyio", "bigred_server.fleet.real_fleet", "httpcore2", "httpx2"})
 
@@ -69,6 +71,11 @@ NEEDED = {
     "status": JOURNAL | TABLE | NODES,
     "release list --json": JOURNAL | TABLE | {"bigred_server.web.models"},
 }
+NEEDED_BY_A_BOX = {
+    "--help": frozenset[str](),
+    "card --help": frozenset[str](),
+    "init": frozenset({"bigred_broker.messages", "pydantic"}),
+}
 
 
 @pytest.fixture
@@ -81,11 +88,14 @@ def site(tmp_path: Path) -> Iterator[TerminalSite]:
 def test_a_verb_loads_no_library_that_it_does_not_need(
     site: TerminalSite, tmp_path: Path, verb: str
 ) -> None:
-    loaded = tmp_path / "loaded"
     words = [str(site.war) if word == "WAR" else word for word in verb.split()]
-    done = python(PROGRAM, str(loaded), *words, BIGRED_CONFIG=str(site.config))
-    assert done.returncode == 0, done.stderr
-    assert HEAVY.intersection(loaded.read_text().split()) == NEEDED[verb]
+    found = loaded(tmp_path, "bigred_server", *words, BIGRED_CONFIG=str(site.config))
+    assert found == NEEDED[verb]
+
+
+@pytest.mark.parametrize("verb", NEEDED_BY_A_BOX)
+def test_a_verb_of_a_box_loads_no_library_that_it_does_not_need(tmp_path: Path, verb: str) -> None:
+    assert loaded(tmp_path, "bigred_agent", *verb.split()) == NEEDED_BY_A_BOX[verb]
 
 
 def test_what_is_named_as_heavy_is_installed_under_this_name() -> None:
@@ -97,9 +107,20 @@ def test_what_is_named_as_heavy_is_installed_under_this_name() -> None:
     assert done.stdout.split() == [], done.stderr
 
 
-def python(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def loaded(folder: Path, package: str, *words: str, **environment: str) -> frozenset[str]:
+    """Run a verb in a folder; return which of the heavy modules it has loaded."""
+    file = folder / "loaded"
+    done = python(PROGRAM.format(package=package), str(file), *words, cwd=folder, **environment)
+    assert done.returncode == 0, done.stderr
+    return HEAVY.intersection(file.read_text().split())
+
+
+def python(
+    program: str, *arguments: str, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
+        cwd=cwd,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
         capture_output=True,
         text=True,

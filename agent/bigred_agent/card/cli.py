@@ -1,6 +1,5 @@
 """The commands for the services of a box that starts from the card."""
 
-import asyncio
 import sys
 import time
 from pathlib import Path
@@ -40,6 +39,8 @@ def provision(card: Path, store: Path) -> None:
 @card.command()
 def announce() -> None:
     """Speak what is wrong with bigred.toml, five times in five minutes."""
+    import asyncio
+
     from bigred_agent.card import plan
     from bigred_agent.card.report import REPORT, Report
     from bigred_agent.errors import AgentError
@@ -62,6 +63,8 @@ def announce() -> None:
 @click.option("--findings", type=click.Path(path_type=Path), help="The doctor's saved findings.")
 def status(card: Path, findings: Path | None) -> None:
     """Write bigred-status.txt to the card, and print it."""
+    import asyncio
+
     from bigred_agent.card import status as status_file
     from bigred_agent.card.report import REPORT, Report
     from bigred_agent.doctor import record
