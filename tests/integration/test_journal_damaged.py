@@ -144,10 +144,11 @@ def pragma(statement: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def restricted(path: Path) -> object:
         found = engines(path)
 
-        @event.listens_for(found.reader.sync_engine, "connect")
-        def _(connection: DBAPIConnection, _entry: object) -> None:
+        def restrict(connection: DBAPIConnection, _entry: object) -> None:
             connection.cursor().execute(statement)
 
+        for engine in (found.reader, found.writer):
+            event.listen(engine.sync_engine, "connect", restrict)
         return found
 
     with monkeypatch.context() as patch:

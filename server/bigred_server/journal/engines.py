@@ -12,7 +12,7 @@ WRITES = "bigred_writes"
 
 @dataclass(frozen=True)
 class Engines:
-    """One connection pool, used to read, to write one at a time, and to write concurrently.
+    """What is used to read, to write one at a time, and to write concurrently.
 
     `turn`: what a task of this process must hold while it writes.
     """
@@ -24,4 +24,6 @@ class Engines:
 
     async def dispose(self) -> None:
         """Close all connections."""
-        await self.reader.dispose()
+        # On PostgreSQL, they share their connections.
+        for engine in (self.reader, self.writer, self.concurrent_writer):
+            await engine.dispose()

@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bigred_server import private_files
 from bigred_server.journal import sqlite_dialect
-from bigred_server.journal.engines import WRITES, Engines
-from bigred_server.journal.sqlite_driver import BEGIN_TO_WRITE
+from bigred_server.journal.engines import Engines
 from bigred_server.journal.unavailable import Trouble, of_file, unavailable
 
 _BUSY_TIMEOUT_MS = 5000
@@ -31,22 +30,25 @@ def engines(path: Path) -> Engines:
         _check(path)
     except OSError as error:
         raise of_file(path, error) from error
-    busy_s = _BUSY_TIMEOUT_MS / 1000
-    begins_with = (
-        "PRAGMA journal_mode = WAL",
-        f"PRAGMA synchronous = {_SYNCHRONOUS}",
-        "PRAGMA foreign_keys = ON",
-    )
-    engine: AsyncEngine = create_async_engine(
-        URL.create(sqlite_dialect.NAME, database=str(path)),
-        connect_args={"timeout": busy_s, "begins_with": begins_with},
-        # The connection used last has the pages of the file in its memory.
-        pool_use_lifo=True,
-    )
-    event.listen(engine.sync_engine, "begin", _on_begin)
-    writer = engine.execution_options(**{WRITES: True})
-    turn = partial(_turn, asyncio.Lock(), path, busy_s)
-    return Engines(reader=engine, writer=writer, concurrent_writer=writer, turn=turn)
+    turn = partial(_turn, asyncio.Lock(), path, _BUSY_TIMEOUT_MS / 1000)
+    writer = _engine(path, writes=True)
+    return Engines(_engine(path, writes=False), writer, writer, turn)
+
+
+def _engine(path: Path, *, writes: bool) -> AsyncEngine:
+    arguments = {
+        "writes": writes,
+        "timeout": _BUSY_TIMEOUT_MS / 1000,
+        "prepare": (
+            "PRAGMA journal_mode = WAL",
+            f"PRAGMA synchronous = {_SYNCHRONOUS}",
+            "PRAGMA foreign_keys = ON",
+        ),
+    }
+    # The connection used last has the pages of the file in its memory. There are no listeners:
+    # SQLAlchemy would look for more of them at each statement.
+    url = URL.create(sqlite_dialect.NAME, database=str(path))
+    return create_async_engine(url, connect_args=arguments, pool_use_lifo=True)
 
 
 @contextlib.asynccontextmanager
@@ -77,8 +79,3 @@ def _check(path: Path) -> None:
     # On a read-only disk, what was written can still be read.
     if not os.access(path, os.R_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-
-
-def _on_begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(WRITES)
-    connection.exec_driver_sql(BEGIN_TO_WRITE if writes else "BEGIN")

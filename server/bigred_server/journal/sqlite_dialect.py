@@ -36,15 +36,20 @@ class SqliteDialect(SQLiteDialect_pysqlite):
         return lambda _connection: None
 
     def connect(self, *cargs: Any, **cparams: Any) -> SqliteConnection:  # type: ignore[override]
-        """Open a connection and execute the statements `begins_with`, all in its thread."""
-        busy_s, begins_with = cparams.pop("timeout"), cparams.pop("begins_with")
+        """Open a connection and prepare it with statements, all in its thread."""
+        busy_s = cparams["timeout"]
         thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        opening = partial(opened, cargs[0], busy_s, begins_with)
+        opening = partial(opened, cargs[0], busy_s, cparams["prepare"])
         try:
-            return SqliteConnection(await_(run_in(thread, opening)), thread, busy_s)
+            raw = await_(run_in(thread, opening))
         except BaseException:
             thread.shutdown(wait=False)
             raise
+        return SqliteConnection(raw, thread, busy_s, writes=cparams["writes"])
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        """Begin a transaction."""
+        dbapi_connection.begin()
 
     def do_terminate(self, dbapi_connection: Any) -> None:
         """Close a connection of a cancelled task."""

@@ -23,8 +23,6 @@ from sqlalchemy.util.concurrency import await_, in_greenlet
 
 T = TypeVar("T")
 
-BEGIN_TO_WRITE = "BEGIN IMMEDIATE"
-
 # How long a query may keep the loop waiting until it begins again in a thread.
 _SHORT_S = 0.005
 # The steps of SQLite's machine between two looks at the clock: some hundred microseconds.
@@ -50,8 +48,6 @@ class SqliteCursor(AsyncAdapt_dbapi_cursor):
     async def _execute_async(self, operation: Any, parameters: Any) -> Any:
         work = partial(self._execute, operation, parameters or ())
         await self._adapt_connection.run(work, is_query=operation.startswith(_QUERIES))
-        if operation.startswith("BEGIN"):
-            self._adapt_connection.writes = operation == BEGIN_TO_WRITE
 
     async def _executemany_async(self, operation: Any, seq_of_parameters: Any) -> Any:
         work = partial(self._cursor.executemany, operation, seq_of_parameters)
@@ -63,25 +59,32 @@ class SqliteCursor(AsyncAdapt_dbapi_cursor):
 
 
 class SqliteConnection(AsyncAdapt_dbapi_connection):
-    """A connection, for one task at a time. `writes`: whether its transaction is one to write.
+    """A connection, for one task at a time. `writes`: whether its transactions are to write.
 
     `busy_s`: how long it waits for a lock of another process.
     """
 
-    __slots__ = ("_busy_s", "_short_until_s", "_thread", "writes")
+    __slots__ = ("_busy_s", "_short_until_s", "_thread", "_writes")
 
     _cursor_cls = SqliteCursor
     _connection: Any
 
-    def __init__(self, raw: sqlite3.Connection, thread: Executor, busy_s: float) -> None:
+    def __init__(
+        self, raw: sqlite3.Connection, thread: Executor, busy_s: float, *, writes: bool
+    ) -> None:
         super().__init__(sqlite3, raw)  # type: ignore[arg-type]
-        self.writes = False
+        self._writes = writes
         self._thread = thread
         self._busy_s = busy_s
         self._short_until_s = math.inf
         raw.set_progress_handler(self._is_long, _STEPS)
 
-    async def run(self, work: Callable[[], None], *, is_query: bool) -> None:
+    def begin(self) -> None:
+        """Begin a transaction; a reader does not block writers, nor they it."""
+        statement = "BEGIN IMMEDIATE" if self._writes else "BEGIN"
+        await_(self.run(partial(self._connection.execute, statement), is_query=False))
+
+    async def run(self, work: Callable[[], object], *, is_query: bool) -> None:
         """Execute a statement. Wait while another process holds the lock that it needs."""
         busy_until_s = time.monotonic() + self._busy_s
         pauses = itertools.chain(_PAUSES_S, itertools.repeat(_PAUSES_S[-1]))
@@ -104,15 +107,13 @@ class SqliteConnection(AsyncAdapt_dbapi_connection):
 
     def commit(self) -> None:
         """Commit; what was written is on the disk afterwards."""
-        if self.writes:
-            self.writes = False
+        if self._writes:
             await_(run_in(self._thread, self._connection.commit))
         else:
             self._connection.commit()
 
     def rollback(self) -> None:
         """Roll back. This waits for nothing, so it is done even when the task is cancelled."""
-        self.writes = False
         self._connection.rollback()
 
     def close(self) -> None:
@@ -125,7 +126,7 @@ class SqliteConnection(AsyncAdapt_dbapi_connection):
         finally:
             self._thread.shutdown(wait=False)
 
-    def _run_here(self, work: Callable[[], None], is_query: bool) -> None:
+    def _run_here(self, work: Callable[[], object], is_query: bool) -> None:
         self._short_until_s = time.monotonic() + _SHORT_S if is_query else math.inf
         try:
             work()
@@ -139,7 +140,7 @@ class SqliteConnection(AsyncAdapt_dbapi_connection):
 
 def opened(file: str, busy_s: float, begins_with: Sequence[str]) -> sqlite3.Connection:
     """Open a file and execute statements; this may wait for the disk and for other processes."""
-    # SQLAlchemy begins the transactions, so that a reader does not block writers.
+    # Without isolation level, Python's module begins no transactions by itself.
     raw = connect(file, busy_s, isolation_level=None, check_same_thread=False)
     try:
         for statement in begins_with:
