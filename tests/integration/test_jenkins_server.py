@@ -10,6 +10,7 @@ from typing import Any  # messages are JSON
 
 import pytest
 from tests.support import forked
+from tests.support.jenkins_app import configured
 from tests.support.mqtt_recorder import Recorder, mqtt_recorder
 
 from bigred_broker import mosquitto
@@ -17,22 +18,6 @@ from bigred_broker.program import free_port, wait_until
 from bigred_server.testing.jenkins import FakeJenkins
 
 DEADLINE_S = 30.0
-CONFIG = """
-[server]
-state = "{folder}/state"
-[broker]
-port = {port}
-[boxes.office]
-app = "site"
-[apps.site]
-driver = "jenkins"
-countdown_s = 0.0
-[apps.site.jenkins]
-url = "{url}"
-job = "deploy-site"
-user = "bigred"
-token_file = "{folder}/token"
-"""
 
 
 @dataclass
@@ -68,16 +53,13 @@ class Office:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    (tmp_path / "token").write_text("11aa22bb")
-    (tmp_path / "token").chmod(0o600)
     port = free_port()
     jenkins = FakeJenkins()
     with ExitStack() as stack:
         stack.enter_context(mosquitto.running(tmp_path / "mqtt", port))
         url = stack.enter_context(jenkins.serving())
         office = Office(tmp_path, jenkins, stack.enter_context(mqtt_recorder(port)))
-        text = CONFIG.format(folder=tmp_path, port=port, url=url)
-        (tmp_path / "bigred.toml").write_text(text)
+        configured(tmp_path, port, url)
         yield office
     assert jenkins.refused == []
 

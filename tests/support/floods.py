@@ -16,6 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from tests.support import forked
 from tests.support.flooder import BEGUN, Kind
 from tests.support.forked import Forked
+from tests.support.jenkins_app import configured
 
 from bigred_broker import mosquitto
 from bigred_broker.messages import Answer, BoxEvent, EventType, Reply, decode, encode
@@ -27,25 +28,6 @@ DEADLINE_S = 30.0
 _PAUSE_S = 0.05
 _LATE_S = 5.0
 _LONGEST_FLOOD_S = 60.0
-
-_CONFIG = """
-[server]
-state = "{folder}/state"
-[broker]
-port = {port}
-[boxes.office]
-app = "site"
-[boxes.lab]
-app = "site"
-[apps.site]
-driver = "jenkins"
-countdown_s = 0.0
-[apps.site.jenkins]
-url = "{url}"
-job = "deploy-site"
-user = "bigred"
-token_file = "{folder}/token"
-"""
 
 
 @dataclass(frozen=True)
@@ -160,16 +142,13 @@ def _kib(pid: int) -> int:
 @contextlib.contextmanager
 def flood_site(folder: Path, boxes: Sequence[str] = ()) -> Iterator[FloodSite]:
     """Run the site, with more boxes, in a folder until the block ends."""
-    (folder / "token").write_text("11aa22bb")
-    (folder / "token").chmod(0o600)
     port, jenkins, replies = free_port(), FakeJenkins(), queue.Queue[Reply]()
     with contextlib.ExitStack() as stack:
         text = mosquitto.configuration(BrokerSettings(port=port))
         broker = stack.enter_context(mosquitto.started(folder / "mqtt", text, port))
         url = stack.enter_context(jenkins.serving())
-        config, log = folder / "bigred.toml", folder / "server.log"
-        more = "".join(f'[boxes.{box}]\napp = "site"\n' for box in boxes)
-        config.write_text(_CONFIG.format(folder=folder, port=port, url=url) + more)
+        config = configured(folder, port, url, ("office", "lab", *boxes))
+        log = folder / "server.log"
         server = stack.enter_context(
             forked.running(
                 "the server",

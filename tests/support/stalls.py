@@ -18,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from tests.support import forked
+from tests.support.jenkins_app import configured
 from tests.support.mqtt_recorder import Recorder, mqtt_recorder
 from tests.support.slow_line import Direction, SlowLine
 
@@ -32,23 +33,6 @@ DEADLINE_S = 60.0
 _HAND_S = 0.2
 _NEAR_S = 0.25
 """So near to the deadline, nobody can say which of the two is right."""
-
-_CONFIG = """
-[server]
-state = "{folder}/state"
-[broker]
-port = {port}
-[boxes.office]
-app = "site"
-[apps.site]
-driver = "jenkins"
-countdown_s = 0.0
-[apps.site.jenkins]
-url = "{url}"
-job = "deploy-site"
-user = "bigred"
-token_file = "{folder}/token"
-"""
 
 
 class Hop(StrEnum):
@@ -275,8 +259,6 @@ def _stopped(child: "Child | subprocess.Popen[bytes]") -> Iterator[None]:
 @contextlib.contextmanager
 def stall_site(folder: Path) -> Iterator[StallSite]:
     """Run the site in a folder until the block ends."""
-    (folder / "token").write_text("11aa22bb")
-    (folder / "token").chmod(0o600)
     port, jenkins = free_port(), FakeJenkins()
     with contextlib.ExitStack() as stack:
         text = mosquitto.configuration(BrokerSettings(port=port))
@@ -284,8 +266,7 @@ def stall_site(folder: Path) -> Iterator[StallSite]:
         lines = {name: stack.enter_context(SlowLine(port).running()) for name in ("box", "server")}
         url = stack.enter_context(jenkins.serving())
         recorder = stack.enter_context(mqtt_recorder(port))
-        config = folder / "bigred.toml"
-        config.write_text(_CONFIG.format(folder=folder, port=lines["server"].port, url=url))
+        config = configured(folder, lines["server"].port, url)
         log = folder / "server.log"
         server = stack.enter_context(
             forked.running(
