@@ -1,6 +1,6 @@
 """The retained messages that a link keeps on the broker, even if others overwrite them.
 
-Whoever may write to the broker can overwrite or remove them: a forger, a stranger's will, a person
+Any client that may write there can overwrite or remove them: a forger, a stranger's will, a person
 with mosquitto_pub. So the link reads its own topics. Another payload than ours is followed by ours
 again, as often as `Repetitions` allows, and reported once a minute for each topic.
 """

@@ -42,7 +42,7 @@ def handle(state: State, event: ButtonEvent, now_s: float, policy: Policy) -> Tr
 
 
 def resumed(state: State, now_s: float, policy: Policy) -> Transition:
-    """Handle the end of a standstill of the box: whoever pushed meanwhile has given up."""
+    """Handle the end of a standstill of the box: people who pushed meanwhile gave up."""
     was_armed = state.arming is not None
     state = replace(state, arming=None, unsure_until_s=now_s + policy.unsure_after_resuming_s)
     return state, (Say(Phrase.DISARMED_LATE),) if was_armed else ()

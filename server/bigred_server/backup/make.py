@@ -119,7 +119,7 @@ async def _sources(plan: BackupPlan, work: Path, stack: ExitStack) -> dict[str, 
     finally:
         await db.close()
     for digest in sorted(wanted):
-        # Open from now on: whoever removes it meanwhile does not take it from us.
+        # Open from now on: if it is removed meanwhile, we can still read it.
         sources[f"{RELEASES}{digest}.war"] = _open_war(plan.store.path(digest), digest, stack)
     if isinstance(place, Path):
         sources = {JOURNAL: stack.enter_context(place.open("rb")), **sources}

@@ -1,4 +1,4 @@
-"""Check how builds are confined on this machine, and what whoever can push could reach."""
+"""Check how builds are confined on this machine, and what people who can push could reach."""
 
 import os
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Why the journal can't be used, in words that do no harm when they are followed.
 
-A full disk, a read-only one and a busy file leave the journal whole: whoever replaced it by an
+A full disk, a read-only one and a busy file leave the journal whole: to replace it by an
 older copy would lose what it knows. Only a damaged one is to be replaced.
 """
 

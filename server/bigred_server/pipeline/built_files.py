@@ -1,7 +1,7 @@
 """Find and copy what a build left in its checkout, without being led out of it.
 
-Whoever can push decides what is there: a link may lead to any file that the server can read, and a
-folder of links to every file of the machine. So no link is followed, in no part of a path.
+People who can push decide what is there: a link may lead to any file that the server can read, and
+a folder of links to every file of the machine. So no link is followed, in no part of a path.
 """
 
 import contextlib
