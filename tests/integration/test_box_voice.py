@@ -40,6 +40,27 @@ echo "$ALSA_CARD" > "$HEARD/$n.card"
 cp "$file" "$HEARD/.part" && mv "$HEARD/.part" "$HEARD/$n.wav"
 """
 
+# Called as `python -m bigred_agent.voice.child ARGS`. What pyttsx3 does last on espeak's own thread
+# takes a while, as on a machine that is busy; a sentence that it would cancel ends the program.
+SLOW_PYTHON = """#!{python}
+import os, runpy, sys, threading, time
+from pyttsx3.drivers import _espeak
+from pyttsx3.drivers.espeak import EspeakDriver
+end, stop = EspeakDriver.endLoop, EspeakDriver.stop
+def end_slowly(driver):
+    end(driver)
+    if threading.current_thread() is not threading.main_thread():
+        time.sleep(0.3)
+def stop_nothing(driver):
+    if _espeak.IsPlaying():
+        os._exit(1)
+    stop(driver)
+EspeakDriver.endLoop, EspeakDriver.stop = end_slowly, stop_nothing
+module = sys.argv[2]
+del sys.argv[1:3]
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+
 
 @pytest.fixture
 def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -84,6 +105,25 @@ async def test_every_sentence_is_heard_once_and_to_its_end(
     assert lengths[0] == pytest.approx(lengths[3], abs=0.05), "the same sentence"
     assert lengths[1] > 2 * lengths[0]
     assert 0.5 < lengths[0] < 3
+
+
+async def test_every_sentence_is_heard_though_espeak_s_own_thread_is_slow(
+    heard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = tmp_path / "python"
+    slow.write_text(SLOW_PYTHON.format(python=sys.executable))
+    slow.chmod(slow.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setattr(sys, "executable", str(slow))
+    engine = Pyttsx3Engine(Sound())
+    texts = ["Firing missiles!", "System is armed! Shop 1.4.2 by Ada, to four servers."] * 2
+    try:
+        for text in texts:
+            await engine.speak(text, PATIENCE_S)
+    finally:
+        await engine.close()
+    lengths = [seconds(heard / f"{number}.wav") for number in range(len(texts))]
+    assert _recordings(heard) == len(texts)
+    assert lengths[:2] == pytest.approx(lengths[2:], abs=0.05), "the same sentences"
 
 
 async def test_a_hanging_engine_is_killed_with_its_children_and_the_next_sentence_is_heard(

@@ -3,7 +3,9 @@
 Started by pyttsx3_engine.py. It reads one JSON string per line from standard input and writes one
 JSON object per line. One engine, one thread, one `say` per `runAndWait`, then a wait for
 `finished-utterance`: anything else makes pyttsx3 2.99 drop sentences, repeat them, hang or crash
-(pyttsx3 #402, #419, #126; measured). Never import this from the agent itself.
+(pyttsx3 #402, #419, #126; measured). `say` while espeak's own thread still runs an earlier command
+makes pyttsx3 cancel the new sentence, which is then silent (measured): its `runAndWait` stops
+whatever is playing before it begins. Never import this from the agent itself.
 """
 
 import json
@@ -18,8 +20,7 @@ from typing import TextIO
 
 from bigred_agent.voice.engine import Sound
 
-# The callback that reports the end still has two statements to run on espeak's own thread.
-_CALLBACK_S = 0.03
+_POLL_S = 0.005
 
 
 def main() -> None:
@@ -35,14 +36,17 @@ def main() -> None:
 
 def _speak_all(answers: TextIO, sound: Sound) -> None:
     import pyttsx3
+    from pyttsx3.drivers.espeak import EspeakDriver
 
     texts: SimpleQueue[str] = SimpleQueue()
     engine = pyttsx3.init("espeak")
     finished = threading.Event()
     engine.connect("finished-utterance", lambda name, completed: finished.set())
-    engine.setProperty("voice", sound.voice)
-    engine.setProperty("rate", sound.rate)
-    engine.setProperty("volume", sound.volume)
+    # The engine's own `setProperty` would wait until the first sentence and disturb it.
+    EspeakDriver.setProperty("voice", sound.voice)
+    EspeakDriver.setProperty("rate", sound.rate)
+    EspeakDriver.setProperty("volume", sound.volume)
+    _wait_for_espeak()
     threading.Thread(target=_read, args=(texts,), daemon=True).start()
     _answer(answers, "ready")
     while True:
@@ -50,8 +54,16 @@ def _speak_all(answers: TextIO, sound: Sound) -> None:
         engine.say(texts.get())
         engine.runAndWait()
         finished.wait()
-        time.sleep(_CALLBACK_S)
+        _wait_for_espeak()
         _answer(answers, "done")
+
+
+def _wait_for_espeak() -> None:
+    """Wait until espeak's own thread has done all its commands; the agent limits the time."""
+    from pyttsx3.drivers import _espeak
+
+    while _espeak.IsPlaying():
+        time.sleep(_POLL_S)
 
 
 def _read(texts: "SimpleQueue[str]") -> None:
