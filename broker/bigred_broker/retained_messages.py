@@ -121,7 +121,10 @@ class RetainedMessages:
         watched.unreported += foreign
         if watched.reporting is None:
             due_s = watched.reported_s + REPORT_S
-            watched.reporting = loop.call_at(max(due_s, loop.time()), self._report, topic, watched)
+            if due_s <= loop.time():
+                self._report(topic, watched)
+            else:
+                watched.reporting = loop.call_at(due_s, self._report, topic, watched)
 
     def _report(self, topic: str, watched: _Watched) -> None:
         count, watched.unreported, watched.reporting = watched.unreported, 0, None
