@@ -66,8 +66,9 @@ class Rolled:
 
     `failed`: how each failed request ended. `sessions`: how many were made in all, `open` when the
     deployment began, `lost` in the end; `planned`: how many the plan expected to lose.
-    `overheads_s`: what the server added to the time of each node's update. `counted`: the share of
-    the customers' requests during the deployment that its receipt counts; `backends`: where.
+    `overheads_s`: what the server added to the time of each node's update. `counted`: how many
+    requests its receipt has, `during` how many customers sent during the deployment, `acting` how
+    many from its first action to its last; `backends`: where they were counted.
     """
 
     route: Route
@@ -81,7 +82,9 @@ class Rolled:
     lost: int
     planned: int
     overheads_s: tuple[float, ...]
-    counted: float
+    counted: int
+    during: int
+    acting: int
     backends: tuple[str, ...]
 
     def faults(self, expected: Phase = Phase.SUCCEEDED) -> list[str]:
@@ -91,6 +94,8 @@ class Rolled:
             found.append(f"it {self.phase}: {self.reason}")
         if self.route.keeps_sessions and self.lost:
             found.append(f"{self.lost} of {self.sessions} sessions were lost")
+        if not 0.9 * self.acting < self.counted < 1.1 * self.during:
+            found.append(f"counted {self.counted} of {self.acting} to {self.during} requests")
         if expected is not Phase.SUCCEEDED:
             return found
         if not self.route.keeps_sessions and self.lost != self.planned:
@@ -153,9 +158,11 @@ def roll(
     over, requests = load.visits(), load.seen()
     seconds, receipt = (row.ended_at or begun) - begun, made.receipt(deployment)
     to_monotonic_s = begun_s - begun
-    meanwhile = request_log.within(
-        requests, row.started_at + to_monotonic_s, (row.ended_at or begun) + to_monotonic_s
-    )
+
+    def sent(start: float, end: float) -> int:
+        return len(request_log.within(requests, start + to_monotonic_s, end + to_monotonic_s))
+
+    first, last = actions[0], actions[-1]
     added = [
         overhead_s([action for action in actions if action.node == name], watch.seen[name])
         for name in demo_site.nodes
@@ -172,6 +179,8 @@ def roll(
         lost=len(visit_log.lost(over)),
         planned=planned or 0,
         overheads_s=tuple(one for one in added if one is not None),
-        counted=receipt["requests"] / max(1, len(meanwhile)),
+        counted=receipt["requests"],
+        during=sent(row.started_at, row.ended_at or begun),
+        acting=sent(first.begun_at, last.ended_at or last.begun_at),
         backends=tuple(receipt["backends"]),
     )
