@@ -125,8 +125,7 @@ class DeployServer:
         self._session = session
         self._gateway = MqttGateway(settings, session.leads, session.run)
         notices = {name: app.notify for name, app in settings.apps.items()}
-        secrets = tuple(token.sha256 for token in settings.api.tokens.values())
-        self._notifier = Notifier(notices, session.db, settings.api.url, secrets)
+        self._notifier = Notifier(notices, session.db, settings.api.url)
         self._states: dict[str, tuple[float, AppState]] = {}
         self._store = store = release_store(settings.server)
         keeps = {name: app.keep for name, app in settings.fleets.items()}

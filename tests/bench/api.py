@@ -8,7 +8,6 @@ one connection that is kept open, and (for the first route) on a new one each ti
 """
 
 import argparse
-import hashlib
 import statistics
 import sys
 import tempfile
@@ -18,8 +17,10 @@ from functools import partial
 from pathlib import Path
 
 import httpx2
+from tests.support import tokens
 
 from bigred_broker.program import free_port, running
+from bigred_server.model.api_token import Role
 
 MOST_REQUESTS = 100_000
 DEADLINE_S = 30.0
@@ -70,11 +71,11 @@ def write(folder: Path, port: int) -> Path:
     )
     config.write_text(
         f'[server]\nstate = "{folder}/state"\n[broker]\nport = {free_port()}\n'
-        f'[api]\nlisten = "127.0.0.1:{port}"\n[api.tokens.bench]\n'
-        f'sha256 = "{hashlib.sha256(TOKEN.encode()).hexdigest()}"\n'
+        f'[api]\nlisten = "127.0.0.1:{port}"\n'
         f'[apps.shop]\nhaproxy = {{ socket = "{folder}/none", backend = "shop" }}\n'
         f'marker = {{ path = "/" }}\n{nodes}\n'
     )
+    tokens.put(folder / "state" / "bigred.db", {TOKEN: Role.VIEWER})
     return config
 
 

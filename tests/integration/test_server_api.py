@@ -39,16 +39,25 @@ def test_the_server_answers_and_reveals_nothing_about_its_software(site: ApiSite
         assert http.get(shop, headers={"Authorization": "Bearer nobody"}).status_code == 401
 
 
-def test_a_new_token_is_accepted(site: ApiSite) -> None:
-    said = site.bigred("token", "wallboard", "--role", "viewer").stdout
-    made = said.splitlines()[0].rpartition(" ")[2]
-    site.config.write_text(site.config.read_text() + said[said.index("[api.tokens.wallboard]") :])
+def test_a_new_token_is_accepted_until_it_is_revoked(site: ApiSite) -> None:
     with site.server(), site.http() as http:
         wait_until(lambda: is_listening(site.port), DEADLINE_S, "it listens")
+        made = site.bigred("token", "create", "wallboard", "--role", "viewer").stdout.strip()
         headers = {"Authorization": f"Bearer {made}"}
         assert http.get("/api/v1/apps", headers=headers).status_code == 200
         refused = http.post("/api/v1/apps/shop/deployments", headers=headers)
         assert "has the role viewer; this needs operator" in refused.json()["error"]
+        listed = site.bigred("token", "list").stdout
+        [row] = [line for line in listed.splitlines() if "wallboard" in line]
+        assert "never" not in row, "it was used, and it expires"
+        assert made not in listed
+        said = site.bigred("token", "revoke", "wallboard").stdout
+        assert said == f"revoked token {row.split()[0]} of wallboard, viewer\n"
+        ended = http.get("/api/v1/apps", headers=headers)
+        assert ended.status_code == 401
+        assert ended.json()["error"].startswith("this token of wallboard was revoked;")
+        assert "wallboard" not in site.bigred("token", "list").stdout
+        assert "revoked by" in site.bigred("token", "list", "--all").stdout
 
 
 def test_commands_are_in_the_journal_with_who_gave_them(site: ApiSite) -> None:

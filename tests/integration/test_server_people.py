@@ -5,6 +5,7 @@ The journal is locked as by a server, but nothing carries out the commands.
 
 import asyncio
 import json
+import re
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -326,13 +327,41 @@ def test_a_pruned_release_is_refused_before_anything_starts(gateway: Gateway) ->
 # --- tokens --------------------------------------------------------------------------------------
 
 
-def test_a_token_is_shown_once_with_the_table_to_paste(gateway: Gateway) -> None:
-    first, second = (gateway.bigred("token", "ada", "--role", "operator") for _ in range(2))
-    assert first != second
-    assert '[api.tokens.ada]\nsha256 = "' in first
-    assert first.endswith('role = "operator"\n')
+def test_a_token_is_shown_once_and_stored_nowhere(gateway: Gateway) -> None:
+    create = ("token", "create", "ada", "--role", "operator")
+    made = [forked.run(*create, folder=gateway.folder, deadline_s=DEADLINE_S) for _ in range(2)]
+    # So that it can be sent to a file.
+    secrets = [done.stdout.removesuffix("\n") for done in made]
+    assert secrets[0] != secrets[1]
+    assert all(re.fullmatch(r"bigred_\S{43}", secret) for secret in secrets)
+    assert all("it is valid until" in done.stderr for done in made)
+    for file in (gateway.folder / "state").rglob("*"):
+        if file.is_file():
+            stored = file.read_bytes()
+            assert not any(secret.encode() in stored for secret in secrets)
+    known = json.loads(gateway.bigred("token", "list", "--json"))
+    assert [(one["name"], one["role"], one["used_at"]) for one in known] == [
+        ("ada", "operator", None)
+    ] * 2
+
+
+def test_all_tokens_of_a_person_are_revoked_at_once(gateway: Gateway) -> None:
+    for name in ("ada", "ada", "linus"):
+        gateway.bigred("token", "create", name, "--expires", "never")
+    assert gateway.bigred("token", "revoke", "ada").count("revoked token") == 2
+    [left] = json.loads(gateway.bigred("token", "list", "--json"))
+    assert (left["name"], left["expires_at"]) == ("linus", None)
+    said = gateway.bigred("token", "revoke", "ada", code=1)
+    assert said.startswith("no token or owner of one is named 'ada'")
+
+
+@pytest.mark.parametrize("time", ["", "0d", "-1d", "1", "1y", "d", "1.5d", "99999999d", "1d\n"])
+def test_a_lifetime_that_is_none_is_refused(gateway: Gateway, time: str) -> None:
+    said = gateway.bigred("token", "create", "ada", "--expires", time, code=2)
+    assert "is not a time such as 12h, 30d, 52w or never" in said
+    assert gateway.bigred("token", "list").startswith("no tokens;")
 
 
 def test_a_token_needs_a_valid_name(gateway: Gateway) -> None:
-    said = gateway.bigred("token", "Ada Lovelace", code=1)
+    said = gateway.bigred("token", "create", "Ada Lovelace", code=1)
     assert said.startswith("'Ada Lovelace' is not a valid name for a token; use 1 to 32 of a-z")

@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-import hashlib
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
-from tests.support import forked
+from tests.support import forked, tokens
 from tests.support.forked import Forked
 
 from bigred_broker.messages import Phase
@@ -17,11 +16,11 @@ from bigred_broker.program import free_port, is_listening, wait_until
 from bigred_server.artifacts.store import Store
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
+from bigred_server.model.api_token import Role
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage
 
 DEADLINE_S = 30.0
-ROLES = ("viewer", "operator", "admin")
 WEBHOOK_SECRET = "of-the-webhook"  # noqa: S105
 _STAGES = (Stage.RETIRED, Stage.LIVE, Stage.READY, Stage.BAD)
 
@@ -44,13 +43,11 @@ class ApiSite:
         return self.folder / "bigred.toml"
 
     def write(self, *, listen: bool = True, api: str = "", app: str = "") -> None:
-        """Write the configuration; `api` and `app`: more lines for their tables."""
+        """Write the configuration, and add a token for each role.
+
+        `api` and `app`: more lines for their tables.
+        """
         listens = f'listen = "127.0.0.1:{self.port}"\n' if listen else ""
-        tokens = "\n".join(
-            f'[api.tokens.{role}]\nrole = "{role}"\n'
-            f'sha256 = "{hashlib.sha256(f"secret-of-{role}".encode()).hexdigest()}"'
-            for role in ROLES
-        )
         self.config.write_text(
             f"""
 [server]
@@ -59,7 +56,6 @@ state = "{self.folder}/state"
 port = {free_port()}
 [api]
 {listens}{api}
-{tokens}
 [apps.shop]
 haproxy = {{ socket = "{self.folder}/none", backend = "shop" }}
 marker = {{ path = "/" }}
@@ -72,6 +68,9 @@ running = ["true"]
 {app}
 """
         )
+        journal = self.folder / "state" / "bigred.db"
+        if not journal.exists():
+            tokens.put(journal, {f"secret-of-{role}": role for role in Role})
 
     def fill(self) -> None:
         """Put releases of every kind, and a deployment that has ended, into the journal."""

@@ -1,17 +1,18 @@
 """A site whose app, the sample shop, is built from a repository that submits every push."""
 
 import contextlib
-import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tests.support import tokens
 from tests.support.repositories import Repository
 from tests.support.rig import Rig, rig
 
 from bigred_broker.program import free_port
 from bigred_server.demo import sample
 from bigred_server.demo.options import DemoOptions
+from bigred_server.model.api_token import Role
 from bigred_server.settings import load
 
 TOKEN = "secret-of-the-hook"  # noqa: S105
@@ -45,10 +46,6 @@ def pushing(
         repository = Repository.made(vcs, Path(name), shop() if compiled else None)
         tables: dict[str, Mapping[str, object]] = {
             "api": {"listen": f"127.0.0.1:{free_port()}"},
-            "api.tokens.hook": {
-                "sha256": hashlib.sha256(TOKEN.encode()).hexdigest(),
-                "role": "operator",
-            },
             "apps.shop": {"deploy": deploy},
             "apps.shop.build": {
                 "repository": str(repository.central),
@@ -61,6 +58,9 @@ def pushing(
             **{f"apps.shop.tests.{stage}": commands for stage, commands in (tests or {}).items()},
         }
         with rig(nodes, DemoOptions(more=tables)) as place:  # type: ignore[arg-type]
+            tokens.put(
+                load(place.demo_site.config).server.state / "bigred.db", {TOKEN: Role.OPERATOR}
+            )
             token = Path(name) / "token"
             token.write_text(f"{TOKEN}\n")
             place.bigred(

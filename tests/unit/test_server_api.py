@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,21 +13,23 @@ from typing import Any  # JSON
 
 import httpx2
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
+from tests.support import tokens
 
 from bigred_broker.messages import AppState, NodeNote, NodeState, Phase
 from bigred_server.artifacts.store import Store
-from bigred_server.journal import actions, deployments, events, releases
+from bigred_server.journal import actions, api_tokens, deployments, events, releases, tables
 from bigred_server.journal.database import Database
 from bigred_server.model import receipt_link
 from bigred_server.model.action_record import Outcome
+from bigred_server.model.api_token import Role, digest
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage
 from bigred_server.settings import Settings
 from bigred_server.web import api
 from bigred_server.web.auth import MAX_BODY
-from bigred_server.web.caller import Caller, Role, caller_of
 
 OLD, LIVE, NEW, BAD = "1" * 64, "2" * 64, "3" * 64, "4" * 64
 ROLES = ("viewer", "operator", "admin")
@@ -34,6 +37,7 @@ V1 = "/api/v1"
 COMMIT = "0123456789" * 4
 PUSHED = {"branch": "main", "commit": COMMIT, "who": "ada"}
 SECRET = "of-the-webhook"  # noqa: S105
+LINK_SECRET = "of-the-links"  # noqa: S105
 
 # Every route: the least role that may use it, and its status on the site below.
 ROUTES = [
@@ -55,10 +59,6 @@ ROUTES = [
 SIGNED = ("POST", f"{V1}/apps/{{app}}/webhooks/{{forge}}")
 
 
-def token(name: str) -> dict[str, str]:
-    return {"sha256": hashlib.sha256(f"secret-{name}".encode()).hexdigest(), "role": name}
-
-
 def settings(secrets: str = "/none") -> Settings:
     command = ["true"]
     node = {"url": "http://127.0.0.1:1", "stop": command, "start": command, "running": command}
@@ -72,7 +72,6 @@ def settings(secrets: str = "/none") -> Settings:
     return Settings.model_validate(
         {
             "server": {"state": "/none"},
-            "api": {"tokens": {name: token(name) for name in ROLES}},
             "apps": {
                 name: {**app, "nodes": {"node1": {**node, "war": f"/srv/{name}.war"}}, **more}
                 for name, more in (("shop", {"build": build}), ("blog", {}))
@@ -148,6 +147,9 @@ async def site(tmp_path: Path) -> AsyncIterator[Api]:
         await events.add(connection, "d-1", 1.5, "phase", "1.1.0 is live on 1 nodes")
         action = await actions.begin(connection, "d-1", "node1", "swap", LIVE, 1.2)
         await actions.end(connection, action, Outcome.DONE, "swapped", 1.3)
+        await connection.execute(update(tables.secret).values(value=LINK_SECRET))
+    for role in Role:
+        await tokens.add(database, f"secret-{role}", role)
     woken: list[str] = []
     states = {"shop": STATE}
     (tmp_path / "secret").write_text(f"{SECRET}\n")
@@ -208,22 +210,66 @@ def test_the_table_of_routes_is_complete() -> None:
         ("Bearer secret-viewer", "viewer"),
         ("bearer  secret-operator ", "operator"),
         ("Bearer secret-viewe", None),
-        ("Bearer " + token("viewer")["sha256"], None),
+        ("Bearer " + digest("secret-viewer"), None),
         ("Bearer ", None),
         ("Bearer", None),
         ("", None),
         ("Basic secret-viewer", None),
-        ("Bearer sécret-viewer", None),
+        ("Bearer s\u00e9cret-viewer", None),
         ("Bearer secret-viewer,secret-admin", None),
     ],
 )
-def test_only_a_whole_token_names_its_owner(header: str, caller: str | None) -> None:
-    expected = Caller(caller, Role(caller)) if caller else None
-    assert caller_of(header, settings().api.tokens) == expected
+async def test_only_a_whole_token_names_its_owner(
+    site: Api, header: str, caller: str | None
+) -> None:
+    headers = {b"Authorization": header.encode("latin-1")}
+    command = {"command": "hold"}
+    answer = await site.http.post(f"{V1}/apps/shop/commands", json=command, headers=headers)
+    assert answer.status_code == {None: 401, "viewer": 403, "operator": 409}[caller]
 
 
-def test_without_a_configured_token_everyone_is_refused() -> None:
-    assert caller_of("Bearer secret-admin", {}) is None
+async def test_an_expired_token_is_refused_with_what_to_do(site: Api) -> None:
+    await tokens.add(site.db, "secret-old", Role.ADMIN, "ada", expires_at=time.time() - 1)
+    await tokens.add(site.db, "secret-new", Role.ADMIN, "ada", expires_at=time.time() + 60)
+    answer = await site.ask("GET", f"{V1}/apps", role="old")
+    assert answer.status_code == 401
+    assert answer.json()["error"].startswith("this token of ada expired at 20")
+    assert answer.json()["error"].endswith("; `bigred token create` creates another")
+    assert (await site.ask("GET", f"{V1}/apps", role="new")).status_code == 200
+
+
+async def test_a_revoked_token_is_refused_from_the_next_request_on(site: Api) -> None:
+    token = await tokens.add(site.db, "secret-lost", Role.ADMIN, "ada")
+    assert (await site.ask("GET", f"{V1}/apps", role="lost")).status_code == 200
+    async with site.db.write() as db:
+        await api_tokens.revoke(db, token.id, 7.0, "linus")
+        await api_tokens.revoke(db, token.id, 8.0, "mallory")
+    answer = await site.ask("GET", f"{V1}/apps", role="lost")
+    assert answer.status_code == 401
+    assert answer.json()["error"].startswith("this token of ada was revoked;")
+    async with site.db.read() as db:
+        [known] = [one for one in await api_tokens.every(db) if one.id == token.id]
+    assert (known.revoked_at, known.revoked_by) == (7.0, "linus")
+
+
+async def test_the_last_use_of_a_token_is_recorded_once_a_minute(site: Api) -> None:
+    used = await _used(site, "viewer")
+    assert used is None
+    for _ in range(3):
+        await site.ask("GET", f"{V1}/apps", role="viewer")
+    used = await _used(site, "viewer")
+    assert used is not None
+    assert 0 <= time.time() - used < 60
+    assert await _used(site, "admin") is None
+    async with site.db.write() as db:
+        await db.execute(update(tables.api_token).values(used_at=None))
+    await site.ask("GET", f"{V1}/apps", role="viewer")
+    assert await _used(site, "viewer") is None, "it was recorded a moment ago"
+
+
+async def _used(site: Api, name: str) -> float | None:
+    async with site.db.read() as db:
+        return next(one.used_at for one in await api_tokens.every(db) if one.name == name)
 
 
 async def test_the_health_check_needs_no_token(site: Api) -> None:
@@ -324,12 +370,10 @@ async def test_only_a_tested_release_is_promoted_or_rejected(site: Api) -> None:
 
 # --- pages ---------------------------------------------------------------------------------------
 
-SECRETS = [token(name)["sha256"] for name in ROLES]
-
 
 def page_of(deployment: str) -> str:
     """Return the link that a notice about a deployment has."""
-    return receipt_link.link("http://bigred", SECRETS, deployment)
+    return receipt_link.link("http://bigred", LINK_SECRET, deployment)
 
 
 async def test_the_link_of_a_notice_opens_a_page_without_a_token(site: Api) -> None:
@@ -355,7 +399,7 @@ async def test_the_link_of_a_notice_opens_a_page_without_a_token(site: Api) -> N
         "/deployments/d-1?key=%ff",
         page_of("d-2").replace("d-2", "d-1"),
         page_of("d-9"),
-        receipt_link.link("http://bigred", SECRETS[:2], "d-1"),
+        receipt_link.link("http://bigred", "another secret", "d-1"),
     ],
 )
 async def test_any_other_link_opens_nothing_and_says_no_more(site: Api, link: str) -> None:
@@ -364,11 +408,6 @@ async def test_any_other_link_opens_nothing_and_says_no_more(site: Api, link: st
     assert "This link is not valid" in answer.text
     assert "shop" not in answer.text
     assert (await site.http.post(link)).status_code == 401
-
-
-def test_without_any_token_no_link_opens_anything() -> None:
-    link = receipt_link.link("http://bigred", [], "d-1")
-    assert not receipt_link.opens([], "d-1", link.partition("key=")[2])
 
 
 # --- queries -------------------------------------------------------------------------------------

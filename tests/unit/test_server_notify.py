@@ -9,7 +9,7 @@ import pytest
 from tests.support.until import until
 
 from bigred_broker.messages import AppEvent, AppEventType, Phase
-from bigred_server.journal import deployments, releases
+from bigred_server.journal import api_tokens, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.model import receipt_link
 from bigred_server.model.build import Build
@@ -111,8 +111,9 @@ async def test_only_those_who_asked_are_notified(
     monkeypatch.setattr(notifier, "_notify", sent.receive)
     team = NotifySettings(urls=("json://x",), events=(When.SUCCEEDED, When.BUILD_FAILED))
     quiet = NotifySettings(urls=("json://x",), events=(When.ABORTED,))
-    secrets = ("a" * 64,)
-    sender = Notifier({"shop": {"team": team, "quiet": quiet}}, db, "https://bigred/", secrets)
+    sender = Notifier({"shop": {"team": team, "quiet": quiet}}, db, "https://bigred/")
+    async with db.read() as connection:
+        secret = await api_tokens.link_secret(connection)
     sender.receive(event(AppEventType.NODE))
     sender.receive(event(AppEventType.CANDIDATE))
     sender.receive(event(AppEventType.PHASE, "d-2", Phase.SUCCEEDED))
@@ -124,7 +125,7 @@ async def test_only_those_who_asked_are_notified(
     await until(lambda: len(sent.notices) >= 2, 10, "two notices are sent")
     running.cancel()
     assert [one.title for one in sent.notices] == ["shop 1.4.2 is live", "shop build 7 failed"]
-    receipt = receipt_link.link("https://bigred", secrets, "d-1")
+    receipt = receipt_link.link("https://bigred", secret, "d-1")
     assert receipt.startswith("https://bigred/deployments/d-1?key=")
     assert f"receipt: {receipt}" in sent.notices[0].body
 

@@ -31,7 +31,7 @@ _VERBS = {
     "hook": ("bigred_server.cli.hook", "Make a repository submit every push."),
     "backup": ("bigred_server.cli.backup", "Back up the journal and the releases."),
     "restore": ("bigred_server.cli.restore", "Restore a backup."),
-    "token": ("bigred_server.cli.token", "Create a token for the HTTP API."),
+    "token": ("bigred_server.cli.token", "Create, list and revoke tokens for the HTTP API."),
     "doctor": (
         "bigred_server.cli.doctor",
         "Find problems that would lose requests, and how to fix them.",

@@ -3,6 +3,7 @@
 import itertools
 import json
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -18,12 +19,12 @@ from bigred_server.cli.options import (
     pick_app,
     run,
 )
-from bigred_server.doctor import private
+from bigred_server.doctor import private, tokens
 from bigred_server.doctor.checkup import examine
 from bigred_server.doctor.finding import Finding, Severity, worst_first
 from bigred_server.doctor.site_facts import SiteFacts
 from bigred_server.errors import BigredError
-from bigred_server.journal import integrity, releases
+from bigred_server.journal import api_tokens, integrity, releases
 from bigred_server.journal.unavailable import JournalUnavailableError
 from bigred_server.model.release import Release, live_of
 from bigred_server.settings import Settings, load
@@ -71,6 +72,7 @@ async def _from_journal(
             for name in names:
                 known[name] = _facts(await releases.of_app(connection, name))
             problems = await integrity.problems(connection)
+            expiring = tokens.check(await api_tokens.every(connection), time.time())
     except (BigredError, SQLAlchemyError, click.ClickException) as error:
         text = str(error) if isinstance(error, JournalUnavailableError) else _unusable(error)
         fix = "fix this first: the server does not start without its journal"
@@ -79,7 +81,7 @@ async def _from_journal(
         text = f"the journal is damaged: {'; '.join(problems)}"
         fix = "stop the server, keep a copy of it, and restore the last backup: bigred restore"
         return known, [Finding("journal", Severity.BAD, "server", text, fix)]
-    return known, [Finding("journal", Severity.OK, "server", "the journal is whole")]
+    return known, [Finding("journal", Severity.OK, "server", "the journal is whole"), *expiring]
 
 
 def _unusable(error: Exception) -> str:

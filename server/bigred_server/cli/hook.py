@@ -46,8 +46,8 @@ def install(
 
     An existing hook goes on as before: one that runs all files of a folder, as Gitea's and
     Gitolite's do, gets ours beside its own; any other is called first. All files keep the owner of
-    the repository. Everybody who pushes must be able to read the token file. `bigred token NAME
-    --role operator` creates a token.
+    the repository. Everybody who pushes must be able to read the token file.
+    `bigred token create NAME --role operator > FILE` creates one.
     """
     settings = settings_of(config)
     name = pick_app(settings, app)

@@ -56,4 +56,6 @@ def _report(done: Restored) -> None:
                 f"{folder} is new and belongs to root: unless the server runs as root, give it to "
                 f"the server's user with: chown -R USER: {folder}"
             )
+    if done.manifest.has_journal:
+        click.echo("A token that was revoked since the backup is valid again: bigred token list")
     click.echo("Start the server, and compare the fleet with: bigred status")

@@ -13,7 +13,7 @@ from bigred_server.journal import postgresql, sqlite
 from bigred_server.journal.engines import Engines
 from bigred_server.journal.unavailable import Trouble, explained, unavailable
 
-REVISION = "0008"
+REVISION = "0009"
 
 DatabaseUrl = Path | str
 """The location of a journal: an SQLite file, or the URL of a PostgreSQL database."""

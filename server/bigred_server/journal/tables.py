@@ -199,3 +199,28 @@ answer = Table(
     Column("reply", Text, nullable=False),
     Index("ix_answer_box_at", "box", "at"),
 )
+
+# The tokens of the HTTP API; only the SHA-256 of a secret is stored.
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", String(8), primary_key=True),
+    Column("name", String(32), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("expires_at", Float),
+    Column("used_at", Float),
+    Column("revoked_at", Float),
+    Column("revoked_by", String(64), nullable=False),
+    Index("uq_api_token_digest", "digest", unique=True),
+)
+
+# What the server signs with, by its purpose.
+secret = Table(
+    "secret",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", String(64), nullable=False),
+)

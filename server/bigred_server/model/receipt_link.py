@@ -2,28 +2,25 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable
 
 PAGES = "/deployments"
 _DIGITS = 32
 
 
-def link(url: str, secrets: Iterable[str], deployment: str) -> str:
+def link(url: str, secret: str, deployment: str) -> str:
     """Return the link to a deployment's page below the public address `url` of the HTTP API.
 
-    `secrets`: the SHA-256 of each token of the API. Changing them ends all earlier links.
+    `secret`: what the link is signed with.
     """
-    return f"{url.rstrip('/')}{PAGES}/{deployment}?key={_key(secrets, deployment)}"
+    return f"{url.rstrip('/')}{PAGES}/{deployment}?key={_key(secret, deployment)}"
 
 
-def opens(secrets: Iterable[str], deployment: str, key: str) -> bool:
+def opens(secret: str, deployment: str, key: str) -> bool:
     """Return whether a key opens the page of a deployment."""
-    known = sorted(secrets)
     given = key.encode("utf-8", "replace")
-    return bool(known) and hmac.compare_digest(given, _key(known, deployment).encode())
+    return hmac.compare_digest(given, _key(secret, deployment).encode())
 
 
-def _key(secrets: Iterable[str], deployment: str) -> str:
-    secret = " ".join(sorted(secrets)).encode()
+def _key(secret: str, deployment: str) -> str:
     message = f"receipt {deployment}".encode("utf-8", "replace")
-    return hmac.new(secret, message, hashlib.sha256).hexdigest()[:_DIGITS]
+    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()[:_DIGITS]

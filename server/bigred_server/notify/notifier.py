@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from bigred_broker.messages import AppEvent, AppEventType
-from bigred_server.journal import deployments, releases
+from bigred_server.journal import api_tokens, deployments, releases
 from bigred_server.journal.database import Database
 from bigred_server.model import receipt_link
 from bigred_server.model.build import Build
@@ -27,14 +27,12 @@ _WAITING = 100
 class Notifier:
     """Sends the notices of all apps. Run `run()` as a task; the `receive` methods never block.
 
-    `settings`: by app and name. `url`: the public address of the HTTP API, "" if it has none;
-    `secrets`: what its links are signed with.
+    `settings`: by app and name. `url`: the public address of the HTTP API, "" if it has none.
     """
 
     settings: Mapping[str, Mapping[str, NotifySettings]]
     db: Database
     url: str = ""
-    secrets: tuple[str, ...] = ()
     _queue: asyncio.Queue[AppEvent | Build] = field(default_factory=lambda: asyncio.Queue(_WAITING))
 
     def receive(self, event: AppEvent) -> None:
@@ -79,6 +77,7 @@ class Notifier:
         async with self.db.read() as db:
             known = {one.digest: one for one in await releases.of_app(db, event.app)}
             record = await deployments.find(db, event.deployment or "")
+            secret = await api_tokens.link_secret(db)
         if event.event_type is AppEventType.CANDIDATE:
             waiting = candidate(list(known.values()))
             return notice.of_candidate(waiting, live_of(known.values())) if waiting else None
@@ -88,14 +87,9 @@ class Notifier:
         when = notice.when(record, event.phase)
         if when is None:
             return None
-        return notice.of_deployment(
-            when, record, known[record.digest], before, self._link(record.id)
-        )
-
-    def _link(self, deployment: str) -> str:
-        if not self.url or not self.secrets:
-            return f"bigred show {deployment}"
-        return receipt_link.link(self.url, self.secrets, deployment)
+        page = receipt_link.link(self.url, secret, record.id)
+        link = page if self.url else f"bigred show {record.id}"
+        return notice.of_deployment(when, record, known[record.digest], before, link)
 
     async def _send(self, app: str, name: str, settings: NotifySettings, given: Notice) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
@@ -39,7 +39,6 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SshSettings",
-    "TokenSettings",
     "example",
     "load",
 ]
@@ -73,13 +72,6 @@ class ServerSettings(Section):
         return self
 
 
-class TokenSettings(Section):
-    """`[api.tokens.NAME]`: a client's role; the file holds only the token's SHA-256."""
-
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    role: Literal["viewer", "operator", "admin"] = "viewer"
-
-
 class ApiSettings(Section):
     """`[api]`."""
 
@@ -87,7 +79,16 @@ class ApiSettings(Section):
     url: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
     most_connections: Annotated[int, Field(ge=10, le=800)] = 200
     most_per_client: Annotated[int, Field(ge=1, le=800)] = 50
-    tokens: dict[Id, TokenSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tokens_are_in_the_journal(cls, keys: object) -> object:
+        if isinstance(keys, dict) and "tokens" in keys:
+            raise ValueError(
+                "tokens are no longer in the configuration: remove [api.tokens], and create each "
+                "one anew with `bigred token create NAME`"
+            )
+        return keys
 
     @field_validator("listen")
     @classmethod

@@ -37,7 +37,7 @@ def build(
     """
     app = FastAPI(title="Bigred", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.context = ApiContext(settings, db, store, wake, state_of, jobs)
-    app.add_middleware(AuthMiddleware, tokens=settings.api.tokens)
+    app.add_middleware(AuthMiddleware, db=db)
     add_error_handlers(app)
     app.add_api_route(HEALTH, _health, include_in_schema=False)
     app.add_api_route(f"{PREFIX}/openapi.json", _openapi, include_in_schema=False)

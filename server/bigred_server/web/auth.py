@@ -1,17 +1,24 @@
 """Authenticate requests to the HTTP API, and limit the size of their bodies."""
 
+import contextlib
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bigred_server.journal import api_tokens
+from bigred_server.journal.database import Database
+from bigred_server.model.api_token import ApiToken
 from bigred_server.model.receipt_link import PAGES
-from bigred_server.settings import TokenSettings
-from bigred_server.web.caller import caller_of
+from bigred_server.web.caller import Stranger, caller_of, digest_of
+from bigred_server.web.errors import journal_answer
 
 HEALTH = "/healthz"
 MAX_BODY = 16 * 1024
@@ -20,8 +27,7 @@ _WEBHOOK = re.compile(r"/api/v1/apps/[^/]+/webhooks/[^/]+")
 # Pages carry a key in their link.
 _PAGE = re.compile(rf"{PAGES}/[^/]+")
 MAX_WEBHOOK = 5 * 1024 * 1024
-
-NO_TOKEN = "a token is required: Authorization: Bearer TOKEN; `bigred token` creates one"  # noqa: S105
+_USE_S = 60.0
 
 
 class AuthMiddleware:
@@ -30,9 +36,9 @@ class AuthMiddleware:
     It puts the caller into the request's state.
     """
 
-    def __init__(self, app: ASGIApp, tokens: Mapping[str, TokenSettings]) -> None:
+    def __init__(self, app: ASGIApp, db: Database) -> None:
         self._app = app
-        self._tokens = tokens
+        self._tokens = _Tokens(db)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it before reading any of its body."""
@@ -47,14 +53,21 @@ class AuthMiddleware:
         if scope["method"] in ("GET", "HEAD") and _PAGE.fullmatch(scope["path"]):
             await self._pass_on(scope, receive, send, MAX_BODY)
             return
-        caller = caller_of(headers.get("authorization", ""), self._tokens)
-        if caller is None:
-            refusal = _refusal(HTTPStatus.UNAUTHORIZED, NO_TOKEN)
+        try:
+            token = await self._tokens.find(headers.get("authorization", ""))
+        except SQLAlchemyError as error:
+            await journal_answer(scope["path"], error)(scope, receive, send)
+            return
+        caller = caller_of(token, time.time())
+        if isinstance(caller, Stranger):
+            refusal = _refusal(HTTPStatus.UNAUTHORIZED, caller.reason)
             refusal.headers["WWW-Authenticate"] = "Bearer"
             await refusal(scope, receive, send)
-        else:
-            scope.setdefault("state", {})["caller"] = caller
-            await self._pass_on(scope, receive, send, MAX_BODY)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self._pass_on(scope, receive, send, MAX_BODY)
+        if token is not None:
+            await self._tokens.used(token)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
         if _length(Headers(scope=scope)) > limit:
@@ -62,6 +75,33 @@ class AuthMiddleware:
             await refusal(scope, receive, send)
         else:
             await self._app(scope, _bounded(receive, limit), send)
+
+
+@dataclass
+class _Tokens:
+    """The tokens in the journal; the last use of each is recorded once a minute at most."""
+
+    db: Database
+    _recorded: MutableMapping[str, float] = field(default_factory=dict)
+
+    async def find(self, authorization: str) -> ApiToken | None:
+        """Return the token in an Authorization header, valid or not."""
+        digest = digest_of(authorization)
+        if digest is None:
+            return None
+        async with self.db.read() as db:
+            return await api_tokens.find(db, digest)
+
+    async def used(self, token: ApiToken) -> None:
+        """Record that a token was used now. Nobody waits for it, and nothing depends on it."""
+        now = time.time()
+        last = max(token.used_at or 0.0, self._recorded.get(token.id, 0.0))
+        if 0.0 <= now - last < _USE_S:
+            return
+        self._recorded[token.id] = now
+        with contextlib.suppress(SQLAlchemyError):
+            async with self.db.write() as db:
+                await api_tokens.used(db, token.id, now)
 
 
 def too_big(limit: int) -> str:

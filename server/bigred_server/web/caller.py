@@ -1,27 +1,15 @@
-"""The callers of the HTTP API, and the permissions of their roles. Pure."""
+"""The callers of the HTTP API: who sent a request, by its token. Pure."""
 
-import hashlib
-import hmac
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import UTC, datetime
 
-from bigred_server.settings import TokenSettings
+from bigred_server.model import api_token
+from bigred_server.model.api_token import ApiToken, Role
 
 _SCHEME = "bearer "
+_ANOTHER = "`bigred token create` creates another"
 
-
-class Role(StrEnum):
-    """The permissions of a token's owner; each role includes those before it."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-    ADMIN = "admin"
-
-    def may(self, needed: "Role") -> bool:
-        """Return whether this role has the permissions of the `needed` one."""
-        order = list(Role)
-        return order.index(self) >= order.index(needed)
+NO_TOKEN = "a token is required: Authorization: Bearer TOKEN; `bigred token create` creates one"  # noqa: S105
 
 
 @dataclass(frozen=True)
@@ -32,14 +20,30 @@ class Caller:
     role: Role
 
 
-def caller_of(authorization: str, tokens: Mapping[str, TokenSettings]) -> Caller | None:
-    """Return the owner of the token in an Authorization header; None if no token matches."""
+@dataclass(frozen=True)
+class Stranger:
+    """Somebody without a valid token; `reason`: what is wrong with theirs, for them."""
+
+    reason: str = NO_TOKEN
+
+
+def digest_of(authorization: str) -> str | None:
+    """Return the digest of the token in an Authorization header; None if it has none."""
     if authorization[: len(_SCHEME)].lower() != _SCHEME:
         return None
-    given = hashlib.sha256(authorization[len(_SCHEME) :].strip().encode()).hexdigest()
-    found = None
-    # Compare all tokens, each in constant time, so that the duration reveals nothing.
-    for name, token in tokens.items():
-        if hmac.compare_digest(given, token.sha256):
-            found = Caller(name, Role(token.role))
-    return found
+    return api_token.digest(authorization[len(_SCHEME) :].strip())
+
+
+def caller_of(token: ApiToken | None, now: float) -> Caller | Stranger:
+    """Return who has this token; `now` is in Unix time.
+
+    Only who has the secret is told why it is not valid any more.
+    """
+    if token is None:
+        return Stranger()
+    if token.revoked_at is not None:
+        return Stranger(f"this token of {token.name} was revoked; {_ANOTHER}")
+    if token.expires_at is not None and token.is_expired(now):
+        day = datetime.fromtimestamp(token.expires_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return Stranger(f"this token of {token.name} expired at {day}; {_ANOTHER}")
+    return Caller(token.name, token.role)

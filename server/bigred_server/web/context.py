@@ -11,9 +11,10 @@ from bigred_broker.messages import AppState
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import UnknownAppError
 from bigred_server.journal.database import Database
+from bigred_server.model.api_token import Role
 from bigred_server.requests.job_preflight import JobPreflight
 from bigred_server.settings import Settings
-from bigred_server.web.caller import Caller, Role
+from bigred_server.web.caller import Caller
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,12 @@ def _cut_off(_: Request, _error: Exception) -> JSONResponse:
 
 
 def _journal(request: Request, error: Exception) -> JSONResponse:
-    log.error("can't use the journal", path=request.url.path, error=str(error))
+    return journal_answer(request.url.path, error)
+
+
+def journal_answer(path: str, error: Exception) -> JSONResponse:
+    """Log that the journal can't be used, and return the answer to the request for a path."""
+    log.error("can't use the journal", path=path, error=str(error))
     # Not the whole error: it names folders of this machine.
     known = error.briefly if isinstance(error, JournalUnavailableError) else ""
     return _answer(HTTPStatus.SERVICE_UNAVAILABLE, known or _NO_JOURNAL)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from bigred_server.journal import deployments, events, releases
+from bigred_server.journal import api_tokens, deployments, events, releases
 from bigred_server.model import receipt_link
 from bigred_server.web import receipt_page
 from bigred_server.web.context import InContext
@@ -20,13 +20,12 @@ async def show_page(
     deployment: str, context: InContext, key: Annotated[str, Query()] = ""
 ) -> HTMLResponse:
     """Return the page of a deployment to who has the link from a notice."""
-    secrets = [token.sha256 for token in context.settings.api.tokens.values()]
     refusal = HTMLResponse(
         receipt_page.refused(), HTTPStatus.NOT_FOUND, headers=receipt_page.HEADERS
     )
-    if not receipt_link.opens(secrets, deployment, key):
-        return refusal
     async with context.db.read() as db:
+        if not receipt_link.opens(await api_tokens.link_secret(db), deployment, key):
+            return refusal
         record = await deployments.find(db, deployment)
         if record is None:
             return refusal
