@@ -29,11 +29,12 @@ class Row:
 
 def worker(haproxy: HaproxyInstance) -> int:
     """Return the process id of HAProxy's worker. Raises OSError if it does not answer."""
-    lines = _ask(haproxy, "show info").splitlines()
+    lines = ask(haproxy, "show info").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pid:"))
 
 
-def _ask(haproxy: HaproxyInstance, command: str) -> str:
+def ask(haproxy: HaproxyInstance, command: str) -> str:
+    """Return the answer to a command of the Runtime API. Raises OSError."""
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(_DEADLINE_S)
         line.connect(str(haproxy.admin_socket))
@@ -44,7 +45,7 @@ def _ask(haproxy: HaproxyInstance, command: str) -> str:
 
 def rows(haproxy: HaproxyInstance) -> dict[str, Row]:
     """Return the row of each node. Raises OSError if HAProxy does not answer."""
-    table = csv.DictReader(_ask(haproxy, "show stat").removeprefix("# ").splitlines())
+    table = csv.DictReader(ask(haproxy, "show stat").removeprefix("# ").splitlines())
     return {
         row["svname"]: Row(row["status"], int(row["scur"]) + int(row["qcur"]), int(row["stot"]))
         for row in table

@@ -1,0 +1,130 @@
+"""How long a rolling deployment takes: Bigred, and what people would use instead.
+
+    ./bigred bench roll
+    ./bigred bench roll --nodes 4 --only fast --peers hand --runs 5
+
+Tomcats behind HAProxy under a light load, with 2, 4 and 8 nodes; with restarts, once more while
+some requests take up to 5 s, and with the Manager ("redeploy", "parallel"). On each site all deploy
+in turn, again and again:
+
+- Bigred with its defaults, with 200 warm-up requests per node and without.
+- By hand: a script that takes a node out of HAProxy, waits until it has no request, stops it, swaps
+  the WAR, starts it, waits until it answers, waits for HAProxy's check, and brings it back. With
+  "redeploy" the Manager does the middle part. "Nothing else" only calls the Manager.
+
+The figures are seconds; for Bigred from the moment at which the deployment is recorded until it has
+succeeded. "factor" compares the median with that of the script, two nodes at a time where Bigred's
+default allows it, or of the bare Manager. The exit code is 1 if a wanted figure is missed.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.support.roll_cases import HEAD, RollCase, RollRun, Way, line, table
+from tests.support.roll_site import Peer, RollSite, by_hand, put, roll_site
+
+from bigred_broker.program import ProgramError
+from bigred_server.rollout.core.target import Strategy
+
+MOST_RUNS = 50
+MOST_NODES = 16
+PEERS: dict[Way, Peer] = {
+    Way.BY_HAND: by_hand,
+    Way.BY_HAND_TWO: lambda site: by_hand(site, 2),
+    Way.PUT: put,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, and print a table for each site; return 1 if a wanted figure is missed."""
+    options = parse(arguments)
+    end_s = time.monotonic() + 60 * options.minutes
+    runs: list[RollRun] = []
+    faults = 0
+    for case in cases(options):
+        try:
+            runs.extend(measure(case, options, end_s))
+        except (ProgramError, OSError, AssertionError) as error:
+            faults += 1
+            report(f"  FAULT: {type(error).__name__}: {error}")
+        report(f"\n{case!s:<36}{HEAD.strip():>52}")
+        for row in table([run for run in runs if run.case == case]):
+            report(line(row))
+            faults += len(row.faults())
+        report("")
+    if options.json:
+        rows = [row.as_json() for row in table(runs)]
+        options.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+    if time.monotonic() > end_s:
+        faults += 1
+        report(f"stopped after {options.minutes:g} minutes: not everything was measured")
+    return 1 if faults else 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="./bigred bench roll", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--nodes", type=numbers, default=(2, 4, 8), help="default 2,4,8")
+    parser.add_argument("--runs", type=int, default=3, help="of each (default 3)")
+    parser.add_argument("--peers", default="hand,ansible,ancestor", help="default all: %(default)s")
+    parser.add_argument("--only", default="", help='only sites named so, such as "redeploy, 4"')
+    parser.add_argument("--rate", type=float, default=50.0, help="requests a second (default 50)")
+    parser.add_argument(
+        "--slow", type=int, default=4, help="users per node with slow requests (default 4)"
+    )
+    parser.add_argument("--minutes", type=float, default=60.0, help="begin nothing later (60)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    options = parser.parse_args(arguments)
+    options.runs = max(1, min(options.runs, MOST_RUNS))
+    return options
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Read "2,4,8"."""
+    found = tuple(int(word) for word in text.split(","))
+    if not all(2 <= number <= MOST_NODES for number in found):
+        raise argparse.ArgumentTypeError(f"{text!r}: 2 to {MOST_NODES} nodes")
+    return found
+
+
+def cases(options: argparse.Namespace) -> list[RollCase]:
+    """List the sites."""
+    kinds = [(Strategy.RESTART, False), (Strategy.RESTART, True)]
+    kinds += [(Strategy.REDEPLOY, False), (Strategy.PARALLEL, False)]
+    made = [RollCase(kind, nodes, slow) for kind, slow in kinds for nodes in options.nodes]
+    return [case for case in made if options.only in str(case)]
+
+
+def measure(case: RollCase, options: argparse.Namespace, end_s: float) -> Iterator[RollRun]:
+    """Set up a site, let everybody deploy there in turn, and yield each deployment."""
+    ways = [way for way in case.ways() if way.is_ours or way in PEERS]
+    ways = [way for way in ways if way.option in ("", *options.peers.split(","))]
+    report(f"{case}: {options.runs} runs of {len(ways)}")
+    with roll_site(case, options.rate, options.slow) as site:
+        for number in range(options.runs):
+            for way in ways:
+                if time.monotonic() > end_s:
+                    return
+                yield one(site, way, f"{number + 1} of {options.runs}")
+
+
+def one(site: RollSite, way: Way, number: str) -> RollRun:
+    """Deploy once, and say so."""
+    run = site.measured(way, PEERS)
+    report(f"  {number}: {way:<36}{run.seconds:8.2f} s, {run.failed} of {run.requests} failed")
+    return run
+
+
+def report(text: str) -> None:
+    """Print a line immediately, also into a pipe."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
