@@ -12,10 +12,7 @@ of a minute.
 
 import argparse
 import contextlib
-import os
-import re
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.ancestor import command, plain
 from tests.support.pushes import pushing, shop
 from tests.support.repositories import Repository
 from tests.support.rig import Rig, rig, wait_rarely
@@ -32,14 +30,7 @@ from tests.support.rig import Rig, rig, wait_rarely
 from bigred_server.demo.load import Load, LoadOptions, shopping
 from bigred_server.demo.options import DemoOptions
 from bigred_server.haproxy.instance import HaproxyInstance
-from bigred_server.tomcat.instance import TomcatInstance
 
-_ANCESTOR = Path(__file__).with_name("ancestor.sh")
-# The settings that keep requests from being lost, and are not HAProxy's defaults.
-_RECIPE = re.compile(
-    r"\s*(retries|option redispatch|retry-on|option idle-close-on-response|default-server"
-    r"|http-request disable-l7-retry)\b"
-)
 _DEADLINE_S = 240.0
 _MINUTE_S = 60.0
 # The results of requests that were in flight arrive a moment later.
@@ -82,18 +73,6 @@ def plain_ancestor(options: argparse.Namespace) -> Route:
     return ancestor(options, "the ancestor, HAProxy plain", plain)
 
 
-def plain(haproxy: HaproxyInstance) -> None:
-    """Reload HAProxy without the settings that keep requests from being lost."""
-    file = haproxy.folder / "haproxy.cfg"
-    kept = [line for line in file.read_text().splitlines() if not _RECIPE.match(line)]
-    file.write_text("\n".join(kept) + "\n")
-    old = haproxy.log.stat().st_size
-    os.kill(int((haproxy.folder / "haproxy.pid").read_text()), signal.SIGUSR2)
-    wait_rarely(
-        lambda: b"Loading success" in haproxy.log.read_bytes()[old:], 20, "HAProxy is plain"
-    )
-
-
 def ancestor(
     options: argparse.Namespace,
     name: str = "the ancestor, HAProxy as ours",
@@ -110,29 +89,14 @@ def ancestor(
         with rig(options.nodes, DemoOptions()) as place:
             place.stop()
             change(place.demo_site.haproxy)
-            nodes = [
-                scripts(folder / node, tomcat) for node, tomcat in place.demo_site.nodes.items()
-            ]
             build = (
                 f"rm -rf {folder}/checkout && git clone -q {repository.central} {folder}/checkout"
                 f" && BIGRED_VERSION=2.0 sh {folder}/checkout/build.sh"
             )
-            goes = shlex.join(map(str, (_ANCESTOR, flag, war, *nodes)))
+            goes = shlex.join(command(flag, war, place.demo_site.nodes, folder))
             job = f"[ ! -e {flag} ] || {{ {build} && {goes}; }}"
             with cron(job), customers(place, options) as load:
                 return timed(name, place, load, lambda: repository.push("new"), "2.0")
-
-
-def scripts(folder: Path, tomcat: TomcatInstance) -> Path:
-    """Return the folder of a Tomcat, laid out as the old script expects it."""
-    folder.mkdir()
-    for verb in ("stop", "start"):
-        script = folder / f"{verb}.sh"
-        command = shlex.join(getattr(tomcat, f"{verb}_command"))
-        script.write_text(f"#!/bin/sh\nexec {command}\n")
-        script.chmod(0o755)
-    (folder / "webapps").symlink_to(tomcat.webapps)
-    return folder
 
 
 @contextlib.contextmanager

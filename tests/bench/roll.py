@@ -11,6 +11,10 @@ in turn, again and again:
 - By hand: a script that takes a node out of HAProxy, waits until it has no request, stops it, swaps
   the WAR, starts it, waits until it answers, waits for HAProxy's check, and brings it back. With
   "redeploy" the Manager does the middle part. "Nothing else" only calls the Manager.
+- Ansible, one node at a time (rolling_update.yml), with its haproxy module. The first call installs
+  it from PyPI into the user's cache folder; it is left out if that fails.
+- The ancestor's script (ancestor.sh: stop, copy, start), behind HAProxy with its own defaults of
+  retries and health checks; until every node serves again.
 
 The figures are seconds; for Bigred from the moment at which the deployment is recorded until it has
 succeeded. "factor" compares the median with that of the script, two nodes at a time where Bigred's
@@ -21,33 +25,31 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from tests.support.ansible import Ansible, installed
 from tests.support.roll_cases import HEAD, RollCase, RollRun, Way, line, table
-from tests.support.roll_site import Peer, RollSite, by_hand, put, roll_site
+from tests.support.roll_peers import peers
+from tests.support.roll_site import Peer, roll_site
 
 from bigred_broker.program import ProgramError
 from bigred_server.rollout.core.target import Strategy
 
 MOST_RUNS = 50
 MOST_NODES = 16
-PEERS: dict[Way, Peer] = {
-    Way.BY_HAND: by_hand,
-    Way.BY_HAND_TWO: lambda site: by_hand(site, 2),
-    Way.PUT: put,
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, and print a table for each site; return 1 if a wanted figure is missed."""
     options = parse(arguments)
     end_s = time.monotonic() + 60 * options.minutes
+    known = peers(ansible(options))
     runs: list[RollRun] = []
     faults = 0
     for case in cases(options):
         try:
-            runs.extend(measure(case, options, end_s))
+            runs.extend(measure(case, options, known, end_s))
         except (ProgramError, OSError, AssertionError) as error:
             faults += 1
             report(f"  FAULT: {type(error).__name__}: {error}")
@@ -100,24 +102,36 @@ def cases(options: argparse.Namespace) -> list[RollCase]:
     return [case for case in made if options.only in str(case)]
 
 
-def measure(case: RollCase, options: argparse.Namespace, end_s: float) -> Iterator[RollRun]:
+def ansible(options: argparse.Namespace) -> Ansible | None:
+    """Return Ansible if it is wanted, and say so if there is none."""
+    if Way.ANSIBLE.option not in options.peers.split(","):
+        return None
+    report("installing Ansible, unless an earlier call did")
+    try:
+        found = installed()
+        report(found.versions)
+    except (ProgramError, OSError) as error:
+        report(f"Ansible is left out, it can't be installed: {error}")
+        return None
+    return found
+
+
+def measure(
+    case: RollCase, options: argparse.Namespace, known: Mapping[Way, Peer], end_s: float
+) -> Iterator[RollRun]:
     """Set up a site, let everybody deploy there in turn, and yield each deployment."""
-    ways = [way for way in case.ways() if way.is_ours or way in PEERS]
-    ways = [way for way in ways if way.option in ("", *options.peers.split(","))]
+    asked = ("", *options.peers.split(","))
+    ways = [way for way in case.ways() if way.option in asked and (way.is_ours or way in known)]
     report(f"{case}: {options.runs} runs of {len(ways)}")
     with roll_site(case, options.rate, options.slow) as site:
         for number in range(options.runs):
             for way in ways:
                 if time.monotonic() > end_s:
                     return
-                yield one(site, way, f"{number + 1} of {options.runs}")
-
-
-def one(site: RollSite, way: Way, number: str) -> RollRun:
-    """Deploy once, and say so."""
-    run = site.measured(way, PEERS)
-    report(f"  {number}: {way:<36}{run.seconds:8.2f} s, {run.failed} of {run.requests} failed")
-    return run
+                run = site.measured(way, known)
+                times = f"{run.seconds:8.2f} s, {run.failed} of {run.requests} failed"
+                report(f"  {number + 1} of {options.runs}: {way:<36}{times}")
+                yield run
 
 
 def report(text: str) -> None:

@@ -6,11 +6,13 @@ that Bigred finds its site as it left it: for a node it is the same work.
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
+from tests.support import ancestor
 from tests.support.by_hand import ByHand
 from tests.support.rig import Rig, rig, wait_rarely
 from tests.support.roll_cases import SLOW_S, RollCase, RollRun, Way
@@ -21,13 +23,14 @@ from bigred_server.demo.load import LoadOptions, shopping
 from bigred_server.demo.options import DemoOptions
 from bigred_server.rollout.core.policy import Sessions
 from bigred_server.rollout.core.target import Strategy
+from bigred_server.tomcat import class_data
 
 _DEADLINE_S = 240.0
 # A server that has just started is still reading about its site.
 _SETTLED_S = 2.0
 _WARMUP = 'warmup = ["/shop/"]\n'
-# Sorts after each version that Bigred makes, so that Tomcat prefers it.
-_BESIDE = "zzz"
+# For the Manager; sorts after each version that Bigred makes, so that Tomcat prefers it.
+BESIDE = "zzz"
 
 Peer = Callable[["RollSite"], None]
 
@@ -43,7 +46,7 @@ class RollSite:
     version: str = FIRST
     number: int = 0
 
-    def measured(self, way: Way, peers: dict[Way, Peer]) -> RollRun:
+    def measured(self, way: Way, peers: Mapping[Way, Peer]) -> RollRun:
         """Deploy once, and return what it took and what customers saw.
 
         Raises ProgramError, OSError or AssertionError if it does not succeed.
@@ -57,7 +60,8 @@ class RollSite:
             self.version = version
             self.rig.stop()
         else:
-            seconds, samples = self._under_load(partial(self._peer, peers[way]))
+            with self._haproxy_of(way):
+                seconds, samples = self._under_load(partial(self._peer, peers[way]))
             self._tidy()
         counts = request_log.counts(samples)
         return RollRun(self.case, way, seconds, counts.requests, counts.failed)
@@ -93,10 +97,18 @@ class RollSite:
         self.rig.until_serving(self.version, _DEADLINE_S)
         return took_s
 
+    @contextlib.contextmanager
+    def _haproxy_of(self, way: Way) -> Iterator[None]:
+        if way is Way.ANCESTOR:
+            ancestor.plain(self.rig.demo_site.haproxy)
+        yield
+        if way is Way.ANCESTOR:
+            self.rig.demo_site.haproxy.reload()
+
     def _tidy(self) -> None:
         if self.case.strategy is Strategy.PARALLEL:
             for name in self.rig.demo_site.nodes:
-                self.by_hand().undeploy(name, _BESIDE)
+                self.by_hand().undeploy(name, BESIDE)
 
     def _under_load(
         self, deploy: Callable[[], float]
@@ -111,23 +123,14 @@ class RollSite:
         return seconds, load.seen()
 
 
-def by_hand(site: RollSite, at_a_time: int = 1) -> None:
-    """Update the nodes by hand, as this strategy does."""
-    hand = site.by_hand()
-    hand.roll(hand.restart if site.case.strategy is Strategy.RESTART else hand.redeploy, at_a_time)
-
-
-def put(site: RollSite) -> None:
-    """Give the release to the Manager of each node in turn."""
-    hand = site.by_hand()
-    version = _BESIDE if site.case.strategy is Strategy.PARALLEL else ""
-    hand.roll(lambda name: hand.put(name, version))
-
-
 @contextlib.contextmanager
 def roll_site(case: RollCase, rate: float, slow_per_node: int) -> Iterator[RollSite]:
     """Set up a site for a case; no server of Bigred's runs there yet."""
     sessions = Sessions.PARALLEL if case.strategy is Strategy.PARALLEL else Sessions.MOVE
-    with rig(case.nodes, DemoOptions(strategy=case.strategy, sessions=sessions)) as made:
+    # A real Tomcat has no class-data archive, and takes longer to start.
+    with (
+        mock.patch.object(class_data, "option", return_value=""),
+        rig(case.nodes, DemoOptions(strategy=case.strategy, sessions=sessions)) as made,
+    ):
         made.stop()
         yield RollSite(case, made, rate, slow_per_node)
