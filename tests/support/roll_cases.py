@@ -84,13 +84,17 @@ class RollCase:
 
 @dataclass(frozen=True)
 class RollRun:
-    """One deployment: how long it took, and the requests of its customers."""
+    """One deployment: how long it took, and the requests of its customers.
+
+    `longest_s`: how long one of them had to wait, other than for an answer that is slow on purpose.
+    """
 
     case: RollCase
     way: Way
     seconds: float
     requests: int
     failed: int
+    longest_s: float
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class RollRow:
     seconds: tuple[float, ...]
     requests: int
     failed: int
+    longest_s: float
     factor: float | None
 
     @property
@@ -132,9 +137,7 @@ class RollRow:
         }
 
 
-HEAD = (
-    f"{'':<36}{'median':>8}{'fastest':>9}{'slowest':>9}{'factor':>8}{'requests':>10}{'failed':>8}"
-)
+_COLUMNS = ("median", "fastest", "slowest", "factor", "requests", "failed", "longest")
 
 
 def table(runs: Sequence[RollRun]) -> list[RollRow]:
@@ -143,14 +146,19 @@ def table(runs: Sequence[RollRun]) -> list[RollRow]:
     return [_row(case, way, runs) for case, way in keys]
 
 
+def head(case: RollCase) -> str:
+    """Format the head of a site's table."""
+    return f"{case!s:<38}" + "".join(f"{name:>9}" for name in _COLUMNS)
+
+
 def line(row: RollRow) -> str:
     """Format a row."""
-    factor = "" if row.factor is None else f"{row.factor:.2f}"
+    seconds = (row.median_s, min(row.seconds), max(row.seconds))
+    cells = [f"{value:.2f}" for value in seconds]
+    cells += ["" if row.factor is None else f"{row.factor:.2f}"]
+    cells += [str(row.requests), str(row.failed), f"{row.longest_s:.2f}"]
     faults = "; ".join(row.faults())
-    return (
-        f"{row.way:<36}{row.median_s:8.2f}{min(row.seconds):9.2f}{max(row.seconds):9.2f}"
-        f"{factor:>8}{row.requests:>10}{row.failed:>8}{f'  {faults}' if faults else ''}"
-    )
+    return f"{row.way:<38}" + "".join(f"{cell:>9}" for cell in cells) + (faults and f"  {faults}")
 
 
 def _row(case: RollCase, way: Way, runs: Iterable[RollRun]) -> RollRow:
@@ -163,5 +171,6 @@ def _row(case: RollCase, way: Way, runs: Iterable[RollRun]) -> RollRow:
         seconds=seconds,
         requests=sum(run.requests for run in ours),
         failed=sum(run.failed for run in ours),
+        longest_s=max(run.longest_s for run in ours),
         factor=statistics.median(seconds) / statistics.median(peers) if peers else None,
     )

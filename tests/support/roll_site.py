@@ -64,7 +64,9 @@ class RollSite:
                 seconds, samples = self._under_load(partial(self._peer, peers[way]))
             self._tidy()
         counts = request_log.counts(samples)
-        return RollRun(self.case, way, seconds, counts.requests, counts.failed)
+        latency = request_log.latency(samples)
+        longest_s = latency["max"] / 1000 if latency else 0.0
+        return RollRun(self.case, way, seconds, counts.requests, counts.failed, longest_s)
 
     def by_hand(self) -> ByHand:
         """Return the script of a careful person for this site."""

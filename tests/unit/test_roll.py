@@ -2,6 +2,7 @@
 
 import pytest
 from tests.bench.roll import cases, parse
+from tests.support.machine import described
 from tests.support.roll_cases import RollCase, RollRow, RollRun, Way, line, table
 
 from bigred_server.rollout.core.target import Strategy
@@ -11,7 +12,7 @@ EIGHT = RollCase(Strategy.RESTART, 8)
 
 
 def run(way: Way, seconds: float, failed: int = 0, case: RollCase = FOUR) -> RollRun:
-    return RollRun(case, way, seconds, requests=100, failed=failed)
+    return RollRun(case, way, seconds, requests=100, failed=failed, longest_s=seconds / 10)
 
 
 def rows(*runs: RollRun) -> dict[Way, RollRow]:
@@ -72,7 +73,19 @@ def test_a_failed_request_is_a_fault_of_ours_alone() -> None:
 def test_a_line_has_median_and_spread_and_what_is_missed() -> None:
     found = rows(run(Way.BY_HAND, 2.0), *(run(Way.BIGRED, at) for at in (3.0, 4.0, 9.0)))
     assert line(found[Way.BIGRED]).split() == [
-        *("Bigred,", "200", "warm-up", "requests", "4.00", "3.00", "9.00", "2.00", "300", "0"),
+        *(
+            "Bigred,",
+            "200",
+            "warm-up",
+            "requests",
+            "4.00",
+            "3.00",
+            "9.00",
+            "2.00",
+            "300",
+            "0",
+            "0.90",
+        ),
         *("wanted", "at", "most", "1.35", "x", "by", "hand"),
     ]
 
@@ -87,3 +100,8 @@ def test_sites_are_chosen_by_their_names() -> None:
 def test_other_numbers_of_nodes_are_refused(text: str) -> None:
     with pytest.raises(SystemExit):
         parse(["--nodes", text])
+
+
+def test_the_machine_is_named_in_a_line() -> None:
+    found = {"cores": "2", "memory": "8 GiB", "kernel": "6.1", "HAProxy": "2.6.12"}
+    assert described(found) == "2 cores, 8 GiB, kernel 6.1, HAProxy 2.6.12"
