@@ -5,7 +5,7 @@
 
 Tomcats behind HAProxy under a light load, with 2, 4 and 8 nodes; with restarts, once more while
 some requests take up to 5 s, and with the Manager ("redeploy", "parallel"). On each site all deploy
-in turn, again and again:
+in turn, again and again. All of it, three times each, takes about three quarters of an hour.
 
 - Bigred with its defaults, with 200 warm-up requests per node and without.
 - By hand: a script that takes a node out of HAProxy, waits until it has no request, stops it, swaps
@@ -26,14 +26,15 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.support.ansible import Ansible, installed
 from tests.support.machine import described, machine
-from tests.support.roll_cases import RollCase, RollRun, Way, head, line, table
+from tests.support.roll_cases import RollCase, Way
 from tests.support.roll_peers import peers
 from tests.support.roll_site import Peer, roll_site
+from tests.support.roll_table import RollRun, head, line, table
 
 from bigred_broker.program import ProgramError
 from bigred_server.rollout.core.target import Strategy
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = machine()
     report(described(found))
     known = peers(ansible(options))
+    report(f"takes about {expected_s(options, known) / 60:.0f} minutes")
     runs: list[RollRun] = []
     faults = 0
     for case in cases(options):
@@ -120,12 +122,26 @@ def ansible(options: argparse.Namespace) -> Ansible | None:
     return found
 
 
+def ways_of(case: RollCase, options: argparse.Namespace, known: Collection[Way]) -> tuple[Way, ...]:
+    """Return who deploys on a site."""
+    asked = ("", *options.peers.split(","))
+    return tuple(
+        way for way in case.ways() if way.option in asked and (way.is_ours or way in known)
+    )
+
+
+def expected_s(options: argparse.Namespace, known: Collection[Way]) -> float:
+    """Return about how long everything takes."""
+    runs = [(case, way) for case in cases(options) for way in ways_of(case, options, known)]
+    times: int = options.runs
+    return times * sum(case.expected_s(way) for case, way in runs)
+
+
 def measure(
     case: RollCase, options: argparse.Namespace, known: Mapping[Way, Peer], end_s: float
 ) -> Iterator[RollRun]:
     """Set up a site, let everybody deploy there in turn, and yield each deployment."""
-    asked = ("", *options.peers.split(","))
-    ways = [way for way in case.ways() if way.option in asked and (way.is_ours or way in known)]
+    ways = ways_of(case, options, known)
     report(f"{case}: {options.runs} runs of {len(ways)}")
     with roll_site(case, options.rate, options.slow) as site:
         for number in range(options.runs):

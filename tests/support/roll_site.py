@@ -15,7 +15,8 @@ from unittest import mock
 from tests.support import ancestor
 from tests.support.by_hand import ByHand
 from tests.support.rig import Rig, rig, wait_rarely
-from tests.support.roll_cases import SLOW_S, RollCase, RollRun, Way
+from tests.support.roll_cases import SLOW_S, RollCase, Way
+from tests.support.roll_table import RollRun
 
 from bigred_server.demo import request_log
 from bigred_server.demo.demo_site import FIRST

@@ -1,9 +1,10 @@
 """The bench of rolling deployments: which sites and ways, what is wanted, and the table."""
 
 import pytest
-from tests.bench.roll import cases, parse
+from tests.bench.roll import cases, expected_s, parse
 from tests.support.machine import described
-from tests.support.roll_cases import RollCase, RollRow, RollRun, Way, line, table
+from tests.support.roll_cases import RollCase, Way
+from tests.support.roll_table import RollRow, RollRun, line, table
 
 from bigred_server.rollout.core.target import Strategy
 
@@ -94,6 +95,17 @@ def test_sites_are_chosen_by_their_names() -> None:
     assert len(cases(parse([]))) == 12
     only = cases(parse(["--only", "restart, 4 nodes, fast", "--nodes", "4,8"]))
     assert only == [FOUR]
+
+
+def test_all_of_it_takes_less_than_an_hour() -> None:
+    options = parse([])
+    assert 30 < expected_s(options, list(Way)) / 60 < options.minutes == 60
+
+
+def test_peers_that_are_not_asked_for_or_not_there_take_no_time() -> None:
+    everybody = expected_s(parse([]), list(Way))
+    assert expected_s(parse([]), [Way.BY_HAND]) < everybody
+    assert expected_s(parse(["--peers", "hand"]), list(Way)) < everybody
 
 
 @pytest.mark.parametrize("text", ["1", "2,17", "", "two"])
