@@ -81,7 +81,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3, help="of each (default 3)")
     parser.add_argument("--peers", default="hand,ansible,ancestor", help="default all: %(default)s")
     parser.add_argument("--only", default="", help='only sites named so, such as "redeploy, 4"')
-    parser.add_argument("--rate", type=float, default=50.0, help="requests a second (default 50)")
+    parser.add_argument("--rate", type=float, default=100.0, help="requests a second (100)")
     parser.add_argument(
         "--slow", type=int, default=4, help="users per node with slow requests (default 4)"
     )
