@@ -110,7 +110,8 @@ def cases(options: argparse.Namespace) -> list[RollCase]:
 
 def ansible(options: argparse.Namespace) -> Ansible | None:
     """Return Ansible if it is wanted, and say so if there is none."""
-    if Way.ANSIBLE.option not in options.peers.split(","):
+    everybody = [way for case in cases(options) for way in ways_of(case, options, set(Way))]
+    if Way.ANSIBLE not in everybody:
         return None
     report("installing Ansible, unless an earlier call did")
     try:
