@@ -23,7 +23,9 @@ answer that is not slow on purpose. The exit code is 1 if a wanted figure is mis
 """
 
 import argparse
+import http.client
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -41,11 +43,24 @@ from bigred_server.rollout.core.target import Strategy
 
 MOST_RUNS = 50
 MOST_NODES = 16
+_PEERS = ("hand", "ansible", "ancestor")
+# What a deployment that does not succeed may raise.
+_FAULTS = (
+    ProgramError,
+    OSError,
+    AssertionError,
+    subprocess.SubprocessError,
+    http.client.HTTPException,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, and print a table for each site; return 1 if a wanted figure is missed."""
     options = parse(arguments)
+    sites = cases(options)
+    if not sites:
+        report(f"no site is named {options.only!r}; all: {'; '.join(map(str, _all(options)))}")
+        return 2
     end_s = time.monotonic() + 60 * options.minutes
     found = machine()
     report(described(found))
@@ -53,10 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report(f"takes about {expected_s(options, known) / 60:.0f} minutes")
     runs: list[RollRun] = []
     faults = 0
-    for case in cases(options):
+    for case in sites:
         try:
             runs.extend(measure(case, options, known, end_s))
-        except (ProgramError, OSError, AssertionError) as error:
+        except _FAULTS as error:
             faults += 1
             report(f"  FAULT: {type(error).__name__}: {error}")
         report(f"\n{head(case)}")
@@ -67,9 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         rows = [row.as_json() for row in table(runs)]
         options.json.write_text(json.dumps({"machine": found, "rows": rows}, indent=2) + "\n")
-    if time.monotonic() > end_s:
+    planned = options.runs * sum(len(ways_of(case, options, known)) for case in sites)
+    if len(runs) < planned:
         faults += 1
-        report(f"stopped after {options.minutes:g} minutes: not everything was measured")
+        why = "the time is over" if time.monotonic() > end_s else "see the faults above"
+        report(f"{len(runs)} of {planned} runs were measured: {why}")
     return 1 if faults else 0
 
 
@@ -79,7 +96,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--nodes", type=numbers, default=(2, 4, 8), help="default 2,4,8")
     parser.add_argument("--runs", type=int, default=3, help="of each (default 3)")
-    parser.add_argument("--peers", default="hand,ansible,ancestor", help="default all: %(default)s")
+    parser.add_argument("--peers", type=names, default=_PEERS, help=f"of {','.join(_PEERS)}")
     parser.add_argument("--only", default="", help='only sites named so, such as "redeploy, 4"')
     parser.add_argument("--rate", type=float, default=100.0, help="requests a second (100)")
     parser.add_argument(
@@ -100,12 +117,23 @@ def numbers(text: str) -> tuple[int, ...]:
     return found
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Read "hand,ansible"."""
+    found = tuple(filter(None, text.split(",")))
+    if unknown := set(found) - set(_PEERS):
+        raise argparse.ArgumentTypeError(f"no peer {unknown}; available: {','.join(_PEERS)}")
+    return found
+
+
 def cases(options: argparse.Namespace) -> list[RollCase]:
-    """List the sites."""
+    """List the sites that are asked for."""
+    return [case for case in _all(options) if options.only in str(case)]
+
+
+def _all(options: argparse.Namespace) -> list[RollCase]:
     kinds = [(Strategy.RESTART, False), (Strategy.RESTART, True)]
     kinds += [(Strategy.REDEPLOY, False), (Strategy.PARALLEL, False)]
-    made = [RollCase(kind, nodes, slow) for kind, slow in kinds for nodes in options.nodes]
-    return [case for case in made if options.only in str(case)]
+    return [RollCase(kind, nodes, slow) for kind, slow in kinds for nodes in options.nodes]
 
 
 def ansible(options: argparse.Namespace) -> Ansible | None:
@@ -125,7 +153,7 @@ def ansible(options: argparse.Namespace) -> Ansible | None:
 
 def ways_of(case: RollCase, options: argparse.Namespace, known: Collection[Way]) -> tuple[Way, ...]:
     """Return who deploys on a site."""
-    asked = ("", *options.peers.split(","))
+    asked = ("", *options.peers)
     return tuple(
         way for way in case.ways() if way.option in asked and (way.is_ours or way in known)
     )

@@ -1,7 +1,7 @@
 """The bench of rolling deployments: which sites and ways, what is wanted, and the table."""
 
 import pytest
-from tests.bench.roll import cases, expected_s, parse
+from tests.bench.roll import cases, expected_s, main, parse
 from tests.support.machine import described
 from tests.support.roll_cases import RollCase, Way
 from tests.support.roll_table import RollRow, RollRun, line, table
@@ -106,6 +106,19 @@ def test_peers_that_are_not_asked_for_or_not_there_take_no_time() -> None:
     everybody = expected_s(parse([]), list(Way))
     assert expected_s(parse([]), [Way.BY_HAND]) < everybody
     assert expected_s(parse(["--peers", "hand"]), list(Way)) < everybody
+
+
+@pytest.mark.parametrize(
+    "words", [["--peers", "hnad"], ["--peers", "hand,cfengine"], ["--nodes", "4,"]]
+)
+def test_what_is_not_known_is_refused(words: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(words)
+
+
+def test_a_name_that_no_site_has_measures_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--only", "reboot", "--nodes", "2"]) == 2
+    assert "restart, 2 nodes, fast requests" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["1", "2,17", "", "two"])
