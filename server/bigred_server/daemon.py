@@ -254,12 +254,15 @@ class DeployServer:
             return []
         # These imports take half a second: servers without an API and other commands skip them.
         from bigred_server.web import api, serve
+        from bigred_server.web.certificate import Certificate
 
+        tls = self._settings.api.tls
+        certificate = Certificate(tls) if tls else None
         listening = serve.listening(self._settings.api.listen)
         built = api.build(
             self._settings, self._session.db, self._store, self._wake, self._state_of, self._jobs
         )
-        return [serve.serve(built, self._settings.api, listening)]
+        return [serve.serve(built, self._settings.api, listening, certificate)]
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT. Raise NotRunningError if another server took the name."""

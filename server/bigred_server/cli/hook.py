@@ -99,4 +99,12 @@ def _address(settings: Settings) -> str:
         raise click.ClickException(
             "the server has no HTTP API: set `listen` in [api], or give an address with --url"
         )
+    # A certificate is for a name, which only `url` has.
+    if settings.api.tls:
+        if not settings.api.url:
+            raise click.ClickException(
+                "set `url` in [api] to the address that the certificate is for, or give it "
+                "with --url"
+            )
+        return settings.api.url
     return f"http://{settings.api.listen}"

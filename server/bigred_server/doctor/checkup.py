@@ -3,11 +3,13 @@
 import asyncio
 import tempfile
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
 
 from bigred_server.doctor import (
+    api,
     broker,
     builds,
     database,
@@ -41,6 +43,7 @@ async def examine(settings: Settings, known: Mapping[str, SiteFacts]) -> list[Fi
     fleets = [settings.fleets[name] for name in known if name in settings.fleets]
     judged = [app for app in fleets if app.judge.mode is not Mode.OFF]
     findings = _server(settings, max((facts.largest for facts in known.values()), default=0))
+    findings += api.check(settings.api, datetime.now(UTC))
     findings += await asyncio.to_thread(builds.check, settings)
     async with client() as http:
         for name, facts in known.items():

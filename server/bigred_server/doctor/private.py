@@ -85,6 +85,8 @@ def _files(settings: Settings) -> Iterator[tuple[str, Path]]:
     """List the files that hold nothing but a secret and belong to no node and no job."""
     if settings.broker.tls and settings.broker.tls.key:
         yield "broker", settings.broker.tls.key
+    if settings.api.tls:
+        yield "api", settings.api.tls.key
     for name, app in settings.apps.items():
         for notify in app.notify.values():
             if notify.urls_file:

@@ -23,6 +23,7 @@ from bigred_server.settings.node import ManagerSettings, NodeSettings, ReachBy, 
 __all__ = [
     "AdmissionSettings",
     "ApiSettings",
+    "ApiTlsSettings",
     "AppSettings",
     "BoxSettings",
     "DeadlineSettings",
@@ -72,6 +73,13 @@ class ServerSettings(Section):
         return self
 
 
+class ApiTlsSettings(Section):
+    """`[api.tls]`: the certificate of the HTTP API, with its chain, and its key. PEM files."""
+
+    certificate: Path
+    key: Path
+
+
 class ApiSettings(Section):
     """`[api]`."""
 
@@ -79,6 +87,7 @@ class ApiSettings(Section):
     url: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
     most_connections: Annotated[int, Field(ge=10, le=800)] = 200
     most_per_client: Annotated[int, Field(ge=1, le=800)] = 50
+    tls: ApiTlsSettings | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -73,8 +73,8 @@ class Connection(H11Protocol):
         """Begin to wait for a request, or refuse to."""
         super().connection_made(transport)
         # uvicorn is told that writing pauses if anything is left, and that it resumes once all is
-        # in the kernel's hands.
-        transport.set_write_buffer_limits(high=0)
+        # in the kernel's hands. With a limit of 0, TLS in asyncio pauses if nothing is left, too.
+        transport.set_write_buffer_limits(high=1 if self.scheme == "https" else 0, low=0)
         self.address = self.client[0] if self.client else ""
         self._wait_for(Waiting.REQUEST)
         if not self._others.add(self):

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import cast
+from typing import Any, cast  # uvicorn's own types
 
 import structlog
 import uvicorn
@@ -14,8 +14,10 @@ from fastapi import FastAPI
 from bigred_server.errors import ApiError
 from bigred_server.settings import ApiSettings
 from bigred_server.web import open_files
+from bigred_server.web.certificate import CHECK_S, Certificate
 from bigred_server.web.connection import KEEP_ALIVE_S, Connection
 from bigred_server.web.connections import Connections
+from bigred_server.web.greeting import Greeting
 from bigred_server.web.shortage import Shortage
 
 log = structlog.get_logger(__name__)
@@ -62,13 +64,24 @@ def _bound(unbound: socket.socket, address: Address) -> socket.socket:
     return unbound
 
 
-async def serve(app: FastAPI, settings: ApiSettings, listening: socket.socket) -> None:
-    """Serve until cancelled; then finish the requests in progress, or drop them after 2 s."""
+async def serve(
+    app: FastAPI,
+    settings: ApiSettings,
+    listening: socket.socket,
+    certificate: Certificate | None = None,
+) -> None:
+    """Serve until cancelled; then finish the requests in progress, or drop them after 2 s.
+
+    With a `certificate` by HTTPS, else by HTTP.
+    """
     connections = Connections(_most(settings), settings.most_per_client)
+    connection: Callable[..., asyncio.Protocol] = partial(Connection, connections)
+    if certificate is not None:
+        connection = partial(_greeting, connections, certificate)
     config = uvicorn.Config(
         app,
         loop="none",
-        http=cast("type[asyncio.Protocol]", partial(Connection, connections)),
+        http=cast("type[asyncio.Protocol]", connection),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -85,13 +98,27 @@ async def serve(app: FastAPI, settings: ApiSettings, listening: socket.socket) -
     with Shortage(connections).handled(asyncio.get_running_loop()):
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         host, port = listening.getsockname()[:2]
-        log.info("the HTTP API is listening", host=host, port=port)
+        log.info("the HTTP API is listening", host=host, port=port, tls=certificate is not None)
         try:
-            await asyncio.shield(serving)
+            await _serving(serving, certificate)
         finally:
             server.should_exit = True
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(serving, 2 * _GRACE_S)
+
+
+async def _serving(serving: "asyncio.Task[None]", certificate: Certificate | None) -> None:
+    """Return when the server has ended; until then, look whether the certificate is renewed."""
+    while True:
+        done, _ = await asyncio.wait([serving], timeout=CHECK_S)
+        if done:
+            return serving.result()
+        if certificate is not None:
+            certificate.renew()
+
+
+def _greeting(connections: Connections, certificate: Certificate, **made: Any) -> Greeting:
+    return Greeting(connections, certificate.context, Connection(connections, **made))
 
 
 def _most(settings: ApiSettings) -> int:
