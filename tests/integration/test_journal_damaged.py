@@ -148,7 +148,7 @@ def pragma(statement: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             connection.cursor().execute(statement)
 
         for engine in (found.reader, found.writer):
-            event.listen(engine.sync_engine, "connect", restrict)
+            event.listen(engine, "connect", restrict)
         return found
 
     with monkeypatch.context() as patch:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 from tests.support.postgresql import Cluster
 from tests.support.until import until
@@ -338,7 +338,7 @@ async def test_a_running_server_on_postgresql_is_detected(postgresql: Cluster) -
 
 async def test_a_lease_in_a_lost_database_is_no_error(db: Database) -> None:
     async with db.write() as connection:
-        await connection.exec_driver_sql("DROP TABLE lease")
+        await connection.execute(text("DROP TABLE lease"))
     lease = Lease(db, "shop", "one/1")
     assert not await lease.hold()
     with pytest.raises(SQLAlchemyError):

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.support.news import News
 
 from bigred_broker import mosquitto
@@ -31,6 +30,7 @@ from bigred_broker.messages import (
 from bigred_broker.program import free_port
 from bigred_broker.settings import BrokerSettings
 from bigred_broker.topics import Topics
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.mqtt_gateway.gateway import MqttGateway
 from bigred_server.settings import BoxSettings, Settings, load
 

@@ -47,6 +47,8 @@ HEAVY = frozenset(
         "rich.table",
         "sqlalchemy",
         "sqlalchemy.dialects.postgresql",
+        "sqlalchemy.ext.asyncio",
+        "sqlalchemy.orm",
         "structlog",
         "tomlkit",
         "uvicorn",

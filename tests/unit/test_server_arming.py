@@ -326,7 +326,7 @@ async def test_a_lid_costs_the_journal_the_same_however_many_releases_there_were
 ) -> None:
     statements, older = [], replace(LIVE, stage=Stage.RETIRED, submitted_at=0.5)
     await site.add(*(replace(older, digest=f"{n:064}", version=f"0.{n}") for n in range(1, 101)))
-    engine = site.db._engines.writer.sync_engine
+    engine = site.db._engines.writer
     engine_event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     assert (await site.opens()).answer is Answer.ARMED
     assert len(statements) == 8, statements

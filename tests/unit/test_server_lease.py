@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.errors import LeaseLostError
 from bigred_server.journal import leases
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.leadership import Leadership
 from bigred_server.journal.lease import ANSWER_S, Lease
 from bigred_server.journal.lease_state import LEASE_S, LeaseState

@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.support.clocks import clocks
 
 from bigred_broker.messages import Answer, BoxEvent, EventType, Refusal
 from bigred_server.clock import boot_clock_s
 from bigred_server.journal import armings, deployments, releases
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.database import Database
 from bigred_server.journal.tables import answer as answers
 from bigred_server.journal.tables import arming as arming_table

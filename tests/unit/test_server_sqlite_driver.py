@@ -11,10 +11,10 @@ from typing import Any  # sqlite3.connect's arguments
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.support.until import until
 
 from bigred_server.journal import sqlite, sqlite_driver
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.database import Database
 from bigred_server.journal.unavailable import JournalUnavailableError, Trouble
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.artifacts.store import Kept, Store
 from bigred_server.errors import ReleaseError
 from bigred_server.journal import deployments, releases
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.database import Database
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.last_good import last_good

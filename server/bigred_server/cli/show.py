@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import click
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.cli.follow import follow as follow_events
 from bigred_server.cli.follow import unknown_deployment, write_event, write_receipt
 from bigred_server.cli.history import NO_DEPLOYMENTS
 from bigred_server.cli.options import config_option, journal, run, settings_of
 from bigred_server.journal import actions, deployments, events
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.model.action_record import ActionRecord
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.event_record import EventRecord

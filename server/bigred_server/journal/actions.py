@@ -1,9 +1,9 @@
 """Record acts in the journal: the intent before the act, the outcome after it."""
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal import rows
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.tables import action as table
 from bigred_server.journal.tables import deployment
 from bigred_server.model.action_record import ActionRecord, Outcome

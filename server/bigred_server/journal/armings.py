@@ -12,9 +12,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal import rows
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.tables import answer as answers
 from bigred_server.journal.tables import arming as table
 from bigred_server.model.arming import Arming

@@ -4,9 +4,9 @@ import secrets
 from collections.abc import Collection
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal import rows
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.tables import build as table
 from bigred_server.model.build import UNDER_WAY, WAITING, Build
 from bigred_server.model.release import Stage

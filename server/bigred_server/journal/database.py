@@ -6,10 +6,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.errors import JournalError
 from bigred_server.journal import postgresql, sqlite
+from bigred_server.journal.connection import AsyncConnection, transaction
 from bigred_server.journal.engines import Engines
 from bigred_server.journal.unavailable import Trouble, explained, unavailable
 
@@ -58,7 +58,7 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Open a connection that sees one consistent state of the journal."""
         with self._explained():
-            async with self._engines.reader.begin() as connection:
+            async with transaction(self._engines.reader) as connection:
                 yield connection
 
     @contextlib.asynccontextmanager
@@ -68,14 +68,17 @@ class Database:
         Write transactions run one at a time, so nobody else changes what this one reads.
         """
         with self._explained():
-            async with self._engines.turn(), self._engines.writer.begin() as connection:
+            async with self._engines.turn(), transaction(self._engines.writer) as connection:
                 yield connection
 
     @contextlib.asynccontextmanager
     async def write_concurrently(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction that does not wait its turn; use it only for writes safe by row."""
         with self._explained():
-            async with self._engines.turn(), self._engines.concurrent_writer.begin() as connection:
+            async with (
+                self._engines.turn(),
+                transaction(self._engines.concurrent_writer) as connection,
+            ):
                 yield connection
 
     async def close(self) -> None:

@@ -2,10 +2,10 @@
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import rows
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.rows import Row
 from bigred_server.journal.tables import deployment as table
 from bigred_server.model.command import Command

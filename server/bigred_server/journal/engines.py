@@ -4,7 +4,8 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Engine
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 WRITES = "bigred_writes"
 """The execution option of an engine whose transactions run one at a time."""
@@ -17,13 +18,13 @@ class Engines:
     `turn`: what a task of this process must hold while it writes.
     """
 
-    reader: AsyncEngine
-    writer: AsyncEngine
-    concurrent_writer: AsyncEngine
+    reader: Engine
+    writer: Engine
+    concurrent_writer: Engine
     turn: Callable[[], contextlib.AbstractAsyncContextManager[None]] = contextlib.nullcontext
 
     async def dispose(self) -> None:
         """Close all connections."""
         # On PostgreSQL, they share their connections.
         for engine in (self.reader, self.writer, self.concurrent_writer):
-            await engine.dispose()
+            await greenlet_spawn(engine.dispose)

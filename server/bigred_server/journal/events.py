@@ -1,9 +1,9 @@
 """Record the events of deployments: sentences that `bigred show` prints and followers read."""
 
 from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal import rows
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.tables import event as table
 from bigred_server.model.event_record import EventRecord
 

@@ -1,7 +1,8 @@
 """Check whether the pages of an SQLite journal are whole."""
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bigred_server.journal.connection import AsyncConnection
 
 _MOST = 3
 

@@ -3,7 +3,7 @@
 import contextlib
 from typing import Protocol
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from bigred_server.journal.connection import AsyncConnection
 
 
 class Leadership(Protocol):

@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator, Callable
 
 import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.errors import LeaseLostError
 from bigred_server.journal import leases
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.database import Database
 from bigred_server.journal.lease_state import LEASE_S, LeaseState
 

@@ -1,8 +1,8 @@
 """Leases in the journal, timed by the database's clock because servers' clocks may differ."""
 
 from sqlalchemy import case, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.tables import lease as table
 
 # Not now(): it returns when the transaction began, which may be before a wait for the row.

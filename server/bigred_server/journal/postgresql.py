@@ -8,9 +8,8 @@ block the others.
 import asyncio
 from typing import TYPE_CHECKING, Any  # a driver's arguments are untyped
 
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bigred_server.errors import JournalError
 from bigred_server.journal.engines import WRITES, Engines
@@ -38,7 +37,7 @@ def engines(url: str) -> Engines:
     """Return the engines of a database. Raise JournalError if the driver is missing."""
     parsed = _url(url)
     options = " ".join(f"-c {name}={limit_s * 1000:.0f}" for name, limit_s in _LIMITS.items())
-    engine: AsyncEngine = create_async_engine(
+    engine: Engine = create_engine(
         parsed,
         # Costs a round trip, and avoids an error for each connection that a restart has closed.
         pool_pre_ping=True,
@@ -50,7 +49,7 @@ def engines(url: str) -> Engines:
             "options": f"{options} {parsed.query.get('options', '')}".strip(),
         },
     )
-    event.listen(engine.sync_engine, "begin", _on_begin)
+    event.listen(engine, "begin", _on_begin)
     # Readers see a snapshot, as on SQLite; writers must see all commits before their turn.
     reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     concurrent = engine.execution_options(isolation_level="READ COMMITTED")
@@ -68,7 +67,7 @@ def shown(url: str) -> str:
 
 def _url(url: str) -> URL:
     try:
-        return make_url(url).set(drivername="postgresql+psycopg")
+        return make_url(url).set(drivername="postgresql+psycopg_async")
     except (ArgumentError, ValueError) as error:
         # Do not include the error: its text contains the password.
         raise JournalError(

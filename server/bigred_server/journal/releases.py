@@ -3,9 +3,9 @@
 from dataclasses import asdict, replace
 
 from sqlalchemy import BindParameter, bindparam, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal import rows
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.rows import Row
 from bigred_server.journal.tables import release as table
 from bigred_server.model.marker import MarkerSettings

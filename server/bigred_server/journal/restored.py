@@ -6,10 +6,10 @@ record of the restoration, one ended deployment per release, is what stops the l
 """
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.messages import AppEventType, Phase
 from bigred_server.journal import actions, builds, deployments, events, releases, tables
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.model.build import UNDER_WAY, WAITING
 from bigred_server.model.deployment import DeploymentRecord, new_deployment_id
 from bigred_server.model.release import Release, Stage, live_of

@@ -1,13 +1,13 @@
 """Read rows as values of the model, and refuse values that no Bigred of this version writes."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar  # a row's values, and SQLAlchemy's Select
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.unavailable import JournalUnavailableError, impossible_value
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ async def read(
     Raise JournalUnavailableError if a value is impossible.
     """
     try:
-        rows = (await db.execute(query, values)).mappings().all()
+        rows: Sequence[Any] = (await db.execute(query, values)).mappings().all()
     except ValueError as error:  # by SQLAlchemy, of a column
         raise impossible_value(_table(query), f"it is not JSON ({error})") from error
     return [_value(query, row, what, prepare) for row in rows]

@@ -1,8 +1,8 @@
 """Record the bins of business metrics in the journal."""
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.tables import series_bin as table
 
 _KEPT_S = 15 * 86_400

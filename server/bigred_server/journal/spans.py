@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any  # a span is JSON
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.tables import span as table
 
 _KEPT = 1500

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import URL, Engine, create_engine
 
 from bigred_server import private_files
 from bigred_server.journal import sqlite_dialect
@@ -35,7 +34,7 @@ def engines(path: Path) -> Engines:
     return Engines(_engine(path, writes=False), writer, writer, turn)
 
 
-def _engine(path: Path, *, writes: bool) -> AsyncEngine:
+def _engine(path: Path, *, writes: bool) -> Engine:
     arguments = {
         "writes": writes,
         "timeout": _BUSY_TIMEOUT_MS / 1000,
@@ -48,7 +47,7 @@ def _engine(path: Path, *, writes: bool) -> AsyncEngine:
     # The connection used last has the pages of the file in its memory. There are no listeners:
     # SQLAlchemy would look for more of them at each statement.
     url = URL.create(sqlite_dialect.NAME, database=str(path))
-    return create_async_engine(url, connect_args=arguments, pool_use_lifo=True)
+    return create_engine(url, connect_args=arguments, pool_use_lifo=True)
 
 
 @contextlib.asynccontextmanager

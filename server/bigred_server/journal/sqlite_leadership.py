@@ -4,7 +4,7 @@ import contextlib
 import math
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from bigred_server.journal.connection import AsyncConnection
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,8 @@
 
 import time
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bigred_server.journal import deployments
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.model.deployment import DeploymentRecord, new_deployment_id
 from bigred_server.model.json_object import Json
 

@@ -5,11 +5,10 @@ All of it runs in the caller's transaction, so the deployment can't change in be
 
 import time
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bigred_broker.messages import AppEventType
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import deployments, events
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.model.command import Command, refusal, refusal_elsewhere
 from bigred_server.model.deployment import DeploymentRecord
 

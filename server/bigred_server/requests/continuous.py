@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.faults import Faults
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import BigredError
 from bigred_server.journal import deployments, releases
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.database import Database
 from bigred_server.journal.leadership import Leadership
 from bigred_server.model.release import Release, candidate

@@ -3,12 +3,11 @@
 import time
 from dataclasses import replace
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bigred_broker.messages import AppEventType
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import DeploymentError, ReleaseError
 from bigred_server.journal import deployments, events, releases
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.database import Database
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord

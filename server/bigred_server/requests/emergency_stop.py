@@ -7,10 +7,9 @@ happens in the caller's transaction.
 
 import time
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bigred_broker.messages import Answer, BoxEvent, Phase, Refusal, Reply
 from bigred_server.journal import armings, deployments
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.requests import commands, replies, sentences

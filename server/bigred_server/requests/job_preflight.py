@@ -5,12 +5,11 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bigred_server.errors import DeploymentError, JenkinsError
 from bigred_server.jenkins.call import JenkinsCall
 from bigred_server.jenkins.job import JenkinsJob
 from bigred_server.jenkins.run import hindrance, run_of
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.database import Database
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bigred_server.journal import deployments, releases
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.requests.gates import GateState
 from bigred_server.rollout.core import availability
 from bigred_server.rollout.core.ports import Fleet, FleetLook

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.messages import Answer, BoxEvent, EventType, Refusal, Reply
 from bigred_server.clock import boot_clock_s
 from bigred_server.errors import DeploymentError
 from bigred_server.journal import armings, deployments, releases
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.database import Database
 from bigred_server.journal.unavailable import JournalUnavailableError
 from bigred_server.model.arming import LIFE_S, Arming, new_id, refusal

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType, JudgementNote
 from bigred_server.journal import events
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.database import Database
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.timestamp import utc

@@ -8,13 +8,13 @@ from typing import TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_broker.faults import Faults
 from bigred_broker.messages import AppEvent, AppEventType
 from bigred_server.clock import SYSTEM, Clock
 from bigred_server.errors import BigredError
 from bigred_server.journal import actions
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.database import Database
 from bigred_server.journal.leadership import Leadership
 from bigred_server.journal.unavailable import passes

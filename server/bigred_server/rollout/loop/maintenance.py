@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bigred_broker.messages import Phase
 from bigred_server.clock import Clock
 from bigred_server.journal import deployments
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.database import Database
 from bigred_server.journal.leadership import Leadership
 from bigred_server.model.deployment import DeploymentRecord

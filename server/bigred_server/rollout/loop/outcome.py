@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bigred_broker.messages import Phase
 from bigred_server.journal import actions, deployments, releases
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.model.command import Command
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage
