@@ -18,7 +18,7 @@ from bigred_broker.connection import Connection, Delivery, NotConnectedError
 from bigred_broker.delays import LONGEST_S, delays
 from bigred_broker.intake import Intake
 from bigred_broker.link_status import LinkDown, LinkUp
-from bigred_broker.messages import MAX_BYTES, MessageError, Status
+from bigred_broker.messages import MAX_BYTES, MessageError, Status, build_schemas
 from bigred_broker.muting import Muting
 from bigred_broker.retained_messages import RetainedMessages
 from bigred_broker.settings import BrokerSettings
@@ -66,6 +66,7 @@ class Link:
     _reported: str = ""
 
     def __post_init__(self) -> None:
+        build_schemas()
         self._retained = RetainedMessages(
             self.name,
             self.status_topic,

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bigred_broker.link import Link
 from bigred_broker.messages import (
     MAX_BYTES,
     OUTCOMES,
@@ -39,7 +40,9 @@ from bigred_broker.messages import (
     decode_status,
     encode,
 )
+from bigred_broker.messages.base import Part
 from bigred_broker.messages.brief import SMALL_BYTES, brief, changes_of
+from bigred_broker.settings import BrokerSettings
 
 # --- valid messages ------------------------------------------------------------------------------
 
@@ -197,6 +200,14 @@ def raw(**changes: object) -> bytes:
 
 def test_the_strategies_cover_every_kind_of_message() -> None:
     assert set(KINDS) == set(Message.__subclasses__())
+
+
+def test_once_a_link_is_made_no_message_waits_for_its_schema() -> None:
+    LightState.__pydantic_complete__ = Beacon.__pydantic_complete__ = False
+    Link(BrokerSettings(), "red", "bigred/box/red/status")
+    kinds = (*Part.__subclasses__(), *Message.__subclasses__())
+    assert {kind.__name__ for kind in kinds} > {"LightState", "ReleaseNote", "Beacon", "Reply"}
+    assert [kind for kind in kinds if not kind.__pydantic_complete__] == []
 
 
 @given(messages)

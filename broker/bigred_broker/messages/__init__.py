@@ -20,7 +20,17 @@ from bigred_broker.messages.app import (
     Progress,
     ReleaseNote,
 )
-from bigred_broker.messages.base import VERSION, Amount, Count, Digest, Id, Message, Status, Text
+from bigred_broker.messages.base import (
+    VERSION,
+    Amount,
+    Count,
+    Digest,
+    Id,
+    Message,
+    Status,
+    Text,
+    build_schemas,
+)
 from bigred_broker.messages.box import (
     ANSWER_DEADLINE_S,
     MAX_ANSWER_DEADLINE_S,
@@ -85,6 +95,7 @@ __all__ = [
     "Status",
     "Text",
     "VoiceState",
+    "build_schemas",
     "decode",
     "decode_status",
     "encode",

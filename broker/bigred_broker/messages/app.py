@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from bigred_broker.messages.base import Amount, Count, Digest, Encodable, Id, Message, Text
+from bigred_broker.messages.base import Amount, Count, Digest, Encodable, Id, Message, Part, Text
 
 MOST_TEXT = 2000
 """The most characters in the text of an event."""
@@ -34,24 +34,20 @@ class Phase(StrEnum):
 OUTCOMES = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.ABORTED, Phase.FAILED})
 
 
-class ChangeNote(BaseModel):
+class ChangeNote(Part):
     """A commit, for people."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     commit: Text
     author: Text = ""
     message: Text = ""
 
 
-class ReleaseNote(BaseModel):
+class ReleaseNote(Part):
     """A release, for people.
 
     `changed`: how many commits it adds to the live release, if known; `authors` are those of the
     newest. `changes` lists the newest, but not in the state of an app, which stays small.
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     digest: Digest
     version: Text
@@ -77,38 +73,32 @@ class NodeState(StrEnum):
     UNKNOWN = "unknown"
 
 
-class NodeNote(BaseModel):
+class NodeNote(Part):
     """One node, for people."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: Id
     state: NodeState
     release: Text = ""
 
 
-class Progress(BaseModel):
+class Progress(Part):
     """How many of the nodes in scope run the wanted release.
 
     `unit`: what is counted; `percent` if the deployment has no nodes.
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     done: Count
     total: Count
     unit: Text = "nodes"
 
 
-class JudgementNote(BaseModel):
+class JudgementNote(Part):
     """The judge's verdict after a look, and the numbers behind it.
 
     `evidence`: the odds against chance that the new release is worse than the old one;
     `absolute`: that anything is wrong at all. `requests` and `failed` count the new release's
     requests, `requests_old` and `failed_old` the old one's over the same time.
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     verdict: Text
     cause: Text = ""

@@ -32,9 +32,22 @@ class Status(StrEnum):
     OFFLINE = "offline"
 
 
-class Message(BaseModel):
+class Part(BaseModel):
+    """The base of every object in a message.
+
+    Its schema is built when the first one is made or read: a command makes few kinds or none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+
+class Message(Part):
     """The base of every message."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
     v: Literal[1] = VERSION
+
+
+def build_schemas() -> None:
+    """Build the schemas of all messages, where the first message must not wait for its own."""
+    for kind in (*Part.__subclasses__(), *Message.__subclasses__()):
+        kind.model_rebuild()

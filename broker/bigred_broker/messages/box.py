@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from bigred_broker.button import EventType, Lid
-from bigred_broker.messages.base import Amount, Count, Id, Message, Text
+from bigred_broker.messages.base import Amount, Count, Id, Message, Part, Text
 from bigred_broker.messages.clock import ServerClock
 
 ANSWER_DEADLINE_S = 2.0
@@ -29,20 +29,16 @@ class BoxInfo(Message):
     to_mend: tuple[Text, ...] | None = None
 
 
-class LightState(BaseModel):
+class LightState(Part):
     """The lights of a box: whether they work, and which pattern they show."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     healthy: bool
     pattern: Text = ""
     progress: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
-class VoiceState(BaseModel):
+class VoiceState(Part):
     """The voice of a box: its engine ("" for none), and the last sentence it was asked to say."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     healthy: bool
     engine: Text = ""

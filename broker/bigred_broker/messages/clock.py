@@ -5,15 +5,11 @@ the server's monotonic clock, and every event of a box carries that clock as it 
 box knows, when the event happened.
 """
 
-from pydantic import BaseModel, ConfigDict
-
-from bigred_broker.messages.base import Amount, Id, Message
+from bigred_broker.messages.base import Amount, Id, Message, Part
 
 
-class ServerClock(BaseModel):
+class ServerClock(Part):
     """The monotonic clock of one run of a server, in milliseconds."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     run: Id
     at_ms: Amount
