@@ -144,9 +144,10 @@ def imports(site: TerminalSite, verb: str) -> int:
     if name not in VERBS:
         report(f"no verb {verb!r}; available: {', '.join(VERBS)}")
         return 2
-    python(site, name, HERE)  # compiles
-    restored(site)
-    lines = python(site, name, HERE, "-X", "importtime").splitlines()
+    for options in ((), ("-X", "importtime")):  # the first run only compiles
+        restored(site)
+        written = python(site, name, HERE, *options)
+    lines = written.splitlines()
     found = [line.removeprefix("import time:").split("|") for line in lines if line.count("|") == 2]
     rows = [(int(own), int(all_), module.strip()) for own, all_, module in found[1:]]
     report(f"{len(rows)} modules, {sum(own for own, _, _ in rows) / 1000:.0f} ms")

@@ -63,6 +63,7 @@ NODES = frozenset({"anyio", "bigred_server.fleet.real_fleet", "httpcore2", "http
 NEEDED = {
     "--help": frozenset[str](),
     "--version": frozenset[str](),
+    "server --help": JOURNAL,
     "submit WAR --version 1.2.0": JOURNAL,
     "deploy --no-wait": JOURNAL,
     "release list": JOURNAL | TABLE,

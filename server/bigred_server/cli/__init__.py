@@ -4,6 +4,7 @@ Each verb is loaded only when it is called, so that a hook does not load all of 
 """
 
 import gc
+import os
 import sys
 
 import click
@@ -67,6 +68,8 @@ def main() -> None:
     """Run the command. Print an error as one sentence, never a traceback, and exit with 1."""
     # Until the verb is loaded, there is no garbage, and to look for it takes a tenth of the time.
     gc.disable()
+    # There are no plugins of pydantic; to look for some reads the metadata of all libraries.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         bigred.main(prog_name="bigred", standalone_mode=False)
     except click.UsageError as error:

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import click
 
-from bigred_broker import logs
 from bigred_server.cli.options import config_file, config_option, need_state, run, settings_of
-from bigred_server.daemon import serve
 
 
 @click.command("server")
@@ -20,6 +18,10 @@ def command(config: Path | None) -> None:
     file = config_file(config)
     settings = settings_of(file)
     need_state(settings)
+    # Imported late: everything that the server uses takes a second to load.
+    from bigred_broker import logs
+    from bigred_server.daemon import serve
+
     logs.configure(settings.server.log_format)
     # One line per probe, and ten at the first start, would bury what matters.
     for verbose in ("httpx2", "alembic"):
