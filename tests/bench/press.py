@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 measure(f"with {KEPT} answers", site, boxes, count, idle)
         kills = min(options.kills, MOST_KILLS)
         missing, written = missing_after_kills(folder / "killed", kills)
-        report(f"{kills} kills in the middle of {written} writes: {missing} are missing")
+        text = f"{kills} kills in the middle of writes: of {len(written)} acknowledged facts"
+        report(f"{text} {len(missing)} are missing")
     return 1 if missing else 0
 
 
