@@ -141,6 +141,7 @@ def missing(verb: str) -> list[str]:
             "libusb-1.0-0": somewhere("usr/lib*/libusb-1.0.so.0", "usr/lib/*/libusb-1.0.so.0"),
             "openssh-server": somewhere("usr/sbin/sshd"),
             "bubblewrap": False,
+            "strace": False,
             "git": False,
             "mercurial": False,
         }
