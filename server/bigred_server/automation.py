@@ -9,6 +9,7 @@ from bigred_broker.messages import MOST_TEXT, AppEvent, AppEventType
 from bigred_server.artifacts.store import Store
 from bigred_server.journal.session import Session
 from bigred_server.model.build import Build, build_text
+from bigred_server.model.release import Stage
 from bigred_server.model.timestamp import utc
 from bigred_server.notify.notifier import Notifier
 from bigred_server.pipeline.builder import Builder
@@ -26,17 +27,18 @@ class Automation:
     """`builders`: by app, for apps with a build; `continuous`: for apps that need no press."""
 
     builders: Mapping[str, Builder]
-    continuous: tuple[Continuous, ...]
+    continuous: Mapping[str, Continuous]
 
     def tasks(self) -> list[Coroutine[None, None, None]]:
         """Return the coroutines to run until the server stops."""
         building = [each.run() for each in self.builders.values()]
-        return [*building, *(each.run() for each in self.continuous)]
+        return [*building, *(each.run() for each in self.continuous.values())]
 
     def wake(self, app: str) -> None:
-        """Make an app's builder check for waiting builds at once."""
-        if app in self.builders:
-            self.builders[app].wake()
+        """Check at once for builds of an app that wait, and for a release to be deployed."""
+        for loops in (self.builders, self.continuous):
+            if app in loops:
+                loops[app].wake()
 
 
 def automation_of(
@@ -47,14 +49,20 @@ def automation_of(
     publish: Callable[[AppEvent], None],
     notifier: Notifier,
     isolation: Isolation,
+    started: Callable[[str], None],
 ) -> Automation:
-    """Create the builders and loops of a server; `publish` sends events and must not block."""
+    """Create the builders and loops of a server; `publish` sends events and must not block.
+
+    `started` is called with an app when a deployment of it began.
+    """
     slots = asyncio.Semaphore(settings.server.builds)
     apps = settings.fleets.items()
 
     def report(build: Build) -> None:
         publish(event_of(build, time.time()))
         notifier.receive_build(build)
+        if build.stage is Stage.READY and build.app in continuous:
+            continuous[build.app].wake()
 
     builders = {
         name: Builder(
@@ -74,11 +82,11 @@ def automation_of(
         for name, app in apps
         if app.build is not None
     }
-    continuous = tuple(
-        Continuous(name, session.db, store, preflights[name], session.leads[name])
+    continuous = {
+        name: Continuous(name, session.db, store, preflights[name], session.leads[name], started)
         for name, app in apps
         if app.deploy is Deploy.WHEN_READY
-    )
+    }
     return Automation(builders, continuous)
 
 

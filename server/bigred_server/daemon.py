@@ -164,6 +164,7 @@ class DeployServer:
             self._gateway.publish_event,
             self._notifier,
             isolation,
+            self._wake,
         )
         alone: dict[str, Preflight] = {**preflights, **self._jobs}
         shared = {name: SharedPreflight(preflight) for name, preflight in alone.items()}

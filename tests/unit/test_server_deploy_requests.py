@@ -12,11 +12,14 @@ from bigred_broker.messages import OUTCOMES, Phase
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import DeploymentError, ReleaseError, UnknownReleaseError
 from bigred_server.journal import deployments, events, releases
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.database import Database
+from bigred_server.journal.sqlite_leadership import SqliteLeadership
 from bigred_server.model.command import Command, refusal
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage, candidate
 from bigred_server.requests import continuous, deploy
+from bigred_server.requests.gates import GateState
 
 FIRST, LIVE, NEXT, LAST = "1" * 64, "2" * 64, "3" * 64, "4" * 64
 
@@ -345,3 +348,54 @@ async def test_a_release_is_deployed_by_itself_once_for_each_push(
     async with site.db.read() as connection:
         found = await continuous.due(connection, "shop")
     assert (found is not None) is is_due
+
+
+@dataclass(frozen=True)
+class Open:
+    """An app whose gates are open."""
+
+    nodes: int = 3
+    countdown_s: float = 0.0
+
+    async def look(self) -> "Open":
+        return self
+
+    async def state(self, db: AsyncConnection) -> GateState:
+        known = await releases.of_app(db, "shop")
+        return GateState("shop", known, healthy=3, total=3, min_healthy=2)
+
+
+@dataclass(frozen=True)
+class Lead(SqliteLeadership):
+    """The leadership of the only server. `asked`: set once it was asked for."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hold(self) -> bool:
+        self.asked.set()
+        return True
+
+
+async def test_a_release_is_deployed_as_soon_as_it_is_ready(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(continuous, "_EVERY_S", 60.0)
+    started, lead = asyncio.Queue[str](), Lead()
+    async with site.db.write() as connection:
+        await releases.set_stage(connection, "shop", NEXT, Stage.BAD)
+    loop = continuous.Continuous("shop", site.db, site.store, Open(), lead, started.put_nowait)
+    running = asyncio.create_task(loop.run())
+    try:
+        async with asyncio.timeout(10.0):
+            await lead.asked.wait()
+            async with site.db.write() as connection:
+                await releases.set_stage(connection, "shop", NEXT, Stage.READY)
+            loop.wake()
+            assert await started.get() == "shop"
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+    async with site.db.read() as connection:
+        begun = await deployments.running(connection, "shop")
+    assert begun is not None
+    assert (begun.digest, begun.who) == (NEXT, continuous.WHO)

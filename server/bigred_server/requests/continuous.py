@@ -1,15 +1,14 @@
 """Continuous deployment: a ready release is deployed by itself if it passes the gates."""
 
-import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from bigred_broker.faults import Faults
 from bigred_server.artifacts.store import Store
-from bigred_server.errors import BigredError
+from bigred_server.control_loop import ControlLoop
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.database import Database
@@ -17,7 +16,7 @@ from bigred_server.journal.leadership import Leadership
 from bigred_server.model.release import Release, candidate
 from bigred_server.requests import deploy
 from bigred_server.requests.gates import gate
-from bigred_server.requests.preflight import FleetPreflight
+from bigred_server.requests.preflight import Preflight
 
 log = structlog.get_logger(__name__)
 
@@ -27,28 +26,37 @@ _EVERY_S = 1.0
 
 @dataclass
 class Continuous:
-    """The continuous deployment of one app. `run` it as a task.
+    """The continuous deployment of one app. `run` it as a task; `wake` it when a release is ready.
 
     Each release is deployed automatically once for each time that its commit is pushed; after a
-    rollback or an abort, people decide.
+    rollback or an abort, people decide. `started` is called with the app when a deployment began.
     """
 
     name: str
     db: Database
     store: Store
-    preflight: FleetPreflight
+    preflight: Preflight
     lead: Leadership
+    started: Callable[[str], None]
     _faults: Faults = field(default_factory=Faults)
+    _loop: ControlLoop = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._loop = ControlLoop(self._report, _EVERY_S)
+
+    def wake(self) -> None:
+        """Check for a ready release now instead of at the next poll."""
+        self._loop.wake()
 
     async def run(self) -> None:
         """Deploy until cancelled."""
-        while True:
-            try:
-                if await self.lead.hold():
-                    await self.deploy()
-            except (BigredError, SQLAlchemyError, OSError) as error:
-                self._report(str(error))
-            await asyncio.sleep(_EVERY_S)
+        await self._loop.run(self._tick)
+
+    async def _tick(self) -> float:
+        """Deploy what is due; return the pause before the next tick, in seconds."""
+        if await self.lead.hold() and await self.deploy():
+            self.started(self.name)
+        return _EVERY_S
 
     async def deploy(self) -> bool:
         """Begin a deployment if one is due and the gates allow it; return whether one began."""
