@@ -101,6 +101,22 @@ def test_a_verb_of_a_box_loads_no_library_that_it_does_not_need(tmp_path: Path, 
     assert loaded(tmp_path, "bigred_agent", *verb.split()) == NEEDED_BY_A_BOX[verb]
 
 
+@pytest.mark.parametrize(("verb", "is_usual"), [("history", False), ("server", True)])
+def test_a_verb_ends_at_once_when_all_is_written_and_the_server_as_usual(
+    verb: str, is_usual: bool
+) -> None:
+    done = python(
+        "import atexit, runpy, sys\n"
+        "atexit.register(print, 'taken apart')\n"
+        "sys.argv[0] = 'bigred'\n"
+        "runpy.run_module('bigred_server', run_name='__main__', alter_sys=True)",
+        *(verb, "--help"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--config" in done.stdout
+    assert done.stdout.endswith("taken apart\n") is is_usual
+
+
 def test_what_is_named_as_heavy_is_installed_under_this_name() -> None:
     done = python(
         "import importlib.util, sys\n"
