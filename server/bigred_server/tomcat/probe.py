@@ -1,6 +1,7 @@
 """Asks the app on the node's own port which release it is, and whether it is fit for users."""
 
 import asyncio
+import contextlib
 import json
 import re
 import ssl
@@ -15,6 +16,7 @@ from bigred_server.model.json_pointer import value_at
 from bigred_server.rollout.core.observation import Answer
 from bigred_server.settings import AdmissionSettings, MarkerSettings, MarkerSource
 from bigred_server.settings.admission import SmokeSettings
+from bigred_server.tomcat.get_client import GetClient
 from bigred_server.tomcat.question import Question
 from bigred_server.tomcat.smoke import SmokeAnswer, complaint
 
@@ -112,18 +114,15 @@ class Probe:
         todo = iter(range(self.admission.warmup_requests))
 
         async def work() -> int:
-            statuses = [await self._status(paths[number % len(paths)]) for number in todo]
+            with contextlib.closing(GetClient(self.url)) as http:
+                statuses = [
+                    await http.status(paths[number % len(paths)], _REQUEST_DEADLINE_S)
+                    for number in todo
+                ]
             return sum(status is None or status >= _BROKEN for status in statuses)
 
         workers = [work() for _ in range(self.admission.warmup_concurrency)]
         return sum(await asyncio.gather(*workers))
-
-    async def _status(self, path: str) -> int | None:
-        try:
-            response = await self._get(path, _REQUEST_DEADLINE_S)
-        except (httpx2.RequestError, TimeoutError):
-            return None
-        return response.status_code
 
     async def _get(self, path: str, deadline_s: float) -> httpx2.Response:
         # The client's own time-out restarts with every byte: a trickling answer would never end.
