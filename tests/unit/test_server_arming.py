@@ -35,7 +35,7 @@ from bigred_server.requests.gates import GateState, gate
 from bigred_server.requests.preflight import FleetPreflight
 from bigred_server.requests.presses import Presses
 from bigred_server.rollout.core.action import Action
-from bigred_server.rollout.core.observation import Admin
+from bigred_server.rollout.core.observation import Admin, NodeLook
 from bigred_server.rollout.core.observation import Answer as AppAnswer
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.settings import Settings
@@ -201,6 +201,9 @@ class StillFleet:
 
     async def act(self, action: Action) -> str:
         raise AssertionError(action)
+
+    async def until_changed(self, look: NodeLook) -> None:
+        raise AssertionError(look)
 
 
 @dataclass

@@ -10,6 +10,7 @@ import httpx2
 from bigred_server.artifacts.store import Store
 from bigred_server.errors import NodeError
 from bigred_server.fleet.managers import manager_of
+from bigred_server.haproxy import hint
 from bigred_server.haproxy.merge import PoolLook
 from bigred_server.haproxy.pool import Pool
 from bigred_server.model.release import Release
@@ -19,6 +20,7 @@ from bigred_server.rollout.core.observation import Admin, NodeLook
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import AppSettings, Settings
+from bigred_server.tomcat import port
 from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.node import Node
 from bigred_server.tomcat.observed_node import ObservedNode
@@ -148,6 +150,14 @@ class RealFleet:
                 evidence = await self._admit(action.node)
                 await self._pool.set_state(server, Admin.DRAIN)
                 return evidence
+
+    async def until_changed(self, look: NodeLook) -> None:
+        """See Fleet."""
+        if not look.answer.came and look.host.running is not False:
+            await port.until_opened(self._app.nodes[look.name].url)
+        else:
+            server = self._app.server_of(look.name)
+            await hint.until_changed(self._pool.backends[0], server, look.pool)
 
     async def set_state(self, node: str, state: Admin) -> str:
         """Set a node's state in HAProxy, as a person wants it; return the evidence.

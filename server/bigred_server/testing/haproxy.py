@@ -87,7 +87,7 @@ class FakeHaproxy:
             return "Permission denied\n\n"
         answers: dict[str, Callable[[str], str]] = {
             "show info": lambda _rest: self._info(),
-            "show stat": lambda _rest: self._stat(),
+            "show stat": self._stat,
             "show servers state": self._states,
             "show cli level": lambda _rest: f"{self.level}\n",
             "show backend": lambda _rest: f"# name\n{self.backend}\n",
@@ -105,16 +105,22 @@ class FakeHaproxy:
         since = f"Start_time_sec: {1_700_000_000 + self.pid}"
         return f"Name: HAProxy\nVersion: {self.version}\nPid: {self.pid}\n{since}\n"
 
-    def _stat(self) -> str:
+    def _stat(self, only: str) -> str:
         total: dict[str, object] = {
             "stot": self.requests,
             "req_tot": self.requests,
             "hrsp_5xx": self.errors_5xx,
         }
         total |= {"wretr": self.retried, "wredis": 0, "status": "UP", "type": 1}
-        rows = [_row("public", "FRONTEND", {"scur": 0, "stot": 0, "status": "OPEN", "type": 0})]
         servers = {name: {**one.columns(), "mode": self.mode} for name, one in self.servers.items()}
-        rows += [_row(self.backend, name, columns) for name, columns in servers.items()]
+        rows = [_row(self.backend, name, columns) for name, columns in servers.items()]
+        if only:
+            # "PROXY 4 -1": the servers of one backend.
+            return "\n".join(
+                [f"# {COLUMNS},", *(rows if only == f"{self.backend} 4 -1" else ()), ""]
+            )
+        public = {"scur": 0, "stot": 0, "status": "OPEN", "type": 0}
+        rows = [_row("public", "FRONTEND", public), *rows]
         total |= {"scur": 0, "qcur": self.queued, "mode": self.mode}
         rows.append(_row(self.backend, "BACKEND", total))
         return "\n".join([f"# {COLUMNS},", *rows, ""])

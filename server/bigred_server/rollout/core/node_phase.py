@@ -35,6 +35,9 @@ BUILD_PHASES = frozenset(
     {NodePhase.DEPLOYING, NodePhase.STARTING, NodePhase.ADMITTING, NodePhase.CHECKING}
 )
 
+# A node leaves these by itself, without an action.
+WAITING = frozenset({NodePhase.DRAINING, NodePhase.STARTING, NodePhase.CHECKING})
+
 _IN_POOL = frozenset({Admin.READY, Admin.MIXED})
 
 

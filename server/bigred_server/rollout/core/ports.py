@@ -16,6 +16,7 @@ from bigred_server.rollout.core.observation import (
     NOTHING_COUNTED,
     Coverage,
     Looks,
+    NodeLook,
     ProcessCounters,
     Served,
 )
@@ -52,6 +53,12 @@ class Fleet(Protocol):
 
     async def act(self, action: Action) -> str:
         """Perform one action and return the evidence. Raise BigredError if it did not work."""
+
+    async def until_changed(self, look: NodeLook) -> None:
+        """Return when a node seems to be what a rollout waits for since this look; perhaps never.
+
+        Never raise. It is a hint that the next look is worth while, and no evidence of anything.
+        """
 
 
 @dataclass(frozen=True)

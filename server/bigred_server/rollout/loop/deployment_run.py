@@ -13,6 +13,7 @@ from bigred_server.rollout.core.action import Action, ActionKind, Busy
 from bigred_server.rollout.core.decide import decide
 from bigred_server.rollout.core.decision import Call, Decision
 from bigred_server.rollout.core.deployment import Deployment, entered
+from bigred_server.rollout.core.node_phase import WAITING
 from bigred_server.rollout.core.observation import NodeLook
 from bigred_server.rollout.core.phase_text import phase_text
 from bigred_server.rollout.core.ports import FleetLook
@@ -73,6 +74,15 @@ class DeploymentRun:
             return record
         self._launch(entered, decision, look, busy, known)
         return entered
+
+    def awaited(self, record: DeploymentRecord, look: FleetLook) -> list[NodeLook]:
+        """Return the looks at the nodes that go on by themselves, without any action."""
+        waiting = [
+            name
+            for name in record.nodes
+            if name in look.nodes and self.progress[name].phase in WAITING
+        ]
+        return [look.nodes[name] for name in waiting if name not in self.executor.busy]
 
     def _deployment(
         self, record: DeploymentRecord, known: KnownReleases, hooks: list[ActionRecord]

@@ -31,6 +31,7 @@ from bigred_server.rollout.loop.deployment_run import DeploymentRun
 from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.rollout.loop.executor import Executor
 from bigred_server.rollout.loop.hook_runner import HookRunner
+from bigred_server.rollout.loop.lookout import Lookout
 from bigred_server.rollout.loop.maintenance import BeginRepair, Maintenance
 from bigred_server.rollout.loop.mapping import (
     KnownReleases,
@@ -93,20 +94,22 @@ class Reconciler:
             executor = Executor(
                 self.db, self.fleet, self.events, self.lead, tasks, clock=self.clock
             )
-            await self._loop.run(lambda: self._try(executor))
+            lookout = Lookout(self.fleet, tasks, self.wake)
+            await self._loop.run(lambda: self._try(executor, lookout))
 
     def _log_error(self, reason: str) -> None:
         log.error("the rollout is waiting", app=self.app, reason=reason)
 
-    async def _try(self, executor: Executor) -> float:
+    async def _try(self, executor: Executor, lookout: Lookout) -> float:
         """Do a tick, and remember whether the journal failed in it."""
+        lookout.rest()
         try:
-            return await self._tick(executor)
+            return await self._tick(executor, lookout)
         except SQLAlchemyError:
             executor.is_cut_off = True
             raise
 
-    async def _tick(self, executor: Executor) -> float:
+    async def _tick(self, executor: Executor, lookout: Lookout) -> float:
         """Do what is due; return the seconds until the next tick."""
         if not await self.lead.hold():
             # What another server does meanwhile is for that server to publish.
@@ -142,6 +145,7 @@ class Reconciler:
             async with self.db.read() as db:
                 known = by_digest(await releases.of_app(db, self.app))
         await self._publish_state(record, known)
+        lookout.watch(self._run.awaited(record, self._look))
         return POLL_S
 
     async def _observe(self, known: KnownReleases) -> None:

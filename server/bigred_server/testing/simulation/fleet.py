@@ -87,6 +87,10 @@ class SimulatedFleet:
             raise NodeError(failure)
         return "done"
 
+    async def until_changed(self, look: NodeLook) -> None:
+        """Never return: its clock stands still while nothing waits by it."""
+        await asyncio.Event().wait()
+
     def see(self) -> FleetLook:
         """Look at all nodes, now."""
         self.advance()
