@@ -364,3 +364,64 @@ def test_a_node_that_is_back_in_some_pools_returns_to_all_on_a_fresh_check() -> 
     fresh = changed(mixed, fresh=True)
     assert kinds(decide(view(deployment(), a=fresh, b=ON_NEW, c=ON_NEW))) == {"a": ActionKind.READY}
     assert NEW.digest == "new"
+
+
+# --- the release is fetched ahead ---------------------------------------------------------------
+
+WITHOUT = changed(ON_OLD, kept=frozenset())
+KEEPS = changed(ON_OLD, kept=frozenset({"new"}))
+FETCH, MAINT = ActionKind.FETCH, ActionKind.MAINT
+
+
+@pytest.mark.parametrize("phase", [Phase.CANARY, Phase.ROLLING])
+def test_the_release_is_fetched_to_the_others_while_the_first_is_updated(phase: Phase) -> None:
+    found = decide(view(deployment(phase), a=STOPPED, b=WITHOUT, c=WITHOUT))
+    assert kinds(found) == {"a": ActionKind.SWAP, "b": FETCH, "c": FETCH}
+
+
+def test_nothing_is_fetched_ahead_before_the_first_node_has_the_release() -> None:
+    found = decide(view(deployment(Phase.CANARY), a=WITHOUT, b=WITHOUT, c=WITHOUT))
+    assert kinds(found) == {"a": FETCH}
+
+
+def test_nothing_is_fetched_ahead_while_the_deployment_is_on_hold() -> None:
+    found = decide(view(deployment(Phase.HOLDING), a=STARTING, b=WITHOUT, c=WITHOUT))
+    assert kinds(found) == {}
+
+
+def test_only_a_few_nodes_fetch_at_once() -> None:
+    names = "bcdefgh"
+    looks: Given = {"a": STARTING, **dict.fromkeys(names, WITHOUT)}
+    going = deployment(nodes=tuple(looks))
+    assert kinds(decide(view(going, **looks))) == dict.fromkeys("bcde", FETCH)
+    busy = dict.fromkeys("bcd", FETCH)
+    assert kinds(decide(view(going, busy=busy, **looks))) == {"e": FETCH}
+
+
+def test_a_node_that_fetches_ahead_takes_no_place_in_the_batch() -> None:
+    going = deployment()
+    found = decide(view(going, busy={"b": FETCH}, a=ON_NEW, b=WITHOUT, c=KEEPS))
+    assert kinds(found) == {"c": MAINT}
+
+
+def test_a_fetch_ahead_that_failed_is_tried_again_at_the_nodes_turn_and_not_before() -> None:
+    wait = {"tries": 1, "tried_at_s": 0.0, "failure": "no room"}
+    early = decide(view(deployment(), wait=wait, a=WITHOUT, b=STARTING, c=KEEPS))
+    assert kinds(early) == {}
+    assert not early.set_aside
+    assert kinds(decide(view(deployment(), wait=wait, a=WITHOUT, b=ON_NEW, c=KEEPS))) == {
+        "a": FETCH
+    }
+
+
+def test_nothing_is_fetched_ahead_if_the_first_failure_is_the_last() -> None:
+    policy = replace(POLICY, tries=1)
+    assert kinds(decide(view(deployment(), policy=policy, a=STARTING, b=WITHOUT, c=KEEPS))) == {}
+
+
+def test_a_node_that_fetches_ahead_serves_all_the_while() -> None:
+    policy = replace(POLICY, min_healthy=2)
+    found = decide(
+        view(deployment(), policy=policy, busy={"b": FETCH}, a=ON_NEW, b=WITHOUT, c=KEEPS)
+    )
+    assert kinds(found) == {"c": MAINT}

@@ -43,6 +43,19 @@ def test_a_node_that_went_once_through_the_cycle() -> None:
     assert node_times("a", ONCE, POLICY) == NodeTimes("a", 13.5, 0.0, 2.0, 3.0, 4.5, 3.5)
 
 
+def test_the_wait_for_its_turn_after_an_early_fetch_is_not_the_time_of_a_node() -> None:
+    later = [replace(a, begun_at=a.begun_at + 90, ended_at=(a.ended_at or 0) + 90) for a in ONCE]
+    early = actions(("fetch", 2.0, 4.5)) + later
+    assert node_times("a", early, POLICY) == NodeTimes("a", 16.0, 2.5, 2.0, 3.0, 4.5, 3.5)
+
+
+def test_a_fetch_in_the_middle_of_an_update_is_part_of_it() -> None:
+    found = node_times(
+        "a", actions(("maint", 0.0, 0.1), ("fetch", 1.0, 2.0), ("swap", 3.0, 4.0)), POLICY
+    )
+    assert (found.fetch_s, found.seconds) == (1.0, 4.0)
+
+
 def test_a_node_that_was_not_touched() -> None:
     assert node_times("b", ONCE, POLICY) == NodeTimes("b", sessions_lost=0)
 

@@ -2,6 +2,7 @@
 
 from bigred_server.rollout.core.action import OUT_OF_POOL, Action, ActionKind
 from bigred_server.rollout.core.availability import is_serving
+from bigred_server.rollout.core.fetch import is_fetching
 from bigred_server.rollout.core.next_action import closing_kind, lacks_release, may_try, next_action
 from bigred_server.rollout.core.node_phase import NodePhase
 from bigred_server.rollout.core.observation import Admin, NodeLook
@@ -16,7 +17,7 @@ def actions(view: View, nodes: tuple[str, ...], batch: int) -> tuple[Action, ...
     A batch of 0 starts none: nodes being updated are finished, no more.
     """
     node_phases = view.node_phases
-    updating = [name for name in nodes if name in view.busy or node_phases[name] not in _SETTLED]
+    updating = [name for name in nodes if _is_updating(view, name)]
     due = [action for name in updating if (action := next_action(view, name, node_phases[name]))]
     for name in nodes if batch else ():
         if node_phases[name] is not NodePhase.PENDING or name in view.busy:
@@ -42,6 +43,12 @@ def closing(view: View) -> tuple[Action, ...]:
         if _is_out_of_service(look) or view.may_remove(removed):
             due.append(Action(ActionKind.MAINT, name, view.target))
     return tuple(due)
+
+
+def _is_updating(view: View, name: str) -> bool:
+    if is_fetching(view, name):
+        return False
+    return name in view.busy or view.node_phases[name] not in _SETTLED
 
 
 def _start_update(view: View, name: str) -> list[Action]:

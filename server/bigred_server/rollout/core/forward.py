@@ -1,11 +1,14 @@
 """A deployment that moves forward: the canary, the other nodes, the last bake, and holds."""
 
+from dataclasses import replace
+
 from bigred_broker.messages import Phase
 from bigred_server.model.command import Command
 from bigred_server.model.hold_reason import HeldFor
 from bigred_server.rollout.core import availability, finish, hold, sentences, verdict_policy
 from bigred_server.rollout.core.batch import actions, closing
 from bigred_server.rollout.core.decision import Decision
+from bigred_server.rollout.core.fetch import fetches
 from bigred_server.rollout.core.node_fault import Fault, fault
 from bigred_server.rollout.core.node_phase import NodePhase
 from bigred_server.rollout.core.policy import OnDeadline
@@ -104,13 +107,22 @@ def _may_set_aside(view: View, found: Fault) -> bool:
 
 
 def _proceed(view: View) -> Decision:
-    deployment, node_phases = view.deployment, view.node_phases
-    phase, active = deployment.record.phase, view.active
+    phase, active, node_phases = view.record.phase, view.active, view.node_phases
     if phase is Phase.HOLDING:
         return Decision(phase, (*actions(view, active, batch=0), *closing(view)))
     serving = [name for name in active if node_phases[name] is NodePhase.SERVING]
     if len(serving) == len(active):
         return finish.finish(view)
+    decision = _roll(view, serving)
+    if decision.phase is Phase.HOLDING:
+        return decision
+    due = {action.node for action in decision.actions}
+    ahead = fetches(view, tuple(name for name in active if name not in due))
+    return replace(decision, actions=(*decision.actions, *ahead))
+
+
+def _roll(view: View, serving: list[str]) -> Decision:
+    phase, active = view.record.phase, view.active
     if phase is Phase.CANARY:
         canaries, bake_s = active[: view.policy.canary], view.policy.canary_bake_s
         if any(name not in serving for name in canaries):

@@ -97,16 +97,23 @@ def node_times(name: str, actions: Sequence[ActionRecord], policy: Policy) -> No
     """Add up the times of one node from its actions, in their order."""
     ours = [action for action in actions if action.node == name]
     spans = _spans(ours)
-    begun = min((action.begun_at for action in ours), default=0.0)
-    ended = max((_end(action) for action in ours), default=0.0)
     sessions = (action.sessions for action in ours if action.kind in _CLOSING)
     return NodeTimes(
         name,
-        seconds=round(ended - begun, 3),
+        seconds=round(_seconds(ours), 3),
         sessions=next(sessions, None),
         sessions_lost=_lost(ours, policy),
         **{key: round(value, 3) for key, value in spans.items()},
     )
+
+
+def _seconds(ours: Sequence[ActionRecord]) -> float:
+    """Return how long the update took, without the wait for its turn after an early fetch."""
+    update = [action for action in ours if action.kind != ActionKind.FETCH]
+    begun = min((action.begun_at for action in update), default=float("inf"))
+    ended = max(map(_end, update), default=begun)
+    early = [one for one in ours if one.kind == ActionKind.FETCH and one.begun_at < begun]
+    return sum(_end(one) - one.begun_at for one in early) + (ended - begun if update else 0.0)
 
 
 def _spans(ours: Sequence[ActionRecord]) -> dict[str, float]:
