@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,20 +19,34 @@ if TYPE_CHECKING:
     from bigred_server.tomcat.manager import Manager
 
 _LEAKS_DEADLINE_S = 30.0
+# On many machines it takes a process to ask, just while the JVM that starts needs the processor.
+_RUNS_KEEPS_S = 0.5
 
 
 class Node:
-    """A node of one app. `look` never raises; actions raise NodeError and can be repeated."""
+    """A node of one app. `look` never raises; actions raise NodeError and can be repeated.
+
+    `actions`: how many have ended.
+    """
 
     def __init__(self, host: Host | None, manager: "Manager | None", strategy: Strategy) -> None:
         self._host = host
         self._manager = manager
         self._contexts = Contexts(manager) if manager else None
         self._is_parallel = strategy is Strategy.PARALLEL
+        self.actions = 0
+        self._is_starting = False
+        self._ran_at_s = float("-inf")
 
     async def look(self, *, answers: bool) -> HostLook:
-        """Look at the node. `answers`: the app answered a moment ago, so Tomcat is running."""
-        listed, host = await asyncio.gather(self._list(), self._look_host(answers))
+        """Look at the node. `answers`: the app answered a moment ago, so Tomcat is running.
+
+        A Tomcat that was started is not asked more than twice a second whether it still runs.
+        """
+        runs = answers or time.monotonic() - self._ran_at_s < _RUNS_KEEPS_S
+        listed, host = await asyncio.gather(self._list(), self._look_host(runs))
+        if self._is_starting and not runs and host and host.running:
+            self._ran_at_s = time.monotonic()
         return replace(
             host or HostLook(),
             digest=self._digest(host, listed.versions),
@@ -51,11 +66,13 @@ class Node:
 
     async def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
         """Copy a release to the node while it serves."""
-        return await self._required_host().fetch(source, digest, keep)
+        with self._change():
+            return await self._required_host().fetch(source, digest, keep)
 
     async def swap(self, digest: str) -> str:
         """Replace the WAR of a stopped Tomcat with a fetched release."""
-        return await self._required_host().swap(digest)
+        with self._change():
+            return await self._required_host().swap(digest)
 
     async def deploy(self, source: Path, digest: str, version: str, deadline_s: float) -> str:
         """Make the Manager replace the app, or with a `version` add it alongside the others.
@@ -86,10 +103,13 @@ class Node:
     async def start(self, deadline_s: float) -> str:
         """Start Tomcat."""
         with self._action():
-            return await self._required_host().start(deadline_s)
+            evidence = await self._required_host().start(deadline_s)
+            self._is_starting = True
+            return evidence
 
     def forget(self) -> None:
         """Make the next look read everything anew."""
+        self.actions += 1
         if self._contexts:
             self._contexts.forget()
 
@@ -128,8 +148,19 @@ class Node:
     async def _look_host(self, answers: bool) -> HostLook | None:
         return await self._host.look(answers=answers) if self._host else None
 
-    def _action(self, deploys: str = UNKNOWN_DIGEST) -> contextlib.AbstractContextManager[None]:
-        return self._contexts.act(deploys) if self._contexts else contextlib.nullcontext()
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[None]:
+        self._is_starting, self._ran_at_s = False, float("-inf")
+        try:
+            yield
+        finally:
+            self.actions += 1
+
+    @contextlib.contextmanager
+    def _action(self, deploys: str = UNKNOWN_DIGEST) -> Iterator[None]:
+        contexts = self._contexts.act(deploys) if self._contexts else contextlib.nullcontext()
+        with self._change(), contexts:
+            yield
 
     def _required_manager(self) -> "Manager":
         if self._manager is None:

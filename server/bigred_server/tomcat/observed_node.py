@@ -11,7 +11,8 @@ from bigred_server.tomcat.node import Node
 from bigred_server.tomcat.probe import Probe
 from bigred_server.tomcat.question import Question, questions
 
-_ANSWER_KEEPS_S = 1.0
+# While it serves, a node is looked at this often; every action on it makes the next look full.
+_KEEPS_S = 1.0
 
 
 @dataclass
@@ -24,9 +25,30 @@ class ObservedNode:
     _host: HostLook | None = field(default=None, init=False)
     _answer: Answer = field(default_factory=Answer, init=False)
     _asked_at_s: float = field(default=float("-inf"), init=False)
+    _was_in_service: bool = field(default=False, init=False)
+    _actions: int = field(default=0, init=False)
 
     async def look(self, known: Sequence[Release], *, in_service: bool) -> tuple[HostLook, Answer]:
-        """Look at the host and ask the app. `known`: the releases of the app."""
+        """Look at the host and ask the app. `known`: the releases of the app.
+
+        In service and answering well, a node is looked at once a second, and the first time at
+        once; `in_service`: whether users reach it.
+        """
+        actions = self.node.actions
+        if in_service and self._host and self._keeps(actions):
+            return replace(self._host, running=True), self._answer
+        looked = await self._look(known, in_service=in_service)
+        self._was_in_service, self._actions = in_service, actions
+        return looked
+
+    def _keeps(self, actions: int) -> bool:
+        is_unchanged = self._was_in_service and self._actions == actions
+        return is_unchanged and self._answer.ok and self._is_recent()
+
+    def _is_recent(self) -> bool:
+        return time.monotonic() - self._asked_at_s < _KEEPS_S
+
+    async def _look(self, known: Sequence[Release], *, in_service: bool) -> tuple[HostLook, Answer]:
         before = self._host or await self.node.look(answers=False)
         asked = questions(self.marker, known, before.digest)
         answer = await self._ask(asked, before, in_service=in_service)
@@ -43,8 +65,7 @@ class ObservedNode:
 
     async def _ask(self, asked: Sequence[Question], host: HostLook, *, in_service: bool) -> Answer:
         """Ask the app, but at most once a second while it is in service and answers well."""
-        is_fresh = time.monotonic() - self._asked_at_s < _ANSWER_KEEPS_S
-        if not (in_service and self._answer.ok and is_fresh):
+        if not (in_service and self._answer.ok and self._is_recent()):
             self._answer = await self.probe.answer(asked, host.manifest)
             self._asked_at_s = time.monotonic()
         return self._answer
