@@ -48,3 +48,44 @@ def test_a_marker_that_can_be_read_is_accepted(
     read: str, strategy: str, node: dict[str, object]
 ) -> None:
     assert _app(read, strategy, node).marker.read == read
+
+
+@pytest.mark.parametrize(
+    ("batch", "min_healthy", "nodes", "taken"),
+    [
+        # As many as may be missing, which is one of up to four and a quarter of more.
+        (None, None, 2, 1),
+        (None, None, 4, 1),
+        (None, None, 5, 1),
+        (None, None, 8, 2),
+        (None, None, 40, 10),
+        (None, 5, 8, 3),
+        (None, "50%", 9, 4),
+        # A single node can't do without; of several, one always keeps serving.
+        (None, 0, 1, 1),
+        (None, 0, 2, 1),
+        (None, 0, 8, 7),
+        # What somebody wrote holds.
+        (1, None, 8, 1),
+        (5, None, 8, 5),
+        ("25%", None, 7, 1),
+        ("50%", None, 7, 3),
+        ("1%", None, 7, 1),
+    ],
+)
+def test_the_default_batch_is_what_min_healthy_allows(
+    batch: int | str | None, min_healthy: int | str | None, nodes: int, taken: int
+) -> None:
+    app = AppSettings.model_validate(
+        {
+            "strategy": "redeploy",
+            "batch": batch,
+            "min_healthy": min_healthy,
+            "haproxy": {"socket": "/run/haproxy/admin.sock", "backend": "shop"},
+            "marker": {"path": "/shop/health"},
+            "nodes": {
+                f"n{number}": {**_FAR, "url": f"http://h{number}:8080"} for number in range(nodes)
+            },
+        }
+    )
+    assert app.policy().batch == taken

@@ -15,7 +15,6 @@ from bigred_broker.config import ConfigError, parse
 from bigred_server.judge.policy import GuardPolicy, JudgePolicy
 from bigred_server.rollout.core.policy import Policy
 from bigred_server.settings import (
-    AppSettings,
     DeadlineSettings,
     MarkerSettings,
     Settings,
@@ -73,7 +72,7 @@ def test_the_example_holds_every_key_of_every_section() -> None:
 def test_what_the_example_shows_as_the_default_is_the_default() -> None:
     shown = dict(re.findall(r"^#([a-z_]+) = (.+)$", example(), re.MULTILINE))
     # There is no default to show: the value there is an example.
-    examples = {"min_healthy", "server", "ca", "certificate", "key", "url"}
+    examples = {"min_healthy", "batch", "server", "ca", "certificate", "key", "url"}
     examples |= {
         "webhook_secret_file",
         "job",
@@ -316,4 +315,3 @@ def test_a_file_is_loaded(tmp_path: Path) -> None:
 
 def test_each_default_is_stated_once() -> None:
     assert MarkerSettings(path="/x").name == "X-Release"
-    assert AppSettings.model_fields["batch"].default == Policy(min_healthy=0).batch

@@ -99,7 +99,7 @@ class AppSettings(Section):
     sessions: Sessions = Sessions.MOVE
     sessions_shared: bool = False
     canary: Annotated[int, Field(ge=0)] = Policy.canary
-    batch: int | str = 1
+    batch: int | str | None = None
     min_healthy: int | str | None = None
     headroom: Annotated[float, Field(gt=0, le=1)] = Policy.headroom
     keep: Annotated[int, Field(ge=1, le=1000)] = 5
@@ -122,8 +122,8 @@ class AppSettings(Section):
 
     @field_validator("batch")
     @classmethod
-    def _is_a_number_or_a_percentage(cls, batch: int | str) -> int | str:
-        is_number = isinstance(batch, int) and batch >= 1
+    def _is_a_number_or_a_percentage(cls, batch: int | str | None) -> int | str | None:
+        is_number = batch is None or (isinstance(batch, int) and batch >= 1)
         if not is_number and not re.fullmatch(r"[0-9]{1,3}%", str(batch)):
             raise ValueError(f"{batch!r} is neither a number of nodes nor a percentage like '25%'")
         return batch
@@ -199,9 +199,10 @@ class AppSettings(Section):
     def policy(self) -> Policy:
         """Return the rollout's policy."""
         count = len(self.nodes)
+        min_healthy = share(self.min_healthy, count)
         return Policy(
-            min_healthy=share(self.min_healthy, count),
-            batch=batch_of(self.batch, count),
+            min_healthy=min_healthy,
+            batch=batch_of(self.batch, count, min_healthy),
             canary=self.canary,
             headroom=self.headroom,
             sessions=self.sessions,
@@ -224,6 +225,11 @@ class AppSettings(Section):
         return self.nodes[node].server or node
 
 
-def batch_of(text: int | str, nodes: int) -> int:
-    """Convert `batch` to a number of nodes; a percentage is rounded down, but to at least one."""
+def batch_of(text: int | str | None, nodes: int, min_healthy: int) -> int:
+    """Convert `batch` to a number of nodes; a percentage is rounded down, but to at least one.
+
+    The default, None, is as many as `min_healthy` allows; but of several nodes, one keeps serving.
+    """
+    if text is None:
+        return max(1, nodes - max(1, min_healthy))
     return text if isinstance(text, int) else max(1, nodes * int(text[:-1]) // 100)
