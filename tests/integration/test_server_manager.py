@@ -429,8 +429,7 @@ async def test_the_deployed_digest_is_remembered_while_it_runs(reach: Reach, war
     assert fake.manager
     async with reach(fake) as found:
         node = Node(None, found, Strategy.REDEPLOY)
-        seen = await node.deploy(war, NEW, "", 5)
-        assert seen.endswith("[/shop]; no leaks found")
+        assert (await node.deploy(war, NEW, "", 5)).endswith("[/shop]")
         assert (await node.look(answers=True)).digest == NEW
         other = Node(None, found, Strategy.REDEPLOY)
         assert (await other.look(answers=True)).digest == UNKNOWN_DIGEST
@@ -495,19 +494,49 @@ async def test_a_list_requested_before_an_action_ended_is_not_kept(reach: Reach)
         assert (await contexts.look()).versions == (Version(""),)
 
 
-async def test_leaks_are_reported_with_their_fix_and_no_answer_is_no_failure(
-    reach: Reach, war: Path
-) -> None:
+STARTED_S = 1_700_000_000.0
+
+
+async def left_by(redeploys: int, found: Manager) -> str:
+    """Describe what so many redeployments leave if people are to be warned from three on."""
+
+    async def since(at: float) -> int:
+        assert at == STARTED_S
+        return redeploys
+
+    return await Node(None, found, Strategy.REDEPLOY).leftovers(since, 3)
+
+
+async def test_leaks_are_reported_with_their_fix(reach: Reach) -> None:
     async with reach(tomcat(leaks=("/shop",))) as found:
-        seen = await Node(None, found, Strategy.REDEPLOY).deploy(war, NEW, "", 5)
-    assert seen.endswith("instances of the app still in memory: 1; restart Tomcat when you can")
+        seen = await left_by(1, found)
+    assert seen == ("earlier instances of the app still in memory: 1; restart Tomcat when you can")
 
 
-async def test_with_parallel_versions_no_garbage_collection_is_requested(
-    reach: Reach, war: Path
+async def test_many_redeployments_are_reported_with_their_fix(reach: Reach) -> None:
+    async with reach(tomcat()) as found:
+        assert await left_by(2, found) == "no leaks found"
+        assert await left_by(3, found) == (
+            "no leaks found; redeployed 3 times since Tomcat's start: restart it when you can"
+        )
+
+
+@pytest.mark.parametrize(
+    ("command", "text"), [("findleaks", "leaks unknown: "), ("vminfo", "redeployments unknown: ")]
+)
+async def test_what_can_not_be_determined_is_no_failure(
+    reach: Reach, monkeypatch: pytest.MonkeyPatch, command: str, text: str
 ) -> None:
+    monkeypatch.setattr("bigred_server.tomcat.leftovers._LEAKS_DEADLINE_S", 0.2)
+    monkeypatch.setattr(manager, "LOOK_DEADLINE_S", 0.2)
+    async with reach(tomcat(hangs=frozenset({command}))) as found:
+        assert text in await left_by(1, found)
+
+
+async def test_a_deployment_itself_requests_no_garbage_collection(reach: Reach, war: Path) -> None:
     fake = tomcat()
     async with reach(fake) as found:
+        await Node(None, found, Strategy.REDEPLOY).deploy(war, NEW, "", 5)
         await Node(None, found, Strategy.PARALLEL).deploy(war, NEW, SECOND, 5)
     assert not any("findleaks" in path for path in fake.asked)
 
@@ -567,7 +596,7 @@ async def test_a_node_without_a_manager_uses_only_its_host() -> None:
     fetched = f"fetch /store/new.war {NEW} ['{OLD}']"
     assert host.done == [fetched, "stop 5", f"swap {NEW}", "start 6", "close"]
     assert "this node has no Manager configured" in await failure(node.deploy(Path(), NEW, "", 5))
-    assert "this node has no Manager configured" in await failure(node.running_since())
+    assert "this node has no Manager configured" in await failure(node.undeploy("", 5))
 
 
 async def test_over_http_alone_there_is_nothing_to_stop_or_swap(reach: Reach) -> None:

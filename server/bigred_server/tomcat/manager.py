@@ -101,7 +101,7 @@ class Manager:
     ) -> str:
         begun_s = time.monotonic()
         # Also listed first because a password refused in mid-upload breaks the connection.
-        found = await self._find(version, left_s)
+        found = await self._find(version, left_s) if version or upload else None
         if version and found:
             if found.running:
                 return f"{self._named(version)} is already deployed"

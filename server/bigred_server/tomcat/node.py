@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,6 @@ from bigred_server.tomcat.host import Host
 if TYPE_CHECKING:
     from bigred_server.tomcat.manager import Manager
 
-_LEAKS_DEADLINE_S = 30.0
 # On many machines it takes a process to ask, just while the JVM that starts needs the processor.
 _RUNS_KEEPS_S = 0.5
 
@@ -56,10 +55,6 @@ class Node:
             problem=_problem(host, listed.error, answers=answers),
         )
 
-    async def running_since(self) -> float:
-        """Return when Tomcat's JVM started, as Unix time by the node's clock."""
-        return await self._required_manager().started_at()
-
     async def copy_war(self, target: Path) -> None:
         """Copy the WAR in place to a local file."""
         await self._required_host().copy_war(target)
@@ -88,7 +83,19 @@ class Node:
             else:
                 kept = self._host.kept(digest)
                 evidence = await manager.deploy_kept(kept, version, deadline_s)
-        return evidence if version else f"{evidence}; {await _leaks(manager)}"
+        return evidence
+
+    @property
+    def keeps_releases(self) -> bool:
+        """Whether releases are kept on the node, so that its Manager reads them from there."""
+        return self._host is not None
+
+    async def leftovers(self, redeploys_since: Callable[[float], Awaitable[int]], most: int) -> str:
+        """Describe what redeployments have left in Tomcat's memory: see leftovers.py."""
+        # Imported late: few nodes have a Manager.
+        from bigred_server.tomcat.leftovers import leftovers
+
+        return await leftovers(self._required_manager(), redeploys_since, most)
 
     async def undeploy(self, version: str, deadline_s: float) -> str:
         """Make the Manager remove one version; "" is the context without one."""
@@ -180,14 +187,3 @@ def _problem(host: HostLook | None, error: NodeError | None, *, answers: bool) -
     if error is None or (host and isinstance(error, NodeAwayError) and not answers):
         return ""
     return str(error)
-
-
-async def _leaks(manager: "Manager") -> str:
-    """Describe what a redeploy leaked; it is not an error if that can't be determined."""
-    try:
-        count = await manager.leaks(_LEAKS_DEADLINE_S)
-    except NodeError as error:
-        return f"leaks unknown: {error}"
-    if count == 0:
-        return "no leaks found"
-    return f"earlier instances of the app still in memory: {count}; restart Tomcat when you can"
