@@ -30,6 +30,7 @@ from bigred_server.pipeline.isolation import Isolation, isolation_of
 from bigred_server.places import journal_place, release_store
 from bigred_server.protection import protect
 from bigred_server.requests.begin import begin_repair
+from bigred_server.requests.doorbell import Doorbell
 from bigred_server.requests.job_preflight import JobPreflight, job_preflights
 from bigred_server.requests.preflight import FleetPreflight, Preflight
 from bigred_server.requests.presses import Presses
@@ -168,6 +169,7 @@ class DeployServer:
         )
         alone: dict[str, Preflight] = {**preflights, **self._jobs}
         shared = {name: SharedPreflight(preflight) for name, preflight in alone.items()}
+        self._doorbell = Doorbell(session.db, self._wake)
         self._presses = Presses(settings.boxes, session.db, shared, session.run, self._wake)
 
     def _reconciler(self, name: str, app: AppSettings, store: Store) -> Reconciler:
@@ -241,6 +243,8 @@ class DeployServer:
         self._notifier.receive(event)
 
     def _wake(self, app: str) -> None:
+        if app not in self._reconcilers:
+            return
         self._reconcilers[app].wake()
         self._automation.wake(app)
 
@@ -287,6 +291,7 @@ class DeployServer:
             running = [
                 tasks.create_task(self._gateway.run(self._presses)),
                 tasks.create_task(self._notifier.run()),
+                tasks.create_task(self._doorbell.run()),
                 *(tasks.create_task(each.run()) for each in self._reconcilers.values()),
                 *(tasks.create_task(each.run()) for each in self._telemetry.values()),
                 *map(tasks.create_task, (*self._automation.tasks(), *api)),

@@ -21,6 +21,8 @@ _DECIDED = (
 # It is asked for with each lid and each look of the loops, so it is made once.
 _RUNNING = select(table).where(table.c.app == bindparam("of_app"), table.c.ended_at.is_(None))
 
+_ASKED_FOR = select(table.c.app, table.c.id, table.c.command).where(table.c.ended_at.is_(None))
+
 
 async def add(db: AsyncConnection, record: DeploymentRecord) -> None:
     """Write a new deployment. Raise DeploymentError if one of the app is already running."""
@@ -54,6 +56,12 @@ async def running(db: AsyncConnection, app: str) -> DeploymentRecord | None:
     """Return the app's running deployment."""
     found = await rows.read(db, _RUNNING, _READER, _prepared, {"of_app": app})
     return next(iter(found), None)
+
+
+async def asked_for(db: AsyncConnection) -> list[tuple[str, str, str]]:
+    """List the running deployments of all apps: the app, the id, and the command or ""."""
+    found = await db.execute(_ASKED_FOR)
+    return [(app, deployment_id, command or "") for app, deployment_id, command in found]
 
 
 async def find(db: AsyncConnection, deployment_id: str) -> DeploymentRecord | None:
