@@ -143,3 +143,12 @@ async def test_a_tomcat_that_dies_as_it_starts_is_noticed(
     assert (await node.look(answers=False)).running
     alive.unlink()
     assert (await node.look(answers=False)).running is False
+
+
+async def test_a_tomcat_that_answers_no_more_is_not_taken_to_run(tmp_path: Path) -> None:
+    async with observed_on(counted_host(tmp_path, ("false",))) as (observed, tomcat):
+        host, answer = await observed.look([], in_service=False)
+        assert (host.running, answer.came) == (True, True)
+        tomcat.closes = True
+        host, answer = await observed.look([], in_service=False)
+        assert (host.running, answer.came) == (False, False)

@@ -86,8 +86,10 @@ class RealFleet:
 
     async def look(self, *, deep: bool) -> FleetLook:
         """Look at all nodes."""
-        pool = await self._pool.look()
-        known = await self._known() if deep else None
+        if deep:
+            pool, known = await asyncio.gather(self._pool.look(), self._known())
+        else:
+            pool, known = await self._pool.look(), None
         looks = await asyncio.gather(*(self._look(name, pool, known) for name in self._nodes))
         nodes = dict(zip(self._nodes, looks, strict=True))
         served = {name: pool.server(self._app.server_of(name)).served for name in self._nodes}

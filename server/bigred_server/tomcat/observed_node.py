@@ -1,5 +1,6 @@
 """A node and the app on it, looked at together: each look tells what to ask at the next one."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -51,8 +52,14 @@ class ObservedNode:
     async def _look(self, known: Sequence[Release], *, in_service: bool) -> tuple[HostLook, Answer]:
         before = self._host or await self.node.look(answers=False)
         asked = questions(self.marker, known, before.digest)
-        answer = await self._ask(asked, before, in_service=in_service)
-        host = await self.node.look(answers=answer.came)
+        asking = self._ask(asked, before, in_service=in_service)
+        if self._answer.came:
+            # It will probably answer again: if so, both looks take the time of one.
+            answer, host = await asyncio.gather(asking, self.node.look(answers=True))
+        else:
+            answer, host = await asking, None
+        if host is None or not answer.came:
+            host = await self.node.look(answers=answer.came)
         now = questions(self.marker, known, host.digest)
         if answer.came and now != asked:
             # Another release is in place, which may have to be asked in another way.
