@@ -1,10 +1,10 @@
 """The lookout: it wakes the loop when a node changes, and never later than it is told to rest."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bigred_server.rollout.core.action import Action
-from bigred_server.rollout.core.observation import NodeLook
+from bigred_server.rollout.core.observation import Admin, NodeLook, ServerLook
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.loop.lookout import Lookout
 
@@ -62,3 +62,26 @@ async def test_only_the_nodes_of_the_last_look_are_watched() -> None:
         lookout.rest()
         await _turns()
         assert fleet.watched == []
+
+
+async def test_a_hint_that_was_a_mistake_is_not_repeated_until_the_node_changes() -> None:
+    fleet, woken = ChangingFleet(), list[int]()
+    fleet.changes["a"] = asyncio.Event()
+    fleet.changes["a"].set()
+    busy = NodeLook("a", pool=ServerLook(Admin.MAINT, in_flight=2))
+    fewer = replace(busy, pool=replace(busy.pool, in_flight=1))
+    idle = replace(busy, pool=replace(busy.pool, in_flight=0))
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        lookout = Lookout(fleet, tasks, lambda: woken.append(1))
+        for look, times in (
+            (busy, 1),
+            (busy, 1),
+            (fewer, 1),
+            (idle, 2),
+            (busy, 3),
+            (None, 3),
+            (busy, 4),
+        ):
+            lookout.watch([look] if look else [])
+            await _turns()
+            assert len(woken) == times

@@ -21,14 +21,12 @@ _SERVERS = 4
 async def until_changed(backend: Backend, server: str, look: ServerLook) -> None:
     """Return when what a rollout waits for in this `look` seems to have come; perhaps never."""
     time_s = asyncio.get_running_loop().time
-    pause_s = _EVERY_S
     while True:
-        await asyncio.sleep(pause_s)
         begun_s = time_s()
         with contextlib.suppress(HaproxyError):
             if has_changed(await _fields(backend, server), look):
                 return
-        pause_s = max(_EVERY_S, _PAUSES * (time_s() - begun_s))
+        await asyncio.sleep(max(_EVERY_S, _PAUSES * (time_s() - begun_s)))
 
 
 def has_changed(fields: Mapping[str, str], look: ServerLook) -> bool:

@@ -10,20 +10,33 @@ from dataclasses import dataclass, field
 from bigred_server.rollout.core.observation import NodeLook
 from bigred_server.rollout.core.ports import Fleet
 
+_State = tuple[object, ...]
+
 
 @dataclass
 class Lookout:
-    """Watches nodes as tasks of a group, from one look to the next."""
+    """Watches nodes as tasks of a group, from one look to the next.
+
+    A hint after which the next look shows nothing new was a mistake, and would be repeated at once:
+    until the node is seen to change, the ticks have to do.
+    """
 
     fleet: Fleet
     tasks: asyncio.TaskGroup
     wake: Callable[[], None]
     _watching: list[asyncio.Task[None]] = field(default_factory=list)
+    _hinted: dict[str, _State] = field(default_factory=dict)
 
     def watch(self, looks: Iterable[NodeLook]) -> None:
         """Wake the loop as soon as one of these nodes seems to be other than in its look."""
         self.rest()
-        self._watching = [self.tasks.create_task(self._watch(look)) for look in looks]
+        states = {look.name: (_state(look), look) for look in looks}
+        hinted = {
+            name: state for name, (state, _) in states.items() if self._hinted.get(name) == state
+        }
+        self._hinted = hinted
+        new = [look for name, (_, look) in states.items() if name not in hinted]
+        self._watching = [self.tasks.create_task(self._watch(look)) for look in new]
 
     def rest(self) -> None:
         """Watch no node any more."""
@@ -33,4 +46,12 @@ class Lookout:
 
     async def _watch(self, look: NodeLook) -> None:
         await self.fleet.until_changed(look)
+        self._hinted[look.name] = _state(look)
         self.wake()
+
+
+def _state(look: NodeLook) -> _State:
+    """Return what a rollout waits for to change."""
+    pool = look.pool
+    is_idle = not pool.in_flight
+    return pool.admin, pool.up, pool.fresh, is_idle, look.answer.came, look.host.running
