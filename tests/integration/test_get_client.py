@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import gzip
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
 
 from bigred_server.testing.listener import listening
-from bigred_server.tomcat.get_client import GetClient
+from bigred_server.tomcat.get_client import GetClient, NoAnswerError
 
 _END = b"\r\n\r\n"
 WHOLE = {
@@ -83,6 +84,33 @@ async def test_each_request_has_its_own_connection_if_the_server_keeps_none(answ
     async with server.client() as client:
         assert [await client.status("/a", LONG_S) for _ in range(3)] == [200, 200, 200]
     assert [len(heads) for heads in server.heads] == [1, 1, 1]
+
+
+BODIES = {"with a length": "hello", "in chunks": "hello, everybody", "after news": ""}
+
+
+@pytest.mark.parametrize(("answer", "body"), [(WHOLE[name], BODIES[name]) for name in BODIES])
+async def test_the_body_of_an_answer_is_read_however_it_is_sent(answer: bytes, body: str) -> None:
+    async with Scripted(answer).client() as client:
+        assert (await client.get("/a", LONG_S)).text == body
+
+
+async def test_an_answer_is_decoded_as_its_headers_say() -> None:
+    packed = gzip.compress("grün".encode("latin-1"))
+    head = (
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=latin-1\r\nContent-Encoding: gzip\r\n"
+        f"X-Who: Zoë\r\nContent-Length: {len(packed)}"
+    )
+    async with Scripted(head.encode("latin-1") + _END + packed).client() as client:
+        answer = await client.get("/a", LONG_S)
+    assert (answer.text, answer.headers["x-who"]) == ("grün", "Zoë")
+
+
+async def test_an_answer_that_can_not_be_decoded_is_no_answer() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5"
+    async with Scripted(head + _END + b"hello").client() as client:
+        with pytest.raises(NoAnswerError, match="DecodingError"):
+            await client.get("/a", LONG_S)
 
 
 @pytest.mark.parametrize("status", [204, 304])

@@ -15,10 +15,10 @@ from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import AdmissionSettings, MarkerSettings, NodeSettings
 from bigred_server.testing.tomcat import FakeTomcat
 from bigred_server.tomcat import node as node_module
-from bigred_server.tomcat import probe
 from bigred_server.tomcat.local import LocalHost
 from bigred_server.tomcat.node import Node
 from bigred_server.tomcat.observed_node import ObservedNode
+from bigred_server.tomcat.probe import Probe
 
 
 @dataclass
@@ -51,10 +51,10 @@ def make_war(path: Path, version: str) -> str:
 @contextlib.asynccontextmanager
 async def observed_on(host: LocalHost) -> AsyncIterator[tuple[ObservedNode, FakeTomcat]]:
     tomcat = FakeTomcat.of_release("1.0")
-    async with asyncio.timeout(20), tomcat.listen() as url, probe.client([url]) as http:
+    async with asyncio.timeout(20), tomcat.listen() as url:
         marker = MarkerSettings(path="/shop/health")
         node = Node(host, None, Strategy.RESTART)
-        yield ObservedNode(node, probe.Probe(http, url, AdmissionSettings()), marker), tomcat
+        yield ObservedNode(node, Probe(url, AdmissionSettings()), marker), tomcat
 
 
 async def test_a_node_in_service_is_not_looked_at_again_at_once(tmp_path: Path) -> None:

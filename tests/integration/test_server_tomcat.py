@@ -9,10 +9,8 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,6 +28,7 @@ from bigred_server.rollout.core.target import Strategy
 from bigred_server.settings import AdmissionSettings, MarkerSettings, NodeSettings
 from bigred_server.testing.tomcat import FakeTomcat
 from bigred_server.tomcat import kept_releases, local, probe
+from bigred_server.tomcat.get_client import GetClient
 from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.local import LocalHost
 from bigred_server.tomcat.node import Node
@@ -41,42 +40,37 @@ from bigred_server.tomcat.question import Question
 HEADER = MarkerSettings(path="/shop/health")
 
 
-@pytest.fixture
-async def http() -> AsyncIterator[httpx2.AsyncClient]:
-    async with probe.client() as client:
-        yield client
-
-
 async def ask(
-    http: httpx2.AsyncClient,
     tomcat: FakeTomcat,
     marker: MarkerSettings = HEADER,
     manifest: dict[str, str] | None = None,
 ) -> Answer:
     async with tomcat.listen() as url, asyncio.timeout(10):
-        probed = Probe(http, url, AdmissionSettings())
+        probed = Probe(url, AdmissionSettings())
         return await probed.answer([Question(marker)], manifest or {})
 
 
 # --- the marker ----------------------------------------------------------------------------------
 
 
-async def test_a_release_is_read_from_a_header(http: httpx2.AsyncClient) -> None:
-    found = await ask(http, FakeTomcat.of_release(" 1.4.2 "))
+async def test_a_release_is_read_from_a_header() -> None:
+    found = await ask(FakeTomcat.of_release(" 1.4.2 "))
     assert (found.came, found.ok, found.marker) == (True, True, "1.4.2")
     assert found.text == "/shop/health answers 200, release 1.4.2"
 
 
-async def test_a_session_given_to_us_is_not_kept(http: httpx2.AsyncClient) -> None:
+async def test_a_session_given_to_us_is_not_kept() -> None:
     tomcat = FakeTomcat(headers={"Set-Cookie": "JSESSIONID=1; Path=/"})
-    async with tomcat.listen() as url:
-        for _ in range(2):
-            await http.get(url + "/shop/health")
-    assert [head["cookie"] for head in tomcat.heads] == [None, None]
+    async with tomcat.listen() as url, probe.client() as http:
+        with contextlib.closing(GetClient(url)) as lean:
+            for _ in range(2):
+                await http.get(url + "/shop/health")
+                await lean.get("/shop/health", 10)
+    assert [head["cookie"] for head in tomcat.heads] == [None] * 4
 
 
-async def test_a_header_that_is_missing_is_no_release(http: httpx2.AsyncClient) -> None:
-    found = await ask(http, FakeTomcat())
+async def test_a_header_that_is_missing_is_no_release() -> None:
+    found = await ask(FakeTomcat())
     assert (found.ok, found.marker) == (True, "")
     assert found.text.endswith("release unknown")
 
@@ -91,13 +85,11 @@ async def test_a_header_that_is_missing_is_no_release(http: httpx2.AsyncClient) 
         (b"a" * 1000, "", "a" * 500),
     ],
 )
-async def test_a_release_is_read_from_the_body(
-    http: httpx2.AsyncClient, body: bytes, pattern: str, marker: str
-) -> None:
+async def test_a_release_is_read_from_the_body(body: bytes, pattern: str, marker: str) -> None:
     marked = MarkerSettings.model_validate(
         {"path": "/shop/health", "read": "body", "pattern": pattern}
     )
-    found = await ask(http, FakeTomcat(body=body), marked)
+    found = await ask(FakeTomcat(body=body), marked)
     assert found.marker == marker
 
 
@@ -117,50 +109,40 @@ async def test_a_release_is_read_from_the_body(
         (b"[" * 100_000, ""),
     ],
 )
-async def test_a_release_is_read_from_json(
-    http: httpx2.AsyncClient, body: bytes, marker: str
-) -> None:
+async def test_a_release_is_read_from_json(body: bytes, marker: str) -> None:
     marked = MarkerSettings.model_validate(
         {"path": "/shop/health", "read": "json", "pointer": "/build/version"}
     )
-    found = await ask(http, FakeTomcat(body=body), marked)
+    found = await ask(FakeTomcat(body=body), marked)
     assert (found.ok, found.marker) == (True, marker)
 
 
-async def ask_each(
-    http: httpx2.AsyncClient, tomcat: FakeTomcat, *questions: Question
-) -> tuple[Answer, list[str]]:
+async def ask_each(tomcat: FakeTomcat, *questions: Question) -> tuple[Answer, list[str]]:
     async with tomcat.listen() as url, asyncio.timeout(10):
-        found = await Probe(http, url, AdmissionSettings()).answer(questions, {})
+        found = await Probe(url, AdmissionSettings()).answer(questions, {})
     return found, tomcat.asked
 
 
-async def test_a_release_that_proves_itself_in_the_first_way_is_not_asked_again(
-    http: httpx2.AsyncClient,
-) -> None:
+async def test_a_release_that_proves_itself_in_the_first_way_is_not_asked_again() -> None:
     other = Question(MarkerSettings(path="/new"), {"c1": "1.0"})
     found, asked = await ask_each(
-        http, FakeTomcat.of_release("1.0"), Question(HEADER, {"1.0": "1.0"}), other
+        FakeTomcat.of_release("1.0"), Question(HEADER, {"1.0": "1.0"}), other
     )
     assert (found.ok, found.marker, asked) == (True, "1.0", ["/shop/health"])
     assert found.text == "/shop/health answers 200, release 1.0"
 
 
-async def test_a_release_that_proves_itself_in_another_way_has_its_own_marker(
-    http: httpx2.AsyncClient,
-) -> None:
+async def test_a_release_that_proves_itself_in_another_way_has_its_own_marker() -> None:
     tomcat = FakeTomcat(pages={"/new": 200}, headers={"X-Release": "c1"})
     other = Question(MarkerSettings(path="/new"), {"c1": "1.0"})
-    found, asked = await ask_each(http, tomcat, Question(HEADER, {"1.0": "1.0"}), other)
+    found, asked = await ask_each(tomcat, Question(HEADER, {"1.0": "1.0"}), other)
     assert (found.ok, found.marker, asked) == (True, "1.0", ["/shop/health", "/new"])
 
 
-async def test_an_answer_that_proves_nothing_says_what_was_wanted_and_what_was_seen(
-    http: httpx2.AsyncClient,
-) -> None:
+async def test_an_answer_that_proves_nothing_says_what_was_wanted_and_what_was_seen() -> None:
     tomcat = FakeTomcat(pages={"/new": 200}, headers={"X-Release": "c2"})
     other = Question(MarkerSettings(path="/new"), {"c1": "1.0"})
-    found, _ = await ask_each(http, tomcat, Question(HEADER, {"1.0": "1.0"}), other)
+    found, _ = await ask_each(tomcat, Question(HEADER, {"1.0": "1.0"}), other)
     assert not found.ok
     assert found.text == (
         "/shop/health answers 404, release c2 "
@@ -170,84 +152,68 @@ async def test_an_answer_that_proves_nothing_says_what_was_wanted_and_what_was_s
     )
 
 
-async def test_a_node_that_does_not_answer_is_not_asked_in_another_way(
-    http: httpx2.AsyncClient,
-) -> None:
+async def test_a_node_that_does_not_answer_is_not_asked_in_another_way() -> None:
     other = Question(MarkerSettings(path="/new"), {"c1": "1.0"})
-    found, asked = await ask_each(
-        http, FakeTomcat(closes=True), Question(HEADER, {"1.0": "1.0"}), other
-    )
+    found, asked = await ask_each(FakeTomcat(closes=True), Question(HEADER, {"1.0": "1.0"}), other)
     assert (found.came, asked) == (False, [])
 
 
-async def test_a_release_is_read_from_the_manifest_if_the_app_answers_at_all(
-    http: httpx2.AsyncClient,
-) -> None:
+async def test_a_release_is_read_from_the_manifest_if_the_app_answers_at_all() -> None:
     marked = MarkerSettings.model_validate(
         {"path": "/shop/health", "read": "manifest", "name": "Implementation-Version"}
     )
     manifest = {"Implementation-Version": "1.4.2"}
-    assert (await ask(http, FakeTomcat(), marked, manifest)).marker == "1.4.2"
-    broken = await ask(http, FakeTomcat(pages={"/shop/health": 500}), marked, manifest)
+    assert (await ask(FakeTomcat(), marked, manifest)).marker == "1.4.2"
+    broken = await ask(FakeTomcat(pages={"/shop/health": 500}), marked, manifest)
     assert (broken.came, broken.ok) == (True, False)
-    assert not (await ask(http, FakeTomcat(closes=True), marked, manifest)).came
+    assert not (await ask(FakeTomcat(closes=True), marked, manifest)).came
 
 
 @pytest.mark.parametrize("status", [204, 302, 404, 500, 503])
-async def test_a_status_other_than_the_expected_one_is_not_ok(
-    http: httpx2.AsyncClient, status: int
-) -> None:
-    found = await ask(http, FakeTomcat(pages={"/shop/health": status}))
+async def test_a_status_other_than_the_expected_one_is_not_ok(status: int) -> None:
+    found = await ask(FakeTomcat(pages={"/shop/health": status}))
     assert (found.came, found.ok) == (True, False)
     assert f"answers {status}" in found.text
 
 
-async def test_a_node_without_a_listener_does_not_answer(http: httpx2.AsyncClient) -> None:
+async def test_a_node_without_a_listener_does_not_answer() -> None:
     async with FakeTomcat().listen() as url:
         pass
-    found = await Probe(http, url, AdmissionSettings()).answer([Question(HEADER)], {})
-    assert found == Answer(text=f"no answer from {url}: ConnectError")
+    found = await Probe(url, AdmissionSettings()).answer([Question(HEADER)], {})
+    assert found == Answer(text=f"no answer from {url}: ConnectionRefusedError")
 
 
-async def test_a_node_that_closes_without_an_answer_does_not_answer(
-    http: httpx2.AsyncClient,
-) -> None:
-    assert not (await ask(http, FakeTomcat(closes=True))).came
+async def test_a_node_that_closes_without_an_answer_does_not_answer() -> None:
+    assert not (await ask(FakeTomcat(closes=True))).came
 
 
-async def test_an_app_that_hangs_is_given_up(
-    http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_app_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "PROBE_DEADLINE_S", 0.1)
-    assert not (await ask(http, FakeTomcat(hangs=True))).came
+    assert not (await ask(FakeTomcat(hangs=True))).came
 
 
 async def test_an_app_that_never_completes_its_answer_is_given_up(
-    http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(probe, "PROBE_DEADLINE_S", 0.2)
     begun = time.monotonic()
-    assert not (await ask(http, FakeTomcat(drip_s=0.05, body=b"x" * 200))).came
+    assert not (await ask(FakeTomcat(drip_s=0.05, body=b"x" * 200))).came
     assert time.monotonic() - begun < 2
 
 
 @pytest.mark.parametrize(
     "headers", [{"Content-Encoding": "gzip"}, {"Content-Type": "text/html; charset=klingon"}]
 )
-async def test_an_unreadable_answer_does_not_crash(
-    http: httpx2.AsyncClient, headers: dict[str, str]
-) -> None:
+async def test_an_unreadable_answer_does_not_crash(headers: dict[str, str]) -> None:
     marked = MarkerSettings.model_validate({"path": "/shop/health", "read": "body"})
-    found = await ask(http, FakeTomcat(headers=headers, body=b"no gzip"), marked)
+    found = await ask(FakeTomcat(headers=headers, body=b"no gzip"), marked)
     assert found.marker in ("", "no gzip")
 
 
 # --- a marker that changes between releases ------------------------------------------------------
 
 
-async def test_the_way_back_is_not_lost_when_the_marker_changes(
-    http: httpx2.AsyncClient, tmp_path: Path
-) -> None:
+async def test_the_way_back_is_not_lost_when_the_marker_changes(tmp_path: Path) -> None:
     old, new = MarkerSettings(path="/old"), MarkerSettings(path="/new", expects="commit")
     here = node(tmp_path)
     war_of(here).parent.mkdir()
@@ -258,7 +224,7 @@ async def test_the_way_back_is_not_lost_when_the_marker_changes(
     ]
     tomcat = FakeTomcat({"/old": 200}, {"X-Release": "1.0"})
     async with tomcat.listen() as url, asyncio.timeout(20):
-        probed = Probe(http, url, AdmissionSettings())
+        probed = Probe(url, AdmissionSettings())
         observed = ObservedNode(Node(here, None, Strategy.RESTART), probed, new)
 
         async def proven() -> str:
@@ -281,7 +247,7 @@ async def test_the_way_back_is_not_lost_when_the_marker_changes(
 
 
 async def test_a_marker_that_is_corrected_holds_for_releases_submitted_before(
-    http: httpx2.AsyncClient, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     wrong, right = MarkerSettings(path="/helth"), MarkerSettings(path="/health")
     here, digest = node(tmp_path), make_war(tmp_path / "1.war")
@@ -290,7 +256,7 @@ async def test_a_marker_that_is_corrected_holds_for_releases_submitted_before(
     await put(here, tmp_path / "1.war", digest)
     tomcat = FakeTomcat({"/health": 200}, {"X-Release": "1.0"})
     async with tomcat.listen() as url, asyncio.timeout(20):
-        probed = Probe(http, url, AdmissionSettings())
+        probed = Probe(url, AdmissionSettings())
         for marker, is_proven in ((wrong, False), (right, True)):
             observed = ObservedNode(Node(here, None, Strategy.RESTART), probed, marker)
             _, answer = await observed.look(known, in_service=False)
@@ -300,71 +266,64 @@ async def test_a_marker_that_is_corrected_holds_for_releases_submitted_before(
 # --- admission -----------------------------------------------------------------------------------
 
 
-async def admit(http: httpx2.AsyncClient, tomcat: FakeTomcat, **these: object) -> str:
+async def admit(tomcat: FakeTomcat, **these: object) -> str:
     admission = AdmissionSettings.model_validate(these)
     async with tomcat.listen() as url, asyncio.timeout(10):
-        return await Probe(http, url, admission).admit()
+        return await Probe(url, admission).admit()
 
 
-async def test_smoke_tests_require_a_status_below_400(http: httpx2.AsyncClient) -> None:
+async def test_smoke_tests_require_a_status_below_400() -> None:
     tomcat = FakeTomcat(pages={"/a": 200, "/b": 302, "/c": 404})
-    assert await admit(http, tomcat, smoke=["/a", "/b"]) == "2 smoke tests passed"
+    assert await admit(tomcat, smoke=["/a", "/b"]) == "2 smoke tests passed"
     with pytest.raises(NodeError, match="smoke test /c failed: status 404"):
-        await admit(http, tomcat, smoke=["/a", "/c", "/b"])
+        await admit(tomcat, smoke=["/a", "/c", "/b"])
     assert tomcat.asked == ["/a", "/b", "/a", "/c"]
 
 
-async def test_a_smoke_test_without_an_answer_fails(http: httpx2.AsyncClient) -> None:
+async def test_a_smoke_test_without_an_answer_fails() -> None:
     with pytest.raises(NodeError, match="smoke test /a failed: no answer"):
-        await admit(http, FakeTomcat(closes=True), smoke=["/a"])
+        await admit(FakeTomcat(closes=True), smoke=["/a"])
 
 
-async def test_a_page_that_answers_200_with_an_error_text_fails_its_smoke_test(
-    http: httpx2.AsyncClient,
-) -> None:
+async def test_a_page_that_answers_200_with_an_error_text_fails_its_smoke_test() -> None:
     tomcat = FakeTomcat(pages={"/pay": 200}, body=b"<p>Internal error</p>")
     wanted = {"path": "/pay", "text": "Pay now"}
     with pytest.raises(
         NodeError,
         match="smoke test /pay failed: wanted the text 'Pay now', seen: '<p>Internal error</p>'",
     ):
-        await admit(http, tomcat, expect={"pay": wanted})
-    assert (
-        await admit(http, tomcat, expect={"pay": {**wanted, "text": "<p>"}})
-        == "1 smoke test passed"
-    )
+        await admit(tomcat, expect={"pay": wanted})
+    assert await admit(tomcat, expect={"pay": {**wanted, "text": "<p>"}}) == "1 smoke test passed"
 
 
-async def test_a_header_and_json_are_checked_in_a_smoke_test(http: httpx2.AsyncClient) -> None:
+async def test_a_header_and_json_are_checked_in_a_smoke_test() -> None:
     headers = {"Content-Type": "application/json; charset=utf-8"}
     tomcat = FakeTomcat(pages={"/pay": 200}, headers=headers, body=b'{"status": "DOWN"}')
     wanted = {"path": "/pay", "headers": {"content-TYPE": "application/json"}}
-    assert await admit(http, tomcat, expect={"pay": {**wanted, "values": {"/status": "DOWN"}}})
+    assert await admit(tomcat, expect={"pay": {**wanted, "values": {"/status": "DOWN"}}})
     with pytest.raises(NodeError, match='wanted "UP" at /status of the JSON'):
-        await admit(http, tomcat, expect={"pay": {**wanted, "values": {"/status": "UP"}}})
+        await admit(tomcat, expect={"pay": {**wanted, "values": {"/status": "UP"}}})
 
 
 @pytest.mark.parametrize("late", [FakeTomcat(hangs=True), FakeTomcat({"/a": 200}, drip_s=0.05)])
-async def test_a_smoke_test_that_takes_too_long_fails(
-    http: httpx2.AsyncClient, late: FakeTomcat
-) -> None:
+async def test_a_smoke_test_that_takes_too_long_fails(late: FakeTomcat) -> None:
     with pytest.raises(NodeError, match=r"smoke test /a failed: no whole answer within 0\.2 s"):
-        await admit(http, late, expect={"a": {"path": "/a", "limit_s": 0.2}})
+        await admit(late, expect={"a": {"path": "/a", "limit_s": 0.2}})
 
 
-async def test_a_warm_up_sends_the_configured_number_of_requests(http: httpx2.AsyncClient) -> None:
+async def test_a_warm_up_sends_the_configured_number_of_requests() -> None:
     tomcat = FakeTomcat(pages={"/a": 200, "/b": 404})
-    seen = await admit(http, tomcat, warmup=["/a", "/b"], warmup_requests=10)
+    seen = await admit(tomcat, warmup=["/a", "/b"], warmup_requests=10)
     assert seen == "0 smoke tests passed, 0 of 10 warm-up requests failed"
     assert sorted(tomcat.asked) == ["/a"] * 5 + ["/b"] * 5
 
 
-async def test_a_warm_up_with_too_many_errors_fails(http: httpx2.AsyncClient) -> None:
+async def test_a_warm_up_with_too_many_errors_fails() -> None:
     tomcat = FakeTomcat(pages={"/a": 200, "/b": 500})
     more = {"warmup": ["/a", "/b"], "warmup_requests": 10}
-    assert await admit(http, tomcat, warmup_errors=0.5, **more)
+    assert await admit(tomcat, warmup_errors=0.5, **more)
     with pytest.raises(NodeError, match="5 of 10 warm-up requests failed"):
-        await admit(http, tomcat, warmup_errors=0.49, **more)
+        await admit(tomcat, warmup_errors=0.49, **more)
 
 
 # --- commands ------------------------------------------------------------------------------------

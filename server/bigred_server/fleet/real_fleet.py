@@ -70,7 +70,7 @@ class RealFleet:
         }
         self._observed = {
             name: ObservedNode(
-                self._nodes[name], Probe(http, one.url, self._app.admission), self._app.marker
+                self._nodes[name], Probe(one.url, self._app.admission), self._app.marker
             )
             for name, one in self._app.nodes.items()
         }

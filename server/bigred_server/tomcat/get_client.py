@@ -1,24 +1,45 @@
-"""A client that sends GET requests over one kept connection, and cares for their statuses alone.
+"""A client that sends GET requests over one kept connection, and costs little processor time.
 
-A warm-up sends hundreds of requests while other Tomcats share the machine: a whole HTTP client for
-each of them would cost ten times the processor time. Whatever else an answer says is not read.
+Nodes are asked many times a second, and a warm-up sends hundreds of requests, while other Tomcats
+share the machine: a whole HTTP client for each request would cost ten times as much.
 """
 
 import asyncio
 import base64
 import functools
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import httpx2
 
 _NO_BODY = frozenset({204, 304})
 _INFORMATIONAL = range(100, 200)
-_PIECE = 1 << 16
 _TLS = "https"
 
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class NoAnswerError(ConnectionError):
+    """No whole answer came, or one that is not HTTP/1; its text says what was seen."""
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The head of an answer; `fields` as they came."""
+
+    version: bytes
+    status: int
+    fields: list[tuple[bytes, bytes]]
+
+    def get(self, name: bytes) -> bytes:
+        """Return the last field of a name in lower case, "" if there is none."""
+        found = (value for known, value in reversed(self.fields) if known.lower() == name)
+        return next(found, b"")
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the connection can be used again. Only HTTP/1.1 keeps it unless told so."""
+        return self.version == b"HTTP/1.1" and self.get(b"connection").lower() != b"close"
 
 
 @dataclass
@@ -31,13 +52,27 @@ class GetClient:
     url: str
     _streams: _Streams | None = field(default=None, init=False)
 
+    async def get(self, path: str, deadline_s: float) -> httpx2.Response:
+        """Return a whole answer. Raise NoAnswerError, or TimeoutError after `deadline_s`."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                head, body = await self._ask(httpx2.URL(self.url + path))
+            return httpx2.Response(head.status, headers=head.fields, content=body)
+        except TimeoutError:
+            self.close()
+            raise
+        except (
+            *(OSError, EOFError, ValueError, asyncio.LimitOverrunError),
+            httpx2.DecodingError,
+        ) as error:
+            self.close()
+            raise NoAnswerError(type(error).__name__) from error
+
     async def status(self, path: str, deadline_s: float) -> int | None:
         """Return the status of an answer, None if none came as a whole within `deadline_s`."""
         try:
-            async with asyncio.timeout(deadline_s):
-                return await self._ask(httpx2.URL(self.url + path))
-        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError):
-            self.close()
+            return (await self.get(path, deadline_s)).status_code
+        except (NoAnswerError, TimeoutError):
             return None
 
     def close(self) -> None:
@@ -46,55 +81,46 @@ class GetClient:
             self._streams[1].close()
             self._streams = None
 
-    async def _ask(self, url: httpx2.URL) -> int:
+    async def _ask(self, url: httpx2.URL) -> tuple[_Head, bytes]:
         is_kept = self._streams is not None
         try:
-            status, headers = await self._exchange(url)
+            head = await self._exchange(url)
         except (ConnectionError, asyncio.IncompleteReadError) as error:
             # The server may close a kept connection just when the next request arrives there.
             has_begun = isinstance(error, asyncio.IncompleteReadError) and error.partial
             if not is_kept or has_begun:
                 raise
             self.close()
-            status, headers = await self._exchange(url)
-        if not await self._skip_body(status, headers):
+            head = await self._exchange(url)
+        body, is_at_end = await self._body(head)
+        if is_at_end or not head.keeps:
             self.close()
-        return status
+        return head, body
 
-    async def _exchange(self, url: httpx2.URL) -> tuple[int, Mapping[str, str]]:
-        """Send a request; return the status and the headers of its answer."""
+    async def _exchange(self, url: httpx2.URL) -> _Head:
+        """Send a request; return the head of its answer."""
         reader, writer = self._streams = self._streams or await _connect(url)
         writer.write(_request(url))
         while True:
-            first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").splitlines()
+            first, *lines = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[:-2]
             version, status = first.split()[:2]
-            if not version.startswith("HTTP/1."):
+            if not version.startswith(b"HTTP/1."):
                 raise ValueError(f"{version!r} is not a version of HTTP/1")
             if int(status) not in _INFORMATIONAL:
-                parts = (line.partition(":") for line in lines)
-                headers = {name.lower(): value.strip() for name, _, value in parts}
-                # Only from HTTP/1.1 on is a connection kept unless somebody says otherwise.
-                if version == "HTTP/1.0":
-                    headers.setdefault("connection", "close")
-                return int(status), headers
+                parts = (line.partition(b":") for line in lines)
+                fields = [(name, value.strip()) for name, _, value in parts]
+                return _Head(version, int(status), fields)
 
-    async def _skip_body(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Read the rest of an answer; return whether the connection can be used again."""
-        if self._streams is None:
-            return False
+    async def _body(self, head: _Head) -> tuple[bytes, bool]:
+        """Return the body, and whether only the end of the connection showed its end."""
+        if self._streams is None or head.status in _NO_BODY:
+            return b"", False
         reader, _ = self._streams
-        stays = headers.get("connection", "").lower() != "close"
-        if status in _NO_BODY:
-            return stays
-        if headers.get("transfer-encoding", "").lower().endswith("chunked"):
-            await _skip_chunks(reader)
-            return stays
-        if "content-length" in headers:
-            await _skip(reader, int(headers["content-length"]))
-            return stays
-        while await reader.read(_PIECE):
-            pass
-        return False
+        if head.get(b"transfer-encoding").lower().endswith(b"chunked"):
+            return await _chunks(reader), False
+        if length := head.get(b"content-length"):
+            return await reader.readexactly(int(length)), False
+        return await reader.read(), True
 
 
 def _request(url: httpx2.URL) -> bytes:
@@ -123,16 +149,11 @@ def _authorities() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
-async def _skip_chunks(reader: asyncio.StreamReader) -> None:
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    pieces = []
     while size := int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16):
-        await _skip(reader, size + len(b"\r\n"))
+        pieces.append(await reader.readexactly(size))
+        await reader.readexactly(len(b"\r\n"))
     while await reader.readuntil(b"\r\n") != b"\r\n":
         pass
-
-
-async def _skip(reader: asyncio.StreamReader, count: int) -> None:
-    while count > 0:
-        piece = await reader.read(min(count, _PIECE))
-        if not piece:
-            raise EOFError("the answer was cut off")
-        count -= len(piece)
+    return b"".join(pieces)

@@ -16,7 +16,7 @@ from bigred_server.model.json_pointer import value_at
 from bigred_server.rollout.core.observation import Answer
 from bigred_server.settings import AdmissionSettings, MarkerSettings, MarkerSource
 from bigred_server.settings.admission import SmokeSettings
-from bigred_server.tomcat.get_client import GetClient
+from bigred_server.tomcat.get_client import GetClient, NoAnswerError
 from bigred_server.tomcat.question import Question
 from bigred_server.tomcat.smoke import SmokeAnswer, complaint
 
@@ -50,7 +50,6 @@ def client(urls: Iterable[str] | None = None) -> httpx2.AsyncClient:
 class Probe:
     """Sends requests to one node of one app."""
 
-    http: httpx2.AsyncClient
     url: str
     admission: AdmissionSettings
 
@@ -74,8 +73,8 @@ class Probe:
         marker = question.marker
         try:
             response = await self._get(marker.path, PROBE_DEADLINE_S)
-        except (httpx2.RequestError, TimeoutError) as error:
-            return Answer(text=f"no answer from {self.url}: {type(error).__name__}")
+        except (NoAnswerError, TimeoutError) as error:
+            return Answer(text=f"no answer from {self.url}: {error or 'TimeoutError'}")
         release = read_marker(marker, response, manifest)
         ok = response.status_code in marker.statuses
         text = f"{marker.path} answers {response.status_code}, release {release or 'unknown'}"
@@ -104,8 +103,8 @@ class Probe:
             response = await self._get(test.path, test.limit_s)
         except TimeoutError:
             return f"no whole answer within {test.limit_s:g} s"
-        except httpx2.RequestError as error:
-            return f"no answer: {type(error).__name__}"
+        except NoAnswerError as error:
+            return f"no answer: {error}"
         text = response.text[:_MAX_PAGE]
         return complaint(test, SmokeAnswer(response.status_code, response.headers, text))
 
@@ -125,9 +124,8 @@ class Probe:
         return sum(await asyncio.gather(*workers))
 
     async def _get(self, path: str, deadline_s: float) -> httpx2.Response:
-        # The client's own time-out restarts with every byte: a trickling answer would never end.
-        async with asyncio.timeout(deadline_s):
-            return await self.http.get(self.url + path, timeout=deadline_s)
+        with contextlib.closing(GetClient(self.url)) as http:
+            return await http.get(path, deadline_s)
 
 
 def read_marker(
