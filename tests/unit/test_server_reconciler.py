@@ -34,13 +34,15 @@ from bigred_server.model.release import Release, Stage
 from bigred_server.requests import deploy
 from bigred_server.requests.begin import begin_repair
 from bigred_server.rollout.core.action import Action, ActionKind
-from bigred_server.rollout.core.observation import Admin
+from bigred_server.rollout.core.node_phase import WAITING, node_phase
+from bigred_server.rollout.core.observation import Admin, NodeLook
 from bigred_server.rollout.core.policy import Policy
 from bigred_server.rollout.core.target import Strategy
 from bigred_server.rollout.loop import reconciler as loop
 from bigred_server.rollout.loop.adoption import Adoption
 from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.rollout.loop.hook_runner import HookRunner
+from bigred_server.rollout.loop.mapping import target_of
 from bigred_server.rollout.loop.reconciler import Reconciler
 from bigred_server.testing.simulation import (
     LoopClock,
@@ -531,6 +533,36 @@ async def test_what_is_not_in_the_journal_beforehand_is_not_done(
         for _ in range(200):
             await site.clock.wait(asyncio.Event(), 0.1)
     assert done == []
+
+
+async def test_only_nodes_that_go_on_by_themselves_are_watched(site: Site) -> None:
+    watched: list[NodeLook] = []
+    target = target_of(site.new, Strategy.RESTART)
+
+    async def until_changed(look: NodeLook) -> None:
+        watched.append(look)
+        await asyncio.Event().wait()
+
+    site.fleet.until_changed = until_changed  # type: ignore[method-assign]
+    build(site, site.new, start_s=0.5)
+    await site.start()
+    async with site.server():
+        assert (await site.ends()).phase is Phase.SUCCEEDED
+    assert {look.name for look in watched} == set(NODES)
+    assert {node_phase(look, target) for look in watched} <= WAITING
+
+
+async def test_hints_that_are_mistakes_stop_neither_time_nor_the_deployment(site: Site) -> None:
+    async def until_changed(look: NodeLook) -> None:
+        """Return at once, whatever the node looks like."""
+
+    build(site, site.new, start_s=0.5)
+    site.fleet.until_changed = until_changed  # type: ignore[method-assign]
+    began_s = site.clock.now_s
+    await site.start()
+    async with site.server():
+        assert (await site.ends()).phase is Phase.SUCCEEDED
+    assert len(NODES) * 0.5 <= site.clock.now_s - began_s < 30.0
 
 
 async def test_a_failed_look_is_repeated(site: Site) -> None:
