@@ -389,6 +389,12 @@ def test_nothing_is_fetched_ahead_while_the_deployment_is_on_hold() -> None:
     assert kinds(found) == {}
 
 
+def test_a_rollback_does_not_wait_for_nodes_that_fetch_what_they_no_longer_need() -> None:
+    going = deployment(Phase.ROLLING_BACK)
+    found = decide(view(going, busy={"b": FETCH, "c": FETCH}, a=ON_NEW, b=WITHOUT, c=WITHOUT))
+    assert kinds(found) == {"a": MAINT}
+
+
 def test_only_a_few_nodes_fetch_at_once() -> None:
     names = "bcdefgh"
     looks: Given = {"a": STARTING, **dict.fromkeys(names, WITHOUT)}

@@ -4,11 +4,9 @@ from bigred_server.rollout.core.action import OUT_OF_POOL, Action, ActionKind
 from bigred_server.rollout.core.availability import is_serving
 from bigred_server.rollout.core.fetch import is_fetching
 from bigred_server.rollout.core.next_action import closing_kind, lacks_release, may_try, next_action
-from bigred_server.rollout.core.node_phase import NodePhase
+from bigred_server.rollout.core.node_phase import SETTLED, NodePhase
 from bigred_server.rollout.core.observation import Admin, NodeLook
 from bigred_server.rollout.core.view import View
-
-_SETTLED = frozenset({NodePhase.SERVING, NodePhase.PENDING})
 
 
 def actions(view: View, nodes: tuple[str, ...], batch: int) -> tuple[Action, ...]:
@@ -48,7 +46,7 @@ def closing(view: View) -> tuple[Action, ...]:
 def _is_updating(view: View, name: str) -> bool:
     if is_fetching(view, name):
         return False
-    return name in view.busy or view.node_phases[name] not in _SETTLED
+    return name in view.busy or view.node_phases[name] not in SETTLED
 
 
 def _start_update(view: View, name: str) -> list[Action]:

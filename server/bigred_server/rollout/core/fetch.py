@@ -3,7 +3,7 @@
 from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.availability import is_serving
 from bigred_server.rollout.core.next_action import lacks_release
-from bigred_server.rollout.core.node_phase import NodePhase
+from bigred_server.rollout.core.node_phase import SETTLED, NodePhase
 from bigred_server.rollout.core.view import View
 
 # Large releases come over one network, by one server.
@@ -12,8 +12,7 @@ _MOST_AT_ONCE = 4
 
 def is_fetching(view: View, name: str) -> bool:
     """Return whether a node only fetches the release, and serves as if nothing happened."""
-    is_waiting = view.node_phases[name] is NodePhase.PENDING
-    return is_waiting and view.busy.get(name) is ActionKind.FETCH
+    return view.node_phases[name] in SETTLED and view.busy.get(name) is ActionKind.FETCH
 
 
 def fetches(view: View, nodes: tuple[str, ...]) -> tuple[Action, ...]:

@@ -10,12 +10,10 @@ from bigred_server.rollout.core.batch import actions, closing
 from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.fetch import fetches
 from bigred_server.rollout.core.node_fault import Fault, fault
-from bigred_server.rollout.core.node_phase import NodePhase
+from bigred_server.rollout.core.node_phase import SETTLED, NodePhase
 from bigred_server.rollout.core.policy import OnDeadline
 from bigred_server.rollout.core.rollback import begin_rollback, stuck
 from bigred_server.rollout.core.view import View
-
-_SETTLED = frozenset({NodePhase.SERVING, NodePhase.PENDING})
 
 
 def forward(view: View) -> Decision:
@@ -55,7 +53,7 @@ def _commanded(view: View) -> Decision | None:
 
 def _stop_repair(view: View, command: Command) -> Decision:
     # A node being repaired is safe only when it is finished: it was broken when we started.
-    if view.busy or any(phase not in _SETTLED for phase in view.node_phases.values()):
+    if view.busy or any(phase not in SETTLED for phase in view.node_phases.values()):
         return Decision(view.record.phase, finding=sentences.finished_first(command))
     return Decision(Phase.ABORTED, reason=sentences.ASKED_TO_STOP)
 
@@ -64,13 +62,13 @@ def _is_in_progress(view: View) -> bool:
     """Whether a node should be progressing: always, except in a hold with none being updated."""
     node_phases = [view.node_phases[name] for name in view.active]
     if view.record.phase is Phase.HOLDING:
-        return any(phase not in _SETTLED for phase in node_phases)
+        return any(phase not in SETTLED for phase in node_phases)
     return any(phase is not NodePhase.SERVING for phase in node_phases) or not finish.are_out(view)
 
 
 def _stuck(view: View) -> Decision:
     waiting = [name for name in view.active if view.node_phases[name] is NodePhase.PENDING]
-    others = [name for name in view.active if view.node_phases[name] not in _SETTLED]
+    others = [name for name in view.active if view.node_phases[name] not in SETTLED]
     would_end = view.policy.on_hold_deadline is OnDeadline.ROLLBACK
     if would_end and waiting and not others and not view.leaves_headroom(waiting[:1]):
         # Nobody is to blame: the load is too high to do without one node.

@@ -35,6 +35,9 @@ BUILD_PHASES = frozenset(
     {NodePhase.DEPLOYING, NodePhase.STARTING, NodePhase.ADMITTING, NodePhase.CHECKING}
 )
 
+# Nothing is done to a node in these, and it may serve.
+SETTLED = frozenset({NodePhase.SERVING, NodePhase.PENDING})
+
 # A node leaves these by itself, without an action.
 WAITING = frozenset({NodePhase.DRAINING, NodePhase.STARTING, NodePhase.CHECKING})
 
