@@ -13,7 +13,7 @@ import subprocess
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,8 +72,9 @@ class Rig:
     def stop_broker(self) -> None:
         config = str(self.demo_site.folder / "mqtt" / "mosquitto.conf").encode()
         for process in cleanup.marked(self.demo_site.folder):
-            if config in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0"):
-                os.kill(process, signal.SIGKILL)
+            with suppress(OSError):  # one that has just ended is not the broker
+                if config in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0"):
+                    os.kill(process, signal.SIGKILL)
         wait_until(lambda: not is_listening(self.demo_site.broker.port), 5, "the broker is gone")
 
     def start_broker(self) -> None:
