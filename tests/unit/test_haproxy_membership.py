@@ -1,9 +1,11 @@
 """Which server lines are the same Tomcat."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bigred_server.haproxy.backend_look import BackendLook
-from bigred_server.haproxy.endpoint import normalized
+from bigred_server.haproxy.endpoint import host_of, normalized
 from bigred_server.haproxy.membership import member_names
 from bigred_server.haproxy.merge import MemberLook, merge
 from bigred_server.haproxy.rows import ServerRow
@@ -73,3 +75,26 @@ def test_each_haproxy_needs_servers_for_its_own_users() -> None:
 
     pool = merge([*at("h1", x="10.0.0.1:8080", y="10.0.0.2:8080"), *at("h2", x="10.0.0.1:8080")])
     assert pool.server("b").backends == {"shop at h1": True, "ws at h1": True, "shop at h2": True}
+
+
+ENDPOINTS = st.sampled_from(["", "10.0.0.1:1", "10.0.0.1:2", "10.0.0.2:1", "10.0.0.2:2"])
+LOOKS = st.dictionaries(st.sampled_from("abcde"), ENDPOINTS).map(lambda at: look(**at))
+
+
+def is_same(name: str, first: BackendLook, known_as: str, other: BackendLook) -> bool:
+    ours, theirs = first.servers[name].endpoint, other.servers[known_as].endpoint
+    host = host_of(ours)
+    hosts = [[host_of(row.endpoint) for row in one.servers.values()] for one in (first, other)]
+    is_alone = bool(ours) and all(one.count(host) == 1 for one in hosts)
+    on_same_host = host == host_of(theirs)
+    return (ours != "" and ours == theirs) or (on_same_host and (name == known_as or is_alone))
+
+
+@given(LOOKS, LOOKS)
+def test_the_lines_of_a_tomcat_are_those_that_a_comparison_of_each_with_each_finds(
+    first: BackendLook, other: BackendLook
+) -> None:
+    assert member_names(first, other) == {
+        name: tuple(one for one in other.servers if is_same(name, first, one, other))
+        for name in first.servers
+    }

@@ -1,10 +1,12 @@
 """The address of a server, in one form for comparison. Pure."""
 
+import functools
 import ipaddress
 
 _THIS_MACHINE = ("127.0.0.1", "127.0.1.1", "::1")
 
 
+@functools.lru_cache(maxsize=8192)
 def normalized(address: str) -> str:
     """Return "host:port" in the form in which two addresses of one Tomcat are equal.
 

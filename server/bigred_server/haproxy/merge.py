@@ -77,9 +77,13 @@ def merge(members: Sequence[MemberLook], errors: Sequence[str] = ()) -> PoolLook
     names = dict.fromkeys(name for one in members if one.is_first for name in one.look.servers)
     backends = tuple(dict.fromkeys(one.backend for one in members))
     units = {"connections" if one.look.is_tcp else "requests": None for one in members}
+    # Each HAProxy needs servers for its own users.
+    is_one = len({one.address for one in members}) == 1
+    titles = [one.backend if is_one else f"{one.backend} at {one.address}" for one in members]
+    titled = list(zip(titles, members, strict=True))
     return PoolLook(
         pid=_pid(one.look for one in members if one.is_first),
-        servers={name: _server(name, members) for name in names},
+        servers={name: _server(name, titled) for name in names},
         counters=_counters(members),
         queued=sum(one.look.queued for one in members),
         coverage=Coverage(backends, unit=" and ".join(sorted(units, reverse=True))),
@@ -109,15 +113,13 @@ def _sharing(
     return found
 
 
-def _server(name: str, members: Sequence[MemberLook]) -> ServerLook:
-    lacking = [one.address for one in members if one.is_first and name not in one.look.servers]
+def _server(name: str, members: Sequence[tuple[str, MemberLook]]) -> ServerLook:
+    """Merge the looks at one server; `members`: with the name of each backend for people."""
+    lacking = [one.address for _, one in members if one.is_first and name not in one.look.servers]
     if lacking:
         return ServerLook(problem=_missing(name, lacking))
     by_backend: dict[str, list[ServerLook]] = {}
-    is_one = len({one.address for one in members}) == 1
-    for one in members:
-        # Each HAProxy needs servers for its own users.
-        backend = one.backend if is_one else f"{one.backend} at {one.address}"
+    for backend, one in members:
         for known_as in one.names.get(name, ()):
             by_backend.setdefault(backend, []).append(one.look.servers[known_as].look)
     seen = [look for looks in by_backend.values() for look in looks]
