@@ -76,7 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     checkouts = {"": HERE, **({"against": options.against} if options.against else {})}
     found: dict[str, list[Found]] = {name: [] for name in checkouts}
-    report("                  idle, % of a core     alone    all  (processor)    gap  locked  endless")
+    report(
+        "                  idle, % of a core     alone    all  (processor)    gap  locked  endless"
+    )
     for apps in options.apps or APPS:
         for name, checkout in checkouts.items():
             with tempfile.TemporaryDirectory(prefix="bigred-apps-") as folder:
@@ -117,7 +119,7 @@ def measured(folder: Path, checkout: Path, apps: int, window_s: float) -> Found:
             alone_s = asyncio.run(deployed(site, {site.apps[0]: NEXT}))
             pulse, used_s = Pulse(site.api), processor_s(server.pid)
             with pulse.taken():
-                wanted = {app: NEXT for app in site.apps} | {site.apps[0]: LIVE}
+                wanted = dict.fromkeys(site.apps, NEXT) | {site.apps[0]: LIVE}
                 all_s = asyncio.run(deployed(site, wanted))
             used_s = processor_s(server.pid) - used_s
         log = (folder / "server.log").read_text()
@@ -129,9 +131,7 @@ def measured(folder: Path, checkout: Path, apps: int, window_s: float) -> Found:
         ).fetchone()[0]
     # Of each app one was there before.
     failed = 2 * apps + 1 - ended
-    return Found(
-        apps, idle, alone_s, all_s, max(pulse.answers_s), used_s, endless, locked, failed
-    )
+    return Found(apps, idle, alone_s, all_s, max(pulse.answers_s), used_s, endless, locked, failed)
 
 
 @contextlib.contextmanager

@@ -96,7 +96,9 @@ def verdict(found: Mapping[str, Sequence[Cost]]) -> int:
     middle_ms = statistics.median(one.loop_ms for one in found[f"{NODES[-1]} nodes"])
     if middle_ms <= MOST_LOOP_MS:
         return 0
-    report(f"a look at {NODES[-1]} nodes takes the loop {middle_ms:.0f} ms: wanted {MOST_LOOP_MS:.0f}")
+    report(
+        f"a look at {NODES[-1]} nodes takes the loop {middle_ms:.0f} ms: wanted {MOST_LOOP_MS:.0f}"
+    )
     return 1
 
 

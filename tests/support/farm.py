@@ -8,10 +8,10 @@ then each request with its release, which is the comment of the WAR.
 """
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -69,12 +69,11 @@ def released(running: Path) -> str:
     return _RELEASES[known]
 
 
-async def serve(folder: Path) -> None:
-    """Serve all ports for which the folder has a file, until the process ends."""
+async def serve(tomcats: Sequence[Path]) -> None:
+    """Serve all Tomcats until the process ends; each is given by its file."""
     loop = asyncio.get_running_loop()
-    for name in os.listdir(folder):
-        running = folder / name
-        await loop.create_server(lambda running=running: Tomcat(running), "127.0.0.1", int(name))
+    for running in tomcats:
+        await loop.create_server(partial(Tomcat, running), "127.0.0.1", int(running.name))
     sys.stdout.write(f"{READY}\n")
     sys.stdout.flush()
     await asyncio.Event().wait()
@@ -82,7 +81,7 @@ async def serve(folder: Path) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Serve."""
-    asyncio.run(serve(Path(arguments[0])))
+    asyncio.run(serve(list(Path(arguments[0]).iterdir())))
 
 
 if __name__ == "__main__":

@@ -39,9 +39,7 @@ class WaitingSelector(selectors.EpollSelector):
 
     waited_s = 0.0
 
-    def select(
-        self, timeout: float | None = None
-    ) -> list[tuple[selectors.SelectorKey, int]]:
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait for an event."""
         begun_s = time.perf_counter()
         try:
@@ -64,7 +62,9 @@ async def looks(config: Path, count: int, selector: WaitingSelector) -> None:
             seen = await fleet.look(deep=True)
             wall_s = time.perf_counter() - wall_s
             used_s, waited_s = time.process_time() - used_s, selector.waited_s - waited_s
-            bad = [one for one in seen.nodes.values() if one.answer.marker != LIVE or not one.pool.up]
+            bad = [
+                one for one in seen.nodes.values() if one.answer.marker != LIVE or not one.pool.up
+            ]
             if bad or seen.problem:
                 raise SystemExit(f"a look fails: {seen.problem} {bad[:1]}")
             if number:
