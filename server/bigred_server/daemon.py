@@ -18,6 +18,7 @@ from bigred_server.automation import automation_of
 from bigred_server.errors import HaproxyAwayError, HaproxyError, NotRunningError
 from bigred_server.fleet.real_fleet import Memory, RealFleet
 from bigred_server.haproxy.receiver import Receiver
+from bigred_server.haproxy.shared_snapshots import SharedSnapshots
 from bigred_server.jenkins.reconciler import JobReconciler
 from bigred_server.journal import actions, releases, session
 from bigred_server.journal.session import Session
@@ -131,7 +132,7 @@ class DeployServer:
         self._store = store = release_store(settings.server)
         keeps = {name: app.keep for name, app in settings.fleets.items()}
         self._retention = Retention(session.db, store, keeps)
-        hosts = NodeHosts()
+        hosts, snapshots = NodeHosts(), SharedSnapshots()
         self._fleets = {
             name: RealFleet(
                 settings,
@@ -141,6 +142,7 @@ class DeployServer:
                 hosts,
                 partial(self._releases, name),
                 self._memory(name),
+                snapshots,
             )
             for name in settings.fleets
         }

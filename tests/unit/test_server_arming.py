@@ -189,7 +189,7 @@ class StillFleet:
     down: Sequence[str] = ()
     problem: str = ""
 
-    async def look(self, *, deep: bool) -> FleetLook:
+    async def look(self, *, deep: bool, recent: bool = False) -> FleetLook:
         assert not deep, "the answer to a lid must not wait for the nodes"
         await asyncio.sleep(0)
         admin = Admin.UNKNOWN if self.problem else Admin.READY

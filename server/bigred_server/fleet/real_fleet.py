@@ -14,6 +14,7 @@ from bigred_server.fleet.managers import manager_of
 from bigred_server.haproxy import hint
 from bigred_server.haproxy.merge import PoolLook
 from bigred_server.haproxy.pool import Pool
+from bigred_server.haproxy.shared_snapshots import SharedSnapshots
 from bigred_server.model.release import Release
 from bigred_server.rollout.core.action import Action, ActionKind
 from bigred_server.rollout.core.availability import is_serving
@@ -26,6 +27,9 @@ from bigred_server.tomcat.hosts import Hosts
 from bigred_server.tomcat.node import Node
 from bigred_server.tomcat.observed_node import ObservedNode
 from bigred_server.tomcat.probe import Probe
+
+# Many apps may be behind one HAProxy, and each looks at another moment.
+_RECENT_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,8 @@ class Memory:
 class RealFleet:
     """Looks at the nodes of one app and performs the actions of its rollout.
 
-    `hosts` is shared by the fleets of one process. `known` returns the releases of the app. Without
-    a `memory`, the fleet can only look.
+    `hosts` and `snapshots` are shared by the fleets of one process. `known` returns the releases of
+    the app. Without a `memory`, the fleet can only look.
     """
 
     def __init__(
@@ -56,13 +60,16 @@ class RealFleet:
         hosts: Hosts,
         known: Callable[[], Awaitable[Sequence[Release]]],
         memory: Memory | None = None,
+        snapshots: SharedSnapshots | None = None,
     ) -> None:
         self._app: AppSettings = settings.fleets[name]
         self._store = store
         self._known = known
         self._memory = memory
         self._policy = self._app.policy()
-        self._pool = Pool.of(self._app.haproxy)
+        snapshots = snapshots or SharedSnapshots()
+        self._pool = Pool.of(self._app.haproxy, snapshots.read)
+        self._recent_pool = Pool.of(self._app.haproxy, partial(snapshots.recent, age_s=_RECENT_S))
         context = settings.context_of(name)
         self._nodes = {
             node: Node(hosts.of(one), manager_of(http, one, context), self._app.strategy)
@@ -84,12 +91,13 @@ class RealFleet:
         for node in self._nodes.values():
             await node.close()
 
-    async def look(self, *, deep: bool) -> FleetLook:
-        """Look at all nodes."""
+    async def look(self, *, deep: bool, recent: bool = False) -> FleetLook:
+        """See Fleet."""
+        looking = (self._recent_pool if recent else self._pool).look()
         if deep:
-            pool, known = await asyncio.gather(self._pool.look(), self._known())
+            pool, known = await asyncio.gather(looking, self._known())
         else:
-            pool, known = await self._pool.look(), None
+            pool, known = await looking, None
         looks = await asyncio.gather(*(self._look(name, pool, known) for name in self._nodes))
         nodes = dict(zip(self._nodes, looks, strict=True))
         served = {name: pool.server(self._app.server_of(name)).served for name in self._nodes}

@@ -1,26 +1,27 @@
 """One backend of one HAProxy: read as a whole, changed by one command at a time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bigred_server.errors import HaproxyError
 from bigred_server.haproxy import rows, runtime
 from bigred_server.haproxy.backend_look import BackendLook
-from bigred_server.haproxy.snapshot import snapshot
+from bigred_server.haproxy.snapshot import Read, snapshot
 from bigred_server.model import haproxy_name
 from bigred_server.rollout.core.observation import Admin
 
 
 @dataclass(frozen=True)
 class Backend:
-    """The backend `name` of the HAProxy whose Runtime API is at `address`."""
+    """The backend `name` of the HAProxy whose Runtime API is at `address`; `read` reads it."""
 
     address: str
     name: str
+    read: Read = field(default=snapshot, compare=False, repr=False)
 
     async def look(self) -> BackendLook:
         """Read process, servers and counters in one request. Raise HaproxyError on failure."""
-        return (await snapshot(self.address)).backend(self.name)
+        return (await self.read(self.address)).backend(self.name)
 
     async def set_state(self, server: str, state: Admin) -> str:
         """Set a server's administrative state, read it back and return the server's status.

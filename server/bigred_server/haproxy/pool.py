@@ -10,6 +10,7 @@ from bigred_server.haproxy.backend import Backend
 from bigred_server.haproxy.merge import PoolLook, merge
 from bigred_server.haproxy.runtime import DEADLINE_S
 from bigred_server.haproxy.server_lines import lines_of, look_at
+from bigred_server.haproxy.snapshot import Read, snapshot
 from bigred_server.rollout.core.observation import Admin, ServerLook
 from bigred_server.settings import HaproxySettings
 
@@ -37,10 +38,10 @@ class Pool:
     blind_check_s: float = 5.0
 
     @classmethod
-    def of(cls, settings: HaproxySettings) -> "Pool":
-        """Return the pool of an app."""
+    def of(cls, settings: HaproxySettings, read: Read = snapshot) -> "Pool":
+        """Return the pool of an app; `read` reads each HAProxy."""
         backends = tuple(
-            Backend(socket, name) for socket in settings.sockets for name in settings.backends
+            Backend(socket, name, read) for socket in settings.sockets for name in settings.backends
         )
         return cls(backends, frozenset(settings.unmanaged))
 

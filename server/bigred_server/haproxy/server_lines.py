@@ -7,7 +7,6 @@ from bigred_server.errors import NoBackendError
 from bigred_server.haproxy.backend import Backend
 from bigred_server.haproxy.membership import member_names
 from bigred_server.haproxy.merge import MemberLook
-from bigred_server.haproxy.snapshot import snapshot
 
 Line = tuple[Backend, str]
 
@@ -22,7 +21,7 @@ class ServerLines:
 
 async def look_at(first: Backend, *others: Backend) -> list[MemberLook]:
     """Look at all backends of one HAProxy in one request; it may lack any but the first."""
-    seen = await snapshot(first.address)
+    seen = await first.read(first.address)
     look = seen.backend(first.name)
     found = [MemberLook(first.address, first.name, look, member_names(look, look))]
     for one in others:

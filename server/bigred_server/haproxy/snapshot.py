@@ -1,6 +1,6 @@
 """What one HAProxy shows at one moment: all its backends, read in one request."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -88,6 +88,10 @@ class Snapshot:
             if self.states.has(backend, server):
                 found.setdefault(normalized(address), []).append((number, backend, server))
         return found
+
+
+Read = Callable[[str], Awaitable[Snapshot]]
+"""What reads the HAProxy at an address."""
 
 
 async def snapshot(address: str) -> Snapshot:

@@ -48,8 +48,11 @@ class FleetLook:
 class Fleet(Protocol):
     """What the reconciler needs from a fleet."""
 
-    async def look(self, *, deep: bool) -> FleetLook:
-        """Look at all nodes: at HAProxy's rows only, or if `deep` also at WAR, process and app."""
+    async def look(self, *, deep: bool, recent: bool = False) -> FleetLook:
+        """Look at all nodes: at HAProxy's rows only, or if `deep` also at WAR, process and app.
+
+        `recent`: HAProxy's rows may be half a second old, which is good enough between deployments.
+        """
 
     async def act(self, action: Action) -> str:
         """Perform one action and return the evidence. Raise BigredError if it did not work."""

@@ -75,7 +75,7 @@ class SimulatedFleet:
         """The servers of the first HAProxy."""
         return self.pool.proxies[0].servers
 
-    async def look(self, *, deep: bool) -> FleetLook:
+    async def look(self, *, deep: bool, recent: bool = False) -> FleetLook:
         """Look at all nodes."""
         return self.see()
 
