@@ -1,7 +1,7 @@
 """The real fleet of one app: HAProxy's Runtime API, and each node's host, Manager and HTTP port."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -88,6 +88,8 @@ class RealFleet:
 
     async def close(self) -> None:
         """Close all open connections."""
+        for observed in self._observed.values():
+            observed.probe.close()
         for node in self._nodes.values():
             await node.close()
 
@@ -100,6 +102,7 @@ class RealFleet:
             pool, known = await looking, None
         looks = await asyncio.gather(*(self._look(name, pool, known) for name in self._nodes))
         nodes = dict(zip(self._nodes, looks, strict=True))
+        ours = {self._app.server_of(name) for name in self._nodes}
         served = {name: pool.server(self._app.server_of(name)).served for name in self._nodes}
         return FleetLook(
             nodes,
@@ -110,13 +113,8 @@ class RealFleet:
             served,
             pool.coverage,
             pool.sharing,
-            {line: self._configured(names) for line, names in pool.names.items()},
+            {line: _configured(names, ours) for line, names in pool.names.items()},
         )
-
-    def _configured(self, names: Sequence[str]) -> str:
-        # One Tomcat may have two lines in the first backend; one of them is the node's.
-        ours = {self._app.server_of(node) for node in self._nodes}
-        return next((name for name in names if name in ours), names[0])
 
     async def _look(self, name: str, pool: PoolLook, known: Sequence[Release] | None) -> NodeLook:
         shallow = NodeLook(name, pool.server(self._app.server_of(name)))
@@ -127,6 +125,8 @@ class RealFleet:
 
     async def act(self, action: Action) -> str:
         """Perform one action."""
+        # It may end in a stop of Tomcat, which would wait for the connection.
+        self._observed[action.node].probe.close()
         node, server, policy = (
             self._nodes[action.node],
             self._app.server_of(action.node),
@@ -217,3 +217,8 @@ class RealFleet:
                 return await self._observed[node].probe.admit()
         except TimeoutError as error:
             raise NodeError(f"smoke tests and warm-up took longer than {limit_s:g} s") from error
+
+
+def _configured(names: Sequence[str], ours: Collection[str]) -> str:
+    # One Tomcat may have two lines in the first backend; one of them is the node's.
+    return next((name for name in names if name in ours), names[0])

@@ -58,7 +58,8 @@ class GetClient:
             async with asyncio.timeout(deadline_s):
                 head, body = await self._ask(httpx2.URL(self.url + path))
             return httpx2.Response(head.status, headers=head.fields, content=body)
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError):
+            # What still comes would be taken for the answer to the next request.
             self.close()
             raise
         except (

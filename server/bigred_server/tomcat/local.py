@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePath
 
 from bigred_server.artifacts import war
@@ -18,6 +19,7 @@ from bigred_server.rollout.core.observation import HostLook
 from bigred_server.settings import NodeSettings
 from bigred_server.tomcat.kept_releases import KeptReleases
 from bigred_server.tomcat.paths import ReleasePaths, configured, release_paths
+from bigred_server.tomcat.short_calls import ShortCalls
 
 RUNNING_DEADLINE_S = 5.0
 TAIL = 800
@@ -27,9 +29,10 @@ Stamp = tuple[int, int, int, int]
 
 @dataclass
 class LocalHost:
-    """A Host: this machine, for one node."""
+    """A Host: this machine, for one node. `calls`: what the hosts of one process share."""
 
     settings: NodeSettings
+    calls: ShortCalls[HostLook] = field(default_factory=ShortCalls)
     _paths: ReleasePaths = field(init=False)
     _kept: KeptReleases = field(init=False)
     _cached: tuple[Stamp, str, dict[str, str]] | None = field(default=None, init=False)
@@ -42,7 +45,7 @@ class LocalHost:
     async def look(self, *, answers: bool) -> HostLook:
         """See Host."""
         running = True if answers else await self._running()
-        return await asyncio.to_thread(self._look, running)
+        return await self.calls.run(partial(self._look, running))
 
     def _look(self, running: bool | None) -> HostLook:
         digest: str | None = None

@@ -60,10 +60,11 @@ class ObservedNode:
             answer, host = await asking, None
         if host is None or not answer.came:
             host = await self.node.look(answers=answer.came)
-        now = questions(self.marker, known, host.digest)
-        if answer.came and now != asked:
+        if answer.came and host.digest != before.digest:
             # Another release is in place, which may have to be asked in another way.
-            answer = await self._ask(now, host, in_service=False)
+            now = questions(self.marker, known, host.digest)
+            if now != asked:
+                answer = await self._ask(now, host, in_service=False)
         self._host = host
         if answer.came:
             # If the app answers, Tomcat runs; only if it does not is it worth a process to ask.
@@ -73,6 +74,9 @@ class ObservedNode:
     async def _ask(self, asked: Sequence[Question], host: HostLook, *, in_service: bool) -> Answer:
         """Ask the app, but at most once a second while it is in service and answers well."""
         if not (in_service and self._answer.ok and self._is_recent()):
-            self._answer = await self.probe.answer(asked, host.manifest)
+            # A node in service is not about to be stopped, and will be asked again.
+            self._answer = await self.probe.answer(
+                asked, host.manifest, keeps_connection=in_service
+            )
             self._asked_at_s = time.monotonic()
         return self._answer

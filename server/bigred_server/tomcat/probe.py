@@ -6,7 +6,7 @@ import json
 import re
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
@@ -46,19 +46,41 @@ def client(urls: Iterable[str] | None = None) -> httpx2.AsyncClient:
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Probe:
-    """Sends requests to one node of one app."""
+    """Sends requests to one node of one app; close it at the end."""
 
     url: str
     admission: AdmissionSettings
+    _asking: GetClient = field(init=False)
 
-    async def answer(self, questions: Sequence[Question], manifest: Mapping[str, str]) -> Answer:
+    def __post_init__(self) -> None:
+        self._asking = GetClient(self.url)
+
+    def close(self) -> None:
+        """Close the connection that an answer has left open, if there is one."""
+        self._asking.close()
+
+    async def answer(
+        self,
+        questions: Sequence[Question],
+        manifest: Mapping[str, str],
+        *,
+        keeps_connection: bool = False,
+    ) -> Answer:
         """Ask the app for its release until an answer proves one, or there is nothing left to ask.
 
         `manifest`: that of the WAR in place. An answer that proves a release has the marker of this
-        release, however it was asked.
+        release, however it was asked. `keeps_connection`: for the next question; Tomcat would wait
+        for it when it stops.
         """
+        try:
+            return await self._answer(questions, manifest)
+        finally:
+            if not keeps_connection:
+                self.close()
+
+    async def _answer(self, questions: Sequence[Question], manifest: Mapping[str, str]) -> Answer:
         answers: list[Answer] = []
         for question in questions:
             answer = await self._ask(question, manifest)
@@ -72,7 +94,7 @@ class Probe:
     async def _ask(self, question: Question, manifest: Mapping[str, str]) -> Answer:
         marker = question.marker
         try:
-            response = await self._get(marker.path, PROBE_DEADLINE_S)
+            response = await self._asking.get(marker.path, PROBE_DEADLINE_S)
         except (NoAnswerError, TimeoutError) as error:
             return Answer(text=f"no answer from {self.url}: {error or 'TimeoutError'}")
         release = read_marker(marker, response, manifest)
