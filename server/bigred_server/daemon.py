@@ -40,6 +40,7 @@ from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.loop.adoption import Adoption
 from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.rollout.loop.hook_runner import HookRunner
+from bigred_server.rollout.loop.journal_view import JournalReader
 from bigred_server.rollout.loop.reconciler import Reconciler
 from bigred_server.settings import AppSettings, ServerSettings, Settings
 from bigred_server.telemetry.app_telemetry import AppTelemetry, telemetry_of
@@ -133,6 +134,7 @@ class DeployServer:
         keeps = {name: app.keep for name, app in settings.fleets.items()}
         self._retention = Retention(session.db, store, keeps)
         hosts, snapshots = NodeHosts(), SharedSnapshots()
+        self._journals = {name: JournalReader(name, session.db) for name in settings.fleets}
         self._fleets = {
             name: RealFleet(
                 settings,
@@ -179,6 +181,7 @@ class DeployServer:
         return Reconciler(
             app=name,
             db=db,
+            journal=self._journals[name],
             fleet=self._fleets[name],
             policy=app.policy(),
             strategy=app.strategy,
@@ -220,8 +223,7 @@ class DeployServer:
         return Memory(lambda: self._retention.wanted(app), redeploys)
 
     async def _releases(self, app: str) -> list[Release]:
-        async with self._session.db.read() as db:
-            return await releases.of_app(db, app)
+        return list((await self._journals[app].view()).known.values())
 
     async def _record_proofs(self) -> None:
         """Record the present markers with the releases from before they were recorded."""

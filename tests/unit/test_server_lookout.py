@@ -18,7 +18,7 @@ class ChangingFleet:
     changes: dict[str, asyncio.Event] = field(default_factory=dict)
     watched: list[str] = field(default_factory=list)
 
-    async def look(self, *, deep: bool) -> FleetLook:
+    async def look(self, *, deep: bool, recent: bool = False) -> FleetLook:
         raise AssertionError(deep)
 
     async def act(self, action: Action) -> str:

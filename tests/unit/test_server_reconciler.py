@@ -42,6 +42,7 @@ from bigred_server.rollout.loop import reconciler as loop
 from bigred_server.rollout.loop.adoption import Adoption
 from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.rollout.loop.hook_runner import HookRunner
+from bigred_server.rollout.loop.journal_view import JournalReader
 from bigred_server.rollout.loop.mapping import target_of
 from bigred_server.rollout.loop.reconciler import Reconciler
 from bigred_server.testing.simulation import (
@@ -96,6 +97,7 @@ class Site:
         return Reconciler(
             app="shop",
             db=self.db,
+            journal=JournalReader("shop", self.db),
             fleet=self.fleet,
             policy=self.fleet.policy,
             strategy=Strategy.RESTART,
@@ -569,7 +571,7 @@ async def test_a_failed_look_is_repeated(site: Site) -> None:
     look = site.fleet.look
     failures: list[object] = []
 
-    async def fails_twice(*, deep: bool) -> object:
+    async def fails_twice(*, deep: bool, recent: bool = False) -> object:
         if len(failures) < 2:
             failures.append(deep)
             raise OperationalError("SELECT", {}, OSError("disk I/O error"))

@@ -100,7 +100,9 @@ class RealFleet:
             pool, known = await asyncio.gather(looking, self._known())
         else:
             pool, known = await looking, None
-        looks = await asyncio.gather(*(self._look(name, pool, known) for name in self._nodes))
+        looks = await asyncio.gather(
+            *(self._look(name, pool, known, at_rest=recent) for name in self._nodes)
+        )
         nodes = dict(zip(self._nodes, looks, strict=True))
         ours = {self._app.server_of(name) for name in self._nodes}
         served = {name: pool.server(self._app.server_of(name)).served for name in self._nodes}
@@ -116,11 +118,15 @@ class RealFleet:
             {line: _configured(names, ours) for line, names in pool.names.items()},
         )
 
-    async def _look(self, name: str, pool: PoolLook, known: Sequence[Release] | None) -> NodeLook:
+    async def _look(
+        self, name: str, pool: PoolLook, known: Sequence[Release] | None, *, at_rest: bool
+    ) -> NodeLook:
         shallow = NodeLook(name, pool.server(self._app.server_of(name)))
         if known is None:
             return shallow
-        host, answer = await self._observed[name].look(known, in_service=is_serving(shallow))
+        host, answer = await self._observed[name].look(
+            known, in_service=is_serving(shallow), at_rest=at_rest
+        )
         return replace(shallow, host=host, answer=answer)
 
     async def act(self, action: Action) -> str:

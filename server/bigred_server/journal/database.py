@@ -82,6 +82,14 @@ class Database:
             ):
                 yield connection
 
+    async def revision(self) -> int | None:
+        """Return a number that changes with every commit; None if that can't be told.
+
+        On PostgreSQL it never can. Raise JournalUnavailableError if the file is another one now.
+        """
+        with self._explained():
+            return await self._engines.revision.now() if self._engines.revision else None
+
     def was_written(self) -> bool:
         """Return whether anybody may have written to the journal since this was last asked.
 

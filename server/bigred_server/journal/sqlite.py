@@ -13,6 +13,7 @@ from sqlalchemy import URL, Engine, create_engine
 from bigred_server import private_files
 from bigred_server.journal import sqlite_dialect
 from bigred_server.journal.engines import Engines
+from bigred_server.journal.revision import Revision
 from bigred_server.journal.unavailable import Trouble, of_file, unavailable
 
 _BUSY_TIMEOUT_MS = 5000
@@ -31,7 +32,7 @@ def engines(path: Path) -> Engines:
         raise of_file(path, error) from error
     turn = partial(_turn, asyncio.Lock(), path, _BUSY_TIMEOUT_MS / 1000)
     writer = _engine(path, writes=True)
-    return Engines(_engine(path, writes=False), writer, writer, turn)
+    return Engines(_engine(path, writes=False), writer, writer, turn, Revision(path))
 
 
 def _engine(path: Path, *, writes: bool) -> Engine:

@@ -26,6 +26,8 @@ class OwnedTopics:
     # The app of each topic, and the token under which we last published for an app.
     _apps: dict[str, str] = field(default_factory=dict)
     _tokens: dict[str, int] = field(default_factory=dict)
+    # The state of each app that we retained last, and under which token.
+    _states: dict[str, tuple[AppState, int]] = field(default_factory=dict)
 
     def app_of(self, topic: str) -> str:
         """Return the app of a topic that this server has retained. Raise KeyError for others."""
@@ -52,6 +54,11 @@ class OwnedTopics:
         """Retain the state of an app, if this server leads it."""
         if not self.leads_app(state.app):
             return
+        token = self.leads[state.app].token
+        before, under = self._states.get(state.app, (None, -1))
+        if state is before and token == under:
+            return
+        self._states[state.app] = state, token
         self._claim(link, state.app)
         topic = self.topics.app(state.app, "state")
         try:

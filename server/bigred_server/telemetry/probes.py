@@ -13,7 +13,7 @@ from bigred_server.judge.look import Arm, Pair, Signs
 from bigred_server.model.log_line import LogLine
 
 _DEADLINE_S = 5.0
-_IDLE_S = 0.2
+_IDLE_S = 0.5
 _REMEMBERED = 2000
 _OFTEN = 3
 _MOST_PATHS = 20
@@ -63,14 +63,17 @@ class Probes:
     async def run(self) -> None:
         """Probe until cancelled."""
         while True:
-            paths = self.paths or (tuple(self.pages.known()) if self.learns else ())
-            if not (self.wanted and self.canaries and paths):
+            paths = self._pages() if self.wanted and self.canaries else ()
+            if not paths:
                 await asyncio.sleep(_IDLE_S)
                 continue
             begun_s = time.monotonic()
             turn = next(self._turn)
             await self._probe_both(paths[turn % len(paths)], turn)
             await asyncio.sleep(max(0.0, 1 / self.per_s - (time.monotonic() - begun_s)))
+
+    def _pages(self) -> tuple[str, ...]:
+        return self.paths or (tuple(self.pages.known()) if self.learns else ())
 
     async def _probe_both(self, path: str, turn: int) -> None:
         canary = self.canaries[turn % len(self.canaries)]

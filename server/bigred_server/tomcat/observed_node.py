@@ -12,8 +12,10 @@ from bigred_server.tomcat.node import Node
 from bigred_server.tomcat.probe import Probe
 from bigred_server.tomcat.question import Question, questions
 
-# While it serves, a node is looked at this often; every action on it makes the next look full.
+# While it serves, a node is looked at this often during a deployment, and this often between two;
+# every action on it makes the next look full. With looks every 2 s, that is every other one.
 _KEEPS_S = 1.0
+_KEEPS_AT_REST_S = 3.5
 
 
 @dataclass
@@ -29,25 +31,28 @@ class ObservedNode:
     _was_in_service: bool = field(default=False, init=False)
     _actions: int = field(default=0, init=False)
 
-    async def look(self, known: Sequence[Release], *, in_service: bool) -> tuple[HostLook, Answer]:
+    async def look(
+        self, known: Sequence[Release], *, in_service: bool, at_rest: bool = False
+    ) -> tuple[HostLook, Answer]:
         """Look at the host and ask the app. `known`: the releases of the app.
 
         In service and answering well, a node is looked at once a second, and the first time at
-        once; `in_service`: whether users reach it.
+        once; `in_service`: whether users reach it. `at_rest`: once in four seconds will do.
         """
         actions = self.node.actions
-        if in_service and self._host and self._keeps(actions):
+        keeps_s = _KEEPS_AT_REST_S if at_rest else _KEEPS_S
+        if in_service and self._host and self._keeps(actions, keeps_s):
             return replace(self._host, running=True), self._answer
         looked = await self._look(known, in_service=in_service)
         self._was_in_service, self._actions = in_service, actions
         return looked
 
-    def _keeps(self, actions: int) -> bool:
+    def _keeps(self, actions: int, keeps_s: float) -> bool:
         is_unchanged = self._was_in_service and self._actions == actions
-        return is_unchanged and self._answer.ok and self._is_recent()
+        return is_unchanged and self._answer.ok and self._is_recent(keeps_s)
 
-    def _is_recent(self) -> bool:
-        return time.monotonic() - self._asked_at_s < _KEEPS_S
+    def _is_recent(self, keeps_s: float) -> bool:
+        return time.monotonic() - self._asked_at_s < keeps_s
 
     async def _look(self, known: Sequence[Release], *, in_service: bool) -> tuple[HostLook, Answer]:
         before = self._host or await self.node.look(answers=False)
@@ -73,7 +78,7 @@ class ObservedNode:
 
     async def _ask(self, asked: Sequence[Question], host: HostLook, *, in_service: bool) -> Answer:
         """Ask the app, but at most once a second while it is in service and answers well."""
-        if not (in_service and self._answer.ok and self._is_recent()):
+        if not (in_service and self._answer.ok and self._is_recent(_KEEPS_S)):
             # A node in service is not about to be stopped, and will be asked again.
             self._answer = await self.probe.answer(
                 asked, host.manifest, keeps_connection=in_service

@@ -51,7 +51,8 @@ class Fleet(Protocol):
     async def look(self, *, deep: bool, recent: bool = False) -> FleetLook:
         """Look at all nodes: at HAProxy's rows only, or if `deep` also at WAR, process and app.
 
-        `recent`: HAProxy's rows may be half a second old, which is good enough between deployments.
+        `recent`, between deployments: HAProxy's rows may be half a second old, and what nodes in
+        service have shown four seconds.
         """
 
     async def act(self, action: Action) -> str:

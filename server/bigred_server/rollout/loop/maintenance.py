@@ -1,11 +1,10 @@
 """Maintenance of a fleet between deployments: begin repairs of nodes, remove old versions."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from bigred_broker.messages import Phase
 from bigred_server.clock import Clock
-from bigred_server.journal import deployments
 from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.database import Database
 from bigred_server.journal.leadership import Leadership
@@ -17,7 +16,6 @@ from bigred_server.rollout.core.target import Target
 from bigred_server.rollout.core.upkeep import PendingWork
 from bigred_server.rollout.loop.executor import Executor
 
-_REPAIRS_SEEN = 20
 _CLEAN_UP_AGAIN_S = 60.0
 
 # Arguments: the app, the digest of its live release, the node.
@@ -41,14 +39,19 @@ class Maintenance:
     _tried_at_s: dict[str, float] = field(default_factory=dict)
 
     async def do_next(
-        self, live: Target, looks: Looks, executor: Executor, *, may_repair: bool = True
+        self,
+        live: Target,
+        looks: Looks,
+        executor: Executor,
+        found: Sequence[DeploymentRecord],
+        *,
+        may_repair: bool = True,
     ) -> None:
         """Do the next thing that the last deployment left undone, if any.
 
-        `may_repair`: whether a Tomcat may be restarted: nobody would be cut off unnoticed.
+        `found`: the newest deployments, repairs included. `may_repair`: whether a Tomcat may be
+        restarted: nobody would be cut off unnoticed.
         """
-        async with self.db.read() as db:
-            found = await deployments.newest(db, self.app, _REPAIRS_SEEN, mends=True)
         last = next((record for record in found if record.mends is None), None)
         if last is None or executor.busy:
             return
@@ -78,7 +81,7 @@ class Maintenance:
         self.wake()
 
 
-def _pending_work(last: DeploymentRecord, found: list[DeploymentRecord]) -> PendingWork:
+def _pending_work(last: DeploymentRecord, found: Sequence[DeploymentRecord]) -> PendingWork:
     ended_at = last.ended_at or last.started_at
     failed_at = dict.fromkeys(last.set_aside, ended_at)
     for one in reversed(found):

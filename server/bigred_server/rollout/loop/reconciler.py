@@ -7,6 +7,7 @@ did to a node; after a crash it continues from the journal and the next look.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from operator import is_
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,6 +32,7 @@ from bigred_server.rollout.loop.deployment_run import DeploymentRun
 from bigred_server.rollout.loop.event_log import EventLog
 from bigred_server.rollout.loop.executor import Executor
 from bigred_server.rollout.loop.hook_runner import HookRunner
+from bigred_server.rollout.loop.journal_view import JournalReader, JournalView
 from bigred_server.rollout.loop.lookout import Lookout
 from bigred_server.rollout.loop.maintenance import BeginRepair, Maintenance
 from bigred_server.rollout.loop.mapping import (
@@ -53,12 +55,14 @@ _IDLE_LOOK_S = 2.0
 class Reconciler:
     """Runs the deployments of one app, in one task; `wake` it for new deployments and commands.
 
-    `lead`: whether this server leads the app; while another server does, it stands by. `publish`
-    receives every state of the app. `settled` is called after every deployment.
+    `journal`: what it reads of the journal for a look. `lead`: whether this server leads the app;
+    while another server does, it stands by. `publish` receives every state of the app. `settled` is
+    called after every deployment.
     """
 
     app: str
     db: Database
+    journal: JournalReader
     fleet: Fleet
     policy: Policy
     strategy: Strategy
@@ -76,6 +80,8 @@ class Reconciler:
     _look: FleetLook = field(default_factory=lambda: FleetLook({}, None, {}))
     _looked_at_s: float = float("-inf")
     _published: AppState | None = None
+    # What the published state was made of.
+    _shown: tuple[object, ...] = ()
     _maintenance: Maintenance = field(init=False)
 
     def __post_init__(self) -> None:
@@ -115,12 +121,11 @@ class Reconciler:
             # What another server does meanwhile is for that server to publish.
             self._run, self._published = None, None
             return IDLE_S
-        async with self.db.read() as db:
-            record = await deployments.running(db, self.app)
-            known = by_digest(await releases.of_app(db, self.app))
+        view = await self.journal.view()
+        record, known = view.running, view.known
         if record is None:
             executor.is_cut_off = False
-            return await self._between(known, executor)
+            return await self._between(view, executor)
         if record.digest not in known:
             raise impossible_value(f"deployment {record.id}", "its release is unknown")
         if executor.is_cut_off:
@@ -148,9 +153,9 @@ class Reconciler:
         lookout.watch(self._run.awaited(record, self._look))
         return POLL_S
 
-    async def _observe(self, known: KnownReleases) -> None:
+    async def _observe(self, known: KnownReleases, *, recent: bool = False) -> None:
         """Look at the fleet, and recognise the releases whose bytes can't be read."""
-        look = await self.fleet.look(deep=True)
+        look = await self.fleet.look(deep=True, recent=recent)
         self._look = replace(look, nodes=recognised(look.nodes, known))
 
     def _context(self) -> RunContext:
@@ -166,26 +171,27 @@ class Reconciler:
             self.wake,
         )
 
-    async def _between(self, known: KnownReleases, executor: Executor) -> float:
+    async def _between(self, view: JournalView, executor: Executor) -> float:
         """Publish the state, adopt what was live before Bigred, and maintain the fleet."""
         if self._run is not None:
             self._run = None
             await self.settled()
         if self.clock.monotonic() - self._looked_at_s >= _IDLE_LOOK_S:
             self._looked_at_s = self.clock.monotonic()
-            await self._observe(known)
+            await self._observe(view.known, recent=True)
             self.telemetry.rest(self._look, self.clock.unix())
-            live = live_of(known.values())
+            live = live_of(view.known.values())
             looks = self._look.nodes
             if live is None:
                 await self.adoption.adopt_unanimous(looks)
             else:
                 target, may_repair = target_of(live, self.strategy), not self._look.sharing
-                await self._maintenance.do_next(target, looks, executor, may_repair=may_repair)
-        async with self.db.read() as db:
-            last = next(iter(await deployments.newest(db, self.app, 1)), None)
-            known = by_digest(await releases.of_app(db, self.app))
-        await self._publish_state(last, known)
+                await self._maintenance.do_next(
+                    target, looks, executor, view.recent, may_repair=may_repair
+                )
+            # A repair may have begun, or the live release may have been adopted.
+            view = await self.journal.view()
+        await self._publish_state(view.running or view.last, view.known)
         return IDLE_S
 
     async def _publish_state(self, record: DeploymentRecord | None, known: KnownReleases) -> None:
@@ -193,9 +199,14 @@ class Reconciler:
             # The repair of a node is no news for an office; it sees the app's last deployment.
             async with self.db.read() as db:
                 record = next(iter(await deployments.newest(db, self.app, 1)), None)
+        shown = (record, known, self._look)
+        if self._published is not None and all(map(is_, shown, self._shown)):
+            # Still true: those who give it on want to hear so.
+            self.publish(self._published)
+            return
         target = wanted(deployment_of(record, known, self.strategy)) if record else None
         state = app_state(self.app, record, list(known.values()), self._look.nodes, target)
         for event in changes(self._published, state, self.clock.unix()):
             self.events.publish(event)
-        self._published = state
+        self._published, self._shown = state, shown
         self.publish(state)
