@@ -7,7 +7,7 @@ A server with 1, 10 and 50 apps of three nodes, behind a real HAProxy with a bac
 the nodes are in a process of their own, which answers half a second after a start. Idle: the
 processor of the server in per cent of a core, in several windows of time. Then one app is deployed
 alone, and then all of them at once, by way of the journal, as `bigred deploy` does. Meanwhile the
-API is asked 50 times a second; the longest time without an answer is a gap of the server's loop.
+API is asked ten times a second; the longest time without an answer is a gap of the server's loop.
 `--against` does each measurement in turn with another checkout's code. `--json FILE` writes it all.
 """
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-_EVERY_S = 0.02
+_EVERY_S = 0.1
 _LONGEST_S = 60.0
 
 

@@ -10,6 +10,7 @@ import pytest
 from bigred_broker.messages import Phase
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
+from bigred_server.journal.revision import Fingerprints
 from bigred_server.journal.unavailable import JournalUnavailableError
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.model.release import Release, Stage
@@ -98,3 +99,55 @@ async def test_a_journal_that_was_moved_away_is_noticed(db: Database, tmp_path: 
     (tmp_path / "bigred.db").rename(tmp_path / "elsewhere.db")
     with pytest.raises(JournalUnavailableError):
         await reader.view()
+
+
+async def test_what_is_written_about_another_app_changes_nothing(db: Database) -> None:
+    reader = JournalReader("shop", db)
+    async with db.write() as connection:
+        await releases.add(connection, RELEASE)
+    first = await reader.view()
+    async with db.write() as connection:
+        await releases.add(connection, replace(RELEASE, app="books"))
+        await deployments.add(connection, replace(deployed("d-1"), app="books"))
+    assert await reader.view() is first
+
+
+async def test_releases_are_the_same_while_a_deployment_goes_on(db: Database) -> None:
+    reader = JournalReader("shop", db)
+    async with db.write() as connection:
+        await releases.add(connection, RELEASE)
+        await deployments.add(connection, deployed("d-1"))
+    first = await reader.view()
+    async with db.write() as connection:
+        await deployments.change(connection, "d-1", reason="it is slow")
+    second = await reader.view()
+    assert second.running is not None
+    assert second.running.reason == "it is slow"
+    assert second.known is first.known
+    async with db.write() as connection:
+        await releases.set_stage(connection, "shop", RELEASE.digest, Stage.BAD)
+    assert (await reader.view()).known[RELEASE.digest].stage is Stage.BAD
+
+
+async def test_what_was_written_while_it_was_read_is_read_at_the_next_look(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = JournalReader("shop", db)
+    await reader.view()
+    known = db.fingerprints
+
+    async def written_meanwhile(app: str) -> Fingerprints | None:
+        found = await known(app)
+        async with db.write() as connection:
+            await releases.set_stage(connection, "shop", RELEASE.digest, Stage.BAD)
+        return found
+
+    async with db.write() as connection:
+        await releases.add(connection, RELEASE)
+    with monkeypatch.context() as patched:
+        patched.setattr(db, "fingerprints", written_meanwhile)
+        assert (await reader.view()).known[RELEASE.digest].stage is Stage.BAD
+    async with db.write() as connection:
+        await releases.set_stage(connection, "shop", RELEASE.digest, Stage.READY)
+    # The fingerprint is the old one again; what was read with it is not.
+    assert (await reader.view()).known[RELEASE.digest].stage is Stage.READY

@@ -11,6 +11,7 @@ from bigred_server.errors import JournalError
 from bigred_server.journal import postgresql, sqlite
 from bigred_server.journal.connection import AsyncConnection, transaction
 from bigred_server.journal.engines import Engines
+from bigred_server.journal.revision import Fingerprints
 from bigred_server.journal.unavailable import Trouble, explained, unavailable
 
 REVISION = "0009"
@@ -89,6 +90,15 @@ class Database:
         """
         with self._explained():
             return await self._engines.revision.now() if self._engines.revision else None
+
+    async def fingerprints(self, app: str) -> Fingerprints | None:
+        """Return what is equal as long as an app's rows are; None if that can't be told.
+
+        Raise JournalUnavailableError as `revision` does.
+        """
+        with self._explained():
+            revision = self._engines.revision
+            return await revision.fingerprints(app) if revision else None
 
     def was_written(self) -> bool:
         """Return whether anybody may have written to the journal since this was last asked.

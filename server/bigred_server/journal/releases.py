@@ -13,13 +13,14 @@ from bigred_server.model.release import Release, Stage
 
 _READER = rows.reader(Release)
 
-# It is asked for with each lid, so it is made once.
+# They are asked for with each lid and each look of the loops, so they are made once.
 _APP: BindParameter[str] = bindparam("of_app")
 _LIVE_AT = (
     select(func.max(table.c.submitted_at))
     .where(table.c.app == _APP, table.c.stage == Stage.LIVE)
     .scalar_subquery()
 )
+_OF_APP = select(table).where(table.c.app == _APP).order_by(table.c.submitted_at.desc())
 _SINCE_LIVE = (
     select(table)
     .where(table.c.app == _APP, table.c.submitted_at >= func.coalesce(_LIVE_AT, 0.0))
@@ -78,8 +79,7 @@ async def is_known(db: AsyncConnection, digest: str) -> bool:
 
 async def of_app(db: AsyncConnection, app: str) -> list[Release]:
     """List an app's releases, newest first."""
-    query = select(table).where(table.c.app == app).order_by(table.c.submitted_at.desc())
-    return await rows.read(db, query, _READER, _prepared)
+    return await rows.read(db, _OF_APP, _READER, _prepared, {"of_app": app})
 
 
 async def since_live(db: AsyncConnection, app: str) -> list[Release]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bigred_server.journal import deployments, releases
 from bigred_server.journal.database import Database
+from bigred_server.journal.revision import Fingerprints
 from bigred_server.model.deployment import DeploymentRecord
 from bigred_server.rollout.loop.mapping import KnownReleases, by_digest
 
@@ -34,20 +35,32 @@ class JournalReader:
     db: Database
     _view: JournalView = field(default_factory=lambda: JournalView({}))
     _revision: int | None = None
+    _fingerprints: Fingerprints | None = None
 
     async def view(self) -> JournalView:
-        """Return the present state of the journal; the same object if nobody has written."""
-        # A commit between the two readings is one more reading at the next call.
+        """Return the present state of the journal; the same object if it is the same for the app.
+
+        What is the same is not read again, even if somebody has written about other apps.
+        """
         revision = await self.db.revision()
         if revision is None or revision != self._revision:
-            self._view = await self._read()
+            before, self._fingerprints = self._fingerprints, await self.db.fingerprints(self.app)
+            self._view = await self._read(before, self._fingerprints)
             self._revision = revision
+            if await self.db.revision() != revision:
+                # Nobody knows which of the two that was read shows the commit in between.
+                self._fingerprints = None
         return self._view
 
-    async def _read(self) -> JournalView:
+    async def _read(self, before: Fingerprints | None, now: Fingerprints | None) -> JournalView:
+        if before is not None and before == now:
+            return self._view
         async with self.db.read() as db:
+            if before and now and before.releases == now.releases:
+                known = self._view.known
+            else:
+                known = by_digest(await releases.of_app(db, self.app))
             running = await deployments.running(db, self.app)
-            known = by_digest(await releases.of_app(db, self.app))
             if running is not None:
                 return JournalView(known, running)
             last = next(iter(await deployments.newest(db, self.app, 1)), None)

@@ -49,6 +49,9 @@ log = structlog.get_logger(__name__)
 POLL_S = 0.1
 IDLE_S = 0.5
 _IDLE_LOOK_S = 2.0
+# How many times as long as a look takes the next one is put off, and for how long at most.
+_PAUSES = 3
+_LONGEST_PAUSE_S = 1.0
 
 
 @dataclass
@@ -117,6 +120,7 @@ class Reconciler:
 
     async def _tick(self, executor: Executor, lookout: Lookout) -> float:
         """Do what is due; return the seconds until the next tick."""
+        begun_s = self.clock.monotonic()
         if not await self.lead.hold():
             # What another server does meanwhile is for that server to publish.
             self._run, self._published = None, None
@@ -151,7 +155,10 @@ class Reconciler:
                 known = by_digest(await releases.of_app(db, self.app))
         await self._publish_state(record, known)
         lookout.watch(self._run.awaited(record, self._look))
-        return POLL_S
+        # Where looks take long, they must not keep the actions of other apps from being done. What
+        # an action has changed is looked at as soon as it ends.
+        took_s = self.clock.monotonic() - begun_s
+        return min(max(POLL_S, _PAUSES * took_s), _LONGEST_PAUSE_S)
 
     async def _observe(self, known: KnownReleases, *, recent: bool = False) -> None:
         """Look at the fleet, and recognise the releases whose bytes can't be read."""
