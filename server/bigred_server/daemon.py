@@ -14,6 +14,7 @@ import structlog
 from bigred_broker.messages import AppEvent, AppState
 from bigred_server.artifacts.retention import Retention
 from bigred_server.artifacts.store import Store
+from bigred_server.artifacts.tidier import Tidier
 from bigred_server.automation import automation_of
 from bigred_server.errors import HaproxyAwayError, HaproxyError, NotRunningError
 from bigred_server.fleet.real_fleet import Memory, RealFleet
@@ -133,6 +134,7 @@ class DeployServer:
         self._store = store = release_store(settings.server)
         keeps = {name: app.keep for name, app in settings.fleets.items()}
         self._retention = Retention(session.db, store, keeps)
+        self._tidier = Tidier(self._retention)
         hosts, snapshots = NodeHosts(), SharedSnapshots()
         self._journals = {name: JournalReader(name, session.db) for name in settings.fleets}
         self._fleets = {
@@ -193,7 +195,7 @@ class DeployServer:
             telemetry=self._telemetry[name],
             lead=self._session.leads[name],
             publish=self._keep_state,
-            settled=self._retention.tidy,
+            settled=self._tidier.want,
             begin_repair=begin_repair,
         )
 
@@ -296,6 +298,7 @@ class DeployServer:
                 tasks.create_task(self._gateway.run(self._presses)),
                 tasks.create_task(self._notifier.run()),
                 tasks.create_task(self._doorbell.run()),
+                tasks.create_task(self._tidier.run()),
                 *(tasks.create_task(each.run()) for each in self._reconcilers.values()),
                 *(tasks.create_task(each.run()) for each in self._telemetry.values()),
                 *map(tasks.create_task, (*self._automation.tasks(), *api)),

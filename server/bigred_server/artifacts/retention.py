@@ -69,7 +69,7 @@ class Retention:
     async def wanted(self, app: str) -> frozenset[str]:
         """Return the digests that must stay on the nodes of an app."""
         async with self.db.read() as db:
-            return frozenset(await self._wanted(db, app))
+            return frozenset(await self._wanted(db, app, await releases.of_app(db, app)))
 
     async def prune(self, now: float, *, dry_run: bool = False) -> list[Kept]:
         """Remove unneeded files; return those removed, or that would be. `now` is Unix time.
@@ -81,8 +81,9 @@ class Retention:
             known: set[str] = set()
             wanted: set[str] = set()
             for app in await releases.apps(db):
-                known |= {release.digest for release in await releases.of_app(db, app)}
-                wanted |= await self._wanted(db, app)
+                found = await releases.of_app(db, app)
+                known |= {release.digest for release in found}
+                wanted |= await self._wanted(db, app, found)
             kept = await asyncio.to_thread(self.store.contents)
             unneeded = removable(kept, known, wanted, now)
             if not dry_run:
@@ -100,8 +101,7 @@ class Retention:
             freed = sum(file.size for file in removed)
             log.info("pruned the store", files=len(removed), freed_bytes=freed)
 
-    async def _wanted(self, db: AsyncConnection, app: str) -> set[str]:
-        found = await releases.of_app(db, app)
+    async def _wanted(self, db: AsyncConnection, app: str, found: Sequence[Release]) -> set[str]:
         if app not in self.keeps:
             # Another configuration may still have this app: keep all its releases.
             return {release.digest for release in found}
