@@ -26,16 +26,22 @@ class KeptReleases:
     def kept(self) -> frozenset[str]:
         """Return the digests of the kept releases. Raise OSError on failure."""
         try:
-            return kept_digests(path.name for path in self.paths.folder.iterdir())
+            return kept_digests(os.listdir(self.paths.folder))  # noqa: PTH208
         except FileNotFoundError:
             return frozenset()
 
     def free(self) -> int:
         """Return the bytes free for another release. Raise OSError on failure."""
         folder = self.paths.folder
-        while not folder.exists() and folder != folder.parent:
-            folder = folder.parent
-        return shutil.disk_usage(folder).free
+        while True:
+            try:
+                found = os.statvfs(folder)
+            except FileNotFoundError:
+                if folder == folder.parent:
+                    raise
+                folder = folder.parent
+            else:
+                return found.f_bavail * found.f_frsize
 
     def fetch(self, source: Path, digest: str, keep: frozenset[str]) -> str:
         """Copy a release into the folder of kept releases. Raise NodeError on failure."""

@@ -43,7 +43,12 @@ class Node:
         A Tomcat that was started is not asked more than twice a second whether it still runs.
         """
         runs = answers or time.monotonic() - self._ran_at_s < _RUNS_KEEPS_S
-        listed, host = await asyncio.gather(self._list(), self._look_host(runs))
+        if self._contexts:
+            looking = self._contexts.look(), self._look_host(runs)
+            listed, host = await asyncio.gather(*looking)
+        else:
+            # Most nodes have no Manager, and tasks take longer than the look at a file.
+            listed, host = Listed(), await self._look_host(runs)
         if self._is_starting and not runs and host and host.running:
             self._ran_at_s = time.monotonic()
         return replace(
@@ -148,9 +153,6 @@ class Node:
         first = newest(versions or ())
         is_shadowed = self._is_parallel and first is not None and first.name
         return host.manifest if host and not is_shadowed else {}
-
-    async def _list(self) -> Listed:
-        return await self._contexts.look() if self._contexts else Listed()
 
     async def _look_host(self, answers: bool) -> HostLook | None:
         return await self._host.look(answers=answers) if self._host else None
