@@ -54,6 +54,15 @@ _PAUSES = 3
 _LONGEST_PAUSE_S = 1.0
 
 
+def pause_s(took_s: float) -> float:
+    """Return the pause after a look of a deployment that took this long, both in seconds. Pure.
+
+    Where looks take long, they must not keep the actions of other apps from being done. What an
+    action has changed is looked at as soon as it ends.
+    """
+    return min(max(POLL_S, _PAUSES * took_s), _LONGEST_PAUSE_S)
+
+
 @dataclass
 class Reconciler:
     """Runs the deployments of one app, in one task; `wake` it for new deployments and commands.
@@ -155,10 +164,7 @@ class Reconciler:
                 known = by_digest(await releases.of_app(db, self.app))
         await self._publish_state(record, known)
         lookout.watch(self._run.awaited(record, self._look))
-        # Where looks take long, they must not keep the actions of other apps from being done. What
-        # an action has changed is looked at as soon as it ends.
-        took_s = self.clock.monotonic() - begun_s
-        return min(max(POLL_S, _PAUSES * took_s), _LONGEST_PAUSE_S)
+        return pause_s(self.clock.monotonic() - begun_s)
 
     async def _observe(self, known: KnownReleases, *, recent: bool = False) -> None:
         """Look at the fleet, and recognise the releases whose bytes can't be read."""
