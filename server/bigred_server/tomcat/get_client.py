@@ -15,6 +15,8 @@ import httpx2
 _NO_BODY = frozenset({204, 304})
 _INFORMATIONAL = range(100, 200)
 _TLS = "https"
+# Nodes are asked the same again and again.
+_MOST_URLS = 4096
 
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -56,7 +58,7 @@ class GetClient:
         """Return a whole answer. Raise NoAnswerError, or TimeoutError after `deadline_s`."""
         try:
             async with asyncio.timeout(deadline_s):
-                head, body = await self._ask(httpx2.URL(self.url + path))
+                head, body = await self._ask(_url(self.url + path))
             return httpx2.Response(head.status, headers=head.fields, content=body)
         except (TimeoutError, asyncio.CancelledError):
             # What still comes would be taken for the answer to the next request.
@@ -124,6 +126,12 @@ class GetClient:
         return await reader.read(), True
 
 
+@functools.lru_cache(maxsize=_MOST_URLS)
+def _url(text: str) -> httpx2.URL:
+    return httpx2.URL(text)
+
+
+@functools.lru_cache(maxsize=_MOST_URLS)
 def _request(url: httpx2.URL) -> bytes:
     lines = [
         b"GET " + url.raw_path + b" HTTP/1.1",
