@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bigred_server.testing.listener import listening
-from bigred_server.tomcat.get_client import GetClient, NoAnswerError
+from bigred_server.tomcat.get_client import GetClient, NoAnswerError, Page
 
 _END = b"\r\n\r\n"
 WHOLE = {
@@ -168,3 +168,19 @@ async def test_a_request_to_a_tls_server_is_never_sent_in_the_clear() -> None:
         secure = GetClient(client.url.replace("http:", "https:"))
         assert await secure.status("/", 1.0) is None
     assert not any(head.startswith("GET") for heads in server.heads for head in heads)
+
+
+async def test_a_page_has_its_headers_and_its_unpacked_body() -> None:
+    packed = gzip.compress("gr\u00fc\u00df Gott".encode("latin-1"))
+    head = (
+        b"HTTP/1.1 200 OK\r\nX-Release: 1.0\r\nContent-Type: text/plain; charset=iso-8859-1\r\n"
+        b"Content-Encoding: gzip\r\nx-many: a\r\nX-Many: b\r\n"
+    )
+    server = Scripted(head + f"Content-Length: {len(packed)}".encode() + _END + packed)
+    async with server.client() as client:
+        page = await client.page("/a", LONG_S)
+        again = Page.of(await client.get("/a", LONG_S))
+    assert (page.status, page.text, again.text) == (200, "gr\u00fc\u00df Gott", page.text)
+    headers = [page.header(name) for name in ("x-release", "X-MANY", "x")]
+    assert headers == [again.header(name) for name in ("x-release", "X-MANY", "x")]
+    assert headers == ["1.0", "a, b", ""]

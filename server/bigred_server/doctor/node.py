@@ -12,6 +12,7 @@ import httpx2
 from bigred_server.doctor.finding import Finding, Severity
 from bigred_server.settings import MarkerSettings, MarkerSource, NodeSettings
 from bigred_server.tomcat.basic_auth import authorizations
+from bigred_server.tomcat.get_client import Page
 from bigred_server.tomcat.probe import read_marker
 from bigred_server.tomcat.question import Question
 
@@ -64,7 +65,7 @@ async def _ask(
     except (httpx2.RequestError, TimeoutError) as error:
         return NodeAnswer(0, f"{type(error).__name__}: {error}".rstrip(": "))
     unreadable = manifest is None and marker.read is MarkerSource.MANIFEST
-    release = None if unreadable else read_marker(marker, reply, manifest or {})
+    release = None if unreadable else read_marker(marker, Page.of(reply), manifest or {})
     return NodeAnswer(reply.status_code, "", _date_s(reply.headers.get("date", "")), release)
 
 

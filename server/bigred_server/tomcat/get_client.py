@@ -15,6 +15,7 @@ import httpx2
 _NO_BODY = frozenset({204, 304})
 _INFORMATIONAL = range(100, 200)
 _TLS = "https"
+_PACKED = (b"content-encoding", b"transfer-encoding", b"content-length")
 # Nodes are asked the same again and again.
 _MOST_URLS = 4096
 
@@ -44,6 +45,37 @@ class _Head:
         return self.version == b"HTTP/1.1" and self.get(b"connection").lower() != b"close"
 
 
+@dataclass(frozen=True)
+class Page:
+    """An answer as it was sent; it is unpacked only if somebody wants its text."""
+
+    status: int
+    fields: list[tuple[bytes, bytes]]
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """Return a header, "" if there is none."""
+        wanted = name.lower().encode()
+        return ", ".join(
+            value.decode("latin-1") for known, value in self.fields if known.lower() == wanted
+        )
+
+    @property
+    def text(self) -> str:
+        """The body as text. Raise httpx2.DecodingError if it can't be unpacked."""
+        return self.response().text
+
+    def response(self) -> httpx2.Response:
+        """Return it as a whole HTTP client does. Raise as `text` does."""
+        return httpx2.Response(self.status, headers=self.fields, content=self.body)
+
+    @classmethod
+    def of(cls, response: httpx2.Response) -> "Page":
+        """Return an answer that another client has read and unpacked."""
+        fields = [(n, value) for n, value in response.headers.raw if n.lower() not in _PACKED]
+        return cls(response.status_code, fields, response.content)
+
+
 @dataclass
 class GetClient:
     """Asks one server; `url`: what every path is appended to. Close it at the end.
@@ -56,25 +88,31 @@ class GetClient:
 
     async def get(self, path: str, deadline_s: float) -> httpx2.Response:
         """Return a whole answer. Raise NoAnswerError, or TimeoutError after `deadline_s`."""
+        page = await self.page(path, deadline_s)
+        try:
+            return page.response()
+        except httpx2.DecodingError as error:
+            self.close()
+            raise NoAnswerError(type(error).__name__) from error
+
+    async def page(self, path: str, deadline_s: float) -> Page:
+        """Return a whole answer, without unpacking it. Raise as `get` does."""
         try:
             async with asyncio.timeout(deadline_s):
                 head, body = await self._ask(_url(self.url + path))
-            return httpx2.Response(head.status, headers=head.fields, content=body)
+            return Page(head.status, head.fields, body)
         except (TimeoutError, asyncio.CancelledError):
             # What still comes would be taken for the answer to the next request.
             self.close()
             raise
-        except (
-            *(OSError, EOFError, ValueError, asyncio.LimitOverrunError),
-            httpx2.DecodingError,
-        ) as error:
+        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
             self.close()
             raise NoAnswerError(type(error).__name__) from error
 
     async def status(self, path: str, deadline_s: float) -> int | None:
         """Return the status of an answer, None if none came as a whole within `deadline_s`."""
         try:
-            return (await self.get(path, deadline_s)).status_code
+            return (await self.page(path, deadline_s)).status
         except (NoAnswerError, TimeoutError):
             return None
 

@@ -16,7 +16,7 @@ from bigred_server.model.json_pointer import value_at
 from bigred_server.rollout.core.observation import Answer
 from bigred_server.settings import AdmissionSettings, MarkerSettings, MarkerSource
 from bigred_server.settings.admission import SmokeSettings
-from bigred_server.tomcat.get_client import GetClient, NoAnswerError
+from bigred_server.tomcat.get_client import GetClient, NoAnswerError, Page
 from bigred_server.tomcat.question import Question
 from bigred_server.tomcat.smoke import SmokeAnswer, complaint
 
@@ -94,12 +94,14 @@ class Probe:
     async def _ask(self, question: Question, manifest: Mapping[str, str]) -> Answer:
         marker = question.marker
         try:
-            response = await self._asking.get(marker.path, PROBE_DEADLINE_S)
+            page = await self._asking.page(marker.path, PROBE_DEADLINE_S)
+            release = read_marker(marker, page, manifest)
         except (NoAnswerError, TimeoutError) as error:
             return Answer(text=f"no answer from {self.url}: {error or 'TimeoutError'}")
-        release = read_marker(marker, response, manifest)
-        ok = response.status_code in marker.statuses
-        text = f"{marker.path} answers {response.status_code}, release {release or 'unknown'}"
+        except httpx2.DecodingError:
+            return Answer(text=f"no answer from {self.url}: DecodingError")
+        ok = page.status in marker.statuses
+        text = f"{marker.path} answers {page.status}, release {release or 'unknown'}"
         if question.wanted and not (ok and release in question.proven):
             text = f"{text} (wanted: {question.wanted})"
         return Answer(came=True, ok=ok, marker=release, text=text)
@@ -150,28 +152,26 @@ class Probe:
             return await http.get(path, deadline_s)
 
 
-def read_marker(
-    marker: MarkerSettings, response: httpx2.Response, manifest: Mapping[str, str]
-) -> str:
+def read_marker(marker: MarkerSettings, page: Page, manifest: Mapping[str, str]) -> str:
     """Return the release that an app reports, "" if it reports none."""
     if marker.read is MarkerSource.HEADER:
-        release = response.headers.get(marker.name, "")
+        release = page.header(marker.name)
     elif marker.read is MarkerSource.MANIFEST:
         release = manifest.get(marker.name, "")
     elif marker.read is MarkerSource.JSON:
-        release = _in_json(response, marker.pointer)
+        release = _in_json(page, marker.pointer)
     elif marker.pattern:
-        found = re.search(marker.pattern, response.text[:100_000])
+        found = re.search(marker.pattern, page.text[:100_000])
         release = (found[1] or "") if found else ""
     else:
-        release = response.text[:_MAX_MARKER]
+        release = page.text[:_MAX_MARKER]
     return release.strip()[:_MAX_MARKER]
 
 
-def _in_json(response: httpx2.Response, pointer: str) -> str:
+def _in_json(page: Page, pointer: str) -> str:
     try:
         # Numbers stay as they are written: 1.10 is not 1.1.
-        document = json.loads(response.text, parse_int=str, parse_float=str)
+        document = json.loads(page.text, parse_int=str, parse_float=str)
         found = value_at(document, pointer)
     except (ValueError, LookupError, TypeError, RecursionError):
         return ""
