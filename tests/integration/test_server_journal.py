@@ -315,6 +315,7 @@ async def test_old_answers_of_a_box_are_forgotten(
         await armings.remember(connection, "lab", "e-0", "{}", 0.0)
         for number in range(6):
             await armings.remember(connection, "office", f"e-{number}", "{}", float(number))
+        await armings.tidy(connection, "office", 6.0)
         kept = [
             number
             for number in range(6)

@@ -20,7 +20,7 @@ from bigred_server.journal.tables import arming as table
 from bigred_server.model.arming import Arming
 
 KEPT = 200
-"""How many armings and replies are kept for each box."""
+"""How many armings and replies of each box are left when they are tidied."""
 
 _READER = rows.reader(Arming)
 
@@ -31,6 +31,7 @@ _END_UNUSED = (
     .where(table.c.box == _BOX, table.c.used_at.is_(None))
     .values(used_at=bindparam("now"))
 )
+_ADD_ARMING, _ADD_ANSWER = insert(table), insert(answers)
 _REPLY = select(answers.c.reply).where(answers.c.box == _BOX, answers.c.event == bindparam("to"))
 
 
@@ -51,9 +52,13 @@ _TIDY_ANSWERS = _tidying(answers, answers.c.at)
 async def add(db: AsyncConnection, arming: Arming) -> None:
     """Record a new arming; end any earlier one of the box."""
     await drop(db, arming.box, arming.made_at)
-    tidied = {"of_box": arming.box, "kept": KEPT - 1, "now": arming.made_at}
-    await db.execute(_TIDY_ARMINGS, tidied)
-    await db.execute(insert(table), vars(arming))
+    await db.execute(_ADD_ARMING, vars(arming))
+
+
+async def tidy(db: AsyncConnection, box: str, now: float) -> None:
+    """Delete the oldest armings and replies of a box beyond so many of each."""
+    for statement in (_TIDY_ARMINGS, _TIDY_ANSWERS):
+        await db.execute(statement, {"of_box": box, "kept": KEPT, "now": now})
 
 
 async def drop(db: AsyncConnection, box: str, now: float) -> None:
@@ -88,5 +93,4 @@ async def replies_since(db: AsyncConnection, since: float) -> list[tuple[str, fl
 
 async def remember(db: AsyncConnection, box: str, event: str, reply: str, now: float) -> None:
     """Record a reply, so that a repeated event gets the same one."""
-    await db.execute(_TIDY_ANSWERS, {"of_box": box, "kept": KEPT - 1, "now": now})
-    await db.execute(insert(answers), {"box": box, "event": event, "reply": reply, "at": now})
+    await db.execute(_ADD_ANSWER, {"box": box, "event": event, "reply": reply, "at": now})

@@ -3,6 +3,7 @@
 A press while a deployment is running is the emergency stop (see `emergency_stop`).
 """
 
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from bigred_server.settings import BoxSettings
 
 log = structlog.get_logger(__name__)
 
+# By chance rather than by count, which a restart would forget.
+_TIDIES = 1 / 16
+
 
 class _TooLateError(Exception):
     """The deadline of an event passed while it was being answered."""
@@ -51,7 +55,7 @@ class Presses:
     """Answers box events in one run of the server, whose `clock_s` limits armings and delays.
 
     `preflights`: by app. `server_run`: the id of this run. `started` is called with the app when a
-    deployment of it began or got a command.
+    deployment of it began or got a command. `dice`: from 0 to 1, decides when old rows are deleted.
     """
 
     boxes: Mapping[str, BoxSettings]
@@ -60,6 +64,7 @@ class Presses:
     server_run: str
     started: Callable[[str], None]
     clock_s: Callable[[], float] = boot_clock_s
+    dice: Callable[[], float] = random.random
 
     async def answer(self, box: str, event: BoxEvent) -> Reply | None:
         """Process an event; return the reply to it, if there is one.
@@ -121,10 +126,16 @@ class Presses:
         else:
             reply = await self._fire(db, box, name, look, event)
         await armings.remember(db, box, event.id, reply.model_dump_json(), time.time())
+        await self._tidy(db, box)
         # The look or the journal may have taken a while.
         if reply.answer is not Answer.REFUSED and (late := self._late(event)):
             raise _TooLateError(late)
         return reply
+
+    async def _tidy(self, db: AsyncConnection, box: str) -> None:
+        """Delete old rows of a box now and then: with each answer, it would be half its cost."""
+        if self.dice() < _TIDIES:
+            await armings.tidy(db, box, time.time())
 
     def _late(self, event: BoxEvent) -> GateRefusal | None:
         return freshness.refusal(event, self.server_run, self.clock_s())
@@ -223,6 +234,7 @@ class Presses:
             if reply is None:
                 return
             await armings.remember(db, box, event.id, reply.model_dump_json(), time.time())
+            await self._tidy(db, box)
         self.started(self.boxes[box].app)
 
 
