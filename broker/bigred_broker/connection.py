@@ -6,8 +6,9 @@ raise: an exception there would kill the thread while `is_connected()` still ret
 
 import asyncio
 import contextlib
+import functools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any  # paho's user data and flags are untyped
 
@@ -30,7 +31,8 @@ log = structlog.get_logger(__name__)
 KEEPALIVE_S = 15
 _QOS = 1
 _UNSPECIFIED = 0x80
-_FILTERS_A_PACKET = 100  # of about 60 bytes: a broker may refuse large packets
+FILTERS_A_PACKET = 100  # of about 60 bytes: a broker may refuse large packets
+_FEW = 10  # messages: what is published next is not kept waiting by them
 _RECEIVE_MAXIMUM = 1000  # messages the broker may send us before the first is acknowledged
 
 
@@ -95,7 +97,7 @@ class Connection:
         self._pings: list[asyncio.Future[None]] = []
         self._unacked: set[int] = set()
         self._heard_s = 0.0
-        self._all_acked = asyncio.Event()
+        self._few_unacked = asyncio.Event()
         self.denied = ""
         self.resumed = False
         self.lost: asyncio.Future[str] = self._loop.create_future()
@@ -163,6 +165,7 @@ class Connection:
         topics: Sequence[str],
         deadline_s: float,
         *,
+        qos: int = _QOS,
         as_published: bool = False,
         retained: bool = True,
     ) -> None:
@@ -171,19 +174,24 @@ class Connection:
         `as_published`: live messages also report whether they were sent to be retained.
         `retained`: whether to receive the retained messages, ours included.
         """
-        for start in range(0, len(topics), _FILTERS_A_PACKET):
-            some = topics[start : start + _FILTERS_A_PACKET]
-            await self._subscribe(some, deadline_s, as_published, retained)
-
-    async def _subscribe(
-        self, topics: Sequence[str], deadline_s: float, as_published: bool, retained: bool
-    ) -> None:
         handling = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
         if not retained:
             handling = SubscribeOptions.RETAIN_DO_NOT_SEND
-        options = SubscribeOptions(
-            qos=_QOS, retainAsPublished=as_published, retainHandling=handling
-        )
+        options = SubscribeOptions(qos=qos, retainAsPublished=as_published, retainHandling=handling)
+        for start in range(0, len(topics), FILTERS_A_PACKET):
+            await self._subscribe(topics[start : start + FILTERS_A_PACKET], options, deadline_s)
+
+    async def fetch(self, topics: Sequence[str], deadline_s: float) -> None:
+        """Receive what is retained on these exact topics, soon after the broker has answered.
+
+        Raises OSError if the broker refuses it.
+        """
+        await self.subscribe(topics, deadline_s, qos=0)
+        self.unsubscribe(topics)
+
+    async def _subscribe(
+        self, topics: Sequence[str], options: SubscribeOptions, deadline_s: float
+    ) -> None:
         error, mid = self._client.subscribe([(topic, options) for topic in topics])
         codes = await self._answer(error, mid, deadline_s, "the broker's answer to SUBSCRIBE")
         for topic, code in zip(topics, codes, strict=False):
@@ -192,22 +200,25 @@ class Connection:
 
     def unsubscribe(self, topics: Sequence[str]) -> None:
         """Unsubscribe; without waiting, since some brokers never answer."""
-        for start in range(0, len(topics), _FILTERS_A_PACKET):
-            self._client.unsubscribe(list(topics[start : start + _FILTERS_A_PACKET]))
+        for start in range(0, len(topics), FILTERS_A_PACKET):
+            self._client.unsubscribe(list(topics[start : start + FILTERS_A_PACKET]))
 
-    def watch(self, topics: Iterable[str]) -> None:
+    def watches(self, topic: str) -> bool:
+        """Return whether a topic is watched."""
+        return topic in self._watched
+
+    def watch(self, new: Sequence[str]) -> None:
         """Have `inspect` called with what others publish on topics, and nothing else done with it.
 
         Not what is retained there, or what we publish, if the broker knows these options of MQTT 5.
         A broker that refuses it is no fault.
         """
-        new = [topic for topic in topics if topic not in self._watched]
         # Never queued while we are away: everything is published again on a new connection.
         options = SubscribeOptions(
             qos=0, noLocal=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND
         )
-        for start in range(0, len(new), _FILTERS_A_PACKET):
-            some = new[start : start + _FILTERS_A_PACKET]
+        for start in range(0, len(new), FILTERS_A_PACKET):
+            some = new[start : start + FILTERS_A_PACKET]
             _, mid = self._client.subscribe([(topic, options) for topic in some])
             self._watched.update(some)
             if mid is not None:
@@ -238,13 +249,16 @@ class Connection:
         qos: int = _QOS,
     ) -> None:
         """Pass a message to the network thread. Raises NotConnectedError if it has ended."""
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        if expiry_s is not None:
-            properties.MessageExpiryInterval = expiry_s
-        sent = self._client.publish(topic, payload, qos, retain, properties)
+        sent = self._client.publish(topic, payload, qos, retain, _expiring(expiry_s))
         if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise NotConnectedError(f"{topic}: not sent; paho reports {sent.rc.name}")
         self._unacked.add(sent.mid)
+
+    async def room(self) -> None:
+        """Wait until few messages wait for their acknowledgement, or the connection is lost."""
+        while len(self._unacked) > _FEW and not self.lost.done():
+            self._few_unacked.clear()
+            await self._few_unacked.wait()
 
     async def answers(self, deadline_s: float) -> bool:
         """Send the broker a PINGREQ; return whether it answered or sent anything else in time."""
@@ -272,8 +286,8 @@ class Connection:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline_s):
                 while self._unacked and not self.lost.done():
-                    self._all_acked.clear()
-                    await self._all_acked.wait()
+                    self._few_unacked.clear()
+                    await self._few_unacked.wait()
                 self._client.disconnect()
                 # Wait until DISCONNECT is sent: if the process ends now, so does the thread.
                 await asyncio.wait([self.lost])
@@ -365,7 +379,7 @@ class Connection:
     def _lose(self, reason: str) -> None:
         if not self.lost.done():
             self.lost.set_result(reason)
-            self._all_acked.set()
+            self._few_unacked.set()
 
     def _deliver(self, delivery: Delivery) -> None:
         if self._held is not None:
@@ -380,8 +394,8 @@ class Connection:
             self.denied = denied
             log.warning("the broker refused a message", reason=denied)
         self._unacked.discard(mid)
-        if not self._unacked:
-            self._all_acked.set()
+        if len(self._unacked) <= _FEW:
+            self._few_unacked.set()
 
     def _ping_answered(self) -> None:
         # Any answer shows that the broker is alive, also a late one.
@@ -396,3 +410,13 @@ class Connection:
         answer = self._answers.pop(mid, None)
         if answer is not None and not answer.done():
             answer.set_result(codes)
+
+
+@functools.cache
+def _expiring(after_s: int | None) -> Properties | None:
+    """Return the properties of a message: to make them takes as long as to send it."""
+    if after_s is None:
+        return None
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.MessageExpiryInterval = after_s
+    return properties

@@ -7,6 +7,7 @@ from typing import Protocol
 from paho.mqtt.client import topic_matches_sub
 
 from bigred_broker.admission import Limits
+from bigred_broker.subscription import Subscription
 
 
 class Intake(Protocol):
@@ -21,11 +22,11 @@ class Intake(Protocol):
     def limits_of(self, source: str) -> Limits:
         """Return how many messages of a source are passed on. Called on the network thread."""
 
-    def without(self, muted: frozenset[str]) -> Sequence[str]:
+    def without(self, muted: frozenset[str]) -> Sequence[Subscription]:
         """Return subscriptions that bring everything but the messages of muted sources."""
 
     def alternatives(self) -> Sequence[str]:
-        """Return every subscription that `without` may return."""
+        """Return the topic of every subscription that `without` may return."""
 
     def flooded(self, source: str) -> None:
         """Handle that a source sent too many messages and is muted for a while."""
@@ -48,9 +49,9 @@ class FilterIntake:
         """See Intake."""
         return self.limits.get(source, Limits())
 
-    def without(self, muted: frozenset[str]) -> Sequence[str]:
+    def without(self, muted: frozenset[str]) -> Sequence[Subscription]:
         """See Intake."""
-        return [one for one in self.subscriptions if one not in muted]
+        return [Subscription(one) for one in self.subscriptions if one not in muted]
 
     def alternatives(self) -> Sequence[str]:
         """See Intake."""

@@ -7,6 +7,7 @@ queued in it, so that a press made during an outage can never arrive later. Reta
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 import structlog
 from paho.mqtt.client import topic_matches_sub
 
+from bigred_broker.backlog import Backlog
 from bigred_broker.connection import Connection, Delivery, NotConnectedError
 from bigred_broker.delays import LONGEST_S, delays
 from bigred_broker.intake import Intake
@@ -61,6 +63,9 @@ class Link:
     on_overwritten: Callable[[str, int], None] = lambda _topic, _count: None
     events: asyncio.Queue[LinkEvent] = field(default_factory=asyncio.Queue)
     _retained: RetainedMessages = field(init=False)
+    _backlog: Backlog = field(init=False)
+    # The topics whose messages can wait.
+    _patient: set[str] = field(default_factory=set)
     _connection: Connection | None = None
     _muting: Muting | None = None
     _reported: str = ""
@@ -75,6 +80,7 @@ class Link:
             self.on_overwritten,
         )
         self._retained.keep(self.status_topic, Status.ONLINE.value.encode())
+        self._backlog = Backlog(self._publish_some)
 
     @property
     def is_up(self) -> bool:
@@ -102,13 +108,33 @@ class Link:
         _check_size(topic, payload)
         self._retained.keep(topic, payload)
 
+    def keep_later(self, topic: str, payload: bytes) -> None:
+        """Keep a message of which there are many, and which can wait for all others.
+
+        Raises MessageError over the size limit.
+        """
+        _check_size(topic, payload)
+        self._patient.add(topic)
+        if self._retained.put(topic, payload) and self._connection is not None:
+            self._backlog.add([topic])
+
     def repeat(self, topics: Collection[str]) -> None:
         """Publish kept messages again: some brokers send no retained ones to a new subscriber."""
         for topic in topics:
-            self._retained.repeat(topic)
+            if topic not in self._patient:
+                self._retained.repeat(topic)
+        if self._connection is not None:
+            self._backlog.add(topic for topic in topics if topic in self._patient)
+
+    async def fetch(self, topics: Sequence[str]) -> None:
+        """Have what is retained on these exact topics delivered. Raises OSError if that fails."""
+        if self._connection is None:
+            raise NotConnectedError(f"not connected to the broker at {self._address}")
+        await self._connection.fetch(topics, CONNECT_DEADLINE_S)
 
     def forget(self, topic: str) -> None:
         """Stop keeping a message; the broker's copy of it stays."""
+        self._patient.discard(topic)
         self._retained.forget(topic)
 
     def take_dropped(self) -> dict[str, int]:
@@ -164,11 +190,13 @@ class Link:
             # These are older than what is published next, and no reason to publish it twice.
             connection.begin()
             self._connection = connection
-            self._watch_topics(connection, self._retained.topics)
-            for topic in self._retained.topics:
+            urgent = [topic for topic in self._retained.topics if topic not in self._patient]
+            self._watch_topics(connection, urgent)
+            for topic in urgent:
                 if self._may_publish(topic):
                     self._retained.repeat(topic)
-            async with self._muted(connection):
+            self._backlog.add(self._patient)
+            async with self._working(connection):
                 return await self._watch(connection)
         except OSError as error:
             return str(error)
@@ -182,6 +210,7 @@ class Link:
         finally:
             self._connection = None
             self._retained.disconnected()
+            self._backlog.clear()
             connection.drop()
 
     async def _subscribe(self, connection: Connection) -> None:
@@ -193,16 +222,16 @@ class Link:
             )
 
     @contextlib.asynccontextmanager
-    async def _muted(self, connection: Connection) -> AsyncIterator[None]:
-        """Mute sources that flood this connection while the block runs."""
-        if self._muting is None:
-            yield
-            return
-        muting = asyncio.create_task(self._muting.run(connection))
+    async def _working(self, connection: Connection) -> AsyncIterator[None]:
+        """Publish the backlog and mute sources that flood while the block runs."""
+        working = [asyncio.create_task(self._backlog.run(connection))]
+        if self._muting is not None:
+            working.append(asyncio.create_task(self._muting.run(connection)))
         try:
             yield
         finally:
-            muting.cancel()
+            for each in working:
+                each.cancel()
 
     async def _watch(self, connection: Connection) -> str:
         """Check regularly that the broker answers: paho's own flag outlives a dead thread."""
@@ -221,6 +250,14 @@ class Link:
     def _may_publish(self, topic: str) -> bool:
         return topic == self.status_topic or self.may_publish(topic)
 
+    def _publish_some(self, topics: Sequence[str]) -> None:
+        """Publish what can wait; with one subscription to all its topics, not one for each."""
+        if self._connection is not None:
+            self._watch_topics(self._connection, topics)
+        for topic in topics:
+            if self._may_publish(topic):
+                self._retained.repeat(topic)
+
     def _send_retained(self, topic: str, payload: bytes) -> None:
         if self._connection is not None:
             # Just lost: the next connection publishes it.
@@ -230,10 +267,17 @@ class Link:
 
     def _watch_topics(self, connection: Connection, topics: Iterable[str]) -> None:
         """Read topics of ours, unless a subscription brings them anyway."""
-        filters = self.intake.without(frozenset()) if self.intake else self.subscriptions
-        connection.watch(
-            topic for topic in topics if not any(topic_matches_sub(each, topic) for each in filters)
-        )
+        new = (topic for topic in topics if not connection.watches(topic))
+        connection.watch([topic for topic in new if not self._comes_anyway(topic)])
+
+    def _comes_anyway(self, topic: str) -> bool:
+        return any(topic_matches_sub(each, topic) for each in self._filters)
+
+    @functools.cached_property
+    def _filters(self) -> Sequence[str]:
+        if self.intake is None:
+            return self.subscriptions
+        return [one.topic for one in self.intake.without(frozenset())]
 
     def _mute_topic(self, source: str) -> None:
         """Stop reading a topic of ours on which others publish too many messages."""

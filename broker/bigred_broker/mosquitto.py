@@ -32,11 +32,14 @@ def configuration(broker: BrokerSettings, state: Path | None = None) -> str:
         )
     lines = [
         "# Written by bigred from its [broker] section.",
+        # Mosquitto accepts as many clients as it may open files; by default systemd allows 1,024.
+        "# More than 900 boxes: set LimitNOFILE=65536 in the unit file of Mosquitto's service.",
         f"listener {broker.port} {broker.host}",
         "allow_anonymous true",
         # A press and its reply are single small packets: waiting to fill one costs 40 ms.
         "set_tcp_nodelay true",
         f"max_packet_size {MAX_BYTES + TOPIC_AND_PROPERTIES}",
+        # Enough for ten thousand boxes too: nobody needs what all of them retain at once.
         "max_queued_messages 1000",
         # By default 20: as many presses that a server has not answered would delay all others.
         "max_inflight_messages 1000",

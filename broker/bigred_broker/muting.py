@@ -7,12 +7,13 @@ costs time, so the link gives up the subscriptions that bring it, for a minute.
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bigred_broker.admission import Admission
 from bigred_broker.connection import Connection
 from bigred_broker.intake import Intake
+from bigred_broker.subscription import Subscription
 
 MUTE_S = 60.0
 _DEADLINE_S = 10.0
@@ -32,7 +33,7 @@ class Muting:
     admission: Admission = field(init=False)
     _until_s: dict[str, float] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _subscribed: list[str] = field(default_factory=list)
+    _subscribed: Sequence[Subscription] = field(default_factory=list)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def __post_init__(self) -> None:
@@ -42,11 +43,12 @@ class Muting:
 
     async def subscribe(self, connection: Connection) -> None:
         """Subscribe to all but the muted sources. Raises OSError if the broker refuses."""
-        wanted = list(self.intake.without(frozenset(self._until_s)))
-        await connection.subscribe(wanted, _DEADLINE_S, as_published=self.as_published)
+        wanted = self.intake.without(frozenset(self._until_s))
+        await self._begin(connection, wanted, retained=True)
         if connection.resumed:
             # An earlier process may have muted a source, and left what it subscribed to instead.
-            connection.unsubscribe(sorted(set(self.intake.alternatives()) - set(wanted)))
+            topics = {one.topic for one in wanted}
+            connection.unsubscribe(sorted(set(self.intake.alternatives()) - topics))
         self._subscribed = wanted
 
     async def run(self, connection: Connection) -> None:
@@ -76,15 +78,27 @@ class Muting:
         return bool(over)
 
     async def _adjust(self, connection: Connection, *, retained: bool) -> None:
-        wanted = list(self.intake.without(frozenset(self._until_s)))
+        wanted = self.intake.without(frozenset(self._until_s))
         added = sorted(set(wanted) - set(self._subscribed))
         removed = sorted(set(self._subscribed) - set(wanted))
         # First the new ones: no message of the others may be missed.
-        await connection.subscribe(
-            added, _DEADLINE_S, as_published=self.as_published, retained=retained
-        )
-        connection.unsubscribe(removed)
+        await self._begin(connection, added, retained=retained)
+        connection.unsubscribe([one.topic for one in removed])
         self._subscribed = wanted
+
+    async def _begin(
+        self, connection: Connection, wanted: Sequence[Subscription], *, retained: bool
+    ) -> None:
+        """Subscribe; `retained`: whether to receive retained messages at all."""
+        for qos, gets in sorted({(one.qos, one.retained) for one in wanted}):
+            topics = [one.topic for one in wanted if (one.qos, one.retained) == (qos, gets)]
+            await connection.subscribe(
+                topics,
+                _DEADLINE_S,
+                qos=qos,
+                as_published=self.as_published,
+                retained=retained and gets,
+            )
 
     def _on_flood(self, source: str) -> None:
         # On the network thread. Once the loop is closed, nobody is interested any more.

@@ -59,9 +59,14 @@ class RetainedMessages:
 
     def keep(self, topic: str, payload: bytes) -> None:
         """Publish a message unless it is the one that is kept there."""
-        if self._payloads.get(topic) != payload:
-            self._payloads[topic] = payload
+        if self.put(topic, payload):
             self.repeat(topic)
+
+    def put(self, topic: str, payload: bytes) -> bool:
+        """Keep a message that is published later; return whether it differs from what was kept."""
+        is_new = self._payloads.get(topic) != payload
+        self._payloads[topic] = payload
+        return is_new
 
     def repeat(self, topic: str) -> None:
         """Publish the message of a topic again, if there is one."""

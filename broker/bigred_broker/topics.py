@@ -68,6 +68,10 @@ class Topics:
         """The subscription to all boxes."""
         return f"{self.prefix}/box/+/+"
 
+    def of_every_box(self, leaf: BoxLeaf) -> str:
+        """The subscription to one topic of all boxes."""
+        return f"{self.prefix}/box/+/{leaf}"
+
     def all_of_box(self, box: str) -> str:
         """The subscription to everything that one box publishes."""
         return f"{self.prefix}/box/{_checked(box)}/+"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from bigred_broker.admission import Limits
+from bigred_broker.subscription import Subscription
 from bigred_broker.topics import Topics
 
 UNKNOWN = "unknown boxes"
@@ -12,7 +13,7 @@ UNKNOWN = "unknown boxes"
 # More than a box sends when it starts or counts down; a few unknown ones are still told why nothing
 # happens.
 _BOX = Limits(per_s=50.0, burst=100.0)
-# When the server connects, it receives three retained messages of each of them at once.
+# When the broker comes back, each of them sends some messages at once.
 _UNKNOWN = Limits(per_s=10.0, burst=40.0, flood=3000.0)
 
 
@@ -46,18 +47,33 @@ class BoxIntake:
         """See Intake."""
         return _UNKNOWN if source == UNKNOWN else _BOX
 
-    def without(self, muted: frozenset[str]) -> Sequence[str]:
-        """Return one subscription to all boxes or, while a box is muted, one for each other box."""
-        others = [topic for topic in self.others if topic not in muted]
+    def without(self, muted: frozenset[str]) -> Sequence[Subscription]:
+        """Return what the server reads of all boxes or, while one is muted, all of each other box.
+
+        Only an event must not be lost. What is retained of thousands of boxes would not arrive; see
+        `mqtt_gateway.census`.
+        """
+        others = [Subscription(topic) for topic in self.others if topic not in muted]
         if UNKNOWN not in muted and muted.isdisjoint(self.boxes):
-            return [self.topics.every_box, *others]
-        known = [box for box in sorted(self.boxes) if box not in muted]
-        return [*(self.topics.all_of_box(box) for box in known), *others]
+            return [*self._of_all, *others]
+        known = (self.topics.all_of_box(box) for box in sorted(self.boxes) if box not in muted)
+        return [*(Subscription(topic, retained=False) for topic in known), *others]
 
     def alternatives(self) -> Sequence[str]:
         """See Intake."""
         known = [self.topics.all_of_box(box) for box in sorted(self.boxes)]
-        return [self.topics.every_box, *known, *self.others]
+        of_all = [one.topic for one in self._of_all]
+        # The last one is that of an earlier version, whose session may be there.
+        return [*of_all, *known, *self.others, self.topics.every_box]
+
+    @property
+    def _of_all(self) -> Sequence[Subscription]:
+        of_every_box = self.topics.of_every_box
+        return [
+            Subscription(of_every_box("event"), retained=False),
+            Subscription(of_every_box("info"), qos=0, retained=False),
+            Subscription(of_every_box("status"), qos=0, retained=False),
+        ]
 
     def flooded(self, source: str) -> None:
         """See Intake."""

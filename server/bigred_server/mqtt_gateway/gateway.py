@@ -6,6 +6,7 @@ publishes for it and for the boxes that fire it; the others only listen, to be r
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
@@ -36,6 +37,7 @@ from bigred_server.journal.leadership import Leadership
 from bigred_server.model.timestamp import utc
 from bigred_server.mqtt_gateway.beacons import Beacons
 from bigred_server.mqtt_gateway.box_intake import BoxIntake
+from bigred_server.mqtt_gateway.census import Census
 from bigred_server.mqtt_gateway.floods import Floods
 from bigred_server.mqtt_gateway.owned_topics import OwnedTopics
 from bigred_server.requests.inbox import Inbox
@@ -49,6 +51,10 @@ _EXPIRY_S = 5
 _SESSION_EXPIRY_S = 30
 # A hundred boxes that come back together cause a few repetitions, not a hundred.
 _REPEAT_S = 0.5
+# Each box receives a repetition: ten thousand that come back must not receive many.
+_REPEATS_PER_S = 2000
+# So many messages are handled before anybody else has a turn.
+_IN_A_ROW = 10
 _OVERWRITTEN = (
     "others published on {topic} ({count} times); the server published its own message again; "
     "allow only the server to write there, in the broker's ACL"
@@ -83,6 +89,9 @@ class MqttGateway:
             settings.broker, settings.boxes, self._link.take_dropped, self._publish_finding
         )
         self._beacons = Beacons(run, self._send_beacon)
+        self._census = Census(
+            settings.boxes, self._topics, self._link.fetch, self._owned.infos.__contains__
+        )
         self._faults = Faults()
         self._asked_again = asyncio.Event()
         # A box that moves its lid all day long is no reason to fill the disk.
@@ -97,13 +106,18 @@ class MqttGateway:
             tasks.create_task(self._repeat())
             tasks.create_task(self._beacons.run())
             tasks.create_task(self._floods.run())
-            while True:
+            tasks.create_task(self._census.run())
+            for number in itertools.count():
                 event = await self._link.events.get()
                 if isinstance(event, Delivery):
                     self._receive(event, inbox)
                 elif isinstance(event, LinkUp):
                     log.info("connected to the broker")
                     self._beacons.want()
+                    self._census.connected()
+                if number % _IN_A_ROW == 0:
+                    # While there are messages, `get` never lets others run.
+                    await asyncio.sleep(0)
 
     @contextlib.asynccontextmanager
     async def _answering(self, presses: Presses) -> AsyncIterator[Inbox]:
@@ -153,7 +167,7 @@ class MqttGateway:
             self._asked_again.clear()
             everything, self._home_assistant_asked = self._home_assistant_asked, False
             self._link.repeat(self._owned.to_repeat(everything=everything))
-            await asyncio.sleep(_REPEAT_S)
+            await asyncio.sleep(max(_REPEAT_S, len(self._settings.boxes) / _REPEATS_PER_S))
 
     def _send_beacon(self, beacon: Beacon) -> None:
         with contextlib.suppress(NotConnectedError):
@@ -190,10 +204,11 @@ class MqttGateway:
             case ("box", box, "info") if box in self._settings.boxes:
                 self._owned.infos[box] = decode(BoxInfo, delivery.payload)
                 self._owned.announce(self._link, box)
-            case ("box", _, "status") if delivery.payload == Status.ONLINE.value.encode():
+            case ("box", box, "status") if delivery.payload == Status.ONLINE.value.encode():
                 # Some brokers send no retained messages for a subscription with wildcards.
                 self._asked_again.set()
                 self._beacons.want()
+                self._census.came(box)
             case ("server", "get") if not delivery.retained:
                 self._asked_again.set()
         return False

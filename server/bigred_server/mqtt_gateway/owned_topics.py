@@ -28,6 +28,8 @@ class OwnedTopics:
     _tokens: dict[str, int] = field(default_factory=dict)
     # The state of each app that we retained last, and under which token.
     _states: dict[str, tuple[AppState, int]] = field(default_factory=dict)
+    # The topics about apps: few, while there is an announcement of each box.
+    _reported: dict[str, None] = field(default_factory=dict)
 
     def app_of(self, topic: str) -> str:
         """Return the app of a topic that this server has retained. Raise KeyError for others."""
@@ -44,11 +46,8 @@ class OwnedTopics:
 
     def to_repeat(self, *, everything: bool) -> Collection[str]:
         """List what to publish again; only if `everything`, also what Home Assistant reads."""
-        return [
-            topic
-            for topic in self._apps
-            if self.may_publish(topic) and (everything or self.topics.parse(topic))
-        ]
+        wanted = self._apps if everything else self._reported
+        return [topic for topic in wanted if self.may_publish(topic)]
 
     def keep_state(self, link: Link, state: AppState) -> None:
         """Retain the state of an app, if this server leads it."""
@@ -75,8 +74,9 @@ class OwnedTopics:
         app = self.boxes[box].app
         if self.leads_app(app):
             self._claim(link, app)
-            announced = homeassistant.discovery(self.topics, box, [app], self.infos[box])
-            self._retain(link, app, *announced)
+            topic, payload = homeassistant.discovery(self.topics, box, [app], self.infos[box])
+            self._apps[topic] = app
+            link.keep_later(topic, payload)
 
     def _claim(self, link: Link, app: str) -> None:
         """Publish everything again under a new token: another server may have led meanwhile."""
@@ -91,4 +91,5 @@ class OwnedTopics:
 
     def _retain(self, link: Link, app: str, topic: str, payload: bytes) -> None:
         self._apps[topic] = app
+        self._reported[topic] = None
         link.keep(topic, payload)
