@@ -29,6 +29,7 @@ from bigred_agent.server_clocks import ServerClocks
 from bigred_agent.voice.speaker import Speaker
 from bigred_agent.wire import Decoder
 from bigred_broker.connection import Delivery, NotConnectedError
+from bigred_broker.delays import spread
 from bigred_broker.link import Link
 from bigred_broker.messages import (
     Beacon,
@@ -114,7 +115,7 @@ class Box:
                 elif message is not None and not isinstance(message, Beacon):
                     self._step(message)
                 if message == ServerStatus(Status.ONLINE) and not received.retained:
-                    self._repeat()
+                    asyncio.get_running_loop().call_later(spread(self.link.spread_s), self._repeat)
             finally:
                 received.ack()
 
@@ -122,6 +123,8 @@ class Box:
         """Compare the server's clock with this box's, if a message carries it."""
         if isinstance(message, Beacon | Reply) and message.clock is not None:
             self._clocks = self._clocks.hear(message.clock, time.monotonic())
+        if isinstance(message, Beacon):
+            self.link.spread_s = message.spread_s
 
     def _repeat(self) -> None:
         """Publish info and state again, for a server that has just started.

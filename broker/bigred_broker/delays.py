@@ -7,6 +7,18 @@ _FIRST_S = 0.5
 LONGEST_S = 15.0
 
 
+MOST_SPREAD_S = 30.0
+
+
+def spread(most_s: float, dice: Callable[[], float] = random.random) -> float:
+    """Return when to do what thousands of others are about to do too: 0 to so many seconds.
+
+    A broker accepts some thousand clients a second, and drops what comes beyond that: who is
+    dropped tries again much later.
+    """
+    return min(most_s, MOST_SPREAD_S) * dice()
+
+
 def delays(dice: Callable[[], float] = random.random) -> Iterator[float]:
     """Yield the delays in seconds: doubling, each drawn from between half of it and all of it.
 

@@ -17,7 +17,7 @@ from paho.mqtt.client import topic_matches_sub
 
 from bigred_broker.backlog import Backlog
 from bigred_broker.connection import Connection, Delivery, NotConnectedError
-from bigred_broker.delays import LONGEST_S, delays
+from bigred_broker.delays import LONGEST_S, delays, spread
 from bigred_broker.intake import Intake
 from bigred_broker.link_status import LinkDown, LinkUp
 from bigred_broker.messages import MAX_BYTES, MessageError, Status, build_schemas
@@ -49,6 +49,7 @@ class Link:
     messages are published again only if `may_publish(topic)` allows it; `on_overwritten(topic,
     count)` is called, once a minute for a topic, when others overwrote them `count` times. With
     an `intake`, which replaces `subscriptions`, sources that send too many messages are muted.
+    `spread_s`: over how many seconds links that are lost together spread their return.
     """
 
     broker: BrokerSettings
@@ -60,6 +61,7 @@ class Link:
     heartbeat_s: float = HEARTBEAT_S
     may_publish: Callable[[str], bool] = lambda _topic: True
     intake: Intake | None = None
+    spread_s: float = 0.0
     on_overwritten: Callable[[str, int], None] = lambda _topic, _count: None
     events: asyncio.Queue[LinkEvent] = field(default_factory=asyncio.Queue)
     _retained: RetainedMessages = field(init=False)
@@ -161,6 +163,7 @@ class Link:
                 self._report_down(
                     f"the connection to the broker at {self._address} is lost: {reason}"
                 )
+                await asyncio.sleep(spread(self.spread_s))
             await asyncio.sleep(next(pauses))
 
     async def _open(self) -> Connection:

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from bigred_broker.connection import NotConnectedError
-from bigred_broker.delays import delays
+from bigred_broker.delays import MOST_SPREAD_S, delays, spread
 from bigred_broker.link import STEADY_S, Link
 from bigred_broker.messages import MAX_BYTES, MessageError
 from bigred_broker.settings import BrokerSettings
@@ -25,6 +25,18 @@ def test_each_delay_is_between_half_of_it_and_all_of_it() -> None:
     seconds = [next(delays(dice.random)) for _ in range(200)]
     assert all(0.25 <= wait <= 0.5 for wait in seconds)
     assert max(seconds) - min(seconds) > 0.2
+
+
+def test_what_thousands_do_is_spread_over_the_time_that_the_server_names() -> None:
+    dice = random.Random(1)
+    seconds = [spread(10.0, dice.random) for _ in range(1000)]
+    assert 0.0 <= min(seconds) < 0.5
+    assert 9.5 < max(seconds) <= 10.0
+    assert spread(0.0, lambda: 1.0) == 0.0
+
+
+def test_no_server_makes_a_box_wait_for_long() -> None:
+    assert spread(1e9, lambda: 1.0) == MOST_SPREAD_S
 
 
 def test_a_link_is_steady_only_after_more_than_the_longest_delay() -> None:

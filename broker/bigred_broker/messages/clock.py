@@ -16,6 +16,11 @@ class ServerClock(Part):
 
 
 class Beacon(Message):
-    """`server/beacon`, never retained: the server's clock, every few seconds."""
+    """`server/beacon`, never retained: the server's clock, every few seconds.
+
+    `spread_s`: over how many seconds the boxes spread what all of them would do at the same moment,
+    such as to come back to a broker that was restarted. The more boxes, the longer.
+    """
 
     clock: ServerClock
+    spread_s: Amount = 0.0

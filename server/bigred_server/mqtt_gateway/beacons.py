@@ -11,14 +11,17 @@ from bigred_server.clock import boot_clock_s
 BEACON_S = 5.0
 # However many boxes come online, all boxes receive few beacons.
 _GAP_S = 1.0
+# A Mosquitto takes in somewhat more that come back together.
+BOXES_PER_S = 1000.0
 
 
 @dataclass
 class Beacons:
-    """Sends the clock of one run of the server. Run `run()` as a task."""
+    """Sends the clock of one run of the server to so many boxes. Run `run()` as a task."""
 
     server_run: str
     send: Callable[[Beacon], None]
+    boxes: int = 0
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def clock(self) -> ServerClock:
@@ -32,7 +35,7 @@ class Beacons:
     async def run(self) -> None:
         """Send a beacon regularly, and soon after it is wanted, until cancelled."""
         while True:
-            self.send(Beacon(clock=self.clock()))
+            self.send(Beacon(clock=self.clock(), spread_s=self.boxes / BOXES_PER_S))
             await asyncio.sleep(_GAP_S)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BEACON_S - _GAP_S):

@@ -88,7 +88,7 @@ class MqttGateway:
         self._floods = Floods(
             settings.broker, settings.boxes, self._link.take_dropped, self._publish_finding
         )
-        self._beacons = Beacons(run, self._send_beacon)
+        self._beacons = Beacons(run, self._send_beacon, len(settings.boxes))
         self._census = Census(
             settings.boxes, self._topics, self._link.fetch, self._owned.infos.__contains__
         )
