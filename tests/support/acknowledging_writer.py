@@ -31,7 +31,7 @@ from bigred_server.model.release import Release, Stage
 from bigred_server.requests.preflight import FleetPreflight
 from bigred_server.requests.presses import Presses
 from bigred_server.rollout.core.action import Action, ActionKind
-from bigred_server.rollout.core.observation import Admin
+from bigred_server.rollout.core.observation import Admin, NodeLook
 from bigred_server.rollout.core.ports import FleetLook
 from bigred_server.rollout.core.target import Target
 from bigred_server.rollout.loop.event_log import EventLog
@@ -57,7 +57,7 @@ class Nodes:
     def __init__(self, deployment: str = "") -> None:
         self._deployment = deployment
 
-    async def look(self, *, deep: bool) -> FleetLook:
+    async def look(self, *, deep: bool, recent: bool = False) -> FleetLook:
         """Return a look at nodes that serve."""
         return FleetLook({name: node_look(name, Admin.READY, up=True) for name in NODES}, 1, {})
 
@@ -65,6 +65,9 @@ class Nodes:
         """Acknowledge the intent."""
         told(intent_of(self._deployment, action.node))
         return f"{action.node}: {EVIDENCE}"
+
+    async def until_changed(self, look: NodeLook) -> None:
+        """Return: the next look is worth while at once."""
 
 
 def published(event: AppEvent) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bigred_server.journal import rows
+from bigred_server.journal.connection import AsyncConnection
 from bigred_server.journal.tables import api_token as table
 from bigred_server.journal.tables import secret as secrets
 from bigred_server.model.api_token import ApiToken
