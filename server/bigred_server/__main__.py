@@ -23,8 +23,9 @@ def program() -> None:
         status = ended.code
     if isinstance(status, int) and _LASTING.isdisjoint(sys.argv[1:2]):
         try:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None:  # it is None where the caller has closed it
+                    stream.flush()
         except OSError:
             pass  # whoever reads has gone: Python reports it its way
         else:

@@ -43,6 +43,24 @@ async def test_a_port_that_was_open_all_the_time_is_no_news() -> None:
             await waiting
 
 
+async def test_a_port_that_is_open_is_not_connected_to_again() -> None:
+    """What Tomcat has not accepted yet waits in a queue that has room for a hundred."""
+    came = list[int]()
+
+    async def count(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(1)
+        writer.close()
+
+    async with listening(count) as address:
+        waiting = asyncio.create_task(port.until_opened(f"http://{address}"))
+        await until(lambda: bool(came), NOTICED_S, "it was tried")
+        await asyncio.wait([waiting], timeout=0.2)
+        waiting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting
+    assert came == [1]
+
+
 async def test_a_server_without_requests_is_noticed(tmp_path: Path) -> None:
     server = FakeServer()
     server.scur = 1

@@ -66,6 +66,9 @@ class Nodes:
         told(intent_of(self._deployment, action.node))
         return f"{action.node}: {EVIDENCE}"
 
+    def rest(self) -> None:
+        """Nothing is open."""
+
     async def until_changed(self, look: NodeLook) -> None:
         """Return: the next look is worth while at once."""
 

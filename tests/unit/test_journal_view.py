@@ -151,3 +151,24 @@ async def test_what_was_written_while_it_was_read_is_read_at_the_next_look(
         await releases.set_stage(connection, "shop", RELEASE.digest, Stage.READY)
     # The fingerprint is the old one again; what was read with it is not.
     assert (await reader.view()).known[RELEASE.digest].stage is Stage.READY
+
+
+async def test_what_could_not_be_read_once_is_read_the_next_time(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = JournalReader("shop", db)
+    await reader.view()
+    async with db.write() as connection:
+        await releases.add(connection, RELEASE)
+        await deployments.add(connection, deployed("d-1"))
+
+    async def fails(*_: object) -> None:
+        raise OSError("too many open files")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(deployments, "running", fails)
+        with pytest.raises(OSError, match="too many open files"):
+            await reader.view()
+    view = await reader.view()
+    assert view.running is not None
+    assert view.known == {RELEASE.digest: RELEASE}

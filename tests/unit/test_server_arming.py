@@ -202,6 +202,9 @@ class StillFleet:
     async def act(self, action: Action) -> str:
         raise AssertionError(action)
 
+    def rest(self) -> None:
+        raise AssertionError("a press has nothing to do with it")
+
     async def until_changed(self, look: NodeLook) -> None:
         raise AssertionError(look)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from tests.support.until import until
 
+from bigred_broker.connection import NotConnectedError
 from bigred_broker.topics import Topics
 from bigred_server.mqtt_gateway import census
 from bigred_server.mqtt_gateway.census import AT_ONCE, Census
@@ -22,6 +23,7 @@ class Rig:
     asked: list[Sequence[str]] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
     is_away: bool = False
+    late: int = 0
     census: Census = field(init=False)
 
     def __post_init__(self) -> None:
@@ -29,7 +31,10 @@ class Rig:
 
     async def fetch(self, topics: Sequence[str]) -> None:
         if self.is_away:
-            raise ConnectionError("the broker is away")
+            raise NotConnectedError("the broker is away")
+        if self.late:
+            self.late -= 1
+            raise TimeoutError("no answer within 10 s")
         self.asked.append([topic.split("/")[2] for topic in topics])
 
     def boxes(self) -> list[str]:
@@ -79,3 +84,10 @@ async def test_without_a_connection_it_waits_for_the_next_one(rig: Rig) -> None:
     rig.census.came("box-2")
     await until(lambda: rig.asked != [], DEADLINE_S, "it asks again")
     assert rig.boxes() == ["box-2"]
+
+
+async def test_those_whose_answer_is_late_are_asked_for_again(rig: Rig) -> None:
+    rig.late = 2
+    rig.census.want(BOXES)
+    await until(lambda: set(rig.boxes()) == set(BOXES), DEADLINE_S, "all were asked for")
+    assert rig.late == 0

@@ -24,6 +24,9 @@ class ChangingFleet:
     async def act(self, action: Action) -> str:
         raise AssertionError(action)
 
+    def rest(self) -> None:
+        """Nothing is open."""
+
     async def until_changed(self, look: NodeLook) -> None:
         self.watched.append(look.name)
         try:
@@ -85,3 +88,16 @@ async def test_a_hint_that_was_a_mistake_is_not_repeated_until_the_node_changes(
             lookout.watch([look] if look else [])
             await _turns()
             assert len(woken) == times
+
+
+async def test_a_bug_in_a_hint_does_not_stop_the_loop() -> None:
+    class Broken(ChangingFleet):
+        async def until_changed(self, look: NodeLook) -> None:
+            raise UnicodeError("label too long")
+
+    woken = list[int]()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        lookout = Lookout(Broken(), tasks, lambda: woken.append(1))
+        lookout.watch([A, B])
+        await _turns()
+    assert woken == []

@@ -805,7 +805,7 @@ async def test_a_server_that_does_not_lead_does_and_publishes_nothing(site: Site
 
 
 @pytest.mark.parametrize(
-    ("took_s", "pause_s"), [(0.0, 0.1), (0.03, 0.1), (0.1, 0.3), (0.2, 0.6), (5.0, 1.0)]
+    ("used_s", "pause_s"), [(0.0, 0.1), (0.03, 0.1), (0.1, 0.3), (0.2, 0.6), (5.0, 1.0)]
 )
-def test_where_looks_take_long_there_are_fewer(took_s: float, pause_s: float) -> None:
-    assert loop.pause_s(took_s) == pytest.approx(pause_s)
+def test_where_the_loop_has_much_to_do_there_are_fewer_looks(used_s: float, pause_s: float) -> None:
+    assert loop.pause_s(used_s) == pytest.approx(pause_s)

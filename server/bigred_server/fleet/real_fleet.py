@@ -88,8 +88,7 @@ class RealFleet:
 
     async def close(self) -> None:
         """Close all open connections."""
-        for observed in self._observed.values():
-            observed.probe.close()
+        self.rest()
         for node in self._nodes.values():
             await node.close()
 
@@ -170,6 +169,11 @@ class RealFleet:
                     return evidence
                 # HAProxy's check takes its time now, so this costs none.
                 return f"{evidence}; {await self._leftovers(action.node)}"
+
+    def rest(self) -> None:
+        """See Fleet."""
+        for observed in self._observed.values():
+            observed.probe.close()
 
     async def until_changed(self, look: NodeLook) -> None:
         """See Fleet."""

@@ -31,6 +31,8 @@ async def until_changed(backend: Backend, server: str, look: ServerLook) -> None
 
 def has_changed(fields: Mapping[str, str], look: ServerLook) -> bool:
     """Return whether a row of `show stat` has what a rollout waits for and the look lacks. Pure."""
+    if not fields:
+        return False
     if look.admin is Admin.READY:
         return not look.up and fields.get("status", "").startswith("UP")
     if look.in_flight:

@@ -27,7 +27,6 @@ class Database:
         self._engines = engines
         self._file = file
         self._opened_file: tuple[int, int] | None = None
-        self._written: tuple[int, int] | None = None
 
     @classmethod
     async def open(cls, place: DatabaseUrl) -> "Database":
@@ -100,14 +99,6 @@ class Database:
             revision = self._engines.revision
             return await revision.fingerprints(app) if revision else None
 
-    def was_written(self) -> bool:
-        """Return whether anybody may have written to the journal since this was last asked.
-
-        It costs nothing, and may miss one write right after another. Always False on PostgreSQL.
-        """
-        before, self._written = self._written, self._stamp()
-        return self._written != before
-
     async def close(self) -> None:
         """Close all connections."""
         await self._engines.dispose()
@@ -128,15 +119,6 @@ class Database:
         except OSError:
             return None
         return (found.st_dev, found.st_ino) if found else None
-
-    def _stamp(self) -> tuple[int, int] | None:
-        if self._file is None:
-            return None
-        try:
-            found = self._file.with_name(f"{self._file.name}-wal").stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size
 
     async def _migrate(self) -> None:
         revision = await self._revision()

@@ -17,6 +17,8 @@ from bigred_server.journal.revision import Revision
 from bigred_server.journal.unavailable import Trouble, of_file, unavailable
 
 _BUSY_TIMEOUT_MS = 5000
+# Many apps that deploy at once wait for each other; each of them only for a moment.
+_TURN_S = 30.0
 # A press that was accepted must survive a power cut; FULL costs about 2 ms per commit.
 _SYNCHRONOUS = "FULL"
 
@@ -30,7 +32,7 @@ def engines(path: Path) -> Engines:
         _check(path)
     except OSError as error:
         raise of_file(path, error) from error
-    turn = partial(_turn, asyncio.Lock(), path, _BUSY_TIMEOUT_MS / 1000)
+    turn = partial(_turn, asyncio.Lock(), path, _TURN_S)
     writer = _engine(path, writes=True)
     return Engines(_engine(path, writes=False), writer, writer, turn, Revision(path))
 

@@ -12,6 +12,7 @@ from itertools import islice
 
 import structlog
 
+from bigred_broker.connection import NotConnectedError
 from bigred_broker.topics import Topics
 
 log = structlog.get_logger(__name__)
@@ -66,9 +67,12 @@ class Census:
                 try:
                     await self._ask()
                 except OSError as error:
-                    # Without a connection; the next one asks for all boxes.
                     log.info("can't read what the boxes are", reason=str(error))
-                    self._wanted.clear()
+                    if isinstance(error, NotConnectedError):
+                        # The next connection asks for all boxes.
+                        self._wanted.clear()
+                    else:
+                        self._changed.set()
         finally:
             self.close()
 
@@ -79,9 +83,9 @@ class Census:
 
     async def _ask(self) -> None:
         while some := list(islice(self._wanted, AT_ONCE)):
-            for box in some:
-                del self._wanted[box]
             await self.fetch([self.topics.box(box, "info") for box in some])
+            for box in some:
+                self._wanted.pop(box, None)
             await asyncio.sleep(_PAUSE_S)
 
     async def _again(self) -> None:

@@ -86,7 +86,7 @@ class OwnedTopics:
         self._tokens[app] = token
         for topic in [topic for topic, owner in self._apps.items() if owner == app]:
             link.forget(topic)
-        for box in self.infos:
+        for box in [box for box in self.infos if self.boxes[box].app == app]:
             self.announce(link, box)
 
     def _retain(self, link: Link, app: str, topic: str, payload: bytes) -> None:

@@ -1,7 +1,7 @@
 """The doorbell: notices deployments and commands that another process writes to the journal.
 
 `bigred deploy` and its like write to the journal alone. The loops look there every now and then;
-with the doorbell they look as soon as something is there.
+with the doorbell they look as soon as something is there. PostgreSQL can't tell.
 """
 
 from collections.abc import Callable
@@ -28,6 +28,7 @@ class Doorbell:
     wake: Callable[[str], None]
     clock: Clock = SYSTEM
     _known: frozenset[tuple[str, str, str]] = frozenset()
+    _revision: int | None = None
     _loop: ControlLoop = field(init=False)
 
     def __post_init__(self) -> None:
@@ -38,12 +39,13 @@ class Doorbell:
         await self._loop.run(self._tick)
 
     async def _tick(self) -> float:
-        if self.db.was_written():
+        revision = await self.db.revision()
+        if revision is not None and revision != self._revision:
             async with self.db.read() as db:
                 found = frozenset(await deployments.asked_for(db))
             for app in sorted({app for app, _, _ in found - self._known}):
                 self.wake(app)
-            self._known = found
+            self._known, self._revision = found, revision
         return _EVERY_S
 
     def _log_error(self, reason: str) -> None:

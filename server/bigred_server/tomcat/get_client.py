@@ -16,6 +16,8 @@ _NO_BODY = frozenset({204, 304})
 _INFORMATIONAL = range(100, 200)
 _TLS = "https"
 _PACKED = (b"content-encoding", b"transfer-encoding", b"content-length")
+_PIECE = 1 << 16
+_MOST_BYTES = 64 * 1024 * 1024
 # Nodes are asked the same again and again.
 _MOST_URLS = 4096
 
@@ -103,10 +105,10 @@ class GetClient:
             return Page(head.status, head.fields, body)
         except (TimeoutError, asyncio.CancelledError):
             # What still comes would be taken for the answer to the next request.
-            self.close()
+            self._abort()
             raise
         except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
-            self.close()
+            self._abort()
             raise NoAnswerError(type(error).__name__) from error
 
     async def status(self, path: str, deadline_s: float) -> int | None:
@@ -122,11 +124,17 @@ class GetClient:
             self._streams[1].close()
             self._streams = None
 
+    def _abort(self) -> None:
+        # With TLS, a farewell would wait half a minute for a server that hangs.
+        if self._streams:
+            self._streams[1].transport.abort()
+            self._streams = None
+
     async def _ask(self, url: httpx2.URL) -> tuple[_Head, bytes]:
         is_kept = self._streams is not None
         try:
             head = await self._exchange(url)
-        except (ConnectionError, asyncio.IncompleteReadError) as error:
+        except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError) as error:
             # The server may close a kept connection just when the next request arrives there.
             has_begun = isinstance(error, asyncio.IncompleteReadError) and error.partial
             if not is_kept or has_begun:
@@ -160,8 +168,8 @@ class GetClient:
         if head.get(b"transfer-encoding").lower().endswith(b"chunked"):
             return await _chunks(reader), False
         if length := head.get(b"content-length"):
-            return await reader.readexactly(int(length)), False
-        return await reader.read(), True
+            return await reader.readexactly(_bounded(int(length))), False
+        return await _to_the_end(reader), True
 
 
 @functools.lru_cache(maxsize=_MOST_URLS)
@@ -197,10 +205,26 @@ def _authorities() -> ssl.SSLContext:
 
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    pieces = []
+    body = bytearray()
     while size := int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16):
-        pieces.append(await reader.readexactly(size))
+        _bounded(len(body) + size)
+        body += await reader.readexactly(size)
         await reader.readexactly(len(b"\r\n"))
     while await reader.readuntil(b"\r\n") != b"\r\n":
         pass
-    return b"".join(pieces)
+    return bytes(body)
+
+
+async def _to_the_end(reader: asyncio.StreamReader) -> bytes:
+    body = bytearray()
+    while piece := await reader.read(_PIECE):
+        _bounded(len(body) + len(piece))
+        body += piece
+    return bytes(body)
+
+
+def _bounded(size: int) -> int:
+    """Return a size. Raise ValueError if nobody wants to read that much."""
+    if size > _MOST_BYTES:
+        raise ValueError(f"the answer is longer than {_MOST_BYTES} bytes")
+    return size

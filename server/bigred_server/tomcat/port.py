@@ -12,17 +12,17 @@ _DEFAULT = {"http": 80, "https": 443}
 async def until_opened(url: str) -> None:
     """Return when the port of a url accepts connections after it has refused them; perhaps never.
 
-    A Tomcat may open its port long before its app answers: that is no news each time.
+    A Tomcat may open its port long before its app answers. Then this waits until it is cancelled:
+    each further connection would take a place in the queue of those that Tomcat has not accepted.
     """
     parts = urlsplit(url)
-    port = parts.port or _DEFAULT[parts.scheme]
-    has_refused = False
-    while True:
-        accepts = await _accepts(parts.hostname or "", port)
-        if accepts and has_refused:
-            return
-        has_refused = has_refused or not accepts
+    host, port = parts.hostname or "", parts.port or _DEFAULT[parts.scheme]
+    if await _accepts(host, port):
+        await asyncio.Event().wait()
+    is_open = False
+    while not is_open:
         await asyncio.sleep(_EVERY_S)
+        is_open = await _accepts(host, port)
 
 
 async def _accepts(host: str, port: int) -> bool:

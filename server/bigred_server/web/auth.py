@@ -1,5 +1,6 @@
 """Authenticate requests to the HTTP API, and limit the size of their bodies."""
 
+import asyncio
 import contextlib
 import re
 import time
@@ -28,6 +29,7 @@ _WEBHOOK = re.compile(r"/api/v1/apps/[^/]+/webhooks/[^/]+")
 _PAGE = re.compile(rf"{PAGES}/[^/]+")
 MAX_WEBHOOK = 5 * 1024 * 1024
 _USE_S = 60.0
+_AT_ONCE = 2
 
 
 class AuthMiddleware:
@@ -82,6 +84,8 @@ class _Tokens:
     """The tokens in the journal; the last use of each is recorded once a minute at most."""
 
     db: Database
+    # Strangers who guess must not keep all connections to the database busy.
+    _finding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
     _recorded: MutableMapping[str, float] = field(default_factory=dict)
 
     async def find(self, authorization: str) -> ApiToken | None:
@@ -89,7 +93,7 @@ class _Tokens:
         digest = digest_of(authorization)
         if digest is None:
             return None
-        async with self.db.read() as db:
+        async with self._finding, self.db.read() as db:
             return await api_tokens.find(db, digest)
 
     async def used(self, token: ApiToken) -> None:

@@ -58,6 +58,9 @@ class Fleet(Protocol):
     async def act(self, action: Action) -> str:
         """Perform one action and return the evidence. Raise BigredError if it did not work."""
 
+    def rest(self) -> None:
+        """Keep no connection to a node open until the next look: others may stop it meanwhile."""
+
     async def until_changed(self, look: NodeLook) -> None:
         """Return when a node seems to be what a rollout waits for since this look; perhaps never.
 

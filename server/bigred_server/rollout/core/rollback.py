@@ -2,6 +2,7 @@
 
 from bigred_broker.messages import Phase
 from bigred_server.rollout.core import sentences
+from bigred_server.rollout.core.action import ActionKind
 from bigred_server.rollout.core.batch import actions
 from bigred_server.rollout.core.decision import Decision
 from bigred_server.rollout.core.node_fault import fault
@@ -31,7 +32,9 @@ def roll_back(view: View) -> Decision:
     faults = [f for name in view.nodes if (f := fault(view, name, node_phases[name]))]
     lost = {found.node for found in faults}
     left = tuple(name for name in reversed(view.nodes) if name not in lost)
-    if view.busy or any(node_phases[name] is not NodePhase.SERVING for name in left):
+    # A node may still fetch ahead what nobody needs any more, while it serves.
+    busy = [name for name, kind in view.busy.items() if kind is not ActionKind.FETCH]
+    if busy or any(node_phases[name] is not NodePhase.SERVING for name in left):
         return Decision(deployment.record.phase, actions(view, left, batch=1))
     if faults:
         return Decision(Phase.FAILED, reason=sentences.lost_nodes([f.text for f in faults]))

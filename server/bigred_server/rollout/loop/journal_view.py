@@ -44,12 +44,13 @@ class JournalReader:
         """
         revision = await self.db.revision()
         if revision is None or revision != self._revision:
-            before, self._fingerprints = self._fingerprints, await self.db.fingerprints(self.app)
-            self._view = await self._read(before, self._fingerprints)
-            self._revision = revision
-            if await self.db.revision() != revision:
-                # Nobody knows which of the two that was read shows the commit in between.
-                self._fingerprints = None
+            now = await self.db.fingerprints(self.app)
+            view = await self._read(self._fingerprints, now)
+            is_settled = await self.db.revision() == revision
+            # All or nothing: what was not read must not count as read.
+            self._view, self._revision = view, revision
+            # Nobody knows which of the two that was read shows a commit in between.
+            self._fingerprints = now if is_settled else None
         return self._view
 
     async def _read(self, before: Fingerprints | None, now: Fingerprints | None) -> JournalView:

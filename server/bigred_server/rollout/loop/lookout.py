@@ -7,8 +7,12 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import structlog
+
 from bigred_server.rollout.core.observation import NodeLook
 from bigred_server.rollout.core.ports import Fleet
+
+log = structlog.get_logger(__name__)
 
 _State = tuple[object, ...]
 
@@ -45,7 +49,12 @@ class Lookout:
         self._watching = []
 
     async def _watch(self, look: NodeLook) -> None:
-        await self.fleet.until_changed(look)
+        try:
+            await self.fleet.until_changed(look)
+        except Exception:
+            # A bug in a hint must not stop the loop: the ticks have to do.
+            log.exception("a node can't be watched", node=look.name)
+            return
         self._hinted[look.name] = _state(look)
         self.wake()
 

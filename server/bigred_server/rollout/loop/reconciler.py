@@ -5,6 +5,7 @@ did to a node; after a crash it continues from the journal and the next look.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from operator import is_
@@ -49,18 +50,19 @@ log = structlog.get_logger(__name__)
 POLL_S = 0.1
 IDLE_S = 0.5
 _IDLE_LOOK_S = 2.0
-# How many times as long as a look takes the next one is put off, and for how long at most.
+# How many times the processor time of a look the next one is put off, and for how long at most.
 _PAUSES = 3
 _LONGEST_PAUSE_S = 1.0
 
 
-def pause_s(took_s: float) -> float:
-    """Return the pause after a look of a deployment that took this long, both in seconds. Pure.
+def pause_s(used_s: float) -> float:
+    """Return the pause after a look of a deployment, in seconds. Pure.
 
-    Where looks take long, they must not keep the actions of other apps from being done. What an
-    action has changed is looked at as soon as it ends.
+    `used_s`: the processor time of the loop meanwhile. Where it has much to do, looks must not keep
+    the actions of other apps from being done. To wait for a node that does not answer is no such
+    reason. What an action has changed is looked at as soon as it ends.
     """
-    return min(max(POLL_S, _PAUSES * took_s), _LONGEST_PAUSE_S)
+    return min(max(POLL_S, _PAUSES * used_s), _LONGEST_PAUSE_S)
 
 
 @dataclass
@@ -87,6 +89,7 @@ class Reconciler:
     settled: Callable[[], Awaitable[None]]
     begin_repair: BeginRepair
     clock: Clock = SYSTEM
+    processor_s: Callable[[], float] = time.thread_time
     _loop: ControlLoop = field(init=False)
     _run: DeploymentRun | None = None
     _look: FleetLook = field(default_factory=lambda: FleetLook({}, None, {}))
@@ -129,10 +132,11 @@ class Reconciler:
 
     async def _tick(self, executor: Executor, lookout: Lookout) -> float:
         """Do what is due; return the seconds until the next tick."""
-        begun_s = self.clock.monotonic()
+        begun_s = self.processor_s()
         if not await self.lead.hold():
             # What another server does meanwhile is for that server to publish.
             self._run, self._published = None, None
+            self.fleet.rest()
             return IDLE_S
         view = await self.journal.view()
         record, known = view.running, view.known
@@ -164,7 +168,7 @@ class Reconciler:
                 known = by_digest(await releases.of_app(db, self.app))
         await self._publish_state(record, known)
         lookout.watch(self._run.awaited(record, self._look))
-        return pause_s(self.clock.monotonic() - begun_s)
+        return pause_s(self.processor_s() - begun_s)
 
     async def _observe(self, known: KnownReleases, *, recent: bool = False) -> None:
         """Look at the fleet, and recognise the releases whose bytes can't be read."""

@@ -87,6 +87,9 @@ class SimulatedFleet:
             raise NodeError(failure)
         return "done"
 
+    def rest(self) -> None:
+        """See Fleet; there are no connections."""
+
     async def until_changed(self, look: NodeLook) -> None:
         """Never return: its clock stands still while nothing waits by it."""
         await asyncio.Event().wait()
