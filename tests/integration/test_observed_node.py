@@ -54,7 +54,8 @@ async def observed_on(host: LocalHost) -> AsyncIterator[tuple[ObservedNode, Fake
     async with asyncio.timeout(20), tomcat.listen() as url:
         marker = MarkerSettings(path="/shop/health")
         node = Node(host, None, Strategy.RESTART)
-        yield ObservedNode(node, Probe(url, AdmissionSettings()), marker), tomcat
+        with contextlib.closing(Probe(url, AdmissionSettings())) as probe:
+            yield ObservedNode(node, probe, marker), tomcat
 
 
 async def test_a_node_in_service_is_not_looked_at_again_at_once(tmp_path: Path) -> None:
