@@ -395,6 +395,14 @@ def test_a_rollback_does_not_wait_for_nodes_that_fetch_what_they_no_longer_need(
     assert kinds(found) == {"a": MAINT}
 
 
+def test_a_rollback_ends_while_a_node_still_fetches_what_it_no_longer_needs() -> None:
+    going = deployment(Phase.ROLLING_BACK)
+    found = decide(view(going, busy={"b": FETCH}, a=ON_OLD, b=WITHOUT, c=ON_OLD))
+    assert found.phase is Phase.ROLLED_BACK
+    busy = decide(view(going, busy={"b": ActionKind.READY}, a=ON_OLD, b=ON_OLD, c=ON_OLD))
+    assert busy.phase is Phase.ROLLING_BACK
+
+
 def test_only_a_few_nodes_fetch_at_once() -> None:
     names = "bcdefgh"
     looks: Given = {"a": STARTING, **dict.fromkeys(names, WITHOUT)}

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -155,6 +155,18 @@ class Site:
     async def its_end_is_told(self) -> bool:
         phase = self.states[-1].phase
         return phase is not None and phase.is_outcome
+
+    def at_the_stop_of(self, node: str, do: Callable[[], Awaitable[object]]) -> None:
+        """Do something once, right before a node is stopped for the first time."""
+        act = self.fleet.act
+
+        async def does_it_first(action: Action) -> str:
+            if (action.node, action.kind) == (node, ActionKind.STOP):
+                self.fleet.act = act  # type: ignore[method-assign]
+                await do()
+            return await act(action)
+
+        self.fleet.act = does_it_first  # type: ignore[method-assign]
 
     async def nothing_is_left_open(self) -> bool:
         return all(action.outcome for action in await self.actions())
@@ -341,16 +353,14 @@ async def test_a_node_at_fault_rolls_the_release_back_and_does_not_mark_it(site:
 
 
 async def test_a_requested_rollback_is_done(site: Site) -> None:
-    await site.start()
-    async with site.server():
-
-        async def b_is_being_updated() -> bool:
-            return any(action.node == "b" for action in site.fleet.actions)
-
-        await until(b_is_being_updated, _AT_MOST_S, "b is being updated")
+    async def rollback() -> None:
         async with site.db.write() as connection:
             asked = {"command": Command.ROLLBACK, "commanded_by": "linus"}
             await deployments.change(connection, "d-1", **asked)
+
+    site.at_the_stop_of("b", rollback)
+    await site.start()
+    async with site.server():
         ended = await site.ends()
     assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "linus asked for the rollback")
     assert site.is_whole(site.old)
@@ -679,21 +689,18 @@ async def test_a_node_that_left_the_configuration_does_not_stop_the_server(site:
 
 
 async def test_a_deployment_is_held_and_continued_by_command(site: Site) -> None:
+    site.at_the_stop_of("a", lambda: deploy.command(site.db, "shop", Command.HOLD, "ada"))
     await site.start()
     async with site.server():
-
-        async def a_is_being_updated() -> bool:
-            return any(action.node == "a" for action in site.fleet.actions)
-
-        await until(a_is_being_updated, _AT_MOST_S, "a is being updated")
-        await deploy.command(site.db, "shop", Command.HOLD, "ada")
 
         async def it_is_held() -> bool:
             record = await site.record()
             return record.phase is Phase.HOLDING and record.command is None
 
         await until(it_is_held, _AT_MOST_S, "it is held")
-        assert {action.node for action in site.fleet.actions} == {"a"}
+        # The others may have begun to fetch the release, which their users don't notice.
+        done = [one for one in site.fleet.actions if one.kind is not ActionKind.FETCH]
+        assert {action.node for action in done} == {"a"}
         with pytest.raises(DeploymentError, match="it is already on hold"):
             await deploy.command(site.db, "shop", Command.HOLD, "ada")
         await deploy.command(site.db, "shop", Command.CONTINUE, "ada")
@@ -702,14 +709,9 @@ async def test_a_deployment_is_held_and_continued_by_command(site: Site) -> None
 
 
 async def test_an_aborted_release_stays_ready(site: Site) -> None:
+    site.at_the_stop_of("b", lambda: deploy.command(site.db, "shop", Command.ABORT, "ada"))
     await site.start()
     async with site.server():
-
-        async def b_is_being_updated() -> bool:
-            return any(action.node == "b" for action in site.fleet.actions)
-
-        await until(b_is_being_updated, _AT_MOST_S, "b is being updated")
-        await deploy.command(site.db, "shop", Command.ABORT, "ada")
         ended = await site.ends()
     assert (ended.phase, ended.reason) == (Phase.ROLLED_BACK, "ada aborted it")
     assert site.is_whole(site.old)
@@ -801,6 +803,7 @@ async def test_a_server_that_does_not_lead_does_and_publishes_nothing(site: Site
         await until(lead.was_asked_often, _AT_MOST_S, "the lead is checked often")
     assert site.fleet.actions == []
     assert site.states == []
+    assert site.fleet.rested, "another server may stop the nodes"
     assert (await site.record()).phase is Phase.PREPARING
 
 

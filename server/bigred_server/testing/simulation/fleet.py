@@ -50,7 +50,8 @@ class SimulatedFleet:
 
     `arriving`: returns the durations (s) of the requests that reach one server in one check
     interval; `stays_s`: the longest life of a session that such requests may start. `lasts`:
-    returns how long (s) an action takes; `luck`: returns how it goes.
+    returns how long (s) an action takes; `luck`: returns how it goes. `rested`: whether it was told
+    to rest.
     """
 
     builds: Mapping[str, SimulatedBuild]
@@ -68,6 +69,7 @@ class SimulatedFleet:
     served: int = 0
     violations: list[str] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
+    rested: bool = False
     _checked_at_s: float | None = None
 
     @property
@@ -89,6 +91,7 @@ class SimulatedFleet:
 
     def rest(self) -> None:
         """See Fleet; there are no connections."""
+        self.rested = True
 
     async def until_changed(self, look: NodeLook) -> None:
         """Never return: its clock stands still while nothing waits by it."""
