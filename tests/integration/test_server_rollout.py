@@ -398,9 +398,9 @@ def test_a_restart_of_haproxy_in_mid_drain_is_overcome(rig: Rig) -> None:
     rig.restart_haproxy()
     assert rig.outcome(deployment) == Phase.SUCCEEDED
     kinds = [kind for kind, _ in rig.actions(deployment, "node1")]
-    assert kinds[1:3] == [ActionKind.MAINT, ActionKind.MAINT], (
-        "the node is taken out again before the stop"
-    )
+    # An HAProxy that ends may still say that the request has ended: then Tomcat is stopped already.
+    before_the_start = kinds[: kinds.index(ActionKind.START)]
+    assert before_the_start.count(ActionKind.MAINT) == 2, "the node is taken out again"
     assert rig.serving() == dict.fromkeys(NODES, version)
     assert [len(answers()) for answers in waves] == [len(NODES)] * 2
 

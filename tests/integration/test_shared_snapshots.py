@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from tests.support.until import until
@@ -52,12 +53,14 @@ class Shared:
 
 
 @pytest.fixture
-def shared(tmp_path: Path) -> Iterator[Shared]:
+def shared() -> Iterator[Shared]:
+    # A socket's path must be short.
     with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="bigred-two-")))
         webs = [stack.enter_context(web(name)) for name in ("n1", "n2")]
         servers = tuple((one.name, one.port) for one in webs)
         served = BackendConfig("shop", servers, "/health", paths=(("books", "/books"),))
-        haproxy = HaproxyInstance(tmp_path / "haproxy", free_port(), served)
+        haproxy = HaproxyInstance(folder / "haproxy", free_port(), served)
         stack.enter_context(haproxy.run())
         yield Shared(haproxy)
 

@@ -175,8 +175,9 @@ async def test_each_lid_has_one_answer(rig: Rig, box: Box) -> None:
     await box.ask()
     answered = [reply.id for reply in box.replies()]
     assert len(answered) == len(set(answered)) == 11
-    announced = box.payloads(f"homeassistant/device/{BOX}/config")
-    assert len(announced) == 1
+    announced = f"homeassistant/device/{BOX}/config"
+    await box.news.until(lambda: bool(box.payloads(announced)), "the box is announced")
+    assert len(box.payloads(announced)) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

@@ -121,7 +121,7 @@ async def test_a_reader_waits_for_no_writer_and_sees_the_state_before(db: Databa
 async def test_a_writer_that_gets_no_turn_is_refused_and_others_go_on(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "_BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(sqlite, "_TURN_S", 0.05)
     db = await Database.open(file)
     async with db.write() as connection:
         await note(connection, 1)
