@@ -126,6 +126,10 @@ class Box:
         """Submit a release, and lift the lid when it is the candidate; return the reply."""
         place.submit(version)
         self.recorder.until(lambda: bool(self.app().get("candidate")), ANSWER_S, "the candidate")
+        return self.lift()
+
+    def lift(self) -> dict[str, Any]:
+        """Lift the lid; return the reply."""
         return self._answered(self.guest.button.open_lid)
 
     def push(self) -> dict[str, Any]:

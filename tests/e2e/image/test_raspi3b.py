@@ -1,9 +1,11 @@
 """The same card in QEMU's Raspberry Pi 3, with its own card reader, USB and pins."""
 
+import contextlib
 from pathlib import Path
+from typing import Any  # JSON
 
 import pytest
-from tests.support.boxed import ANSWER_S, at_home
+from tests.support.boxed import ANSWER_S, Box, at_home
 
 from bigred_broker.messages import Phase
 from bigred_image import board
@@ -26,8 +28,21 @@ def test_the_card_boots_a_raspberry_pi_that_lights_up_and_deploys(
         pin = box.live.monitor.pin
         assert box.arm(place, "1.1.0")["answer"] == "armed"
         box.recorder.until(lambda: any(map(pin, (RED, GREEN, BLUE))), ANSWER_S, "a light")
-        fired = box.push()
+        fired = _fired(box)
         assert fired["answer"] == "accepted"
         box.until_phase(Phase.SUCCEEDED, fired["deployment"])
         assert set(place.serving().values()) == {"1.1.0"}
         box.recorder.until(lambda: pin(GREEN), ANSWER_S, "green")
+
+
+def _fired(box: Box) -> dict[str, Any]:
+    """Push, and return the reply; lift the lid and push once more if there is none.
+
+    This emulated box may stand still for seconds while it speaks and lights up. It then sends no
+    press, and is not armed any more.
+    """
+    with contextlib.suppress(AssertionError):
+        return box.push()
+    box.guest.button.close_lid()
+    assert box.lift()["answer"] == "armed"
+    return box.push()
