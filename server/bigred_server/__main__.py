@@ -27,7 +27,7 @@ def program() -> None:
                 if stream is not None:  # it is None where the caller has closed it
                     stream.flush()
         except OSError:
-            pass  # whoever reads has gone: Python reports it its way
+            pass  # nobody reads any more; Python reports that itself
         else:
             os._exit(status)
     sys.exit(status)

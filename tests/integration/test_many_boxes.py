@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from bigred_broker.messages import BoxInfo, encode
 from bigred_broker.program import free_port
 from bigred_broker.settings import BrokerSettings
 from bigred_broker.topics import Topics
+from bigred_server.journal.sqlite_leadership import SqliteLeadership
 from bigred_server.mqtt_gateway import census
 from bigred_server.mqtt_gateway.gateway import MqttGateway
 from bigred_server.settings import BoxSettings, load
@@ -23,15 +23,6 @@ DEADLINE_S = 20.0
 TOPICS = Topics()
 BOXES = [f"box-{number}" for number in range(300)]
 QUEUED, IN_FLIGHT = 20, 20
-
-
-class Lead:
-    """This server leads all apps."""
-
-    token = 1
-
-    def left_s(self) -> float:
-        return math.inf
 
 
 @pytest.fixture
@@ -61,7 +52,7 @@ async def gateway(broker: BrokerSettings) -> AsyncIterator[MqttGateway]:
     example = Path(__file__).parents[2] / "server" / "bigred_server" / "example.toml"
     boxes = {name: BoxSettings(app="shop") for name in BOXES}
     settings = load(example).model_copy(update={"broker": broker, "boxes": boxes})
-    made = MqttGateway(settings, {name: Lead() for name in settings.apps}, "run-1")  # type: ignore[misc]
+    made = MqttGateway(settings, {name: SqliteLeadership() for name in settings.apps}, "run-1")
     running = asyncio.create_task(made.run(None))  # type: ignore[arg-type]
     try:
         yield made

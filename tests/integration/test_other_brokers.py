@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -38,6 +37,7 @@ from bigred_broker.settings import BrokerSettings
 from bigred_broker.topics import Topics
 from bigred_server.doctor import broker as server_doctor
 from bigred_server.doctor.finding import Severity
+from bigred_server.journal.sqlite_leadership import SqliteLeadership
 from bigred_server.mqtt_gateway.gateway import MqttGateway
 from bigred_server.settings import load
 
@@ -46,20 +46,11 @@ TOPICS = Topics()
 RABBITMQ = Habits(retained="exact", expiry=True)
 
 
-class Lead:
-    """This server leads all apps."""
-
-    token = 1
-
-    def left_s(self) -> float:
-        return math.inf
-
-
 @contextlib.asynccontextmanager
 async def gateway(broker: BrokerSettings) -> AsyncIterator[MqttGateway]:
     example = Path(__file__).parents[2] / "server" / "bigred_server" / "example.toml"
     settings = load(example).model_copy(update={"broker": broker})
-    made = MqttGateway(settings, {name: Lead() for name in settings.apps}, "run-1")  # type: ignore[misc]
+    made = MqttGateway(settings, {name: SqliteLeadership() for name in settings.apps}, "run-1")
     running = asyncio.create_task(made.run(None))  # type: ignore[arg-type]
     try:
         yield made

@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from enum import StrEnum
 
+from tests.support.mqtt_packets import length, text
+
 MOST_SECONDS = 120.0
 BEGUN = "begun"
 _BATCH_S = 0.01
@@ -101,26 +103,13 @@ def _messages(kind: Kind) -> Iterator[tuple[str, bytes]]:
 
 
 def _connect(name: str) -> bytes:
-    body = _text("MQTT") + bytes([4, 2]) + struct.pack("!H", 60) + _text(name)
-    return bytes([0x10]) + _length(len(body)) + body
+    body = text("MQTT") + bytes([4, 2]) + struct.pack("!H", 60) + text(name)
+    return bytes([0x10]) + length(len(body)) + body
 
 
 def _publish(topic: str, payload: bytes, qos: int, packet_id: int) -> bytes:
-    body = _text(topic) + (struct.pack("!H", packet_id) if qos else b"") + payload
-    return bytes([0x30 | qos << 1]) + _length(len(body)) + body
-
-
-def _text(text: str) -> bytes:
-    return struct.pack("!H", len(text)) + text.encode()
-
-
-def _length(count: int) -> bytes:
-    encoded = bytearray()
-    while True:
-        count, low = divmod(count, 128)
-        encoded.append(low | (0x80 if count else 0))
-        if not count:
-            return bytes(encoded)
+    body = text(topic) + (struct.pack("!H", packet_id) if qos else b"") + payload
+    return bytes([0x30 | qos << 1]) + length(len(body)) + body
 
 
 if __name__ == "__main__":

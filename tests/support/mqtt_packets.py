@@ -22,20 +22,20 @@ _CLEAN_START = 0x02
 def connect(name: str, keepalive_s: int, will_topic: str, will: bytes) -> bytes:
     """Return a CONNECT that begins a new session, with a retained will."""
     flags = bytes([5, _WILL | _CLEAN_START])
-    head = _text("MQTT") + flags + struct.pack("!H", keepalive_s) + _NO_PROPERTIES
-    payload = _text(name) + _NO_PROPERTIES + _text(will_topic) + struct.pack("!H", len(will)) + will
+    head = text("MQTT") + flags + struct.pack("!H", keepalive_s) + _NO_PROPERTIES
+    payload = text(name) + _NO_PROPERTIES + text(will_topic) + struct.pack("!H", len(will)) + will
     return _packet(0x10, head + payload)
 
 
 def subscribe(number: int, filters: Sequence[tuple[str, int]]) -> bytes:
     """Return a SUBSCRIBE; each filter with its options as MQTT 5 numbers them, QoS included."""
-    wanted = b"".join(_text(name) + bytes([options]) for name, options in filters)
+    wanted = b"".join(text(name) + bytes([options]) for name, options in filters)
     return _packet(0x82, struct.pack("!H", number) + _NO_PROPERTIES + wanted)
 
 
 def publish(topic: str, payload: bytes, number: int, *, retain: bool = False) -> bytes:
     """Return a PUBLISH with QoS 1."""
-    body = _text(topic) + struct.pack("!H", number) + _NO_PROPERTIES + payload
+    body = text(topic) + struct.pack("!H", number) + _NO_PROPERTIES + payload
     return _packet(PUBLISH | 0x02 | retain, body)
 
 
@@ -85,14 +85,16 @@ def _number(data: bytes | bytearray, at: int) -> tuple[int, int]:
 
 
 def _packet(first: int, body: bytes) -> bytes:
-    return bytes([first]) + _length(len(body)) + body
+    return bytes([first]) + length(len(body)) + body
 
 
-def _text(text: str) -> bytes:
-    return struct.pack("!H", len(text)) + text.encode()
+def text(given: str) -> bytes:
+    """Return a text, with its length before it."""
+    return struct.pack("!H", len(given)) + given.encode()
 
 
-def _length(count: int) -> bytes:
+def length(count: int) -> bytes:
+    """Return the length of a packet's body as the protocol writes it."""
     encoded = bytearray()
     while True:
         count, low = divmod(count, 128)

@@ -37,7 +37,7 @@ def digest_of(authorization: str) -> str | None:
 def caller_of(token: ApiToken | None, now: float) -> Caller | Stranger:
     """Return who has this token; `now` is in Unix time.
 
-    Only who has the secret is told why it is not valid any more.
+    Only the owner of the secret learns why it is no longer valid.
     """
     if token is None:
         return Stranger()

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import math
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from bigred_server.demo.config import BOX
 from bigred_server.demo.demo_site import set_up
 from bigred_server.doctor import broker as server_doctor
 from bigred_server.doctor.finding import Severity
+from bigred_server.journal.sqlite_leadership import SqliteLeadership
 from bigred_server.mqtt_gateway.gateway import MqttGateway
 from bigred_server.settings import load
 
@@ -34,15 +34,6 @@ BUILD = Path(__file__).parents[3] / "build" / "rabbitmq"
 TOPICS = Topics()
 STATE, CHANGES = TOPICS.app("shop", "state"), TOPICS.app("shop", "changes")
 NOTE = ReleaseNote(digest="0" * 64, version="1.1.0", changed=3, authors=("Ada",))
-
-
-class Lead:
-    """This server leads all apps."""
-
-    token = 1
-
-    def left_s(self) -> float:
-        return math.inf
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +48,7 @@ async def server(broker: BrokerSettings) -> AsyncIterator[None]:
     """A server with a candidate."""
     example = Path(__file__).parents[3] / "server" / "bigred_server" / "example.toml"
     settings = load(example).model_copy(update={"broker": broker})
-    gateway = MqttGateway(settings, {name: Lead() for name in settings.apps}, "run-1")  # type: ignore[misc]
+    gateway = MqttGateway(settings, {name: SqliteLeadership() for name in settings.apps}, "run-1")
     gateway.keep_state(AppState(app="shop", phase=Phase.SUCCEEDED, candidate=NOTE))
     running = asyncio.create_task(gateway.run(None))  # type: ignore[arg-type]
     try:
